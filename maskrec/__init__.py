@@ -1,0 +1,66 @@
+"""maskrec: train, evaluate and use face recognition models for people who wear masks.
+
+Everything public is reachable from here and imported on first use, so that
+``import maskrec`` stays cheap in a plugin that only declares components.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskrec.contracts.errors import MaskrecError, PluginError, RecipeError, UsageError
+    from maskrec.contracts.evaluation import Evaluation, Threshold, View
+    from maskrec.contracts.input_spec import InputSpec
+    from maskrec.contracts.pair_set import PairSet
+    from maskrec.contracts.problem import Problem
+    from maskrec.contracts.sample import Batch, Sample
+    from maskrec.plugin.component import Component, hookimpl
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Batch": "maskrec.contracts.sample",
+    "Component": "maskrec.plugin.component",
+    "Evaluation": "maskrec.contracts.evaluation",
+    "InputSpec": "maskrec.contracts.input_spec",
+    "MaskrecError": "maskrec.contracts.errors",
+    "PairSet": "maskrec.contracts.pair_set",
+    "PluginError": "maskrec.contracts.errors",
+    "Problem": "maskrec.contracts.problem",
+    "RecipeError": "maskrec.contracts.errors",
+    "Sample": "maskrec.contracts.sample",
+    "Threshold": "maskrec.contracts.evaluation",
+    "UsageError": "maskrec.contracts.errors",
+    "View": "maskrec.contracts.evaluation",
+    "hookimpl": "maskrec.plugin.component",
+}
+
+__all__ = [
+    "Batch",
+    "Component",
+    "Evaluation",
+    "InputSpec",
+    "MaskrecError",
+    "PairSet",
+    "PluginError",
+    "Problem",
+    "RecipeError",
+    "Sample",
+    "Threshold",
+    "UsageError",
+    "View",
+    "__version__",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'maskrec' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

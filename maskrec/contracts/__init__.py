@@ -1,0 +1,1 @@
+"""What the core and components say to each other; nothing here imports torch when imported."""

@@ -1,0 +1,78 @@
+"""What losses may ask of the other processes; with one process every call is the identity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def processes() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """This process's number, from 0."""
+    return dist.get_rank() if processes() > 1 else 0
+
+
+def sum_over_processes(values: Tensor) -> Tensor:
+    """The sum over all processes of a tensor of one shape, without gradient."""
+    if processes() == 1:
+        return values
+    total = values.detach().clone()
+    dist.all_reduce(total)
+    return total
+
+
+class _GatherWithGradient(torch.autograd.Function):
+    """All-gather whose backward sums every process's gradient for the local rows (the adjoint of gathering)."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, counts: list[int]) -> Tensor:
+        ctx.counts = counts
+        return _gather(rows, counts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        total = gradients[0].contiguous().clone()
+        dist.all_reduce(total)
+        first = sum(ctx.counts[: rank()])
+        return total[first : first + ctx.counts[rank()]], None
+
+
+def _gather(rows: Tensor, counts: list[int]) -> Tensor:
+    """Rows of all processes in rank order; processes may hold different numbers of rows."""
+    longest = max(counts)
+    padded = rows.new_zeros((longest, *rows.shape[1:]))
+    padded[: len(rows)] = rows.detach()
+    parts = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(parts, padded)
+    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+
+
+def row_counts(rows: Tensor) -> list[int]:
+    """How many rows each process holds, in rank order."""
+    if processes() == 1:
+        return [len(rows)]
+    counts = torch.zeros(processes(), dtype=torch.int64, device=rows.device)
+    counts[rank()] = len(rows)
+    return [int(count) for count in sum_over_processes(counts).tolist()]
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """Rows ``(b, ...)`` of all processes in rank order as ``(B, ...)``, with gradient for floating point rows.
+
+    The gradient of the local rows is the sum of what every process's result says of them, so a loss computed alike
+    on all processes and averaged over them afterwards gives the gradient of that loss.
+    """
+    if processes() == 1:
+        return rows
+    counts = row_counts(rows)
+    if rows.is_floating_point() and rows.requires_grad:
+        gathered: Tensor = _GatherWithGradient.apply(rows, counts)
+        return gathered
+    return _gather(rows, counts)

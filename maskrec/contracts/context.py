@@ -1,0 +1,42 @@
+"""The ``context`` given: what the runner knows beyond the named givens. Fields may be added, never removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maskrec.contracts.input_spec import InputSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a component is being built.
+
+    Args:
+        data_root: recipe paths are relative to it; what a component receives is already absolute.
+        input_spec: the backbone's, once it is built; None while building the backbone itself.
+        path: the component's place in the recipe (``loss.parts.arc``), for messages.
+        device: where tensors of the run live ("cpu", "cuda:0").
+        processes: how many processes train together.
+    """
+
+    data_root: Path = Path()
+    input_spec: InputSpec | None = None
+    path: str = ""
+    device: str = "cpu"
+    processes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """What a target's ``check(values, context)`` may look at.
+
+    Args:
+        givens: the givens of its kind that are known by now (``labels``, ``num_classes``, ``image_size``, ...).
+        has_landmarks: whether the training data carries landmarks; None where no data has been opened.
+    """
+
+    givens: Mapping[str, Any] = field(default_factory=dict)
+    has_landmarks: bool | None = None

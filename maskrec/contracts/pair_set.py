@@ -1,0 +1,65 @@
+"""Pairs of faces to compare: distinct images once, pairs as indices into them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from maskrec.contracts.sample import Sample
+
+CONDITIONS = ("bare", "one_masked", "both_masked")
+
+
+class Images(Protocol):
+    """Distinct images, readable in loader workers (so it must pickle)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PairSet:
+    """Pairs of one source.
+
+    Args:
+        label: names the set; seeds the masks that are put on. Two sets of a run have two labels.
+        images: the distinct images; a masked copy of a photo is one more image.
+        mask_types: per image, the mask type to put on when it is embedded, or None.
+        left: int64 ``(n,)``, index of each pair's first image.
+        right: int64 ``(n,)``.
+        same: bool ``(n,)``, whether both are one person.
+        condition: int8 ``(n,)``, index into ``CONDITIONS``.
+        fold: int64 ``(n,)`` from 0, or None.
+        identities: per image the person's name, or None where the source does not tell; compared with the
+            training set's ``identities`` so that nobody is measured on people it was trained on.
+        has_landmarks: whether every image carries landmarks.
+    """
+
+    label: str
+    images: Images
+    mask_types: Sequence[str | None]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    same: NDArray[np.bool_]
+    condition: NDArray[np.int8]
+    fold: NDArray[np.int64] | None = None
+    identities: Sequence[str] | None = None
+    has_landmarks: bool = False
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.left), len(self.right), len(self.same), len(self.condition)}
+        if self.fold is not None:
+            lengths.add(len(self.fold))
+        if len(lengths) != 1:
+            raise ValueError(f"pair set {self.label!r}: left, right, same, condition and fold differ in length")
+        if len(self.mask_types) != len(self.images):
+            raise ValueError(f"pair set {self.label!r}: one mask type (or None) for each image is wanted")
+
+    def __len__(self) -> int:
+        return len(self.left)

@@ -1,0 +1,59 @@
+"""One thing wrong with a recipe: what, where, how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a text: file name as the user gave it, line and column counted from 1, the line itself."""
+
+    file: str
+    line: int
+    column: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a component's ``check`` yields and what every checker reports.
+
+    Args:
+        message: one sentence: what is wrong.
+        path: the parameter's path. A component's own ``check`` names it from itself (``margin``); the checker
+            puts the component's path before it (``loss.parts.arc.margin``).
+        hint: how to mend it.
+        mark: the place in the recipe; the checker fills it in from ``path``.
+        note: True for something worth knowing that is no error.
+    """
+
+    message: str
+    path: str = ""
+    hint: str = ""
+    mark: Mark | None = None
+    note: bool = False
+
+    @property
+    def place(self) -> tuple[str, int, int, str]:
+        """Sort key: by file, line and column, those without a place first."""
+        if self.mark is None:
+            return ("", 0, 0, self.path)
+        return (self.mark.file, self.mark.line, self.mark.column, self.path)
+
+    def within(self, path: str) -> Problem:
+        """The same problem, its path seen from the recipe's top."""
+        inner = f"{path}.{self.path}" if self.path and path else self.path or path
+        return replace(self, path=inner)
+
+    def render(self) -> str:
+        """``file:line:col: message``, the line, a caret and the hint, as plain text."""
+        where = f"{self.mark.file}:{self.mark.line}:{self.mark.column}: " if self.mark else ""
+        if not where and self.path:
+            where = f"{self.path}: "
+        lines = [f"{where}{'note: ' if self.note else ''}{self.message}"]
+        if self.mark and self.mark.text:
+            lines += [f"    {self.mark.text}", "    " + " " * (self.mark.column - 1) + "^"]
+        if self.hint:
+            lines.append(f"    {self.hint}")
+        return "\n".join(lines)

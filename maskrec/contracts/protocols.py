@@ -1,0 +1,96 @@
+"""The kinds as types. Components need not inherit from these; having the methods is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from maskrec.contracts import events
+    from maskrec.contracts.evaluation import Embed, Evaluation
+    from maskrec.contracts.input_spec import InputSpec
+    from maskrec.contracts.pair_set import PairSet as Pairs
+    from maskrec.contracts.sample import Batch, Sample
+
+    class Backbone(nn.Module):
+        """Float images ``(B, 3, H, W)``, already normalised, to embeddings ``(B, embedding_size)`` before L2."""
+
+        embedding_size: int
+        input_spec: InputSpec
+
+        def __call__(self, images: Tensor) -> Tensor: ...
+
+    class Loss(nn.Module):
+        """Embeddings ``(B, d)`` and labels ``(B,)`` to a scalar; see ``contracts.call_loss`` for ``scope``."""
+
+        scope: ClassVar[Literal["global", "sample", "sharded", "parts"]]
+
+        def __call__(self, embeddings: Tensor, labels: Tensor, batch: Batch | None = ...) -> Tensor: ...
+
+
+class Sampler(Protocol):
+    """Global batches of indices; same seed and epoch, same batches."""
+
+    batch_size: int
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[int]]: ...
+
+    def set_epoch(self, epoch: int, /) -> None: ...
+
+
+class Dataset(Protocol):
+    """Map-style; checked when opened. ``identities`` are names by label, or None where unknown."""
+
+    labels: Sequence[int]
+    num_classes: int
+    has_landmarks: bool
+    identities: Sequence[str] | None
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+class Draws(Protocol):
+    """A transform's random numbers: for each sample its own, the same on every device and for any batching."""
+
+    def uniform(self, name: str, shape: tuple[int, ...] = ()) -> Tensor: ...
+
+    def integers(self, name: str, low: int, high: int, shape: tuple[int, ...] = ()) -> Tensor: ...
+
+    def normal(self, name: str, shape: tuple[int, ...] = ()) -> Tensor: ...
+
+
+class Transform(Protocol):
+    """Batched, on the batch's device. A class attribute ``needs_landmarks = True`` asks for data that has them."""
+
+    def __call__(self, batch: Batch, draws: Draws, /) -> Batch: ...
+
+
+class Evaluator(Protocol):
+    """``evaluate`` after an epoch on evaluation pairs; ``test`` once, after the best checkpoint is chosen."""
+
+    @staticmethod
+    def metrics(values: dict[str, Any], /) -> dict[str, Literal["min", "max"]]: ...
+
+    def evaluate(self, embed: Embed, /) -> Evaluation: ...
+
+    def test(self, embed: Embed, evaluation: Evaluation, /) -> Evaluation | None: ...
+
+
+class Observer(Protocol):
+    """Every method is optional; each may return ``Stop(reason)``."""
+
+    def on_start(self, event: events.Started, /) -> events.Stop | None: ...
+
+    def on_step(self, event: events.Stepped, /) -> events.Stop | None: ...
+
+    def on_epoch(self, event: events.EpochEnded, /) -> events.Stop | None: ...
+
+    def on_evaluate(self, event: events.Evaluated, /) -> events.Stop | None: ...
+
+    def on_end(self, event: events.Ended, /) -> events.Stop | None: ...

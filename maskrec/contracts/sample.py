@@ -1,0 +1,54 @@
+"""One face and a batch of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(slots=True)
+class Sample:
+    """What a dataset returns for one index.
+
+    Args:
+        image: uint8 RGB ``(3, H, W)``, already on the canvas of ``image_size`` pixels.
+        label: identity index from 0, or -1 where identities have no index (pair sets).
+        landmarks: float32 ``(5, 2)``: left eye, right eye, nose, left and right mouth corner as the viewer sees them,
+            x and y in pixels of the canvas (the centre of the top left pixel is 0, 0); None where unknown.
+        masked: whether the face wears a mask already.
+        path: where it came from, for messages.
+    """
+
+    image: Tensor
+    label: int
+    landmarks: Tensor | None
+    masked: bool
+    path: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch on the device; transforms return it with fields replaced (``dataclasses.replace``).
+
+    Args:
+        images: float32 RGB ``(B, 3, H, W)`` in [0, 1].
+        clean: uint8 RGB ``(B, 3, H, W)``: the same faces after geometric transforms, before anything hides them.
+        labels: int64 ``(B,)``.
+        landmarks: float32 ``(B, 5, 2)``, moved with the pixels, or None.
+        masked: bool ``(B,)``.
+        indices: int64 ``(B,)``, the samples' indices in the data set.
+        epoch: from 0.
+        step: optimizer steps finished before this batch.
+    """
+
+    images: Tensor
+    clean: Tensor
+    labels: Tensor
+    landmarks: Tensor | None
+    masked: Tensor
+    indices: Tensor
+    epoch: int
+    step: int

@@ -1,0 +1,125 @@
+"""The built-in components, by the same door as everybody's: names and targets as strings, nothing imported."""
+
+from __future__ import annotations
+
+from maskrec.plugin.component import Component, hookimpl
+
+
+@hookimpl
+def maskrec_backbones() -> list[Component]:
+    return [
+        Component(
+            "inception_resnet_v1",
+            "maskrec.backbones.inception_resnet_v1:InceptionResnetV1",
+            "InceptionResnetV1 of facenet-pytorch, 512-d (reference models 1 and 2)",
+        ),
+        Component(
+            "se_resnext101",
+            "maskrec.backbones.timm_backbone:se_resnext101",
+            "SE-ResNeXt-101 with GeM (reference model 3)",
+        ),
+        Component(
+            "timm", "maskrec.backbones.timm_backbone:TimmBackbone", "any timm model by name, with pooling and neck"
+        ),
+    ]
+
+
+@hookimpl
+def maskrec_losses() -> list[Component]:
+    return [
+        Component("arcface", "maskrec.losses.arcface:ArcFace", "additive angular margin over class centres"),
+        Component("cosface", "maskrec.losses.cosface:CosFace", "additive cosine margin over class centres"),
+        Component("softmax", "maskrec.losses.softmax:Softmax", "plain linear classifier, the baseline without margin"),
+        Component("triplet", "maskrec.losses.triplet:Triplet", "triplets mined in the batch"),
+        Component("weighted_sum", "maskrec.losses.weighted_sum:WeightedSum", "a weighted sum of nested losses"),
+    ]
+
+
+@hookimpl
+def maskrec_parts() -> list[Component]:
+    return [
+        Component(
+            "batch_hard", "maskrec.losses.mining:batch_hard", "hardest positive and negative per anchor", part="miner"
+        ),
+        Component("semi_hard", "maskrec.losses.mining:semi_hard", "negatives just beyond the positive", part="miner"),
+        Component("batch_all", "maskrec.losses.mining:batch_all", "every valid triplet of the batch", part="miner"),
+    ]
+
+
+@hookimpl
+def maskrec_samplers() -> list[Component]:
+    return [
+        Component("shuffled", "maskrec.samplers.shuffled:Shuffled", "every sample once an epoch in random order"),
+        Component(
+            "identity_balanced",
+            "maskrec.samplers.identity_balanced:IdentityBalanced",
+            "P identities x K images a batch",
+        ),
+    ]
+
+
+@hookimpl
+def maskrec_datasets() -> list[Component]:
+    return [
+        Component("image_csv", "maskrec.datasets.image_csv:ImageCsv", "images named in a CSV: path,target and more"),
+        Component("image_folder", "maskrec.datasets.image_folder:ImageFolder", "one folder per identity"),
+        Component("synthetic_faces", "maskrec.datasets.synthetic_faces:SyntheticFaces", "embedded cartoon faces"),
+    ]
+
+
+@hookimpl
+def maskrec_pairs() -> list[Component]:
+    return [
+        Component(
+            "pairs_csv", "maskrec.pairs.pairs_csv:pairs_csv", "pairs named in CSVs: path,target,pair_path,pair_target"
+        ),
+        Component("lfw_pairs", "maskrec.pairs.lfw_pairs:lfw_pairs", "LFW's pairs.txt, masks put on when asked"),
+        Component(
+            "synthetic_pairs", "maskrec.pairs.synthetic_pairs:synthetic_pairs", "pairs of embedded cartoon faces"
+        ),
+    ]
+
+
+@hookimpl
+def maskrec_transforms() -> list[Component]:
+    return [
+        Component("horizontal_flip", "maskrec.transforms.horizontal_flip:HorizontalFlip", "mirror with a probability"),
+        Component(
+            "color_jitter", "maskrec.transforms.color_jitter:ColorJitter", "brightness, contrast, saturation, hue"
+        ),
+        Component("random_erasing", "maskrec.transforms.random_erasing:RandomErasing", "hide a random rectangle"),
+        Component("synthetic_mask", "maskrec.transforms.synthetic_mask:SyntheticMask", "put masks on by the landmarks"),
+    ]
+
+
+@hookimpl
+def maskrec_evaluators() -> list[Component]:
+    return [
+        Component(
+            "pair_histogram",
+            "maskrec.evaluators.pair_histogram:PairHistogram",
+            "the reference protocol: histogram threshold, IOU, accuracy",
+        ),
+        Component(
+            "verification",
+            "maskrec.evaluators.verification:Verification",
+            "10-fold accuracy, TAR at FAR, EER, AUC per condition",
+        ),
+    ]
+
+
+@hookimpl
+def maskrec_observers() -> list[Component]:
+    return [
+        Component(
+            "collapse_monitor",
+            "maskrec.observers.collapse_monitor:CollapseMonitor",
+            "stops a run that has collapsed, with a diagnosis",
+        ),
+        Component(
+            "tensorboard",
+            "maskrec.observers.tensorboard:TensorBoard",
+            "writes scalars and figures for TensorBoard",
+            needs=("tensorboard",),
+        ),
+    ]

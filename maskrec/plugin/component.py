@@ -1,0 +1,49 @@
+"""What a plugin declares: components, and the marker for its hooks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pluggy
+
+hookimpl = pluggy.HookimplMarker("maskrec")
+hookspec = pluggy.HookspecMarker("maskrec")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TARGET = re.compile(r"[\w.]*:[\w.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One registered thing: how recipes call it and where its code is.
+
+    Args:
+        name: as written in recipes, ``[a-z][a-z0-9_]*``.
+        target: ``"package.module:Name"``, imported on first use only; ``":Name"`` in a file given with ``--plugin``.
+        summary: the line that ``maskrec list`` shows.
+        needs: distributions that the target imports and its plugin does not require, for the install hint.
+        part: for ``maskrec_parts`` only: what kind of part ("miner", "distance", ...).
+
+    Raises:
+        ValueError: a name, target or type that no recipe could use.
+    """
+
+    name: str
+    target: str
+    summary: str
+    needs: tuple[str, ...] = ()
+    part: str = ""
+
+    def __post_init__(self) -> None:
+        for field in ("name", "target", "summary", "part"):
+            if not isinstance(getattr(self, field), str):
+                raise ValueError(f"Component.{field} must be a string, not {getattr(self, field)!r}")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"Component name {self.name!r} must be lower case letters, digits and _, starting with a letter"
+            )
+        if not _TARGET.fullmatch(self.target):
+            raise ValueError(f"Component target {self.target!r} must look like 'package.module:Name'")
+        if not isinstance(self.needs, tuple) or not all(isinstance(need, str) for need in self.needs):
+            raise ValueError(f"Component.needs must be a tuple of distribution names, not {self.needs!r}")

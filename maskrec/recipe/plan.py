@@ -1,0 +1,158 @@
+"""A checked recipe: every name qualified, every default filled in, nothing built yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from maskrec.contracts.problem import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One component of a recipe.
+
+    Args:
+        kind: one of ``contracts.kinds.KINDS``, or ``part``.
+        name: qualified: ``maskrec/arcface``, ``file:my_loss.py/my_loss``.
+        path: its place in the recipe: ``loss.parts.arc``.
+        parameters: every parameter of the target but its givens (a given that the recipe sets is here too). Values
+            are what the target receives: numbers, strings, ``Path`` (as written, relative to the data root), enums,
+            lists, dicts, nested ``Spec`` and ``Opened``.
+        mark: where ``use`` stands.
+        marks: where each parameter that the recipe sets stands, by name.
+    """
+
+    kind: str
+    name: str
+    path: str
+    parameters: Mapping[str, Any]
+    mark: Mark | None = None
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A backbone taken from a run directory or an exported file: ``{run: DIR}`` or ``{file: model.onnx}``."""
+
+    source: Literal["run", "file"]
+    location: Path
+    path: str
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """Which metric chooses the best epoch: ``LABEL.METRIC`` and its direction."""
+
+    metric: str
+    mode: Literal["min", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """How training goes; the recipe's ``train`` section.
+
+    Args:
+        epochs: how many times the sampler's batches are gone through.
+        precision: ``auto`` is bfloat16 on CUDA and float32 on CPU; master weights stay float32.
+        device: ``auto`` takes CUDA when there is one.
+        best: which metric chooses the best epoch; None keeps the last one.
+        checkpoint_every: optimizer steps between checkpoints within an epoch.
+        evaluate_every: epochs between evaluations; the last epoch is always evaluated.
+        accumulate: batches an optimizer step is made of.
+        clip_gradient_norm: largest L2 norm of all gradients together; None does not clip.
+        ema: decay in (0, 1) of the moving average of the backbone that is then evaluated; None keeps none.
+        workers: loader processes.
+        channels_last: memory format of images and convolutions.
+        compile: whether the backbone goes through ``torch.compile``.
+        sync_batchnorm: batch statistics over all processes (CUDA only).
+        threads: torch's CPU threads; None leaves them as they are.
+    """
+
+    epochs: int
+    precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
+    device: str = "auto"
+    best: Best | None = None
+    checkpoint_every: int = 500
+    evaluate_every: int = 1
+    accumulate: int = 1
+    clip_gradient_norm: float | None = None
+    ema: float | None = None
+    workers: int = 2
+    channels_last: bool = False
+    compile: bool = False
+    sync_batchnorm: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """``use`` is a lower-case torch.optim class, or ``timm/NAME``.
+
+    Args:
+        use: the optimizer's name.
+        parameters: passed on to it (lr, momentum, ...).
+        groups: by ``backbone`` or ``loss``: what differs there (``{loss: {lr: 0.5}}``).
+        decay_norm_and_bias: whether weight decay also acts on biases and normalisation weights.
+    """
+
+    use: str
+    parameters: Mapping[str, Any]
+    groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    decay_norm_and_bias: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """``use`` is a torch.optim.lr_scheduler class without LR, in lower case (``multistep``, ``cosineannealing``).
+
+    Args:
+        use: the scheduler's name, or ``constant``.
+        parameters: passed on to it.
+        every: whether it advances after each epoch or each optimizer step.
+        warmup_steps: optimizer steps over which the rate rises linearly from 0 before.
+    """
+
+    use: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    every: Literal["epoch", "step"] = "epoch"
+    warmup_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole recipe.
+
+    Args:
+        name: the recipe file's stem; names the run's folder.
+        seed: of everything random.
+        image_size: side of the canvas in pixels, or None for the backbone's own.
+        requires: requirement strings, all of them from the ``extends`` chain.
+        init: a run whose backbone weights are the start, or None.
+        demo: whether the recipe's ``demo`` overrides are in.
+        demo_reason: why, when the recipe fell back to them by itself ("... is missing"), else "".
+        notes: what the checker wants the user to know (dropped parameters, unchecked values).
+    """
+
+    name: str
+    seed: int
+    image_size: int | None
+    backbone: Spec | Opened
+    data: Spec
+    sampler: Spec
+    loss: Spec
+    transforms: Mapping[str, Spec]
+    evaluate: Mapping[str, Spec]
+    observe: Mapping[str, Spec]
+    optimizer: Optimizer
+    scheduler: Scheduler
+    train: Train
+    requires: tuple[str, ...] = ()
+    init: Opened | None = None
+    demo: bool = False
+    demo_reason: str = ""
+    notes: tuple[str, ...] = ()
+    marks: Mapping[str, Mark] = field(default_factory=dict)
