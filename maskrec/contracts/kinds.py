@@ -27,12 +27,12 @@ class Part:
 
 
 if TYPE_CHECKING:
+    from maskrec.contracts.pair_set import PairSet as Pairs
     from maskrec.contracts.protocols import Backbone as Backbone
     from maskrec.contracts.protocols import Dataset as Dataset
     from maskrec.contracts.protocols import Evaluator as Evaluator
     from maskrec.contracts.protocols import Loss as Loss
     from maskrec.contracts.protocols import Observer as Observer
-    from maskrec.contracts.protocols import Pairs as Pairs
     from maskrec.contracts.protocols import Sampler as Sampler
     from maskrec.contracts.protocols import Transform as Transform
 else:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from maskrec.contracts import events
     from maskrec.contracts.evaluation import Embed, Evaluation
     from maskrec.contracts.input_spec import InputSpec
-    from maskrec.contracts.pair_set import PairSet as Pairs
     from maskrec.contracts.sample import Batch, Sample
 
     class Backbone(nn.Module):
