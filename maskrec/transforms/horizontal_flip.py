@@ -1,0 +1,54 @@
+"""Mirroring faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from maskrec.contracts.context import CheckContext
+from maskrec.contracts.problem import Problem
+from maskrec.contracts.protocols import Draws
+from maskrec.contracts.sample import Batch
+
+_SWAPPED = [1, 0, 2, 4, 3]
+
+
+class HorizontalFlip:
+    """Mirrors images, clean images and landmarks together; left and right landmarks change names.
+
+    Args:
+        probability: of a sample being mirrored, 0 to 1.
+
+    Raises:
+        ValueError: a probability outside 0 to 1.
+    """
+
+    def __init__(self, probability: float = 0.5) -> None:
+        for problem in self.check({"probability": probability}, CheckContext()):
+            raise ValueError(problem.message)
+        self.probability = probability
+
+    @staticmethod
+    def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
+        """Whether the probability is one."""
+        if not 0.0 <= values["probability"] <= 1.0:
+            yield Problem(f"probability must be from 0 to 1, not {values['probability']}", "probability")
+
+    def __call__(self, batch: Batch, draws: Draws) -> Batch:
+        """The batch with some of its samples mirrored."""
+        flipped = draws.uniform("flip") < self.probability
+        rows = flipped[:, None, None, None]
+        landmarks = batch.landmarks
+        if landmarks is not None:
+            mirrored = landmarks[:, _SWAPPED].clone()
+            mirrored[..., 0] = batch.images.shape[3] - 1 - mirrored[..., 0]
+            landmarks = torch.where(flipped[:, None, None], mirrored, landmarks)
+        return replace(
+            batch,
+            images=torch.where(rows, batch.images.flip(3), batch.images),
+            clean=torch.where(rows, batch.clean.flip(3), batch.clean),
+            landmarks=landmarks,
+        )
