@@ -1,0 +1,46 @@
+"""What is measured: pure functions on arrays, numpy only, float64 inside.
+
+Pairs come as two arrays, the distances of same-person pairs and of different-person pairs; a pair at or under a
+threshold is called the same person. Wrong input is a ``ValueError`` of one sentence.
+"""
+
+from maskrec.metrics.accuracy import (
+    LFW_THRESHOLDS,
+    BestThreshold,
+    KFoldAccuracy,
+    best_threshold,
+    contiguous_folds,
+    k_fold_accuracy,
+)
+from maskrec.metrics.confusion import ClassScores, Confusion, confusion
+from maskrec.metrics.distances import Distance, normalise, pair_distances
+from maskrec.metrics.histogram import HistogramThreshold, Rule, histogram_threshold, histograms, iou
+from maskrec.metrics.intervals import quantile_counts, wilson
+from maskrec.metrics.roc import Roc, roc
+from maskrec.metrics.tar import TarAtFar, tar_at_far
+
+__all__ = [
+    "LFW_THRESHOLDS",
+    "BestThreshold",
+    "ClassScores",
+    "Confusion",
+    "Distance",
+    "HistogramThreshold",
+    "KFoldAccuracy",
+    "Roc",
+    "Rule",
+    "TarAtFar",
+    "best_threshold",
+    "confusion",
+    "contiguous_folds",
+    "histogram_threshold",
+    "histograms",
+    "iou",
+    "k_fold_accuracy",
+    "normalise",
+    "pair_distances",
+    "quantile_counts",
+    "roc",
+    "tar_at_far",
+    "wilson",
+]

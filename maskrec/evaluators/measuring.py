@@ -1,0 +1,79 @@
+"""What both evaluators do first: embed a pair set, measure its distances, part them by condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.contracts.evaluation import Distance, View
+from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.metrics import pair_distances
+
+if TYPE_CHECKING:
+    from maskrec.contracts.evaluation import Embed
+    from maskrec.contracts.pair_set import PairSet
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Distances of a pair set.
+
+    Args:
+        pairs: the set.
+        distances: float64 ``(n,)``.
+    """
+
+    pairs: PairSet
+    distances: Floats
+
+    def both(self, chosen: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
+        """Distances of the same and of the different pairs, of all or of the chosen ones."""
+        same = self.pairs.same
+        chosen = np.ones(len(same), dtype=bool) if chosen is None else chosen
+        return self.distances[chosen & same], self.distances[chosen & ~same]
+
+
+def measure(embed: Embed, pairs: PairSet, distance: Distance, normalize: bool, flip: bool = False) -> Measured:
+    """Embeds the set and measures every pair.
+
+    Args:
+        embed: as the runner gives it.
+        pairs: the set.
+        distance: between the embeddings.
+        normalize: whether embeddings are brought to unit length first.
+        flip: whether an image's embedding is the mean of its own and its mirror image's, before normalisation.
+
+    Raises:
+        MaskrecError: embeddings that are not finite, or all zeros where they are to be normalised.
+    """
+    embeddings = np.asarray(embed(pairs, View()), dtype=np.float64)
+    if flip:
+        embeddings = (embeddings + np.asarray(embed(pairs, View(flip=True)), dtype=np.float64)) / 2
+    try:
+        return Measured(pairs, pair_distances(embeddings, pairs.left, pairs.right, distance, normalize))
+    except ValueError as error:
+        raise MaskrecError(f"pair set {pairs.label!r}: {error}") from error
+
+
+def require_both_kinds(pairs: PairSet) -> None:
+    """Raises UsageError unless the set has both same and different pairs."""
+    for kind, count in (("same", np.count_nonzero(pairs.same)), ("different", np.count_nonzero(~pairs.same))):
+        if not count:
+            raise UsageError(
+                f"pair set {pairs.label!r} has no {kind}-person pairs; verification needs both kinds, so add some"
+            )
+
+
+def conditions(pairs: PairSet) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Each condition that the set has pairs of, with which they are."""
+    for number, name in enumerate(CONDITIONS):
+        chosen = pairs.condition == number
+        if chosen.any():
+            yield name, chosen

@@ -1,0 +1,124 @@
+"""The reference protocol as an evaluator: histogram threshold, IOU, accuracy, and the same threshold on test pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from maskrec.contracts.errors import MaskrecError
+from maskrec.contracts.evaluation import Evaluation, Threshold
+from maskrec.contracts.kinds import Pairs
+from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.problem import Problem
+from maskrec.evaluators.distribution import distribution_png
+from maskrec.evaluators.measuring import Measured, conditions, measure, require_both_kinds
+from maskrec.evaluators.tables import class_table, confusion_table, decision_row
+from maskrec.metrics import Rule, best_threshold, confusion, histogram_threshold, iou
+
+if TYPE_CHECKING:
+    from maskrec.contracts.context import CheckContext
+    from maskrec.contracts.evaluation import Embed
+
+_BINS = "bins must be at least 2: the threshold lies where two histograms cross"
+
+_SOURCES: dict[Rule, str] = {
+    "crossing": "where the histograms of same and different distances cross",
+    "gap": "the histograms do not cross; the middle of the gap between same and different distances",
+    "collapsed": "the histograms do not cross; the best threshold of these very pairs instead",
+}
+
+
+class PairHistogram:
+    """The reference protocol.
+
+    The threshold is where the histograms of same and different L2 distances cross on the evaluation pairs
+    (``metrics.histogram_threshold``); it is then applied once to the test pairs. The epoch with the lowest ``iou`` is
+    the best. A model whose histograms do not cross is ``collapsed``: its IOU is 1 and its accuracy is that of the
+    evaluation pairs' own best threshold, marked so.
+
+    Args:
+        evaluation: pairs that choose the threshold, after each epoch.
+        test: pairs measured once with it, after the best epoch is chosen; None measures none.
+        normalize: whether embeddings are brought to unit length before they are compared.
+        bins: of each histogram, at least 2.
+
+    Raises:
+        ValueError: ``bins`` out of range.
+        UsageError: a pair set without same or without different pairs.
+    """
+
+    def __init__(self, evaluation: Pairs, test: Pairs | None = None, normalize: bool = True, bins: int = 100) -> None:
+        if bins < 2:
+            raise ValueError(f"{_BINS}, not {bins}")
+        for pairs in (evaluation, test):
+            if pairs is not None:
+                require_both_kinds(pairs)
+        self.evaluation, self.test_pairs = evaluation, test
+        self.normalize, self.bins = normalize, bins
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterable[Problem]:
+        """Problems of the parameters."""
+        if values.get("bins", 100) < 2:
+            yield Problem(f"{_BINS}, not {values['bins']}", "bins", "the reference has 100")
+
+    @staticmethod
+    def metrics(values: Mapping[str, Any]) -> dict[str, Literal["min", "max"]]:
+        """``iou``, ``accuracy``, ``best_accuracy`` (optimistic), ``collapsed`` (0 or 1), ``accuracy/CONDITION``.
+
+        A condition that the pairs do not have is not returned.
+        """
+        by_condition: dict[str, Literal["min", "max"]] = {f"accuracy/{name}": "max" for name in CONDITIONS}
+        return {"iou": "min", "accuracy": "max", "best_accuracy": "max", "collapsed": "min", **by_condition}
+
+    def evaluate(self, embed: Embed) -> Evaluation:
+        """Threshold, IOU and accuracy on the evaluation pairs."""
+        measured = self._measure(embed, self.evaluation)
+        found = histogram_threshold(*measured.both(), self.bins)
+        threshold = Threshold(
+            value=found.threshold,
+            distance="l2",
+            normalize=self.normalize,
+            source=f"{measured.pairs.label}: {_SOURCES[found.rule]}",
+            collapsed=found.collapsed,
+        )
+        return self._answer(measured, threshold)
+
+    def test(self, embed: Embed, evaluation: Evaluation) -> Evaluation | None:
+        """The evaluation's threshold applied to the test pairs; None without test pairs.
+
+        Raises:
+            MaskrecError: an evaluation without the threshold, or with one for other distances.
+        """
+        if self.test_pairs is None:
+            return None
+        threshold = evaluation.thresholds.get("histogram")
+        if threshold is None or (threshold.distance, threshold.normalize) != ("l2", self.normalize):
+            raise MaskrecError(
+                f"pair set {self.test_pairs.label!r}: the evaluation has no 'histogram' threshold for L2 distances "
+                f"with normalize: {str(self.normalize).lower()}; evaluate with the same settings first"
+            )
+        return self._answer(self._measure(embed, self.test_pairs), threshold)
+
+    def _measure(self, embed: Embed, pairs: Pairs) -> Measured:
+        return measure(embed, pairs, "l2", self.normalize)
+
+    def _answer(self, measured: Measured, threshold: Threshold) -> Evaluation:
+        both = measured.both()
+        counts = confusion(*both, threshold.value)
+        overlap = 1.0 if threshold.collapsed else iou(*both, threshold.value)
+        rows = [decision_row("all", *both, threshold)]
+        rows += [decision_row(name, *measured.both(chosen), threshold) for name, chosen in conditions(measured.pairs)]
+        metrics = {
+            "iou": overlap,
+            "accuracy": counts.accuracy,
+            "best_accuracy": best_threshold(*both).accuracy,
+            "collapsed": float(threshold.collapsed),
+        }
+        metrics |= {f"accuracy/{row['condition']}": row["accuracy"] for row in rows[1:] if row["accuracy"] is not None}
+        return Evaluation(
+            metrics,
+            {"histogram": threshold},
+            {"accuracy": rows, "confusion": confusion_table(counts), "classes": class_table(counts)},
+            {"distribution": distribution_png(measured, threshold, self.bins, overlap)},
+        )

@@ -1,0 +1,69 @@
+"""True accept rate at a false accept rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskrec.metrics.intervals import quantile_counts, wilson
+from maskrec.metrics.roc import Roc
+
+ENOUGH_IMPOSTORS = 10.0  # expected false accepts below which a threshold is not worth storing
+
+
+@dataclass(frozen=True, slots=True)
+class TarAtFar:
+    """TAR at a FAR, with what it rests on.
+
+    Args:
+        target: the FAR asked for.
+        far: the FAR measured at the threshold, at most ``target``.
+        tar: the TAR there.
+        low: lower end of the TAR's interval.
+        high: upper end.
+        expected: expected false accepts, ``target`` x different pairs: how many events the threshold rests on.
+        threshold: the largest distance whose FAR is not above ``target``; None when even the smallest is.
+    """
+
+    target: float
+    far: float
+    tar: float
+    low: float
+    high: float
+    expected: float
+    threshold: float | None
+
+    @property
+    def enough(self) -> bool:
+        """Whether the threshold rests on at least ten expected events."""
+        return self.expected >= ENOUGH_IMPOSTORS
+
+
+def tar_at_far(curve: Roc, target: float, confidence: float = 0.95) -> TarAtFar:
+    """TAR at the largest threshold whose FAR is not above ``target``: never more false accepts than asked for.
+
+    The interval holds the TAR at the threshold where the true FAR is ``target``, with at least ``confidence``, of
+    independent pairs. It is made of two, each of half the risk: where that threshold may lie (order statistics of the
+    different distances), and the TAR at its two ends (Wilson). With few expected events the first is the wide one;
+    below about five the lower end is 0: nothing is known.
+
+    Raises:
+        ValueError: a target outside (0, 1).
+    """
+    if not 0 < target < 1:
+        raise ValueError(f"a false accept rate must be inside (0, 1), not {target}")
+    vertex = int(np.searchsorted(curve.far, target, "right")) - 1
+    half = 1 - (1 - confidence) / 2
+    fewest, most = quantile_counts(target, curve.different, half)
+    low = int(np.searchsorted(curve.false_accepts, fewest, "left"))
+    high = int(np.searchsorted(curve.false_accepts, most, "right")) - 1
+    return TarAtFar(
+        target=target,
+        far=float(curve.far[vertex]),
+        tar=float(curve.tar[vertex]),
+        low=wilson(int(curve.true_accepts[low]), curve.same, half)[0],
+        high=wilson(int(curve.true_accepts[high]), curve.same, half)[1],
+        expected=target * curve.different,
+        threshold=float(curve.thresholds[vertex]) if vertex else None,
+    )
