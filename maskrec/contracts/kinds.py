@@ -7,7 +7,7 @@ protocol. A part is written out where it is used: ``Annotated[Callable[..., Tens
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 KINDS = ("backbone", "loss", "sampler", "evaluator", "dataset", "pairs", "transform", "observer")
 
@@ -27,7 +27,7 @@ class Part:
 
 
 if TYPE_CHECKING:
-    from maskrec.contracts.pair_set import PairSet as Pairs
+    from maskrec.contracts.pair_set import PairSet
     from maskrec.contracts.protocols import Backbone as Backbone
     from maskrec.contracts.protocols import Dataset as Dataset
     from maskrec.contracts.protocols import Evaluator as Evaluator
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from maskrec.contracts.protocols import Observer as Observer
     from maskrec.contracts.protocols import Sampler as Sampler
     from maskrec.contracts.protocols import Transform as Transform
+
+    Pairs: TypeAlias = PairSet
 else:
     Backbone = Annotated[Any, Kind("backbone")]
     Loss = Annotated[Any, Kind("loss")]
