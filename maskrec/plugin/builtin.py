@@ -39,10 +39,10 @@ def maskrec_losses() -> list[Component]:
 def maskrec_parts() -> list[Component]:
     return [
         Component(
-            "batch_hard", "maskrec.losses.mining:batch_hard", "hardest positive and negative per anchor", part="miner"
+            "batch_hard", "maskrec.losses.mining:BatchHard", "hardest positive and negative per anchor", part="miner"
         ),
-        Component("semi_hard", "maskrec.losses.mining:semi_hard", "negatives just beyond the positive", part="miner"),
-        Component("batch_all", "maskrec.losses.mining:batch_all", "every valid triplet of the batch", part="miner"),
+        Component("semi_hard", "maskrec.losses.mining:SemiHard", "negatives just beyond the positive", part="miner"),
+        Component("batch_all", "maskrec.losses.mining:BatchAll", "every valid triplet of the batch", part="miner"),
     ]
 
 

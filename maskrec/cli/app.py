@@ -1,0 +1,125 @@
+"""The command line program: its commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from maskrec import __version__
+from maskrec.cli import checking, doctor, listing, running
+from maskrec.cli.options import debugging
+from maskrec.cli.text import clean
+from maskrec.contracts.errors import MaskrecError
+
+app = typer.Typer(
+    name="maskrec",
+    help="Train, evaluate and use face recognition models for people who wear masks.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _command in (
+    running.run,
+    running.resume,
+    checking.check,
+    checking.schema,
+    checking.recipes,
+    checking.copy,
+    listing.list_components,
+    listing.show,
+    listing.plugins,
+    doctor.doctor,
+):
+    app.command("list" if _command is listing.list_components else None)(_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"maskrec {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; also MASKREC_DEBUG=1.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["MASKREC_DEBUG"] = "1"
+
+
+def run_app(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 ok, 1 failed while running, 2 recipe or usage, 3 plugin, 130 interrupted.
+
+    Args:
+        arguments: instead of the process's own.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter is no reason to fail
+    # `maskrec run recipe.yaml --debug` is what people type when it has just failed
+    if "--debug" in given:
+        given = ["--debug", *(word for word in given if word != "--debug")]
+    try:
+        result = typer.main.get_command(app).main(given, prog_name="maskrec", standalone_mode=False)
+        sys.stdout.flush()
+        code = result if isinstance(result, int) else 0
+    except BaseException as error:
+        code = _answer(error)
+    sys.exit(code)
+
+
+def _answer(error: BaseException) -> int:
+    """Tell the user what went wrong; the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, BrokenPipeError):
+        # whoever read the output has left; keep the interpreter from flushing into the closed pipe at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if debugging() and not isinstance(error, _usage_errors()):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        _say("interrupted")
+        return 130
+    if isinstance(error, MaskrecError):
+        _say(str(error))
+        return error.exit_code
+    if isinstance(error, _usage_errors()):
+        return _answer_usage(error)
+    _say(
+        f"unexpected {type(error).__name__}: {error}. This is a fault of maskrec or of a plugin: please report it "
+        "with the command and what --debug shows"
+    )
+    return 1
+
+
+def _usage_errors() -> Any:
+    """The base class of what typer raises for a wrong command line; it has no public name."""
+    return typer.BadParameter.__mro__[2]
+
+
+def _answer_usage(error: Any) -> int:
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(message, file=sys.stderr)
+        return int(error.exit_code)
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "maskrec"
+    _say(f"{message.rstrip('.')}; see {command} --help")
+    return int(error.exit_code)
+
+
+def _say(message: str) -> None:
+    print(f"maskrec: {clean(message)}", file=sys.stderr)

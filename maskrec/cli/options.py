@@ -1,0 +1,59 @@
+"""Options that several commands share, and the catalog that they ask for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskrec.cli.text import clean
+from maskrec.contracts.errors import PluginError
+from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.host import discover
+
+PluginFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE.py", help="A Python file that declares components; may be repeated."),
+]
+NoPlugins = Annotated[
+    bool, typer.Option("--no-plugins", help="Leave installed plugins out; the built-in components stay.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted: ``--debug`` or ``MASKREC_DEBUG=1``."""
+    return os.environ.get("MASKREC_DEBUG", "") not in ("", "0")
+
+
+def open_catalog(files: Sequence[Path] | None, no_plugins: bool = False, *, tolerant: bool = False) -> Catalog:
+    """What is offered here; each plugin's failure is one line on stderr.
+
+    Args:
+        files: given with ``--plugin``.
+        no_plugins: whether installed plugins are left out. Otherwise ``MASKREC_PLUGINS=dist,dist`` may name those to
+            take.
+        tolerant: whether a failing ``--plugin`` file is reported like the others instead of raised.
+
+    Raises:
+        UsageError: a file that is not there, or two of one name.
+        PluginError: a ``--plugin`` file that fails, unless tolerant.
+    """
+    named = os.environ.get("MASKREC_PLUGINS")
+    only = None if named is None else [name.strip() for name in named.split(",") if name.strip()]
+    catalog = discover(files or (), plugins=not no_plugins, only=only)
+    for failure in catalog.failures:
+        if failure.fatal and failure.provider.file is not None and not tolerant:
+            raise PluginError(
+                f"--plugin {failure.provider.file}: {failure.stage}: {failure.message}"
+            ) from failure.error
+        print(clean(failure).replace("\n", " "), file=sys.stderr)
+        if debugging() and failure.error is not None:
+            import traceback
+
+            traceback.print_exception(failure.error)
+    return catalog

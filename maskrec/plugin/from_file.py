@@ -1,0 +1,63 @@
+"""Files given with ``--plugin``, imported as modules below this one.
+
+The module's name holds the file's path, so that a loader worker that starts from scratch (spawn, forkserver) can
+import it again when it unpickles an object defined there; and it is an identifier, as torch.compile asks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType
+
+__path__: list[str] = []  # makes this module a package, so that modules below it can be imported
+
+
+class _Loader(SourceFileLoader):
+    """Compiles the file as it is now and leaves no ``__pycache__`` beside the user's file."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+class _Finder:
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        parent, _, name = fullname.rpartition(".")
+        if parent != __name__:
+            return None
+        try:
+            file = os.fsdecode(bytes.fromhex(name.rpartition("_")[2]))
+        except ValueError:
+            return None
+        return spec_from_file_location(fullname, file, loader=_Loader(fullname, file))
+
+
+sys.meta_path.append(_Finder)
+
+
+def module_name(file: Path) -> str:
+    """The module's name for this file: its stem, made an identifier, and its absolute path in hexadecimal."""
+    stem = re.sub(r"\W", "_", file.stem)
+    return f"{__name__}.{stem}_{os.fsencode(file.absolute()).hex()}"
+
+
+def import_file(file: Path) -> ModuleType:
+    """Execute the file, once while its text stays the same, and return its module."""
+    name = module_name(file)
+    source = file.read_bytes()
+    module = sys.modules.get(name)
+    if module is None or getattr(module, "__maskrec_source__", None) != source:
+        sys.modules.pop(name, None)
+        module = import_module(name)
+        module.__maskrec_source__ = source  # type: ignore[attr-defined]
+    return module
