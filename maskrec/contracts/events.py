@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Returned by an observer to end the run; ``reason`` is one sentence for the user."""
+    """Returned by an observer to end the run.
+
+    Args:
+        reason: one sentence for the user; a diagnosis names the component and what to change.
+        failed: True ends the run as a failure (exit code 1), without evaluating; False ends it as planned, early.
+    """
 
     reason: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

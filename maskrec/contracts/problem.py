@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 
@@ -57,3 +58,10 @@ class Problem:
         if self.hint:
             lines.append(f"    {self.hint}")
         return "\n".join(lines)
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raises ``ValueError`` with the first problem's sentence: a constructor's use of its own ``check``."""
+    for problem in problems:
+        if not problem.note:
+            raise ValueError(f"{problem.message}; {problem.hint}" if problem.hint else problem.message)

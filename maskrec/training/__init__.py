@@ -1,0 +1,1 @@
+"""How a plan is trained: built, run, saved, resumed, evaluated."""

@@ -1,0 +1,138 @@
+"""Where a run comes from: versions, component sources, data fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskrec.recipe.plan import Opened, Plan, Spec
+
+if TYPE_CHECKING:
+    from maskrec.plugin.catalog import Catalog
+
+_LIBRARIES = ("maskrec", "torch", "torchvision", "timm", "facenet-pytorch", "numpy", "opencv-python-headless")
+
+
+def versions() -> dict[str, str]:
+    """Python, the platform and the libraries that numbers depend on."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def specs_of(plan: Plan) -> Iterator[Spec]:
+    """Every component of a plan, nested ones after the one around them."""
+    for top in (plan.backbone, plan.data, plan.sampler, plan.loss):
+        yield from _within(top)
+    for section in (plan.transforms, plan.evaluate, plan.observe):
+        for spec in section.values():
+            yield from _within(spec)
+
+
+def opened_of(plan: Plan) -> Iterator[Opened]:
+    """Every run or file that the plan opens."""
+    if isinstance(plan.backbone, Opened):
+        yield plan.backbone
+    for spec in specs_of(plan):
+        yield from (value for value in _values(spec.parameters) if isinstance(value, Opened))
+
+
+def _within(value: Any) -> Iterator[Spec]:
+    if isinstance(value, Spec):
+        yield value
+        for inner in _values(value.parameters):
+            if isinstance(inner, Spec):
+                yield from _within(inner)
+
+
+def _values(value: Any) -> Iterator[Any]:
+    """The leaves of a parameter value; nested specs are leaves."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _values(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _values(inner)
+    else:
+        yield value
+
+
+def component_rows(plan: Plan, catalog: Catalog) -> dict[str, dict[str, str]]:
+    """Per component path: qualified name, distribution, version, target and the hash of its package's sources."""
+    rows = {}
+    for spec in specs_of(plan):
+        entry = catalog.lookup(spec.kind, spec.name)
+        provider, target = entry.provider, entry.component.target
+        module = target.partition(":")[0]
+        source = _file_hash(provider.file) if provider.file else package_hash(module.partition(".")[0])
+        rows[spec.path] = {
+            "name": spec.name,
+            "distribution": provider.distribution,
+            "version": provider.version,
+            "target": target,
+            "sources": source,
+        }
+    return rows
+
+
+def package_hash(package: str) -> str:
+    """SHA-256 over the names and contents of an import package's ``.py`` files."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        return "unknown"
+    origin = Path(found.origin)
+    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.relative_to(origin.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def data_fingerprints(plan: Plan, labels: Sequence[int], data_root: Path) -> dict[str, str]:
+    """SHA-256 of every file that the plan names and of the training labels; folders are named, not hashed."""
+    found = {"data.labels": hashlib.sha256(json.dumps([int(label) for label in labels]).encode()).hexdigest()}
+    for spec in specs_of(plan):
+        for name, value in spec.parameters.items():
+            for number, path in enumerate(leaf for leaf in _values(value) if isinstance(leaf, Path)):
+                key = f"{spec.path}.{name}" + (f".{number}" if number else "")
+                found[key] = _file_hash(data_root / path)
+    for opened in opened_of(plan):
+        found[opened.path] = opened_hash(data_root / opened.location)
+    return found
+
+
+def opened_hash(path: Path) -> str:
+    """The hash of an exported file, or of the weights that a run directory gives."""
+    for name in ("best", "last"):
+        weights = path / "checkpoints" / f"{name}.safetensors"
+        if weights.is_file():
+            return _file_hash(weights)
+    return _file_hash(path)
+
+
+def _file_hash(path: Path) -> str:
+    if path.is_dir():
+        return "a folder"
+    if not path.is_file():
+        return "missing"
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def command_line() -> list[str]:
+    """How this process was started."""
+    return ["maskrec", *sys.argv[1:]]

@@ -1,0 +1,186 @@
+"""Builds everything a plan names, in the order of the givens, and checks what only built things can tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskrec.contracts.call_loss import scope_of
+from maskrec.contracts.collectives import processes
+from maskrec.contracts.context import Context
+from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.pair_set import PairSet
+from maskrec.contracts.problem import Problem
+from maskrec.recipe.plan import Opened, Plan, Spec
+from maskrec.training.building import Builder, BuildError
+from maskrec.training.device import pick_device
+from maskrec.training.opening import load_initial_weights, open_backbone
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from maskrec.contracts.kinds import Backbone, Dataset, Evaluator, Loss, Observer, Sampler, Transform
+    from maskrec.plugin.catalog import Catalog
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Everything of a run, built: on the CPU, in float32, in the order of the recipe."""
+
+    plan: Plan
+    image_size: int
+    backbone: Backbone
+    dataset: Dataset
+    sampler: Sampler
+    loss: Loss
+    transforms: Mapping[str, Transform]
+    evaluators: Mapping[str, Evaluator]
+    observers: Mapping[str, Observer]
+    pair_sets: tuple[tuple[Spec, PairSet], ...]
+
+
+def assemble(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None = None) -> Assembly:
+    """Build the plan's components and cross-check them.
+
+    Args:
+        plan: a checked recipe.
+        catalog: where names are looked up.
+        data_root: what the recipe's paths are relative to.
+        run_dir: the ``run_dir`` given; a folder that may not exist yet when only checking.
+
+    Raises:
+        RecipeError: all problems found, each with its place.
+        MaskrecError: a component failed in a way that its author did not foresee.
+    """
+    builder = _builder(plan, catalog, data_root)
+    backbone = _or_problems(builder, plan.backbone)
+    spec: InputSpec = backbone.input_spec
+    image_size = plan.image_size or spec.size
+    builder.context = replace(builder.context, input_spec=spec)
+    builder.givens["image_size"] = image_size
+    dataset = _or_problems(builder, plan.data)
+    _give_data(builder, dataset)
+    sampler = _or_problems(builder, plan.sampler)
+    builder.givens["embedding_size"] = backbone.embedding_size
+    builder.givens["run_dir"] = run_dir or Path("runs")
+    problems: list[Problem] = []
+    loss = _try(builder, plan.loss, problems)
+    transforms = {label: _try(builder, each, problems) for label, each in plan.transforms.items()}
+    evaluators = {label: _try(builder, each, problems) for label, each in plan.evaluate.items()}
+    observers = {label: _try(builder, each, problems) for label, each in plan.observe.items()}
+    problems += _cross_checks(plan, builder, dataset, sampler, loss, transforms)
+    if problems:
+        raise RecipeError(problems)
+    if plan.init is not None:
+        load_initial_weights(backbone, plan.init, catalog, data_root)
+    pair_sets = tuple(builder.pair_sets)
+    return Assembly(plan, image_size, backbone, dataset, sampler, loss, transforms, evaluators, observers, pair_sets)
+
+
+def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> list[Problem]:
+    """Stage 3 of checking: what `assemble` finds wrong, nothing when all is well."""
+    try:
+        assemble(plan, catalog, data_root)
+    except (RecipeError, BuildError) as error:
+        return list(error.problems)
+    return []
+
+
+def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
+    """Stage 4 of checking: one forward and backward pass over the sampler's first batch, nothing written.
+
+    Raises:
+        RecipeError, MaskrecError: as `assemble`, and whatever the pass itself runs into.
+    """
+    from maskrec.training.stepping import Stepper
+
+    assembly = assemble(plan, catalog, data_root)
+    Stepper(assembly).try_first_batch()
+
+
+def _builder(plan: Plan, catalog: Catalog, data_root: Path) -> Builder:
+    context = Context(data_root=data_root, device=str(pick_device(plan.train.device)), processes=processes())
+    opener = partial(open_backbone, catalog=catalog, data_root=data_root)
+    givens = {"seed": plan.seed, "image_size": plan.image_size}
+    return Builder(catalog, plan.seed, context, opener, givens)
+
+
+def _or_problems(builder: Builder, spec: Spec | Opened) -> Any:
+    """Built, or a RecipeError at once: what comes after cannot be built without it."""
+    try:
+        return builder.build(spec)
+    except BuildError as error:
+        raise RecipeError(error.problems) from error
+
+
+def _try(builder: Builder, spec: Spec, problems: list[Problem]) -> Any:
+    """Built, or None with its problems noted."""
+    try:
+        return builder.build(spec)
+    except BuildError as error:
+        problems += error.problems
+        return None
+
+
+def _give_data(builder: Builder, dataset: Dataset) -> None:
+    counts = Counter(int(label) for label in dataset.labels)
+    builder.givens["labels"] = dataset.labels
+    builder.givens["num_classes"] = dataset.num_classes
+    builder.givens["class_counts"] = [counts[label] for label in range(dataset.num_classes)]
+    builder.has_landmarks = dataset.has_landmarks
+
+
+def _cross_checks(
+    plan: Plan,
+    builder: Builder,
+    dataset: Dataset,
+    sampler: Sampler,
+    loss: nn.Module | None,
+    transforms: Mapping[str, Transform],
+) -> list[Problem]:
+    problems = _landmark_problems(plan, dataset, transforms)
+    problems += [problem for spec, pairs in builder.pair_sets for problem in _pair_problems(spec, pairs, dataset)]
+    if len(sampler) == 0:
+        problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
+    if sampler.batch_size < 2 * processes():
+        message = f"batch_size {sampler.batch_size} leaves fewer than 2 images to one of {processes()} processes"
+        problems.append(Problem(message, "sampler", mark=plan.sampler.mark))
+    if loss is not None:
+        try:
+            scope_of(loss)
+        except ValueError as error:
+            problems.append(Problem(str(error), "loss", mark=plan.loss.mark))
+    return problems
+
+
+def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Transform]) -> list[Problem]:
+    return [
+        Problem(
+            f"{plan.transforms[label].name} needs landmarks and {plan.data.name} has none",
+            f"transforms.{label}",
+            "give the data five landmark columns (docs/components.md says which), or remove this transform",
+            plan.transforms[label].mark,
+        )
+        for label, transform in transforms.items()
+        if getattr(transform, "needs_landmarks", False) and not dataset.has_landmarks
+    ]
+
+
+def _pair_problems(spec: Spec, pairs: PairSet, dataset: Dataset) -> list[Problem]:
+    problems = []
+    if any(kind is not None for kind in pairs.mask_types) and not pairs.has_landmarks:
+        message = "masks are to be put on these pairs and their photos have no landmarks"
+        problems.append(Problem(message, spec.path, "name a landmarks file, or leave the masks off", spec.mark))
+    if pairs.identities is not None and dataset.identities is not None:
+        shared = sorted(set(pairs.identities) & set(dataset.identities))
+        if shared:
+            some = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
+            message = f"{len(shared)} people of these pairs are also in the training data ({some})"
+            hint = "nobody may be measured who was trained on: take them out of one of the two"
+            problems.append(Problem(message, spec.path, hint, spec.mark))
+    return problems

@@ -1,0 +1,164 @@
+"""What a checkpoint holds, and going on from one bit for bit."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from maskrec.contracts.call_loss import scope_of
+from maskrec.contracts.errors import UsageError
+from maskrec.faces.draws import key_of
+from maskrec.training import distributed
+from maskrec.training.optimizing import frozen_tensors
+from maskrec.training.state_tree import load_tree, save_tree, write_atomically
+
+if TYPE_CHECKING:
+    from maskrec.training.stepping import Stepper
+
+
+def networks_state(stepper: Stepper) -> dict[str, Any]:
+    """Weights, loss, optimizer, schedule, moving average and every process's random state.
+
+    Every process must call this: random states and shares of sharded losses are collected from all.
+    """
+    return {
+        "backbone": dict(stepper.backbone.state_dict()),
+        "loss": _loss_state(stepper.loss),
+        "optimizer": stepper.optimizer.state_dict(),
+        "schedule": stepper.schedule.state_dict(),
+        "ema": None if stepper.ema is None else dict(stepper.ema.module.state_dict()),
+        "random": distributed.from_all(random_state()),
+    }
+
+
+def restore_networks(stepper: Stepper, state: Mapping[str, Any], seed: int, step: int) -> None:
+    """Set everything that `networks_state` collected.
+
+    Raises:
+        UsageError: a checkpoint of other networks: names or shapes differ.
+    """
+    load_weights(stepper.backbone, state["backbone"], "the checkpoint's backbone")
+    _restore_loss(stepper.loss, state["loss"])
+    try:
+        stepper.optimizer.load_state_dict(state["optimizer"])
+    except ValueError as error:
+        raise UsageError(f"the checkpoint's optimizer state does not fit this recipe: {error}") from error
+    stepper.schedule.load_state_dict(state["schedule"])
+    if stepper.ema is not None and state["ema"] is not None:
+        load_weights(stepper.ema.module, state["ema"], "the checkpoint's moving average")
+    states = state["random"]
+    if len(states) == distributed.processes():
+        restore_random_state(states[distributed.rank()])
+    else:
+        seed_process(seed, step)
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Any], what: str) -> None:
+    """Copy weights into a module.
+
+    Raises:
+        UsageError: names or shapes differ; says the first few.
+    """
+    own = module.state_dict()
+    wrong = sorted(set(own) ^ set(weights))
+    wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape]
+    if wrong:
+        raise UsageError(
+            f"{what} does not fit: {len(wrong)} tensors differ in name or shape, the first is {wrong[0]!r}; "
+            "the recipe's backbone or its number of identities has changed"
+        )
+    module.load_state_dict(dict(weights))
+
+
+def _loss_state(loss: nn.Module) -> Any:
+    frozen = frozen_tensors(loss)
+    named = {**dict(loss.named_parameters()), **dict(loss.named_buffers())}
+    left_out = {name for name, tensor in named.items() if id(tensor) in frozen}
+    state = {name: value for name, value in loss.state_dict().items() if name not in left_out}
+    return distributed.from_all(state) if scope_of(loss) == "sharded" else state
+
+
+def _restore_loss(loss: nn.Module, state: Any) -> None:
+    if scope_of(loss) == "sharded":
+        if len(state) != distributed.processes():
+            raise UsageError(
+                f"a sharded loss goes on only with as many processes as before: {len(state)}, "
+                f"not {distributed.processes()}"
+            )
+        state = state[distributed.rank()]
+    own = loss.state_dict()
+    frozen = frozen_tensors(loss)
+    named = {**dict(loss.named_parameters()), **dict(loss.named_buffers())}
+    wanted = {name for name in own if id(named.get(name)) not in frozen}
+    differing = sorted(wanted ^ set(state))
+    differing += [n for n in state if isinstance(own.get(n), torch.Tensor) and own[n].shape != state[n].shape]
+    if differing:
+        raise UsageError(f"the checkpoint's loss does not fit this recipe's: {differing[0]!r} differs")
+    loss.load_state_dict(state, strict=False)
+
+
+def seed_process(seed: int, step: int) -> None:
+    """Seed the global generators of this process, each process differently."""
+    key = key_of(seed, "process", distributed.rank(), step)
+    torch.manual_seed(key & (2**63 - 1))
+    np.random.seed(key & 0xFFFFFFFF)
+    random.seed(key)
+
+
+def random_state() -> dict[str, Any]:
+    """The global generators of this process, as tensors and numbers."""
+    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    version, words, gauss_next = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        "numpy": [
+            str(kind),
+            torch.tensor(np.asarray(keys).astype(np.int64)),
+            int(position),
+            int(has_gauss),
+            float(gauss),
+        ],
+        "python": [version, torch.tensor(words, dtype=torch.int64), gauss_next],
+    }
+
+
+def restore_random_state(state: Mapping[str, Any]) -> None:
+    """Set what `random_state` read."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+    version, words, gauss_next = state["python"]
+    random.setstate((version, tuple(words.tolist()), gauss_next))
+
+
+def save(path: Path, state: Mapping[str, Any], evaluations: Mapping[str, Any]) -> None:
+    """Write a checkpoint, then its thresholds as JSON beside it (the same are inside; that file is for reading)."""
+    save_tree({**state, "evaluations": dict(evaluations)}, path)
+    thresholds = {label: plain["thresholds"] for label, plain in evaluations.items()}
+    text = json.dumps(thresholds, indent=2) + "\n"
+    beside = path.with_name(f"{path.stem}.thresholds.json")
+    write_atomically(beside, lambda temporary: _write_text(temporary, text))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint's content, on the CPU.
+
+    Raises:
+        UsageError: missing, damaged or not a checkpoint.
+    """
+    state: dict[str, Any] = load_tree(path)
+    return state

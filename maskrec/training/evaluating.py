@@ -1,0 +1,98 @@
+"""Runs a recipe's evaluators and holds their answers to what they declared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskrec.contracts.errors import MaskrecError
+from maskrec.contracts.evaluation import Embed, Evaluation, Threshold
+from maskrec.recipe.plan import Best
+from maskrec.training.state_tree import write_atomically
+
+if TYPE_CHECKING:
+    from maskrec.training.assemble import Assembly
+
+
+def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
+    """Every evaluator's answer on its evaluation pairs, by label.
+
+    Raises:
+        MaskrecError: an evaluator that answers with a metric it did not declare or that is not finite.
+    """
+    answers = {}
+    for label, evaluator in assembly.evaluators.items():
+        answers[label] = evaluator.evaluate(embed)
+        _hold_to_declared(assembly, label, answers[label])
+    return answers
+
+
+def apply_to_test_pairs(assembly: Assembly, embed: Embed, chosen: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Every evaluator's answer on its test pairs, given what it found at the chosen epoch; None is left out."""
+    answers = {}
+    for label, evaluator in assembly.evaluators.items():
+        answer = evaluator.test(embed, chosen[label]) if label in chosen else None
+        if answer is not None:
+            answers[label] = answer
+    return answers
+
+
+def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) -> None:
+    spec = assembly.plan.evaluate[label]
+    declared = type(assembly.evaluators[label]).metrics(dict(spec.parameters))
+    for name, value in evaluation.metrics.items():
+        if name not in declared:
+            raise MaskrecError(f"evaluate.{label}: {spec.name} returned the metric {name!r}, which it does not declare")
+        if not math.isfinite(value):
+            raise MaskrecError(f"evaluate.{label}: {spec.name} returned {value} for {name!r}")
+
+
+def best_value(best: Best, evaluations: Mapping[str, Evaluation]) -> float:
+    """The metric that chooses the best epoch.
+
+    Raises:
+        MaskrecError: the evaluator did not return it this time.
+    """
+    label, _, name = best.metric.partition(".")
+    try:
+        return float(evaluations[label].metrics[name])
+    except KeyError as error:
+        raise MaskrecError(f"train.best: evaluate.{label} returned no metric {name!r} this time") from error
+
+
+def is_better(best: Best, value: float, than: float | None) -> bool:
+    """Whether ``value`` beats the best so far; equal values keep the earlier epoch."""
+    if than is None:
+        return True
+    return value < than if best.mode == "min" else value > than
+
+
+def to_plain(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation without its figures, as JSON knows it."""
+    return {
+        "metrics": dict(evaluation.metrics),
+        "thresholds": {name: asdict(threshold) for name, threshold in evaluation.thresholds.items()},
+        "tables": {name: [dict(row) for row in rows] for name, rows in evaluation.tables.items()},
+    }
+
+
+def from_plain(plain: Mapping[str, Any]) -> Evaluation:
+    """What `to_plain` made, as an evaluation again."""
+    thresholds = {name: Threshold(**fields) for name, fields in plain["thresholds"].items()}
+    return Evaluation(plain["metrics"], thresholds, plain["tables"])
+
+
+def write_figures(folder: Path, label: str, occasion: str, evaluation: Evaluation) -> None:
+    """Write the evaluation's PNGs as ``folder/LABEL/OCCASION-NAME.png``."""
+    for name, png in evaluation.figures.items():
+        path = folder / label / f"{occasion}-{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = bytes(png)
+        write_atomically(path, lambda temporary, content=content: _write_bytes(temporary, content))  # type: ignore[misc]
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

@@ -1,0 +1,54 @@
+"""What a run says of itself, and whether it is still the same run when it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskrec.contracts.collectives import processes
+from maskrec.contracts.errors import UsageError
+from maskrec.recipe import provenance
+from maskrec.recipe.plan import Plan
+from maskrec.recipe.writing import resolved_yaml
+from maskrec.training.assemble import Assembly
+from maskrec.training.run_directory import RunDirectory, now, read_json, write_json, write_text
+
+if TYPE_CHECKING:
+    from maskrec.plugin.catalog import Catalog
+
+
+def write_identity(
+    run: RunDirectory, plan: Plan, catalog: Catalog, assembly: Assembly, data_root: Path, allow_drift: bool
+) -> None:
+    """Say what this run is; where it already says so, compare, and add this start to its history."""
+    components = provenance.component_rows(plan, catalog)
+    data = provenance.data_fingerprints(plan, assembly.dataset.labels, data_root)
+    begun = run.provenance.exists() and run.recipe.exists()
+    record: dict[str, Any] = read_json(run.provenance) if begun else {"history": []}
+    if begun and not allow_drift:
+        _refuse_drift(run, record, components, data)
+    train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
+    start_row = {"at": now(), "command": provenance.command_line(), "processes": processes(), "train": train}
+    record |= {
+        "data_root": str(data_root.resolve()),
+        "demo": plan.demo,
+        "demo_reason": plan.demo_reason,
+        "versions": provenance.versions(),
+        "components": components,
+        "data": data,
+        "history": [*record["history"], start_row],
+    }
+    run.checkpoint("last").parent.mkdir(exist_ok=True)
+    write_json(run.provenance, record)
+    write_text(run.recipe, resolved_yaml(plan))
+
+
+def _refuse_drift(run: RunDirectory, record: dict[str, Any], components: Any, data: Any) -> None:
+    before = {path: row["sources"] for path, row in record["components"].items()} | record["data"]
+    after = {path: row["sources"] for path, row in components.items()} | data
+    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    if changed:
+        raise UsageError(
+            f"{run.path}: {', '.join(changed[:3])} changed since this run began, so it would not be the same run; "
+            "put it back, or go on all the same with --allow-drift"
+        )

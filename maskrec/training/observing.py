@@ -1,0 +1,59 @@
+"""Tells observers what happens; one that raises is detached and reported, at once and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from maskrec.contracts.collectives import rank
+from maskrec.contracts.events import Stop
+from maskrec.contracts.kinds import Observer
+
+
+class Observers:
+    """The recipe's observers, on rank 0; elsewhere nobody is told.
+
+    Args:
+        observers: by label.
+        report: prints one line for the user.
+    """
+
+    def __init__(self, observers: Mapping[str, Observer], report: Callable[[str], None]) -> None:
+        self.attached = dict(observers) if rank() == 0 else {}
+        self.report = report
+        self.detached: dict[str, str] = {}
+
+    def tell(self, method: str, event: object) -> Stop | None:
+        """Hand an event to everybody who has that method; the first ``Stop`` is returned."""
+        stop: Stop | None = None
+        for label, observer in list(self.attached.items()):
+            answer = self._ask(label, getattr(observer, method, None), event)
+            stop = stop or answer
+        return stop
+
+    def _ask(self, label: str, method: Callable[[object], Stop | None] | None, event: object) -> Stop | None:
+        if method is None:
+            return None
+        try:
+            answer = method(event)
+        except Exception as error:
+            self.detached[label] = f"{type(error).__name__}: {error}"
+            del self.attached[label]
+            self.report(f"observe.{label} raised {self.detached[label]}; it is told nothing more in this run")
+            return None
+        return answer if isinstance(answer, Stop) else None
+
+    def report_detached(self) -> None:
+        """Say once more, at the end, who fell out and why."""
+        for label, reason in self.detached.items():
+            self.report(f"observe.{label} was detached during the run ({reason})")
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of those who keep any."""
+        return {label: each.state_dict() for label, each in self.attached.items() if hasattr(each, "state_dict")}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Give each its state back."""
+        for label, own in state.items():
+            if hasattr(self.attached.get(label), "load_state_dict"):
+                self.attached[label].load_state_dict(own)  # type: ignore[attr-defined]

@@ -1,0 +1,191 @@
+"""A run's folder: who owns it, what is in it, and whether it may go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.training.state_tree import write_atomically
+
+if TYPE_CHECKING:
+    from maskrec.plugin.catalog import Catalog
+    from maskrec.recipe.plan import Plan
+
+_OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
+
+
+@dataclass
+class RunDirectory:
+    """Paths of a run and its lock.
+
+    Args:
+        path: the folder.
+    """
+
+    path: Path
+    _lock: TextIO | None = field(default=None, repr=False)
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def provenance(self) -> Path:
+        """Versions, sources, fingerprints and the history of starts."""
+        return self.path / "provenance.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON row a step, an evaluation, an epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """What came out; there only when the run has finished."""
+        return self.path / "result.json"
+
+    @property
+    def figures(self) -> Path:
+        """The evaluators' pictures."""
+        return self.path / "figures"
+
+    def checkpoint(self, name: str) -> Path:
+        """Path of the checkpoint ``last`` or ``best``."""
+        return self.path / "checkpoints" / f"{name}.safetensors"
+
+    def lock(self) -> None:
+        """Take the folder for this process until it ends, however it ends.
+
+        Raises:
+            MaskrecError: another process has it; says who.
+        """
+        import fcntl
+
+        stream = (self.path / ".lock").open("a+", encoding="utf-8")
+        try:
+            # A record lock: not inherited by loader workers, which outlive a killed process by seconds.
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            stream.close()
+            raise MaskrecError(
+                f"{self.path} is in use by {self._owner()}; wait for it or choose another folder"
+            ) from error
+        self._lock = stream
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
+        write_json(self.path / "owner.json", owner)
+
+    def unlock(self) -> None:
+        """Give the folder back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _owner(self) -> str:
+        try:
+            owner = json.loads((self.path / "owner.json").read_text(encoding="utf-8"))
+            return f"process {owner['pid']} on {owner['host']} since {owner['since']}"
+        except (OSError, ValueError, KeyError):
+            return "another process"
+
+    def refuse_foreign(self) -> None:
+        """Refuse a folder that holds other things than a run.
+
+        Raises:
+            UsageError: a file that no run writes, in a folder without a recipe.
+        """
+        foreign = sorted(
+            entry.name for entry in self.path.iterdir() if entry.name not in _OURS and entry.name[0] != "."
+        )
+        if foreign and not self.recipe.exists():
+            raise UsageError(f"{self.path} holds other files ({foreign[0]}) and no run; choose an empty folder")
+
+
+def name_directory(parent: Path, name: str) -> RunDirectory:
+    """A new folder ``parent/NAME/UTC time``, made exclusively; a suffix where the second is taken.
+
+    Raises:
+        MaskrecError: the folder cannot be made.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    for number in range(1, 1000):
+        path = parent / name / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            path.mkdir(parents=True, exist_ok=False)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise MaskrecError(f"{path} cannot be made: {error.strerror}; give --run-dir a place to write") from error
+        return RunDirectory(path)
+    raise MaskrecError(f"{parent / name} has a thousand runs of this second; give --run-dir a name")
+
+
+def open_directory(path: Path) -> RunDirectory:
+    """A folder that the user named, made where it is absent.
+
+    Raises:
+        UsageError: a file is in the way, or the folder holds something else.
+        MaskrecError: the folder cannot be made.
+    """
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file; --run-dir names a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaskrecError(f"{path} cannot be made: {error.strerror}; give --run-dir a place to write") from error
+    run = RunDirectory(path)
+    run.refuse_foreign()
+    return run
+
+
+def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
+    """The plan of a run directory and the data root it was started with.
+
+    Raises:
+        UsageError: not a run directory, or its recipe no longer resolves with what is installed.
+    """
+    from maskrec.recipe.checking import resolve
+
+    run = RunDirectory(run_dir)
+    if not run.recipe.is_file():
+        raise UsageError(f"{run_dir} is no run directory: it has no recipe.yaml")
+    data_root = Path(read_json(run.provenance).get("data_root", "."))
+    return resolve(run.recipe, catalog=catalog, data_root=data_root), data_root
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_text(path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text atomically."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    write_atomically(path, write)
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        UsageError: missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); the run directory is damaged") from error
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

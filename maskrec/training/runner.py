@@ -1,0 +1,234 @@
+"""From a plan to a finished run directory: start, go on, finish."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskrec.contracts.collectives import processes, rank
+from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.contracts.events import Ended
+from maskrec.recipe.plan import Plan
+from maskrec.recipe.writing import resolved_yaml
+from maskrec.training import checkpoint
+from maskrec.training.assemble import Assembly, assemble
+from maskrec.training.device import set_threads
+from maskrec.training.distributed import from_rank_zero, process_group, wait_for_all
+from maskrec.training.evaluating import apply_to_test_pairs, from_plain, to_plain
+from maskrec.training.identity import write_identity
+from maskrec.training.loop import Position, Trainer
+from maskrec.training.observing import Observers
+from maskrec.training.progress import Display
+from maskrec.training.recording import Recorder
+from maskrec.training.run_directory import (
+    RunDirectory,
+    name_directory,
+    open_directory,
+    read_json,
+    read_plan,
+    write_json,
+)
+from maskrec.training.stepping import Stepper
+
+if TYPE_CHECKING:
+    from maskrec.plugin.catalog import Catalog
+
+_MACHINE_SETTINGS = ("device", "workers", "threads", "compile", "checkpoint_every")
+
+
+def start(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None, allow_drift: bool = False) -> Path:
+    """Train a plan; goes on where ``run_dir`` already holds the same run.
+
+    Args:
+        plan: a checked recipe.
+        catalog: where names are looked up.
+        data_root: what the recipe's paths are relative to.
+        run_dir: where to; None names a new folder below ``runs/``.
+        allow_drift: go on although components or data have changed.
+
+    Returns:
+        The run directory.
+
+    Raises:
+        UsageError: another recipe's run directory, or a recipe that cannot be built.
+        MaskrecError: the run failed.
+    """
+    with process_group():
+        run, fresh = _claim(plan, catalog, run_dir)
+        try:
+            _run_in(run, plan, catalog, data_root, allow_drift)
+        except UsageError:
+            if fresh and rank() == 0 and not run.recipe.exists():
+                shutil.rmtree(run.path)
+            raise
+        finally:
+            run.unlock()
+        return run.path
+
+
+def resume(run_dir: Path, catalog: Catalog, changes: dict[str, Any], allow_drift: bool = False) -> Path:
+    """Go on with a run from its last checkpoint.
+
+    Args:
+        run_dir: a run directory.
+        catalog: where names are looked up.
+        changes: fields of ``train`` to change: ``epochs`` and machine settings only.
+        allow_drift: go on although components or data have changed.
+
+    Raises:
+        UsageError: not a run directory, or a change that would make it another run.
+        MaskrecError: the run failed.
+    """
+    plan, data_root = read_plan(run_dir, catalog)
+    for name in changes:
+        if name not in ("epochs", *_MACHINE_SETTINGS):
+            allowed = ", ".join(f"train.{each}" for each in ("epochs", *_MACHINE_SETTINGS))
+            raise UsageError(f"resume cannot change train.{name}; only {allowed}")
+    plan = replace(plan, train=replace(plan.train, **changes))
+    with process_group():
+        run = RunDirectory(run_dir)
+        if rank() == 0:
+            run.lock()
+        try:
+            _run_in(run, plan, catalog, data_root, allow_drift)
+        finally:
+            run.unlock()
+    return run_dir
+
+
+def _claim(plan: Plan, catalog: Catalog, run_dir: Path | None) -> tuple[RunDirectory, bool]:
+    """The run's folder, locked by rank 0, and whether it was made just now."""
+    fresh = run_dir is None or not run_dir.exists()
+    path: Path | None = None
+    failure: MaskrecError | None = None
+    if rank() == 0:
+        try:
+            name = plan.name + ("-demo" if plan.demo_reason else "")
+            run = open_directory(run_dir) if run_dir is not None else name_directory(Path("runs"), name)
+            run.lock()
+            _refuse_other_recipe(run, plan)
+            path = run.path
+        except MaskrecError as error:
+            failure = error
+    path, failure = from_rank_zero((path, failure))
+    if failure is not None or path is None:
+        raise failure or MaskrecError("rank 0 could not make the run directory")
+    return (run if rank() == 0 else RunDirectory(path)), fresh
+
+
+def _refuse_other_recipe(run: RunDirectory, plan: Plan) -> None:
+    if not run.recipe.exists():
+        return
+    before = run.recipe.read_text(encoding="utf-8").splitlines()
+    after = resolved_yaml(plan).splitlines()
+    if before != after:
+        differing = next((b or a for b, a in zip(before, after, strict=False) if b != a), "its length")
+        raise UsageError(
+            f"{run.path} holds a run of another recipe (first difference: {differing.strip()}); "
+            f"choose another folder, or change epochs and machine settings with: maskrec resume {run.path}"
+        )
+
+
+def _run_in(run: RunDirectory, plan: Plan, catalog: Catalog, data_root: Path, allow_drift: bool) -> None:
+    set_threads(plan.train)
+    if _already_finished(run, plan):
+        return
+    assembly = assemble(plan, catalog, data_root, run.path)
+    if rank() == 0:
+        write_identity(run, plan, catalog, assembly, data_root, allow_drift)
+    wait_for_all()
+    stepper = Stepper(assembly)
+    position, kept, state = _last_position(run, stepper, assembly)
+    with (
+        Recorder(run.metrics, kept) as recorder,
+        Display(plan.train.epochs, _total_steps(assembly), position.step) as display,
+    ):
+        observers = Observers(assembly.observers, display.line)
+        observers.load_state_dict(state.get("observers", {}))
+        trainer = Trainer(assembly, stepper, run, recorder, observers, display, position)
+        trainer.sampler_state = state.get("sampler")
+        trainer.evaluations = state.get("evaluations", {})
+        _introduce(trainer, plan)
+        trainer.train()
+        _finish(trainer)
+
+
+def _total_steps(assembly: Assembly) -> int:
+    train = assembly.plan.train
+    return -(-len(assembly.sampler) // train.accumulate) * train.epochs
+
+
+def _already_finished(run: RunDirectory, plan: Plan) -> bool:
+    finished: bool = from_rank_zero(
+        run.result.exists() and read_json(run.result)["epochs"] >= plan.train.epochs if rank() == 0 else None
+    )
+    if finished and rank() == 0:
+        print(f"{run.path} is already finished; its results are in {run.result}")
+    return finished
+
+
+def _last_position(run: RunDirectory, stepper: Stepper, assembly: Assembly) -> tuple[Position, int, dict[str, Any]]:
+    """Where to go on: position, bytes of the metrics to keep, the checkpoint's content; the start without one."""
+    path = run.checkpoint("last")
+    if not from_rank_zero(path.exists()):
+        checkpoint.seed_process(assembly.plan.seed, 0)
+        return Position(), 0, {}
+    state = checkpoint.read(path)
+    position = Position(**state["position"])
+    if position.epoch < assembly.plan.train.epochs:
+        position.stopped = None
+    checkpoint.restore_networks(stepper, state, assembly.plan.seed, position.step)
+    return position, int(state["metrics_bytes"]), state
+
+
+def _introduce(trainer: Trainer, plan: Plan) -> None:
+    display, position = trainer.display, trainer.position
+    if plan.demo_reason:
+        display.line(f"DEMO: {plan.demo_reason}; this run trains on embedded faces and says nothing about real ones")
+    for note in plan.notes:
+        display.line(f"note: {note}")
+    where = f"going on at step {position.step}" if position.step else "starting"
+    stepper = trainer.stepper
+    display.line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.device} in {stepper.precision}")
+    if processes() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
+        display.line(f"note: batch norm sees each of the {processes()} processes' samples for itself")
+
+
+def _has_batch_norm(module: Any) -> bool:
+    return any("BatchNorm" in type(each).__name__ for each in module.modules())
+
+
+def _finish(trainer: Trainer) -> None:
+    """Test once with the best weights, write what came out, say where it is."""
+    plan, run, position = trainer.assembly.plan, trainer.run, trainer.position
+    tested: dict[str, Any] = {}
+    wait_for_all()
+    if position.best_epoch is not None and trainer.assembly.evaluators:
+        best = checkpoint.read(run.checkpoint("best"))
+        checkpoint.load_weights(trainer.stepper.evaluated, best["backbone"], str(run.checkpoint("best")))
+        chosen = {label: from_plain(plain) for label, plain in best["evaluations"].items()}
+        answers = apply_to_test_pairs(trainer.assembly, trainer.embedder(), chosen)
+        for label, evaluation in answers.items():
+            trainer.tell_evaluation(label, "test", evaluation)
+        tested = {label: to_plain(evaluation) for label, evaluation in answers.items()}
+    trainer.observers.tell("on_end", Ended(position.step, position.stopped))
+    trainer.observers.report_detached()
+    if rank() == 0:
+        result = {
+            "epochs": plan.train.epochs,
+            "steps": position.step,
+            "stopped": position.stopped,
+            "demo": plan.demo,
+            "demo_reason": plan.demo_reason,
+            "best": {"epoch": position.best_epoch, "value": position.best_value},
+            "evaluate": trainer.evaluations,
+            "test": tested,
+        }
+        write_json(run.result, result)
+    if position.stopped:
+        trainer.display.line(f"stopped: {position.stopped}")
+    trainer.display.line(f"finished: {position.step} steps; results in {run.result}")
+    if plan.demo_reason:
+        trainer.display.line(f"DEMO: {plan.demo_reason}; these figures say nothing about real faces")
