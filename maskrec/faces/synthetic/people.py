@@ -1,0 +1,139 @@
+"""What makes a cartoon person: the traits drawn from (face world, identity number) and nothing else.
+
+Every trait is drawn independently of every other one: no skin tone, hair or feature shape goes together with another.
+Lengths are in units of half a canvas for a head of scale 1; the head's axes are x right, y down, z towards the viewer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from maskrec.faces.draws import Draws
+
+# Skin from dark to light at equal steps of lightness; the undertone is drawn apart.
+SKIN_STOPS = (
+    (0.22, 0.14, 0.10),
+    (0.36, 0.23, 0.16),
+    (0.51, 0.34, 0.24),
+    (0.67, 0.47, 0.35),
+    (0.82, 0.62, 0.49),
+    (0.96, 0.81, 0.71),
+)
+HAIR_COLORS = (
+    (0.07, 0.06, 0.06),
+    (0.20, 0.12, 0.08),
+    (0.38, 0.24, 0.13),
+    (0.58, 0.25, 0.12),
+    (0.80, 0.65, 0.38),
+    (0.68, 0.67, 0.66),
+)
+IRIS_COLORS = ((0.18, 0.10, 0.06), (0.38, 0.24, 0.10), (0.36, 0.44, 0.22), (0.25, 0.42, 0.60), (0.45, 0.50, 0.54))
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Traits of B people: float32 ``(B,)`` each, colours ``(B, 3)`` in [0, 1]."""
+
+    head_width: Tensor
+    head_top: Tensor
+    chin: Tensor
+    jaw_taper: Tensor
+    jaw_square: Tensor
+    ear_size: Tensor
+    skin: Tensor
+    hair: Tensor
+    hairline: Tensor
+    hairline_curve: Tensor
+    hair_volume: Tensor
+    hair_length: Tensor
+    eye_spread: Tensor
+    eye_height: Tensor
+    eye_width: Tensor
+    eye_open: Tensor
+    eye_tilt: Tensor
+    iris: Tensor
+    iris_size: Tensor
+    brow_gap: Tensor
+    brow_width: Tensor
+    brow_thick: Tensor
+    brow_tilt: Tensor
+    brow_arch: Tensor
+    nose_length: Tensor
+    nose_width: Tensor
+    nose_bridge: Tensor
+    mouth_gap: Tensor
+    mouth_width: Tensor
+    lip_upper: Tensor
+    lip_lower: Tensor
+    lip_bow: Tensor
+    lip_color: Tensor
+    glasses: Tensor
+    glasses_width: Tensor
+    glasses_height: Tensor
+
+
+def between(draws: Draws, name: str, low: float, high: float) -> Tensor:
+    """float32 ``(B,)``, uniform in [low, high)."""
+    return low + (high - low) * draws.uniform(name)
+
+
+def along(stops: tuple[tuple[float, float, float], ...], place: Tensor) -> Tensor:
+    """Colours ``(B, 3)`` at ``place`` in [0, 1) along a ramp of equally spaced stops."""
+    table = torch.tensor(stops, dtype=torch.float32)
+    scaled = place * (len(stops) - 1)
+    low = scaled.floor().to(torch.int64).clamp(0, len(stops) - 2)
+    part = (scaled - low)[:, None]
+    return table[low] * (1 - part) + table[low + 1] * part
+
+
+def draw_people(face_seed: int, identities: Tensor) -> People:
+    """Traits of the people with these numbers, int64 ``(B,)``; the same number is the same person in every call."""
+    draws = Draws(face_seed, 0, "synthetic people", identities)
+
+    def u(name: str, low: float, high: float) -> Tensor:
+        return between(draws, name, low, high)
+
+    undertone = u("undertone", -0.03, 0.03)[:, None] * torch.tensor([1.0, 0.0, -1.0])
+    skin = (along(SKIN_STOPS, draws.uniform("skin")) * (1 + undertone)).clamp(0, 1)
+    redness = u("lip redness", 0.15, 0.7)[:, None]
+    return People(
+        head_width=u("head width", 0.44, 0.56),
+        head_top=u("head top", 0.62, 0.72),
+        chin=u("chin", 0.62, 0.80),
+        jaw_taper=u("jaw taper", 0.0, 0.42),
+        jaw_square=u("jaw square", 0.0, 0.8),
+        ear_size=u("ear size", 0.07, 0.13),
+        skin=skin,
+        hair=along(HAIR_COLORS, draws.uniform("hair")),
+        hairline=u("hairline", -0.52, -0.34),
+        hairline_curve=u("hairline curve", -0.5, 1.0),
+        hair_volume=u("hair volume", 0.02, 0.16),
+        hair_length=u("hair length", 0.0, 1.0),
+        eye_spread=u("eye spread", 0.19, 0.27),
+        eye_height=u("eye height", -0.13, -0.03),
+        eye_width=u("eye width", 0.085, 0.135),
+        eye_open=u("eye open", 0.035, 0.08),
+        eye_tilt=u("eye tilt", -0.3, 0.3),
+        iris=along(IRIS_COLORS, draws.uniform("iris")),
+        iris_size=u("iris size", 0.042, 0.062),
+        brow_gap=u("brow gap", 0.10, 0.19),
+        brow_width=u("brow width", 0.10, 0.17),
+        brow_thick=u("brow thick", 0.012, 0.045),
+        brow_tilt=u("brow tilt", -0.35, 0.35),
+        brow_arch=u("brow arch", 0.0, 3.5),
+        nose_length=u("nose length", 0.22, 0.36),
+        nose_width=u("nose width", 0.06, 0.14),
+        nose_bridge=u("nose bridge", 0.015, 0.045),
+        mouth_gap=u("mouth gap", 0.12, 0.20),
+        mouth_width=u("mouth width", 0.12, 0.23),
+        lip_upper=u("lip upper", 0.012, 0.045),
+        lip_lower=u("lip lower", 0.015, 0.06),
+        lip_bow=u("lip bow", 0.0, 1.0),
+        lip_color=skin * 0.8 * (1 - redness) + redness * torch.tensor([0.66, 0.20, 0.22]),
+        glasses=draws.uniform("glasses"),
+        glasses_width=u("glasses width", 0.13, 0.19),
+        glasses_height=u("glasses height", 0.08, 0.15),
+    )
