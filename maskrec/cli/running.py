@@ -1,11 +1,105 @@
-"""Placeholder."""
+"""``maskrec run`` and ``maskrec resume``."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Annotated, Any
 
-def run() -> None:
-    """Train what a recipe says."""
+import typer
+
+from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+from maskrec.contracts.errors import UsageError
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, such as loss.margin=0.5.")
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", metavar="D", help="What the recipe's paths are relative to; also MASKREC_DATA."),
+]
+AllowDrift = Annotated[
+    bool, typer.Option("--allow-drift", help="Go on although data or components changed since the run began.")
+]
 
 
-def resume() -> None:
-    """Go on with a run."""
+def run(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or maskrec:NAME for a shipped one.")],
+    overrides: Overrides = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Use the recipe's demo overrides: embedded faces.")] = False,
+    run_dir: Annotated[
+        Path | None,
+        typer.Option("--run-dir", metavar="D", help="The run's folder; goes on where it already holds this run."),
+    ] = None,
+    data_root: DataRoot = None,
+    plugin: PluginFiles = None,
+    no_plugins: NoPlugins = False,
+    allow_drift: AllowDrift = False,
+) -> None:
+    """Train what a recipe says, evaluate it, and leave a run directory."""
+    from maskrec.recipe.checking import resolve
+    from maskrec.training.distributed import several_processes_wanted
+    from maskrec.training.runner import start
+
+    catalog = open_catalog(plugin, no_plugins)
+    root = root_of_data(data_root)
+    plan = resolve(
+        recipe_path(recipe),
+        catalog=catalog,
+        overrides=overrides or (),
+        demo=demo,
+        data_root=root,
+        allow_fallback=not several_processes_wanted(),
+    )
+    start(plan, catalog, root, run_dir, plugin or (), allow_drift)
+
+
+def resume(
+    run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")],
+    overrides: Overrides = None,
+    plugin: PluginFiles = None,
+    no_plugins: NoPlugins = False,
+    allow_drift: AllowDrift = False,
+) -> None:
+    """Go on with a run; only train.epochs and machine settings may be changed."""
+    from maskrec.training.runner import resume as go_on
+
+    go_on(run_dir, open_catalog(plugin, no_plugins), train_changes(overrides or []), plugin or (), allow_drift)
+
+
+def root_of_data(given: Path | None) -> Path:
+    """``--data-root``, else ``MASKREC_DATA``, else the current folder.
+
+    Raises:
+        UsageError: it is no folder.
+    """
+    root = given or Path(os.environ.get("MASKREC_DATA", "."))
+    if not root.is_dir():
+        raise UsageError(f"the data root {root} is no folder; give --data-root or MASKREC_DATA one that exists")
+    return root
+
+
+def recipe_path(recipe: str) -> Path:
+    """The file of a recipe that is named by path or, as ``maskrec:NAME``, by a shipped recipe's name."""
+    if recipe.startswith("maskrec:"):
+        from maskrec.recipe.shipped import shipped_recipe
+
+        return shipped_recipe(recipe.removeprefix("maskrec:"))
+    return Path(recipe)
+
+
+def train_changes(overrides: list[str]) -> dict[str, Any]:
+    """``train.NAME=VALUE`` words as a dict of values.
+
+    Raises:
+        UsageError: a word of another form.
+    """
+    from maskrec.recipe.reading import scalar
+
+    changes = {}
+    for word in overrides:
+        key, equals, value = word.partition("=")
+        if not equals or not key.startswith("train."):
+            raise UsageError(f"{word}: resume takes train.NAME=VALUE only, such as train.epochs=40")
+        changes[key.removeprefix("train.")] = scalar(value)
+    return changes

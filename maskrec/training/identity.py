@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,3 +53,11 @@ def _refuse_drift(run: RunDirectory, record: dict[str, Any], components: Any, da
             f"{run.path}: {', '.join(changed[:3])} changed since this run began, so it would not be the same run; "
             "put it back, or go on all the same with --allow-drift"
         )
+
+
+def keep_plugin_files(run: RunDirectory, files: Sequence[Path]) -> None:
+    """Copy the files given with ``--plugin`` into the run directory, for reading: nothing runs them from there."""
+    for file in files:
+        folder = run.path / "plugins"
+        folder.mkdir(exist_ok=True)
+        write_text(folder / file.name, file.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.device import set_threads
 from maskrec.training.distributed import from_rank_zero, process_group, wait_for_all
 from maskrec.training.evaluating import apply_to_test_pairs, from_plain, to_plain
-from maskrec.training.identity import write_identity
+from maskrec.training.identity import keep_plugin_files, write_identity
 from maskrec.training.loop import Position, Trainer
 from maskrec.training.observing import Observers
 from maskrec.training.progress import Display
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
 _MACHINE_SETTINGS = ("device", "workers", "threads", "compile", "checkpoint_every")
 
 
-def start(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None, allow_drift: bool = False) -> Path:
+def start(
+    plan: Plan,
+    catalog: Catalog,
+    data_root: Path,
+    run_dir: Path | None,
+    plugin_files: Sequence[Path] = (),
+    allow_drift: bool = False,
+) -> Path:
     """Train a plan; goes on where ``run_dir`` already holds the same run.
 
     Args:
@@ -46,6 +54,7 @@ def start(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None, a
         catalog: where names are looked up.
         data_root: what the recipe's paths are relative to.
         run_dir: where to; None names a new folder below ``runs/``.
+        plugin_files: given with ``--plugin``; copied into the run directory for reading.
         allow_drift: go on although components or data have changed.
 
     Returns:
@@ -58,7 +67,7 @@ def start(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None, a
     with process_group():
         run, fresh = _claim(plan, catalog, run_dir)
         try:
-            _run_in(run, plan, catalog, data_root, allow_drift)
+            _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
         except UsageError:
             if fresh and rank() == 0 and not run.recipe.exists():
                 shutil.rmtree(run.path)
@@ -68,13 +77,20 @@ def start(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None, a
         return run.path
 
 
-def resume(run_dir: Path, catalog: Catalog, changes: dict[str, Any], allow_drift: bool = False) -> Path:
+def resume(
+    run_dir: Path,
+    catalog: Catalog,
+    changes: dict[str, Any],
+    plugin_files: Sequence[Path] = (),
+    allow_drift: bool = False,
+) -> Path:
     """Go on with a run from its last checkpoint.
 
     Args:
         run_dir: a run directory.
         catalog: where names are looked up.
         changes: fields of ``train`` to change: ``epochs`` and machine settings only.
+        plugin_files: given with ``--plugin``; copied into the run directory for reading.
         allow_drift: go on although components or data have changed.
 
     Raises:
@@ -92,7 +108,7 @@ def resume(run_dir: Path, catalog: Catalog, changes: dict[str, Any], allow_drift
         if rank() == 0:
             run.lock()
         try:
-            _run_in(run, plan, catalog, data_root, allow_drift)
+            _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
         finally:
             run.unlock()
     return run_dir
@@ -131,13 +147,21 @@ def _refuse_other_recipe(run: RunDirectory, plan: Plan) -> None:
         )
 
 
-def _run_in(run: RunDirectory, plan: Plan, catalog: Catalog, data_root: Path, allow_drift: bool) -> None:
+def _run_in(
+    run: RunDirectory,
+    plan: Plan,
+    catalog: Catalog,
+    data_root: Path,
+    plugin_files: Sequence[Path],
+    allow_drift: bool,
+) -> None:
     set_threads(plan.train)
     if _already_finished(run, plan):
         return
     assembly = assemble(plan, catalog, data_root, run.path)
     if rank() == 0:
         write_identity(run, plan, catalog, assembly, data_root, allow_drift)
+        keep_plugin_files(run, plugin_files)
     wait_for_all()
     stepper = Stepper(assembly)
     position, kept, state = _last_position(run, stepper, assembly)
