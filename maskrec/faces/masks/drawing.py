@@ -42,7 +42,8 @@ def put_on_masks(images: Tensor, landmarks: Tensor, types: Tensor, draws: Draws)
         raise ValueError(f"mask types go from -1 to {len(MASK_TYPES) - 1}")
     hang = draws.uniform("mask_hang", (6,)) * 2.0 - 1.0
     at_once = max(1, _PIXELS_AT_ONCE.get(images.device.type, 1 << 20) // (images.shape[2] * images.shape[3]))
-    for some in chosen.split(at_once):
+    for start in range(0, len(chosen), at_once):
+        some = chosen[start : start + at_once]
         result[some] = _paint(images[some], landmarks[some], types[some], hang[some])
     return result
 
@@ -108,8 +109,12 @@ def _relief(surface: Surface, down: Tensor, look: dict[str, Tensor]) -> Tensor:
     border = (1.0 - (rim - 1.0).abs()).clamp(min=0.0)
     seam = (1.0 - surface.across.abs() * 40.0).clamp(min=0.0)
     dome = (down - 0.45) ** 2 * 1.2 + aside**2 * 0.15
-    return 1.0 + 0.5 * look["pleats"] * folds - 0.12 * look["border"] * border - 0.15 * look["seam"] * seam - (
-        0.35 * look["dome"] * dome
+    return (
+        1.0
+        + 0.5 * look["pleats"] * folds
+        - 0.12 * look["border"] * border
+        - 0.15 * look["seam"] * seam
+        - (0.35 * look["dome"] * dome)
     )
 
 

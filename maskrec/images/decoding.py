@@ -1,0 +1,88 @@
+"""Image files to pixels."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from maskrec.contracts.errors import UsageError
+
+MAX_PIXELS = 80_000_000
+
+# Loader workers are the parallelism here, and OpenCV's own threads do not survive a fork.
+cv2.setNumThreads(0)
+
+_FAST_MODES = ("L", "RGB", "CMYK")
+_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """One photo as the viewer sees it: its EXIF orientation applied, transparent parts over white.
+
+    Gray and CMYK become RGB, 16 bits a channel become 8; of an animation the first frame is taken. Complete JPEG and
+    PNG files of the plain modes are decoded by OpenCV; everything else by Pillow, slower and stricter.
+
+    Returns:
+        uint8 RGB ``(H, W, 3)``, contiguous.
+
+    Raises:
+        UsageError: the file is missing, empty, cut short, no image, has floating-point pixels, or its header announces
+            more than ``MAX_PIXELS``; the message names the path.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error}); mend or remove its row") from error
+    if not data:
+        raise UsageError(f"{path}: the file is empty (0 bytes); fetch it again or remove its row")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as header:
+                pixels = _decode(data, header)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError, _TooManyPixelsError) as error:
+        raise UsageError(
+            f"{path}: its header announces more than {MAX_PIXELS // 1_000_000} megapixels; shrink it or remove its row"
+        ) from error
+    except Exception as error:  # decoders raise whatever they like on damaged files
+        reason = f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
+        raise UsageError(
+            f"{path}: not an image that can be decoded, or cut short ({reason}); fetch it again or remove its row"
+        ) from error
+    return pixels
+
+
+class _TooManyPixelsError(Exception):
+    pass
+
+
+def _decode(data: bytes, header: Image.Image) -> NDArray[np.uint8]:
+    if header.width * header.height > MAX_PIXELS:
+        raise _TooManyPixelsError
+    complete = data.endswith(_ENDS.get(header.format or "", b"\0no such end"))
+    if complete and header.mode in _FAST_MODES and "transparency" not in header.info:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if decoded is None:
+            raise ValueError("OpenCV finds no image in it")
+        return np.ascontiguousarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return _decode_slowly(header)
+
+
+def _decode_slowly(header: Image.Image) -> NDArray[np.uint8]:
+    if header.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, and what white is nobody knows")
+    image = ImageOps.exif_transpose(header)
+    if image.mode.startswith("I"):
+        gray = np.asarray(image).astype(np.int64)
+        return np.repeat(np.clip(gray >> 8, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"), dtype=np.uint8)

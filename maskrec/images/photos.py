@@ -1,0 +1,158 @@
+"""Photos named in files: their places, landmarks and boxes, checked all at once; opened one by one."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.contracts.errors import UsageError
+from maskrec.contracts.input_spec import Alignment
+from maskrec.contracts.sample import Sample
+from maskrec.images.canvas import to_canvas
+from maskrec.images.decoding import read_image
+from maskrec.images.tables import Faults, Table, number, read_table
+
+LANDMARK_COLUMNS = tuple(
+    f"{point}_{axis}" for point in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in "xy"
+)
+BOX_COLUMNS = ("x1", "y1", "x2", "y2")
+IGNORED_COLUMNS = ("score", "source", "split", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """Photos that are there, each brought to the canvas when it is opened; pickles for loader workers.
+
+    Args:
+        paths: of the files.
+        size: of the canvas in pixels.
+        alignment: how faces are brought to it; see ``images.canvas.to_canvas``.
+        landmarks: float64 ``(n, 5, 2)`` in pixels of each photo as the viewer sees it, or None.
+        boxes: float64 ``(n, 4)`` left, top, right, bottom, or None.
+    """
+
+    paths: Sequence[str]
+    size: int
+    alignment: Alignment
+    landmarks: NDArray[np.float64] | None = None
+    boxes: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def open(self, index: int, label: int, masked: bool) -> Sample:
+        """One photo on the canvas.
+
+        Raises:
+            UsageError: the file is no image, or its landmarks do not fit it; with the path.
+        """
+        path = self.paths[index]
+        pixels = read_image(path)
+        points = None if self.landmarks is None else self.landmarks[index]
+        box = None if self.boxes is None else self.boxes[index]
+        try:
+            image, moved = to_canvas(pixels, points, self.size, self.alignment, box)
+        except (ValueError, cv2.error) as error:
+            raise UsageError(f"{path}: cannot be brought to the canvas: {error}") from error
+        return Sample(image, label, moved, masked, path)
+
+
+def file_fault(path: str) -> str | None:
+    """Why a file cannot be an image, without opening it; None when it may be one."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a Path for every photo of a large set takes seconds
+    except (OSError, ValueError) as error:
+        return "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+    if not stat.S_ISREG(status.st_mode):
+        return "not a file"
+    return None if status.st_size else "the file is empty (0 bytes)"
+
+
+def place_of(root: Path, name: str) -> str:
+    """A photo's place: ``name`` below ``root``, or where it says when absolute; normalised, links not followed."""
+    return os.path.normpath(os.path.join(root, name))  # noqa: PTH118 - likewise
+
+
+def read_points(table: Table, faults: Faults) -> NDArray[np.float64] | None:
+    """The ten landmark columns of a table as ``(n, 5, 2)``; None when it has none of them; faults are noted."""
+    values = _read_numbers(table, LANDMARK_COLUMNS, faults)
+    if values is None:
+        return None
+    points = values.reshape(-1, 5, 2)
+    spread = np.ptp(points, axis=1).max(1)
+    for row in np.flatnonzero(spread < 1.0):
+        faults.add(table.place(int(row)), "the five landmarks lie on one point")
+    return points
+
+
+def read_boxes(table: Table, faults: Faults) -> NDArray[np.float64] | None:
+    """The four box columns of a table as ``(n, 4)``; None when it has none of them; faults are noted."""
+    boxes = _read_numbers(table, BOX_COLUMNS, faults)
+    if boxes is not None:
+        for row in np.flatnonzero((boxes[:, 2:] <= boxes[:, :2]).any(1)):
+            faults.add(table.place(int(row)), "the box x1,y1,x2,y2 has no area")
+    return boxes
+
+
+def _read_numbers(table: Table, names: Sequence[str], faults: Faults) -> NDArray[np.float64] | None:
+    there = [name for name in names if name in table]
+    if not there:
+        return None
+    if missing := [name for name in names if name not in table]:
+        raise UsageError(f"{table.path}:1: columns {', '.join(there)} want {', '.join(missing)} beside them")
+    values = np.empty((len(table), len(names)))
+    for column, name in enumerate(names):
+        for row, text in enumerate(table.columns[name]):
+            value = number(text)
+            if value is None:
+                faults.add(table.place(row), f"{name} is {text!r}, not a number")
+            # What a fault leaves is never used; a stand-in that is no fault itself keeps it from being told twice.
+            values[row, column] = float(column) * 10.0 if value is None else value
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """A CSV of ``path``, five points and perhaps a box; ``rows`` finds a photo's place in it."""
+
+    path: Path
+    rows: dict[str, int]
+    points: NDArray[np.float64]
+    boxes: NDArray[np.float64] | None
+
+    def of(self, photos: Sequence[str], faults: Faults) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Points and boxes of these photos; those that it does not know are faults."""
+        rows = np.array([self.rows.get(photo, -1) for photo in photos], dtype=np.int64)
+        for photo in np.flatnonzero(rows < 0):
+            faults.add(photos[int(photo)], f"no landmarks for it in {self.path}")
+        return self.points[rows], None if self.boxes is None else self.boxes[rows]
+
+
+def read_landmarks(path: Path, root: Path, faults: Faults) -> Landmarks:
+    """A landmarks file: ``path,left_eye_x,...,mouth_right_y`` and perhaps ``x1,y1,x2,y2``.
+
+    Its paths are absolute, or relative to its own folder or to ``root``: a photo is looked for by both.
+
+    Raises:
+        UsageError: a file that cannot be read or a header that does not fit.
+    """
+    table = read_table(path, ("path", *LANDMARK_COLUMNS), BOX_COLUMNS, IGNORED_COLUMNS, faults)
+    points, boxes = read_points(table, faults), read_boxes(table, faults)
+    assert points is not None
+    rows: dict[str, int] = {}
+    for base in (root, path.parent):  # its own folder wins where both would fit
+        found: set[str] = set()
+        for row, name in enumerate(table.columns["path"]):
+            place = place_of(base, name)
+            if place in found and base == path.parent:
+                faults.add(table.place(row), f"a second row for {name}")
+            found.add(place)
+            rows[place] = row
+    return Landmarks(path, rows, points, boxes)
