@@ -1,0 +1,191 @@
+"""Any timm model as a backbone."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from maskrec.backbones.pooling import GeM, Pooling
+from maskrec.backbones.timm_weights import cached_weights, load_trunk
+from maskrec.contracts.context import CheckContext
+from maskrec.contracts.errors import UsageError
+from maskrec.contracts.input_spec import Alignment, InputSpec
+from maskrec.contracts.problem import Problem, refuse
+
+
+class TimmBackbone(nn.Module):
+    """A timm model without its classifier, then dropout, then a neck.
+
+    Args:
+        model: timm's name, with or without the tag of its weights: ``resnet50``, ``efficientnet_b3.ra2_in1k``.
+        pretrained: false for random weights; true for the ones that timm names, which must already be in the cache
+            (nothing is downloaded); or a local file of them (safetensors, or torch with tensors only).
+        pooling: ``avg`` is the model's own pooling (the average in convolutional networks, average or class token
+            in transformers); ``gem`` a generalised mean with learned p, for models with feature maps.
+        neck: ``linear_bn`` brings the features to ``embedding_size`` by a linear layer and batch norm (eps 1e-3);
+            ``none`` gives the features as they are.
+        embedding_size: with ``linear_bn``; must be None with ``none``.
+        dropout: probability in [0, 1) before the neck.
+        alignment: how faces are brought to the canvas; ``input_spec`` has it, with the model's own statistics.
+        image_size: side of the canvas in pixels; None is the model's own.
+
+    Raises:
+        UsageError: weights that are not there or do not fit, or an image size that the model cannot take.
+        ValueError: an unknown model or a parameter out of range.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        pretrained: bool | Path = False,
+        pooling: Pooling = "avg",
+        neck: Literal["linear_bn", "none"] = "linear_bn",
+        embedding_size: int | None = 512,
+        dropout: float = 0.0,
+        alignment: Alignment = "arcface",
+        image_size: int | None = None,
+    ) -> None:
+        super().__init__()
+        refuse(_problems({"model": model, "neck": neck, "embedding_size": embedding_size, "dropout": dropout}))
+        self.trunk = _create(model, pooling, image_size)
+        settings = self.trunk.pretrained_cfg
+        size = image_size or int(settings["input_size"][-1])
+        self.input_spec = InputSpec(size, tuple(settings["mean"]), tuple(settings["std"]), "rgb", alignment)
+        if pretrained is not False:
+            path = pretrained if isinstance(pretrained, Path) else cached_weights(model, settings)
+            load_trunk(self.trunk, path)
+        features = _features(self.trunk, model, pooling, size)
+        self.pooling = GeM() if pooling == "gem" else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+        self.embedding_size = embedding_size or features
+        self.neck = _linear_bn(features, self.embedding_size) if neck == "linear_bn" else nn.Identity()
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
+        """An unknown model, parameters out of range, weights that are not there."""
+        yield from _problems(values)
+        if values["pretrained"] is True and values["model"] in _known(values["model"]):
+            try:
+                cached_weights(values["model"], _settings(values["model"]))
+            except UsageError as error:
+                yield Problem(str(error), "pretrained")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images ``(B, 3, H, W)`` to embeddings ``(B, embedding_size)`` before L2."""
+        embeddings: Tensor = self.neck(self.dropout(self.pooling(self.trunk(images))))
+        return embeddings
+
+
+def se_resnext101(
+    pretrained: bool | Path = False,
+    pooling: Pooling = "gem",
+    embedding_size: int = 512,
+    dropout: float = 0.4,
+    alignment: Alignment = "arcface",
+    image_size: int | None = None,
+) -> TimmBackbone:
+    """SE-ResNeXt-101 (32x4d) with GeM pooling and a linear + batch norm neck: reference model 3.
+
+    Hu, Shen and Sun, "Squeeze-and-Excitation Networks", 2018, in the ResNeXt form of Xie et al., 2017; 49 million
+    parameters. It is ``timm`` with ``model: seresnext101_32x4d``.
+
+    Args:
+        pretrained: false for random weights, as the reference has it; see ``timm``.
+        pooling: ``gem`` with learned p, or ``avg``.
+        embedding_size: of the neck.
+        dropout: probability in [0, 1) before the neck.
+        alignment: how faces are brought to the canvas.
+        image_size: side of the canvas in pixels; None is the model's own (224).
+
+    Raises:
+        UsageError, ValueError: as ``timm``.
+    """
+    return TimmBackbone(
+        "seresnext101_32x4d", pretrained, pooling, "linear_bn", embedding_size, dropout, alignment, image_size
+    )
+
+
+def _linear_bn(features: int, size: int) -> nn.Module:
+    # The bias would be undone by the batch norm.
+    return nn.Sequential(nn.Linear(features, size, bias=False), nn.BatchNorm1d(size, eps=1e-3))
+
+
+def _create(model: str, pooling: Pooling, image_size: int | None) -> Any:
+    """The bare timm model; a size is told only to models that are built for one size."""
+    import timm
+
+    options: dict[str, Any] = {"num_classes": 0}
+    if pooling == "gem":
+        options["global_pool"] = ""
+    if image_size and _settings(model)["fixed_input_size"]:
+        options["img_size"] = image_size
+    try:
+        return timm.create_model(model, pretrained=False, **options)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"timm cannot build {model} with pooling {pooling} at image_size {image_size or 'its own'}: {error}; "
+            "leave image_size out, or choose pooling: avg or another model"
+        ) from error
+
+
+@torch.no_grad()
+def _features(trunk: nn.Module, model: str, pooling: Pooling, size: int) -> int:
+    """How many features the trunk gives, found by trying one image of that size.
+
+    Raises:
+        UsageError: the trunk cannot take the size, or GeM gets no feature maps ``(B, C, H, W)``.
+    """
+    training = trunk.training
+    try:
+        shape = tuple(trunk.eval()(torch.zeros(1, 3, size, size)).shape)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or ["it is too small"])[0]
+        raise UsageError(f"{model} cannot take images of {size} pixels: {reason}; choose another image_size") from error
+    finally:
+        trunk.train(training)
+    if pooling == "gem" and (len(shape) != 4 or shape[1] != getattr(trunk, "head_hidden_size", trunk.num_features)):
+        raise UsageError(
+            f"pooling: gem needs feature maps (B, C, H, W), and {model} gives {shape}; choose pooling: avg"
+        )
+    return int(shape[1])
+
+
+def _settings(model: str) -> dict[str, Any]:
+    """timm's ``pretrained_cfg`` of a model that it knows."""
+    import timm
+
+    settings = timm.get_pretrained_cfg(model)
+    return asdict(settings) if settings else {"fixed_input_size": False}
+
+
+def _known(model: str) -> list[str]:
+    """timm's names that ``model`` is to be looked up in: with tags if it has one."""
+    import timm
+
+    names: list[str] = timm.list_models()
+    return names + timm.list_pretrained() if "." in model else names
+
+
+def _problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    model, neck, size = values["model"], values["neck"], values["embedding_size"]
+    known = _known(model)
+    if model not in known:
+        close = difflib.get_close_matches(model, known, n=3)
+        hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() names them all"
+        yield Problem(f"timm has no model {model!r}", "model", hint)
+    if neck == "none" and size is not None:
+        yield Problem(
+            f"embedding_size: {size} has no effect with neck: none",
+            "embedding_size",
+            "set it to null, or neck: linear_bn",
+        )
+    elif neck == "linear_bn" and (size is None or size < 1):
+        yield Problem(f"neck: linear_bn needs an embedding_size of at least 1, not {size}", "embedding_size")
+    if not 0 <= values["dropout"] < 1:
+        yield Problem(f"dropout is a probability in [0, 1), not {values['dropout']}", "dropout")

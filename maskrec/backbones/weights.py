@@ -1,0 +1,103 @@
+"""Weight files: found without downloading, read without running code, loaded without gaps."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from maskrec.contracts.errors import UsageError
+
+GO_ON = "or set pretrained: null to start from random weights"
+
+
+def torch_checkpoint_folders() -> list[Path]:
+    """Where torch.hub and facenet-pytorch keep downloaded weights."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser()
+    return list(dict.fromkeys([home / "checkpoints", Path(torch.hub.get_dir()) / "checkpoints"]))
+
+
+def find_file(name: str, folders: Collection[Path]) -> Path | None:
+    """The first of the folders' files of that name."""
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, from safetensors or a torch file that holds nothing else.
+
+    A dictionary with the tensors under ``state_dict`` is opened; ``module.`` before every name (from
+    DataParallel) is taken off.
+
+    Raises:
+        UsageError: no such file, damaged, a pickle that would run code, or something else than tensors.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no weight file {path}; correct the path, {GO_ON}")
+    try:
+        content = _load(path)
+    except pickle.UnpicklingError as error:
+        raise UsageError(
+            f"{path} is a pickle with more than tensors in it and could run code, so it is not opened; save its "
+            f"state_dict() alone with torch.save or as safetensors ({_first_line(error)})"
+        ) from error
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise UsageError(f"{path} cannot be read as weights, it may be cut short: {_first_line(error)}") from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise UsageError(f"{path} holds no dictionary of tensors; save a model's state_dict() there")
+    wrapped = all(str(name).startswith("module.") for name in content)
+    return {str(name).removeprefix("module.") if wrapped else str(name): value for name, value in content.items()}
+
+
+def _load(path: Path) -> object:
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(str(error)) from error
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], source: Path, ignore: Collection[str] = ()) -> None:
+    """Loads all of a module's tensors from ``weights``; nothing may be missing, left over or of another size.
+
+    Args:
+        module: what to fill.
+        weights: tensors by name.
+        source: the file they came from, for the message.
+        ignore: names in the file that are knowingly left out (a classifier's).
+
+    Raises:
+        UsageError: says which names or sizes do not fit.
+    """
+    own = module.state_dict()
+    given = {name: value for name, value in weights.items() if name not in ignore}
+    missing = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
+    extra = [name for name in given if name not in own]
+    unlike = [name for name in own if name in given and own[name].shape != given[name].shape]
+    faults = [_list("lacks", missing), _list("has unknown", extra), _list("has another size of", unlike)]
+    if any(faults):
+        raise UsageError(
+            f"{source} does not fit {type(module).__name__}: it {', '.join(fault for fault in faults if fault)}; "
+            "give the weights of this very model"
+        )
+    module.load_state_dict({**own, **given})
+
+
+def _list(verb: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    return f"{verb} {', '.join(names[:3])}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")

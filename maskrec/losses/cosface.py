@@ -1,0 +1,83 @@
+"""CosFace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from maskrec.contracts.context import CheckContext
+from maskrec.contracts.problem import Problem, refuse
+from maskrec.losses.class_weights import ClassWeighting
+from maskrec.losses.classifier import (
+    BETA,
+    GAMMA,
+    ClassifierLoss,
+    classifier_problems,
+    scale_problems,
+    target_scores,
+    with_target,
+)
+from maskrec.losses.criteria import Criterion
+
+
+class CosFace(ClassifierLoss):
+    """Softmax over scaled cosines to class centres, the true class's cosine lowered by a margin.
+
+    The true class's logit is ``scale * (cos(theta) - margin)``, the others' ``scale * cos(theta)`` (Wang et al.,
+    "CosFace: Large Margin Cosine Loss for Deep Face Recognition", 2018).
+
+    Args:
+        embedding_size: of the backbone's embeddings.
+        num_classes: training identities.
+        class_counts: training images of each identity.
+        scale: s, above 0.
+        margin: m, in [0, 2): cosines span no more than 2.
+        criterion: ``cross_entropy``, or ``focal`` (Lin et al., 2017).
+        gamma: focal exponent, at least 0; only with ``criterion: focal``.
+        class_weights: ``none``, ``log`` (1 / log(1 + n)) or ``effective_number`` (Cui et al., 2019), scaled to mean 1
+            over classes; the loss stays a plain mean over samples.
+        beta: of ``effective_number``, in [0, 1).
+
+    Raises:
+        ValueError: a parameter out of range, or class weights with an empty class.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        num_classes: int,
+        class_counts: Sequence[int],
+        scale: float = 64.0,
+        margin: float = 0.35,
+        criterion: Criterion = "cross_entropy",
+        gamma: float = GAMMA,
+        class_weights: ClassWeighting = "none",
+        beta: float = BETA,
+    ) -> None:
+        options = {"criterion": criterion, "gamma": gamma, "class_weights": class_weights, "beta": beta}
+        refuse(_margin_problems({"scale": scale, "margin": margin}))
+        super().__init__(embedding_size, num_classes, class_counts, options)
+        self.scale, self.margin = scale, margin
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
+        """Parameters out of range, without effect, or not fitting the data's classes."""
+        yield from _margin_problems(values)
+        yield from classifier_problems(values, context.givens.get("class_counts"))
+
+    def scores(self, embeddings: Tensor) -> Tensor:
+        """``(B, C)`` cosines to the class centres."""
+        return F.linear(F.normalize(embeddings), F.normalize(self.weight.to(embeddings.dtype)))
+
+    def logits(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """``(B, C)`` scaled cosines, the true class's lowered by the margin."""
+        return self.scale * with_target(scores, labels, target_scores(scores, labels) - self.margin)
+
+
+def _margin_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from scale_problems(values)
+    if not 0 <= values["margin"] < 2:
+        yield Problem(f"margin is a difference of cosines in [0, 2), not {values['margin']}", "margin")

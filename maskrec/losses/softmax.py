@@ -1,0 +1,66 @@
+"""A plain linear classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from maskrec.contracts.context import CheckContext
+from maskrec.contracts.problem import Problem
+from maskrec.losses.class_weights import ClassWeighting
+from maskrec.losses.classifier import BETA, GAMMA, ClassifierLoss, classifier_problems
+from maskrec.losses.criteria import Criterion
+
+
+class Softmax(ClassifierLoss):
+    """Softmax over a linear layer on the embeddings as they are, without normalisation, scale or margin.
+
+    The baseline that margin losses are compared with.
+
+    Args:
+        embedding_size: of the backbone's embeddings.
+        num_classes: training identities.
+        class_counts: training images of each identity.
+        bias: whether each class has a bias.
+        criterion: ``cross_entropy``, or ``focal`` (Lin et al., 2017).
+        gamma: focal exponent, at least 0; only with ``criterion: focal``.
+        class_weights: ``none``, ``log`` (1 / log(1 + n)) or ``effective_number`` (Cui et al., 2019), scaled to mean 1
+            over classes; the loss stays a plain mean over samples.
+        beta: of ``effective_number``, in [0, 1).
+
+    Raises:
+        ValueError: a parameter out of range, or class weights with an empty class.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        num_classes: int,
+        class_counts: Sequence[int],
+        bias: bool = True,
+        criterion: Criterion = "cross_entropy",
+        gamma: float = GAMMA,
+        class_weights: ClassWeighting = "none",
+        beta: float = BETA,
+    ) -> None:
+        options = {"criterion": criterion, "gamma": gamma, "class_weights": class_weights, "beta": beta}
+        super().__init__(embedding_size, num_classes, class_counts, options)
+        self.bias = nn.Parameter(torch.zeros(num_classes)) if bias else None
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
+        """Parameters out of range, without effect, or not fitting the data's classes."""
+        yield from classifier_problems(values, context.givens.get("class_counts"))
+
+    def scores(self, embeddings: Tensor) -> Tensor:
+        """``(B, C)`` products with the class vectors, and the bias."""
+        bias = None if self.bias is None else self.bias.to(embeddings.dtype)
+        return F.linear(embeddings, self.weight.to(embeddings.dtype), bias)
+
+    def logits(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """The scores as they are."""
+        return scores
