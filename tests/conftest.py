@@ -1,0 +1,76 @@
+"""Fixtures that every test folder may use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def maskrec_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs ``python -m maskrec ARGUMENTS`` in a process of its own, in ``tmp_path`` unless told where.
+
+    ``maskrec_cli("list", "--json", path=[folder], env={"NAME": "value"}, cwd=folder)``; ``path`` folders go onto
+    PYTHONPATH, where fake distributions are found.
+    """
+
+    def call(
+        *arguments: object, path: Sequence[Path] = (), env: Mapping[str, str] | None = None, cwd: Path = tmp_path
+    ) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MASKREC_")}
+        search = [*map(str, path), str(ROOT), *filter(None, [clean.get("PYTHONPATH")])]
+        return subprocess.run(
+            [sys.executable, "-m", "maskrec", *map(str, arguments)],
+            cwd=cwd,
+            env={**clean, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(search), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture
+def make_distribution() -> Callable[..., Path]:
+    """Writes an installed distribution into a folder: its ``.dist-info`` and its modules.
+
+    ``make_distribution(folder, "maskrec-circle", {"circle": "maskrec_circle"}, {"maskrec_circle": "source"})``
+    declares the entry point ``circle = maskrec_circle`` in the group ``maskrec`` and returns the ``.dist-info``.
+    """
+
+    def make(
+        folder: Path,
+        name: str,
+        entry_points: Mapping[str, str],
+        modules: Mapping[str, str],
+        version: str = "1.0",
+    ) -> Path:
+        info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+        lines = ["[maskrec]", *(f"{point} = {value}" for point, value in entry_points.items()), ""]
+        (info / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
+        for module, source in modules.items():
+            (folder / f"{module}.py").write_text(source, encoding="utf-8")
+        return info
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_faces() -> Path:
+    """The folder of real faces beside the repository; skips where there is none."""
+    folder = ROOT.parent / "shared" / "faces"
+    if not folder.is_dir():
+        pytest.skip("the real faces are not on this machine")
+    return folder
