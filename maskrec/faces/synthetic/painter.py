@@ -1,14 +1,15 @@
-"""Paints posed people into photos: background, shoulders, hair, head, features, light, camera."""
+"""Paints everything but the features: background, shoulders, hair, ears and the head's outline."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from maskrec.faces.synthetic.hair import Hair
 from maskrec.faces.synthetic.people import People
 from maskrec.faces.synthetic.photos import CLUTTER, Photos
-from maskrec.faces.synthetic.pose import Spots, smile_lift, smile_stretch
-from maskrec.faces.synthetic.shapes import Grid, band, column, ellipse, paint, soft
+from maskrec.faces.synthetic.pose import Spots
+from maskrec.faces.synthetic.shapes import Grid, column, ellipse, paint, soft
 
 
 def paint_background(canvas: Tensor, grid: Grid, photos: Photos) -> None:
@@ -17,21 +18,33 @@ def paint_background(canvas: Tensor, grid: Grid, photos: Photos) -> None:
     top, bottom = photos.background[:, 0, :, None, None], photos.background[:, 1, :, None, None]
     canvas.copy_(top + (bottom - top) * part)
     for index in range(CLUTTER):
-        x, y, width, height, *_ = photos.clutter[:, index].unbind(1)
-        cover = ellipse(
-            grid, column(2 * x - 1), column(2 * y - 1), column(0.1 + 0.5 * width), column(0.1 + 0.5 * height)
+        x, y, width, height = (column(values) for values in photos.clutter[:, index, :4].unbind(1))
+        paint(
+            canvas,
+            ellipse(grid, 2 * x - 1, 2 * y - 1, 0.08 + 0.5 * width, 0.08 + 0.5 * height),
+            photos.colors[:, index],
         )
-        paint(canvas, cover, photos.clutter[:, index, 4:7])
 
 
-def paint_body(canvas: Tensor, grid: Grid, people: People, photos: Photos) -> None:
-    """Neck and shoulders."""
+def paint_behind(canvas: Tensor, grid: Grid, people: People, photos: Photos, hair: Hair) -> None:
+    """Hair behind the head, neck and shoulders."""
     zero = torch.zeros_like(grid.pixel)
-    paint(canvas, ellipse(grid, zero, zero + 1.25, zero + 0.85, zero + 0.42), photos.clothes)
+    volume, length = column(hair.volume), column(hair.length)
+    wide = column(people.head_width) + volume
+    paint(canvas, ellipse(grid, zero, length * 0.35 - 0.12, wide, 0.52 + 0.4 * length + volume), hair.color * 0.75)
     paint(
-        canvas, ellipse(grid, zero, column(people.chin), column(people.head_width * 0.55), zero + 0.35),
-        people.skin * 0.8,
-    )  # fmt: skip
+        canvas,
+        ellipse(grid, zero, column(people.chin), column(people.head_width) * 0.55, zero + 0.45),
+        people.skin * 0.78,
+    )
+    paint(canvas, ellipse(grid, zero, zero + 1.28, zero + 0.8, zero + 0.4), photos.clothes)
+
+
+def paint_ears(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots: Spots) -> None:
+    """Both ears at once, in the distance from the head's middle line."""
+    beside = Grid((grid.x - column(spots.ear_x)).abs_(), grid.y, grid.pixel)
+    high = column(people.ear_size)
+    paint(canvas, ellipse(beside, column(people.head_width), column(spots.ear_y), high * 0.6, high), people.skin * 0.88)
 
 
 def head_cover(grid: Grid, people: People, spots: Spots, grow: Tensor) -> Tensor:
@@ -50,64 +63,8 @@ def head_cover(grid: Grid, people: People, spots: Spots, grow: Tensor) -> Tensor
     return soft((1 - ring).mul_(column(people.head_width) * 0.5), grid.pixel)
 
 
-def paint_eyes(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots: Spots, glasses: Tensor) -> None:
-    """Eyes, lids, brows and glasses, left and right at once in coordinates that grow outwards."""
-    right = (grid.x > column(spots.bridge_x)).float()
-    left = 1 - right
-    pick = lambda pair: column(pair[:, 0]) * left + column(pair[:, 1]) * right  # noqa: E731
-    side = right - left
-    x = (grid.x - pick(spots.eye_x)).mul_(side).div_(pick(spots.eye_squeeze))
-    y = grid.y - pick(spots.eye_y)
-    half = column(people.eye_width)
-    open_ = column(people.eye_open * photos.squint)
-    lean = y + column(people.eye_tilt) * x
-    bow = 1 - (x * x) / (half * half)
-    almond = soft(torch.minimum(lean + bow * open_, bow * open_ * 0.8 - lean), grid.pixel)
-    paint(canvas, almond, torch.full((len(half), 3), 0.93))
-    local = Grid(x - column(photos.gaze) * side, y, grid.pixel)
-    zero = torch.zeros_like(half)
-    iris = column(people.iris_size)
-    paint(canvas, ellipse(local, zero, zero, iris, iris).minimum(almond), people.iris)
-    paint(
-        canvas, ellipse(local, zero, zero, iris * 0.45, iris * 0.45).minimum(almond), torch.full((len(half), 3), 0.03)
-    )
-    lid = soft(0.012 * bow.clamp(min=0) + 0.004 - (lean + bow * open_).abs(), grid.pixel) * (bow > -0.1)
-    paint(canvas, lid, people.skin * 0.25)
-    brow = Grid(x, y + column(people.brow_gap + photos.brow_raise) + column(people.brow_tilt) * x, grid.pixel)
-    paint(
-        canvas,
-        band(brow, zero, zero, column(people.brow_width), column(people.brow_thick), column(people.brow_arch)),
-        people.hair * 0.7,
-    )
-    wide, high = column(people.glasses_width), column(people.glasses_height)
-    radius = (x / wide).pow(2) + (y / high).pow(2)
-    rim = soft(0.018 - ((1 - radius) * (high * 0.5)).abs(), grid.pixel) * column(glasses)
-    paint(canvas, rim, photos.frame)
-
-
-def paint_nose_and_mouth(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots: Spots) -> None:
-    """Nose with its bridge and nostrils; lips, opening and smile."""
-    shade = people.skin * 0.72
-    zero = torch.zeros_like(grid.pixel)
-    along = ((grid.y - column(spots.bridge_y)) / column(spots.nose_y - spots.bridge_y)).clamp(0, 1)
-    centre = column(spots.bridge_x) + column(spots.nose_x - spots.bridge_x) * along
-    inside = (grid.y - column(spots.bridge_y)).minimum(column(spots.nose_y) - grid.y)
-    flank = column(people.nose_bridge) - (grid.x - centre).abs()
-    paint(canvas, soft(flank.minimum(inside), grid.pixel * 2) * 0.6, people.skin * 0.85)
-    nose = Grid(grid.x - column(spots.nose_x), grid.y - column(spots.nose_y), grid.pixel)
-    wide = column(people.nose_width)
-    paint(canvas, ellipse(nose, zero, zero, wide, wide * 0.55), shade)
-    paint(canvas, ellipse(nose, zero, zero - wide * 0.15, wide * 0.75, wide * 0.4), people.skin * 0.97)
-    half = column(people.mouth_width * smile_stretch(photos) * spots.mouth_squeeze)
-    curve = -column(smile_lift(photos)) / (half * half)
-    mouth = Grid(grid.x - column(spots.mouth_x), grid.y - column(spots.mouth_y), grid.pixel)
-    gape = column(photos.mouth_open) * 0.04
-    upper, lower = column(people.lip_upper), column(people.lip_lower)
-    paint(canvas, band(mouth, zero, (lower - upper) * 0.5, half, (upper + lower) + gape, curve), people.lip_color)
-    paint(canvas, band(mouth, zero, zero, half * 0.92, gape + 0.012, curve), people.lip_color * 0.35)
-
-
-def paint_hair(canvas: Tensor, grid: Grid, line: Tensor, curve: Tensor, head: Tensor, color: Tensor) -> None:
-    """Hair over the forehead: what lies above the hairline within ``head``."""
-    edge = column(line) + column(curve) * grid.x * grid.x - grid.y
-    paint(canvas, soft(edge, grid.pixel).minimum(head), color)
+def paint_fringe(canvas: Tensor, grid: Grid, people: People, spots: Spots, hair: Hair) -> None:
+    """Hair over the forehead: what lies above the hairline within a slightly larger head."""
+    scalp = head_cover(grid, people, spots, 1 + column(hair.volume))
+    edge = (grid.x * grid.x).mul_(column(hair.curve)).add_(column(hair.line)).sub_(grid.y)
+    paint(canvas, soft(edge, grid.pixel).minimum(scalp), hair.color)

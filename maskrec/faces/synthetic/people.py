@@ -68,9 +68,7 @@ class People:
     mouth_width: Tensor
     lip_upper: Tensor
     lip_lower: Tensor
-    lip_bow: Tensor
     lip_color: Tensor
-    glasses: Tensor
     glasses_width: Tensor
     glasses_height: Tensor
 
@@ -131,9 +129,7 @@ def draw_people(face_seed: int, identities: Tensor) -> People:
         mouth_width=u("mouth width", 0.12, 0.23),
         lip_upper=u("lip upper", 0.012, 0.045),
         lip_lower=u("lip lower", 0.015, 0.06),
-        lip_bow=u("lip bow", 0.0, 1.0),
         lip_color=skin * 0.8 * (1 - redness) + redness * torch.tensor([0.66, 0.20, 0.22]),
-        glasses=draws.uniform("glasses"),
         glasses_width=u("glasses width", 0.13, 0.19),
         glasses_height=u("glasses height", 0.08, 0.15),
     )

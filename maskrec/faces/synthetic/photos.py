@@ -43,6 +43,7 @@ class Photos:
     ambient: Tensor
     background: Tensor
     clutter: Tensor
+    colors: Tensor
     blur: Tensor
     noise: Tensor
     noise_start: Tensor
@@ -51,8 +52,8 @@ class Photos:
 def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
     """Conditions of photo ``photos`` of person ``identities``, both int64 ``(B,)``.
 
-    ``clutter`` is ``(B, CLUTTER, 8)`` in [0, 1), ``background`` is ``(B, 2, 3)`` (top and bottom), ``restyled`` and
-    ``glasses`` are uniforms that the painter compares with shares.
+    ``clutter`` is ``(B, CLUTTER, 4)`` in [0, 1) (place and size) with ``colors`` ``(B, CLUTTER, 3)``, ``background`` is
+    ``(B, 2, 3)`` (top and bottom), ``restyled`` and ``glasses`` are uniforms that painters compare with shares.
     """
     draws = Draws(face_seed, 0, "synthetic photos", identities * PHOTOS_A_PERSON + photos)
 
@@ -64,7 +65,7 @@ def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
         pair = draws.uniform(name, (2,))
         return width * (pair[:, 0] - pair[:, 1])
 
-    tint = 0.8 + 0.4 * draws.uniform("tint", (3,))
+    tint = 0.84 + 0.32 * draws.uniform("tint", (3,))
     return Photos(
         yaw=bell("yaw", 0.55),
         pitch=bell("pitch", 0.30),
@@ -88,10 +89,11 @@ def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
         clothes=draws.uniform("clothes", (3,)),
         light_x=bell("light x", 0.8),
         light_y=bell("light y", 0.5),
-        light=tint * u("exposure", 0.6, 1.25)[:, None],
+        light=tint * u("exposure", 0.65, 1.25)[:, None],
         ambient=u("ambient", 0.0, 0.08),
-        background=draws.uniform("background", (2, 3)),
-        clutter=draws.uniform("clutter", (CLUTTER, 8)),
+        background=0.5 + 0.75 * (draws.uniform("background", (2, 3)) - 0.5),
+        clutter=draws.uniform("clutter", (CLUTTER, 4)),
+        colors=0.5 + 0.75 * (draws.uniform("colors", (CLUTTER, 3)) - 0.5),
         blur=u("blur", 0.0, 0.8),
         noise=u("noise", 0.005, 0.04),
         noise_start=draws.integers("noise start", 0, 1 << 20),

@@ -26,7 +26,6 @@ class Spots:
     eye_x: Tensor
     eye_y: Tensor
     eye_squeeze: Tensor
-    brow_y: Tensor
     bridge_x: Tensor
     bridge_y: Tensor
     nose_x: Tensor
@@ -34,6 +33,8 @@ class Spots:
     mouth_x: Tensor
     mouth_y: Tensor
     mouth_squeeze: Tensor
+    ear_x: Tensor
+    ear_y: Tensor
     lean_x: Tensor
     lean_y: Tensor
     sine: Tensor
@@ -71,11 +72,11 @@ def place(people: People, photos: Photos) -> Spots:
         eye_x=torch.stack([eye[0] for eye in eyes], 1).float(),
         eye_y=torch.stack([eye[1] for eye in eyes], 1).float(),
         eye_squeeze=torch.stack(squeeze, 1).float(),
-        brow_y=(torch.stack([eye[1] for eye in eyes], 1) - (people.brow_gap + photos.brow_raise)[:, None]).float(),
         bridge_x=bridge_x.float(), bridge_y=bridge_y.float(),
         nose_x=nose_x.float(), nose_y=nose_y2.float(),
         mouth_x=mouth_x.float(), mouth_y=mouth_y2.float(),
         mouth_squeeze=photos.yaw.double().cos().float(),
+        ear_x=(-0.10 * photos.yaw.double().sin()).float(), ear_y=(eye_y + 0.12 - 0.1 * photos.pitch).float(),
         lean_x=(0.22 * photos.yaw.double().sin()).float(),
         lean_y=(0.10 * photos.pitch.double().sin()).float(),
         sine=roll.sin().float(), cosine=roll.cos().float(),

@@ -1,0 +1,40 @@
+"""The hair of the day: a person's own, or on some days a style and colour that tell nothing about who it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from maskrec.faces.synthetic.people import People
+from maskrec.faces.synthetic.photos import Photos
+
+RESTYLED = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Hair:
+    """Float32 ``(B,)`` each, the colour ``(B, 3)``."""
+
+    color: Tensor
+    line: Tensor
+    curve: Tensor
+    volume: Tensor
+    length: Tensor
+
+
+def hair_of_the_day(people: People, photos: Photos) -> Hair:
+    """The person's own hair, except in the share ``RESTYLED`` of photos."""
+    other = (photos.restyled < RESTYLED).float()
+
+    def choose(own: Tensor, todays: Tensor) -> Tensor:
+        share = other if own.dim() == 1 else other[:, None]
+        return own * (1 - share) + todays * share
+
+    return Hair(
+        choose(people.hair, photos.hair),
+        choose(people.hairline, photos.hairline),
+        choose(people.hairline_curve, photos.hairline_curve),
+        choose(people.hair_volume, photos.hair_volume),
+        choose(people.hair_length, photos.hair_length),
+    )
