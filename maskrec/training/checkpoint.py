@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from maskrec.contracts.call_loss import scope_of
+from maskrec.contracts.collectives import processes, rank
 from maskrec.contracts.errors import UsageError
 from maskrec.faces.draws import key_of
 from maskrec.training import distributed
@@ -54,8 +55,8 @@ def restore_networks(stepper: Stepper, state: Mapping[str, Any], seed: int, step
     if stepper.ema is not None and state["ema"] is not None:
         load_weights(stepper.ema.module, state["ema"], "the checkpoint's moving average")
     states = state["random"]
-    if len(states) == distributed.processes():
-        restore_random_state(states[distributed.rank()])
+    if len(states) == processes():
+        restore_random_state(states[rank()])
     else:
         seed_process(seed, step)
 
@@ -87,12 +88,12 @@ def _loss_state(loss: nn.Module) -> Any:
 
 def _restore_loss(loss: nn.Module, state: Any) -> None:
     if scope_of(loss) == "sharded":
-        if len(state) != distributed.processes():
+        if len(state) != processes():
             raise UsageError(
                 f"a sharded loss goes on only with as many processes as before: {len(state)}, "
-                f"not {distributed.processes()}"
+                f"not {processes()}"
             )
-        state = state[distributed.rank()]
+        state = state[rank()]
     own = loss.state_dict()
     frozen = frozen_tensors(loss)
     named = {**dict(loss.named_parameters()), **dict(loss.named_buffers())}
@@ -106,7 +107,7 @@ def _restore_loss(loss: nn.Module, state: Any) -> None:
 
 def seed_process(seed: int, step: int) -> None:
     """Seed the global generators of this process, each process differently."""
-    key = key_of(seed, "process", distributed.rank(), step)
+    key = key_of(seed, "process", rank(), step)
     torch.manual_seed(key & (2**63 - 1))
     np.random.seed(key & 0xFFFFFFFF)
     random.seed(key)

@@ -124,6 +124,7 @@ def _onnx_spec(session: Any, path: Path) -> InputSpec:
         )
     try:
         fields = json.loads(text)
-        return InputSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        return InputSpec(**plain)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{path}: its metadata entry maskrec.input_spec cannot be used: {error}") from error

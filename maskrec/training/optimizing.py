@@ -13,9 +13,15 @@ from maskrec.contracts.errors import UsageError
 from maskrec.recipe.plan import Optimizer, Scheduler
 
 
+def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
+    """The modules that the loss declares as neither optimised nor saved."""
+    frozen = getattr(loss, "frozen", None)
+    return tuple(frozen()) if callable(frozen) else ()
+
+
 def frozen_tensors(loss: nn.Module) -> set[int]:
     """Identities of the parameters and buffers that the loss declares as frozen."""
-    modules = loss.frozen() if hasattr(loss, "frozen") else ()
+    modules = frozen_modules(loss)
     return {id(tensor) for module in modules for tensor in (*module.parameters(), *module.buffers())}
 
 
@@ -53,7 +59,7 @@ def optimizer_class(name: str) -> Any:
         UsageError: nobody has an optimizer of that name.
     """
     if name.startswith("timm/"):
-        from timm.optim import get_optimizer_class
+        from timm.optim._optim_factory import get_optimizer_class
 
         try:
             return get_optimizer_class(name.removeprefix("timm/"), bind_defaults=True)

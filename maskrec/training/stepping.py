@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maskrec.contracts.call_loss import call_loss, scope_of
+from maskrec.contracts.collectives import processes
 from maskrec.contracts.errors import MaskrecError
 from maskrec.training import distributed
 from maskrec.training.device import autocast, parameter_dtype, pick_device, pick_precision
 from maskrec.training.loading import LoadedBatch, epoch_places, load
-from maskrec.training.optimizing import Schedule, build_optimizer, trained_parameters
+from maskrec.training.optimizing import Schedule, build_optimizer, frozen_modules, trained_parameters
 from maskrec.training.preparing import network_input, transformed
 
 if TYPE_CHECKING:
@@ -68,11 +69,11 @@ class Stepper:
         self.train_mode()
 
     def _prepared(self, backbone: nn.Module) -> nn.Module:
-        if self.train.sync_batchnorm and self.device.type == "cuda" and distributed.processes() > 1:
-            backbone = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)
+        if self.train.sync_batchnorm and self.device.type == "cuda" and processes() > 1:
+            backbone = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # type: ignore[no-untyped-call]
         backbone = backbone.to(self.device, self.dtype)
         if self.train.channels_last:
-            backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            backbone = backbone.to(memory_format=torch.channels_last)
         return backbone
 
     @property
@@ -84,7 +85,7 @@ class Stepper:
         """Everything in training mode, but for what the loss declares as frozen."""
         self.network.train()
         self.loss.train()
-        for module in self.loss.frozen() if hasattr(self.loss, "frozen") else ():
+        for module in frozen_modules(self.loss):
             module.eval()
 
     def step(self, batches: Sequence[LoadedBatch], epoch: int, step: int) -> StepResult:
@@ -103,7 +104,7 @@ class Stepper:
             value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
             total += distributed.global_mean(value, 1) / len(batches)
             images += int(
-                distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * distributed.processes()
+                distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * processes()
             )
         with self.schedule.rate_at(step) as rate:
             norm = self._finish_gradients()
@@ -125,7 +126,7 @@ class Stepper:
             with autocast(self.precision, self.device):
                 embeddings = self.network(images)
             embeddings = embeddings.to(self.dtype)
-            value = call_loss(self.loss, embeddings, batch.labels, batch)
+            value = call_loss(self.assembly.loss, embeddings, batch.labels, batch)
             if value.ndim != 0:
                 message = f"{self.assembly.plan.loss.name} returned a tensor of shape {tuple(value.shape)}"
                 raise MaskrecError(f"loss: {message}; a loss must return a scalar")
@@ -144,7 +145,8 @@ class Stepper:
 
     def diagnostics(self) -> dict[str, float]:
         """What the loss says of its last batch."""
-        told = self.loss.diagnostics() if hasattr(self.loss, "diagnostics") else {}
+        diagnostics = getattr(self.loss, "diagnostics", None)
+        told = diagnostics() if callable(diagnostics) else {}
         return {name: float(value) for name, value in told.items()}
 
     def try_first_batch(self) -> None:
@@ -157,6 +159,6 @@ class Stepper:
 def _moving_average(backbone: nn.Module, decay: float | None) -> Any:
     if decay is None:
         return None
-    from timm.utils import ModelEmaV3
+    from timm.utils.model_ema import ModelEmaV3
 
     return ModelEmaV3(backbone, decay=decay)
