@@ -12,8 +12,9 @@ from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.protocols import Draws
 from maskrec.contracts.sample import Batch
+from maskrec.transforms.ranges import probability_problems, refuse
 
-_SWAPPED = [1, 0, 2, 4, 3]
+_OTHER_SIDE = [1, 0, 2, 4, 3]
 
 
 class HorizontalFlip:
@@ -27,15 +28,13 @@ class HorizontalFlip:
     """
 
     def __init__(self, probability: float = 0.5) -> None:
-        for problem in self.check({"probability": probability}, CheckContext()):
-            raise ValueError(problem.message)
+        refuse(probability_problems({"probability": probability}))
         self.probability = probability
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
         """Whether the probability is one."""
-        if not 0.0 <= values["probability"] <= 1.0:
-            yield Problem(f"probability must be from 0 to 1, not {values['probability']}", "probability")
+        return probability_problems(values)
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch with some of its samples mirrored."""
@@ -43,7 +42,7 @@ class HorizontalFlip:
         rows = flipped[:, None, None, None]
         landmarks = batch.landmarks
         if landmarks is not None:
-            mirrored = landmarks[:, _SWAPPED].clone()
+            mirrored = landmarks[:, _OTHER_SIDE]
             mirrored[..., 0] = batch.images.shape[3] - 1 - mirrored[..., 0]
             landmarks = torch.where(flipped[:, None, None], mirrored, landmarks)
         return replace(

@@ -1,0 +1,60 @@
+"""Which mask a face gets: types and their weights as recipes give them."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from maskrec.faces.masks.types import MASK_TYPES
+
+
+def type_problems(types: Sequence[str] | Mapping[str, float] | None) -> Iterable[str]:
+    """What is wrong with a choice of types, as sentences.
+
+    Args:
+        types: names (chosen evenly), weights by name, or None for all types evenly.
+    """
+    if types is None:
+        return
+    if not types:
+        yield f"types is empty; name some of {', '.join(MASK_TYPES)}"
+    for name in types:
+        if name not in MASK_TYPES:
+            near = difflib.get_close_matches(str(name), MASK_TYPES, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(MASK_TYPES)}"
+            yield f"there is no mask type {name!r}; {hint}"
+    if isinstance(types, Mapping):
+        if not all(math.isfinite(weight) and weight >= 0 for weight in types.values()) or (
+            types and not sum(types.values()) > 0
+        ):
+            yield f"the weights of mask types must be 0 or more, and one above 0, not {dict(types)}"
+    elif len(set(types)) != len(types):
+        yield f"a mask type is named twice in {list(types)}; give weights as a map instead"
+
+
+def choose_types(uniform: Tensor, types: Sequence[str] | Mapping[str, float] | None) -> Tensor:
+    """A mask type a sample: int64 ``(B,)``, index into ``MASK_TYPES``.
+
+    Args:
+        uniform: float32 ``(B,)`` in [0, 1).
+        types: as in ``type_problems``.
+
+    Raises:
+        ValueError: types that have problems.
+    """
+    for sentence in type_problems(types):
+        raise ValueError(sentence)
+    names = MASK_TYPES if types is None else types
+    weights = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, 1.0)
+    worn = [(name, weight) for name, weight in weights.items() if weight > 0]
+    total, so_far, edges = sum(weight for _, weight in worn), 0.0, []
+    for _, weight in worn[:-1]:
+        so_far += weight / total
+        edges.append(so_far)
+    indices = torch.tensor([MASK_TYPES.index(name) for name, _ in worn], device=uniform.device)
+    place = (uniform.double()[:, None] >= torch.tensor(edges, dtype=torch.float64, device=uniform.device)).sum(1)
+    return indices[place]

@@ -1,0 +1,26 @@
+"""Checks that several transforms share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from maskrec.contracts.problem import Problem
+
+
+def probability_problems(values: dict[str, Any]) -> Iterable[Problem]:
+    """Whether ``probability`` is one."""
+    if not 0.0 <= values["probability"] <= 1.0:
+        yield Problem(f"probability must be from 0 to 1, not {values['probability']}", "probability")
+
+
+def range_problems(name: str, given: tuple[float, float] | list[float], low: float, high: float) -> Iterable[Problem]:
+    """Whether ``given`` is two ascending numbers between ``low`` and ``high``."""
+    if len(given) != 2 or not low <= given[0] <= given[1] <= high:
+        yield Problem(f"{name} wants two ascending numbers from {low:g} to {high:g}, not {list(given)}", name)
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raises ValueError with the first problem's sentence, if there is one."""
+    for problem in problems:
+        raise ValueError(problem.message)
