@@ -54,12 +54,19 @@ class KFoldAccuracy:
     """Accuracy by cross-validation: each fold at the threshold that is best on all others.
 
     Args:
-        accuracies: float64 ``(folds,)``.
+        right: int64 ``(folds,)``, pairs decided rightly.
+        sizes: int64 ``(folds,)``, pairs.
         thresholds: float64 ``(folds,)``, the one used for each fold.
     """
 
-    accuracies: Floats
+    right: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     thresholds: Floats
+
+    @property
+    def accuracies(self) -> Floats:
+        """Accuracy of each fold, ``(folds,)``."""
+        return self.right / self.sizes
 
     @property
     def mean(self) -> float:
@@ -104,7 +111,7 @@ def k_fold_accuracy(
     right = np.stack([_right(distances[index == i], same[index == i], thresholds) for i in range(len(numbers))])
     chosen = np.argmax(right.sum(axis=0) - right, axis=1)
     rows = np.arange(len(numbers))
-    return KFoldAccuracy(right[rows, chosen] / np.bincount(index), thresholds[chosen])
+    return KFoldAccuracy(right[rows, chosen], np.bincount(index), thresholds[chosen])
 
 
 def contiguous_folds(groups: ArrayLike, folds: int) -> NDArray[np.int64]:

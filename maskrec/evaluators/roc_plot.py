@@ -1,0 +1,46 @@
+"""ROC curves on a logarithmic FAR axis, where verification systems live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from maskrec.evaluators.drawing import CONDITION_COLORS, draw_png
+
+if TYPE_CHECKING:
+    from maskrec.metrics import Roc
+
+
+def roc_png(curves: Mapping[str, Roc], label: str) -> bytes:
+    """PNG of TAR against FAR.
+
+    Args:
+        curves: by condition; ``all`` is drawn dashed. Each is drawn from its smallest measurable FAR, one false accept.
+        label: of the pair set, for the title.
+    """
+    smallest = min(1 / curve.different for curve in curves.values())
+
+    def draw(axes: Any) -> None:
+        for name, curve in curves.items():
+            # Without a false accept the FAR has no logarithm: the curve begins at its first one.
+            far = np.maximum(curve.far, 1 / curve.different)
+            axes.step(
+                far,
+                curve.tar,
+                where="post",
+                color=CONDITION_COLORS.get(name),
+                linestyle="--" if name == "all" else "-",
+                linewidth=1.6,
+                label=f"{name.replace('_', ' ')}: AUC {curve.auc():.4f}",
+            )
+        axes.set_xscale("log")
+        axes.set_xlim(smallest, 1)
+        axes.set_ylim(0, 1.02)
+        axes.set_title(f"{label}: ROC by condition", parse_math=False)
+        axes.set_xlabel("false accept rate (share of different pairs accepted)")
+        axes.set_ylabel("true accept rate")
+        axes.figure.legend(loc="outside lower center", ncols=4)
+
+    return draw_png(draw)

@@ -1,0 +1,157 @@
+"""What verification reads from the pairs of one condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.evaluators.measuring import Floats, Measured, conditions
+from maskrec.evaluators.tables import Row, one_kind_note
+from maskrec.metrics import (
+    LFW_THRESHOLDS,
+    BestThreshold,
+    KFoldAccuracy,
+    Roc,
+    TarAtFar,
+    best_threshold,
+    confusion,
+    k_fold_accuracy,
+    roc,
+    tar_at_far,
+    wilson,
+)
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The pairs of one condition, or ``all``: distances of both classes, and which pairs of the set they are."""
+
+    condition: str
+    chosen: NDArray[np.bool_]
+    same: Floats
+    different: Floats
+
+    @property
+    def measurable(self) -> bool:
+        """Whether there are pairs of both kinds."""
+        return bool(len(self.same) and len(self.different))
+
+    def key(self, name: str) -> str:
+        """A metric's or threshold's name for these pairs."""
+        return name if self.condition == ALL else f"{name}/{self.condition}"
+
+    def row(self) -> Row:
+        """The columns that every table begins with."""
+        return {"condition": self.condition, "same_pairs": len(self.same), "different_pairs": len(self.different)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Everything that needs no threshold from elsewhere."""
+
+    part: Part
+    curve: Roc
+    best: BestThreshold
+    rates: tuple[TarAtFar, ...]
+
+    def metrics(self) -> dict[str, float]:
+        """By name."""
+        rates = {self.part.key(f"tar@far={rate.target:g}"): rate.tar for rate in self.rates}
+        return rates | {
+            self.part.key("auc"): self.curve.auc(),
+            self.part.key("eer"): self.curve.eer(),
+            self.part.key("best_accuracy"): self.best.accuracy,
+        }
+
+    def row(self) -> Row:
+        """Columns for the table of accuracies."""
+        return {
+            "best_accuracy": self.best.accuracy,
+            "best_threshold": self.best.threshold,
+            "auc": self.curve.auc(),
+            "eer": self.curve.eer(),
+        }
+
+
+def parts_of(measured: Measured) -> list[Part]:
+    """All pairs first, then each condition that the set has."""
+    everything = np.ones(len(measured.pairs), dtype=bool)
+    named = [(ALL, everything), *conditions(measured.pairs)]
+    return [Part(name, chosen, *measured.both(chosen)) for name, chosen in named]
+
+
+def score(part: Part, fars: tuple[float, ...]) -> Scores:
+    """ROC, best threshold and TAR at each FAR of a measurable part."""
+    curve = roc(part.same, part.different)
+    return Scores(part, curve, best_threshold(part.same, part.different), tuple(tar_at_far(curve, far) for far in fars))
+
+
+def cross_validated(measured: Measured, part: Part, fold: NDArray[np.int64], normalize: bool) -> KFoldAccuracy | None:
+    """k-fold accuracy on squared L2 distances; None when the part's pairs are all in one fold.
+
+    Raw embeddings have no largest distance, so their candidates are 401 even steps from 0 to the largest one met.
+    """
+    mine = fold[part.chosen]
+    if len(np.unique(mine)) < 2:
+        return None
+    grid = LFW_THRESHOLDS if normalize else np.linspace(0, measured.distances.max(), len(LFW_THRESHOLDS))
+    return k_fold_accuracy(measured.distances[part.chosen], measured.pairs.same[part.chosen], mine, grid)
+
+
+def fold_row(part: Part, scores: Scores | None, folds: KFoldAccuracy | None) -> Row:
+    """A row of the table of cross-validated accuracies; None where something could not be measured."""
+    row = part.row()
+    if scores is None:
+        return row | {"accuracy": None, "note": one_kind_note(len(part.same))}
+    if folds is None:
+        return row | {"accuracy": None} | scores.row() | {"note": "accuracy not measured: all pairs are in one fold"}
+    low, high = wilson(int(folds.right.sum()), int(folds.sizes.sum()))
+    return (
+        row
+        | {
+            "accuracy": folds.mean,
+            "standard_deviation": folds.standard_deviation,
+            "standard_error": folds.standard_error,
+            "low": low,
+            "high": high,
+            "folds": len(folds.right),
+        }
+        | scores.row()
+        | {"note": ""}
+    )
+
+
+def rate_rows(scores: Scores) -> list[Row]:
+    """TAR at each FAR with its interval and how many events it rests on."""
+    return [
+        scores.part.row()
+        | {
+            "far": rate.target,
+            "tar": rate.tar,
+            "low": rate.low,
+            "high": rate.high,
+            "measured_far": rate.far,
+            "expected_false_accepts": rate.expected,
+            "threshold": rate.threshold if rate.enough else None,
+            "note": "" if rate.enough else "fewer than ten expected false accepts: no threshold is stored",
+        }
+        for rate in scores.rates
+    ]
+
+
+def applied_row(part: Part, name: str, threshold: float) -> Row:
+    """A stored threshold on other pairs: accuracy, FAR and TAR with their 95 % Wilson intervals."""
+    counts = confusion(part.same, part.different, threshold)
+    row = part.row() | {"name": name, "threshold": threshold}
+    for column, events, trials in (
+        ("accuracy", counts.right, counts.total),
+        ("far", counts.different_as_same, len(part.different)),
+        ("tar", counts.same_as_same, len(part.same)),
+    ):
+        low, high = wilson(events, trials)
+        row |= {column: events / trials, f"{column}_low": low, f"{column}_high": high}
+    return row

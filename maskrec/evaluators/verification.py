@@ -1,0 +1,202 @@
+"""LFW's own protocol and its companions: k-fold accuracy, TAR at FAR, EER and AUC, all per condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.contracts.evaluation import Evaluation, Threshold
+from maskrec.contracts.kinds import Pairs
+from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.problem import Problem, refuse
+from maskrec.evaluators.measuring import Measured, measure, require_both_kinds
+from maskrec.evaluators.roc_plot import roc_png
+from maskrec.evaluators.scores import Scores, applied_row, cross_validated, fold_row, parts_of, rate_rows, score
+from maskrec.evaluators.tables import Row
+from maskrec.metrics import contiguous_folds
+
+if TYPE_CHECKING:
+    from maskrec.contracts.context import CheckContext
+    from maskrec.contracts.evaluation import Embed
+
+_FARS = (0.1, 0.01, 0.001)
+
+
+class Verification:
+    """Face verification on pairs, by squared L2 distance.
+
+    ``evaluate``: accuracy by cross-validation (LFW's protocol: 10 folds, thresholds 0 to 4 by 0.01, no shuffle), TAR
+    at each FAR with a 95 % interval, EER and AUC. ``test``: accuracy of other pairs at the thresholds that were best on
+    ``pairs``. Every figure is given for all pairs and per condition: bare, one_masked, both_masked.
+
+    Args:
+        pairs: evaluated after each epoch; they choose the thresholds.
+        test: pairs of other people, measured once with these thresholds; None measures none.
+        fars: false accept rates, each inside (0, 1). With fewer than ten expected false accepts no threshold is stored.
+        folds: into how many contiguous folds pairs without their own are cut; None takes the pairs' own, or 10.
+        normalize: whether embeddings are brought to unit length before they are compared.
+        flip: whether an image's embedding is the mean of its own and its mirror image's, taken before normalisation.
+
+    Raises:
+        ValueError: ``fars`` or ``folds`` out of range.
+        UsageError: a pair set without same or without different pairs, or with too few for the folds.
+    """
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        test: Pairs | None = None,
+        fars: tuple[float, ...] = _FARS,
+        folds: int | None = None,
+        normalize: bool = True,
+        flip: bool = False,
+    ) -> None:
+        refuse(_problems({"fars": fars, "folds": folds}))
+        require_both_kinds(pairs)
+        if test is not None:
+            require_both_kinds(test)
+        self.pairs, self.test_pairs = pairs, test
+        self.fars = tuple(fars)
+        self.normalize, self.flip = normalize, flip
+        self.fold = _folds(pairs, folds)
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterable[Problem]:
+        """Problems of the parameters."""
+        return _problems(values)
+
+    @staticmethod
+    def metrics(values: Mapping[str, Any]) -> dict[str, Literal["min", "max"]]:
+        """``accuracy``, ``best_accuracy`` (optimistic), ``auc``, ``eer`` and ``tar@far=F``, each also ``/CONDITION``.
+
+        A condition that the pairs do not have is not returned.
+        """
+        names: dict[str, Literal["min", "max"]] = {
+            "accuracy": "max",
+            "best_accuracy": "max",
+            "auc": "max",
+            "eer": "min",
+            **{f"tar@far={far:g}": "max" for far in values.get("fars", _FARS)},
+        }
+        return {f"{name}{end}": mode for end in ("", *(f"/{c}" for c in CONDITIONS)) for name, mode in names.items()}
+
+    def evaluate(self, embed: Embed) -> Evaluation:
+        """Cross-validated accuracy and everything else on ``pairs``."""
+        measured = self._measure(embed, self.pairs)
+        metrics: dict[str, float] = {}
+        rows, rates, scored = [], [], []
+        for part in parts_of(measured):
+            scores = score(part, self.fars) if part.measurable else None
+            folds = cross_validated(measured, part, self.fold, self.normalize) if scores else None
+            rows.append(fold_row(part, scores, folds))
+            if folds is not None:
+                metrics[part.key("accuracy")] = folds.mean
+            if scores is not None:
+                metrics |= scores.metrics()
+                rates += rate_rows(scores)
+                scored.append(scores)
+        thresholds = {name: value for scores in scored for name, value in self._thresholds(scores).items()}
+        return self._answer(measured, metrics, thresholds, {"accuracy": rows, "tar_at_far": rates}, scored)
+
+    def test(self, embed: Embed, evaluation: Evaluation) -> Evaluation | None:
+        """The evaluation's thresholds applied to the test pairs; None without test pairs.
+
+        A condition is decided by its own best threshold, or by that of all pairs where the evaluation had none.
+
+        Raises:
+            MaskrecError: an evaluation without the threshold ``best``.
+        """
+        if self.test_pairs is None:
+            return None
+        if "best" not in evaluation.thresholds:
+            raise MaskrecError(
+                f"pair set {self.test_pairs.label!r}: the evaluation has no threshold 'best'; evaluate before testing"
+            )
+        measured = self._measure(embed, self.test_pairs)
+        metrics: dict[str, float] = {}
+        applied: list[Row] = []
+        scored = [score(part, self.fars) for part in parts_of(measured) if part.measurable]
+        for scores in scored:
+            part = scores.part
+            names = {part.key("best"): None, "best": None, **{part.key(f"far={far:g}"): None for far in self.fars}}
+            stored = [name for name in names if name in evaluation.thresholds]
+            mine = [applied_row(part, name, evaluation.thresholds[name].value) for name in stored]
+            metrics |= scores.metrics() | {part.key("accuracy"): mine[0]["accuracy"]}
+            applied += mine
+        rates = [row for scores in scored for row in rate_rows(scores)]
+        tables = {"applied_thresholds": applied, "tar_at_far": rates}
+        return self._answer(measured, metrics, dict(evaluation.thresholds), tables, scored)
+
+    def _measure(self, embed: Embed, pairs: Pairs) -> Measured:
+        return measure(embed, pairs, "squared_l2", self.normalize, self.flip)
+
+    def _answer(
+        self,
+        measured: Measured,
+        metrics: dict[str, float],
+        thresholds: dict[str, Threshold],
+        tables: dict[str, list[Row]],
+        scored: list[Scores],
+    ) -> Evaluation:
+        curves = {scores.part.condition: scores.curve for scores in scored}
+        return Evaluation(metrics, thresholds, tables, {"roc": roc_png(curves, measured.pairs.label)})
+
+    def _thresholds(self, scores: Scores) -> dict[str, Threshold]:
+        part, label = scores.part, self.pairs.label
+        of = f"{label}, {part.condition.replace('_', ' ')} pairs"
+        best = Threshold(
+            scores.best.threshold, "squared_l2", self.normalize, f"{of}: the threshold of highest accuracy"
+        )
+        rated = {
+            part.key(f"far={rate.target:g}"): Threshold(
+                rate.threshold,
+                "squared_l2",
+                self.normalize,
+                f"{of}: the largest distance with a FAR of at most {rate.target:g}",
+                far=rate.target,
+            )
+            for rate in scores.rates
+            if rate.enough and rate.threshold is not None
+        }
+        return {part.key("best"): best, **rated}
+
+
+def _problems(values: Mapping[str, Any]) -> Iterable[Problem]:
+    fars, folds = values.get("fars", _FARS), values.get("folds")
+    outside = [far for far in fars if not 0 < far < 1]
+    if outside:
+        yield Problem(
+            f"a false accept rate must be inside (0, 1), not {outside[0]:g}", "fars", "0.01 is one in hundred"
+        )
+    if len({f"{far:g}" for far in fars}) < len(fars):
+        yield Problem(
+            "a false accept rate is named twice (they are told apart by six digits)", "fars", "name each once"
+        )
+    if folds is not None and folds < 2:
+        yield Problem(f"folds must be at least 2, not {folds}", "folds", "LFW has 10")
+
+
+def _folds(pairs: Pairs, folds: int | None) -> NDArray[np.int64]:
+    """The pairs' own folds, or contiguous ones with every class and condition spread over all."""
+    if pairs.fold is not None:
+        found = len(np.unique(pairs.fold))
+        if folds is not None and folds != found:
+            raise UsageError(
+                f"pair set {pairs.label!r} comes with {found} folds of its own, so folds: {folds} cannot be had; "
+                "leave folds out"
+            )
+        if found < 2:
+            raise UsageError(f"pair set {pairs.label!r} has all pairs in one fold; cross-validation needs at least two")
+        return pairs.fold
+    wanted = 10 if folds is None else folds
+    fewest = min(int(np.count_nonzero(pairs.same)), int(np.count_nonzero(~pairs.same)))
+    if fewest < wanted:
+        raise UsageError(
+            f"pair set {pairs.label!r} has only {fewest} pairs of one kind, too few for {wanted} folds; add pairs or "
+            "set folds lower"
+        )
+    return contiguous_folds(2 * pairs.condition.astype(np.int64) + pairs.same, wanted)
