@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from maskrec.backbones.pooling import Pooling, make_pooling
 from maskrec.backbones.weights import GO_ON, find_file, load_strictly, read_weights, torch_checkpoint_folders
-from maskrec.contracts.context import CheckContext
+from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.problem import Problem, refuse
@@ -38,6 +38,7 @@ class InceptionResnetV1(nn.Module):
         pooling: ``avg``, or ``gem`` with a learned p.
         alignment: how faces are brought to the canvas; None is what the weights expect.
         image_size: side of the canvas in pixels, at least 75; None is 160.
+        context: while a checkpoint is being opened the pretrained weights are not looked for.
 
     Raises:
         UsageError: weights that are not there, cannot be read or do not fit.
@@ -53,6 +54,7 @@ class InceptionResnetV1(nn.Module):
         pooling: Pooling = "avg",
         alignment: Alignment | None = None,
         image_size: int | None = None,
+        context: Context | None = None,
     ) -> None:
         super().__init__()
         from facenet_pytorch import InceptionResnetV1 as Network
@@ -65,20 +67,15 @@ class InceptionResnetV1(nn.Module):
             alignment=alignment or ("box" if pretrained else "arcface"),
         )
         self.network = Network(pretrained=None, classify=False, dropout_prob=dropout)
-        if pretrained is not None:
+        if pretrained is not None and not (context and context.restoring):
             path = pretrained if isinstance(pretrained, Path) else _published(pretrained)
             load_strictly(self.network, read_weights(path), path, ignore=("logits.weight", "logits.bias"))
         self.network.avgpool_1a = make_pooling(pooling)
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Parameters out of range, and weights that are not there."""
+        """Parameters out of range."""
         yield from _problems(values, context.givens.get("image_size"))
-        if isinstance(values["pretrained"], str):
-            try:
-                _published(values["pretrained"])
-            except UsageError as error:
-                yield Problem(str(error), "pretrained")
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images ``(B, 3, H, W)`` to embeddings ``(B, 512)`` before L2."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from maskrec.backbones.pooling import GeM, Pooling
 from maskrec.backbones.timm_weights import cached_weights, load_trunk
-from maskrec.contracts.context import CheckContext
+from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.problem import Problem, refuse
@@ -34,6 +34,7 @@ class TimmBackbone(nn.Module):
         dropout: probability in [0, 1) before the neck.
         alignment: how faces are brought to the canvas; ``input_spec`` has it, with the model's own statistics.
         image_size: side of the canvas in pixels; None is the model's own.
+        context: while a checkpoint is being opened the pretrained weights are not looked for.
 
     Raises:
         UsageError: weights that are not there or do not fit, or an image size that the model cannot take.
@@ -50,6 +51,7 @@ class TimmBackbone(nn.Module):
         dropout: float = 0.0,
         alignment: Alignment = "arcface",
         image_size: int | None = None,
+        context: Context | None = None,
     ) -> None:
         super().__init__()
         refuse(_problems({"model": model, "neck": neck, "embedding_size": embedding_size, "dropout": dropout}))
@@ -57,7 +59,7 @@ class TimmBackbone(nn.Module):
         settings = self.trunk.pretrained_cfg
         size = image_size or int(settings["input_size"][-1])
         self.input_spec = InputSpec(size, tuple(settings["mean"]), tuple(settings["std"]), "rgb", alignment)
-        if pretrained is not False:
+        if pretrained is not False and not (context and context.restoring):
             path = pretrained if isinstance(pretrained, Path) else cached_weights(model, settings)
             load_trunk(self.trunk, path)
         features = _features(self.trunk, model, pooling, size)
@@ -68,13 +70,8 @@ class TimmBackbone(nn.Module):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """An unknown model, parameters out of range, weights that are not there."""
+        """An unknown model and parameters out of range."""
         yield from _problems(values)
-        if values["pretrained"] is True and values["model"] in _known(values["model"]):
-            try:
-                cached_weights(values["model"], _settings(values["model"]))
-            except UsageError as error:
-                yield Problem(str(error), "pretrained")
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images ``(B, 3, H, W)`` to embeddings ``(B, embedding_size)`` before L2."""
@@ -89,6 +86,7 @@ def se_resnext101(
     dropout: float = 0.4,
     alignment: Alignment = "arcface",
     image_size: int | None = None,
+    context: Context | None = None,
 ) -> TimmBackbone:
     """SE-ResNeXt-101 (32x4d) with GeM pooling and a linear + batch norm neck: reference model 3.
 
@@ -102,12 +100,13 @@ def se_resnext101(
         dropout: probability in [0, 1) before the neck.
         alignment: how faces are brought to the canvas.
         image_size: side of the canvas in pixels; None is the model's own (224).
+        context: as for ``timm``.
 
     Raises:
         UsageError, ValueError: as ``timm``.
     """
     return TimmBackbone(
-        "seresnext101_32x4d", pretrained, pooling, "linear_bn", embedding_size, dropout, alignment, image_size
+        "seresnext101_32x4d", pretrained, pooling, "linear_bn", embedding_size, dropout, alignment, image_size, context
     )
 
 

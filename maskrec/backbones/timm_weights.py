@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from maskrec.backbones.weights import find_file, load_strictly, read_weights, torch_checkpoint_folders
+from maskrec.backbones.weights import GO_ON, find_file, load_strictly, read_weights, torch_checkpoint_folders
 from maskrec.contracts.errors import UsageError
 
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -30,7 +30,7 @@ def cached_weights(model: str, settings: Mapping[str, Any]) -> Path:
 
     repository, url = settings.get("hf_hub_id"), settings.get("url")
     if not repository and not url:
-        raise UsageError(f"timm names no weights for {model}; set pretrained: false or give a local file")
+        raise UsageError(f"timm names no weights for {model}; give a local file as pretrained, {GO_ON}")
     looked_for: list[str] = []
     if repository:
         repository, _, revision = repository.partition("@")
@@ -49,7 +49,7 @@ def cached_weights(model: str, settings: Mapping[str, Any]) -> Path:
     raise UsageError(
         f"the pretrained weights of {model} are not on this machine ({'; '.join(looked_for)}; their SHA-256 is not "
         "known here), and nothing is downloaded unasked; fetch them into the cache, give a local file as pretrained, "
-        "or set pretrained: false to start from random weights"
+        f"{GO_ON}"
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from maskrec.contracts.errors import UsageError
 
-GO_ON = "or set pretrained: null to start from random weights"
+GO_ON = "or leave pretrained out to start from random weights"
 
 
 def torch_checkpoint_folders() -> list[Path]:
@@ -41,6 +41,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         content = _load(path)
     except pickle.UnpicklingError as error:
+        if "Unsupported" not in str(error):
+            raise UsageError(f"{path} cannot be read as weights: {_first_line(error)}") from error
         raise UsageError(
             f"{path} is a pickle with more than tensors in it and could run code, so it is not opened; save its "
             f"state_dict() alone with torch.save or as safetensors ({_first_line(error)})"

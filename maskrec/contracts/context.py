@@ -20,6 +20,7 @@ class Context:
         path: the component's place in the recipe (``loss.parts.arc``), for messages.
         device: where tensors of the run live ("cpu", "cuda:0").
         processes: how many processes train together.
+        restoring: whether a checkpoint's weights come next, so that a backbone need not find its pretrained ones.
     """
 
     data_root: Path = Path()
@@ -27,6 +28,7 @@ class Context:
     path: str = ""
     device: str = "cpu"
     processes: int = 1
+    restoring: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class ClassifierLoss(nn.Module):
         check_embeddings(embeddings, labels, self.embedding_size)
         check_label_range(labels, self.num_classes)
         with full_precision(embeddings) as rows:
+            labels = labels.long()
             scores = self.scores(rows)
             losses = per_sample_loss(self.logits(scores, labels), labels, self.criterion, self.gamma)
             self._remember(scores.detach(), labels)

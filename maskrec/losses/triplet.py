@@ -85,7 +85,8 @@ class Triplet(nn.Module):
             triplets = self.miner(distances.detach(), labels)
             _check_triplets(triplets, labels)
             anchors, positives, negatives = triplets.unbind(dim=1)
-            to_positive, to_negative = distances[anchors, positives], distances[anchors, negatives]
+            to_positive = _picked(distances, anchors, positives)
+            to_negative = _picked(distances, anchors, negatives)
             losses = self._losses(to_positive - to_negative)
             self._remember(to_positive.detach(), to_negative.detach(), losses.detach())
             if self.average == "active":
@@ -123,9 +124,14 @@ def pairwise_distances(rows: Tensor, distance: Literal["l2", "squared_l2"]) -> T
     squared = (lengths[:, None] + lengths[None, :] - 2 * products).clamp(min=0)
     if distance == "squared_l2":
         return squared
-    # sqrt's slope is infinite at 0: equal rows get distance 0 and gradient 0.
-    equal = squared <= 0
+    # sqrt's slope is infinite at 0: rows that are equal up to rounding get distance 0 and gradient 0.
+    equal = squared.detach() <= torch.finfo(rows.dtype).eps * (lengths[:, None] + lengths[None, :]).detach()
     return squared.masked_fill(equal, 1.0).sqrt().masked_fill(equal, 0.0)
+
+
+def _picked(distances: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """``distances[rows, columns]``; its gradient is summed in one order on the CPU, which indexing by two is not."""
+    return distances.flatten().index_select(0, rows * len(distances) + columns)
 
 
 def _check_triplets(triplets: Tensor, labels: Tensor) -> None:

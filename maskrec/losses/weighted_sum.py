@@ -79,7 +79,7 @@ def _problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     if not parts:
         yield Problem("a weighted sum needs at least one part", "parts")
     for name in parts:
-        if not name.isidentifier() or hasattr(nn.ModuleDict, name):
+        if not name.isidentifier() or hasattr(nn.ModuleDict(), name):
             yield Problem(f"{name!r} cannot be a part's name", f"parts.{name}", "use a word such as arc or part_1")
         if name not in weights:
             yield Problem(f"part {name!r} has no weight", "weights", f"add `{name}: 1.0` to weights")
