@@ -175,16 +175,26 @@ class Catalog:
             return LookupFailed(message, f"{others[0].qualified} is a {others[0].noun}, not a {noun}")
         near = difflib.get_close_matches(bare, [entry.name for entry in candidates], n=1)
         failure = self._failed(allowed)
-        if near:
-            return LookupFailed(message, f"did you mean {near[0]}?", failure)
-        if failure is not None:
-            return LookupFailed(message, f"a plugin that may provide it failed: {failure}", failure)
+        hints = [f"did you mean {near[0]}?"] if near else []
+        hints += [f"a plugin that may provide it failed: {failure}"] if failure else []
+        if hints:
+            return LookupFailed(message, " or ".join(hints), failure)
         known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
         return LookupFailed(message, f"there is {known}" if known else f"no {noun} is installed")
 
     def _failed(self, allowed: set[str] | None) -> Failure | None:
         """The first plugin left out among those that may be searched."""
         return next((f for f in self.failures if f.fatal and _within(f.provider, allowed)), None)
+
+    def find(self, name: str, kind: str | None = None) -> list[Entry]:
+        """Every component of this bare or qualified name, whatever its kind."""
+        source, _, bare = name.rpartition("/")
+        source = source if source.startswith("file:") else normalise(source)
+        return [
+            entry
+            for entry in self.entries
+            if entry.name == bare and source in ("", entry.provider.distribution) and kind in (None, entry.kind)
+        ]
 
     def load(self, entry: Entry) -> Any:
         """Import the component's target: a class or function.

@@ -6,11 +6,8 @@ second entry point of the same name.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import pluggy
@@ -19,19 +16,10 @@ import maskrec
 from maskrec.contracts.errors import UsageError
 from maskrec.plugin import hookspecs
 from maskrec.plugin.catalog import Catalog, Entry, Failure, Provider, normalise
-from maskrec.plugin.component import Component
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
+from maskrec.plugin.installed import GROUP, installed_plugins
 from maskrec.plugin.loading import foreign_code, one_line
-
-GROUP = "maskrec"
-
-
-class _RejectedError(Exception):
-    """A plugin that is left out; ``stage`` says where it went wrong."""
-
-    def __init__(self, stage: str, message: str) -> None:
-        self.stage = stage
-        super().__init__(message)
+from maskrec.plugin.rules import RejectedError, check_entry, key, notices
 
 
 def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence[str] | None = None) -> Catalog:
@@ -47,7 +35,7 @@ def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence
     """
     host = _Host()
     wanted = None if only is None else {normalise(name) for name in only}
-    for provider, entry_point in _installed(host.failures):
+    for provider, entry_point in installed_plugins(host.failures):
         builtin = provider.distribution == GROUP
         if builtin or (plugins and (wanted is None or provider.distribution in wanted)):
             host.add(provider, entry_point.load)
@@ -65,40 +53,6 @@ def _builtin() -> Any:
     from maskrec.plugin import builtin
 
     return builtin
-
-
-def _installed(failures: list[Failure]) -> Iterator[tuple[Provider, metadata.EntryPoint]]:
-    """All entry points of the group, the built-in ones first, then by distribution.
-
-    Distribution by distribution, because ``metadata.entry_points()`` raises for all when one file is malformed.
-    """
-    found: dict[str, list[tuple[Provider, metadata.EntryPoint]]] = {}
-    for distribution in metadata.distributions():
-        try:
-            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
-                continue
-        except (OSError, ValueError):  # unreadable: whoever it is, nothing says that it is one of ours
-            continue
-        name, version = _identity(distribution)
-        if name in found:  # shadowed by one earlier on the path
-            continue
-        found[name] = []
-        try:
-            for entry_point in distribution.entry_points.select(group=GROUP):
-                found[name].append((Provider(f"{name}:{entry_point.name}", name, version), entry_point))
-        except Exception as error:
-            failures.append(Failure(Provider(name, name, version), "metadata", one_line(error), error=error))
-    for name in sorted(found, key=lambda name: (name != GROUP, name)):
-        yield from found[name]
-
-
-def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
-    try:
-        name, version = normalise(distribution.metadata["Name"]), distribution.version
-    except Exception:  # broken metadata; its folder's name is the next best
-        folder = Path(str(getattr(distribution, "_path", "unknown"))).name
-        return normalise(folder.split("-")[0].removesuffix(".dist")), "(version unknown)"
-    return name, maskrec.__version__ if name == GROUP else version
 
 
 def _checked(files: Sequence[Path]) -> list[Path]:
@@ -137,24 +91,28 @@ class _Host:
         """Import, register and ask one plugin; whatever it does wrong is recorded and nothing of it stays."""
         self.distributions.add(provider.distribution)
         stage = "import"
+        remarks: list[Failure] = []
         try:
             with foreign_code():
                 plugin = load()
                 stage = "declaration"
                 self.manager.register(plugin, provider.name)
-                notices = list(_notices(self.manager, plugin, provider))
+                remarks += notices(self.manager, plugin, provider)
                 self.entries += self._ask(plugin, provider)
         except KeyboardInterrupt:
             raise
+        except RejectedError as error:
+            self._drop(Failure(provider, error.stage, str(error), error=error.__cause__ or error))
         except BaseException as error:  # also SystemExit: a plugin does not end the program
-            if self.manager.has_plugin(provider.name):
-                self.manager.unregister(name=provider.name)
-            stage = getattr(error, "stage", stage)
-            message = str(error) if isinstance(error, _RejectedError) else one_line(error)
-            self.failures.append(Failure(provider, stage, message, error=error.__cause__ or error))
+            self._drop(Failure(provider, stage, one_line(error), error=error))
         else:
-            self.failures += notices
             self.providers.append(provider)
+        self.failures += remarks
+
+    def _drop(self, failure: Failure) -> None:
+        if self.manager.has_plugin(failure.provider.name):
+            self.manager.unregister(name=failure.provider.name)
+        self.failures.append(failure)
 
     def _ask(self, plugin: Any, provider: Provider) -> list[Entry]:
         declared: list[Entry] = []
@@ -164,20 +122,16 @@ class _Host:
                     components = _call(hook, implementation.function)
                     declared += [Entry(kind, component, provider) for component in components]
         if not (self.manager.get_hookcallers(plugin) or []):
-            raise _RejectedError(
+            raise RejectedError(
                 "declaration", "it has no hook: write functions marked @hookimpl, such as maskrec_losses"
             )
-        taken = {_key(entry) for entry in self.entries}
+        taken = {key(entry) for entry in self.entries}
         for entry in declared:
-            _check(entry)
-            if _key(entry) in taken:
-                raise _RejectedError("declaration", f"{entry.noun} {entry.name!r} is declared twice")
-            taken.add(_key(entry))
+            check_entry(entry)
+            if key(entry) in taken:
+                raise RejectedError("declaration", f"{entry.noun} {entry.name!r} is declared twice")
+            taken.add(key(entry))
         return declared
-
-
-def _key(entry: Entry) -> tuple[str, str, str]:
-    return (entry.kind, entry.component.part, entry.qualified)
 
 
 def _call(hook: str, function: Any) -> list[Any]:
@@ -186,33 +140,4 @@ def _call(hook: str, function: Any) -> list[Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _RejectedError(f"hook {hook}", one_line(error)) from error
-
-
-def _check(entry: Entry) -> None:
-    component = entry.component
-    if not isinstance(component, Component):
-        raise _RejectedError(
-            "declaration", f"a hook for {entry.kind} returned {component!r:.80}, which is no Component"
-        )
-    if (entry.kind == "part") != bool(component.part):
-        wrong = "must say which part it is" if entry.kind == "part" else "must not name a part"
-        raise _RejectedError("declaration", f"{entry.kind} {component.name!r} {wrong} (the field `part`)")
-    if component.target.startswith(":") and entry.provider.file is None:
-        raise _RejectedError(
-            "declaration", f"the target {component.target!r} names no module, which only a --plugin file may leave out"
-        )
-
-
-def _notices(manager: pluggy.PluginManager, plugin: Any, provider: Provider) -> Iterable[Failure]:
-    """What pluggy passes over in silence: hooks nobody calls, and functions that were meant to be hooks."""
-    for caller in manager.get_hookcallers(plugin) or []:
-        optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)
-        if caller.spec is None and not optional:
-            near = difflib.get_close_matches(caller.name, KIND_OF_HOOK, n=1)
-            meant = f"did it mean {near[0]}?" if near else "it may be meant for a newer maskrec"
-            yield Failure(provider, f"hook {caller.name}", f"unknown and left out, {meant}", fatal=False)
-    for name, value in list(getattr(plugin, "__dict__", {}).items()):
-        meant = name.startswith("maskrec_") and isinstance(value, FunctionType) and not hasattr(value, "maskrec_impl")
-        if meant and value.__module__ == getattr(plugin, "__name__", None):
-            yield Failure(provider, "declaration", f"{name} is not marked @hookimpl and was left out", fatal=False)
+        raise RejectedError(f"hook {hook}", one_line(error)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,10 @@ def foreign_code() -> Iterator[None]:
 
 def one_line(error: BaseException) -> str:
     """``Type: message`` in one line."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # whatever a plugin raises may fail to say what it is
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -48,31 +52,33 @@ def load_target(entry: Entry) -> Any:
     if missing:
         raise PluginError(f"{who} needs {', '.join(missing)}: pip install {' '.join(map(repr, missing))}")
     module_name, _, path = entry.component.target.partition(":")
-    found: Any = _import(entry, module_name, who)
-    for name in path.split("."):
-        if not hasattr(found, name):
-            near = difflib.get_close_matches(name, dir(found), n=1)
-            raise PluginError(
-                f"{who} cannot be loaded: its target {entry.component.target!r} does not exist"
-                + (f", did {entry.provider} mean {near[0]}?" if near else f"; this is for {entry.provider} to mend")
-            )
-        found = getattr(found, name)
+    try:
+        with foreign_code():
+            module = _import(entry, module_name)
+            found = functools.reduce(getattr, path.split("."), module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also SystemExit: a plugin does not end the program
+        raise PluginError(f"{who} cannot be loaded: {_explain(entry, module_name, path, error)}") from error
     if not callable(found):
         raise PluginError(f"{who} cannot be loaded: its target {entry.component.target!r} is no class or function")
     return found
 
 
-def _import(entry: Entry, module_name: str, who: str) -> ModuleType:
-    try:
-        with foreign_code():
-            if not module_name and entry.provider.file is not None:
-                from maskrec.plugin.from_file import import_file
+def _import(entry: Entry, module_name: str) -> ModuleType:
+    if module_name or entry.provider.file is None:
+        return import_module(module_name)
+    from maskrec.plugin.from_file import import_file
 
-                return import_file(entry.provider.file)
-            return import_module(module_name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # also SystemExit: a plugin does not end the program
-        raise PluginError(
-            f"{who} cannot be loaded: importing {module_name or entry.provider.file} raised {one_line(error)}"
-        ) from error
+    return import_file(entry.provider.file)
+
+
+def _explain(entry: Entry, module_name: str, path: str, error: BaseException) -> str:
+    target, file = entry.component.target, entry.provider.file
+    if isinstance(error, AttributeError) and error.name == path and isinstance(error.obj, ModuleType):
+        near = difflib.get_close_matches(path, dir(error.obj), n=1)
+        return f"its target {target!r} does not exist" + (f", {near[0]} does" if near else "")
+    if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+        meant = f"; write ':{path}' for what is in the file itself" if file and file.stem == module_name else ""
+        return f"its target {target!r} is in a module that does not exist{meant}"
+    return f"importing {module_name or file} raised {one_line(error)}"
