@@ -1,0 +1,59 @@
+"""What a plugin's declarations must keep to, and what is worth telling its author."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from types import FunctionType
+from typing import Any
+
+import pluggy
+
+from maskrec.plugin.catalog import Entry, Failure, Provider
+from maskrec.plugin.component import Component
+from maskrec.plugin.hookspecs import KIND_OF_HOOK
+
+
+class RejectedError(Exception):
+    """A plugin that is left out; ``stage`` says where it went wrong."""
+
+    def __init__(self, stage: str, message: str) -> None:
+        self.stage = stage
+        super().__init__(message)
+
+
+def key(entry: Entry) -> tuple[str, str, str]:
+    """What no two entries may share."""
+    return (entry.kind, entry.component.part, entry.qualified)
+
+
+def check_entry(entry: Entry) -> None:
+    """Raise RejectedError for a declaration that no recipe could use."""
+    component = entry.component
+    if not isinstance(component, Component):
+        raise RejectedError("declaration", f"a hook for {entry.kind} returned {component!r:.80}, which is no Component")
+    if (entry.kind == "part") != bool(component.part):
+        wrong = "must say which part it is" if entry.kind == "part" else "must not name a part"
+        raise RejectedError("declaration", f"{entry.kind} {component.name!r} {wrong} (the field `part`)")
+    if component.target.startswith(":") and entry.provider.file is None:
+        raise RejectedError(
+            "declaration", f"the target {component.target!r} names no module, which only a --plugin file may leave out"
+        )
+
+
+def notices(manager: pluggy.PluginManager, plugin: Any, provider: Provider) -> Iterable[Failure]:
+    """What pluggy passes over in silence: hooks nobody calls, and functions that were meant to be hooks."""
+    for caller in manager.get_hookcallers(plugin) or []:
+        optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)
+        if caller.spec is None and not optional:
+            near = difflib.get_close_matches(caller.name, KIND_OF_HOOK, n=1)
+            meant = f"did it mean {near[0]}?" if near else "it may be meant for a newer maskrec"
+            yield Failure(provider, f"hook {caller.name}", f"unknown and left out, {meant}", fatal=False)
+    for name, value in list(getattr(plugin, "__dict__", {}).items()):
+        if (
+            name.startswith("maskrec_")
+            and isinstance(value, FunctionType)
+            and not hasattr(value, "maskrec_impl")
+            and value.__module__ == getattr(plugin, "__name__", None)
+        ):
+            yield Failure(provider, "declaration", f"{name} is not marked @hookimpl and was left out", fatal=False)
