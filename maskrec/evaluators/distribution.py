@@ -33,7 +33,7 @@ def distribution_png(measured: Measured, threshold: Threshold, bins: int, iou: f
         ):
             axes.stairs(counts, edges, fill=True, alpha=0.35, color=color, linewidth=0)
             axes.stairs(counts, edges, color=color, linewidth=1.3, label=f"{name}: {counts.sum():,} pairs")
-        note = " (collapsed: only these pairs' best)" if threshold.collapsed else ""
+        note = ", collapsed" if threshold.collapsed else ""
         axes.axvline(
             threshold.value,
             color=LINE_COLOR,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from maskrec.evaluators.drawing import CONDITION_COLORS, draw_png
 
 if TYPE_CHECKING:
@@ -24,11 +22,10 @@ def roc_png(curves: Mapping[str, Roc], label: str) -> bytes:
 
     def draw(axes: Any) -> None:
         for name, curve in curves.items():
-            # Without a false accept the FAR has no logarithm: the curve begins at its first one.
-            far = np.maximum(curve.far, 1 / curve.different)
+            measurable = curve.false_accepts > 0  # a FAR of 0 has no logarithm
             axes.step(
-                far,
-                curve.tar,
+                curve.far[measurable],
+                curve.tar[measurable],
                 where="post",
                 color=CONDITION_COLORS.get(name),
                 linestyle="--" if name == "all" else "-",
@@ -41,6 +38,6 @@ def roc_png(curves: Mapping[str, Roc], label: str) -> bytes:
         axes.set_title(f"{label}: ROC by condition", parse_math=False)
         axes.set_xlabel("false accept rate (share of different pairs accepted)")
         axes.set_ylabel("true accept rate")
-        axes.figure.legend(loc="outside lower center", ncols=4)
+        axes.figure.legend(loc="outside lower center", ncols=2)
 
     return draw_png(draw)

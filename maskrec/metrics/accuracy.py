@@ -30,6 +30,8 @@ class BestThreshold:
 def best_threshold(same: ArrayLike, different: ArrayLike) -> BestThreshold:
     """The best of all thresholds, midway between the two distances it parts; among equals the lowest.
 
+    Where calling every pair different is best, it is 1 below 0 and below all distances.
+
     Raises:
         ValueError: empty or non-finite distances.
     """
@@ -39,7 +41,7 @@ def best_threshold(same: ArrayLike, different: ArrayLike) -> BestThreshold:
     accuracy = float(right[best] / (curve.same + curve.different))
     low, high = curve.thresholds[best], curve.thresholds[min(best + 1, len(curve.thresholds) - 1)]
     if best == 0:
-        return BestThreshold(float(np.nextafter(high, -np.inf)), accuracy)
+        return BestThreshold(min(float(high), 0.0) - 1.0, accuracy)
     return BestThreshold(between(float(low), float(high)), accuracy)
 
 
