@@ -1,0 +1,48 @@
+"""The text that marks point into."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from maskrec.contracts.problem import Mark
+
+_BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_LONGEST_LINE = 200
+
+
+def printable(text: str) -> str:
+    """Text that a terminal can show beside a caret: tabs as one space, control characters replaced."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+class Source:
+    """A text and its name.
+
+    Args:
+        shown: the file's name as the user gave it.
+        text: the whole text; lines break where YAML says.
+    """
+
+    def __init__(self, shown: str, text: str) -> None:
+        self.shown = printable(shown)
+        self.text = text
+        self.lines = _BREAKS.split(text)
+
+    def mark(self, mark: Any) -> Mark:
+        """From PyYAML's mark (line and column from 0)."""
+        if mark is None:
+            return self.at(0, 0)
+        return self.at(mark.line, mark.column)
+
+    def mark_at(self, position: int) -> Mark:
+        """From a position in the text."""
+        before = _BREAKS.split(self.text[:position])
+        return self.at(len(before) - 1, len(before[-1]))
+
+    def at(self, line: int, column: int) -> Mark:
+        """Line and column from 0; a line too long to show is left out."""
+        text = printable(self.lines[line]) if line < len(self.lines) else ""
+        if len(text) > _LONGEST_LINE:
+            text = text[:_LONGEST_LINE] if column < _LONGEST_LINE else ""
+        return Mark(self.shown, line + 1, column + 1, text)
