@@ -1,0 +1,118 @@
+"""A training set laid out as one folder per person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from maskrec.contracts.context import CheckContext, Context
+from maskrec.contracts.problem import Problem
+from maskrec.contracts.sample import Sample
+from maskrec.datasets.opening import alignment_of, canvas_of
+from maskrec.images.photos import Photos, file_fault, place_of, read_landmarks
+from maskrec.images.tables import Faults
+
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+class ImageFolder:
+    """``PATH/<person>/<photo>``: folders sorted by name are the people, 0, 1, ...; photos are sorted by name too.
+
+    Photos are files ending in .jpg, .jpeg, .png, .bmp, .webp, .tif or .tiff, in any case. Names that start with a dot
+    (and Thumbs.db) are left alone; anything else inside a person's folder is an error, as is a photo beside the folders
+    and a folder without photos. Files that are no photos may lie beside the folders.
+
+    The backbone's ``input_spec.alignment`` decides how faces are brought to the canvas. **Without landmarks the photos
+    are taken as aligned already**: the middle square is cut out and resized.
+
+    Args:
+        path: the folder of folders.
+        context: the runner's.
+        image_size: side of the canvas in pixels.
+        minimum_images: people with fewer photos are left out.
+        landmarks: a CSV of ``path`` and the five landmarks (and perhaps boxes ``x1,y1,x2,y2``), paths relative to its
+            own folder or to ``path``; every photo must be in it.
+
+    Raises:
+        UsageError: with everything wrong with the folder, at opening; with the path, for a photo that does not decode.
+        ValueError: ``minimum_images`` below 1.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        context: Context,
+        image_size: int,
+        minimum_images: int = 1,
+        landmarks: Path | None = None,
+    ) -> None:
+        for problem in self.check({"minimum_images": minimum_images}, CheckContext()):
+            raise ValueError(problem.message)
+        faults = Faults()
+        people = {name: photos for name, photos in _people(path, faults).items() if len(photos) >= minimum_images}
+        if not people and not faults.found:
+            faults.add(path, f"no folder with {minimum_images} or more photos; it wants one folder per person")
+        paths = [photo for photos in people.values() for photo in photos]
+        points, boxes = None, None
+        if landmarks is not None:
+            points, boxes = read_landmarks(landmarks, path, faults).of(paths, faults)
+        faults.stop_if_any(str(path))
+        self.identities = list(people)
+        self.labels = [label for label, photos in enumerate(people.values()) for _ in photos]
+        self.num_classes = len(people)
+        self.has_landmarks = points is not None
+        self._photos = Photos(paths, canvas_of(image_size), alignment_of(context), points, boxes)
+
+    @staticmethod
+    def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
+        """Whether the least number of photos is one."""
+        if values["minimum_images"] < 1:
+            yield Problem(f"minimum_images must be at least 1, not {values['minimum_images']}", "minimum_images")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Sample:
+        """One sample; UsageError with the path when its photo does not decode."""
+        return self._photos.open(index, self.labels[index], masked=False)
+
+
+def _people(root: Path, faults: Faults) -> dict[str, list[str]]:
+    people = {}
+    for entry in _entries(root, faults):
+        if entry.is_dir():
+            people[entry.name] = _photos(entry, root, faults)
+        elif entry.name.lower().endswith(IMAGE_ENDINGS):
+            faults.add(entry.path, "a photo beside the folders belongs to nobody; put it into its person's folder")
+    return people
+
+
+def _photos(folder: os.DirEntry[str], root: Path, faults: Faults) -> list[str]:
+    photos = []
+    for entry in _entries(Path(folder.path), faults):
+        if entry.is_dir():
+            faults.add(entry.path, "a folder within a person's folder; photos lie directly in it")
+        elif not entry.name.lower().endswith(IMAGE_ENDINGS):
+            faults.add(entry.path, f"not a photo by its name (photos end in {', '.join(IMAGE_ENDINGS)}); remove it")
+        elif fault := file_fault(entry.path):
+            faults.add(entry.path, fault)
+        else:
+            photos.append(place_of(root, entry.path))
+    if not photos:
+        faults.add(folder.path, "no photos in this folder; fill it or remove it")
+    return photos
+
+
+def _entries(folder: Path, faults: Faults) -> list[os.DirEntry[str]]:
+    """What is in a folder, sorted by name, without hidden files."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                (entry for entry in entries if not entry.name.startswith(".") and entry.name != "Thumbs.db"),
+                key=lambda entry: entry.name,
+            )
+    except OSError as error:
+        faults.add(folder, f"cannot be read as a folder ({error.strerror or error})")
+        return []

@@ -1,0 +1,136 @@
+"""Pairs from LFW's pairs.txt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maskrec.contracts.context import CheckContext, Context
+from maskrec.contracts.errors import UsageError
+from maskrec.contracts.pair_set import PairSet
+from maskrec.contracts.problem import Problem
+from maskrec.images.photos import file_fault, place_of
+from maskrec.images.tables import Faults, whole_number
+from maskrec.pairs.photo_pairs import Masks, PhotoPairs, build_pair_set, conditions_of, mask_problems
+
+
+def lfw_pairs(
+    path: Path,
+    root: Path,
+    context: Context,
+    image_size: int,
+    seed: int,
+    landmarks: Path | None = None,
+    masks: Masks | list[Masks] = "none",
+    types: list[str] | dict[str, float] | None = None,
+) -> PairSet:
+    """The pairs of a ``pairs.txt`` in LFW's format (Huang et al., 2007), with simulated masks when asked.
+
+    The first line says ``folds<TAB>n`` (or ``n`` alone: one fold); then each fold has n lines ``Name i j`` of one
+    person and n lines ``Name i Other j`` of two. Photo i of Name is ``ROOT/Name/Name_000i.jpg``.
+
+    Args:
+        path: the pairs file.
+        root: the folder with a folder per person.
+        context: the runner's; its ``path`` is the set's label.
+        image_size: side of the canvas in pixels.
+        seed: of the mask types.
+        landmarks: a CSV of ``path``, the five landmarks and perhaps boxes, for alignment and masks; paths relative to
+            its own folder or to ``root``. Without it photos are taken as aligned already.
+        masks: which faces of a pair wear a mask: ``none``, ``one`` (the right one), ``both``, or a list of these: all
+            pairs once each way.
+        types: mask types to choose from, evenly (a list) or by weight (a map); by default all.
+
+    Returns:
+        Pairs with ``fold`` and ``identities``; the images of masked copies carry their mask type.
+
+    Raises:
+        UsageError: malformed lines, missing or empty photos, photos without landmarks: all at once, with their lines.
+        ValueError: masks without landmarks, or types that there are not.
+    """
+    for problem in _check({"masks": masks, "types": types, "landmarks": landmarks}, CheckContext()):
+        raise ValueError(problem.message)
+    faults = Faults()
+    reader = _Reader(path, root, faults)
+    reader.read()
+    return build_pair_set(reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, root, faults)
+
+
+def _check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
+    return mask_problems(values, context)
+
+
+lfw_pairs.check = _check  # type: ignore[attr-defined]
+
+
+@dataclass(slots=True)
+class _Reader:
+    path: Path
+    root: Path
+    faults: Faults
+    pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
+    photos: dict[str, int] = field(default_factory=dict)
+
+    def read(self) -> None:
+        lines = self._lines()
+        folds, size = self._header(lines)
+        for number, line in enumerate(lines[1:]):
+            self._pair(f"{self.path}:{number + 2}", line.split(), number // (2 * size), number % (2 * size) < size)
+        if len(lines) - 1 != 2 * folds * size:
+            self.faults.add(
+                self.path, f"{len(lines) - 1} pairs where {folds} x 2 x {size} are announced; is the file whole?"
+            )
+
+    def _lines(self) -> list[str]:
+        try:
+            text = self.path.read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{self.path}: byte {error.start} is not UTF-8; is it a pairs.txt?") from error
+        return text.replace("\r\n", "\n").rstrip().split("\n")
+
+    def _header(self, lines: list[str]) -> tuple[int, int]:
+        numbers = [whole_number(word) for word in lines[0].split()]
+        numbers = numbers if len(numbers) == 2 else [1, *numbers]
+        folds, size = (numbers[0], numbers[1]) if len(numbers) == 2 else (None, None)
+        if folds is None or size is None or folds < 1 or size < 1:
+            raise UsageError(f"{self.path}:1: the first line must say folds and pairs a fold (10<TAB>300)")
+        return folds, size
+
+    def _pair(self, place: str, words: list[str], fold: int, same: bool) -> None:
+        if len(words) != (3 if same else 4):
+            self.faults.add(place, "'Name i j' is wanted here" if same else "'Name i Other j' is wanted here")
+            return
+        name, other = words[0], words[0] if same else words[2]
+        first, second = whole_number(words[1]), whole_number(words[-1])
+        if first is None or second is None or first < 1 or second < 1:
+            self.faults.add(place, f"photos are numbered from 1, not {words[1]!r} and {words[-1]!r}")
+        elif same and first == second:
+            self.faults.add(place, "one photo on both sides of a pair")
+        elif not same and name == other:
+            self.faults.add(place, f"a pair of different people names {name} twice")
+        else:
+            self._keep(self._photo(place, name, first), self._photo(place, other, second), fold, same)
+
+    def _keep(self, left: int, right: int, fold: int, same: bool) -> None:
+        self.pairs.left.append(left)
+        self.pairs.right.append(right)
+        self.pairs.same.append(same)
+        assert self.pairs.folds is not None
+        self.pairs.folds.append(fold)
+
+    def _photo(self, place: str, name: str, number: int) -> int:
+        """The photo's index; a new one is looked for, and noted when it is not there."""
+        path = place_of(self.root, f"{name}/{name}_{number:04d}.jpg")
+        if path not in self.photos:
+            self.photos[path] = len(self.photos)
+            assert self.pairs.identities is not None
+            self.pairs.paths.append(path)
+            self.pairs.identities.append(name)
+            self.pairs.masked.append(False)
+            if fault := file_fault(path):
+                self.faults.add(place, f"{path}: {fault}")
+        return self.photos[path]

@@ -1,0 +1,152 @@
+"""Pairs of photos, bare and with simulated masks put on, as one pair set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from maskrec.contracts.context import CheckContext, Context
+from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.problem import Problem
+from maskrec.contracts.sample import Sample
+from maskrec.faces.draws import Draws
+from maskrec.faces.masks import MASK_TYPES, choose_types, type_problems
+from maskrec.images.photos import Photos, read_landmarks
+from maskrec.images.tables import Faults
+
+Masks = Literal["none", "one", "both"]
+Types = Sequence[str] | Mapping[str, float] | None
+
+_MASKS: tuple[Masks, ...] = ("none", "one", "both")
+# What a face of each side wears by condition: 0 nothing, 1 a mask, 2 another mask.
+_WORN = {"none": (0, 0), "one": (0, 1), "both": (1, 1)}
+_WAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PairImages:
+    """The distinct images of a pair set: photos, each perhaps several times (bare, masked); pickles.
+
+    Args:
+        photos: the files.
+        photo: int64 ``(m,)``, each image's photo.
+        masked: bool ``(p,)``, whether each photo shows a mask already.
+    """
+
+    photos: Photos
+    photo: NDArray[np.int64]
+    masked: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.photo)
+
+    def __getitem__(self, index: int) -> Sample:
+        """One image, its mask not yet on; label -1. UsageError with the path when its photo does not decode."""
+        photo = int(self.photo[index])
+        return self.photos.open(photo, -1, bool(self.masked[photo]))
+
+
+@dataclass(slots=True)
+class PhotoPairs:
+    """Pairs as a file names them.
+
+    Args:
+        paths: distinct photos.
+        left, right: index into ``paths`` a pair.
+        same: whether both are one person, a pair.
+        folds: from 0, a pair; None without.
+        identities: the person's name a photo; None where unknown.
+        masked: whether each photo shows a mask already.
+    """
+
+    paths: list[str]
+    left: list[int]
+    right: list[int]
+    same: list[bool]
+    folds: list[int] | None
+    identities: list[str] | None
+    masked: list[bool]
+
+
+def conditions_of(masks: Masks | Sequence[Masks]) -> tuple[Masks, ...]:
+    """One condition or several as a tuple."""
+    return (masks,) if isinstance(masks, str) else tuple(masks)
+
+
+def mask_problems(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
+    """What is wrong with ``masks``, ``types`` and ``landmarks`` together."""
+    masks = conditions_of(values["masks"])
+    if not masks or len(set(masks)) != len(masks) or not set(masks) <= set(_MASKS):
+        yield Problem(f"masks wants none, one or both, or a list of these without repeats, not {list(masks)}", "masks")
+    elif set(masks) != {"none"} and values["landmarks"] is None:
+        yield Problem(
+            "masks are put on by landmarks, and there are none", "masks", "name the landmarks file with landmarks: FILE"
+        )
+    yield from (Problem(sentence, "types") for sentence in type_problems(values["types"]))
+
+
+def build_pair_set(
+    pairs: PhotoPairs,
+    context: Context,
+    image_size: int,
+    masks: Sequence[Masks],
+    types: Types,
+    seed: int,
+    landmarks: Path | None,
+    root: Path,
+    faults: Faults,
+) -> PairSet:
+    """All pairs once a condition, and the distinct images that these need.
+
+    With ``one`` the right face wears a mask, with ``both`` both; a photo's masked copy is the same in all its pairs,
+    but for a photo paired with itself, which wears two different masks. A mask's type is drawn by the seed, the set's
+    place in the recipe and the photo's number.
+
+    Raises:
+        UsageError: all ``faults``, those of the landmarks file with them.
+    """
+    points, boxes = None, None
+    if landmarks is not None:
+        points, boxes = read_landmarks(landmarks, root, faults).of(pairs.paths, faults)
+    faults.stop_if_any(context.path or "the pair set")
+    spec = context.input_spec
+    photos = Photos(pairs.paths, image_size, spec.alignment if spec else "none", points, boxes)
+    left, right = np.asarray(pairs.left, np.int64), np.asarray(pairs.right, np.int64)
+    twice = (left == right).astype(np.int64)
+    worn = [_WORN[name] for name in masks]
+    left_keys = np.concatenate([left * _WAYS + on_left for on_left, _ in worn])
+    right_keys = np.concatenate([right * _WAYS + on_right + twice * on_left for on_left, on_right in worn])
+    keys, places = np.unique(np.concatenate([left_keys, right_keys]), return_inverse=True)
+    copies = len(masks)
+    return PairSet(
+        label=context.path,
+        images=PairImages(photos, keys // _WAYS, np.asarray(pairs.masked, np.bool_)),
+        mask_types=_types_of(keys, types, seed, context.path),
+        left=places[: len(left_keys)],
+        right=places[len(left_keys) :],
+        same=np.tile(np.asarray(pairs.same, np.bool_), copies),
+        condition=_conditions(pairs, masks),
+        fold=None if pairs.folds is None else np.tile(np.asarray(pairs.folds, np.int64), copies),
+        identities=None if pairs.identities is None else [pairs.identities[photo] for photo in keys // _WAYS],
+        has_landmarks=points is not None,
+    )
+
+
+def _types_of(keys: NDArray[np.int64], types: Types, seed: int, label: str) -> list[str | None]:
+    uniform = Draws(seed, 0, f"{label}/mask_type", torch.from_numpy(keys)).uniform("type")
+    chosen = choose_types(uniform, types).tolist()
+    return [MASK_TYPES[index] if key % _WAYS else None for key, index in zip(keys, chosen, strict=True)]
+
+
+def _conditions(pairs: PhotoPairs, masks: Sequence[Masks]) -> NDArray[np.int8]:
+    """How many of a pair's faces wear a mask is its index into ``CONDITIONS``."""
+    assert CONDITIONS == ("bare", "one_masked", "both_masked")
+    wearing = np.asarray(pairs.masked, np.int8)
+    already = wearing[np.asarray(pairs.left)] + wearing[np.asarray(pairs.right)]
+    return np.concatenate([already + np.int8(sum(_WORN[name])) for name in masks]).astype(np.int8)
