@@ -2,6 +2,106 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from typing import Annotated
 
-def doctor(strict: bool = False) -> None:
-    """Check this installation; works with everything broken."""
+import typer
+
+from maskrec import __version__
+from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+from maskrec.cli.text import clean, table
+from maskrec.plugin.catalog import Catalog
+
+# Asked in a process of its own: a broken torch must not break its doctor.
+_TORCH = """
+import torch, torchvision
+torch.ones(2, 2) @ torch.ones(2, 2)
+torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+print(torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device")
+"""
+
+
+def doctor(
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if anything is wrong.")] = False,
+    plugin: PluginFiles = None,
+    no_plugins: NoPlugins = False,
+) -> None:
+    """Check this installation; works with everything broken.
+
+    A component whose optional dependency is missing is mentioned and is not wrong; all lines that begin with "wrong:"
+    are.
+    """
+    catalog = open_catalog(plugin, no_plugins, tolerant=True, quiet=True)
+    rows = [
+        ("maskrec", __version__),
+        ("python", f"{platform.python_version()} ({sys.executable})"),
+        ("system", platform.platform()),
+        *((name, _version(name)) for name in ("torch", "torchvision", "timm", "facenet-pytorch", "numpy")),
+        *((f"plugin {provider.name}", provider.version or str(provider.file)) for provider in catalog.providers),
+    ]
+    print(table(rows), flush=True)
+    device, wrong = _ask_torch()
+    print(table([("device", device)]), flush=True)
+    wrong += [clean(failure) for failure in catalog.failures]
+    if not no_plugins:
+        wrong += _heavy_plugins()
+    for line in _missing_needs(catalog):
+        print(clean(line))
+    for line in wrong:
+        print(clean(f"wrong: {line}").replace("\n", " "))
+    if not wrong:
+        print("nothing is wrong")
+    if strict and wrong:
+        raise typer.Exit(1)
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except Exception:  # not installed, or metadata that cannot be read
+        return "not installed"
+
+
+def _ask_torch() -> tuple[str, list[str]]:
+    """The device torch sees, and what is wrong when torch and torchvision are used together."""
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", _TORCH],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return "not known", ["torch takes longer than 300 s to import"]
+    if answer.returncode:
+        last = (answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"])[-1]
+        return "not known", [f"torch and torchvision do not work together here ({last}); install matching builds"]
+    return answer.stdout.strip().splitlines()[-1], []
+
+
+def _heavy_plugins() -> Iterator[str]:
+    from maskrec.plugin.weighing import weigh_plugins
+
+    for weight in weigh_plugins():
+        if weight.heavy:
+            yield (
+                f"plugin {weight.provider.name} imports {', '.join(weight.heavy)} when it is declared, "
+                f"{weight.milliseconds:.0f} ms at every maskrec command; its components' modules should"
+            )
+        elif weight.error.startswith("its import"):
+            yield f"plugin {weight.provider.name}: {weight.error}"
+
+
+def _missing_needs(catalog: Catalog) -> Iterator[str]:
+    from maskrec.plugin.loading import missing_needs
+
+    for entry in catalog.entries:
+        missing = missing_needs(entry)
+        if missing:
+            yield f"{entry.noun} {entry.qualified} can be used after: pip install {' '.join(missing)}"

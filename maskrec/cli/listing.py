@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.text import table, terminal_width
-from maskrec.plugin.catalog import Entry, Failure
+from maskrec.cli.text import clean, table, terminal_width
+from maskrec.contracts.errors import UsageError
+from maskrec.plugin.catalog import Catalog, Entry, Failure, normalise
+from maskrec.plugin.hookspecs import KIND_OF_HOOK
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:
@@ -43,26 +47,108 @@ def failure_row(failure: Failure) -> dict[str, Any]:
 
 
 def list_components(
-    kind: Annotated[str | None, typer.Argument(help="Only this kind: loss, sampler, ...")] = None,
-    provider: Annotated[str | None, typer.Option(help="Only what this distribution declares.")] = None,
+    kind: Annotated[str | None, typer.Argument(help=f"Only this kind: {', '.join(KIND_OF_HOOK.values())}.")] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", metavar="DISTRIBUTION", help="Only what this distribution declares.")
+    ] = None,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """List the components that recipes may name."""
+    """List the components that recipes may name.
+
+    With --json: {"components": [{kind, part, name, qualified, summary, target, needs, plugin, distribution, version,
+    file}], "failures": [{plugin, distribution, version, stage, message, fatal}]}.
+    """
+    wanted = None if kind is None else _kind(kind)
     catalog = open_catalog(plugin, no_plugins)
-    entries = [entry for entry in catalog.entries if kind is None or entry.kind == kind]
+    source = None if provider is None else _source(catalog, provider)
+    entries = [e for e in catalog.entries if wanted in (None, e.kind) and source in (None, e.provider.distribution)]
     if as_json:
-        print(json.dumps({"components": [entry_row(entry) for entry in entries]}, indent=2))
+        failures = [failure_row(failure) for failure in catalog.failures]
+        print(json.dumps({"components": [entry_row(entry) for entry in entries], "failures": failures}, indent=2))
         return
     rows = [("KIND", "NAME", "PROVIDER", "SUMMARY")]
     rows += [(entry.noun, entry.name, str(entry.provider), entry.component.summary) for entry in entries]
     print(table(rows, terminal_width()))
 
 
-def show(name: str, plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
-    """Show one component: its parameters, what it does, where it is."""
+def _kind(text: str) -> str:
+    """The kind that the user means, in the singular or the plural."""
+    for hook, kind in KIND_OF_HOOK.items():
+        if text in (kind, hook.removeprefix("maskrec_")):
+            return kind
+    kinds = list(KIND_OF_HOOK.values())
+    near = difflib.get_close_matches(text, kinds, n=1)
+    raise UsageError(f"there is no kind {text!r}; " + (f"did you mean {near[0]}?" if near else ", ".join(kinds)))
+
+
+def _source(catalog: Catalog, text: str) -> str:
+    """The distribution, or ``file:FILE.py``, that the user means."""
+    sources = dict.fromkeys(provider.distribution for provider in catalog.providers)
+    name = text if text in sources else normalise(text)
+    if name not in sources:
+        raise UsageError(f"no plugin of {text!r} is loaded; there is {', '.join(sources)}")
+    return name
 
 
 def plugins(as_json: AsJson = False, plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
-    """List the plugins, and what is wrong with those that failed."""
+    """List the plugins, and what is wrong with those that failed.
+
+    With --json: {"plugins": [{plugin, distribution, version, file, components}], "failures": [{plugin, distribution,
+    version, stage, message, fatal}]}; "components" counts what it declares.
+    """
+    catalog = open_catalog(plugin, no_plugins, tolerant=True, quiet=True)
+    counts = Counter(entry.provider for entry in catalog.entries)
+    if as_json:
+        loaded = [
+            {
+                "plugin": provider.name,
+                "distribution": provider.distribution,
+                "version": provider.version,
+                "file": str(provider.file) if provider.file else None,
+                "components": counts[provider],
+            }
+            for provider in catalog.providers
+        ]
+        failures = [failure_row(failure) for failure in catalog.failures]
+        print(json.dumps({"plugins": loaded, "failures": failures}, indent=2))
+        return
+    rows = [("PLUGIN", "VERSION", "COMPONENTS", "REMARK")]
+    rows += [(provider.name, provider.version, str(counts[provider]), "") for provider in catalog.providers]
+    rows += [
+        (failure.provider.name, failure.provider.version, "-", f"{failure.stage}: {failure.message}")
+        for failure in catalog.failures
+    ]
+    print(table(rows, terminal_width()))
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="Bare or qualified: arcface, maskrec/arcface.")],
+    kind: Annotated[str | None, typer.Option("--kind", help="Which kind, where a name is used by several.")] = None,
+    plugin: PluginFiles = None,
+    no_plugins: NoPlugins = False,
+) -> None:
+    """Show one component: its parameters, what it does, where it is."""
+    from maskrec.cli.showing import describe
+
+    wanted = None if kind is None else _kind(kind)
+    catalog = open_catalog(plugin, no_plugins)
+    found = catalog.find(name, wanted)
+    if not found:
+        raise _nothing_called(catalog, name, wanted)
+    if len(found) > 1:
+        same_kind = len({entry.kind for entry in found}) == 1
+        choices = [entry.qualified if same_kind else f"{entry.qualified} --kind {entry.kind}" for entry in found]
+        raise UsageError(f"{name!r} is declared more than once; choose by maskrec show {' or '.join(choices)}")
+    print(clean(describe(found[0], catalog)))
+
+
+def _nothing_called(catalog: Catalog, name: str, kind: str | None) -> UsageError:
+    names = [entry.name for entry in catalog.entries if kind in (None, entry.kind)]
+    near = difflib.get_close_matches(name.rpartition("/")[2], names, n=1)
+    failed = next((failure for failure in catalog.failures if failure.fatal), None)
+    hints = [f"did you mean {near[0]}?"] if near else []
+    hints += [f"a plugin that may provide it failed: {failed.provider.name}"] if failed else []
+    message = f"no {kind or 'component'} is called {name!r}"
+    return UsageError(f"{message}; {' or '.join(hints) or 'maskrec list shows what there is'}")

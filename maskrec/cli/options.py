@@ -12,7 +12,7 @@ import typer
 
 from maskrec.cli.text import clean
 from maskrec.contracts.errors import PluginError
-from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.catalog import Catalog, Failure
 from maskrec.plugin.host import discover
 
 PluginFiles = Annotated[
@@ -30,14 +30,18 @@ def debugging() -> bool:
     return os.environ.get("MASKREC_DEBUG", "") not in ("", "0")
 
 
-def open_catalog(files: Sequence[Path] | None, no_plugins: bool = False, *, tolerant: bool = False) -> Catalog:
+def open_catalog(
+    files: Sequence[Path] | None, no_plugins: bool = False, *, tolerant: bool = False, quiet: bool = False
+) -> Catalog:
     """What is offered here; each plugin's failure is one line on stderr.
+
+    ``MASKREC_PLUGINS=dist,dist`` names the installed plugins to take; set and empty, it takes none.
 
     Args:
         files: given with ``--plugin``.
-        no_plugins: whether installed plugins are left out. Otherwise ``MASKREC_PLUGINS=dist,dist`` may name those to
-            take.
+        no_plugins: whether installed plugins are left out.
         tolerant: whether a failing ``--plugin`` file is reported like the others instead of raised.
+        quiet: whether the caller reports the failures itself.
 
     Raises:
         UsageError: a file that is not there, or two of one name.
@@ -51,9 +55,15 @@ def open_catalog(files: Sequence[Path] | None, no_plugins: bool = False, *, tole
             raise PluginError(
                 f"--plugin {failure.provider.file}: {failure.stage}: {failure.message}"
             ) from failure.error
-        print(clean(failure).replace("\n", " "), file=sys.stderr)
-        if debugging() and failure.error is not None:
-            import traceback
-
-            traceback.print_exception(failure.error)
+        if not quiet:
+            report(failure)
     return catalog
+
+
+def report(failure: Failure) -> None:
+    """One line on stderr; with ``--debug`` the traceback too."""
+    print(clean(failure).replace("\n", " "), file=sys.stderr)
+    if debugging() and failure.error is not None:
+        import traceback
+
+        traceback.print_exception(failure.error)

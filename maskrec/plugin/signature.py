@@ -13,6 +13,7 @@ from typing import Any
 from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
 
 EMPTY = inspect.Parameter.empty
+_ARGS = re.compile(r"^Args:[ \t]*\n((?:[ \t]+\S.*(?:\n|$)|[ \t]*\n)+)", re.MULTILINE)
 
 
 class DeclarationError(ValueError):
@@ -142,7 +143,7 @@ def parameter_help(target: Any) -> dict[str, str]:
         texts.append(inspect.getdoc(target.__init__) or "")
     found: dict[str, str] = {}
     for text in texts:
-        section = re.search(r"^Args:[ \t]*\n((?:[ \t]+\S.*(?:\n|$)|[ \t]*\n)+)", text, re.MULTILINE)
+        section = _ARGS.search(text)
         name = ""
         for line in inspect.cleandoc(section[1]).splitlines() if section else ():
             head = re.match(r"(\w+)(?: *\(.*?\))?: *(.*)", line)
@@ -151,3 +152,8 @@ def parameter_help(target: Any) -> dict[str, str]:
             elif name and line.startswith(" "):
                 found[name] = f"{found[name]} {line.strip()}".strip()
     return found
+
+
+def without_parameters(docstring: str) -> str:
+    """The docstring (dedented) without its ``Args:`` section."""
+    return _ARGS.sub("", docstring).rstrip()

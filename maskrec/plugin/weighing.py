@@ -1,0 +1,72 @@
+"""What declaring costs: each plugin imported in a process of its own, its time and the libraries it pulls in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from maskrec.plugin.catalog import Provider
+from maskrec.plugin.installed import installed_plugins
+
+# Libraries that take long to import and that a plugin has no use for until a recipe names its component.
+HEAVY = (
+    "cv2", "facenet_pytorch", "jax", "lightning", "matplotlib", "numpy", "onnxruntime", "pandas", "PIL", "pydantic",
+    "rich", "scipy", "sklearn", "skimage", "tensorflow", "timm", "torch", "torchvision", "transformers", "yaml",
+)  # fmt: skip
+
+_CHILD = """
+import contextlib, json, sys, time
+import maskrec.plugin.host
+before, start = set(sys.modules), time.perf_counter()
+error = ""
+with contextlib.redirect_stdout(sys.stderr):
+    try:
+        __import__(sys.argv[1])
+    except BaseException as problem:
+        error = type(problem).__name__
+print(json.dumps([(time.perf_counter() - start) * 1e3, sorted(set(sys.modules) - before), error]), flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What importing one plugin takes.
+
+    Args:
+        provider: whose plugin.
+        milliseconds: of the import, in a process where maskrec's host is imported already.
+        heavy: which of ``HEAVY`` came with it.
+        error: why it could not be measured, or empty.
+    """
+
+    provider: Provider
+    milliseconds: float
+    heavy: tuple[str, ...]
+    error: str = ""
+
+
+def weigh_plugins(timeout_s: float = 60) -> list[Weight]:
+    """Every installed plugin's weight, one after the other, each in a fresh process."""
+    return [
+        _weigh(provider, point.value.partition(":")[0].strip(), timeout_s) for provider, point in installed_plugins([])
+    ]
+
+
+def _weigh(provider: Provider, module: str, timeout_s: float) -> Weight:
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", _CHILD, module],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=True,
+        ).stdout
+        milliseconds, modules, error = json.loads(answer.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return Weight(provider, timeout_s * 1e3, (), f"its import takes longer than {timeout_s:g} s")
+    except (subprocess.CalledProcessError, ValueError, IndexError):
+        return Weight(provider, 0.0, (), "its import ends the process")
+    return Weight(provider, milliseconds, tuple(name for name in HEAVY if name in modules), error)
