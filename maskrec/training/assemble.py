@@ -44,7 +44,9 @@ class Assembly:
     pair_sets: tuple[tuple[Spec, PairSet], ...]
 
 
-def assemble(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None = None) -> Assembly:
+def assemble(
+    plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None = None, restoring: bool = False
+) -> Assembly:
     """Build the plan's components and cross-check them.
 
     Args:
@@ -52,12 +54,13 @@ def assemble(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None
         catalog: where names are looked up.
         data_root: what the recipe's paths are relative to.
         run_dir: the ``run_dir`` given; a folder that may not exist yet when only checking.
+        restoring: whether a checkpoint's weights come next, so that no starting weights are looked for.
 
     Raises:
         RecipeError: all problems found, each with its place.
         MaskrecError: a component failed in a way that its author did not foresee.
     """
-    builder = _builder(plan, catalog, data_root)
+    builder = _builder(plan, catalog, data_root, restoring)
     backbone = _or_problems(builder, plan.backbone)
     spec: InputSpec = backbone.input_spec
     image_size = plan.image_size or spec.size
@@ -76,7 +79,7 @@ def assemble(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path | None
     problems += _cross_checks(plan, builder, dataset, sampler, loss, transforms)
     if problems:
         raise RecipeError(problems)
-    if plan.init is not None:
+    if plan.init is not None and not restoring:
         load_initial_weights(backbone, plan.init, catalog, data_root)
     pair_sets = tuple(builder.pair_sets)
     return Assembly(plan, image_size, backbone, dataset, sampler, loss, transforms, evaluators, observers, pair_sets)
@@ -103,8 +106,9 @@ def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
     Stepper(assembly).try_first_batch()
 
 
-def _builder(plan: Plan, catalog: Catalog, data_root: Path) -> Builder:
-    context = Context(data_root=data_root, device=str(pick_device(plan.train.device)), processes=processes())
+def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:
+    device = str(pick_device(plan.train.device))
+    context = Context(data_root=data_root, device=device, processes=processes(), restoring=restoring)
     opener = partial(open_backbone, catalog=catalog, data_root=data_root)
     givens = {"seed": plan.seed, "image_size": plan.image_size}
     return Builder(catalog, plan.seed, context, opener, givens)

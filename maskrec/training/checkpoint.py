@@ -90,8 +90,7 @@ def _restore_loss(loss: nn.Module, state: Any) -> None:
     if scope_of(loss) == "sharded":
         if len(state) != processes():
             raise UsageError(
-                f"a sharded loss goes on only with as many processes as before: {len(state)}, "
-                f"not {processes()}"
+                f"a sharded loss goes on only with as many processes as before: {len(state)}, not {processes()}"
             )
         state = state[rank()]
     own = loss.state_dict()

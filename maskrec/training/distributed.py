@@ -26,8 +26,11 @@ def several_processes_wanted() -> bool:
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Joins the launcher's process group, nccl on CUDA and gloo elsewhere; nothing to do for one process."""
-    if not several_processes_wanted():
+    """Joins the launcher's process group, nccl on CUDA and gloo elsewhere.
+
+    Nothing to do for one process, or where the caller has joined one already.
+    """
+    if not several_processes_wanted() or dist.is_initialized():
         yield
         return
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)

@@ -62,7 +62,9 @@ def _build(plan: Any, catalog: Catalog, data_root: Path) -> nn.Module:
         return open_backbone(opened, catalog=catalog, data_root=data_root)
 
     givens = {"seed": plan.seed, "image_size": plan.image_size}
-    backbone: nn.Module = Builder(catalog, plan.seed, Context(data_root=data_root), refuse, givens).build(plan.backbone)
+    backbone: nn.Module = Builder(
+        catalog, plan.seed, Context(data_root=data_root, restoring=True), refuse, givens
+    ).build(plan.backbone)
     return backbone
 
 

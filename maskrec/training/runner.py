@@ -158,7 +158,7 @@ def _run_in(
     set_threads(plan.train)
     if _already_finished(run, plan):
         return
-    assembly = assemble(plan, catalog, data_root, run.path)
+    assembly = assemble(plan, catalog, data_root, run.path, restoring=from_rank_zero(run.checkpoint("last").exists()))
     if rank() == 0:
         write_identity(run, plan, catalog, assembly, data_root, allow_drift)
         keep_plugin_files(run, plugin_files)

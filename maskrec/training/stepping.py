@@ -103,9 +103,7 @@ class Stepper:
             last = number == len(batches)
             value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
             total += distributed.global_mean(value, 1) / len(batches)
-            images += int(
-                distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * processes()
-            )
+            images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * processes())
         with self.schedule.rate_at(step) as rate:
             norm = self._finish_gradients()
             result = StepResult(total, rate, norm, self.diagnostics(), embeddings, loaded.labels, images)
