@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from maskrec.contracts.protocols import Draws
-from maskrec.faces.masks.geometry import Camera, Surface, fit_camera, meet_head
+from maskrec.faces.masks.geometry import Camera, Surface, fit_camera, meet_head, reach
 from maskrec.faces.masks.types import MASK_TYPES, looks_of
 
-_PIXELS_AT_ONCE = {"cpu": 1 << 16, "cuda": 1 << 24}
+_EAR_ACROSS, _EAR_DOWN = 0.97, 0.62
+_PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 24}
 
 
 def put_on_masks(images: Tensor, landmarks: Tensor, types: Tensor, draws: Draws) -> Tensor:
@@ -53,8 +54,9 @@ def _paint(images: Tensor, landmarks: Tensor, types: Tensor, hang: Tensor) -> Te
     jitter = [column[:, None, None] for column in hang.unbind(1)]
     face = fit_camera(landmarks)
     camera = _hung(face, jitter)
-    y = torch.arange(images.shape[2], dtype=torch.float32, device=images.device)[None, :, None]
-    x = torch.arange(images.shape[3], dtype=torch.float32, device=images.device)[None, None, :]
+    rows, columns = reach(camera, images.shape[2], images.shape[3])
+    y = torch.arange(rows.start, rows.stop, dtype=torch.float32, device=images.device)[None, :, None]
+    x = torch.arange(columns.start, columns.stop, dtype=torch.float32, device=images.device)[None, None, :]
     surface = meet_head(camera, x, y)
     look = looks_of(types)
     look["nose"] = look["nose"] + 0.08 * jitter[4]
@@ -65,9 +67,11 @@ def _paint(images: Tensor, landmarks: Tensor, types: Tensor, hang: Tensor) -> Te
     straps = _straps(surface, look, camera.scale) * (1.0 - cover)
     fabric = torch.stack([look["red"] * shade, look["green"] * shade, look["blue"] * shade], 1).clamp(0.0, 1.0)
     band = (look["strap_gray"] * shade).clamp(0.0, 1.0)[:, None]
-    kept = images.to(torch.float32)
+    kept = images[:, :, rows, columns].to(torch.float32)
     kept = kept + (band - kept) * straps[:, None]
-    return (kept + (fabric - kept) * cover[:, None]).to(images.dtype)
+    painted = images.clone()
+    painted[:, :, rows, columns] = (kept + (fabric - kept) * cover[:, None]).to(images.dtype)
+    return painted
 
 
 def _hung(face: Camera, jitter: list[Tensor]) -> Camera:
@@ -103,19 +107,16 @@ def _relief(surface: Surface, down: Tensor, look: dict[str, Tensor]) -> Tensor:
     aside = (surface.across / look["side"]).abs()
     folds = torch.zeros_like(down)
     for height in (0.32, 0.52, 0.72):
-        offset = (down - height) * 12.0
+        offset = (down - height) * 16.0
         folds = folds + offset.clamp(-1.0, 1.0) * (1.0 - offset.abs()).clamp(min=0.0)
     rim = torch.minimum(torch.minimum(down, 1.0 - down) * 14.0, (1.0 - aside) * 12.0)
     border = (1.0 - (rim - 1.0).abs()).clamp(min=0.0)
     seam = (1.0 - surface.across.abs() * 40.0).clamp(min=0.0)
+    over_nose = (1.0 - (surface.across * 4.5).abs()).clamp(min=0.0).sqrt()
+    wire = (1.0 - ((down - 0.11) * 22.0).abs()).clamp(min=0.0) * over_nose
     dome = (down - 0.45) ** 2 * 1.2 + aside**2 * 0.15
-    return (
-        1.0
-        + 0.5 * look["pleats"] * folds
-        - 0.12 * look["border"] * border
-        - 0.15 * look["seam"] * seam
-        - (0.35 * look["dome"] * dome)
-    )
+    raised = 0.5 * look["pleats"] * folds - 0.12 * look["border"] * border - 0.15 * look["seam"] * seam
+    return 1.0 + raised - 0.16 * look["wire"] * wire - 0.35 * look["dome"] * dome
 
 
 def _light(images: Tensor, face: Camera, surface: Surface, down: Tensor, look: dict[str, Tensor]) -> Tensor:
@@ -143,11 +144,12 @@ def _brightness(images: Tensor, face: Camera, spots: tuple[tuple[float, float, f
 
 
 def _straps(surface: Surface, look: dict[str, Tensor], scale: Tensor) -> Tensor:
-    """How much of each pixel the straps cover: two a side, from the mask's ends to the ear."""
-    beyond = (surface.across.abs() - look["side"]) / (1.0 - look["side"])
-    ear, cover = 0.45, torch.zeros_like(surface.down)
-    for sign, start in ((-1.0, look["cheek"] + 0.06), (1.0, look["chin"] - look["jaw"] - 0.08)):
-        line = start + (ear + sign * 0.5 * look["strap_spread"] - start) * beyond
-        inside = (look["strap"] - (surface.down - line).abs()) * scale
-        cover = torch.maximum(cover, (torch.minimum(inside, surface.inside) + 0.5).clamp(0.0, 1.0))
-    return cover * ((beyond + 0.25) * 8.0).clamp(0.0, 1.0) * (beyond < 1.2)
+    """How much of each pixel the straps cover: two a side, from the mask's ends towards the ear."""
+    beyond = (surface.across.abs() - look["side"]) / (_EAR_ACROSS - look["side"])
+    cover = torch.zeros_like(surface.down)
+    for sign, start in ((-0.5, look["cheek"] + 0.08), (0.5, look["chin"] - look["jaw"] - 0.10)):
+        line = start + (_EAR_DOWN + sign * look["strap_spread"] - start) * beyond
+        cover = torch.maximum(cover, (look["strap"] - (surface.down - line).abs()) * scale + 0.5)
+    # At the silhouette a strap is seen from its edge.
+    cover = torch.minimum(cover, 0.5 * surface.inside).clamp(0.0, 1.0)
+    return cover * ((beyond + 0.25) * 8.0).clamp(0.0, 1.0) * ((1.0 - beyond) * 8.0).clamp(0.0, 1.0)

@@ -6,6 +6,7 @@ depend on the batch that it is in.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,9 @@ _AXIS_DEPTH = -0.80
 _AXIS_LEAN = 0.10
 _TAPER = 0.25
 _FULL_AT = 0.5  # height where half width and half depth hold
+
+# A box around everything that a mask and its straps can reach.
+_REACH_ASIDE, _REACH_UP, _REACH_DOWN, _REACH_BACK, _REACH_FRONT = 1.2, 0.1, 2.05, 0.8, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,28 @@ def fit_camera(landmarks: Tensor) -> Camera:
     pitch = (pitch * _PITCH_TRUST).clamp(-_MAX_PITCH_SHEAR, _MAX_PITCH_SHEAR)
     columns = [origin[:, 0], origin[:, 1], across[:, 0], across[:, 1], below[:, 0], below[:, 1], yaw, pitch]
     return Camera(*(column.to(torch.float32)[:, None, None] for column in columns))
+
+
+def reach(camera: Camera, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns outside of which no face of the batch has a mask or a strap.
+
+    Raises:
+        ValueError: landmarks that are not finite numbers.
+    """
+    corners = [
+        camera.project(right, down, near)
+        for right in (-_REACH_ASIDE, _REACH_ASIDE)
+        for down in (_REACH_UP, _REACH_DOWN)
+        for near in (-_REACH_BACK, _REACH_FRONT)
+    ]
+    bounds = []
+    for axis, length in ((1, height), (0, width)):
+        places = torch.stack([corner[axis] for corner in corners]).clamp(-1, length)
+        first, last = torch.stack([places.min().floor(), places.max().ceil()]).tolist()
+        if not math.isfinite(first + last):
+            raise ValueError("landmarks must be finite numbers")
+        bounds.append(slice(min(max(int(first), 0), length), max(min(int(last) + 1, length), 0)))
+    return bounds[0], bounds[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Look:
         strap: half width of the straps; two a side.
         strap_gray: brightness of the straps in [0, 1].
         strap_spread: height between a side's two straps at the ear, in eye distances.
+        wire: strength of a metal strip over the nose.
     """
 
     red: float
@@ -57,6 +58,7 @@ class Look:
     strap: float
     strap_gray: float
     strap_spread: float
+    wire: float
 
 
 def _surgical(red: int, green: int, blue: int) -> Look:
@@ -70,16 +72,17 @@ def _surgical(red: int, green: int, blue: int) -> Look:
         temple=0.06,
         chin=1.88,
         jaw=0.55,
-        side=0.64,
+        side=0.72,
         round=0.10,
-        pleats=1.0,
+        pleats=0.8,
         seam=0.0,
         border=0.8,
         dome=0.2,
         contrast=0.8,
         strap=0.022,
         strap_gray=0.92,
-        strap_spread=0.55,
+        strap_spread=0.4,
+        wire=0.4,
     )
 
 
@@ -96,7 +99,7 @@ LOOKS: dict[str, Look] = {
         temple=0.0,
         chin=1.86,
         jaw=0.50,
-        side=0.60,
+        side=0.68,
         round=0.75,
         pleats=0.0,
         seam=0.0,
@@ -105,7 +108,8 @@ LOOKS: dict[str, Look] = {
         contrast=1.0,
         strap=0.035,
         strap_gray=0.80,
-        strap_spread=0.9,
+        strap_spread=0.7,
+        wire=1.0,
     ),
     "kn95": Look(
         0.95,
@@ -117,7 +121,7 @@ LOOKS: dict[str, Look] = {
         temple=0.03,
         chin=1.90,
         jaw=0.62,
-        side=0.66,
+        side=0.72,
         round=0.40,
         pleats=0.0,
         seam=1.0,
@@ -126,19 +130,20 @@ LOOKS: dict[str, Look] = {
         contrast=0.9,
         strap=0.025,
         strap_gray=0.9,
-        strap_spread=0.6,
+        strap_spread=0.45,
+        wire=0.6,
     ),
     "cloth_black": Look(
-        0.075,
-        0.075,
         0.085,
+        0.085,
+        0.095,
         nose=0.28,
         cheek=0.58,
         nose_width=0.42,
         temple=0.08,
         chin=1.90,
         jaw=0.60,
-        side=0.70,
+        side=0.76,
         round=0.25,
         pleats=0.0,
         seam=0.8,
@@ -147,7 +152,8 @@ LOOKS: dict[str, Look] = {
         contrast=1.2,
         strap=0.045,
         strap_gray=0.08,
-        strap_spread=0.55,
+        strap_spread=0.4,
+        wire=0.0,
     ),
 }
 MASK_TYPES: tuple[str, ...] = tuple(LOOKS)
