@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from maskrec.faces.synthetic.camera import develop, light_up
-from maskrec.faces.synthetic.features import paint_eyes, paint_mouth, paint_nose
+from maskrec.faces.synthetic.features import paint_eyes, paint_mouth, paint_nose, paint_skin_marks
 from maskrec.faces.synthetic.hair import hair_of_the_day
 from maskrec.faces.synthetic.painter import head_cover, paint_background, paint_behind, paint_ears, paint_fringe
 from maskrec.faces.synthetic.people import draw_people
@@ -37,7 +37,9 @@ def photograph(face_seed: int, identities: Tensor, photos: Tensor, size: int) ->
     paint_background(canvas, grid, shots)
     paint_behind(canvas, head, people, shots, hair)
     paint_ears(canvas, head, people, shots, spots)
-    paint(canvas, head_cover(head, people, spots, torch.ones_like(head.pixel)), people.skin)
+    face = head_cover(head, people, spots, torch.ones_like(head.pixel))
+    paint(canvas, face, people.skin)
+    paint_skin_marks(canvas, head, people, spots, face)
     paint_nose(canvas, head, people, spots)
     paint_mouth(canvas, head, people, shots, spots)
     paint_eyes(canvas, head, people, shots, spots)

@@ -89,3 +89,17 @@ def paint_mouth(canvas: Tensor, grid: Grid, people: People, photos: Photos, spot
     upper, lower = column(people.lip_upper), column(people.lip_lower)
     paint(canvas, band(mouth, zero, (lower - upper) * 0.5, half, upper + lower + gape, curve), people.lip_color)
     paint(canvas, band(mouth, zero, zero, half * 0.92, gape + 0.012, curve), people.lip_color * 0.35)
+
+
+def paint_skin_marks(canvas: Tensor, grid: Grid, people: People, spots: Spots, face: Tensor) -> None:
+    """Beard or stubble on the lower part of ``face`` (its coverage), and a mole."""
+    edge = (
+        (grid.x - column(spots.mouth_x))
+        .abs_()
+        .mul_(-0.6)
+        .add_(grid.y - column(spots.mouth_y + people.beard_top - 0.02))
+    )
+    paint(canvas, soft(edge, 0.08).minimum(face).mul_(column(people.beard)), people.hair * 0.8)
+    size = column(people.mole_size)
+    mole = ellipse(grid, column(spots.mole_x), column(spots.mole_y), size + 0.001, size + 0.001)
+    paint(canvas, mole.mul_(size > 0), people.skin * 0.35)

@@ -69,6 +69,11 @@ class People:
     lip_upper: Tensor
     lip_lower: Tensor
     lip_color: Tensor
+    beard: Tensor
+    beard_top: Tensor
+    mole_x: Tensor
+    mole_y: Tensor
+    mole_size: Tensor
     glasses_width: Tensor
     glasses_height: Tensor
 
@@ -96,12 +101,12 @@ def draw_people(face_seed: int, identities: Tensor) -> People:
 
     undertone = u("undertone", -0.03, 0.03)[:, None] * torch.tensor([1.0, 0.0, -1.0])
     skin = (along(SKIN_STOPS, draws.uniform("skin")) * (1 + undertone)).clamp(0, 1)
-    redness = u("lip redness", 0.15, 0.7)[:, None]
+    redness = u("lip redness", 0.0, 0.9)[:, None]
     return People(
         head_width=u("head width", 0.44, 0.56),
         head_top=u("head top", 0.62, 0.72),
-        chin=u("chin", 0.62, 0.80),
-        jaw_taper=u("jaw taper", 0.0, 0.42),
+        chin=u("chin", 0.60, 0.84),
+        jaw_taper=u("jaw taper", 0.0, 0.5),
         jaw_square=u("jaw square", 0.0, 0.8),
         ear_size=u("ear size", 0.07, 0.13),
         skin=skin,
@@ -122,14 +127,19 @@ def draw_people(face_seed: int, identities: Tensor) -> People:
         brow_thick=u("brow thick", 0.012, 0.045),
         brow_tilt=u("brow tilt", -0.35, 0.35),
         brow_arch=u("brow arch", 0.0, 3.5),
-        nose_length=u("nose length", 0.22, 0.36),
-        nose_width=u("nose width", 0.06, 0.14),
+        nose_length=u("nose length", 0.20, 0.36),
+        nose_width=u("nose width", 0.055, 0.15),
         nose_bridge=u("nose bridge", 0.015, 0.045),
-        mouth_gap=u("mouth gap", 0.12, 0.20),
-        mouth_width=u("mouth width", 0.12, 0.23),
-        lip_upper=u("lip upper", 0.012, 0.045),
-        lip_lower=u("lip lower", 0.015, 0.06),
+        mouth_gap=u("mouth gap", 0.13, 0.21),
+        mouth_width=u("mouth width", 0.11, 0.25),
+        lip_upper=u("lip upper", 0.012, 0.055),
+        lip_lower=u("lip lower", 0.015, 0.075),
         lip_color=skin * 0.8 * (1 - redness) + redness * torch.tensor([0.66, 0.20, 0.22]),
+        beard=u("beard", -1.0, 0.9).clamp(min=0),
+        beard_top=u("beard top", -0.12, 0.12),
+        mole_x=u("mole x", -0.3, 0.3),
+        mole_y=u("mole y", -0.05, 0.5),
+        mole_size=u("mole size", -0.02, 0.035).clamp(min=0),
         glasses_width=u("glasses width", 0.13, 0.19),
         glasses_height=u("glasses height", 0.08, 0.15),
     )

@@ -67,7 +67,7 @@ def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
 
     tint = 0.84 + 0.32 * draws.uniform("tint", (3,))
     return Photos(
-        yaw=bell("yaw", 0.55),
+        yaw=bell("yaw", 0.5),
         pitch=bell("pitch", 0.30),
         roll=bell("roll", 0.25),
         scale=u("scale", 0.88, 1.08),
@@ -95,6 +95,6 @@ def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
         clutter=draws.uniform("clutter", (CLUTTER, 4)),
         colors=0.5 + 0.75 * (draws.uniform("colors", (CLUTTER, 3)) - 0.5),
         blur=u("blur", 0.0, 0.8),
-        noise=u("noise", 0.005, 0.04),
+        noise=u("noise", 0.005, 0.03),
         noise_start=draws.integers("noise start", 0, 1 << 20),
     )

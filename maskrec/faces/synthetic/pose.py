@@ -33,6 +33,8 @@ class Spots:
     mouth_x: Tensor
     mouth_y: Tensor
     mouth_squeeze: Tensor
+    mole_x: Tensor
+    mole_y: Tensor
     ear_x: Tensor
     ear_y: Tensor
     lean_x: Tensor
@@ -67,6 +69,8 @@ def place(people: People, photos: Photos) -> Spots:
     bridge_x, bridge_y = _turn(photos, zero, eye_y, _depth(people, zero, eye_y) + 0.03)
     nose_x, nose_y2 = _turn(photos, zero, nose_y, _depth(people, zero, nose_y) + NOSE_DEPTH)
     mouth_x, mouth_y2 = _turn(photos, zero, mouth_y, _depth(people, zero, mouth_y) + 0.04)
+    mole_x, mole_y = people.mole_x.double(), people.mole_y.double()
+    mole_x, mole_y = _turn(photos, mole_x, mole_y, _depth(people, mole_x, mole_y))
     roll = photos.roll.double()
     return Spots(
         eye_x=torch.stack([eye[0] for eye in eyes], 1).float(),
@@ -75,6 +79,8 @@ def place(people: People, photos: Photos) -> Spots:
         bridge_x=bridge_x.float(), bridge_y=bridge_y.float(),
         nose_x=nose_x.float(), nose_y=nose_y2.float(),
         mouth_x=mouth_x.float(), mouth_y=mouth_y2.float(),
+        mole_x=mole_x.float(),
+        mole_y=mole_y.float(),
         mouth_squeeze=photos.yaw.double().cos().float(),
         ear_x=(-0.10 * photos.yaw.double().sin()).float(), ear_y=(eye_y + 0.12 - 0.1 * photos.pitch).float(),
         lean_x=(0.22 * photos.yaw.double().sin()).float(),
