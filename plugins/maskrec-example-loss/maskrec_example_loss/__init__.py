@@ -1,0 +1,17 @@
+"""What this plugin offers. maskrec imports this module to list it, so nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from maskrec import Component, hookimpl
+
+
+@hookimpl
+def maskrec_losses() -> list[Component]:
+    """The losses of this plugin."""
+    return [
+        Component(
+            "curricularface",
+            "maskrec_example_loss.curricularface:CurricularFace",
+            "ArcFace that learns easy faces first, hard ones later",
+        )
+    ]
