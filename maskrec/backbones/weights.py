@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -41,12 +43,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         content = _load(path)
     except pickle.UnpicklingError as error:
-        if "Unsupported" not in str(error):
-            raise UsageError(f"{path} cannot be read as weights: {_first_line(error)}") from error
-        raise UsageError(
-            f"{path} is a pickle with more than tensors in it and could run code, so it is not opened; save its "
-            f"state_dict() alone with torch.save or as safetensors ({_first_line(error)})"
-        ) from error
+        raise UsageError(_pickle_sentence(path, str(error))) from error
     except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise UsageError(f"{path} cannot be read as weights, it may be cut short: {_first_line(error)}") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
@@ -66,7 +63,20 @@ def _load(path: Path) -> object:
             return load_file(path)
         except SafetensorError as error:
             raise ValueError(str(error)) from error
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on files that are refused anyway
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _pickle_sentence(path: Path, error: str) -> str:
+    # torch's own text advises to load the file unsafely; only the name that it stumbled on is passed on.
+    named = re.search(r"GLOBAL (\S+)", error)
+    if named is None:
+        return f"{path} cannot be read as weights: it is neither safetensors nor a torch file with tensors only"
+    return (
+        f"{path} is a pickle that asks for {named[1]} and could run code, so it is not opened; "
+        "save the model's state_dict() alone, with torch.save or as safetensors"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -37,7 +37,7 @@ class ArcFace(ClassifierLoss):
         num_classes: training identities.
         class_counts: training images of each identity.
         scale: radius s of the sphere the logits live on, above 0.
-        margin: m in radians, in [0, pi).
+        margin: m in radians, in [0, pi / 2).
         easy_margin: the margin only where theta is below 90 degrees; elsewhere the plain cosine.
         criterion: ``cross_entropy``, or ``focal`` (Lin et al., 2017).
         gamma: focal exponent, at least 0; only with ``criterion: focal``.
@@ -94,5 +94,5 @@ class ArcFace(ClassifierLoss):
 
 def _margin_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     yield from scale_problems(values)
-    if not 0 <= values["margin"] < math.pi:
-        yield Problem(f"margin is an angle in radians in [0, pi), not {values['margin']}", "margin")
+    if not 0 <= values["margin"] < math.pi / 2:
+        yield Problem(f"margin is an angle in radians in [0, pi / 2), not {values['margin']}", "margin")

@@ -80,10 +80,14 @@ class Triplet(nn.Module):
             MaskrecError: the batch has no triplet at all, or the miner returned something else than triplets.
         """
         check_embeddings(embeddings, labels)
+        if len(labels) < 3:
+            _check_batch(labels)
         with full_precision(embeddings) as rows:
             distances = pairwise_distances(F.normalize(rows) if self.normalize else rows, self.distance)
             triplets = self.miner(distances.detach(), labels)
-            _check_triplets(triplets, labels)
+            _check_triplets(triplets)
+            if not len(triplets):
+                _check_batch(labels)
             anchors, positives, negatives = triplets.unbind(dim=1)
             to_positive = _picked(distances, anchors, positives)
             to_negative = _picked(distances, anchors, negatives)
@@ -134,7 +138,7 @@ def _picked(distances: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return distances.flatten().index_select(0, rows * len(distances) + columns)
 
 
-def _check_triplets(triplets: Tensor, labels: Tensor) -> None:
+def _check_triplets(triplets: Tensor) -> None:
     if (
         not isinstance(triplets, Tensor)
         or triplets.ndim != 2
@@ -143,17 +147,17 @@ def _check_triplets(triplets: Tensor, labels: Tensor) -> None:
     ):
         what = f"{triplets.dtype} {tuple(triplets.shape)}" if isinstance(triplets, Tensor) else type(triplets).__name__
         raise MaskrecError(f"a miner must return int64 (T, 3): anchor, positive, negative; this one returned {what}")
-    if not len(triplets) and not _has_triplet(labels):
+
+
+def _check_batch(labels: Tensor) -> None:
+    """Refuses a batch without any triplet; waits for the device, so it is asked only when nothing was mined."""
+    identities = len(set(labels.tolist()))
+    if not 1 < identities < len(labels):
         raise MaskrecError(
-            f"the batch of {len(labels)} images of {len(set(labels.tolist()))} identities has no triplet: it needs two "
+            f"the batch of {len(labels)} images of {identities} identities has no triplet: it needs two "
             "images of one identity and one of another; use the sampler identity_balanced with at least 2 identities "
             "and 2 images each"
         )
-
-
-def _has_triplet(labels: Tensor) -> bool:
-    identities = len(set(labels.tolist()))
-    return 1 < identities < len(labels)
 
 
 def _margin_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
