@@ -1,19 +1,113 @@
-"""Placeholder."""
+"""``maskrec check``, ``schema``, ``recipes`` and ``copy``."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-def check() -> None:
-    """Check recipes."""
+import typer
+
+from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+from maskrec.cli.text import clean, table
+from maskrec.contracts.errors import UsageError
+
+if TYPE_CHECKING:
+    from maskrec.plugin.catalog import Catalog
+    from maskrec.recipe.checking import Checked
 
 
-def schema() -> None:
-    """Print the JSON Schema."""
+def check(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="RECIPE... [KEY=VALUE]...", help="Recipe files or maskrec:NAME, and changes to them."),
+    ],
+    names: Annotated[
+        bool, typer.Option("--names", help="Text, keys and names only; imports no component and no torch.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Also build everything and make one forward and backward pass.")
+    ] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Check the recipe with its demo overrides.")] = False,
+    data_root: Annotated[
+        Path | None,
+        typer.Option("--data-root", metavar="D", help="What the recipe's paths are relative to; also MASKREC_DATA."),
+    ] = None,
+    plugin: PluginFiles = None,
+    no_plugins: NoPlugins = False,
+) -> None:
+    """Check recipes: all problems at once, each with its place. Exits as run would."""
+    from maskrec.cli.running import recipe_path, root_of_data
+    from maskrec.recipe.checking import check_recipe
+
+    recipes = [word for word in words if "=" not in word or Path(word).is_file()]
+    overrides = [word for word in words if word not in recipes]
+    if not recipes:
+        raise UsageError("name at least one recipe to check; see maskrec recipes")
+    if names and dry_run:
+        raise UsageError("--names stops before anything is built, so it does not go with --dry-run")
+    catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
+    codes = []
+    for recipe in recipes:
+        path = recipe_path(recipe)
+        checked = check_recipe(path, catalog=catalog, overrides=overrides, demo=demo, data_root=root, names_only=names)
+        codes.append(_built(checked, catalog, root, dry_run) if checked.plan else checked.exit_code)
+        _say(recipe, checked, codes[-1])
+    raise typer.Exit(max(codes))
+
+
+def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> int:
+    """Stages 3 and 4: what only built components can tell. Prints problems; the exit code."""
+    from maskrec.training.assemble import check_built, dry_run
+
+    assert checked.plan is not None
+    problems = check_built(checked.plan, catalog, root)
+    for problem in problems:
+        print(clean(problem.render()), file=sys.stderr)
+    if any(not problem.note for problem in problems):
+        return 2
+    if dry:
+        dry_run(checked.plan, catalog, root)
+    return 0
+
+
+def _say(recipe: str, checked: Checked, code: int) -> None:
+    for problem in checked.problems:
+        print(clean(problem.render()), file=sys.stderr)
+    if code == 0:
+        form = " (its demo form would start)" if checked.plan is not None and checked.plan.demo else ""
+        print(f"{clean(recipe)}: ok{form}")
+
+
+def schema(plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
+    """Print the JSON Schema of recipes, with every component that is installed here."""
+    import json
+
+    from maskrec.recipe.schema import recipe_schema
+
+    found, left_out = recipe_schema(open_catalog(plugin, no_plugins))
+    for line in left_out:
+        print(clean(line), file=sys.stderr)
+    print(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def recipes() -> None:
-    """List the shipped recipes."""
+    """List the recipes that come with maskrec."""
+    from maskrec.recipe.shipped import shipped_recipes, summary
+
+    found = shipped_recipes()
+    rows = [(name, summary(path)) for name, path in found.items()]
+    if rows:
+        print(table(rows))
 
 
-def copy() -> None:
-    """Copy a shipped recipe."""
+def copy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `maskrec recipes` lists.")],
+    destination: Annotated[
+        Path | None, typer.Argument(metavar="[DEST]", help="A file or folder; the current folder when left out.")
+    ] = None,
+) -> None:
+    """Copy a shipped recipe to a file of your own; what it extends is named as maskrec:NAME."""
+    from maskrec.recipe.shipped import copy_recipe
+
+    print(f"wrote {clean(copy_recipe(name, destination or Path()))}")

@@ -100,7 +100,8 @@ def describe(annotation: Any) -> str:
     if get_origin(annotation) is Annotated:
         return describe(get_args(annotation)[0])
     if is_union(annotation):
-        return " or ".join(dict.fromkeys(describe(member) for member in members(annotation)))
+        writable = [member for member in members(annotation) if _writable(member)] or members(annotation)
+        return " or ".join(dict.fromkeys(describe(member) for member in writable))
     values = _values(annotation)
     if values is not None:
         words = [value if isinstance(value, str) else show(value) for value in values]
@@ -122,9 +123,9 @@ def _describe_collection(annotation: Any) -> str:
 def strict(annotation: Any) -> Any:
     """The annotation as pydantic is to check it.
 
-    Abstract collections become list and dict, Literals and Enums take no boolean for a number (``True == 1``), a path is not empty, and
-    beside a Literal it holds a ``/`` or a ``.``. Types that a recipe cannot write (a tensor beside a number, as torch
-    annotates its optimizers) are left out of unions.
+    Abstract collections become list and dict, Literals and Enums take no boolean for a number (``True == 1``), a path
+    is not empty, and beside a Literal it holds a ``/`` or a ``.``. Types that a recipe cannot write (a tensor beside a
+    number, as torch annotates its optimizers) are left out of unions.
     """
     if _values(annotation) is not None:
         return _exact(annotation)
@@ -138,11 +139,11 @@ def strict(annotation: Any) -> Any:
     if is_union(annotation):
         return _strict_union(arguments)
     if origin in _MAPS and len(arguments) == 2:
-        return dict[arguments[0], strict(arguments[1])]  # type: ignore[misc]
+        return dict.__class_getitem__((arguments[0], strict(arguments[1])))
     if origin in _LISTS:
-        return list[strict(arguments[0])]  # type: ignore[misc]
+        return list.__class_getitem__(strict(arguments[0]))
     if origin is tuple:
-        return tuple[tuple(a if a is Ellipsis else strict(a) for a in arguments)]  # type: ignore[misc]
+        return tuple.__class_getitem__(tuple(a if a is Ellipsis else strict(a) for a in arguments))
     return annotation
 
 

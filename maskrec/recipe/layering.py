@@ -12,7 +12,7 @@ from maskrec.recipe.merging import Report, merge
 from maskrec.recipe.node import Node, show
 from maskrec.recipe.overrides import Override, apply_override, read_overrides
 from maskrec.recipe.reading import UnreadableError, load_text, read_text
-from maskrec.recipe.shipped import PREFIX, find_shipped
+from maskrec.recipe.shipped import PREFIX, shipped_recipe
 from maskrec.recipe.source import printable
 
 WHEN_MISSING = "when_data_is_missing"
@@ -117,7 +117,7 @@ def _parent_file(extends: Node, path: Path, shown: str, report: Report) -> tuple
         return None
     if name.startswith(PREFIX):
         try:
-            return find_shipped(name.removeprefix(PREFIX)), printable(name.removesuffix(".yaml")) + ".yaml"
+            return shipped_recipe(name.removeprefix(PREFIX)), printable(name.removesuffix(".yaml")) + ".yaml"
         except UsageError as error:
             report(Problem(str(error), "extends", mark=extends.mark))
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,12 +115,13 @@ class _Shifted(Source):
 def _partly_read(value: str) -> bool:
     """Whether a comment, a document marker or block style hides in the value (which has been read without error)."""
     end = 0
-    event: Any
-    for event in yaml.parse(value, Loader=yaml.SafeLoader):
+    events: Iterator[Any] = iter(yaml.parse(value, Loader=yaml.SafeLoader))
+    for event in events:
         if isinstance(event, yaml.CollectionStartEvent) and not event.flow_style:
             return True
         if isinstance(event, yaml.DocumentStartEvent | yaml.DocumentEndEvent) and event.explicit:
             return True
         if isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
-            end = event.end_mark.index
+            mark: Any = event.end_mark
+            end = mark.index
     return bool(value[end:].strip())

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from maskrec.contracts.errors import UsageError
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.node import Node, Scalar
 from maskrec.recipe.scalars import read_plain
@@ -228,3 +229,15 @@ def _sentence(error: yaml.MarkedYAMLError) -> str:
 
 def _code(character: object) -> int:
     return ord(character) if isinstance(character, str) else int(str(character))
+
+
+def scalar(text: str) -> Scalar:
+    """One plain scalar by the rules of recipes, as words of a command line are read.
+
+    Raises:
+        UsageError: a number beyond what a float holds.
+    """
+    try:
+        return read_plain(text.strip())
+    except ValueError as error:
+        raise UsageError(f"{text}: {error}") from error

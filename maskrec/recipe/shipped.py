@@ -41,7 +41,7 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(recipes_folder().glob("*.yaml"))}
 
 
-def find_shipped(name: str) -> Path:
+def shipped_recipe(name: str) -> Path:
     """The file of ``quickstart``, ``quickstart.yaml`` or ``base/NAME``.
 
     Raises:
@@ -63,3 +63,32 @@ def summary(path: Path) -> str:
         if text := re.sub(r"^#+\s*", "", line).strip():
             return text
     return ""
+
+
+def copy_recipe(name: str, destination: Path) -> Path:
+    """Copy a shipped recipe to a file, or into a folder under its own name; the file that was written.
+
+    A relative ``extends`` would lead nowhere from there and becomes ``maskrec:NAME``.
+
+    Raises:
+        UsageError: no such recipe, a file in the way, or a place that cannot be written.
+    """
+    source = shipped_recipe(name)
+    target = destination / source.name if destination.is_dir() else destination
+    text = _extends_by_name(source.read_text(encoding="utf-8"), source)
+    try:
+        with target.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UsageError(f"{target} is already there; name another file to copy to") from None
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written ({error.strerror})") from error
+    return target
+
+
+def _extends_by_name(text: str, source: Path) -> str:
+    def renamed(match: re.Match[str]) -> str:
+        parent = (source.parent / match[2]).resolve()
+        return f"{match[1]}{PREFIX}{parent.relative_to(recipes_folder().resolve()).with_suffix('').as_posix()}"
+
+    return re.sub(rf"^(extends:\s*)(?!{PREFIX})([^\s#]+)", renamed, text, flags=re.MULTILINE)

@@ -1,0 +1,169 @@
+"""The one checker of recipes: ``check``, ``run``, ``resume`` and the tests all come here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import Problem
+from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.files import missing_in_words
+from maskrec.recipe.findings import Findings, as_note, each_once
+from maskrec.recipe.forms import Form
+from maskrec.recipe.layering import WHEN_MISSING, Layers, read_layers
+from maskrec.recipe.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check came to.
+
+    Args:
+        plan: what would start; None where there is something to mend, and after ``names_only``.
+        problems: sorted by place, notes among them.
+        broken_plugin: whether a plugin that the recipe needs is broken.
+    """
+
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+    broken_plugin: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has to be mended."""
+        return all(problem.note for problem in self.problems)
+
+    @property
+    def exit_code(self) -> int:
+        """As ``run`` would exit: 0 ok, 2 for a recipe to mend, 3 for a plugin."""
+        return 0 if self.ok else 3 if self.broken_plugin else 2
+
+
+def check_recipe(
+    path: Path,
+    *,
+    catalog: Catalog,
+    overrides: Sequence[str] = (),
+    demo: bool = False,
+    data_root: Path = Path(),
+    names_only: bool = False,
+    allow_fallback: bool = True,
+) -> Checked:
+    """Check a recipe by stages 1 and 2, and whether the files that it names are there.
+
+    Args:
+        path: the recipe file.
+        catalog: where names are looked up.
+        overrides: ``key.path=value`` from the command line.
+        demo: whether the recipe's ``demo`` overrides are in.
+        data_root: what the recipe's paths are relative to.
+        names_only: stage 1 only (text, keys, names); torch is not imported.
+        allow_fallback: whether ``when_data_is_missing`` counts.
+
+    Returns:
+        All problems at once; never raises for anything that a recipe or an override says.
+    """
+    layers = read_layers(path, overrides)
+    if layers.root is None:
+        return _answer(None, Findings(list(layers.problems)))
+    check = _Check(layers, path, catalog, data_root, names_only)
+    return check.demo_form() if demo else check.both_forms(allow_fallback)
+
+
+def resolve(
+    path: Path,
+    *,
+    catalog: Catalog,
+    overrides: Sequence[str] = (),
+    demo: bool = False,
+    data_root: Path = Path(),
+    allow_fallback: bool = True,
+) -> Plan:
+    """The plan that a recipe comes to; arguments as of ``check_recipe``.
+
+    Raises:
+        RecipeError: all problems at once; its exit code is 3 where a plugin that the recipe needs is broken.
+    """
+    checked = check_recipe(
+        path, catalog=catalog, overrides=overrides, demo=demo, data_root=data_root, allow_fallback=allow_fallback
+    )
+    if checked.plan is None:
+        error = RecipeError([problem for problem in checked.problems if not problem.note])
+        error.exit_code = checked.exit_code
+        raise error
+    return checked.plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    layers: Layers
+    path: Path
+    catalog: Catalog
+    data_root: Path
+    names_only: bool
+
+    def demo_form(self) -> Checked:
+        """With ``--demo``: that form alone."""
+        findings = Findings(list(self.layers.problems))
+        if self.layers.demo is None:
+            findings.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
+            return _answer(None, findings)
+        plan = self._form(True, findings)
+        return _answer(None if plan is None else replace(plan, demo=True), findings)
+
+    def both_forms(self, allow_fallback: bool) -> Checked:
+        """The recipe as it is; its demo form when that would start instead, or to be checked beside it."""
+        findings = Findings(list(self.layers.problems))
+        plan = self._form(False, findings)
+        if self.layers.demo is None:
+            return _answer(plan, findings)
+        if findings.only_data_is_missing() and self.layers.falls_back:
+            if allow_fallback and not findings.data_named:
+                return self._fallen_back(findings)
+            return _answer(None, _with_way_out(findings, self.path))
+        self._beside(findings)
+        return _answer(plan, _with_way_out(findings, self.path))
+
+    def _fallen_back(self, normal: Findings) -> Checked:
+        reason = missing_in_words(normal.missing_paths)
+        findings = Findings(list(self.layers.problems))
+        plan = self._form(True, findings)
+        said = f"{reason}, so the `demo` overrides would start instead; `{WHEN_MISSING}: true` says so"
+        missing = [as_note(problem) for problem in normal.missing]
+        findings.problems += [*missing, Problem(said, note=True)]
+        return _answer(None if plan is None else replace(plan, demo=True, demo_reason=reason), findings)
+
+    def _beside(self, findings: Findings) -> None:
+        """Check the demo form of the file itself: overrides are meant for the form that starts."""
+        alone = replace(self, layers=replace(self.layers, overrides=()))
+        other = Findings()
+        if not self.layers.falls_back:
+            alone = replace(alone, names_only=True)
+        alone._form(True, other)
+        findings.problems += other.errors
+        findings.broken_plugin |= other.broken_plugin
+
+    def _form(self, demo: bool, findings: Findings) -> Plan | None:
+        root, said = self.layers.form(demo)
+        findings.problems += said
+        return Form(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
+
+
+def _with_way_out(findings: Findings, path: Path) -> Findings:
+    """Missing data with the command that does without it."""
+    way = f"or try the recipe on embedded faces: maskrec run {path} --demo"
+    findings.problems = [
+        replace(problem, hint=f"{problem.hint}; {way}") if problem in findings.missing else problem
+        for problem in findings.problems
+    ]
+    return findings
+
+
+def _answer(plan: Plan | None, findings: Findings) -> Checked:
+    problems = each_once(findings.problems)
+    if any(not problem.note for problem in problems):
+        return Checked(None, tuple(problems), findings.broken_plugin)
+    notes = tuple(problem.render() for problem in problems)
+    return Checked(None if plan is None else replace(plan, notes=notes), tuple(problems))

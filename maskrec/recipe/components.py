@@ -1,0 +1,242 @@
+"""From ``{use: NAME, ...}`` to a ``Spec``: names looked up, parameters checked, nested components at any depth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from maskrec.contracts.errors import PluginError
+from maskrec.contracts.kinds import Kind
+from maskrec.plugin.catalog import Catalog, Entry, LookupFailed
+from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
+from maskrec.recipe.findings import Findings
+from maskrec.recipe.hints import describe, holds_component, is_union, item_hint, members, slot
+from maskrec.recipe.merging import OPENED
+from maskrec.recipe.node import Node, nearest, plain, show
+from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.targets import ask_check
+from maskrec.recipe.values import BAD, EMPTY, check_value, narrow, settled
+
+LABEL = re.compile(r"\w[\w-]*")
+
+
+class Components:
+    """Checks the components of one recipe.
+
+    Args:
+        catalog: where names are looked up.
+        requires: the recipe's requirements, or None when it has none.
+        findings: where problems go.
+        givens: what is known before anything is built: ``seed`` and, when the recipe says it, ``image_size``.
+    """
+
+    def __init__(
+        self, catalog: Catalog, requires: tuple[str, ...] | None, findings: Findings, givens: Mapping[str, Any]
+    ) -> None:
+        self.catalog, self.requires, self.findings, self.givens = catalog, requires, findings, givens
+
+    def entry(self, node: Node, kind: str, path: str, part: str = "") -> Entry | None:
+        """Stage 1: the component that the node names; None, with a problem, where it names none."""
+        noun = part or kind
+        if node.map is None:
+            example = f"`{{use: {node.value}}}`" if isinstance(node.value, str) and node.value else "`{use: NAME}`"
+            message = f"`{path}` must be a {noun} written as a map, not {show(plain(node))}"
+            self.findings.error(message, path, node.mark, f"write {example}")
+            return None
+        use = node.child("use")
+        if use is None:
+            names = self._names(kind, part)
+            self.findings.error(f"`{path}` has no `use`, the name of a {noun}", path, node.label, nearest("", names))
+            return None
+        if not isinstance(use.value, str) or not use.value:
+            message = f"`use` must be the name of a {noun}, not {show(plain(use))}"
+            self.findings.error(message, f"{path}.use", use.mark)
+            return None
+        try:
+            return self.catalog.lookup(kind, use.value, self.requires, part)
+        except LookupFailed as error:
+            broken = error.failure is not None and str(error.failure) in error.hint
+            report = self.findings.plugin_error if broken else self.findings.error
+            report(error.message, f"{path}.use", use.mark, error.hint)
+            return None
+
+    def _names(self, kind: str, part: str) -> list[str]:
+        return [e.name for e in self.catalog.entries if e.kind == kind and (not part or e.component.part == part)]
+
+    def opened(self, node: Node, path: str) -> Opened | None:
+        """``{run: DIR}`` or ``{file: model.onnx}``; None, with a problem, where it is neither."""
+        names = [name for name in OPENED if node.child(name) is not None]
+        for name, other in (node.map or {}).items():
+            if name != names[0]:
+                message = f"`{path}` is opened from `{names[0]}` and takes no `{name}`"
+                self.findings.error(message, f"{path}.{name}", other.label, f"keep `{names[0]}` alone, or `use`")
+                return None
+        value = (node.map or {})[names[0]]
+        if not isinstance(value.value, str) or not value.value or "\0" in value.value:
+            message = f"`{names[0]}` must be a path, not {show(plain(value))}"
+            self.findings.error(message, f"{path}.{names[0]}", value.mark)
+            return None
+        return Opened("run" if names[0] == "run" else "file", Path(value.value), path, value.mark)
+
+    def component(self, node: Node, kind: str, path: str, part: str = "", around: str = "") -> Spec | Opened | None:
+        """Stage 2: the checked component; None, with problems, where it cannot be started.
+
+        Args:
+            node: what the recipe says.
+            kind: one of ``contracts.kinds.KINDS``, or ``part``.
+            path: its place in the recipe.
+            part: which sort of part.
+            around: for a part, the kind of the component around it, whose givens it sees.
+        """
+        if kind == "backbone" and is_opened(node):
+            return self.opened(node, path)
+        entry = self.entry(node, kind, path, part)
+        use = node.child("use")
+        if entry is None or use is None:
+            return None
+        try:
+            target = self.catalog.load(entry)
+            infos = read_parameters(target, around if kind == "part" and around else kind)
+        except (PluginError, DeclarationError) as error:
+            said = str(error) if isinstance(error, PluginError) else f"{entry.qualified}: {error}"
+            self.findings.plugin_error(said, f"{path}.use", use.mark)
+            return None
+        before = len(self.findings.errors)
+        parameters = self._parameters(node, infos, entry, path, around if kind == "part" else kind)
+        marks = {name: child.mark for name, child in (node.map or {}).items() if name != "use"}
+        spec = Spec(kind, entry.qualified, path, parameters, use.mark, marks)
+        if len(self.findings.errors) > before:
+            return None
+        ask_check(target, spec, self.givens, self.findings)
+        return spec
+
+    def _parameters(
+        self, node: Node, infos: tuple[ParameterInfo, ...], entry: Entry, path: str, kind: str
+    ) -> dict[str, Any]:
+        known = {info.name: info for info in infos}
+        written = {name: child for name, child in (node.map or {}).items() if name != "use"}
+        for name, child in written.items():
+            if name not in known:
+                settable = [info.name for info in infos if not info.given or info.default is not EMPTY]
+                hint = nearest(name, settable, noun="parameter of it that a recipe sets")
+                message = f"{entry.noun} {entry.name} has no parameter `{name}`"
+                self.findings.error(message, f"{path}.{name}", child.label, hint)
+        found: dict[str, Any] = {}
+        for info in infos:
+            value = self._parameter(info, written.get(info.name), node, entry, path, kind)
+            if value is not BAD:
+                found[info.name] = value
+        return found
+
+    def _parameter(
+        self, info: ParameterInfo, child: Node | None, node: Node, entry: Entry, path: str, kind: str
+    ) -> Any:
+        inner = f"{path}.{info.name}"
+        if child is None:
+            if info.required:
+                wanted = "" if info.annotation is EMPTY else f": {describe(info.annotation)}"
+                message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
+                self.findings.error(message, inner, node.label)
+            return BAD if info.given or info.required else settled(info.default, info.annotation)
+        if info.given and info.default is EMPTY:
+            message = f"`{info.name}` is given by the run itself, so a recipe cannot set it; remove it"
+            self.findings.error(message, inner, child.label)
+            return BAD
+        if holds_component(info.annotation):
+            return self._nested(child, info.annotation, inner, kind, info.default)
+        return check_value(child, info.annotation, inner, self.findings, info.default)
+
+    def _nested(self, node: Node, annotation: Any, path: str, kind: str, default: Any = EMPTY) -> Any:
+        """A value in which components may stand."""
+        wanted = slot(annotation)
+        if wanted is not None:
+            return self._slot(node, annotation, path, kind)
+        if is_union(annotation):
+            return self._union(node, annotation, path, kind, default)
+        if not holds_component(annotation):
+            return check_value(node, annotation, path, self.findings, default)
+        children = self._children(node, annotation)
+        if children is None or is_component(node):
+            message = f"`{path.rpartition('.')[2]}` must be {describe(annotation)}, not {show(plain(node))}"
+            self.findings.error(message, path, node.mark)
+            return BAD
+        values = [self._nested(child, hint, f"{path}.{key}", kind) for key, child, hint in children]
+        if any(value is BAD for value in values):
+            return BAD
+        if node.map is None:
+            return tuple(values) if str(annotation).startswith("tuple") else values
+        self.labels(node, path)
+        return {key: value for (key, _, _), value in zip(children, values, strict=True)}
+
+    def _slot(self, node: Node, annotation: Any, path: str, kind: str) -> Any:
+        wanted = slot(annotation)
+        assert wanted is not None
+        if isinstance(wanted, Kind):
+            found = self.component(node, wanted.name, path)
+        else:
+            found = self.component(node, "part", path, wanted.name, kind)
+        return BAD if found is None else found
+
+    def _union(self, node: Node, annotation: Any, path: str, kind: str, default: Any) -> Any:
+        slots = [member for member in members(annotation) if slot(member) is not None]
+        if slots and is_component(node):
+            return self._slot(node, self._fitting(slots, node), path, kind)
+        holders = [m for m in members(narrow(annotation, node)) if holds_component(m) and slot(m) is None]
+        for member in holders:
+            if self._children(node, member) is not None:
+                return self._nested(node, member, path, kind)
+        rest = tuple(member for member in members(annotation) if not holds_component(member))
+        if not rest and len(slots) == 1:
+            return self._slot(node, slots[0], path, kind)
+        from typing import Union
+
+        return check_value(node, Union[rest or annotation], path, self.findings, default)  # noqa: UP007
+
+    def _fitting(self, slots: list[Any], node: Node) -> Any:
+        """Of several kinds, the first that has a component of this name."""
+        use = node.child("use")
+        for member in slots:
+            wanted = slot(member)
+            assert wanted is not None
+            kind, part = (wanted.name, "") if isinstance(wanted, Kind) else ("part", wanted.name)
+            try:
+                self.catalog.lookup(kind, str(use.value if use else ""), self.requires, part)
+                return member
+            except LookupFailed:
+                continue
+        return slots[0]
+
+    def _children(self, node: Node, annotation: Any) -> list[tuple[Any, Node, Any]] | None:
+        """Key, node and annotation of every item; None where the value is no such collection."""
+        found: list[tuple[Any, Node, Any]] = []
+        pairs: Iterator[tuple[Any, Node]] = iter((node.map or {}).items() if node.map is not None else ())
+        for key, child in [*pairs, *enumerate(node.items or [])]:
+            hint = item_hint(annotation, key)
+            if hint is EMPTY:
+                return None
+            found.append((key, child, hint))
+        empty = node.map is not None or node.items is not None
+        return found if found or (empty and _is_map(annotation) == (node.map is not None)) else None
+
+    def labels(self, node: Node, path: str) -> None:
+        """Labels name files, metrics and paths, so they are plain words."""
+        for name, child in (node.map or {}).items():
+            if not LABEL.fullmatch(name):
+                message = f"the label {show(name)} must be letters, digits, _ and - only"
+                self.findings.error(message, f"{path}.{name}", child.label)
+
+
+def _is_map(annotation: Any) -> bool:
+    return item_hint(annotation, "label") is not EMPTY
+
+
+def is_component(node: Node) -> bool:
+    """Whether the value is written as a component."""
+    return node.child("use") is not None or is_opened(node)
+
+
+def is_opened(node: Node) -> bool:
+    """Whether the value is a backbone to be opened: no ``use``, but ``run`` or ``file``."""
+    return node.child("use") is None and any(node.child(name) is not None for name in OPENED)

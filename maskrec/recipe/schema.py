@@ -1,0 +1,191 @@
+"""The JSON Schema of recipes, for editors: every installed component with its parameters."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from maskrec.contracts.errors import PluginError
+from maskrec.plugin.catalog import Catalog, Entry
+from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
+from maskrec.recipe.forms import KIND_OF
+from maskrec.recipe.hints import holds_component, strict, unannotated
+from maskrec.recipe.merging import LABELLED
+from maskrec.recipe.plan import Best, Optimizer, Scheduler, Train
+from maskrec.recipe.sections import REQUIRED, TOP, hints_of
+from maskrec.recipe.values import EMPTY, NotForRecipesError, writable
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def recipe_schema(catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
+    """The schema of a recipe file, and a sentence for each component whose parameters it cannot hold.
+
+    A recipe that extends another may leave out what the other says, and ``demo`` changes single values: there, nothing
+    is required.
+    """
+    maker = _Maker(catalog)
+    whole, part = maker.sections(partial=False), maker.sections(partial=True)
+    schema: dict[str, Any] = {
+        "$schema": DIALECT,
+        "title": "maskrec recipe",
+        "type": "object",
+        "properties": {name: whole.get(name, {}) for name in TOP},
+        "additionalProperties": False,
+        "if": {"required": ["extends"]},
+        "then": {"properties": part},
+        "else": {"properties": whole, "required": list(REQUIRED)},
+        "$defs": maker.definitions,
+    }
+    demo = {"type": ["object", "null"], "properties": {"when_data_is_missing": {"type": "boolean"}, **part}}
+    schema["properties"] |= {name: {} for name in part} | _top(demo)
+    return schema, maker.left_out
+
+
+def _top(demo: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "extends": {"type": "string", "description": "one recipe, relative to this file, or maskrec:NAME"},
+        "requires": {"type": "array", "items": {"type": "string"}},
+        "demo": {**demo, "additionalProperties": False},
+    }
+
+
+class _Maker:
+    """Collects definitions; ``loss`` is a whole component, ``loss.part`` one of which only some is written."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.definitions: dict[str, Any] = {}
+        self.left_out: list[str] = []
+        groups: dict[str, list[Entry]] = {kind: [] for kind in KIND_OF.values()}
+        for entry in catalog.entries:
+            groups.setdefault(_group(entry), []).append(entry)
+        for group, entries in groups.items():
+            self._define(group, entries)
+
+    def sections(self, partial: bool) -> dict[str, Any]:
+        """The properties of a recipe, in whole or in part."""
+        found: dict[str, Any] = {
+            "seed": {"type": "integer", "minimum": 0},
+            "image_size": {"type": ["integer", "null"], "minimum": 1},
+            "init": {"type": ["string", "null"]},
+        }
+        for section, kind in KIND_OF.items():
+            one = {"$ref": f"#/$defs/{kind}{'.part' if partial else ''}"}
+            if section in LABELLED:
+                each = {"anyOf": [one, {"type": "null"}]} if partial else one
+                found[section] = {"type": ["object", "null"], "additionalProperties": each}
+            else:
+                found[section] = one
+        return found | _own_sections(partial)
+
+    def _define(self, group: str, entries: list[Entry]) -> None:
+        read = [(entry, self._parameters(entry)) for entry in entries]
+        for partial in (False, True):
+            name = f"{group}.part" if partial else group
+            variants = [_variant(entry, infos, partial, self._property) for entry, infos in read]
+            names = [word for entry, _ in read for word in (entry.name, entry.qualified)]
+            shape: dict[str, Any] = {
+                "type": "object",
+                "properties": {"use": {"enum": names}},
+                "allOf": variants,
+                "required": [] if partial else ["use"],
+            }
+            if group == "backbone":
+                opened = [
+                    {"type": "object", "properties": {key: {"type": "string"}}, "required": [key], "maxProperties": 1}
+                    for key in ("run", "file")
+                ]
+                shape = {"anyOf": [shape, *opened]}
+            self.definitions[name] = shape
+
+    def _parameters(self, entry: Entry) -> tuple[ParameterInfo, ...] | None:
+        try:
+            return read_parameters(self.catalog.load(entry), entry.kind)
+        except (PluginError, DeclarationError) as error:
+            self.left_out.append(str(error))
+            return None
+
+    def _property(self, info: ParameterInfo, partial: bool) -> dict[str, Any]:
+        if unannotated(info.annotation):
+            found: dict[str, Any] = {}
+        else:
+            found = _schema_of(info.annotation, partial)
+        if info.default is not EMPTY:
+            with suppress(NotForRecipesError):
+                found = {**found, "default": writable(info.default)}
+        return found
+
+
+def _group(entry: Entry) -> str:
+    return f"part.{entry.component.part}" if entry.kind == "part" else entry.kind
+
+
+def _variant(entry: Entry, infos: tuple[ParameterInfo, ...] | None, partial: bool, make: Any) -> dict[str, Any]:
+    named = {"properties": {"use": {"enum": [entry.name, entry.qualified]}}, "required": ["use"]}
+    if infos is None:
+        return {"if": named, "then": {}}
+    settable = [info for info in infos if not info.given or info.default is not EMPTY]
+    properties = {"use": {"description": entry.component.summary}}
+    properties |= {info.name: make(info, partial) for info in settable}
+    then: dict[str, Any] = {"properties": properties, "additionalProperties": False}
+    if not partial:
+        then["required"] = [info.name for info in settable if info.required]
+    return {"if": named, "then": then}
+
+
+def _own_sections(partial: bool) -> dict[str, Any]:
+    """``optimizer``, ``scheduler`` and ``train``."""
+    train = {name: _schema_of(hint, partial) for name, hint in hints_of(Train).items() if name != "best"}
+    best = {name: _schema_of(hint, partial) for name, hint in hints_of(Best).items()}
+    train["best"] = {"type": ["object", "null"], "properties": best, "additionalProperties": False}
+    found: dict[str, Any] = {"train": {"type": "object", "properties": train, "additionalProperties": False}}
+    for name, cls in (("optimizer", Optimizer), ("scheduler", Scheduler)):
+        fields = {key: _schema_of(hint, partial) for key, hint in hints_of(cls).items() if key in _FIELDS}
+        kinds = "object" if name == "optimizer" else ["object", "null"]
+        found[name] = {"type": kinds, "properties": fields}
+        if not partial:
+            found[name]["required"] = ["use"]
+    if not partial:
+        found["train"]["required"] = ["epochs"]
+    return found
+
+
+_FIELDS = ("use", "every", "warmup_steps", "decay_norm_and_bias")
+_PLACEHOLDER = "x-maskrec-component"
+
+
+def _schema_of(annotation: Any, partial: bool) -> dict[str, Any]:
+    """What pydantic says of the annotation, nested components as references; anything where it has no word."""
+    from pydantic import TypeAdapter
+
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(_with_placeholders(annotation))
+        schema = adapter.json_schema()
+    except Exception:  # pydantic raises many things for types that JSON has no word for
+        return {}
+    definitions = schema.pop("$defs", {})
+    found = _referring(schema, definitions, partial)
+    assert isinstance(found, dict)
+    return found
+
+
+def _with_placeholders(annotation: Any) -> Any:
+    if not holds_component(annotation):
+        return strict(annotation)
+    from maskrec.recipe.placeholders import replaced
+
+    return replaced(annotation, _PLACEHOLDER)
+
+
+def _referring(schema: Any, definitions: dict[str, Any], partial: bool) -> Any:
+    """Enums written out where they are used, placeholders made references."""
+    if isinstance(schema, list):
+        return [_referring(item, definitions, partial) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if _PLACEHOLDER in schema:
+        return {"$ref": f"#/$defs/{schema[_PLACEHOLDER]}{'.part' if partial else ''}"}
+    if "$ref" in schema:
+        return _referring(definitions[schema["$ref"].rpartition("/")[2]], definitions, partial)
+    return {name: _referring(inner, definitions, partial) for name, inner in schema.items()}

@@ -1,0 +1,166 @@
+"""The sections that are no components: ``train``, ``optimizer``, ``scheduler`` and the values at the top."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from maskrec.recipe.findings import Findings
+from maskrec.recipe.hints import describe
+from maskrec.recipe.node import Node, nearest, plain, show
+from maskrec.recipe.plan import Train
+from maskrec.recipe.values import BAD, check_value
+
+TOP = (
+    "extends",
+    "requires",
+    "seed",
+    "image_size",
+    "backbone",
+    "data",
+    "sampler",
+    "loss",
+    "transforms",
+    "evaluate",
+    "observe",
+    "optimizer",
+    "scheduler",
+    "train",
+    "init",
+    "demo",
+)
+REQUIRED = ("backbone", "data", "sampler", "loss", "optimizer", "train")
+
+_AT_LEAST: dict[str, float] = {
+    "seed": 0,
+    "image_size": 1,
+    "train.epochs": 1,
+    "train.checkpoint_every": 1,
+    "train.evaluate_every": 1,
+    "train.accumulate": 1,
+    "train.workers": 0,
+    "train.threads": 1,
+    "scheduler.warmup_steps": 0,
+}
+_BELOW: dict[str, float] = {"seed": 2**63, "train.ema": 1, "image_size": 10_000}
+_ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0}
+
+
+def check_top(root: Node, findings: Findings) -> None:
+    """Keys of the recipe itself: unknown ones, and those that every recipe needs."""
+    for name, node in (root.map or {}).items():
+        if name not in TOP:
+            findings.error(f"a recipe has no section `{name}`", name, node.label, nearest(name, TOP))
+    for name in REQUIRED:
+        node_there = root.child(name)
+        if node_there is None or node_there.value is None:
+            mark = root.mark if node_there is None else node_there.label
+            findings.error(f"the recipe lacks `{name}`", name, mark)
+
+
+def read_requires(root: Node, findings: Findings) -> tuple[str, ...] | None:
+    """The requirement strings; None where the recipe has none."""
+    node = root.child("requires")
+    if node is None or node.value is None:
+        return None
+    if node.items is None:
+        message = f"`requires` must be a list such as [maskrec>=0.1], not {show(plain(node))}"
+        findings.error(message, "requires", node.mark)
+        return None
+    return tuple(text for item in node.items if (text := _requirement(item, findings)))
+
+
+def _requirement(node: Node, findings: Findings) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    text = node.value
+    try:
+        wanted = Requirement(text) if isinstance(text, str) else None
+    except InvalidRequirement:
+        wanted = None
+    if wanted is None:
+        message = f"`requires` takes distributions such as maskrec>=0.1, not {show(plain(node))}"
+        findings.error(message, "requires", node.mark)
+        return ""
+    try:
+        there = version(wanted.name) if wanted.name != "maskrec" else _own_version()
+    except PackageNotFoundError:
+        hint = f"pip install '{text}'"
+        findings.error(f"this recipe requires {wanted.name}, which is not installed", "requires", node.mark, hint)
+        return ""
+    if not wanted.specifier.contains(there, prereleases=True):
+        hint = f"pip install '{text}'"
+        findings.error(f"this recipe requires {text}, and {there} is installed", "requires", node.mark, hint)
+    return str(text)
+
+
+def _own_version() -> str:
+    import maskrec
+
+    return maskrec.__version__
+
+
+def check_field(node: Node, annotation: Any, path: str, findings: Findings) -> Any:
+    """A value of the recipe's own: type and range; ``BAD`` when it is refused."""
+    value = check_value(node, annotation, path, findings)
+    if value is BAD or value is None or isinstance(value, (bool, str)):
+        return value
+    low, above, below = _AT_LEAST.get(path), _ABOVE.get(path), _BELOW.get(path)
+    limits = [f"at least {low:g}"] if low is not None else []
+    limits += [f"above {above:g}"] if above is not None else []
+    limits += [f"below {below:g}"] if below is not None else []
+    inside = (low is None or value >= low) and (above is None or value > above) and (below is None or value < below)
+    if inside and not (isinstance(value, float) and math.isinf(value)):
+        return value
+    wanted = " and ".join(limits) or "finite"
+    findings.error(f"`{path.rpartition('.')[2]}` must be {wanted}, not {show(value)}", path, node.mark)
+    return BAD
+
+
+def section_map(root: Node, name: str, findings: Findings) -> Node | None:
+    """The section's node where it is a map; None, with a problem where it is something else."""
+    node = root.child(name)
+    if node is None or node.value is None:
+        return None
+    if node.map is None:
+        findings.error(f"`{name}` must be a map, not {show(plain(node))}", name, node.mark)
+        return None
+    return node
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """The annotations of a dataclass's fields."""
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def check_fields(node: Node, cls: type, path: str, findings: Findings, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The values of those keys that are fields of ``cls``; the others are left to the caller."""
+    found: dict[str, Any] = {}
+    for name, annotation in hints_of(cls).items():
+        child = node.child(name)
+        if name in skip or child is None:
+            continue
+        value = check_field(child, annotation, f"{path}.{name}", findings)
+        if value is not BAD:
+            found[name] = value
+    return found
+
+
+def read_train(root: Node, findings: Findings) -> Train | None:
+    """The ``train`` section without ``best``; None where it cannot be had."""
+    node = section_map(root, "train", findings)
+    if node is None:
+        return None
+    known = hints_of(Train)
+    for name, child in (node.map or {}).items():
+        if name not in known:
+            findings.error(f"`train` has no `{name}`", f"train.{name}", child.label, nearest(name, known))
+    values = check_fields(node, Train, "train", findings, skip=("best",))
+    if node.child("epochs") is None:
+        findings.error(f"`train` lacks `epochs`: {describe(int)}", "train.epochs", node.label)
+    return Train(**values) if "epochs" in values else None

@@ -1,0 +1,177 @@
+"""Values of parameters: checked by pydantic, strictly, each on its own; defaults in the form that recipes hold."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import json
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+from maskrec.recipe.findings import Findings
+from maskrec.recipe.hints import choices, describe, is_union, item_hint, members, strict, unannotated
+from maskrec.recipe.node import Node, nearest, plain, show
+
+BAD = object()
+"""Stands for a value that has been refused."""
+
+EMPTY = inspect.Parameter.empty
+
+
+class NotForRecipesError(ValueError):
+    """An annotation or default that no recipe can write."""
+
+
+def check_value(node: Node, annotation: Any, path: str, findings: Findings, default: Any = EMPTY) -> Any:
+    """The value that the parameter at ``path`` receives, or ``BAD`` when it is refused.
+
+    Args:
+        node: what the recipe says.
+        annotation: of the parameter; a value for an unannotated one is taken as it is, with a note.
+        path: its place in the recipe.
+        findings: where problems go, one a value.
+        default: the parameter's; writing it out is always allowed, whatever the annotation says.
+    """
+    value = plain(node)
+    name = path.rpartition(".")[2]
+    if unannotated(annotation):
+        findings.note(f"`{name}` could not be checked: its parameter has no type", path, node.label)
+        return value
+    if default is not EMPTY and _same(value, default):
+        return settled(default, annotation)
+    narrowed = narrow(annotation, node)
+    try:
+        return _validate(narrowed, value)
+    except NotForRecipesError as error:
+        findings.plugin_error(f"`{name}` cannot be set by a recipe: {error}", path, node.mark)
+    except _RefusedError as error:
+        for loc in error.places:
+            _refuse(node, narrowed, annotation, loc, path, findings, error.texts[loc])
+    return BAD
+
+
+def settled(default: Any, annotation: Any) -> Any:
+    """A default as it is after a recipe has been written and read again; as it is where no recipe can write it."""
+    try:
+        value = writable(default)
+        return value if unannotated(annotation) else _validate(annotation, value)
+    except (NotForRecipesError, _RefusedError):
+        return default
+
+
+def writable(value: Any) -> Any:
+    """A parameter's value as scalars, lists and dicts.
+
+    Raises:
+        NotForRecipesError: there is no such form.
+    """
+    if isinstance(value, enum.Enum):
+        return writable(value.value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float) and not math.isnan(value):
+        return float(value)
+    if isinstance(value, (list, tuple)):
+        return [writable(item) for item in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: writable(item) for key, item in value.items()}
+    raise NotForRecipesError(f"{show(value)} has no form in a recipe")
+
+
+def narrow(annotation: Any, node: Node) -> Any:
+    """A union's only member that takes lists (or maps), where the value is one: errors then say which item is wrong."""
+    if not is_union(annotation) or (node.items is None and node.map is None):
+        return annotation
+    fitting = [member for member in members(annotation) if _takes_collection(member, node.map is not None)]
+    return fitting[0] if len(fitting) == 1 else annotation
+
+
+def _takes_collection(annotation: Any, maps: bool) -> bool:
+    origin = get_origin(annotation) or annotation
+    if not inspect.isclass(origin) or issubclass(origin, str | enum.Enum):
+        return False
+    return issubclass(origin, Mapping) == maps and hasattr(origin, "__iter__")
+
+
+class _RefusedError(Exception):
+    """pydantic's errors: the place inside the value and the text of the first error there."""
+
+    def __init__(self, texts: dict[tuple[Any, ...], str]) -> None:
+        self.texts = texts
+        self.places = list(texts)
+        super().__init__()
+
+
+def _validate(annotation: Any, value: Any) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(annotation).validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        texts: dict[tuple[Any, ...], str] = {}
+        for each in error.errors(include_url=False, include_input=False, include_context=False):
+            texts.setdefault(() if is_union(annotation) else each["loc"], f"{each['type']}:{each['msg']}")
+        raise _RefusedError(texts) from None
+
+
+def _adapter(annotation: Any) -> Any:
+    try:
+        return _cached_adapter(annotation)
+    except TypeError:  # not hashable
+        return _cached_adapter.__wrapped__(annotation)
+
+
+@lru_cache(maxsize=512)
+def _cached_adapter(annotation: Any) -> Any:
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    try:
+        return TypeAdapter(strict(annotation))
+    except (PydanticUserError, TypeError, ValueError, NameError) as error:
+        raise NotForRecipesError(f"{describe(annotation)} has no form in a recipe") from error
+
+
+def _refuse(
+    node: Node, annotation: Any, whole: Any, loc: tuple[Any, ...], path: str, findings: Findings, text: str
+) -> None:
+    """One error at the innermost value of the recipe that ``loc`` leads to."""
+    name = path.rpartition(".")[2]
+    hint = annotation if loc else whole
+    for step in loc:
+        child = _inside(node, step)
+        if child is None or is_union(hint):
+            break
+        hint = item_hint(_bare(hint), step)
+        node, name, path = child, f"{name}[{step}]" if isinstance(step, int) else f"{name}.{step}", f"{path}.{step}"
+    kind, _, message = text.partition(":")
+    wanted = f"must be {describe(whole if hint is EMPTY else hint)}, not {show(plain(node))}"
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of"):
+        wanted = f"is {show(plain(node))}: {message[:1].lower()}{message[1:]}"
+    known = choices(hint)
+    value = node.value
+    near = nearest(value, known) if isinstance(value, str) and known else ""
+    findings.error(f"`{name}` {wanted}", path, node.mark, near if near.startswith("did you") else "")
+
+
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _inside(node: Node, step: Any) -> Node | None:
+    if node.items is not None and isinstance(step, int) and step < len(node.items):
+        return node.items[step]
+    return node.child(step) if isinstance(step, str) else None
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a recipe's value is this default, written out; ``True`` is not ``1``."""
+    try:
+        return json.dumps(value, sort_keys=True) == json.dumps(writable(default), sort_keys=True)
+    except NotForRecipesError:
+        return False
