@@ -46,8 +46,10 @@ def notices(manager: pluggy.PluginManager, plugin: Any, provider: Provider) -> I
     for caller in manager.get_hookcallers(plugin) or []:
         optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)
         if caller.spec is None and not optional:
-            near = difflib.get_close_matches(caller.name, KIND_OF_HOOK, n=1)
-            meant = f"did it mean {near[0]}?" if near else "it may be meant for a newer maskrec"
+            # without the prefix, which would make every hook look like every other
+            word = caller.name.removeprefix("maskrec_")
+            near = difflib.get_close_matches(word, [hook.removeprefix("maskrec_") for hook in KIND_OF_HOOK], n=1)
+            meant = f"did it mean maskrec_{near[0]}?" if near else "it may be meant for a newer maskrec"
             yield Failure(provider, f"hook {caller.name}", f"unknown and left out, {meant}", fatal=False)
     for name, value in list(getattr(plugin, "__dict__", {}).items()):
         if (

@@ -1,0 +1,269 @@
+"""Plugins that fail in every way there is: each is reported, and nobody else notices."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+
+import pytest
+
+from maskrec.contracts.errors import UsageError
+from maskrec.plugin.host import discover
+
+_numbers = itertools.count()
+
+ONE_LOSS = """
+from maskrec import Component, hookimpl
+
+@hookimpl
+def maskrec_losses():
+    return [Component("{name}", "somewhere:Thing", "a loss")]
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch, make_distribution):
+    """Installs a plugin for this test: its source, under a module name that no other test uses; gives that name."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(source, name=None, point="point", version="1.0"):
+        module = f"host_test_plugin_{next(_numbers)}"
+        make_distribution(
+            tmp_path, name or module.replace("_", "-"), {point: module}, {module: textwrap.dedent(source)}, version
+        )
+        return module
+
+    return make
+
+
+def losses(catalog):
+    return [entry.qualified for entry in catalog.entries if entry.kind == "loss"]
+
+
+def only_failure(catalog):
+    (failure,) = catalog.failures
+    assert "maskrec/arcface" in losses(catalog), "the built-in components are there whatever fails"
+    return failure
+
+
+def test_the_built_in_components_come_by_an_entry_point_exactly_once():
+    catalog = discover()
+    names = [(entry.kind, entry.component.part, entry.qualified) for entry in catalog.entries]
+    assert len(names) == len(set(names)) > 20
+    assert [provider.name for provider in catalog.providers if provider.distribution == "maskrec"] == [
+        "maskrec:builtin"
+    ]
+
+
+def test_without_metadata_of_maskrec_the_built_in_components_are_there_exactly_once(monkeypatch):
+    monkeypatch.setattr("sys.path", [])
+    catalog = discover()
+    assert [provider.name for provider in catalog.providers] == ["maskrec:builtin"]
+    assert losses(catalog).count("maskrec/arcface") == 1
+
+
+def test_two_plugins_with_one_entry_point_name_both_work(install):
+    install(ONE_LOSS.format(name="one"), "Maskrec.Test_A", "same")
+    install(ONE_LOSS.format(name="one"), "maskrec-test-b", "same")
+    catalog = discover()
+    assert {"maskrec-test-a/one", "maskrec-test-b/one"} <= set(losses(catalog))
+    assert {"maskrec-test-a:same", "maskrec-test-b:same"} <= {provider.name for provider in catalog.providers}
+    assert not catalog.failures
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise RuntimeError('boom\\n  twice')", "RuntimeError: boom twice"),
+        ("import sys; sys.exit(7)", "SystemExit: 7"),
+        ("raise BaseException", "BaseException"),
+        ("def broken(:", "SyntaxError"),
+        ("import no_such_module_anywhere", "ModuleNotFoundError"),
+        ("class Odd(Exception):\n    def __str__(self): raise ValueError\nraise Odd", "Odd"),
+    ],
+)
+def test_an_import_that_raises_costs_that_plugin_only(install, source, said):
+    module = install(source, version="3.1")
+    install(ONE_LOSS.format(name="other"), "maskrec-test-other")
+    catalog = discover()
+    failure = only_failure(catalog)
+    assert (failure.stage, failure.fatal) == ("import", True)
+    assert failure.message.startswith(said)
+    assert str(failure).startswith(f"plugin {module.replace('_', '-')}:point 3.1: import: ")
+    assert "\n" not in str(failure)
+    assert "maskrec-test-other/other" in losses(catalog)
+
+
+def test_an_interrupt_is_not_a_plugin_failure(install):
+    install("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        discover()
+
+
+HOOK = """
+from maskrec import Component, hookimpl
+
+@hookimpl
+def maskrec_samplers():
+    return [Component("fine_one", "somewhere:Thing", "declared before the fault")]
+
+"""
+
+
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("source", "stage", "said"),
+    [
+        ("def maskrec_losses(): return 1 / 0", "hook maskrec_losses", "ZeroDivisionError"),
+        ("def maskrec_losses(): raise SystemExit(3)", "hook maskrec_losses", "SystemExit: 3"),
+        ("def maskrec_losses(): yield Component('a', 'b:C', ''); raise OSError('late')", "hook maskrec_losses", "late"),
+        ("def maskrec_losses(): return None", "hook maskrec_losses", "TypeError"),
+        ("def maskrec_losses(): return Component('a', 'b:C', 'not in a list')", "hook maskrec_losses", "TypeError"),
+        ("async def maskrec_losses(): return []", "hook maskrec_losses", "TypeError"),
+        ("def maskrec_losses(): return [Component('Arc-Face', 'b:C', '')]", "hook maskrec_losses", "'Arc-Face'"),
+        ("def maskrec_losses(): return [Component('a', 'no_colon', '')]", "hook maskrec_losses", "'no_colon'"),
+        ("def maskrec_losses(): return [Component('a', 'b:C', '', needs='x')]", "hook maskrec_losses", "needs"),
+        ("def maskrec_losses(): return ['arcface']", "declaration", "'arcface', which is no Component"),
+        ("def maskrec_losses(): return [Component('a', ':C', '')]", "declaration", "names no module"),
+        (
+            "def maskrec_losses(): return [Component('a', 'b:C', '', part='miner')]",
+            "declaration",
+            "must not name a part",
+        ),
+        ("def maskrec_parts(): return [Component('a', 'b:C', '')]", "declaration", "must say which part"),
+        ("def maskrec_losses(): return [Component('a', 'b:C', ''), Component('a', 'b:D', '')]", "declaration", "twice"),
+        ("def maskrec_losses(recipe): return []", "declaration", "recipe"),
+    ],
+)
+def test_a_bad_declaration_takes_back_all_that_the_plugin_declared(install, source, stage, said):
+    module = install(HOOK + "@hookimpl\n" + source)
+    catalog = discover()
+    failure = only_failure(catalog)
+    assert failure.stage == stage
+    assert said in failure.message
+    assert failure.fatal
+    mine = module.replace("_", "-")
+    assert not [entry for entry in catalog.entries if entry.provider.distribution == mine]
+    assert mine not in {provider.distribution for provider in catalog.providers}
+
+
+def test_an_unknown_hook_costs_itself_only_and_a_close_one_is_called_a_misspelling(install):
+    module = install(HOOK + "@hookimpl\ndef maskrec_loses(): return []\n\n@hookimpl\ndef maskrec_quantum(): return []")
+    catalog = discover()
+    assert f"{module.replace('_', '-')}/fine_one" in [entry.qualified for entry in catalog.entries]
+    said = {failure.stage: failure.message for failure in catalog.failures}
+    assert "did it mean maskrec_losses?" in said["hook maskrec_loses"]
+    assert "newer maskrec" in said["hook maskrec_quantum"]
+    assert not any(failure.fatal for failure in catalog.failures)
+
+
+def test_a_hook_without_its_marker_is_reported_and_so_is_a_plugin_with_no_hook(install):
+    install("def maskrec_losses(): return []")
+    stages = {failure.message.split()[0]: failure.fatal for failure in discover().failures}
+    assert stages == {"it": True, "maskrec_losses": False}
+
+
+def test_helpers_that_a_plugin_imports_are_not_taken_for_unmarked_hooks(install, tmp_path):
+    (tmp_path / "host_test_helper.py").write_text("def maskrec_helper(): return 1\n")
+    install(HOOK + "from host_test_helper import maskrec_helper")
+    assert not discover().failures
+
+
+def test_a_plugin_may_be_an_object_with_hook_methods(tmp_path, monkeypatch, make_distribution):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = """
+from maskrec import Component, hookimpl
+
+class Plugin:
+    @hookimpl
+    def maskrec_losses(self):
+        return (Component(name, "b:C", "") for name in ("first", "second"))
+
+plugin = Plugin()
+"""
+    make_distribution(tmp_path, "maskrec-object", {"o": "host_test_object:plugin"}, {"host_test_object": source})
+    catalog = discover()
+    assert not catalog.failures
+    assert {"maskrec-object/first", "maskrec-object/second"} <= set(losses(catalog))
+
+
+def test_one_module_under_two_entry_points_is_registered_once(tmp_path, monkeypatch, make_distribution):
+    monkeypatch.syspath_prepend(tmp_path)
+    points = {"a": "host_test_double", "b": "host_test_double"}
+    make_distribution(tmp_path, "maskrec-double", points, {"host_test_double": ONE_LOSS.format(name="one")})
+    catalog = discover()
+    assert losses(catalog).count("maskrec-double/one") == 1
+    assert only_failure(catalog).provider.name == "maskrec-double:b"
+
+
+def test_a_distribution_cannot_declare_a_name_twice_by_two_entry_points(tmp_path, monkeypatch, make_distribution):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = ONE_LOSS.format(name="one")
+    points = {"a": "host_test_twin_a", "b": "host_test_twin_b"}
+    make_distribution(tmp_path, "maskrec-twin", points, {"host_test_twin_a": source, "host_test_twin_b": source})
+    catalog = discover()
+    assert losses(catalog).count("maskrec-twin/one") == 1
+    assert "declared twice" in only_failure(catalog).message
+
+
+def test_malformed_metadata_of_one_distribution_does_not_hide_the_others(tmp_path, monkeypatch, make_distribution):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = ONE_LOSS.format(name="one")
+    make_distribution(tmp_path, "maskrec-fine", {"a": "host_test_fine"}, {"host_test_fine": source})
+    bad = make_distribution(tmp_path, "maskrec-bad", {}, {})
+    (bad / "entry_points.txt").write_text("[maskrec]\nthis line is no entry point\n")
+    nameless = make_distribution(
+        tmp_path, "maskrec-nameless", {"a": "host_test_nameless"}, {"host_test_nameless": source}
+    )
+    (nameless / "METADATA").unlink()
+    binary = make_distribution(tmp_path, "unrelated", {}, {})
+    (binary / "entry_points.txt").write_bytes(b"\xff\xfe\x00")
+    catalog = discover()
+    assert {"maskrec-fine/one", "maskrec-nameless/one"} <= set(losses(catalog))
+    assert only_failure(catalog).provider.distribution == "maskrec-bad"
+
+
+def test_plugins_can_be_left_out_or_chosen(install):
+    install(ONE_LOSS.format(name="one"), "Maskrec_Chosen")
+    install("raise RuntimeError", "maskrec-unwanted")
+    assert {provider.distribution for provider in discover(plugins=False).providers} == {"maskrec"}
+    chosen = discover(only=["maskrec.chosen"])
+    assert not chosen.failures
+    assert "maskrec-chosen/one" in losses(chosen)
+    assert "maskrec/arcface" in losses(chosen)
+    assert only_failure(discover(only=["maskrec-absent"])).provider.name == "maskrec-absent"
+
+
+def test_what_a_plugin_prints_goes_to_stderr(install, capsys):
+    install(HOOK.replace("return", "print('in the hook'); return") + "print('at import')")
+    discover()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert {"in the hook", "at import"} <= set(err.splitlines())
+
+
+def test_files_are_checked_before_any_is_executed(tmp_path):
+    (tmp_path / "a").mkdir()
+    for path in (tmp_path / "loss.py", tmp_path / "a" / "loss.py"):
+        path.write_text("raise RuntimeError('executed')")
+    with pytest.raises(UsageError, match=r"two files are called loss\.py"):
+        discover([tmp_path / "loss.py", tmp_path / "a" / "loss.py"])
+    for path in (tmp_path / "absent.py", tmp_path / "a", tmp_path / "loss.txt"):
+        with pytest.raises(UsageError, match="no such Python file"):
+            discover([path])
+
+
+def test_the_same_file_given_twice_is_one(tmp_path):
+    file = tmp_path / "twice_given.py"
+    file.write_text(ONE_LOSS.format(name="one"))
+    catalog = discover([file, file], plugins=False)
+    assert not catalog.failures
+    assert losses(catalog).count("file:twice_given.py/one") == 1
+
+
+def test_a_file_that_fails_is_a_failure_with_its_file(tmp_path):
+    file = tmp_path / "fails.py"
+    file.write_text("raise RuntimeError('boom')")
+    failure = only_failure(discover([file]))
+    assert failure.provider.file == file
+    assert str(failure) == "plugin file:fails.py: import: RuntimeError: boom"
