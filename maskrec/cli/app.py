@@ -14,6 +14,8 @@ from maskrec.cli.options import debugging
 from maskrec.cli.text import clean
 from maskrec.contracts.errors import MaskrecError
 
+INTERRUPTED = 130  # the shell's code for it
+
 app = typer.Typer(
     name="maskrec",
     help="Train, evaluate and use face recognition models for people who wear masks.",
@@ -74,6 +76,8 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
         result = typer.main.get_command(app).main(given, prog_name="maskrec", standalone_mode=False)
         sys.stdout.flush()
         code = result if isinstance(result, int) else 0
+        if code == INTERRUPTED:  # newer typer answers an interrupt by this code, older by raising Abort
+            _say("interrupted")
     except BaseException as error:
         code = _answer(error)
     sys.exit(code)
@@ -93,7 +97,7 @@ def _answer(error: BaseException) -> int:
         traceback.print_exception(error)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         _say("interrupted")
-        return 130
+        return INTERRUPTED
     if isinstance(error, MaskrecError):
         _say(str(error))
         return error.exit_code

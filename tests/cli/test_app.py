@@ -1,0 +1,144 @@
+"""What becomes of an error: exit codes, one sentence, tracebacks only when asked for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import maskrec
+
+
+@pytest.fixture
+def run_with(tmp_path):
+    """Runs the command line in a process where ``list`` does what the given body does."""
+
+    def call(body, *arguments, **options):
+        code = textwrap.dedent("""
+            import sys
+            from maskrec.cli import app, listing
+            from maskrec.contracts.errors import *
+            from maskrec.contracts.problem import *
+            def list_components():
+            {body}
+            for command in app.app.registered_commands:
+                if command.callback is listing.list_components:
+                    command.callback = list_components
+            app.run_app()
+        """).replace("{body}", textwrap.indent(textwrap.dedent(body), "    "))
+        command = [sys.executable, "-c", code, *(arguments or ["list"])]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, **options)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        ("MaskrecError('the disk is full')", 1, "maskrec: the disk is full\n"),
+        ("UsageError('no [/bold] such \\x1b[2Jrecipe\\x07')", 2, "maskrec: no [/bold] such [2Jrecipe\n"),
+        ("PluginError('it cannot be loaded')", 3, "maskrec: it cannot be loaded\n"),
+        ("KeyboardInterrupt", 130, "maskrec: interrupted\n"),
+        ("SystemExit(9)", 9, ""),
+        (
+            "RecipeError([Problem('no', mark=Mark('r.yaml', 3, 2, 'x: 1'))])",
+            2,
+            "maskrec: r.yaml:3:2: no\n    x: 1\n     ^\n",
+        ),
+    ],
+)
+def test_an_error_that_the_user_can_cause_is_its_message_and_its_exit_code(run_with, raised, code, said):
+    done = run_with(f"raise {raised}")
+    assert (done.returncode, done.stdout, done.stderr.lstrip("\n")) == (code, "", said)
+
+
+def test_anything_else_asks_for_a_report(run_with):
+    done = run_with("{}['missing']")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "KeyError: 'missing'" in done.stderr
+    assert "report" in done.stderr
+    assert "--debug" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "list"), ("list", "--debug")])
+def test_debug_shows_the_traceback_wherever_it_stands(run_with, arguments):
+    done = run_with("secret = 1\nraise UsageError('wrong')", *arguments)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert done.stderr.endswith("maskrec: wrong\n")
+    assert "secret" not in done.stderr, "no locals"
+
+
+def test_debug_by_environment(run_with):
+    assert "Traceback" in run_with("raise UsageError", env={**os.environ, "MASKREC_DEBUG": "1"}).stderr
+    assert "Traceback" not in run_with("raise UsageError", env={**os.environ, "MASKREC_DEBUG": "0"}).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("lst",), "lst"),
+        (("list", "--jsn"), "--jsn"),
+        (("list", "loss", "more"), "more"),
+        (("list", "--plugin"), "--plugin"),
+        (("show",), "NAME"),
+        (("--nonsense",), "--nonsense"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(maskrec_cli, arguments, said):
+    done = maskrec_cli(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert said.lower() in done.stderr.lower()
+    assert "--help" in done.stderr
+
+
+def test_help_and_version_are_answers(maskrec_cli):
+    assert maskrec_cli("--version").stdout == f"maskrec {maskrec.__version__}\n"
+    done = maskrec_cli("-h")
+    assert done.returncode == 0
+    for command in ("run", "resume", "check", "schema", "recipes", "copy", "list", "show", "plugins", "doctor"):
+        assert f"\n  {command} " in done.stdout
+    assert "--plugin FILE.py" in maskrec_cli("list", "--help").stdout
+    assert maskrec_cli().returncode == 2
+
+
+def test_a_reader_that_leaves_is_no_error(run_with):
+    body = """
+        import os
+        os.dup2(writer := os.pipe()[1], 1)
+        for fd in range(3, writer):
+            try: os.close(fd)
+            except OSError: pass
+        print("line\\n" * 100_000)
+    """
+    done = run_with(body)
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+def test_an_interrupt_from_outside(tmp_path):
+    code = """
+from maskrec.cli import app, listing
+
+def wait():
+    import signal
+    print("ready", flush=True)
+    signal.pause()
+
+for command in app.app.registered_commands:
+    if command.callback is listing.list_components:
+        command.callback = wait
+app.run_app(["list"])
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.strip()) == (130, "maskrec: interrupted")
