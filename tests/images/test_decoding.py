@@ -1,0 +1,226 @@
+"""Image files: every sort that people have, and every way of being broken."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.decoding import MAX_PIXELS, read_image
+
+
+def _picture(height: int = 24, width: int = 40) -> np.ndarray:
+    """A smooth picture whose four corners differ, so that JPEG keeps it and a wrong turn shows."""
+    y, x = np.mgrid[0:height, 0:width]
+    return np.stack([x * 255 // (width - 1), y * 255 // (height - 1), (x + y) * 255 // (height + width - 2)], 2).astype(
+        np.uint8
+    )
+
+
+def _difference(a: np.ndarray, b: np.ndarray) -> float:
+    assert a.shape == b.shape
+    return float(np.abs(a.astype(int) - b.astype(int)).mean())
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "tif", "webp"])
+def test_lossless_formats_come_back_as_they_were(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"photo.{ending}"
+    Image.fromarray(_picture()).save(path, **({"lossless": True} if ending == "webp" else {}))
+    pixels = read_image(path)
+    assert pixels.dtype == np.uint8
+    assert pixels.flags.c_contiguous
+    assert (pixels == _picture()).all()
+
+
+def test_jpeg_is_rgb_and_not_bgr(tmp_path: Path) -> None:
+    Image.fromarray(_picture()).save(tmp_path / "photo.jpg", quality=98, subsampling=0)
+    assert _difference(read_image(tmp_path / "photo.jpg"), _picture()) < 2
+
+
+def test_names_in_any_script(tmp_path: Path) -> None:
+    path = tmp_path / "写真 é 🙂,\"x'.png"
+    Image.fromarray(_picture()).save(path)
+    assert (read_image(str(path)) == _picture()).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+def test_exif_orientation_is_applied_by_every_decoder(tmp_path: Path, orientation: int, ending: str) -> None:
+    turns = {
+        1: lambda p: p,
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.transpose(1, 0, 2),
+        6: lambda p: np.rot90(p, -1),
+        7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda p: np.rot90(p, 1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(_picture())
+    keywords = {"quality": 98, "subsampling": 0} if ending == "jpg" else {}
+    image.save(tmp_path / f"photo.{ending}", exif=exif, **(keywords | ({"lossless": True} if ending == "webp" else {})))
+    assert _difference(read_image(tmp_path / f"photo.{ending}"), turns[orientation](_picture())) < 2
+
+
+def test_gray_becomes_rgb(tmp_path: Path) -> None:
+    gray = _picture()[:, :, 0]
+    for name in ("gray.png", "gray.tif"):
+        Image.fromarray(gray).save(tmp_path / name)
+        assert (read_image(tmp_path / name) == gray[:, :, None]).all()
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    Image.fromarray(_picture()).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=98)
+    assert _difference(read_image(tmp_path / "cmyk.jpg"), _picture()) < 6
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_sixteen_bits_become_eight(tmp_path: Path, name: str) -> None:
+    deep = np.linspace(0, 65535, 24 * 40).reshape(24, 40).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / name)
+    assert np.abs(read_image(tmp_path / name).astype(int) - (deep.astype(int) // 256)[:, :, None]).max() <= 1
+
+
+def test_sixteen_bit_colour(tmp_path: Path) -> None:
+    deep = (_picture().astype(np.uint16) << 8) + 128
+    cv2.imwrite(str(tmp_path / "deep.png"), deep[:, :, ::-1])
+    assert np.abs(read_image(tmp_path / "deep.png").astype(int) - _picture()).max() <= 1
+
+
+def test_transparent_parts_are_over_white(tmp_path: Path) -> None:
+    pixels = np.dstack([_picture(), np.full((24, 40), 255, np.uint8)])
+    pixels[:12, :, 3] = 0
+    pixels[12:14, :, 3] = 128
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "alpha.png")
+    seen = read_image(tmp_path / "alpha.png")
+    assert (seen[:12] == 255).all()
+    assert (seen[14:] == _picture()[14:]).all()
+    blended = _picture()[12:14] * (128 / 255) + 255 * (127 / 255)
+    assert np.abs(seen[12:14] - blended).max() <= 1.5
+
+
+def test_transparency_of_palettes_and_of_one_colour(tmp_path: Path) -> None:
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, 200, 10, 10])
+    palette.putpixel((0, 0), 0)
+    palette.save(tmp_path / "palette.png", transparency=0)
+    palette.save(tmp_path / "palette.gif", transparency=0)
+    Image.new("RGB", (4, 4), (9, 9, 9)).save(tmp_path / "key.png", transparency=(9, 9, 9))
+    for name in ("palette.png", "palette.gif"):
+        assert read_image(tmp_path / name)[0, 0].tolist() == [255, 255, 255]
+        assert read_image(tmp_path / name)[2, 2].tolist() == [200, 10, 10]
+    assert (read_image(tmp_path / "key.png") == 255).all()
+
+
+def test_one_bit_images(tmp_path: Path) -> None:
+    Image.fromarray(_picture()[:, :, 0] > 100).save(tmp_path / "bits.png")
+    assert (read_image(tmp_path / "bits.png") == (_picture()[:, :, :1] > 100) * 255).all()
+
+
+def _refused(path: Path, *words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_image(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_missing_empty_folder_and_text(tmp_path: Path) -> None:
+    _refused(tmp_path / "absent.jpg", "cannot be read")
+    (tmp_path / "empty.jpg").touch()
+    _refused(tmp_path / "empty.jpg", "empty")
+    _refused(tmp_path, "cannot be read")
+    (tmp_path / "text.jpg").write_text("<html>404 not found</html>")
+    _refused(tmp_path / "text.jpg", "not an image")
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", "bmp", "gif"])
+def test_cut_short_anywhere_is_refused(tmp_path: Path, ending: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).save(stream, {"jpg": "jpeg", "tif": "tiff"}.get(ending, ending))
+    whole = stream.getvalue()
+    path = tmp_path / f"cut.{ending}"
+    for share in (0.02, 0.3, 0.6, 0.95):
+        path.write_bytes(whole[: max(1, int(len(whole) * share))])
+        _refused(path)
+
+
+def test_cut_short_after_its_thumbnail_is_refused(tmp_path: Path) -> None:
+    """The end marker of the thumbnail within the EXIF header is not the photo's."""
+    thumbnail, photo = io.BytesIO(), io.BytesIO()
+    Image.fromarray(_picture(16, 16)).save(thumbnail, "jpeg")
+    Image.fromarray(_picture(64, 64)).save(photo, "jpeg")
+    block = b"Exif\0\0" + thumbnail.getvalue()
+    with_thumbnail = photo.getvalue()[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
+    (tmp_path / "cut.jpg").write_bytes(with_thumbnail)
+    _refused(tmp_path / "cut.jpg")
+
+
+def test_trailing_bytes_do_no_harm(tmp_path: Path) -> None:
+    """Some cameras append a preview or padding."""
+    stream = io.BytesIO()
+    Image.fromarray(_picture()).save(stream, "jpeg", quality=98, subsampling=0)
+    (tmp_path / "long.jpg").write_bytes(stream.getvalue() + b"\0" * 1000)
+    assert _difference(read_image(tmp_path / "long.jpg"), _picture()) < 2
+
+
+def _png_header(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(("width", "height"), [(9_000, 9_000), (30_000, 30_000), (2**31 - 1, 2**31 - 1)])
+def test_decompression_bombs_are_refused_by_their_header(tmp_path: Path, width: int, height: int) -> None:
+    assert width * height > MAX_PIXELS
+    (tmp_path / "bomb.png").write_bytes(_png_header(width, height))
+    _refused(tmp_path / "bomb.png", "megapixels")
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
+    _refused(tmp_path / "float.tif", "floating-point")
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damaged_bytes_give_pixels_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    ending = data.draw(st.sampled_from(["jpeg", "png", "webp", "gif", "tiff", "bmp"]))
+    stream = io.BytesIO()
+    Image.fromarray(_picture()).save(stream, ending)
+    damaged = bytearray(stream.getvalue())
+    for place, value in data.draw(
+        st.lists(st.tuples(st.integers(0, len(damaged) - 1), st.integers(0, 255)), max_size=8)
+    ):
+        damaged[place] = value
+    path = tmp_path_factory.mktemp("damaged") / "photo"
+    path.write_bytes(bytes(damaged))
+    try:
+        pixels = read_image(path)
+    except UsageError as error:
+        message = str(error)
+    else:
+        message = str(path)
+        assert pixels.dtype == np.uint8
+        assert pixels.shape[2] == 3
+    assert str(path) in message
