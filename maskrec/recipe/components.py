@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from maskrec.contracts.errors import PluginError
-from maskrec.contracts.kinds import Kind
 from maskrec.plugin.catalog import Catalog, Entry, LookupFailed
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.findings import Findings
-from maskrec.recipe.hints import describe, holds_component, is_union, item_hint, members, slot
+from maskrec.recipe.hints import describe, holds_component
 from maskrec.recipe.merging import OPENED
+from maskrec.recipe.nesting import Nesting
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.targets import ask_check
-from maskrec.recipe.values import BAD, EMPTY, check_value, narrow, settled
+from maskrec.recipe.values import BAD, EMPTY, check_value, settled
 
 LABEL = re.compile(r"\w[\w-]*")
 
@@ -145,80 +145,8 @@ class Components:
             self.findings.error(message, inner, child.label)
             return BAD
         if holds_component(info.annotation):
-            return self._nested(child, info.annotation, inner, kind, info.default)
+            return Nesting(self, kind).value(child, info.annotation, inner, info.default)
         return check_value(child, info.annotation, inner, self.findings, info.default)
-
-    def _nested(self, node: Node, annotation: Any, path: str, kind: str, default: Any = EMPTY) -> Any:
-        """A value in which components may stand."""
-        wanted = slot(annotation)
-        if wanted is not None:
-            return self._slot(node, annotation, path, kind)
-        if is_union(annotation):
-            return self._union(node, annotation, path, kind, default)
-        if not holds_component(annotation):
-            return check_value(node, annotation, path, self.findings, default)
-        children = self._children(node, annotation)
-        if children is None or is_component(node):
-            message = f"`{path.rpartition('.')[2]}` must be {describe(annotation)}, not {show(plain(node))}"
-            self.findings.error(message, path, node.mark)
-            return BAD
-        values = [self._nested(child, hint, f"{path}.{key}", kind) for key, child, hint in children]
-        if any(value is BAD for value in values):
-            return BAD
-        if node.map is None:
-            return tuple(values) if str(annotation).startswith("tuple") else values
-        self.labels(node, path)
-        return {key: value for (key, _, _), value in zip(children, values, strict=True)}
-
-    def _slot(self, node: Node, annotation: Any, path: str, kind: str) -> Any:
-        wanted = slot(annotation)
-        assert wanted is not None
-        if isinstance(wanted, Kind):
-            found = self.component(node, wanted.name, path)
-        else:
-            found = self.component(node, "part", path, wanted.name, kind)
-        return BAD if found is None else found
-
-    def _union(self, node: Node, annotation: Any, path: str, kind: str, default: Any) -> Any:
-        slots = [member for member in members(annotation) if slot(member) is not None]
-        if slots and is_component(node):
-            return self._slot(node, self._fitting(slots, node), path, kind)
-        holders = [m for m in members(narrow(annotation, node)) if holds_component(m) and slot(m) is None]
-        for member in holders:
-            if self._children(node, member) is not None:
-                return self._nested(node, member, path, kind)
-        rest = tuple(member for member in members(annotation) if not holds_component(member))
-        if not rest and len(slots) == 1:
-            return self._slot(node, slots[0], path, kind)
-        from typing import Union
-
-        return check_value(node, Union[rest or annotation], path, self.findings, default)  # noqa: UP007
-
-    def _fitting(self, slots: list[Any], node: Node) -> Any:
-        """Of several kinds, the first that has a component of this name."""
-        use = node.child("use")
-        for member in slots:
-            wanted = slot(member)
-            assert wanted is not None
-            kind, part = (wanted.name, "") if isinstance(wanted, Kind) else ("part", wanted.name)
-            try:
-                self.catalog.lookup(kind, str(use.value if use else ""), self.requires, part)
-                return member
-            except LookupFailed:
-                continue
-        return slots[0]
-
-    def _children(self, node: Node, annotation: Any) -> list[tuple[Any, Node, Any]] | None:
-        """Key, node and annotation of every item; None where the value is no such collection."""
-        found: list[tuple[Any, Node, Any]] = []
-        pairs: Iterator[tuple[Any, Node]] = iter((node.map or {}).items() if node.map is not None else ())
-        for key, child in [*pairs, *enumerate(node.items or [])]:
-            hint = item_hint(annotation, key)
-            if hint is EMPTY:
-                return None
-            found.append((key, child, hint))
-        empty = node.map is not None or node.items is not None
-        return found if found or (empty and _is_map(annotation) == (node.map is not None)) else None
 
     def labels(self, node: Node, path: str) -> None:
         """Labels name files, metrics and paths, so they are plain words."""
@@ -226,15 +154,6 @@ class Components:
             if not LABEL.fullmatch(name):
                 message = f"the label {show(name)} must be letters, digits, _ and - only"
                 self.findings.error(message, f"{path}.{name}", child.label)
-
-
-def _is_map(annotation: Any) -> bool:
-    return item_hint(annotation, "label") is not EMPTY
-
-
-def is_component(node: Node) -> bool:
-    """Whether the value is written as a component."""
-    return node.child("use") is not None or is_opened(node)
 
 
 def is_opened(node: Node) -> bool:

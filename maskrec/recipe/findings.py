@@ -63,5 +63,6 @@ def each_once(problems: list[Problem]) -> list[Problem]:
 
 
 def as_note(problem: Problem) -> Problem:
-    """The same, no longer an error."""
-    return replace(problem, note=True)
+    """The same on one line, no longer an error."""
+    mark = problem.mark and replace(problem.mark, text="")
+    return replace(problem, note=True, mark=mark, hint="")

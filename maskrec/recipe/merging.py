@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from maskrec.contracts.problem import Problem
-from maskrec.recipe.node import Node, nearest, show
+from maskrec.recipe.node import Node, nearest
 
 LABELLED = ("transforms", "evaluate", "observe")
 """Maps from a label to a component, in order of first appearance; ``label: null`` removes one."""
@@ -73,9 +73,9 @@ def _dropped(below: Node, above: Node, path: str) -> Problem:
     new = above.child("use") or next(iter((above.map or {}).values()))
     old = below.child("use") or next(iter((below.map or {}).values()))
     names = [name for name in below.map or {} if name != "use"]
-    what = f"so {', '.join(names)} from there no longer apply" if names else "which had no parameters"
-    message = f"`{path}` was {show(old.value)} in {old.mark.file} line {old.mark.line}, {what}"
-    return Problem(message, path=path, mark=new.mark, note=True)
+    what = f"; dropped with it: {', '.join(names)}" if names else ""
+    message = f"`{path}` was {old.value} ({old.mark.file}:{old.mark.line}){what}"
+    return Problem(message, path=path, mark=replace(new.mark, text=""), note=True)
 
 
 def _nothing_to_remove(below: Node, node: Node, name: str, path: str) -> Problem:

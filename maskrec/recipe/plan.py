@@ -29,8 +29,8 @@ class Spec:
     name: str
     path: str
     parameters: Mapping[str, Any]
-    mark: Mark | None = None
-    marks: Mapping[str, Mark] = field(default_factory=dict)
+    mark: Mark | None = field(default=None, compare=False)
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Opened:
     source: Literal["run", "file"]
     location: Path
     path: str
-    mark: Mark | None = None
+    mark: Mark | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Scheduler:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole recipe.
+    """The whole recipe. Two plans are equal when they say the same, whatever file, demo or line it was said in.
 
     Args:
         name: the recipe file's stem; names the run's folder.
@@ -137,7 +137,7 @@ class Plan:
         notes: what the checker wants the user to know (dropped parameters, unchecked values).
     """
 
-    name: str
+    name: str = field(compare=False)
     seed: int
     image_size: int | None
     backbone: Spec | Opened
@@ -152,7 +152,7 @@ class Plan:
     train: Train
     requires: tuple[str, ...] = ()
     init: Opened | None = None
-    demo: bool = False
-    demo_reason: str = ""
-    notes: tuple[str, ...] = ()
-    marks: Mapping[str, Mark] = field(default_factory=dict)
+    demo: bool = field(default=False, compare=False)
+    demo_reason: str = field(default="", compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)

@@ -1,0 +1,106 @@
+"""Parameters in which components stand: alone, beside other types, or in lists and maps, at any depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Union, get_origin
+
+from maskrec.contracts.kinds import Kind
+from maskrec.plugin.catalog import LookupFailed
+from maskrec.recipe.hints import describe, holds_component, is_union, item_hint, members, slot
+from maskrec.recipe.merging import OPENED
+from maskrec.recipe.node import Node, plain, show
+from maskrec.recipe.values import BAD, EMPTY, check_value, narrow
+
+if TYPE_CHECKING:
+    from maskrec.recipe.components import Components
+
+
+class Nesting:
+    """Checks such parameters of one component.
+
+    Args:
+        components: checks each component that stands there.
+        kind: of the component around them, whose givens its parts see.
+    """
+
+    def __init__(self, components: Components, kind: str) -> None:
+        self.components, self.kind, self.findings = components, kind, components.findings
+
+    def value(self, node: Node, annotation: Any, path: str, default: Any = EMPTY) -> Any:
+        """What the parameter receives, specs in place of components; ``BAD`` when it is refused."""
+        if slot(annotation) is not None:
+            return self._component(node, annotation, path)
+        if is_union(annotation):
+            return self._union(node, annotation, path, default)
+        if not holds_component(annotation):
+            return check_value(node, annotation, path, self.findings, default)
+        children = _children(node, annotation)
+        if children is None or is_component(node):
+            return self._refuse(node, annotation, path)
+        values = [self.value(child, hint, f"{path}.{key}") for key, child, hint in children]
+        self.components.labels(node, path)
+        if any(value is BAD for value in values):
+            return BAD
+        if node.map is None:
+            return tuple(values) if get_origin(annotation) is tuple else values
+        return {key: value for (key, _, _), value in zip(children, values, strict=True)}
+
+    def _component(self, node: Node, annotation: Any, path: str) -> Any:
+        kind, part = _wanted(annotation)
+        found = self.components.component(node, kind, path, part, self.kind)
+        return BAD if found is None else found
+
+    def _union(self, node: Node, annotation: Any, path: str, default: Any) -> Any:
+        slots = [member for member in members(annotation) if slot(member) is not None]
+        if slots and is_component(node):
+            return self._component(node, self._fitting(slots, node), path)
+        for member in members(narrow(annotation, node)):
+            if holds_component(member) and slot(member) is None and _children(node, member) is not None:
+                return self.value(node, member, path)
+        rest = tuple(member for member in members(annotation) if not holds_component(member))
+        if rest:
+            return check_value(node, Union[rest], path, self.findings, default)  # noqa: UP007
+        return self._component(node, slots[0], path) if slots else self._refuse(node, annotation, path)
+
+    def _refuse(self, node: Node, annotation: Any, path: str) -> Any:
+        message = f"`{path.rpartition('.')[2]}` must be {describe(annotation)}, not {show(plain(node))}"
+        self.findings.error(message, path, node.mark)
+        return BAD
+
+    def _fitting(self, slots: list[Any], node: Node) -> Any:
+        """Of several kinds, the first that has a component of this name."""
+        use = node.child("use")
+        for member in slots:
+            kind, part = _wanted(member)
+            try:
+                self.components.catalog.lookup(kind, str(use.value if use else ""), self.components.requires, part)
+                return member
+            except LookupFailed:
+                continue
+        return slots[0]
+
+
+def _wanted(annotation: Any) -> tuple[str, str]:
+    """The kind, and for a part its name."""
+    found = slot(annotation)
+    assert found is not None
+    return (found.name, "") if isinstance(found, Kind) else ("part", found.name)
+
+
+def _children(node: Node, annotation: Any) -> list[tuple[Any, Node, Any]] | None:
+    """Key, node and annotation of every item; None where the value is no such collection."""
+    is_map = item_hint(annotation, "label") is not EMPTY
+    if (node.map is None and node.items is None) or is_map != (node.map is not None):
+        return None
+    pairs: Iterator[tuple[Any, Node]] = iter((node.map or {}).items() if is_map else enumerate(node.items or []))
+    found = [(key, child, item_hint(annotation, key)) for key, child in pairs]
+    arguments = getattr(annotation, "__args__", ())
+    if get_origin(annotation) is tuple and Ellipsis not in arguments and len(found) != len(arguments):
+        return None
+    return found
+
+
+def is_component(node: Node) -> bool:
+    """Whether the value is written as a component."""
+    return any(node.child(name) is not None for name in ("use", *OPENED))
