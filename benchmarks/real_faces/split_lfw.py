@@ -3,8 +3,8 @@
     python benchmarks/real_faces/split_lfw.py --lfw DIR --landmarks lfw_landmarks.csv --out data/lfw_split
 
 Writes the reference's CSVs: train.csv (path,target and the five landmarks), eval_same.csv, eval_diff.csv and test.csv
-(path,target,pair_path,pair_target with identity columns; no photo is paired with itself), and landmarks.csv. Whoever trains on this split
-must not report LFW's own 6,000 pairs: most of their people are trained on.
+(path,target,pair_path,pair_target with identity columns; no photo is paired with itself), and landmarks.csv. Whoever
+trains on this split must not report LFW's own 6,000 pairs: many of their people are trained on.
 """
 
 from __future__ import annotations
