@@ -267,3 +267,14 @@ def test_a_file_that_fails_is_a_failure_with_its_file(tmp_path):
     failure = only_failure(discover([file]))
     assert failure.provider.file == file
     assert str(failure) == "plugin file:fails.py: import: RuntimeError: boom"
+
+
+def test_a_distribution_found_twice_on_the_path_is_the_first_one(tmp_path, monkeypatch, make_distribution):
+    source = ONE_LOSS.format(name="one")
+    for folder, version in (("old", "1.0"), ("new", "2.0")):  # the last one put on the path comes first
+        module = f"host_test_shadow_{folder}"
+        make_distribution(tmp_path / folder, "maskrec-shadow", {"a": module}, {module: source}, version)
+        monkeypatch.syspath_prepend(tmp_path / folder)
+    catalog = discover()
+    assert not catalog.failures
+    assert [p.version for p in catalog.providers if p.distribution == "maskrec-shadow"] == ["2.0"]
