@@ -109,22 +109,22 @@ class _Check:
         findings = Findings(list(self.layers.problems))
         if self.layers.demo is None:
             findings.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
-            return _answer(None, findings)
+            return _answer(None, findings, self.layers.problems)
         plan = self._form(True, findings)
-        return _answer(None if plan is None else replace(plan, demo=True), findings)
+        return _answer(None if plan is None else replace(plan, demo=True), findings, self.layers.problems)
 
     def both_forms(self, allow_fallback: bool) -> Checked:
         """The recipe as it is; its demo form when that would start instead, or to be checked beside it."""
         findings = Findings(list(self.layers.problems))
         plan = self._form(False, findings)
         if self.layers.demo is None:
-            return _answer(plan, findings)
+            return _answer(plan, findings, self.layers.problems)
         if findings.only_data_is_missing() and self.layers.falls_back:
             if allow_fallback and not findings.data_named:
                 return self._fallen_back(findings)
-            return _answer(None, _with_way_out(findings, self.path))
+            return _answer(None, _with_way_out(findings, self.path), self.layers.problems)
         self._beside(findings)
-        return _answer(plan, _with_way_out(findings, self.path))
+        return _answer(plan, _with_way_out(findings, self.path), self.layers.problems)
 
     def _fallen_back(self, normal: Findings) -> Checked:
         reason = missing_in_words(normal.missing_paths)
@@ -133,7 +133,9 @@ class _Check:
         said = f"{reason}, so the `demo` overrides would start instead; `{WHEN_MISSING}: true` says so"
         missing = [as_note(problem) for problem in normal.missing]
         findings.problems += [*missing, Problem(said, note=True)]
-        return _answer(None if plan is None else replace(plan, demo=True, demo_reason=reason), findings)
+        return _answer(
+            None if plan is None else replace(plan, demo=True, demo_reason=reason), findings, self.layers.problems
+        )
 
     def _beside(self, findings: Findings) -> None:
         """Check the demo form of the file itself: overrides are meant for the form that starts."""
@@ -161,8 +163,8 @@ def _with_way_out(findings: Findings, path: Path) -> Findings:
     return findings
 
 
-def _answer(plan: Plan | None, findings: Findings) -> Checked:
-    problems = each_once(findings.problems)
+def _answer(plan: Plan | None, findings: Findings, unread: Sequence[Problem] = ()) -> Checked:
+    problems = each_once(findings.problems, unread)
     if any(not problem.note for problem in problems):
         return Checked(None, tuple(problems), findings.broken_plugin)
     notes = tuple(problem.render() for problem in problems)

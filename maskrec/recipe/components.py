@@ -14,7 +14,7 @@ from maskrec.recipe.findings import Findings
 from maskrec.recipe.hints import describe, holds_component
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.nesting import Nesting
-from maskrec.recipe.node import Node, nearest, plain, show
+from maskrec.recipe.node import Node, article, nearest, plain, show
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.targets import ask_check
 from maskrec.recipe.values import BAD, EMPTY, check_value, settled
@@ -42,16 +42,18 @@ class Components:
         noun = part or kind
         if node.map is None:
             example = f"`{{use: {node.value}}}`" if isinstance(node.value, str) and node.value else "`{use: NAME}`"
-            message = f"`{path}` must be a {noun} written as a map, not {show(plain(node))}"
+            message = f"`{path}` must be {article(noun)} written as a map, not {show(plain(node))}"
             self.findings.error(message, path, node.mark, f"write {example}")
             return None
         use = node.child("use")
         if use is None:
             names = self._names(kind, part)
-            self.findings.error(f"`{path}` has no `use`, the name of a {noun}", path, node.label, nearest("", names))
+            self.findings.error(
+                f"`{path}` has no `use`, the name of {article(noun)}", path, node.label, nearest("", names)
+            )
             return None
         if not isinstance(use.value, str) or not use.value:
-            message = f"`use` must be the name of a {noun}, not {show(plain(use))}"
+            message = f"`use` must be the name of {article(noun)}, not {show(plain(use))}"
             self.findings.error(message, f"{path}.use", use.mark)
             return None
         try:
@@ -120,7 +122,7 @@ class Components:
         for name, child in written.items():
             if name not in known:
                 settable = [info.name for info in infos if not info.given or info.default is not EMPTY]
-                hint = nearest(name, settable, noun="parameter of it that a recipe sets")
+                hint = nearest(name, settable, nothing="it has no parameters that a recipe sets")
                 message = f"{entry.noun} {entry.name} has no parameter `{name}`"
                 self.findings.error(message, f"{path}.{name}", child.label, hint)
         found: dict[str, Any] = {}

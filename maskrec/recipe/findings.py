@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from maskrec.contracts.problem import Mark, Problem
@@ -54,8 +55,15 @@ class Findings:
         return bool(self.missing) and len(self.errors) == len(self.missing)
 
 
-def each_once(problems: list[Problem]) -> list[Problem]:
-    """Sorted by place, equal ones once."""
+def each_once(problems: Sequence[Problem], unread: Sequence[Problem] = ()) -> list[Problem]:
+    """Sorted by place, equal ones once.
+
+    Args:
+        problems: all of them.
+        unread: those of reading; what the checker says of a value that could not be read follows from them.
+    """
+    places = {problem.place[:3] for problem in unread if problem.mark and not problem.note}
+    problems = [problem for problem in problems if problem in unread or problem.place[:3] not in places]
     found: dict[tuple[object, ...], Problem] = {}
     for problem in sorted(problems, key=lambda problem: (problem.place, problem.message)):
         found.setdefault((problem.place[:3] if problem.mark else problem.place, problem.message), problem)

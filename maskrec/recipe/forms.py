@@ -13,7 +13,7 @@ from maskrec.recipe.components import Components, is_opened
 from maskrec.recipe.files import check_files
 from maskrec.recipe.findings import Findings
 from maskrec.recipe.merging import LABELLED
-from maskrec.recipe.node import Node, marks_by_path, nearest, plain, show
+from maskrec.recipe.node import Node, article, marks_by_path, nearest, plain, show
 from maskrec.recipe.plan import Best, Opened, Optimizer, Plan, Scheduler, Spec, Train
 from maskrec.recipe.rates import names_of_sections, read_optimizer, read_scheduler, try_both
 from maskrec.recipe.sections import check_field, check_top, read_requires, read_train, section_map
@@ -120,7 +120,9 @@ class Form:
             if node is None:
                 continue
             if node.child("use") is not None:
-                message = f"`{section}` is a map from labels of your choice to {kind}s, and here is a {kind} itself"
+                message = (
+                    f"`{section}` is a map from labels of your choice to {kind}s, and here is {article(kind)} itself"
+                )
                 components.findings.error(message, section, node.label, f"write {section}: {{LABEL: {{use: ...}}}}")
                 continue
             components.labels(node, section)
@@ -169,7 +171,7 @@ class Form:
             message = f"`metric` must be LABEL.METRIC, not {show(plain(metric))}"
             findings.error(message, "train.best.metric", metric.mark, hint)
         elif label not in labels:
-            hint = nearest(label, labels, noun="evaluator in `evaluate`")
+            hint = nearest(label, labels, nothing="there is no evaluator in `evaluate`")
             findings.error(f"`evaluate` has no label `{label}`", "train.best.metric", metric.mark, hint)
 
     def _best(self, built: dict[str, Spec | Opened | None], findings: Findings) -> Best | None:
@@ -188,7 +190,9 @@ class Form:
             return None
         if name not in known:
             message = f"{entry.noun} {entry.name} reports no `{name}`"
-            findings.error(message, "train.best.metric", metric.mark, nearest(name, known, noun="metric of it"))
+            findings.error(
+                message, "train.best.metric", metric.mark, nearest(name, known, nothing="it reports no metrics")
+            )
             return None
         mode = node.child("mode")
         said = known[name] if mode is None else mode.value

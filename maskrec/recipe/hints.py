@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from maskrec.contracts.kinds import Kind, Part
-from maskrec.recipe.node import show
+from maskrec.recipe.node import article, show
 
 _LISTS = (list, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
 _MAPS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
@@ -96,7 +96,7 @@ def describe(annotation: Any) -> str:
     """
     found = slot(annotation)
     if found is not None:
-        return f"a {found.name} (`{{use: NAME}}`)"
+        return f"{article(found.name)} (`{{use: NAME}}`)"
     if get_origin(annotation) is Annotated:
         return describe(get_args(annotation)[0])
     if is_union(annotation):

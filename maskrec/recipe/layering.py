@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,8 +71,9 @@ def _read_chain(path: Path, shown: str, chain: list[Path], asked: Mark | None, r
     try:
         resolved = path.resolve()
         text = load_text(path, shown)
-    except (UnreadableError, OSError, ValueError, RuntimeError) as error:
-        report(Problem(str(error), "extends" if asked else "", mark=asked))
+    except (UnreadableError, OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
+        said = str(error) if isinstance(error, UnreadableError) else f"{shown} cannot be read ({error})"
+        report(Problem(said, "extends" if asked else "", mark=asked))
         return None
     if resolved in chain:
         report(Problem(f"this goes round in a circle: {shown} extends itself by way of this line", mark=asked))
@@ -122,8 +124,13 @@ def _parent_file(extends: Node, path: Path, shown: str, report: Report) -> tuple
             report(Problem(str(error), "extends", mark=extends.mark))
             return None
     if shown.startswith(PREFIX):
-        return path.parent / name, printable(PREFIX + str(Path(shown.removeprefix(PREFIX)).parent / name))
-    return path.parent / name, printable(str(Path(shown).parent / name))
+        return path.parent / name, printable(PREFIX + _beside(shown.removeprefix(PREFIX), name))
+    return path.parent / name, printable(_beside(shown, name))
+
+
+def _beside(shown: str, name: str) -> str:
+    """How messages call the file ``name`` beside the file ``shown``."""
+    return os.path.normpath(Path(shown).parent / name)
 
 
 def _accumulated(below: Node | None, above: Node | None) -> Node | None:

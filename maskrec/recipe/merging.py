@@ -79,5 +79,5 @@ def _dropped(below: Node, above: Node, path: str) -> Problem:
 
 
 def _nothing_to_remove(below: Node, node: Node, name: str, path: str) -> Problem:
-    hint = nearest(name, below.map or {}, noun="label to remove")
+    hint = nearest(name, below.map or {}, nothing="there is no label to remove")
     return Problem(f"`{name}: null` removes an inherited label, and there is no `{name}` here", path, hint, node.label)

@@ -88,13 +88,18 @@ def show(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def nearest(name: str, known: Iterable[str], noun: str = "") -> str:
-    """A hint for an unknown name: the nearest match, or everything there is."""
+def article(noun: str) -> str:
+    """``a loss``, ``an evaluator``."""
+    return f"an {noun}" if noun[:1] in "aeiou" else f"a {noun}"
+
+
+def nearest(name: str, known: Iterable[str], nothing: str = "") -> str:
+    """A hint for an unknown name: the nearest match, or everything there is, or ``nothing`` where that is nothing."""
     names = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, names, n=1)
     if near:
         return f"did you mean `{near[0]}`?"
     if not names:
-        return f"there is no {noun}" if noun else ""
+        return nothing
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return f"known here: {shown}"

@@ -178,7 +178,7 @@ def _set_arguments(
             continue
         inner = f"{path}.{name}"
         if name not in arguments:
-            hint = nearest(name, [*arguments, *fields], noun="parameter that it takes")
+            hint = nearest(name, [*arguments, *fields], nothing="it takes no parameters")
             findings.error(f"{noun} has no parameter `{name}`", inner, child.label, hint)
             continue
         argument = arguments[name]

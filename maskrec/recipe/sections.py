@@ -82,8 +82,8 @@ def _requirement(node: Node, findings: Findings) -> str:
         wanted = Requirement(text) if isinstance(text, str) else None
     except InvalidRequirement:
         wanted = None
-    if wanted is None:
-        message = f"`requires` takes distributions such as maskrec>=0.1, not {show(plain(node))}"
+    if wanted is None or wanted.url or wanted.marker or wanted.extras:
+        message = f"`requires` takes names and versions such as maskrec>=0.1, not {show(plain(node))}"
         findings.error(message, "requires", node.mark)
         return ""
     try:
@@ -112,7 +112,7 @@ def check_field(node: Node, annotation: Any, path: str, findings: Findings) -> A
     low, above, below = _AT_LEAST.get(path), _ABOVE.get(path), _BELOW.get(path)
     limits = [f"at least {low:g}"] if low is not None else []
     limits += [f"above {above:g}"] if above is not None else []
-    limits += [f"below {below:g}"] if below is not None else []
+    limits += [f"below {'2**63' if path == 'seed' else f'{below:g}'}"] if below is not None else []
     inside = (low is None or value >= low) and (above is None or value > above) and (below is None or value < below)
     if inside and not (isinstance(value, float) and math.isinf(value)):
         return value

@@ -51,7 +51,7 @@ def shipped_recipe(name: str) -> Path:
     bare = name.removesuffix(".yaml")
     known = [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.yaml"))]
     if bare not in known:
-        raise UsageError(f"maskrec ships no recipe called {name!r}; {nearest(bare, known, 'shipped recipe')}")
+        raise UsageError(f"maskrec ships no recipe called {name!r}; {nearest(bare, known, 'there is none')}")
     return folder / f"{bare}.yaml"
 
 
