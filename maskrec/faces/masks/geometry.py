@@ -83,8 +83,10 @@ def fit_camera(landmarks: Tensor) -> Camera:
     """
     points = landmarks.to(torch.float64)
     across, below, depth, origin = (_weighted(points, row) for row in _FIT)
-    height = (below**2)[:, 0] + (below**2)[:, 1]
-    height = height.clamp(min=1e-6)
+    height = below[:, 0] ** 2 + below[:, 1] ** 2
+    # Landmarks on one point: an upright face of one pixel.
+    below = torch.where((height < 1.0)[:, None], below.new_tensor([0.0, 1.0]), below)
+    height = height.clamp(min=1.0)
     # A profile's eyes fall on one line with the nose: give the face some width, so that rays meet it.
     cross = across[:, 0] * below[:, 1] - across[:, 1] * below[:, 0]
     missing = (_LEAST_WIDTH * height - cross).clamp(min=0.0) / height

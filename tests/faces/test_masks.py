@@ -1,0 +1,276 @@
+"""Masks: where they are put, that only they change anything, and that batching changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from maskrec.faces.alignment import arcface_template
+from maskrec.faces.draws import Draws
+from maskrec.faces.masks import MASK_TYPES, choose_types, mask_index, put_on_masks, type_problems
+from maskrec.faces.masks.geometry import fit_camera, meet_head
+
+SIZE = 112
+COLOURS = {
+    "surgical_green": (0x44, 0xB4, 0xA8),
+    "surgical_blue": (0x1C, 0xA0, 0xF4),
+    "n95": (255, 255, 255),
+    "kn95": (255, 255, 255),
+    "cloth_black": (0, 0, 0),
+}
+
+
+def _draws(count: int, epoch: int = 0) -> Draws:
+    return Draws(7, epoch, "mask", torch.arange(count))
+
+
+def _template(count: int, size: int = SIZE) -> Tensor:
+    return torch.tensor(arcface_template(size), dtype=torch.float32).expand(count, 5, 2).clone()
+
+
+def _faces(count: int, size: int = SIZE, value: float = 0.55) -> Tensor:
+    return torch.full((count, 3, size, size), value)
+
+
+def _turned(degrees: float, count: int = 1) -> Tensor:
+    """The five points of a head turned to the viewer's right, by rotation matrices."""
+    head = np.array([[-0.5, 0, 0], [0.5, 0, 0], [0, 0.571, 0.42], [-0.414, 1.156, 0.1], [0.414, 1.156, 0.1]])
+    angle = math.radians(degrees)
+    turned = head[:, 0] * math.cos(angle) + head[:, 2] * math.sin(angle)
+    points = np.stack([56 + 35 * turned, 45 + 35 * head[:, 1]], 1)
+    return torch.tensor(points, dtype=torch.float32).expand(count, 5, 2)
+
+
+def _changed(before: Tensor, after: Tensor) -> Tensor:
+    return ((after - before).abs().amax(1) > 0.02).to(torch.float32)
+
+
+def test_names_and_numbers() -> None:
+    assert tuple(COLOURS) == MASK_TYPES
+    assert [mask_index(name) for name in MASK_TYPES] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="no mask type 'n99'"):
+        mask_index("n99")
+
+
+@pytest.mark.parametrize("name", MASK_TYPES)
+@pytest.mark.parametrize("turn", [-45, -20, 0, 20, 45])
+def test_covers_mouth_nose_tip_and_chin_but_not_eyes_or_brow(name: str, turn: float) -> None:
+    count = 16
+    images, landmarks = _faces(count), _turned(turn, count)
+    worn = put_on_masks(images, landmarks, torch.full((count,), mask_index(name)), _draws(count))
+    changed = _changed(images, worn)
+    eyes, mouth = landmarks[0, :2].mean(0), landmarks[0, 3:].mean(0)
+    chin = eyes + (mouth - eyes) * 1.45
+    for point in (landmarks[0, 2], landmarks[0, 3], landmarks[0, 4], mouth, chin):
+        x, y = (int(value) for value in point.round())
+        assert changed[:, y, x].all(), point
+    for point in (*landmarks[0, :2], eyes - 0.3 * (mouth - eyes)):
+        x, y = (int(value) for value in point.round())
+        assert not changed[:, y - 2 : y + 3, x - 2 : x + 3].any(), point
+    assert 0.12 < float(changed.mean()) < 0.45
+
+
+@pytest.mark.parametrize("name", MASK_TYPES)
+def test_colours_are_the_named_ones(name: str) -> None:
+    """In good light the middle of the mask shows its fabric's colour."""
+    images = _faces(32, value=0.58)
+    worn = put_on_masks(images, _template(32), torch.full((32,), mask_index(name)), _draws(32))
+    middle = worn[:, :, 76:98, 40:72].mean((0, 2, 3)) * 255
+    wanted = torch.tensor(COLOURS[name], dtype=torch.float32)
+    assert (middle - wanted).abs().max() < 45
+    if name.startswith("surgical"):
+        assert torch.equal(middle.argsort(), wanted.argsort())
+
+
+def test_light_follows_the_face() -> None:
+    bright = put_on_masks(_faces(1, value=0.6), _template(1), torch.tensor([2]), _draws(1))
+    dark = put_on_masks(_faces(1, value=0.1), _template(1), torch.tensor([2]), _draws(1))
+    assert dark[0, :, 80:95, 50:62].mean() < 0.75 * bright[0, :, 80:95, 50:62].mean()
+    sided = _faces(1)
+    sided[..., :56] = 0.15
+    worn = put_on_masks(sided, _template(1), torch.tensor([2]), _draws(1))
+    assert worn[0, :, 80:90, 34:44].mean() < worn[0, :, 80:90, 68:78].mean() - 0.05
+
+
+def test_the_far_cheek_shows_less_mask_when_the_head_turns() -> None:
+    images = _faces(8)
+    types = torch.full((8,), 1)
+    for turn in (40, -40):
+        changed = _changed(images, put_on_masks(images, _turned(turn, 8), types, _draws(8)))[:, 60:85]
+        nose = int(_turned(turn)[0, 2, 0])
+        near, far = changed[..., :nose].sum(), changed[..., nose:].sum()
+        assert (near > 1.5 * far) == (turn > 0)
+        assert (far > 1.5 * near) == (turn < 0)
+
+
+def test_bare_faces_and_inputs_stay_bit_for_bit() -> None:
+    images = torch.rand(6, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    before = images.clone()
+    landmarks = _template(6)
+    types = torch.tensor([-1, 0, -1, 3, -1, 4])
+    worn = put_on_masks(images, landmarks, types, _draws(6))
+    assert torch.equal(images, before)
+    assert torch.equal(worn[types < 0], images[types < 0])
+    assert all(not torch.equal(worn[i], images[i]) for i in (1, 3, 5))
+    assert torch.equal(put_on_masks(images, landmarks, torch.full((6,), -1), _draws(6)), images)
+    assert worn.min() >= 0
+    assert worn.max() <= 1
+
+
+def test_two_copies_in_a_batch_differ_and_epochs_too() -> None:
+    images, landmarks, types = _faces(2), _template(2), torch.tensor([1, 1])
+    worn = put_on_masks(images, landmarks, types, _draws(2))
+    assert not torch.equal(worn[0], worn[1])
+    assert torch.equal(worn, put_on_masks(images, landmarks, types, _draws(2)))
+    assert not torch.equal(worn, put_on_masks(images, landmarks, types, _draws(2, epoch=1)))
+
+
+@pytest.mark.parametrize("size", [61, 112])
+def test_batching_changes_no_bit(size: int) -> None:
+    generator = torch.Generator().manual_seed(3)
+    images = torch.rand(23, 3, size, size, generator=generator)
+    landmarks = _template(23, size) + torch.randn(23, 5, 2, generator=generator) * 3
+    types = torch.arange(23) % 6 - 1
+    whole = put_on_masks(images, landmarks, types, _draws(23))
+    for step in (1, 4, 9):
+        parts = [
+            put_on_masks(
+                images[i : i + step],
+                landmarks[i : i + step],
+                types[i : i + step],
+                Draws(7, 0, "mask", torch.arange(23)[i : i + step]),
+            )
+            for i in range(0, 23, step)
+        ]
+        assert torch.equal(torch.cat(parts), whole)
+
+
+def test_a_mirrored_face_gets_a_mirrored_outline() -> None:
+    """Without jitter, which draws of zero offset give, left and right are treated alike."""
+
+    class Still:
+        def uniform(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
+            return torch.full((1, *shape), 0.5)
+
+    landmarks = _turned(25)
+    mirrored = landmarks[:, [1, 0, 2, 4, 3]].clone()
+    mirrored[..., 0] = SIZE - 1 - mirrored[..., 0]
+    for number in range(5):
+        types = torch.tensor([number])
+        one = put_on_masks(_faces(1), landmarks, types, Still())  # type: ignore[arg-type]
+        other = put_on_masks(_faces(1), mirrored, types, Still())  # type: ignore[arg-type]
+        assert (one - other.flip(3)).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("turn", [-50, -10, 0, 30])
+def test_camera_and_rays_agree(turn: float) -> None:
+    """A point of the head's surface, projected, is where the ray through that pixel meets the head."""
+    camera = fit_camera(_turned(turn))
+    for right, down in [(0.0, 0.6), (0.3, 0.9), (-0.3, 1.4), (0.5, 1.1), (-0.5, 0.7)]:
+        radius = 1.0 + 0.25 * 0.5 - 0.25 * down
+        near = -0.8 + 0.1 * down + 1.3 * math.sqrt(radius**2 - (right / 1.1) ** 2)
+        x, y = camera.project(right, down, near)
+        surface = meet_head(camera, x, y)
+        if float(surface.inside) < 1:
+            continue
+        angle = math.asin(right / (1.1 * radius))
+        facing = math.cos(angle) * math.cos(math.radians(turn)) - math.sin(angle) * math.sin(math.radians(turn))
+        if facing < 0.2:  # near the silhouette the ray meets the head earlier
+            continue
+        assert float(surface.down) == pytest.approx(down, abs=1e-3)
+        assert float(surface.across) == pytest.approx(math.tan(angle / 2), abs=1e-3)
+        assert float(surface.sine**2 + surface.cosine**2) == pytest.approx(1.0, abs=1e-3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    points=st.lists(st.floats(-300, 300, width=32), min_size=10, max_size=10),
+    number=st.integers(0, 4),
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+)
+def test_any_landmarks_give_pixels(points: list[float], number: int, height: int, width: int) -> None:
+    """Profiles, upside-down faces, faces beside the picture and all on one point: never NaN, always in range."""
+    images = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    worn = put_on_masks(images, torch.tensor(points).reshape(1, 5, 2), torch.tensor([number]), _draws(1))
+    assert worn.shape == images.shape
+    assert torch.isfinite(worn).all()
+    assert worn.min() >= 0
+    assert worn.max() <= 1
+
+
+@pytest.mark.parametrize("points", [[[5.0, 5.0]] * 5, [[float(i), float(i)] for i in range(5)], [[0.0, 0.0]] * 5])
+def test_degenerate_landmarks(points: list[list[float]]) -> None:
+    worn = put_on_masks(_faces(1), torch.tensor([points]), torch.tensor([0]), _draws(1))
+    assert torch.isfinite(worn).all()
+
+
+def test_refuses_what_does_not_fit() -> None:
+    images, landmarks = _faces(2), _template(2)
+    with pytest.raises(ValueError, match="from -1 to 4"):
+        put_on_masks(images, landmarks, torch.tensor([5, 0]), _draws(2))
+    with pytest.raises(ValueError, match="from -1 to 4"):
+        put_on_masks(images, landmarks, torch.tensor([-2, 0]), _draws(2))
+    with pytest.raises(ValueError, match="landmarks"):
+        put_on_masks(images, landmarks[:1], torch.tensor([0, 0]), _draws(2))
+    with pytest.raises(ValueError, match="finite"):
+        put_on_masks(images, landmarks * math.nan, torch.tensor([0, 0]), _draws(2))
+
+
+def test_choice_of_types_follows_the_weights() -> None:
+    uniform = torch.linspace(0, 1, 10_001)[:-1]
+    even = choose_types(uniform, None).bincount(minlength=5)
+    assert (even - 2000).abs().max() <= 1
+    weighted = choose_types(uniform, {"cloth_black": 3, "n95": 1.0, "kn95": 0}).bincount(minlength=5)
+    assert weighted.tolist() == pytest.approx([0, 0, 2500, 0, 7500], abs=1)
+    assert choose_types(uniform, ["kn95"]).unique().tolist() == [3]
+    assert choose_types(uniform[:0], None).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("types", "words"),
+    [
+        ([], "empty"),
+        ({}, "empty"),
+        (["n59"], "did you mean n95"),
+        (["n95", "n95"], "twice"),
+        ({"n95": 0.0}, "above 0"),
+        ({"n95": -1.0, "kn95": 2.0}, "0 or more"),
+        ({"n95": math.nan}, "0 or more"),
+        ({"n95": math.inf}, "0 or more"),
+    ],
+)
+def test_wrong_choices_of_types(types: object, words: str) -> None:
+    assert any(words in sentence for sentence in type_problems(types))  # type: ignore[arg-type]
+    with pytest.raises(ValueError):  # noqa: PT011
+        choose_types(torch.zeros(1), types)  # type: ignore[arg-type]
+
+
+def test_real_faces_keep_their_eyes(shared_faces: Path) -> None:
+    """On aligned press photos masks hide the mouth and leave the eyes' line as it is."""
+    cv2 = pytest.importorskip("cv2")
+    from maskrec.images.canvas import to_canvas
+
+    with (shared_faces / "lfw_landmarks.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1::331]
+    images, landmarks = [], []
+    for row in rows:
+        photo = cv2.imread(str(shared_faces / row[0]))[:, :, ::-1]
+        image, points = to_canvas(photo, np.array(row[6:16], dtype=float).reshape(5, 2), SIZE, "arcface")
+        images.append(image)
+        landmarks.append(points)
+    faces, points = torch.stack(images) / 255, torch.stack(landmarks)  # type: ignore[arg-type]
+    worn = put_on_masks(faces, points, torch.arange(len(rows)) % 5, _draws(len(rows)))
+    changed = _changed(faces, worn)
+    assert not changed[:, :45].any()
+    mouth = points[:, 3:].mean(1).round().long()
+    hidden = changed[torch.arange(len(rows)), mouth[:, 1], mouth[:, 0]]
+    assert hidden.mean() > 0.95
