@@ -99,7 +99,7 @@ def _photos(folder: os.DirEntry[str], root: Path, faults: Faults) -> list[str]:
         elif fault := file_fault(entry.path):
             faults.add(entry.path, fault)
         else:
-            photos.append(place_of(root, entry.path))
+            photos.append(place_of(root, f"{folder.name}/{entry.name}"))
     if not photos:
         faults.add(folder.path, "no photos in this folder; fill it or remove it")
     return photos

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -75,9 +76,14 @@ def file_fault(path: str) -> str | None:
     return None if status.st_size else "the file is empty (0 bytes)"
 
 
+@lru_cache(maxsize=64)
+def _real(folder: Path) -> str:
+    return os.path.realpath(folder)
+
+
 def place_of(root: Path, name: str) -> str:
-    """A photo's place: ``name`` below ``root``, or where it says when absolute; normalised, links not followed."""
-    return os.path.normpath(os.path.join(root, name))  # noqa: PTH118 - likewise
+    """A photo's place: ``name`` below ``root`` (whose links are followed), or where it says when absolute."""
+    return os.path.normpath(os.path.join(_real(root), name))  # noqa: PTH118 - likewise
 
 
 def read_points(table: Table, faults: Faults) -> NDArray[np.float64] | None:

@@ -1,0 +1,99 @@
+"""A folder per person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from maskrec.contracts.context import Context
+from maskrec.contracts.errors import UsageError
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.datasets.image_folder import ImageFolder
+
+CONTEXT = Context(input_spec=InputSpec(8, alignment="arcface"))
+
+
+def _photo(path: Path, value: int = 100) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (120, 112), (value, 0, 0)).save(path)
+
+
+def _complaint(path: Path, **keywords: object) -> str:
+    with pytest.raises(UsageError) as caught:
+        ImageFolder(path, CONTEXT, 8, **keywords)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_sorted_names_are_the_labels(tmp_path: Path) -> None:
+    for name, value in [("Zoë/2.png", 30), ("Zoë/10.PNG", 20), ("Ann/x.jpeg", 10), ("写真/a.webp", 40)]:
+        _photo(tmp_path / name, value)
+    (tmp_path / "README.txt").write_text("hello")
+    (tmp_path / "Ann" / ".DS_Store").touch()
+    (tmp_path / "Ann" / "Thumbs.db").touch()
+    (tmp_path / ".git").mkdir()
+    data = ImageFolder(tmp_path, CONTEXT, 8)
+    assert data.identities == ["Ann", "Zoë", "写真"]
+    assert list(data.labels) == [0, 1, 1, 2]
+    assert (data.num_classes, data.has_landmarks, len(data)) == (3, False, 4)
+    assert [Path(data[i].path).name for i in range(4)] == ["x.jpeg", "10.PNG", "2.png", "a.webp"]
+    assert data[1].image[0, 0, 0] == 20
+
+
+def test_people_with_few_photos_are_left_out_when_asked(tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/1.png", "b/2.png", "c/1.png", "c/2.png", "c/3.png"):
+        _photo(tmp_path / name)
+    data = ImageFolder(tmp_path, CONTEXT, 8, minimum_images=2)
+    assert data.identities == ["b", "c"]
+    assert list(data.labels) == [0, 0, 1, 1, 1]
+    assert "no folder with 4 or more photos" in _complaint(tmp_path, minimum_images=4)
+    with pytest.raises(ValueError, match="at least 1"):
+        ImageFolder(tmp_path, CONTEXT, 8, minimum_images=0)
+
+
+def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+    _photo(tmp_path / "a/1.png")
+    _photo(tmp_path / "lost.png")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a/notes.txt").touch()
+    (tmp_path / "a/sub").mkdir()
+    (tmp_path / "a/empty.jpg").touch()
+    (tmp_path / "a/gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    message = _complaint(tmp_path)
+    for name, words in [
+        ("lost.png", "belongs to nobody"),
+        ("b", "no photos"),
+        ("notes.txt", "not a photo"),
+        ("sub", "a folder within"),
+        ("empty.jpg", "0 bytes"),
+        ("gone.jpg", "no such file"),
+    ]:
+        assert any(f"/{name}: " in line and words in line for line in message.split("\n")), (name, message)
+
+
+def test_nothing_and_no_folder(tmp_path: Path) -> None:
+    assert "one folder per person" in _complaint(tmp_path)
+    assert "cannot be read as a folder" in _complaint(tmp_path / "absent")
+    (tmp_path / "file").touch()
+    assert "cannot be read as a folder" in _complaint(tmp_path / "file")
+
+
+def test_landmarks_file(tmp_path: Path) -> None:
+    _photo(tmp_path / "a/1.png")
+    header = ",".join(f"{p}_{q}" for p in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for q in "xy")
+    points = "38.3,51.7,73.5,51.5,56.0,71.7,41.5,92.4,70.7,92.2"
+    (tmp_path / "points.csv").write_text(f"path,{header}\na/1.png,{points}\n")
+    data = ImageFolder(tmp_path, CONTEXT, 8, landmarks=tmp_path / "points.csv")
+    assert data.has_landmarks
+    assert data[0].landmarks is not None
+    _photo(tmp_path / "a/2.png")
+    assert "2.png: no landmarks" in _complaint(tmp_path, landmarks=tmp_path / "points.csv")
+
+
+def test_real_faces(shared_faces: Path) -> None:
+    data = ImageFolder(
+        shared_faces / "lfw", CONTEXT, 8, minimum_images=20, landmarks=shared_faces / "lfw_landmarks.csv"
+    )
+    assert data.num_classes == 62  # people with 20 or more photos, as scikit-learn's documentation counts them
+    assert data[len(data) - 1].label == 61
