@@ -68,7 +68,7 @@ def test_same_seed_same_weights_and_building_draws_the_same_afterwards() -> None
         made.append((TimmBackbone("test_resnet").state_dict(), torch.rand(3)))
     assert all(torch.equal(value, made[1][0][name]) for name, value in made[0][0].items())
     assert torch.equal(made[0][1], made[1][1])
-    assert TimmBackbone("test_resnet").training
+    assert all(module.training for module in TimmBackbone("test_resnet").modules())
 
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
