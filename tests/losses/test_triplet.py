@@ -210,7 +210,9 @@ def test_gradients_are_the_same_bits_every_time_with_several_threads() -> None:
         gradients = []
         for _ in range(6):
             embeddings = rows.clone().requires_grad_()
-            Triplet(miner=lambda distances, labels: triplets)(embeddings, torch.arange(120) % 40).backward()
+            Triplet(miner=lambda distances, labels: triplets, soft_margin=True)(
+                embeddings, torch.arange(120) % 40
+            ).backward()
             gradients.append(embeddings.grad)
         assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
     finally:
