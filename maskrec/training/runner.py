@@ -212,7 +212,7 @@ def _introduce(trainer: Trainer, plan: Plan) -> None:
     if plan.demo_reason:
         display.line(f"DEMO: {plan.demo_reason}; this run trains on embedded faces and says nothing about real ones")
     for note in plan.notes:
-        display.line(f"note: {note}")
+        display.line(note)
     where = f"going on at step {position.step}" if position.step else "starting"
     stepper = trainer.stepper
     display.line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.device} in {stepper.precision}")

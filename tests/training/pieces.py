@@ -39,7 +39,7 @@ class Plain(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images ``(B, 3, H, W)`` to ``(B, embedding_size)``."""
         embeddings: Tensor = self.body(images)
-        return embeddings if self.ballast is None else embeddings + self.ballast.sum()
+        return embeddings if self.ballast is None else embeddings + self.ballast.mean()
 
 
 class Slow(nn.Module):
