@@ -109,22 +109,22 @@ class _Check:
         findings = Findings(list(self.layers.problems))
         if self.layers.demo is None:
             findings.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
-            return _answer(None, findings, self.layers.problems)
+            return self._answer(None, findings)
         plan = self._form(True, findings)
-        return _answer(None if plan is None else replace(plan, demo=True), findings, self.layers.problems)
+        return self._answer(plan and replace(plan, demo=True), findings)
 
     def both_forms(self, allow_fallback: bool) -> Checked:
         """The recipe as it is; its demo form when that would start instead, or to be checked beside it."""
         findings = Findings(list(self.layers.problems))
         plan = self._form(False, findings)
         if self.layers.demo is None:
-            return _answer(plan, findings, self.layers.problems)
+            return self._answer(plan, findings)
         if findings.only_data_is_missing() and self.layers.falls_back:
             if allow_fallback and not findings.data_named:
                 return self._fallen_back(findings)
-            return _answer(None, _with_way_out(findings, self.path), self.layers.problems)
+            return self._answer(None, self._with_way_out(findings))
         self._beside(findings)
-        return _answer(plan, _with_way_out(findings, self.path), self.layers.problems)
+        return self._answer(plan, self._with_way_out(findings))
 
     def _fallen_back(self, normal: Findings) -> Checked:
         reason = missing_in_words(normal.missing_paths)
@@ -133,9 +133,7 @@ class _Check:
         said = f"{reason}, so the `demo` overrides would start instead; `{WHEN_MISSING}: true` says so"
         missing = [as_note(problem) for problem in normal.missing]
         findings.problems += [*missing, Problem(said, note=True)]
-        return _answer(
-            None if plan is None else replace(plan, demo=True, demo_reason=reason), findings, self.layers.problems
-        )
+        return self._answer(plan and replace(plan, demo=True, demo_reason=reason), findings)
 
     def _beside(self, findings: Findings) -> None:
         """Check the demo form of the file itself: overrides are meant for the form that starts."""
@@ -144,7 +142,7 @@ class _Check:
         if not self.layers.falls_back:
             alone = replace(alone, names_only=True)
         alone._form(True, other)
-        findings.problems += other.errors
+        findings.problems += [problem for problem in other.errors if problem not in other.missing]
         findings.broken_plugin |= other.broken_plugin
 
     def _form(self, demo: bool, findings: Findings) -> Plan | None:
@@ -152,15 +150,18 @@ class _Check:
         findings.problems += said
         return Form(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
 
+    def _with_way_out(self, findings: Findings) -> Findings:
+        """Missing data with the command that does without it."""
+        way = f"; or try the recipe on embedded faces: maskrec run {self.path} --demo"
+        if self.layers.demo is not None and self.layers.demo.map:
+            findings.problems = [
+                replace(problem, hint=problem.hint + way) if problem in findings.missing else problem
+                for problem in findings.problems
+            ]
+        return findings
 
-def _with_way_out(findings: Findings, path: Path) -> Findings:
-    """Missing data with the command that does without it."""
-    way = f"or try the recipe on embedded faces: maskrec run {path} --demo"
-    findings.problems = [
-        replace(problem, hint=f"{problem.hint}; {way}") if problem in findings.missing else problem
-        for problem in findings.problems
-    ]
-    return findings
+    def _answer(self, plan: Plan | None, findings: Findings) -> Checked:
+        return _answer(plan, findings, self.layers.problems)
 
 
 def _answer(plan: Plan | None, findings: Findings, unread: Sequence[Problem] = ()) -> Checked:

@@ -62,7 +62,7 @@ def item_hint(annotation: Any, key: object) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in _MAPS and isinstance(key, str) and len(arguments) == 2:
         return arguments[1]
-    if origin in _LISTS and arguments:
+    if origin in _LISTS and arguments and isinstance(key, int):
         return arguments[0]
     if origin is tuple and isinstance(key, int):
         if len(arguments) == 2 and arguments[1] is Ellipsis:
@@ -187,8 +187,16 @@ def _path(beside_literal: bool) -> Any:
     return Annotated[Path, BeforeValidator(looks_like_one), WithJsonSchema(schema)]
 
 
+_COMMON: dict[str, Any] = {
+    name: getattr(module, name) for module in (typing, collections.abc) for name in module.__all__
+}
+
+
 def resolve_loosely(annotation: Any, scope: dict[str, Any]) -> Any:
-    """The annotation of somebody else's signature; ``Any`` where it cannot be resolved."""
+    """The annotation of somebody else's signature; ``Any`` where it cannot be resolved.
+
+    Names that they import for type checkers only are taken from ``typing`` and ``collections.abc``.
+    """
     if not isinstance(annotation, str):
         return annotation
 
@@ -196,6 +204,6 @@ def resolve_loosely(annotation: Any, scope: dict[str, Any]) -> Any:
 
     holder.__annotations__ = {"value": annotation}
     try:
-        return typing.get_type_hints(holder, globalns=scope, include_extras=True)["value"]
+        return typing.get_type_hints(holder, globalns=_COMMON | scope, include_extras=True)["value"]
     except Exception:  # an annotation is any expression
         return Any

@@ -60,7 +60,7 @@ class Nesting:
                 return self.value(node, member, path)
         rest = tuple(member for member in members(annotation) if not holds_component(member))
         if rest:
-            return check_value(node, Union[rest], path, self.findings, default)  # noqa: UP007
+            return check_value(node, Union[rest], path, self.findings, default, annotation)  # noqa: UP007
         return self._component(node, slots[0], path) if slots else self._refuse(node, annotation, path)
 
     def _refuse(self, node: Node, annotation: Any, path: str) -> Any:

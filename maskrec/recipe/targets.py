@@ -22,17 +22,16 @@ def ask_check(target: Any, spec: Spec, givens: Mapping[str, Any], findings: Find
     check = own_function(target, "check")
     if check is None:
         return
+    answers: list[Any] = []
     try:
-        answers = list(check(dict(spec.parameters), CheckContext(givens=dict(givens))) or ())
+        for answer in check(dict(spec.parameters), CheckContext(givens=dict(givens))) or ():
+            answers.append(answer)  # one by one: what was said before an exception counts
     except KeyError as error:
-        if error.args and error.args[0] in GIVEN_TYPES:
-            return
-        findings.plugin_error(f"the check of {spec.name} failed: KeyError: {error}", spec.path, spec.mark)
-        return
+        if not error.args or error.args[0] not in GIVEN_TYPES:
+            findings.plugin_error(f"the check of {spec.name} failed: KeyError: {error}", spec.path, spec.mark)
     except Exception as error:  # somebody else's code
         said = f"the check of {spec.name} failed: {type(error).__name__}: {' '.join(str(error).split())}"
         findings.plugin_error(said, spec.path, spec.mark)
-        return
     for answer in answers:
         if isinstance(answer, Problem):
             findings.problems.append(placed(answer, spec))

@@ -126,7 +126,7 @@ def arguments_of(target: Callable[..., Any]) -> dict[str, Argument]:
 
 
 def try_out(optimizer: tuple[str, Mapping[str, Any]], groups: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Make the optimizer over two single weights, as torch checks ranges when made.
+    """Make the optimizer over one weight with each group's parameters and then without, as ranges are checked then.
 
     Raises:
         Exception: whatever it raises.
@@ -136,12 +136,11 @@ def try_out(optimizer: tuple[str, Mapping[str, Any]], groups: Mapping[str, Mappi
     use, parameters = optimizer
     for_machine = ("fused", "capturable")
     kept = {name: value for name, value in parameters.items() if name not in for_machine or not value}
-    weights = [
-        {"params": [torch.nn.Parameter(torch.zeros(2, 2))], **groups.get(side, {})} for side in ("backbone", "loss")
-    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return optimizer_class(use)(weights, **kept)
+        for changed in (*groups.values(), {}):  # ranges are checked in the defaults, not in groups
+            made = optimizer_class(use)([torch.nn.Parameter(torch.zeros(2, 2))], **{**kept, **changed})
+    return made
 
 
 def try_schedule(use: str, parameters: Mapping[str, Any], optimizer: Any) -> None:

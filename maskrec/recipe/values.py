@@ -25,7 +25,9 @@ class NotForRecipesError(ValueError):
     """An annotation or default that no recipe can write."""
 
 
-def check_value(node: Node, annotation: Any, path: str, findings: Findings, default: Any = EMPTY) -> Any:
+def check_value(
+    node: Node, annotation: Any, path: str, findings: Findings, default: Any = EMPTY, whole: Any = EMPTY
+) -> Any:
     """The value that the parameter at ``path`` receives, or ``BAD`` when it is refused.
 
     Args:
@@ -34,6 +36,7 @@ def check_value(node: Node, annotation: Any, path: str, findings: Findings, defa
         path: its place in the recipe.
         findings: where problems go, one a value.
         default: the parameter's; writing it out is always allowed, whatever the annotation says.
+        whole: what messages describe, where ``annotation`` is only a part of it.
     """
     value = plain(node)
     name = path.rpartition(".")[2]
@@ -49,7 +52,7 @@ def check_value(node: Node, annotation: Any, path: str, findings: Findings, defa
         findings.plugin_error(f"`{name}` cannot be set by a recipe: {error}", path, node.mark)
     except _RefusedError as error:
         for loc in error.places:
-            _refuse(node, narrowed, annotation, loc, path, findings, error.texts[loc])
+            _refuse(node, narrowed, annotation if whole is EMPTY else whole, loc, path, findings, error.texts[loc])
     return BAD
 
 
