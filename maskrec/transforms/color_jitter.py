@@ -54,8 +54,8 @@ class ColorJitter:
         """Whether every range is one."""
         for name, (low, high) in _LIMITS.items():
             value = values[name]
-            if isinstance(value, int | float) and value < 0:
-                yield Problem(f"{name} must not be negative, not {value}", name)
+            if isinstance(value, int | float) and not 0 <= value <= high:
+                yield Problem(f"{name} as a number must be from 0 to {high:g}, not {value}", name)
             else:
                 yield from range_problems(name, _range(name, value), low, high)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from maskrec.contracts.problem import Problem
@@ -14,7 +14,7 @@ def probability_problems(values: dict[str, Any]) -> Iterable[Problem]:
         yield Problem(f"probability must be from 0 to 1, not {values['probability']}", "probability")
 
 
-def range_problems(name: str, given: tuple[float, float] | list[float], low: float, high: float) -> Iterable[Problem]:
+def range_problems(name: str, given: Sequence[float], low: float, high: float) -> Iterable[Problem]:
     """Whether ``given`` is two ascending numbers between ``low`` and ``high``."""
     if len(given) != 2 or not low <= given[0] <= given[1] <= high:
         yield Problem(f"{name} wants two ascending numbers from {low:g} to {high:g}, not {list(given)}", name)

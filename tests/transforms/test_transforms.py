@@ -267,9 +267,10 @@ def test_masks_want_landmarks() -> None:
     [
         (HorizontalFlip, {"probability": 1.5}, "0 to 1"),
         (HorizontalFlip, {"probability": math.nan}, "0 to 1"),
-        (ColorJitter, {"brightness": -0.1}, "negative"),
+        (ColorJitter, {"brightness": -0.1}, "from 0 to 10"),
         (ColorJitter, {"contrast": (1.2, 0.8)}, "ascending"),
-        (ColorJitter, {"hue": 0.7}, "-0.5 to 0.5"),
+        (ColorJitter, {"hue": 0.7}, "from 0 to 0.5"),
+        (ColorJitter, {"hue": (-0.7, 0.1)}, "-0.5 to 0.5"),
         (ColorJitter, {"saturation": math.nan}, "saturation"),
         (RandomErasing, {"probability": -1}, "0 to 1"),
         (RandomErasing, {"area": (0.0, 1.5)}, "area"),
