@@ -56,7 +56,7 @@ def tar_at_far(curve: Roc, target: float, confidence: float = 0.95) -> TarAtFar:
     vertex = int(np.searchsorted(curve.far, target, "right")) - 1
     half = 1 - (1 - confidence) / 2
     fewest, most = quantile_counts(target, curve.different, half)
-    low = int(np.searchsorted(curve.false_accepts, fewest, "left"))
+    low = min(int(np.searchsorted(curve.false_accepts, fewest, "left")), vertex)
     high = int(np.searchsorted(curve.false_accepts, most, "right")) - 1
     return TarAtFar(
         target=target,

@@ -117,6 +117,20 @@ def test_collapsed_is_marked_everywhere(people: Any) -> None:
     assert (tested.metrics["collapsed"], tested.metrics["iou"]) == (1.0, 1.0)
 
 
+def test_collapsed_has_iou_1_whatever_its_best_threshold_reaches(people: Any) -> None:
+    """Both peaks in one bin and no gap, though a threshold decides most pairs rightly."""
+    angles = np.deg2rad([0, 10, 12, 14, 6])
+    pairs = people.add(
+        "held_out",
+        np.stack([np.cos(angles), np.sin(angles)], axis=1),
+        left=np.array([1, 2, 0, 0]),
+        right=np.array([2, 3, 1, 4]),
+        same=np.array([True, True, True, False]),
+    )
+    metrics = PairHistogram(pairs, bins=2).evaluate(people.embed).metrics
+    assert (metrics["collapsed"], metrics["iou"], metrics["accuracy"]) == (1.0, 1.0, 0.75)
+
+
 def test_known_fault_no_crossing_reuses_the_last_epochs_threshold(people: Any) -> None:
     """One evaluator over two epochs, the second collapsed: nothing of the first is left."""
     evaluator = PairHistogram(people.draw("held_out"))

@@ -79,6 +79,22 @@ def test_the_pairs_own_folds_are_used(people: Any) -> None:
         Verification(replace(pairs, fold=np.zeros(1200, dtype=np.int64)))
 
 
+def test_pairs_sorted_by_class_and_condition_are_spread_over_all_folds(people: Any) -> None:
+    pairs = people.draw("held_out")
+    order = np.lexsort([pairs.condition, pairs.same])
+    pairs = replace(
+        pairs,
+        left=pairs.left[order],
+        right=pairs.right[order],
+        same=pairs.same[order],
+        condition=pairs.condition[order],
+    )
+    fold = Verification(pairs).fold
+    for condition in range(3):
+        for same in (True, False):
+            assert np.bincount(fold[(pairs.condition == condition) & (pairs.same == same)]).tolist() == [20] * 10
+
+
 def test_threshold_from_other_people(people: Any) -> None:
     held_out, others = people.draw("held_out"), people.draw("others", noise=1.2, seed=1)
     evaluator = Verification(held_out, others)

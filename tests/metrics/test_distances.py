@@ -51,6 +51,7 @@ def test_ranges_and_equal_faces() -> None:
     assert pair_distances(embeddings, *pairs).tolist() == pytest.approx([2, math.sqrt(2), 0])
     assert pair_distances(embeddings, *pairs, "squared_l2").tolist() == pytest.approx([4, 2, 0])
     assert pair_distances(embeddings, *pairs, "cosine").tolist() == pytest.approx([2, 1, 0])
+    assert pair_distances(embeddings, *pairs, "cosine", normalize=False).tolist() == pytest.approx([2, 1, 0])
     assert pair_distances(embeddings, *pairs)[2] == 0.0
 
 

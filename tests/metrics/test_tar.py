@@ -53,6 +53,27 @@ def test_ties_between_impostors_are_taken_whole() -> None:
     assert (none.threshold, none.tar) == (None, 0.0)
 
 
+def test_the_interval_reaches_down_to_a_conservative_tar() -> None:
+    """A FAR of 0.999 of one different pair accepts none, though the true threshold almost surely would."""
+    found = tar_at_far(roc([5.0, 5.0, 5.0], [1.0]), 0.999)
+    assert (found.tar, found.low) == (0.0, 0.0)
+
+
+def test_the_interval_by_hand() -> None:
+    """Order statistics of the different distances, then Wilson at both ends, each at 97.5 %."""
+    rng = np.random.default_rng(8)
+    same, different = np.sort(rng.normal(0.5, 1, 150)), np.sort(rng.normal(2, 1, 2000))
+    found = tar_at_far(roc(same, different), 0.02)
+    law = stats.binom(2000, 0.02)
+    fewest, most = int(law.ppf(0.0125)), int(law.ppf(0.9875))
+    lowest, highest = different[fewest - 1], different[most]  # the true threshold is in [lowest, highest)
+    hits = sum(d <= lowest for d in same), sum(d < highest for d in same)
+    assert hits[0] < hits[1]
+    wilsons = [stats.binomtest(int(n), 150).proportion_ci(0.975, method="wilson") for n in hits]
+    assert found.low == pytest.approx(wilsons[0].low, abs=1e-12)
+    assert found.high == pytest.approx(wilsons[1].high, abs=1e-12)
+
+
 def test_exactly_the_target_is_allowed() -> None:
     different = np.arange(1, 3001) / 1000
     found = tar_at_far(roc([0.005, 2.9], different), 0.01)
