@@ -37,7 +37,7 @@ class Verification:
         pairs: evaluated after each epoch; they choose the thresholds.
         test: pairs of other people, measured once with these thresholds; None measures none.
         fars: false accept rates, each inside (0, 1). With fewer than ten expected false accepts no threshold is stored.
-        folds: into how many contiguous folds pairs without their own are cut; None takes the pairs' own, or 10.
+        folds: into how many contiguous folds pairs without their own (or in one) are cut; None: their own, or 10.
         normalize: whether embeddings are brought to unit length before they are compared.
         flip: whether an image's embedding is the mean of its own and its mirror image's, taken before normalisation.
 
@@ -182,15 +182,13 @@ def _problems(values: Mapping[str, Any]) -> Iterable[Problem]:
 
 def _folds(pairs: Pairs, folds: int | None) -> NDArray[np.int64]:
     """The pairs' own folds, or contiguous ones with every class and condition spread over all."""
-    if pairs.fold is not None:
-        found = len(np.unique(pairs.fold))
+    found = 0 if pairs.fold is None else len(np.unique(pairs.fold))
+    if pairs.fold is not None and found > 1:
         if folds is not None and folds != found:
             raise UsageError(
                 f"pair set {pairs.label!r} comes with {found} folds of its own, so folds: {folds} cannot be had; "
                 "leave folds out"
             )
-        if found < 2:
-            raise UsageError(f"pair set {pairs.label!r} has all pairs in one fold; cross-validation needs at least two")
         return pairs.fold
     wanted = 10 if folds is None else folds
     fewest = min(int(np.count_nonzero(pairs.same)), int(np.count_nonzero(~pairs.same)))

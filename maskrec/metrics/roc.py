@@ -62,14 +62,15 @@ def roc(same: ArrayLike, different: ArrayLike) -> Roc:
         ValueError: empty or non-finite distances.
     """
     same, different = distances_of_both(same, different)
-    every = np.sort(np.concatenate([same, different]))
-    distinct = every[np.concatenate([every[1:] != every[:-1], [True]])]
-    true_accepts = np.searchsorted(np.sort(same), distinct, "right")
-    false_accepts = np.searchsorted(np.sort(different), distinct, "right")
+    # Two sorted runs: the stable sort only has to merge them.
+    every = np.concatenate([np.sort(same), np.sort(different)])
+    order = np.argsort(every, kind="stable")
+    every, accepted = every[order], np.cumsum(order < same.size)
+    last = np.flatnonzero(np.concatenate([every[1:] != every[:-1], [True]]))  # of each run of equal distances
     return Roc(
-        np.concatenate([[-np.inf], distinct]),
-        np.concatenate([[0], true_accepts]).astype(np.int64),
-        np.concatenate([[0], false_accepts]).astype(np.int64),
+        np.concatenate([[-np.inf], every[last]]),
+        np.concatenate([[0], accepted[last]]).astype(np.int64),
+        np.concatenate([[0], last + 1 - accepted[last]]).astype(np.int64),
         same.size,
         different.size,
     )

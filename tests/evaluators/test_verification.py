@@ -75,8 +75,13 @@ def test_the_pairs_own_folds_are_used(people: Any) -> None:
     assert answer.tables["accuracy"][0]["standard_error"] == expected.standard_error
     with pytest.raises(UsageError, match="comes with 5 folds of its own, so folds: 10 cannot be had"):
         Verification(replace(pairs, fold=fold), folds=10)
-    with pytest.raises(UsageError, match="all pairs in one fold"):
-        Verification(replace(pairs, fold=np.zeros(1200, dtype=np.int64)))
+
+
+def test_pairs_in_one_fold_have_none(people: Any) -> None:
+    """LFW's pairsDevTest.txt announces a single set."""
+    pairs = people.draw("held_out")
+    alone = Verification(replace(pairs, fold=np.zeros(1200, dtype=np.int64)), folds=6)
+    assert alone.fold.tolist() == Verification(pairs, folds=6).fold.tolist()
 
 
 def test_pairs_sorted_by_class_and_condition_are_spread_over_all_folds(people: Any) -> None:
