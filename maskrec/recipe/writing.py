@@ -90,6 +90,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _tag(text: str) -> str:
+    if text == "<<":
+        return "tag:yaml.org,2002:merge"  # so that the string is quoted
     try:
         value = read_plain(text)
     except ValueError:

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from maskrec.cli.app import run_app
+
+ROOT = Path(__file__).parents[2]
+
+
+class Answer(NamedTuple):
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Cli = Callable[..., Answer]
+
+
+@pytest.fixture
+def maskrec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs a command in this process, in ``tmp_path``: torch is imported once for all tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("MASKREC_DATA", "MASKREC_PLUGINS", "MASKREC_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*words: str) -> Answer:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            run_app(list(words))
+        said = capsys.readouterr()
+        return Answer(int(caught.value.code or 0), said.out, said.err)
+
+    return call
+
+
+TINY = """\
+extends: maskrec:quickstart
+data: {identities: 4, images_per_identity: 4}
+sampler: {batch_size: 8}
+"""
+
+
+def test_names_only_imports_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from maskrec.cli.app import run_app\n"
+        "try:\n"
+        "    run_app(['check', '--names', 'maskrec:arcface_inception', 'maskrec:quickstart'])\n"
+        "except SystemExit as error:\n"
+        "    assert error.code == 0, error.code\n"
+        "heavy = {'torch', 'numpy', 'pandas', 'timm'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    call = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert call.returncode == 0, call.stderr
+    assert "maskrec:quickstart: ok" in call.stdout
+
+
+def test_all_problems_of_all_recipes_with_their_places(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(TINY + "loss: {margn: 1}\n")
+    (tmp_path / "b.yaml").write_text(TINY + "sede: 1\n")
+    call = maskrec("check", "a.yaml", "b.yaml", "train.epochs=x")
+    assert call.returncode == 2
+    assert "a.yaml:4:8: loss arcface has no parameter `margn`\n    loss: {margn: 1}\n           ^\n" in call.stderr
+    assert "b.yaml:4:1: a recipe has no section `sede`\n    sede: 1\n    ^\n    did you mean `seed`?\n" in call.stderr
+    assert call.stderr.count("command line:1:14: `epochs` must be a whole number, not 'x'") == 2
+    assert "Traceback" not in call.stderr
+    assert call.stdout == ""
+
+
+def test_dry_run(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(TINY)
+    before = sorted(tmp_path.rglob("*"))
+    call = maskrec("check", "a.yaml", "--dry-run")
+    assert call.returncode == 0, call.stderr
+    assert call.stdout == "a.yaml: ok\n"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_only_built_components_can_tell_is_told(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(TINY + "evaluate: {held_out: {pairs: {first_identity: 0}}}\n")
+    call = maskrec("check", "a.yaml")
+    assert call.returncode == 2, call.stdout
+    assert "people" in call.stderr
+    assert "Traceback" not in call.stderr
+
+
+def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
+    call = maskrec("check", "--names", "maskrec:arcface_inception")
+    assert call.stdout == "maskrec:arcface_inception: ok\n"
+    call = maskrec("check", "maskrec:triplet_inception", "image_size=80")
+    assert call.returncode == 0, call.stderr
+    assert "its demo form would start" in call.stdout
+    assert "data/train.csv" in call.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["check"], "Missing argument"),
+        (["check", "a=b"], "at least one recipe"),
+        (["check", "nowhere.yaml"], "there is no recipe file nowhere.yaml"),
+        (["check", "."], "is a folder"),
+        (["check", "maskrec:nowhere"], "ships no recipe"),
+        (["check", "x.yaml", "--names", "--dry-run"], "does not go with"),
+        (["check", "x.yaml", "--data-root", "nowhere"], "no folder"),
+        (["check", "x.yaml", "--plugin", "nowhere.py"], "no such Python file"),
+        (["copy", "nowhere"], "ships no recipe"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(maskrec: Cli, words: list[str], said: str) -> None:
+    call = maskrec(*words)
+    assert call.returncode == 2
+    assert said in call.stderr
+    assert "Traceback" not in call.stderr
+
+
+def test_a_broken_plugin_that_the_recipe_needs_is_3(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from maskrec import Component, hookimpl\n"
+        "@hookimpl\n"
+        "def maskrec_losses():\n"
+        "    return [Component('mine', ':Mine', 'mine')]\n"
+    )
+    (tmp_path / "a.yaml").write_text("extends: maskrec:quickstart\nloss: {use: mine}\n")
+    call = maskrec("check", "a.yaml", "--plugin", "mine.py")
+    assert call.returncode == 3
+    assert "its target ':Mine' does not exist" in call.stderr
+    assert "a.yaml:2:13" in call.stderr
+
+
+def test_recipes_copy_and_check_again(maskrec: Cli, tmp_path: Path) -> None:
+    listed = maskrec("recipes")
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == sorted(
+        path.stem for path in (ROOT / "recipes").glob("*.yaml")
+    )
+    copied = maskrec("copy", "arcface_inception", "mine.yaml")
+    assert (copied.returncode, copied.stdout) == (0, "wrote mine.yaml\n")
+    assert maskrec("check", "mine.yaml", "--names").returncode == 0
+
+
+def test_schema_is_json_on_stdout(maskrec: Cli) -> None:
+    call = maskrec("schema", "--no-plugins")
+    assert call.returncode == 0, call.stderr
+    found = json.loads(call.stdout)
+    assert "arcface" in found["$defs"]["loss"]["properties"]["use"]["enum"]
