@@ -143,6 +143,8 @@ class Verification:
         scored: list[Scores],
     ) -> Evaluation:
         curves = {scores.part.condition: scores.curve for scores in scored}
+        # Accuracies first: a terminal shows the first few only.
+        metrics = dict(sorted(metrics.items(), key=lambda item: not item[0].startswith("accuracy")))
         return Evaluation(metrics, thresholds, tables, {"roc": roc_png(curves, measured.pairs.label)})
 
     def _thresholds(self, scores: Scores) -> dict[str, Threshold]:

@@ -114,6 +114,7 @@ def test_threshold_from_other_people(people: Any) -> None:
         assert tested.metrics[f"accuracy{end}"] == pytest.approx(np.mean(called == others.same[chosen]))
         assert tested.metrics[f"accuracy{end}"] <= tested.metrics[f"best_accuracy{end}"]
     assert set(tested.metrics) <= set(Verification.metrics({}))
+    assert list(tested.metrics)[:4] == ["accuracy", "accuracy/bare", "accuracy/one_masked", "accuracy/both_masked"]
     names = [row["name"] for row in tested.tables["applied_thresholds"] if row["condition"] == "bare"]
     assert names == ["best/bare", "best", "far=0.1/bare"]
 
