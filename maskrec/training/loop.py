@@ -23,6 +23,7 @@ from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
 from maskrec.training.run_directory import RunDirectory
 from maskrec.training.stepping import Stepper, StepResult
+from maskrec.training.summary import by_condition, overall
 
 
 @dataclass
@@ -155,8 +156,11 @@ class Trainer:
         if rank() == 0:
             occasion = f"epoch-{epoch + 1:03}" if stage == "evaluate" else "test"
             write_figures(self.run.figures, label, occasion, evaluation)
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in list(evaluation.metrics.items())[:6])
-        self.display.line(f"epoch {epoch + 1}  {stage} {label}: {shown}")
+        told = overall(evaluation.metrics) if stage == "evaluate" else "with the best epoch's weights and thresholds"
+        self.display.line(f"epoch {epoch + 1}  {stage} {label}: {told}")
+        if stage == "test":
+            for line in by_condition(evaluation.metrics):
+                self.display.line(f"    {line}")
         return self.observers.tell("on_evaluate", Evaluated(epoch, position.step, label, stage, evaluation))
 
     def _end_epoch(self) -> None:

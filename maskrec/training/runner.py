@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from maskrec.contracts.collectives import processes, rank
 from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.contracts.events import Ended
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml
 from maskrec.training import checkpoint
 from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.device import set_threads
 from maskrec.training.distributed import from_rank_zero, process_group, wait_for_all
-from maskrec.training.evaluating import apply_to_test_pairs, from_plain, to_plain
+from maskrec.training.finishing import finish
 from maskrec.training.identity import keep_plugin_files, write_identity
 from maskrec.training.loop import Position, Trainer
 from maskrec.training.observing import Observers
@@ -29,7 +28,6 @@ from maskrec.training.run_directory import (
     open_directory,
     read_json,
     read_plan,
-    write_json,
 )
 from maskrec.training.stepping import Stepper
 
@@ -176,7 +174,7 @@ def _run_in(
         trainer.evaluations = state.get("evaluations", {})
         _introduce(trainer, plan)
         trainer.train()
-        _finish(trainer)
+        finish(trainer)
 
 
 def _total_steps(assembly: Assembly) -> int:
@@ -222,37 +220,3 @@ def _introduce(trainer: Trainer, plan: Plan) -> None:
 
 def _has_batch_norm(module: Any) -> bool:
     return any("BatchNorm" in type(each).__name__ for each in module.modules())
-
-
-def _finish(trainer: Trainer) -> None:
-    """Test once with the best weights, write what came out, say where it is."""
-    plan, run, position = trainer.assembly.plan, trainer.run, trainer.position
-    tested: dict[str, Any] = {}
-    wait_for_all()
-    if position.best_epoch is not None and trainer.assembly.evaluators:
-        best = checkpoint.read(run.checkpoint("best"))
-        checkpoint.load_weights(trainer.stepper.evaluated, best["backbone"], str(run.checkpoint("best")))
-        chosen = {label: from_plain(plain) for label, plain in best["evaluations"].items()}
-        answers = apply_to_test_pairs(trainer.assembly, trainer.embedder(), chosen)
-        for label, evaluation in answers.items():
-            trainer.tell_evaluation(label, "test", evaluation)
-        tested = {label: to_plain(evaluation) for label, evaluation in answers.items()}
-    trainer.observers.tell("on_end", Ended(position.step, position.stopped))
-    trainer.observers.report_detached()
-    if rank() == 0:
-        result = {
-            "epochs": plan.train.epochs,
-            "steps": position.step,
-            "stopped": position.stopped,
-            "demo": plan.demo,
-            "demo_reason": plan.demo_reason,
-            "best": {"epoch": position.best_epoch, "value": position.best_value},
-            "evaluate": trainer.evaluations,
-            "test": tested,
-        }
-        write_json(run.result, result)
-    if position.stopped:
-        trainer.display.line(f"stopped: {position.stopped}")
-    trainer.display.line(f"finished: {position.step} steps; results in {run.result}")
-    if plan.demo_reason:
-        trainer.display.line(f"DEMO: {plan.demo_reason}; these figures say nothing about real faces")
