@@ -13,7 +13,7 @@ from maskrec.faces.synthetic import PHOTOS_A_PERSON, photograph
 
 SIZES = (16, 1024)
 PEOPLE = 1 << 40
-_GROUP = 16
+_PIXELS_AT_ONCE = 1 << 18
 
 
 def complaints(
@@ -109,8 +109,9 @@ class Album:
 
     def _fill(self, index: int) -> None:
         """Renders the group of ``index``. Two workers may do so at once: they write the same bytes."""
-        start = index - index % _GROUP
-        stop = min(start + _GROUP, len(self))
+        group = max(1, _PIXELS_AT_ONCE // self.image_size**2)
+        start = index - index % group
+        stop = min(start + group, len(self))
         self._pixels[start:stop], self._places[start:stop] = self._render(start, stop)
         self._done[start:stop] = 1
 

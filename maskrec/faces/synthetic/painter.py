@@ -22,7 +22,7 @@ def paint_background(canvas: Tensor, grid: Grid, photos: Photos) -> None:
         paint(
             canvas,
             ellipse(grid, 2 * x - 1, 2 * y - 1, 0.08 + 0.5 * width, 0.08 + 0.5 * height),
-            photos.colors[:, index],
+            photos.clutter_color[:, index],
         )
 
 

@@ -31,20 +31,62 @@ HAIR_COLORS = (
     (0.68, 0.67, 0.66),
 )
 IRIS_COLORS = ((0.18, 0.10, 0.06), (0.38, 0.24, 0.10), (0.36, 0.44, 0.22), (0.25, 0.42, 0.60), (0.45, 0.50, 0.54))
+LIP_RED = (0.66, 0.20, 0.22)
+
+# Each trait's range. A trait's random number is its place here: append, never insert, or everybody changes.
+RANGES = {
+    "head_width": (0.44, 0.56),
+    "head_top": (0.62, 0.72),
+    "chin": (0.60, 0.84),
+    "jaw_taper": (0.0, 0.5),
+    "jaw_square": (0.0, 0.8),
+    "ear_size": (0.07, 0.13),
+    "hairline": (-0.52, -0.34),
+    "hairline_curve": (-0.5, 1.0),
+    "hair_volume": (0.02, 0.16),
+    "hair_length": (0.0, 1.0),
+    "eye_spread": (0.19, 0.27),
+    "eye_height": (-0.13, -0.03),
+    "eye_width": (0.085, 0.135),
+    "eye_open": (0.035, 0.08),
+    "eye_tilt": (-0.3, 0.3),
+    "iris_size": (0.042, 0.062),
+    "brow_gap": (0.10, 0.19),
+    "brow_width": (0.10, 0.17),
+    "brow_thick": (0.012, 0.045),
+    "brow_tilt": (-0.35, 0.35),
+    "brow_arch": (0.0, 3.5),
+    "nose_length": (0.20, 0.36),
+    "nose_width": (0.055, 0.15),
+    "nose_bridge": (0.015, 0.045),
+    "mouth_gap": (0.13, 0.21),
+    "mouth_width": (0.11, 0.25),
+    "lip_upper": (0.012, 0.055),
+    "lip_lower": (0.015, 0.075),
+    "beard": (-1.0, 0.9),  # below 0: none
+    "beard_top": (-0.12, 0.12),
+    "mole_x": (-0.3, 0.3),
+    "mole_y": (-0.05, 0.5),
+    "mole_size": (-0.02, 0.035),  # below 0: none
+    "glasses_width": (0.13, 0.19),
+    "glasses_height": (0.08, 0.15),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Traits of B people: float32 ``(B,)`` each, colours ``(B, 3)`` in [0, 1]."""
+    """Traits of B people: float32 ``(B,)`` each, within ``RANGES``; colours ``(B, 3)`` in [0, 1]."""
 
+    skin: Tensor
+    hair: Tensor
+    iris: Tensor
+    lip_color: Tensor
     head_width: Tensor
     head_top: Tensor
     chin: Tensor
     jaw_taper: Tensor
     jaw_square: Tensor
     ear_size: Tensor
-    skin: Tensor
-    hair: Tensor
     hairline: Tensor
     hairline_curve: Tensor
     hair_volume: Tensor
@@ -54,7 +96,6 @@ class People:
     eye_width: Tensor
     eye_open: Tensor
     eye_tilt: Tensor
-    iris: Tensor
     iris_size: Tensor
     brow_gap: Tensor
     brow_width: Tensor
@@ -68,7 +109,6 @@ class People:
     mouth_width: Tensor
     lip_upper: Tensor
     lip_lower: Tensor
-    lip_color: Tensor
     beard: Tensor
     beard_top: Tensor
     mole_x: Tensor
@@ -78,9 +118,12 @@ class People:
     glasses_height: Tensor
 
 
-def between(draws: Draws, name: str, low: float, high: float) -> Tensor:
-    """float32 ``(B,)``, uniform in [low, high)."""
-    return low + (high - low) * draws.uniform(name)
+def within(ranges: dict[str, tuple[float, float]], uniforms: Tensor) -> dict[str, Tensor]:
+    """Uniforms ``(B, len(ranges))`` in [0, 1) spread over each range, by name."""
+    columns = uniforms.unbind(1)
+    return {
+        name: low + (high - low) * column for (name, (low, high)), column in zip(ranges.items(), columns, strict=True)
+    }
 
 
 def along(stops: tuple[tuple[float, float, float], ...], place: Tensor) -> Tensor:
@@ -95,51 +138,17 @@ def along(stops: tuple[tuple[float, float, float], ...], place: Tensor) -> Tenso
 def draw_people(face_seed: int, identities: Tensor) -> People:
     """Traits of the people with these numbers, int64 ``(B,)``; the same number is the same person in every call."""
     draws = Draws(face_seed, 0, "synthetic people", identities)
-
-    def u(name: str, low: float, high: float) -> Tensor:
-        return between(draws, name, low, high)
-
-    undertone = u("undertone", -0.03, 0.03)[:, None] * torch.tensor([1.0, 0.0, -1.0])
-    skin = (along(SKIN_STOPS, draws.uniform("skin")) * (1 + undertone)).clamp(0, 1)
-    redness = u("lip redness", 0.0, 0.9)[:, None]
+    tone, undertone, hair, iris, redness = draws.uniform("colors", (5,)).unbind(1)
+    shift = (0.06 * undertone - 0.03)[:, None] * torch.tensor([1.0, 0.0, -1.0])
+    skin = (along(SKIN_STOPS, tone) * (1 + shift)).clamp(0, 1)
+    red = (0.9 * redness)[:, None]
+    traits = within(RANGES, draws.uniform("traits", (len(RANGES),)))
+    traits["beard"].clamp_(min=0)
+    traits["mole_size"].clamp_(min=0)
     return People(
-        head_width=u("head width", 0.44, 0.56),
-        head_top=u("head top", 0.62, 0.72),
-        chin=u("chin", 0.60, 0.84),
-        jaw_taper=u("jaw taper", 0.0, 0.5),
-        jaw_square=u("jaw square", 0.0, 0.8),
-        ear_size=u("ear size", 0.07, 0.13),
         skin=skin,
-        hair=along(HAIR_COLORS, draws.uniform("hair")),
-        hairline=u("hairline", -0.52, -0.34),
-        hairline_curve=u("hairline curve", -0.5, 1.0),
-        hair_volume=u("hair volume", 0.02, 0.16),
-        hair_length=u("hair length", 0.0, 1.0),
-        eye_spread=u("eye spread", 0.19, 0.27),
-        eye_height=u("eye height", -0.13, -0.03),
-        eye_width=u("eye width", 0.085, 0.135),
-        eye_open=u("eye open", 0.035, 0.08),
-        eye_tilt=u("eye tilt", -0.3, 0.3),
-        iris=along(IRIS_COLORS, draws.uniform("iris")),
-        iris_size=u("iris size", 0.042, 0.062),
-        brow_gap=u("brow gap", 0.10, 0.19),
-        brow_width=u("brow width", 0.10, 0.17),
-        brow_thick=u("brow thick", 0.012, 0.045),
-        brow_tilt=u("brow tilt", -0.35, 0.35),
-        brow_arch=u("brow arch", 0.0, 3.5),
-        nose_length=u("nose length", 0.20, 0.36),
-        nose_width=u("nose width", 0.055, 0.15),
-        nose_bridge=u("nose bridge", 0.015, 0.045),
-        mouth_gap=u("mouth gap", 0.13, 0.21),
-        mouth_width=u("mouth width", 0.11, 0.25),
-        lip_upper=u("lip upper", 0.012, 0.055),
-        lip_lower=u("lip lower", 0.015, 0.075),
-        lip_color=skin * 0.8 * (1 - redness) + redness * torch.tensor([0.66, 0.20, 0.22]),
-        beard=u("beard", -1.0, 0.9).clamp(min=0),
-        beard_top=u("beard top", -0.12, 0.12),
-        mole_x=u("mole x", -0.3, 0.3),
-        mole_y=u("mole y", -0.05, 0.5),
-        mole_size=u("mole size", -0.02, 0.035).clamp(min=0),
-        glasses_width=u("glasses width", 0.13, 0.19),
-        glasses_height=u("glasses height", 0.08, 0.15),
+        hair=along(HAIR_COLORS, hair),
+        iris=along(IRIS_COLORS, iris),
+        lip_color=skin * 0.8 * (1 - red) + red * torch.tensor(LIP_RED),
+        **traits,
     )

@@ -7,15 +7,46 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from maskrec.faces.draws import Draws
-from maskrec.faces.synthetic.people import HAIR_COLORS, along, between
+from maskrec.faces.synthetic.people import HAIR_COLORS, RANGES, along, within
 
 PHOTOS_A_PERSON = 1 << 20
 CLUTTER = 5
 
+# Uniform between the two; append, never insert, or every photo changes.
+CONDITIONS = {
+    "scale": (0.88, 1.08),
+    "smile": (-0.6, 1.0),
+    "mouth_open": (-1.5, 1.0),  # below 0: closed
+    "squint": (0.6, 1.1),
+    "restyled": (0.0, 1.0),  # painters compare these two with the share of photos they are for
+    "glasses": (0.0, 1.0),
+    "ambient": (0.0, 0.08),
+    "exposure": (0.65, 1.25),
+    "blur": (0.0, 0.8),
+    "noise": (0.005, 0.03),
+    **{name: RANGES[name] for name in ("hairline", "hairline_curve", "hair_volume", "hair_length")},
+}
+# Triangular from minus to plus this, so that most photos are near 0; angles in radians.
+DEVIATIONS = {
+    "yaw": 0.5,
+    "pitch": 0.30,
+    "roll": 0.25,
+    "shift_x": 0.08,
+    "shift_y": 0.08,
+    "brow_raise": 0.03,
+    "gaze": 0.03,
+    "light_x": 0.8,
+    "light_y": 0.5,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """Conditions of B photos: float32 ``(B,)`` each unless said; angles in radians, colours ``(B, 3)`` in [0, 1]."""
+    """Conditions of B photos, float32 ``(B,)`` each; colours ``(B, 3)``.
+
+    ``background`` is ``(B, 2, 3)`` (top and bottom), ``clutter`` ``(B, CLUTTER, 4)`` in [0, 1) (places and sizes) with
+    ``clutter_color`` ``(B, CLUTTER, 3)``, ``light`` ``(B, 3)`` around 1, ``noise_start`` int64.
+    """
 
     yaw: Tensor
     pitch: Tensor
@@ -43,58 +74,32 @@ class Photos:
     ambient: Tensor
     background: Tensor
     clutter: Tensor
-    colors: Tensor
+    clutter_color: Tensor
     blur: Tensor
     noise: Tensor
     noise_start: Tensor
 
 
 def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
-    """Conditions of photo ``photos`` of person ``identities``, both int64 ``(B,)``.
-
-    ``clutter`` is ``(B, CLUTTER, 4)`` in [0, 1) (place and size) with ``colors`` ``(B, CLUTTER, 3)``, ``background`` is
-    ``(B, 2, 3)`` (top and bottom), ``restyled`` and ``glasses`` are uniforms that painters compare with shares.
-    """
+    """Conditions of photo ``photos`` of person ``identities``, both int64 ``(B,)``."""
     draws = Draws(face_seed, 0, "synthetic photos", identities * PHOTOS_A_PERSON + photos)
-
-    def u(name: str, low: float, high: float) -> Tensor:
-        return between(draws, name, low, high)
-
-    def bell(name: str, width: float) -> Tensor:
-        """Triangular in (-width, width): bounded, most often small."""
-        pair = draws.uniform(name, (2,))
-        return width * (pair[:, 0] - pair[:, 1])
-
-    tint = 0.84 + 0.32 * draws.uniform("tint", (3,))
+    numbers = within(CONDITIONS, draws.uniform("conditions", (len(CONDITIONS),)))
+    numbers["mouth_open"].clamp_(min=0)
+    pairs = draws.uniform("deviations", (len(DEVIATIONS), 2))
+    bells = (pairs[..., 0] - pairs[..., 1]).unbind(1)
+    deviations = {name: width * bell for (name, width), bell in zip(DEVIATIONS.items(), bells, strict=True)}
+    colors = draws.uniform("colors", (5 + CLUTTER, 3))
+    faded = 0.125 + 0.75 * colors[:, 3:]
+    exposure = numbers.pop("exposure")
     return Photos(
-        yaw=bell("yaw", 0.5),
-        pitch=bell("pitch", 0.30),
-        roll=bell("roll", 0.25),
-        scale=u("scale", 0.88, 1.08),
-        shift_x=bell("shift x", 0.08),
-        shift_y=bell("shift y", 0.08),
-        smile=u("smile", -0.6, 1.0),
-        mouth_open=(u("mouth open", -1.5, 1.0)).clamp(min=0),
-        brow_raise=bell("brow raise", 0.03),
-        squint=u("squint", 0.6, 1.1),
-        gaze=bell("gaze", 0.03),
-        restyled=draws.uniform("restyled"),
         hair=along(HAIR_COLORS, draws.uniform("hair")),
-        hairline=u("hairline", -0.52, -0.34),
-        hairline_curve=u("hairline curve", -0.5, 1.0),
-        hair_volume=u("hair volume", 0.02, 0.16),
-        hair_length=u("hair length", 0.0, 1.0),
-        glasses=draws.uniform("glasses"),
-        frame=draws.uniform("frame", (3,)) * 0.5,
-        clothes=draws.uniform("clothes", (3,)),
-        light_x=bell("light x", 0.8),
-        light_y=bell("light y", 0.5),
-        light=tint * u("exposure", 0.65, 1.25)[:, None],
-        ambient=u("ambient", 0.0, 0.08),
-        background=0.5 + 0.75 * (draws.uniform("background", (2, 3)) - 0.5),
+        frame=colors[:, 0] * 0.5,
+        clothes=colors[:, 1],
+        light=(0.84 + 0.32 * colors[:, 2]) * exposure[:, None],
+        background=faded[:, :2],
         clutter=draws.uniform("clutter", (CLUTTER, 4)),
-        colors=0.5 + 0.75 * (draws.uniform("colors", (CLUTTER, 3)) - 0.5),
-        blur=u("blur", 0.0, 0.8),
-        noise=u("noise", 0.005, 0.03),
+        clutter_color=faded[:, 2:],
         noise_start=draws.integers("noise start", 0, 1 << 20),
+        **numbers,
+        **deviations,
     )
