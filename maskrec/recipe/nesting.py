@@ -40,8 +40,6 @@ class Nesting:
             return self._refuse(node, annotation, path)
         values = [self.value(child, hint, f"{path}.{key}") for key, child, hint in children]
         self.components.labels(node, path)
-        if any(value is BAD for value in values):
-            return BAD
         if node.map is None:
             return tuple(values) if get_origin(annotation) is tuple else values
         return {key: value for (key, _, _), value in zip(children, values, strict=True)}

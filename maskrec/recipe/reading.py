@@ -46,7 +46,8 @@ def load_text(path: Path, shown: str) -> str:
         if path.is_dir():
             raise UnreadableError(f"{shown} is a folder, not a recipe file")
         if not path.is_file():
-            raise UnreadableError(f"there is no recipe file {shown}")
+            there = path.exists()
+            raise UnreadableError(f"{shown} is no regular file" if there else f"there is no recipe file {shown}")
         with path.open("rb") as stream:
             raw = stream.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
