@@ -13,10 +13,11 @@ from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.givens import GIVENS
 from maskrec.contracts.pair_set import PairSet
-from maskrec.contracts.problem import Mark, Problem
+from maskrec.contracts.problem import Problem
 from maskrec.faces.draws import key_of
 from maskrec.plugin.signature import read_parameters
 from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.targets import placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +105,7 @@ class Builder:
             return
         known = {name: self.givens[name] for name in GIVENS[kind] if name in self.givens}
         answers: Iterable[Problem] = check(values, CheckContext(known, self.has_landmarks)) or ()
-        problems = [place(answer, spec) for answer in answers]
+        problems = [placed(answer, spec) for answer in answers]
         if any(not problem.note for problem in problems):
             raise BuildError([problem for problem in problems if not problem.note])
 
@@ -121,13 +122,6 @@ class Builder:
             raise MaskrecError(
                 f"{spec.path}: {spec.name} could not be built: {type(error).__name__}: {one_sentence(error)}"
             ) from error
-
-
-def place(problem: Problem, spec: Spec) -> Problem:
-    """A component's own problem, with its place in the recipe."""
-    first = problem.path.split(".")[0]
-    mark: Mark | None = problem.mark or spec.marks.get(first, spec.mark)
-    return replace(problem.within(spec.path), mark=mark)
 
 
 def one_sentence(error: BaseException) -> str:

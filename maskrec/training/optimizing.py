@@ -11,6 +11,7 @@ from torch import nn
 
 from maskrec.contracts.errors import UsageError
 from maskrec.recipe.plan import Optimizer, Scheduler
+from maskrec.recipe.torch_optim import CONSTANT, UnknownNameError, optimizer_class, scheduler_class
 
 
 def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
@@ -52,25 +53,6 @@ def parameter_groups(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> l
     return groups
 
 
-def optimizer_class(name: str) -> Any:
-    """torch's optimizer of that lower-case name, or timm's for ``timm/NAME``.
-
-    Raises:
-        UsageError: nobody has an optimizer of that name.
-    """
-    if name.startswith("timm/"):
-        from timm.optim._optim_factory import get_optimizer_class
-
-        try:
-            return get_optimizer_class(name.removeprefix("timm/"), bind_defaults=True)
-        except ValueError as error:
-            raise UsageError(f"optimizer: timm has no optimizer {name.removeprefix('timm/')!r}") from error
-    for candidate in vars(torch.optim).values():
-        if isinstance(candidate, type) and candidate.__name__.lower() == name:
-            return candidate
-    raise UsageError(f"optimizer: torch.optim has no {name!r}; names are its classes in lower case")
-
-
 def build_optimizer(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> torch.optim.Optimizer:
     """The optimizer over all trained parameters.
 
@@ -82,7 +64,7 @@ def build_optimizer(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> to
         raise UsageError("nothing to train: neither backbone nor loss has a trainable parameter")
     try:
         optimizer: torch.optim.Optimizer = optimizer_class(plan.use)(groups, **plan.parameters)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UnknownNameError) as error:
         raise UsageError(f"optimizer: {plan.use} refuses its parameters: {error}") from error
     return optimizer
 
@@ -133,23 +115,11 @@ class Schedule:
             self.scheduler.load_state_dict(state)
 
 
-def scheduler_class(name: str) -> Any:
-    """torch's scheduler class of a lower-case name without its ``LR``.
-
-    Raises:
-        UsageError: torch has none of that name.
-    """
-    for candidate in vars(torch.optim.lr_scheduler).values():
-        if isinstance(candidate, type) and candidate.__name__.lower().removesuffix("lr") == name:
-            return candidate
-    raise UsageError(f"scheduler: torch.optim.lr_scheduler has no {name!r}; names are its classes in lower case")
-
-
 def _build_scheduler(plan: Scheduler, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler | None:
-    if plan.use == "constant":
+    if plan.use == CONSTANT:
         return None
     try:
         scheduler: torch.optim.lr_scheduler.LRScheduler = scheduler_class(plan.use)(optimizer, **plan.parameters)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UnknownNameError) as error:
         raise UsageError(f"scheduler: {plan.use} refuses its parameters: {error}") from error
     return scheduler
