@@ -33,34 +33,34 @@ def result(run: Path) -> dict:
     return json.loads((run / "result.json").read_text(encoding="utf-8"))
 
 
-def test_the_one_file_loss_trains(maskrec_cli, tmp_path):
+def test_the_one_file_loss_trains(maskrec_here, tmp_path):
     write_blocks(PAGE, tmp_path)
     plugin = ("--plugin", "masked_more.py", "loss.use=masked_more")
-    done = maskrec_cli("run", "maskrec:quickstart", "--demo", "--run-dir", "run", *plugin, *TINY)
+    done = maskrec_here("run", "maskrec:quickstart", "--demo", "--run-dir", "run", *plugin, *TINY)
     assert done.returncode == 0, done.stderr
     assert result(tmp_path / "run")["steps"] == 2
     assert "file:masked_more.py/masked_more" in (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
 
 
-def test_its_check_answers_in_one_sentence(maskrec_cli, tmp_path):
+def test_its_check_answers_in_one_sentence(maskrec_here, tmp_path):
     write_blocks(PAGE, tmp_path)
     plugin = ("--plugin", "masked_more.py", "loss.use=masked_more")
-    done = maskrec_cli("check", "maskrec:quickstart", *plugin, "loss.scale=-1")
+    done = maskrec_here("check", "maskrec:quickstart", *plugin, "loss.scale=-1")
     assert done.returncode == 2
     assert "scale must be above 0, not -1" in done.stderr
     assert "24 is a good start" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_one_of_every_kind_trains(maskrec_cli, tmp_path):
+def test_one_of_every_kind_trains(maskrec_here, tmp_path):
     write_blocks(PAGE, tmp_path)
     plugins = [word for name in ("shapes.py", "tiny.py", "extras.py") for word in ("--plugin", name)]
-    done = maskrec_cli("run", "every_kind.yaml", "--run-dir", "run", *plugins)
+    done = maskrec_here("run", "every_kind.yaml", "--run-dir", "run", *plugins)
     assert done.returncode == 0, done.stderr
     assert result(tmp_path / "run")["stopped"] == "5 steps are enough"
     assert "gap" in result(tmp_path / "run")["evaluate"]["gap"]["metrics"]
     recipe = (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
-    declared = json.loads(maskrec_cli("list", "--json", *plugins).stdout)["components"]
+    declared = json.loads(maskrec_here("list", "--json", *plugins).stdout)["components"]
     ours = [row for row in declared if row["distribution"].startswith("file:")]
     assert {row["kind"] for row in ours} == set(KIND_OF_HOOK.values()) - {"loss"}
     assert [row["qualified"] for row in ours if row["qualified"] not in recipe] == []
