@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,15 @@ class Assembly:
     evaluators: Mapping[str, Evaluator]
     observers: Mapping[str, Observer]
     pair_sets: tuple[tuple[Spec, PairSet], ...]
+
+    def notes(self) -> list[str]:
+        """What the user should know of the pair sets: people who choose a threshold and are measured by it too."""
+        found = []
+        for (one, chosen), (other, measured) in combinations(self.pair_sets, 2):
+            shared = set(chosen.identities or ()) & set(measured.identities or ())
+            if shared and one.path.rpartition(".")[0] == other.path.rpartition(".")[0]:
+                found.append(f"note: {len(shared)} people are in both {one.path} and {other.path}")
+        return found
 
 
 def assemble(

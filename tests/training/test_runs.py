@@ -176,6 +176,15 @@ def test_nobody_is_measured_who_was_trained_on(train: Train) -> None:
         train("run", {"evaluate": {"held_out": {"use": "meter", "pairs": {**EVALUATE, "first_identity": 0}}}})
 
 
+def test_people_who_choose_the_threshold_and_are_measured_by_it_are_told(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = {"use": "pair_histogram", "evaluation": EVALUATE, "test": {**EVALUATE, "first_identity": 10015}}
+    train("run", {"evaluate": {"held_out": both}})
+    note = "note: 5 people are in both evaluate.held_out.evaluation and evaluate.held_out.test"
+    assert note in capsys.readouterr().out
+
+
 def test_masks_on_data_without_landmarks_are_an_error_before_training(train: Train, tmp_path: Path) -> None:
     import cv2
     import numpy as np
