@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ from maskrec.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+EXAMPLE = ROOT / "plugins" / "maskrec-example-loss"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 TINY = [
     "data.identities=4",
@@ -130,8 +132,13 @@ def output_after(command: str) -> str:
     return re.split(r"^(?:\$ |```)", text, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def test_the_list_is_what_is_printed(maskrec_here):
-    assert output_after("maskrec list") == maskrec_here("list", "--no-plugins").stdout
+def test_the_list_is_what_is_printed(maskrec_cli, make_distribution, tmp_path):
+    """As make installs it: with the example plugin and no other."""
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    points = project["entry-points"]["maskrec"]
+    make_distribution(tmp_path, project["name"], points, {}, version=project["version"])
+    done = maskrec_cli("list", path=[tmp_path, EXAMPLE], env={"MASKREC_PLUGINS": project["name"]})
+    assert output_after("maskrec list") == done.stdout
 
 
 def test_the_errors_are_what_is_printed(maskrec_here):
