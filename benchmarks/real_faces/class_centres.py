@@ -36,7 +36,7 @@ def centre_accuracy(embeddings: ArrayLike, labels: ArrayLike) -> float:
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths: NDArray[np.float64] = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / lengths.clip(min=np.finfo(np.float64).tiny)
+    return np.asarray(rows / lengths.clip(min=np.finfo(np.float64).tiny))
 
 
 class ClassCentres:

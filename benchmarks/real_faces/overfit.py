@@ -19,13 +19,20 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from split_lfw import LANDMARKS, read_landmarks, relative
+from torch.nn.functional import interpolate
 
+from maskrec import PairSet, View
 from maskrec.contracts.errors import UsageError
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
+from maskrec.training.assemble import assemble
+from maskrec.training.embedding import Embedder
 from maskrec.training.recording import read_rows
 from maskrec.training.runner import start
 
@@ -49,7 +56,7 @@ TRIALS = {
     "triplet_inception_margin_0.5": Trial("triplet_inception", ("loss.margin=0.5", "observe.enough.active_share=0.5")),
     "arcface_seresnext101": Trial("arcface_seresnext101"),
 }
-COLUMNS = ("untrained", "accuracy", "steps", "first over 0.95", "active share", "batch", "minutes")
+COLUMNS = ("8x8 pixels", "untrained", "accuracy", "steps", "first over 0.95", "active share", "batch", "minutes")
 
 
 def main() -> None:
@@ -60,14 +67,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="where train.csv and the runs go")
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--photos", type=int, default=20, help="of each of them")
-    parser.add_argument("--only", nargs="+", choices=list(TRIALS), default=list(TRIALS))
+    parser.add_argument("--only", action="append", choices=list(TRIALS), help="may be repeated")
     parser.add_argument("--to-the-end", action="store_true", help="all 300 steps, also when the accuracy is reached")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="overrides of every recipe")
     arguments = parser.parse_args()
     write_photos(arguments.out, chosen(arguments.faces, arguments.people, arguments.photos), arguments.landmarks)
     catalog = discover([PLUGIN], plugins=False)
     rows = {}
-    for name in arguments.only:
+    for name in arguments.only or TRIALS:
         overrides = [*TRIALS[name].overrides, *arguments.changes]
         if arguments.to_the_end:
             overrides = [word for word in overrides if "enough" not in word] + ["observe.enough=null"]
@@ -106,23 +113,16 @@ def overfit(recipe: str, overrides: Sequence[str], catalog: Catalog, data: Path,
     """Train one recipe in ``run_dir`` and read off what came out, a text for each of ``COLUMNS``."""
     path = HERE / "overfit" / f"{recipe}.yaml"
     plan = resolve(path, catalog=catalog, overrides=overrides, data_root=data)
-    before = untrained_accuracy(plan, catalog, data)
+    before = untrained(plan, catalog, data)
     began = time.monotonic()
     start(plan, catalog, data, run_dir, [PLUGIN])
-    minutes = (time.monotonic() - began) / 60
-    return {"untrained": f"{before:.4f}", **figures(read_rows(run_dir / "metrics.jsonl"))} | {
-        "batch": batch_in_words(plan),
-        "minutes": f"{minutes:.1f}",
-    }
+    minutes = f"{(time.monotonic() - began) / 60:.1f}"
+    after = figures(read_rows(run_dir / "metrics.jsonl"))
+    return {**before, **after, "batch": batch_in_words(plan), "minutes": minutes}
 
 
-def untrained_accuracy(plan: Plan, catalog: Catalog, data: Path) -> float:
-    """The same accuracy from the weights that the run starts with."""
-    import torch
-
-    from maskrec.training.assemble import assemble
-    from maskrec.training.embedding import Embedder
-
+def untrained(plan: Plan, catalog: Catalog, data: Path) -> dict[str, str]:
+    """The same accuracy of the weights that the run starts with, and of the photos' pixels without any network."""
     assembly = assemble(plan, catalog, data)
     embed = Embedder(
         assembly.backbone,
@@ -134,7 +134,18 @@ def untrained_accuracy(plan: Plan, catalog: Catalog, data: Path) -> float:
         seed=plan.seed,
         workers=0,
     )
-    return float(assembly.evaluators["centres"].evaluate(embed).metrics["accuracy"])
+    centres = assembly.evaluators["centres"]
+    return {
+        "8x8 pixels": f"{centres.evaluate(small_pixels).metrics['accuracy']:.4f}",
+        "untrained": f"{centres.evaluate(embed).metrics['accuracy']:.4f}",
+    }
+
+
+def small_pixels(pairs: PairSet, view: View | None = None) -> NDArray[np.float32]:
+    """``(n, 192)``: each photo averaged to 8 x 8 pixels, less its mean."""
+    photos = torch.stack([pairs.images[index].image for index in range(len(pairs.images))]).float()
+    rows = interpolate(photos, size=(8, 8), mode="area").flatten(1)
+    return (rows - rows.mean(1, keepdim=True)).numpy()
 
 
 def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Three optimizer steps of each reference recipe at its reference batch size and 160 pixels: memory and seconds.
 
-    python benchmarks/real_faces/reference_batch.py [--only NAME ...] [KEY=VALUE ...]
+    python benchmarks/real_faces/reference_batch.py [--only NAME] [KEY=VALUE ...]
 
 Everything of the recipe but its data, starting weights and evaluation is kept; the faces are embedded ones, an epoch
 of three batches. Each recipe runs in a process of its own, so that its peak resident memory is its own: whatever the
@@ -32,7 +32,7 @@ RECIPES = {
 def main() -> None:
     """One row a recipe; exit code 1 when one needs more memory than the limit, or fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=list(RECIPES), default=list(RECIPES))
+    parser.add_argument("--only", action="append", choices=list(RECIPES), help="may be repeated")
     parser.add_argument("--here", choices=list(RECIPES), help=argparse.SUPPRESS)
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="overrides of every recipe")
     arguments = parser.parse_args()
@@ -40,7 +40,7 @@ def main() -> None:
         print(measured(arguments.here, arguments.changes))
         return
     print(f"{'recipe':22} | batch | pixels | precision | steps | s a step | peak GB | limit {LIMIT_GB} GB", flush=True)
-    kept = [in_a_process(name, arguments.changes) for name in arguments.only]
+    kept = [in_a_process(name, arguments.changes) for name in arguments.only or RECIPES]
     if not all(kept):
         raise SystemExit(1)
 
@@ -68,7 +68,8 @@ def measured(name: str, changes: Sequence[str]) -> str:
     from maskrec.training.runner import start
 
     catalog = discover(plugins=False)
-    overrides = [*ALL, *RECIPES[name], *changes]
+    changed = {word.partition("=")[0] for word in changes}
+    overrides = [word for word in (*ALL, *RECIPES[name]) if word.partition("=")[0] not in changed] + [*changes]
     plan = resolve(shipped_recipe(name), catalog=catalog, overrides=overrides, allow_fallback=False)
     with tempfile.TemporaryDirectory() as folder:
         run = start(plan, catalog, Path(), Path(folder) / "run")
