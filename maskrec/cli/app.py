@@ -103,6 +103,9 @@ def _answer(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, _usage_errors()):
         return _answer_usage(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        _say(f"{error.filename}: {error.strerror}; mend that and run the same command again")
+        return 1
     _say(
         f"unexpected {type(error).__name__}: {error}. This is a fault of maskrec or of a plugin: please report it "
         "with the command and what --debug shows"

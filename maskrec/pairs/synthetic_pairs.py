@@ -11,7 +11,7 @@ import torch
 
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
-from maskrec.contracts.problem import Problem
+from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Sample
 from maskrec.faces.draws import Draws
 from maskrec.faces.synthetic.album import Album, complaints
@@ -78,8 +78,7 @@ def synthetic_pairs(
         "identities": identities, "images_per_identity": images_per_identity, "first_identity": first_identity,
         "pairs": pairs, "conditions": conditions, "mask_types": mask_types, "folds": folds, "cache_mib": cache_mib,
     }  # fmt: skip
-    for problem in check(values, CheckContext(givens={"image_size": image_size})):
-        raise ValueError(problem.message)
+    refuse(check(values, CheckContext(givens={"image_size": image_size})))
     album = Album(face_seed, image_size, identities, images_per_identity, first_identity, cache_mib)
     drawn = draw_pairs(identities, images_per_identity, pairs, folds or 1, pairs_seed)
     return _assemble(context.path, album, drawn, conditions, _masks(len(album), mask_types, pairs_seed), folds)

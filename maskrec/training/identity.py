@@ -31,6 +31,7 @@ def write_identity(
     train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
     start_row = {"at": now(), "command": provenance.command_line(), "processes": processes(), "train": train}
     record |= {
+        "name": plan.name,
         "data_root": str(data_root.resolve()),
         "demo": plan.demo,
         "demo_reason": plan.demo_reason,

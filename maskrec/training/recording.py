@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from maskrec.contracts.collectives import rank
-from maskrec.contracts.errors import MaskrecError
+from maskrec.contracts.errors import MaskrecError, UsageError
 
 TIME_FIELDS = ("time", "images_per_second")
 
@@ -21,6 +21,9 @@ class Recorder:
     Args:
         path: the file.
         keep: bytes to keep of what is there; later rows belong to steps that are done again.
+
+    Raises:
+        UsageError: there is less than that.
     """
 
     def __init__(self, path: Path, keep: int) -> None:
@@ -28,6 +31,8 @@ class Recorder:
         self.stream = None
         if rank() == 0:
             self.stream = path.open("ab")
+            if self.stream.tell() < keep:
+                raise UsageError(f"{path} is shorter than its checkpoint says; the run directory is damaged")
             self.stream.truncate(keep)
             self.stream.seek(0, os.SEEK_END)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -155,8 +155,11 @@ def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
     run = RunDirectory(run_dir)
     if not run.recipe.is_file():
         raise UsageError(f"{run_dir} is no run directory: it has no recipe.yaml")
-    data_root = Path(read_json(run.provenance).get("data_root", "."))
-    return resolve(run.recipe, catalog=catalog, data_root=data_root), data_root
+    record = read_json(run.provenance)
+    data_root = Path(record["data_root"])
+    plan = resolve(run.recipe, catalog=catalog, data_root=data_root)
+    told = {"name": record["name"], "demo": record["demo"], "demo_reason": record["demo_reason"]}
+    return replace(plan, **told), data_root
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -66,7 +66,8 @@ def start(
         run, fresh = _claim(plan, catalog, run_dir)
         try:
             _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
-        except UsageError:
+        except BaseException:
+            # Without its recipe nothing has begun: a folder made just now would only be litter.
             if fresh and rank() == 0 and not run.recipe.exists():
                 shutil.rmtree(run.path)
             raise

@@ -254,3 +254,10 @@ def test_a_missing_or_foreign_checkpoint_is_a_sentence(train: Train, go_on: Trai
     (run / "checkpoints" / "last.safetensors").write_bytes(b"junk")
     with pytest.raises(UsageError, match="damaged"):
         go_on(run, epochs=3)
+
+
+def test_metrics_shorter_than_the_checkpoint_says_are_damage(train: Train, go_on: Train) -> None:
+    run = train("run")
+    (run / "metrics.jsonl").write_text("")
+    with pytest.raises(UsageError, match="shorter than its checkpoint"):
+        go_on(run, epochs=3)

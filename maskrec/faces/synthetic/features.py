@@ -10,7 +10,7 @@ from maskrec.faces.synthetic.photos import Photos
 from maskrec.faces.synthetic.pose import Spots, smile_lift, smile_stretch
 from maskrec.faces.synthetic.shapes import Grid, band, column, ellipse, paint, soft
 
-WITH_GLASSES = 0.3
+WITH_GLASSES = 0.25
 
 
 def _eye_grid(grid: Grid, spots: Spots) -> tuple[Grid, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from maskrec.faces.synthetic.people import People
 from maskrec.faces.synthetic.photos import Photos
 
-RESTYLED = 0.4
+RESTYLED = 0.3
 
 
 @dataclass(frozen=True, slots=True)

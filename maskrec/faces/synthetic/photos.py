@@ -22,14 +22,14 @@ CONDITIONS = {
     "glasses": (0.0, 1.0),
     "ambient": (0.0, 0.08),
     "exposure": (0.65, 1.25),
-    "blur": (0.0, 0.8),
-    "noise": (0.005, 0.03),
+    "blur": (0.0, 0.7),
+    "noise": (0.005, 0.025),
     **{name: RANGES[name] for name in ("hairline", "hairline_curve", "hair_volume", "hair_length")},
 }
 # Triangular from minus to plus this, so that most photos are near 0; angles in radians.
 DEVIATIONS = {
-    "yaw": 0.5,
-    "pitch": 0.30,
+    "yaw": 0.45,
+    "pitch": 0.25,
     "roll": 0.25,
     "shift_x": 0.08,
     "shift_y": 0.08,
@@ -95,7 +95,7 @@ def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
         hair=along(HAIR_COLORS, draws.uniform("hair")),
         frame=colors[:, 0] * 0.5,
         clothes=colors[:, 1],
-        light=(0.84 + 0.32 * colors[:, 2]) * exposure[:, None],
+        light=(0.86 + 0.28 * colors[:, 2]) * exposure[:, None],
         background=faded[:, :2],
         clutter=draws.uniform("clutter", (CLUTTER, 4)),
         clutter_color=faded[:, 2:],
