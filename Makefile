@@ -1,11 +1,14 @@
 # `make demo` and `make test` need Python 3.11 or newer and git, nothing else. PIP_ARGS is passed on to pip.
 PYTHON ?= python3
 PIP_ARGS ?=
+# Test processes; each keeps to one thread, or two of them would fight over the same cores.
+TEST_PROCESSES ?= 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint bench schema docs clean
+.PHONY: demo test test-slow lint bench docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -17,10 +20,10 @@ demo: $(STAMP)
 	$(BIN)/maskrec run recipes/quickstart.yaml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -q -m slow
+	$(PYTEST) -m slow
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
