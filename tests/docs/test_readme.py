@@ -187,3 +187,8 @@ def test_every_link_leads_somewhere(page):
             titles = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
             anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
             assert anchor in anchors, target
+
+
+def test_every_page_is_linked():
+    text = README.read_text(encoding="utf-8")
+    assert [page.name for page in PAGES[1:] if f"{page.relative_to(ROOT).as_posix()})" not in text] == []
