@@ -14,7 +14,7 @@ CLUTTER = 5
 
 # Uniform between the two; append, never insert, or every photo changes.
 CONDITIONS = {
-    "scale": (0.88, 1.08),
+    "scale": (0.95, 1.15),
     "smile": (-0.6, 1.0),
     "mouth_open": (-1.5, 1.0),  # below 0: closed
     "squint": (0.6, 1.1),
@@ -31,8 +31,8 @@ DEVIATIONS = {
     "yaw": 0.45,
     "pitch": 0.25,
     "roll": 0.25,
-    "shift_x": 0.08,
-    "shift_y": 0.08,
+    "shift_x": 0.07,
+    "shift_y": 0.07,
     "brow_raise": 0.03,
     "gaze": 0.03,
     "light_x": 0.8,
