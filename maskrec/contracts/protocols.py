@@ -42,7 +42,10 @@ class Sampler(Protocol):
 
 
 class Dataset(Protocol):
-    """Map-style; checked when opened. ``identities`` are names by label, or None where unknown."""
+    """Map-style; checked when opened. ``identities`` are names by label, or None where unknown.
+
+    An optional attribute ``remark`` is what must be said of whatever is trained on it, as of ``PairSet``.
+    """
 
     labels: Sequence[int]
     num_classes: int

@@ -44,6 +44,11 @@ class Assembly:
     observers: Mapping[str, Observer]
     pair_sets: tuple[tuple[Spec, PairSet], ...]
 
+    def remarks(self) -> list[str]:
+        """What the data sets and pairs want said of every figure, each once."""
+        told = [getattr(self.dataset, "remark", ""), *(pairs.remark for _, pairs in self.pair_sets)]
+        return [remark for remark in dict.fromkeys(told) if remark]
+
     def notes(self) -> list[str]:
         """What the user should know of the pair sets: people who choose a threshold and are measured by it too."""
         found = []
@@ -159,6 +164,7 @@ def _cross_checks(
 ) -> list[Problem]:
     problems = _landmark_problems(plan, dataset, transforms)
     problems += [problem for spec, pairs in builder.pair_sets for problem in _pair_problems(spec, pairs, dataset)]
+    problems += _schedule_problems(plan, len(sampler))
     if len(sampler) == 0:
         problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
     if sampler.batch_size < 2 * processes():
@@ -170,6 +176,18 @@ def _cross_checks(
         except ValueError as error:
             problems.append(Problem(str(error), "loss", mark=plan.loss.mark))
     return problems
+
+
+def _schedule_problems(plan: Plan, batches: int) -> list[Problem]:
+    """A schedule that ends before the run does: torch's one-cycle raises at the step after its last."""
+    total = plan.scheduler.parameters.get("total_steps")
+    steps = -(-batches // plan.train.accumulate) * plan.train.epochs
+    needed = steps if plan.scheduler.every == "step" else plan.train.epochs
+    if total is None or total >= needed:
+        return []
+    message = f"`total_steps` is {total} and this run has {needed} {plan.scheduler.every}s"
+    mark = plan.marks.get("scheduler.total_steps", plan.marks.get("scheduler"))
+    return [Problem(message, "scheduler.total_steps", f"set scheduler.total_steps={needed}", mark)]
 
 
 def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Transform]) -> list[Problem]:

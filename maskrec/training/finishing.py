@@ -27,6 +27,7 @@ def finish(trainer: Trainer) -> None:
             "stopped": position.stopped,
             "demo": plan.demo,
             "demo_reason": plan.demo_reason,
+            "remarks": trainer.assembly.remarks(),
             "best": {"epoch": position.best_epoch, "value": position.best_value},
             "evaluate": trainer.evaluations,
             "test": tested,
@@ -35,6 +36,8 @@ def finish(trainer: Trainer) -> None:
     if position.stopped:
         trainer.display.line(f"stopped: {position.stopped}")
     trainer.display.line(f"finished: {position.step} steps; results in {run.result}")
+    for remark in trainer.assembly.remarks():
+        trainer.display.line(f"note: {remark}")
     if plan.demo_reason:
         trainer.display.line(f"DEMO: {plan.demo_reason}; these figures say nothing about real faces")
 

@@ -261,3 +261,19 @@ def test_metrics_shorter_than_the_checkpoint_says_are_damage(train: Train, go_on
     (run / "metrics.jsonl").write_text("")
     with pytest.raises(UsageError, match="shorter than its checkpoint"):
         go_on(run, epochs=3)
+
+
+def test_a_schedule_that_ends_before_the_run_is_an_error_before_training(train: Train, go_on: Train) -> None:
+    cycle = {"scheduler": {"use": "onecycle", "max_lr": 0.1, "total_steps": 6, "every": "step"}}
+    run = train("run", cycle)
+    with pytest.raises(RecipeError, match="`total_steps` is 6 and this run has 9 steps"):
+        go_on(run, epochs=3)
+
+
+def test_what_the_data_wants_said_is_said_first_and_last(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train("run")
+    lines = capsys.readouterr().out.splitlines()
+    (remark,) = json.loads((run / "result.json").read_text())["remarks"]
+    assert "nothing about real faces" in remark
+    assert lines.count(f"note: {remark}") == 2
+    assert lines[-1] == f"note: {remark}"
