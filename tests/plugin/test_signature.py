@@ -105,7 +105,9 @@ class New:
 
 
 @pytest.mark.parametrize(
-    "target", [Inherits, Data, Callable_.make, plain, wrapper, functools.partial(plain), New], ids=repr
+    "target",
+    [Inherits, Data, Callable_.make, plain, wrapper, functools.partial(plain), New],
+    ids=["inherits", "data", "class method", "function", "wrapped", "partial", "new"],
 )
 def test_targets_of_every_shape(target):
     assert shape(read_parameters(target, "loss")) == {"margin": (float, 0.5, False)}
