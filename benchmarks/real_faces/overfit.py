@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,13 +49,17 @@ class Trial:
     overrides: tuple[str, ...] = ()
 
 
+# At the reference's rate the hardest triplets come nearer too slowly to see any of them fall idle within 300 steps.
+FASTER = ("optimizer.lr=1.0", "scheduler.warmup_steps=20")
 TRIALS = {
     "arcface_inception": Trial("arcface_inception"),
     "triplet_inception": Trial("triplet_inception"),
-    "triplet_inception_margin_0.5": Trial("triplet_inception", ("loss.margin=0.5", "observe.enough.active_share=0.5")),
+    "triplet_inception_margin_0.5": Trial(
+        "triplet_inception", ("loss.margin=0.5", "observe.enough.active_share=0.5", *FASTER)
+    ),
     "arcface_seresnext101": Trial("arcface_seresnext101"),
 }
-COLUMNS = ("8x8 pixels", "untrained", "accuracy", "steps", "first over 0.95", "active share", "batch", "minutes")
+COLUMNS = ("8x8 pixels", "untrained", "accuracy", "steps", "first over 0.95", "active share", "batch")
 
 
 def main() -> None:
@@ -114,11 +117,8 @@ def overfit(recipe: str, overrides: Sequence[str], catalog: Catalog, data: Path,
     path = HERE / "overfit" / f"{recipe}.yaml"
     plan = resolve(path, catalog=catalog, overrides=overrides, data_root=data)
     before = untrained(plan, catalog, data)
-    began = time.monotonic()
     start(plan, catalog, data, run_dir, [PLUGIN])
-    minutes = f"{(time.monotonic() - began) / 60:.1f}"
-    after = figures(read_rows(run_dir / "metrics.jsonl"))
-    return {**before, **after, "batch": batch_in_words(plan), "minutes": minutes}
+    return {**before, **figures(read_rows(run_dir / "metrics.jsonl")), "batch": batch_in_words(plan)}
 
 
 def untrained(plan: Plan, catalog: Catalog, data: Path) -> dict[str, str]:
