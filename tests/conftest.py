@@ -24,7 +24,7 @@ def maskrec_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
     def call(
         *arguments: object, path: Sequence[Path] = (), env: Mapping[str, str] | None = None, cwd: Path = tmp_path
     ) -> subprocess.CompletedProcess[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("MASKREC_")}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MASKREC_", "COLUMNS"))}
         search = [*map(str, path), str(ROOT), *filter(None, [clean.get("PYTHONPATH")])]
         return subprocess.run(
             [sys.executable, "-m", "maskrec", *map(str, arguments)],

@@ -77,7 +77,7 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()
         code = result if isinstance(result, int) else 0
         if code == INTERRUPTED:  # newer typer answers an interrupt by this code, older by raising Abort
-            _say("interrupted")
+            _say("interrupted; a run goes on by the same --run-dir, or by maskrec resume and its folder")
     except BaseException as error:
         code = _answer(error)
     sys.exit(code)
@@ -96,15 +96,16 @@ def _answer(error: BaseException) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        _say("interrupted")
+        _say("interrupted; a run goes on by the same --run-dir, or by maskrec resume and its folder")
         return INTERRUPTED
     if isinstance(error, MaskrecError):
         _say(str(error))
         return error.exit_code
     if isinstance(error, _usage_errors()):
         return _answer_usage(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        _say(f"{error.filename}: {error.strerror}; mend that and run the same command again")
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else "the output could not be written: "
+        _say(f"{where}{error.strerror}; mend that and run the same command again")
         return 1
     _say(
         f"unexpected {type(error).__name__}: {error}. This is a fault of maskrec or of a plugin: please report it "

@@ -115,7 +115,7 @@ class Builder:
         except BuildError:
             raise
         except (UsageError, ValueError) as error:
-            raise BuildError([Problem(one_sentence(error), spec.path, mark=spec.mark)]) from error
+            raise BuildError([Problem(str(error) or one_sentence(error), spec.path, mark=spec.mark)]) from error
         except MaskrecError:
             raise
         except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,14 +137,18 @@ def _claim(plan: Plan, catalog: Catalog, run_dir: Path | None) -> tuple[RunDirec
 def _refuse_other_recipe(run: RunDirectory, plan: Plan) -> None:
     if not run.recipe.exists():
         return
-    before = run.recipe.read_text(encoding="utf-8").splitlines()
-    after = resolved_yaml(plan).splitlines()
+    before, after = (_values(text) for text in (run.recipe.read_text(encoding="utf-8"), resolved_yaml(plan)))
     if before != after:
-        differing = next((b or a for b, a in zip(before, after, strict=False) if b != a), "its length")
+        there, here = next((b, a) for b, a in zip_longest(before, after, fillvalue="nothing") if b != a)
         raise UsageError(
-            f"{run.path} holds a run of another recipe (first difference: {differing.strip()}); "
+            f"{run.path} holds a run of another recipe (it has {there}, this one has {here}); "
             f"choose another folder, or change epochs and machine settings with: maskrec resume {run.path}"
         )
+
+
+def _values(recipe: str) -> list[str]:
+    """The lines of a resolved recipe that say something."""
+    return [line.strip() for line in recipe.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _run_in(
@@ -200,6 +205,8 @@ def _last_position(run: RunDirectory, stepper: Stepper, assembly: Assembly) -> t
         return Position(), 0, {}
     state = checkpoint.read(path)
     position = Position(**state["position"])
+    if position.epoch > assembly.plan.train.epochs:
+        raise UsageError(f"{run.path}: {position.epoch} epochs are done already; train.epochs cannot be fewer")
     if position.epoch < assembly.plan.train.epochs:
         position.stopped = None
     checkpoint.restore_networks(stepper, state, assembly.plan.seed, position.step)

@@ -42,7 +42,11 @@ def run_with(tmp_path):
         ("MaskrecError('the disk is full')", 1, "maskrec: the disk is full\n"),
         ("UsageError('no [/bold] such \\x1b[2Jrecipe\\x07')", 2, "maskrec: no [/bold] such [2Jrecipe\n"),
         ("PluginError('it cannot be loaded')", 3, "maskrec: it cannot be loaded\n"),
-        ("KeyboardInterrupt", 130, "maskrec: interrupted\n"),
+        (
+            "KeyboardInterrupt",
+            130,
+            "maskrec: interrupted; a run goes on by the same --run-dir, or by maskrec resume and its folder\n",
+        ),
         ("SystemExit(9)", 9, ""),
         (
             "RecipeError([Problem('no', mark=Mark('r.yaml', 3, 2, 'x: 1'))])",
@@ -141,4 +145,7 @@ app.run_app(["list"])
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err.strip()) == (130, "maskrec: interrupted")
+    assert (process.returncode, err.strip()) == (
+        130,
+        "maskrec: interrupted; a run goes on by the same --run-dir, or by maskrec resume and its folder",
+    )

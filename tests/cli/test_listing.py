@@ -98,7 +98,10 @@ def test_json_is_json_whatever_plugins_print_and_its_keys_are_those_documented(m
         "fatal": True,
     }
     plugins = json.loads(maskrec_cli("plugins", "--json", path=[twenty]).stdout)
-    assert len(plugins["plugins"]) == 19
+    made_here = [
+        row for row in plugins["plugins"] if row["distribution"].startswith(("maskrec-listing", "maskrec-twin"))
+    ]
+    assert len(made_here) == 18
     assert plugins["failures"] == answer["failures"]
 
 
@@ -115,7 +118,10 @@ def test_rows_can_be_chosen_by_kind_and_by_provider(maskrec_cli, twenty):
 
 
 def test_plugins_can_be_left_out_or_chosen(maskrec_cli, twenty):
-    assert maskrec_cli("list", "--no-plugins", path=[twenty]).stdout == maskrec_cli("list").stdout
+    assert (
+        maskrec_cli("list", "--no-plugins", path=[twenty]).stdout
+        == maskrec_cli("list", env={"MASKREC_PLUGINS": ""}).stdout
+    )
     chosen = maskrec_cli("list", path=[twenty], env={"MASKREC_PLUGINS": " maskrec-listing-7 ,Maskrec.Listing_8"})
     assert chosen.stderr == ""
     assert {"loss_7", "loss_8"} == {row.split()[1] for row in chosen.stdout.splitlines() if "[red]" in row}

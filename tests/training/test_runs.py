@@ -78,7 +78,7 @@ def test_a_finished_run_says_so_and_is_left_alone(train: Train, capsys: pytest.C
 def test_another_recipe_in_the_same_directory_is_refused(train: Train) -> None:
     run = train("run")
     before = (run / "recipe.yaml").read_bytes()
-    with pytest.raises(UsageError, match="another recipe"):
+    with pytest.raises(UsageError, match=r"another recipe.*margin: 0\.2.*margin: 0\.3"):
         train("run", None, "loss.margin=0.3")
     assert (run / "recipe.yaml").read_bytes() == before
 
@@ -213,6 +213,9 @@ def test_resume_changes_epochs_and_machine_settings_only(train: Train, go_on: Tr
     run = train("run")
     with pytest.raises(UsageError, match=r"resume cannot change train\.precision"):
         go_on(run, precision="float64")
+    (run / "result.json").unlink()  # as if it had been killed before its end
+    with pytest.raises(UsageError, match="2 epochs are done already"):
+        go_on(run, epochs=1)
     with pytest.raises(UsageError, match="no run directory"):
         go_on(tmp_path)
 
