@@ -64,11 +64,12 @@ class PairHistogram:
 
     @staticmethod
     def metrics(values: Mapping[str, Any]) -> dict[str, Literal["min", "max"]]:
-        """``iou``, ``accuracy``, ``best_accuracy`` (optimistic), ``collapsed`` (0 or 1), ``accuracy/CONDITION``.
+        """``iou``, ``accuracy``, ``best_accuracy`` (optimistic), ``collapsed``; ``iou`` and ``accuracy`` by condition.
 
         A condition that the pairs do not have is not returned.
         """
         by_condition: dict[str, Literal["min", "max"]] = {f"accuracy/{name}": "max" for name in CONDITIONS}
+        by_condition |= {f"iou/{name}": "min" for name in CONDITIONS}
         return {"iou": "min", "accuracy": "max", "best_accuracy": "max", "collapsed": "min", **by_condition}
 
     def evaluate(self, embed: Embed) -> Evaluation:
@@ -115,7 +116,12 @@ class PairHistogram:
             "best_accuracy": best_threshold(*both).accuracy,
             "collapsed": float(threshold.collapsed),
         }
-        metrics |= {f"accuracy/{row['condition']}": row["accuracy"] for row in rows[1:] if row["accuracy"] is not None}
+        complete = {row["condition"]: row["accuracy"] for row in rows[1:] if row["accuracy"] is not None}
+        metrics |= {f"accuracy/{name}": accuracy for name, accuracy in complete.items()}
+        for name, chosen in conditions(measured.pairs):
+            if name in complete:
+                overlap_there = 1.0 if threshold.collapsed else iou(*measured.both(chosen), threshold.value)
+                metrics[f"iou/{name}"] = overlap_there
         return Evaluation(
             metrics,
             {"histogram": threshold},

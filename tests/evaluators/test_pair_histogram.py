@@ -53,6 +53,9 @@ def test_every_key_is_declared_and_conditions_add_up(people: Any) -> None:
     assert list(rows) == ["all", "bare", "one_masked", "both_masked"]
     weighed = sum(rows[name]["accuracy"] * 400 for name in ("bare", "one_masked", "both_masked")) / 1200
     assert weighed == pytest.approx(rows["all"]["accuracy"])
+    ious = [answer.metrics[f"iou/{name}"] for name in ("bare", "one_masked", "both_masked")]
+    whole = answer.metrics["iou"]
+    assert sum(iou * 400 / (1 + iou) for iou in ious) == pytest.approx(whole * 1200 / (1 + whole))
     for row in rows.values():
         assert row["low"] < row["accuracy"] < row["high"]
         assert row["same_pairs"] + row["different_pairs"] == (1200 if row["condition"] == "all" else 400)
