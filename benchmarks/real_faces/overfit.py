@@ -25,7 +25,7 @@ from split_lfw import LANDMARKS, read_landmarks, relative
 from torch.nn.functional import interpolate
 
 from maskrec import PairSet, View
-from maskrec.contracts.errors import UsageError
+from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
@@ -179,4 +179,7 @@ def print_table(rows: Mapping[str, Mapping[str, str]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MaskrecError as error:
+        raise SystemExit(f"overfit.py: {error}") from None
