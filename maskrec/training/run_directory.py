@@ -156,9 +156,11 @@ def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
     if not run.recipe.is_file():
         raise UsageError(f"{run_dir} is no run directory: it has no recipe.yaml")
     record = read_json(run.provenance)
+    if not isinstance(record, dict) or "data_root" not in record:
+        raise UsageError(f"{run.provenance} does not say where the data is; the run directory is damaged")
     data_root = Path(record["data_root"])
     plan = resolve(run.recipe, catalog=catalog, data_root=data_root)
-    told = {"name": record["name"], "demo": record["demo"], "demo_reason": record["demo_reason"]}
+    told = {name: record[name] for name in ("name", "demo", "demo_reason") if name in record}
     return replace(plan, **told), data_root
 
 
