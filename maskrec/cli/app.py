@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from maskrec import __version__
-from maskrec.cli import checking, doctor, listing, running
+from maskrec.cli import checking, data, doctor, listing, running
 from maskrec.cli.options import debugging
 from maskrec.cli.text import clean
 from maskrec.contracts.errors import MaskrecError
@@ -39,6 +39,7 @@ for _command in (
     doctor.doctor,
 ):
     app.command("list" if _command is listing.list_components else None)(_command)
+app.add_typer(data.app, name="data")
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +14,11 @@ from torch import nn
 from maskrec.contracts.call_loss import scope_of
 from maskrec.contracts.collectives import processes, rank
 from maskrec.contracts.errors import UsageError
+from maskrec.contracts.files import write_json
 from maskrec.faces.draws import key_of
 from maskrec.training import distributed
 from maskrec.training.optimizing import frozen_tensors
-from maskrec.training.state_tree import load_tree, save_tree, write_atomically
+from maskrec.training.state_tree import load_tree, save_tree
 
 if TYPE_CHECKING:
     from maskrec.training.stepping import Stepper
@@ -145,13 +145,7 @@ def save(path: Path, state: Mapping[str, Any], evaluations: Mapping[str, Any]) -
     """Write a checkpoint, then its thresholds as JSON beside it (the same are inside; that file is for reading)."""
     save_tree({**state, "evaluations": dict(evaluations)}, path)
     thresholds = {label: plain["thresholds"] for label, plain in evaluations.items()}
-    text = json.dumps(thresholds, indent=2) + "\n"
-    beside = path.with_name(f"{path.stem}.thresholds.json")
-    write_atomically(beside, lambda temporary: _write_text(temporary, text))
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_json(path.with_name(f"{path.stem}.thresholds.json"), thresholds)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.evaluation import Embed, Evaluation, Threshold
+from maskrec.contracts.files import write_bytes
 from maskrec.recipe.plan import Best
-from maskrec.training.state_tree import write_atomically
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
@@ -90,9 +90,4 @@ def write_figures(folder: Path, label: str, occasion: str, evaluation: Evaluatio
     for name, png in evaluation.figures.items():
         path = folder / label / f"{occasion}-{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = bytes(png)
-        write_atomically(path, lambda temporary, content=content: _write_bytes(temporary, content))  # type: ignore[misc]
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+        write_bytes(path, bytes(png))

@@ -6,11 +6,11 @@ from typing import Any
 
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.events import Ended
+from maskrec.contracts.files import write_json
 from maskrec.training import checkpoint
 from maskrec.training.distributed import wait_for_all
 from maskrec.training.evaluating import apply_to_test_pairs, from_plain, to_plain
 from maskrec.training.loop import Trainer
-from maskrec.training.run_directory import write_json
 
 
 def finish(trainer: Trainer) -> None:

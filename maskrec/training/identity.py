@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from maskrec.contracts.collectives import processes
 from maskrec.contracts.errors import UsageError
+from maskrec.contracts.files import now, write_json, write_text
 from maskrec.recipe import provenance
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml
 from maskrec.training.assemble import Assembly
-from maskrec.training.run_directory import RunDirectory, now, read_json, write_json, write_text
+from maskrec.training.run_directory import RunDirectory, read_json
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog

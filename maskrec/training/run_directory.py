@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.training.state_tree import write_atomically
+from maskrec.contracts.files import Lock
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -29,7 +27,7 @@ class RunDirectory:
     """
 
     path: Path
-    _lock: TextIO | None = field(default=None, repr=False)
+    _lock: Lock | None = field(default=None, repr=False)
 
     @property
     def recipe(self) -> Path:
@@ -66,33 +64,14 @@ class RunDirectory:
         Raises:
             MaskrecError: another process has it; says who.
         """
-        import fcntl
-
-        stream = (self.path / ".lock").open("a+", encoding="utf-8")
-        try:
-            # A record lock: not inherited by loader workers, which outlive a killed process by seconds.
-            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            stream.close()
-            raise MaskrecError(
-                f"{self.path} is in use by {self._owner()}; wait for it or choose another folder"
-            ) from error
-        self._lock = stream
-        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
-        write_json(self.path / "owner.json", owner)
+        self._lock = Lock(self.path / ".lock", str(self.path), self.path / "owner.json")
+        self._lock.take()
 
     def unlock(self) -> None:
         """Give the folder back."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.give_back()
             self._lock = None
-
-    def _owner(self) -> str:
-        try:
-            owner = json.loads((self.path / "owner.json").read_text(encoding="utf-8"))
-            return f"process {owner['pid']} on {owner['host']} since {owner['since']}"
-        except (OSError, ValueError, KeyError):
-            return "another process"
 
     def refuse_foreign(self) -> None:
         """Refuse a folder that holds other things than a run.
@@ -164,21 +143,6 @@ def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
     return replace(plan, **told), data_root
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    write_text(path, text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text atomically."""
-
-    def write(temporary: Path) -> None:
-        temporary.write_text(text, encoding="utf-8")
-
-    write_atomically(path, write)
-
-
 def read_json(path: Path) -> Any:
     """Read JSON.
 
@@ -189,8 +153,3 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({error}); the run directory is damaged") from error
-
-
-def now() -> str:
-    """The time in UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

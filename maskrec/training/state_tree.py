@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.contracts.files import write_atomically
 
 _FORMAT = "maskrec-state-1"
 
@@ -34,37 +33,6 @@ def _write(tensors: dict[str, Tensor], structure: str, path: Path) -> None:
         save_file(tensors, path, metadata={"format": _FORMAT, "structure": structure})
     except SafetensorError as error:  # the library's own name for what the operating system said
         raise OSError(str(error)) from error
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write beside the file, bring it to the disk, then put it in the file's place.
-
-    Args:
-        path: the file; its folder exists.
-        write: writes the whole content to the path it is given.
-
-    Raises:
-        MaskrecError: the disk is full or not writable; the file before stays as it was.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        what = error.strerror or str(error)
-        raise MaskrecError(f"{path} could not be written: {what}; make room and run the same command again") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def load_tree(path: Path) -> Any:

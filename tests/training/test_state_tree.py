@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.training.state_tree import load_tree, save_tree, write_atomically
+from maskrec.contracts.files import write_atomically
+from maskrec.training.state_tree import load_tree, save_tree
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

@@ -1,0 +1,11 @@
+"""``maskrec data``: making, masking, pairing, checking, showing and packing data sets of faces."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    help="Make, mask, pair, check, show and pack data sets of faces.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
