@@ -131,9 +131,12 @@ def test_an_interrupt_from_outside(tmp_path):
 from maskrec.cli import app, listing
 
 def wait():
-    import signal
+    import signal, time
+    # Started in the background of a script, a process inherits that interrupts are ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print("ready", flush=True)
-    signal.pause()
+    while True:
+        time.sleep(0.05)
 
 for command in app.app.registered_commands:
     if command.callback is listing.list_components:
