@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -18,7 +19,7 @@ GAMMA = 2.0
 BETA = 0.999
 
 
-class ClassifierLoss(nn.Module):
+class ClassifierLoss(nn.Module, ABC):
     """A loss over logits of every training identity; subclasses say what the logits are.
 
     Args:
@@ -52,13 +53,13 @@ class ClassifierLoss(nn.Module):
         nn.init.normal_(self.weight, std=1 / math.sqrt(embedding_size))
         self._seen: dict[str, Tensor] = {}
 
+    @abstractmethod
     def scores(self, embeddings: Tensor) -> Tensor:
         """``(B, C)`` before any margin: cosines, or plain products."""
-        raise NotImplementedError
 
+    @abstractmethod
     def logits(self, scores: Tensor, labels: Tensor) -> Tensor:
         """``(B, C)`` for the criterion: the scores with margin and scale."""
-        raise NotImplementedError
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The mean over samples, a scalar in float32 (float64 for float64 embeddings).
