@@ -1,0 +1,40 @@
+"""The few bytes of a JPEG that say whether a fast decoder may have it."""
+
+from __future__ import annotations
+
+_FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended and progressive, Huffman coded
+# Comments, tables, restart intervals, and the markers that change nothing about the pixels: JFIF, ICC profile.
+_HARMLESS = frozenset((0xFE, 0xDB, 0xC4, 0xDD, 0xE0, 0xE2))
+_START_OF_SCAN = 0xDA
+
+
+def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Height and width of a complete, plain JPEG; None for every other.
+
+    Plain: JFIF, Huffman coded, 8 bits, gray or YCbCr, without EXIF (which may turn it), Adobe marker (which may make it
+    CMYK or RGB) or pictures beside the first; complete: it ends with the end marker. What is not plain is not wrong, it
+    only needs a decoder that looks closer. (ITU-T T.81, annex B; T.871.)
+    """
+    if data[:4] != b"\xff\xd8\xff\xe0" or data[6:11] != b"JFIF\0" or data[-2:] != b"\xff\xd9":
+        return None
+    size, place, end = None, 2, len(data)
+    while place + 4 <= end and data[place] == 0xFF:
+        marker, length = data[place + 1], data[place + 2] << 8 | data[place + 3]
+        if marker == _START_OF_SCAN:
+            return size
+        if marker in _FRAMES and size is None:
+            size = _size_of(data[place + 4 : place + 2 + length])
+            if size is None:
+                return None
+        elif marker not in _HARMLESS or (marker == 0xE2 and data[place + 4 : place + 15] != b"ICC_PROFILE"):
+            return None
+        place += 2 + length
+    return None
+
+
+def _size_of(frame: bytes) -> tuple[int, int] | None:
+    """Of a frame header's content: precision, height, width, components with three bytes each."""
+    if len(frame) < 6 or frame[0] != 8 or frame[5] not in (1, 3) or len(frame) != 6 + 3 * frame[5]:
+        return None
+    height, width = frame[1] << 8 | frame[2], frame[3] << 8 | frame[4]
+    return (height, width) if height and width else None

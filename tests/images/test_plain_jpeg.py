@@ -1,0 +1,115 @@
+"""The fast path of JPEGs gives what Pillow gives, and takes only what it can read rightly."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.decoding import _decode_plain_jpeg, decode_image
+from maskrec.images.jpeg_header import plain_jpeg_size
+
+
+def _noise(height: int, width: int, channels: int = 3) -> np.ndarray:
+    blocks = np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, channels), np.uint8)
+    return blocks if channels > 1 else blocks[:, :, 0]
+
+
+def _jpeg(pixels: np.ndarray, mode: str | None = None, **keywords: object) -> bytes:
+    stream = io.BytesIO()
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(stream, "jpeg", **keywords)
+    return stream.getvalue()
+
+
+def _by_pillow(data: bytes) -> np.ndarray:
+    return np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+
+
+def _insert(data: bytes, marker: int, content: bytes, after: int = 20) -> bytes:
+    """The JPEG with one more segment, by default right after Pillow's JFIF segment of 18 bytes."""
+    return data[:after] + bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content + data[after:]
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (8, 17), (112, 112), (160, 160), (37, 250)])
+def test_pixels_are_pillows(height: int, width: int, progressive: bool, subsampling: int) -> None:
+    data = _jpeg(_noise(height, width), quality=90, progressive=progressive, subsampling=subsampling)
+    assert plain_jpeg_size(data) == (height, width)
+    pixels = decode_image(data, "x")
+    assert pixels.flags.c_contiguous
+    assert pixels.flags.writeable
+    assert (pixels == _by_pillow(data)).all()
+
+
+def test_gray_and_harmless_segments() -> None:
+    gray = _jpeg(_noise(20, 30, 1))
+    assert plain_jpeg_size(gray) == (20, 30)
+    assert (decode_image(gray, "x") == _by_pillow(gray)).all()
+    colour = _jpeg(_noise(20, 30), comment=b"\xff\xd9\xff\xc0", icc_profile=b"p" * 300)
+    assert plain_jpeg_size(colour) == (20, 30)
+    assert (decode_image(colour, "x") == _by_pillow(colour)).all()
+
+
+def test_what_is_not_plain_goes_the_long_way_and_is_read_rightly() -> None:
+    pixels = _noise(24, 40)
+    plain = _jpeg(pixels, quality=95)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    exif = _jpeg(pixels, quality=95, exif=turned)
+    late = _insert(_insert(plain, 0xFE, b"comment"), 0xE1, exif[exif.index(b"Exif") : exif.index(b"\xff\xdb")], 20 + 11)
+    cmyk = _jpeg(pixels, "CMYK", quality=95)
+    red_green_blue = _jpeg(pixels, quality=95, keep_rgb=True)
+    for data in (exif, late, cmyk, red_green_blue):
+        assert plain_jpeg_size(data) is None
+        assert np.abs(decode_image(data, "x").astype(int) - _by_pillow(data)).mean() < 3
+    assert decode_image(late, "x").shape == (40, 24, 3)
+
+
+@pytest.mark.parametrize("cut", [2, 3, 10, 25, 200])
+def test_cut_short_is_not_plain_and_refused(cut: int) -> None:
+    data = _jpeg(_noise(64, 64))
+    for short in (data[:-cut], data[:cut]):
+        assert plain_jpeg_size(short) is None
+        with pytest.raises(UsageError, match=r"^the name: "):
+            decode_image(short, "the name")
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    data = bytearray(_jpeg(_noise(16, 16)))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 65_000, 65_000)
+    assert plain_jpeg_size(bytes(data)) == (65_000, 65_000)
+    with pytest.raises(UsageError, match="megapixels"):
+        decode_image(bytes(data), "bomb")
+
+
+def test_a_height_of_zero_and_twelve_bits_are_not_plain() -> None:
+    data = bytearray(_jpeg(_noise(16, 16)))
+    frame = data.index(b"\xff\xc0")
+    for place, value in ((frame + 4, b"\x0c"), (frame + 5, b"\0\0"), (frame + 7, b"\0\0"), (frame + 9, b"\4")):
+        changed = bytearray(data)
+        changed[place : place + len(value)] = value
+        assert plain_jpeg_size(bytes(changed)) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_damage_never_makes_the_two_ways_differ(data: st.DataObject) -> None:
+    """Where the fast decoder accepts changed bytes, Pillow sees the same picture."""
+    damaged = bytearray(_jpeg(_noise(24, 24), quality=30))
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    content = bytes(damaged)
+    size, fast = plain_jpeg_size(content), _decode_plain_jpeg(content)
+    if fast is not None:
+        assert fast.shape[:2] == size
+        assert (fast == _by_pillow(content)).all()
+        assert (fast == decode_image(content, "x")).all()
