@@ -1,0 +1,157 @@
+"""InsightFace's .rec and .bin, and webdataset's tars, as sources of photos."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.binfile import BinPairs, read_bin
+from maskrec.images.recordio import RecordFile
+from maskrec.images.tarfiles import Member, read_members
+from maskrec.preparation.source_tables import name_targets
+from maskrec.preparation.sources import Item, Source, identity_by_name, sorted_source
+
+_SIDECARS = (".cls", ".json", ".txt", ".id")
+
+_record_file = lru_cache(maxsize=2)(RecordFile)
+_bin_pairs = lru_cache(maxsize=1)(read_bin)
+
+
+@dataclass(frozen=True, slots=True)
+class RecReader:
+    """Reads records; an item's ``place`` is its index."""
+
+    path: Path
+
+    def __call__(self, item: Item) -> bytes:
+        """The record's image; UsageError where the file is damaged there."""
+        return _record_file(self.path)[item.place][1]
+
+
+def open_rec(path: Path) -> Source:
+    """An InsightFace ``.rec``: identities are its labels, keys eight digits from ``00000000``.
+
+    Raises:
+        UsageError: the file or its index is damaged.
+    """
+    names = name_targets(_record_file(path).identities().tolist())
+    items = [Item(f"{index:08d}", name, index) for index, name in enumerate(names)]
+    return sorted_source(path, "rec", items, RecReader(path.absolute()))
+
+
+@dataclass(frozen=True, slots=True)
+class BinReader:
+    """Reads images of a ``.bin``; an item's ``place`` is its index."""
+
+    path: Path
+
+    def __call__(self, item: Item) -> bytes:
+        """The image's file."""
+        return _bin_pairs(self.path).images[item.place]
+
+
+def open_bin(path: Path) -> Source:
+    """An InsightFace ``.bin`` of pairs, images 2i and 2i+1 being pair i.
+
+    It names nobody: the two images of a same-person pair have the identity ``pair000012``, those of another pair
+    ``pair000012_left`` and ``pair000012_right``, although people come back in other pairs.
+
+    Raises:
+        UsageError: the file is damaged, or its pickle is more than lists of images and flags.
+    """
+    pairs = _bin_pairs(path)
+    items = [Item(f"{index:08d}", _pair_name(pairs, index), index) for index in range(len(pairs.images))]
+    return sorted_source(path, "bin", items, BinReader(path.absolute()))
+
+
+def _pair_name(pairs: BinPairs, index: int) -> str:
+    pair, side = divmod(index, 2)
+    return f"pair{pair:06d}" + ("" if pairs.same[pair] else ("_left", "_right")[side])
+
+
+@dataclass(frozen=True, slots=True)
+class TarReader:
+    """Reads members of tars; an item's ``place`` is (tar's name, offset, size)."""
+
+    folder: Path
+
+    def __call__(self, item: Item) -> bytes:
+        """The member's bytes; UsageError where the tar is gone or cut short."""
+        name, offset, size = item.place
+        return _read_piece(self.folder / name, offset, size)
+
+
+def _read_piece(path: Path, offset: int, size: int) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            stream.seek(offset)
+            piece = stream.read(size)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if len(piece) < size:
+        raise UsageError(f"{path}: cut short at byte {offset + len(piece)}; fetch it again")
+    return piece
+
+
+def open_tars(path: Path, tars: Sequence[Path]) -> Source:
+    """Tars in webdataset's layout, or of folders per person.
+
+    A photo's identity is what its ``.cls``, ``.id`` or ``.txt`` says, or ``identity``, ``label`` or ``target`` in its
+    ``.json``, or else the folder it lies in, or its name in LFW's naming. Keys are the members' names, with the tar's
+    name in front where the source is a folder.
+
+    Raises:
+        UsageError: a tar that is cut short, or whose members point outside it.
+    """
+    folder = (path if path.is_dir() else path.parent).absolute()
+    items: list[Item] = []
+    for tar in tars:
+        members = read_members(tar)
+        named = _sidecar_identities(tar, members)
+        for member in members:
+            if _stem(member.name) in named and PurePosixPath(member.name).suffix in _SIDECARS:
+                continue
+            identity = named.get(_stem(member.name)) or identity_by_name(member.name)
+            key = f"{tar.name}/{member.name}" if path.is_dir() else member.name
+            items.append(Item(key, identity, (tar.name, member.offset, member.size)))
+    return sorted_source(path, "tar", items, TarReader(folder))
+
+
+def _stem(name: str) -> str:
+    """Webdataset's key of a member: all before the first dot of its last part."""
+    folder, slash, last = name.rpartition("/")
+    return folder + slash + last.partition(".")[0]
+
+
+def _sidecar_identities(tar: Path, members: Iterable[Member]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for member in members:
+        suffix = PurePosixPath(member.name).suffix
+        if suffix not in _SIDECARS or member.size > 1_000_000:
+            continue
+        try:
+            text = _read_piece(tar, member.offset, member.size).decode("utf-8").strip()
+            value = _from_json(text) if suffix == ".json" else text
+        except (UnicodeDecodeError, ValueError) as error:
+            raise UsageError(f"{tar}: {member.name} does not say who it is: {error}") from error
+        if suffix == ".cls" and value.isdigit():
+            value = f"{int(value):06d}"
+        if value or _stem(member.name) not in names:
+            names[_stem(member.name)] = value
+    return names
+
+
+def _from_json(text: str) -> str:
+    told = json.loads(text)
+    if not isinstance(told, dict):
+        raise ValueError("its JSON is no object")
+    for key in ("identity", "label", "target"):
+        if isinstance(value := told.get(key), str):
+            return value
+        if isinstance(value, int):
+            return f"{value:06d}"
+    return ""
