@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from maskrec.cli.data import pairing
+
 app = typer.Typer(
     help="Make, mask, pair, check, show and pack data sets of faces.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
+app.command("pairs")(pairing.pairs)

@@ -1,0 +1,131 @@
+"""``maskrec data pairs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from maskrec.cli.text import clean, table
+from maskrec.contracts.errors import UsageError
+
+if TYPE_CHECKING:
+    from maskrec.preparation.pair_settings import PairSettings
+    from maskrec.preparation.pairing import Written
+
+_Faces = Annotated[Path, typer.Argument(metavar="FACES", help="A folder that holds faces.csv, or such a file.")]
+_Out = Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files; made where it is absent.")]
+_Masked = Annotated[
+    list[Path] | None, typer.Option("--masked", metavar="DIR", help="Masked copies of these faces (`data mask`).")
+]
+_Preset = Annotated[
+    Literal["reference"] | None,
+    typer.Option("--preset", help="The original's numbers: both masked, 6,482 test and 58,000 evaluation pairs."),
+]
+_Again = Annotated[Path | None, typer.Option("--again", metavar="pairs.json", help="Settings from such a file.")]
+_Masks = Annotated[
+    str | None,
+    typer.Option("--masks", help="none, one, both or several with commas: each gets an equal part.  [default: none]"),
+]
+_Types = Annotated[
+    list[str] | None,
+    typer.Option("--types", metavar="NAME[=WEIGHT]", help="Masks to put on when embedded; by default the five."),
+]
+
+
+def _number(name: str, text: str) -> Any:
+    return typer.Option(f"--{name}", min=0, metavar="N", help=text)
+
+
+def _share(name: str, default: str) -> Any:
+    return typer.Option(f"--{name}-share", min=0, help=f"Weight in dividing the people.  [default: {default}]")
+
+
+def pairs(
+    faces: _Faces,
+    out: _Out,
+    masked: _Masked = None,
+    preset: _Preset = None,
+    again: _Again = None,
+    evaluation: Annotated[
+        int | None, _number("evaluation", "Evaluation pairs of one person, and as many of two.  [default: 3000]")
+    ] = None,
+    test: Annotated[int | None, _number("test", "Test pairs, half of them of one person.  [default: 6000]")] = None,
+    masks: _Masks = None,
+    types: _Types = None,
+    copies: Annotated[int | None, _number("copies", "Masks of each photo to put on.  [default: 1]")] = None,
+    every_type: Annotated[bool, typer.Option("--every-type", help="Each photo once in each type.")] = False,
+    same_photo: Annotated[
+        float | None,
+        typer.Option("--same-photo", help="Share of same-person pairs made from one photo.  [default: 0]"),
+    ] = None,
+    train_share: Annotated[float | None, _share("train", "0.8")] = None,
+    evaluation_share: Annotated[float | None, _share("evaluation", "0.1")] = None,
+    test_share: Annotated[float | None, _share("test", "0.1")] = None,
+    train_faces: Annotated[
+        Literal["all", "bare", "masked"] | None,
+        typer.Option("--train-faces", help="Which faces are trained on.  [default: all]"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Another seed, other people and pairs.  [default: 17]")
+    ] = None,
+) -> None:
+    """Write train.csv, eval_same.csv, eval_diff.csv and test.csv, nobody in two of them, and pairs.json."""
+    from maskrec.preparation.pair_settings import ALL_FIVE, ONE_EACH
+    from maskrec.preparation.pairing import make_pairs
+
+    given: dict[str, Any] = {
+        "evaluation": evaluation,
+        "test": test,
+        "masks": None if masks is None else tuple(word.strip() for word in masks.split(",")),
+        "same_photo": same_photo,
+        "train_faces": train_faces,
+        "seed": seed,
+    }
+    shares = {"train": train_share, "evaluation": evaluation_share, "test": test_share}
+    settings = _settings(preset, again, given, shares, bool(masked), (types, copies, every_type))
+    print(_told(make_pairs(faces, out, settings, masked or (), ALL_FIVE if preset else ONE_EACH), out, settings))
+
+
+def _settings(
+    preset: str | None,
+    again: Path | None,
+    given: dict[str, Any],
+    shares: dict[str, float | None],
+    masked: bool,
+    plan: tuple[list[str] | None, int | None, bool],
+) -> PairSettings:
+    """The preset or a manifest's settings, changed by what was given."""
+    from dataclasses import replace
+
+    from maskrec.preparation.mask_plan import make_plan
+    from maskrec.preparation.pair_settings import REFERENCE, PairSettings, from_manifest
+
+    if preset and again:
+        raise UsageError("--preset and --again: settings come from one of them")
+    start = REFERENCE if preset else from_manifest(again) if again else PairSettings()
+    changes = {name: value for name, value in given.items() if value is not None}
+    changes["shares"] = {**start.shares, **{name: value for name, value in shares.items() if value is not None}}
+    types, copies, every_type = plan
+    if types or copies is not None or every_type:
+        if masked:
+            raise UsageError("--masked, and types or copies of masks to put on: use one or the other")
+        changes["put_on"] = make_plan(types or [], 1 if copies is None else copies, every_type)
+    elif masked or set(changes.get("masks", start.masks)) == {"none"}:
+        changes["put_on"] = None
+    return replace(start, **changes)
+
+
+def _told(made: Written, out: Path, settings: PairSettings) -> str:
+    """What was written, as a table, and how a recipe names it."""
+    columns = ("people", "photos", "faces", "pairs", "same", "one_photo", "bare", "one_masked", "both_masked")
+    rows: list[list[object]] = [["file", *(name.replace("_", " ") for name in columns)]]
+    for name, counts in made.counts.items():
+        rows.append([name, *(f"{counts[column]:,}" if column in counts else "" for column in columns)])
+    more = f", landmarks: {out / 'landmarks.csv'}" if "landmarks.csv" in made.files else ""
+    more += ", allow_same_photo: true" if settings.same_photo else ""
+    lines = [table(rows), f"wrote {', '.join(made.files)} to {clean(out)}"]
+    if "test.csv" in made.files:
+        lines.append(f"in a recipe: {{use: pairs_csv, path: {clean(out / 'test.csv')}{clean(more)}}}")
+    return "\n".join(lines)

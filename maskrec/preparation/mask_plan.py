@@ -1,0 +1,94 @@
+"""Which masks a face's copies wear: by weights, without one type twice before all have been worn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from maskrec.contracts.errors import UsageError
+from maskrec.faces.draws import Draws
+from maskrec.faces.masks import MASK_TYPES, type_problems
+
+LABEL = "data mask"
+REFERENCE_TYPES = ("surgical_green", "surgical_blue", "n95", "kn95", "cloth_black")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPlan:
+    """How copies are masked.
+
+    Args:
+        types: weights by name.
+        copies: masked copies of a face.
+        every_type: one copy in each type instead.
+    """
+
+    types: dict[str, float]
+    copies: int = 1
+    every_type: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The types worn."""
+        return tuple(name for name, weight in self.types.items() if weight > 0)
+
+    @property
+    def number(self) -> int:
+        """Copies of a face."""
+        return len(self.names) if self.every_type else self.copies
+
+    def worn(self, positions: Sequence[int], seed: int) -> list[list[str]]:
+        """The types of each face's copies.
+
+        Args:
+            positions: the faces' places in the sorted list of all.
+            seed: same seed and place, same types.
+        """
+        if self.every_type:
+            return [list(self.names) for _ in positions]
+        draws = Draws(seed, 0, LABEL, torch.tensor(positions, dtype=torch.int64))
+        rounds = math.ceil(self.copies / len(self.names))
+        uniform = draws.uniform("types", (rounds, len(self.names))).double() + 2.0**-25
+        weights = torch.tensor([self.types[name] for name in self.names], dtype=torch.float64)
+        # Sampling by weight without replacement (Efraimidis and Spirakis, 2006).
+        order = (-uniform.log() / weights).argsort(-1, stable=True).flatten(1)[:, : self.copies]
+        return [[self.names[index] for index in row] for row in order.tolist()]
+
+
+def read_types(words: Sequence[str]) -> dict[str, float]:
+    """``NAME`` and ``NAME=WEIGHT`` words (or several with commas) as weights; no words: the reference's five.
+
+    Raises:
+        UsageError: an unknown type, one named twice, or weights that are none.
+    """
+    weights: dict[str, float] = {}
+    for word in (part.strip() for text in words for part in text.split(",")):
+        name, equals, value = word.partition("=")
+        try:
+            weight = float(value) if equals else 1.0
+        except ValueError:
+            raise UsageError(f"--types {word}: a weight is a number, such as {name}=2") from None
+        if name in weights:
+            raise UsageError(f"--types: {name} is named twice")
+        weights[name] = weight
+    weights = weights or dict.fromkeys(REFERENCE_TYPES, 1.0)
+    for sentence in type_problems(weights):
+        raise UsageError(f"--types: {sentence}")
+    assert set(REFERENCE_TYPES) <= set(MASK_TYPES)
+    return weights
+
+
+def make_plan(words: Sequence[str], copies: int, every_type: bool) -> MaskPlan:
+    """A plan from what the user typed.
+
+    Raises:
+        UsageError: types as in ``read_types``; copies below 1, or together with every type.
+    """
+    if copies < 1:
+        raise UsageError(f"--copies {copies}: at least 1 is wanted")
+    if every_type and copies != 1:
+        raise UsageError("--every-type makes one copy in each type: leave --copies out")
+    return MaskPlan(read_types(words), copies, every_type)
