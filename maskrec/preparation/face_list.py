@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, file_fault, place_of, read_points
 from maskrec.images.tables import Faults, Table, flag, read_table, whole_number
+from maskrec.preparation.source_tables import name_targets
 
 FACES_FILE = "faces.csv"
 _OPTIONAL = ("target", "identity", "source", "masked", "mask_type", *LANDMARK_COLUMNS)
@@ -20,7 +22,7 @@ class Face:
     """One row.
 
     Args:
-        name: the path as the file has it.
+        name: the path as the file has it, in its shortest form.
         path: the same, absolute.
         identity: whose face it is.
         source: what photo it was made from; its own name where the file does not tell.
@@ -65,19 +67,20 @@ def read_faces(file: Path) -> list[Face]:
     if "identity" not in table and "target" not in table:
         raise UsageError(f"{file}:1: no column identity or target, so nobody knows whose faces these are")
     read_points(table, faults)
-    faces = [face for row in range(len(table)) if (face := _face(table, row, faults)) is not None]
+    names = _identities(table, faults)
+    faces = [face for row, name in enumerate(names) if (face := _face(table, row, name, faults)) is not None]
     _check_people(table, faults)
     _check_paths(table, faces, faults)
     faults.stop_if_any(str(file))
     return sorted(faces, key=lambda face: face.name)
 
 
-def _face(table: Table, row: int, faults: Faults) -> Face | None:
-    name, identity = table.columns["path"][row], _identity(table, row)
+def _face(table: Table, row: int, identity: str, faults: Faults) -> Face | None:
+    name = table.columns["path"][row]
     masked = flag(table.columns["masked"][row]) if "masked" in table else False
-    if not name or not identity or masked is None:
+    if not name or not identity.strip() or masked is None:
         what = "path" if not name else "identity" if not identity else "masked"
-        text = table.columns["masked"][row] if what == "masked" else ""
+        text = table.columns[what][row]
         faults.add(table.place(row), f"{what} is {text!r}, which cannot be read")
         return None
     mask_type = table.columns["mask_type"][row].strip() if "mask_type" in table else ""
@@ -88,15 +91,18 @@ def _face(table: Table, row: int, faults: Faults) -> Face | None:
         faults.add(table.place(row), f"{path}: {fault}")
     source = table.columns["source"][row] if "source" in table else ""
     points = tuple(table.columns[column][row] for column in LANDMARK_COLUMNS) if "nose_x" in table else ()
-    return Face(name, path, identity, source or name, masked, mask_type, points)
+    return Face(os.path.normpath(name), path, identity, source or name, masked, mask_type, points)
 
 
-def _identity(table: Table, row: int) -> str:
+def _identities(table: Table, faults: Faults) -> list[str]:
+    """Names; people without are called by their targets, as ``sources`` does."""
     if "identity" in table:
-        return table.columns["identity"][row]
-    text = table.columns["target"][row].strip()
-    number = whole_number(text)
-    return text if number is None else str(number)
+        return list(table.columns["identity"])
+    targets = [whole_number(text) for text in table.columns["target"]]
+    for row, target in enumerate(targets):
+        if target is None or target < 0:
+            faults.add(table.place(row), f"target is {table.columns['target'][row]!r}, not a whole number from 0")
+    return name_targets([target or 0 for target in targets])
 
 
 def _check_people(table: Table, faults: Faults) -> None:
@@ -116,11 +122,3 @@ def _check_paths(table: Table, faces: Sequence[Face], faults: Faults) -> None:
         if face.path in seen:
             faults.add(table.path, f"{face.name} is there twice")
         seen.add(face.path)
-
-
-def sorted_identities(identities: set[str]) -> list[str]:
-    """By number where all are numbers, else by letters."""
-    numbers = {name: whole_number(name) for name in identities}
-    if None not in numbers.values():
-        return sorted(identities, key=lambda name: numbers[name] or 0)
-    return sorted(identities)

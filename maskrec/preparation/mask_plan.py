@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from maskrec.contracts.errors import UsageError
-from maskrec.faces.draws import Draws
+from maskrec.faces.draws import Draws, key_of
 from maskrec.faces.masks import MASK_TYPES, type_problems
 
 LABEL = "data mask"
@@ -40,22 +40,27 @@ class MaskPlan:
         """Copies of a face."""
         return len(self.names) if self.every_type else self.copies
 
-    def worn(self, positions: Sequence[int], seed: int) -> list[list[str]]:
+    def worn(self, keys: Sequence[str], seed: int) -> list[list[str]]:
         """The types of each face's copies.
 
         Args:
-            positions: the faces' places in the sorted list of all.
-            seed: same seed and place, same types.
+            keys: the faces' names in their source.
+            seed: same seed and name, same types.
         """
         if self.every_type:
-            return [list(self.names) for _ in positions]
-        draws = Draws(seed, 0, LABEL, torch.tensor(positions, dtype=torch.int64))
+            return [list(self.names) for _ in keys]
+        draws = draws_of(keys, seed, LABEL)
         rounds = math.ceil(self.copies / len(self.names))
         uniform = draws.uniform("types", (rounds, len(self.names))).double() + 2.0**-25
         weights = torch.tensor([self.types[name] for name in self.names], dtype=torch.float64)
         # Sampling by weight without replacement (Efraimidis and Spirakis, 2006).
-        order = (-uniform.log() / weights).argsort(-1, stable=True).flatten(1)[:, : self.copies]
+        order = (-uniform.log() / weights).argsort(dim=-1, stable=True).flatten(1)[:, : self.copies]
         return [[self.names[index] for index in row] for row in order.tolist()]
+
+
+def draws_of(keys: Sequence[str], seed: int, label: str) -> Draws:
+    """Random numbers that belong to a face by its name: groups, shards and what else is in the source change none."""
+    return Draws(seed, 0, label, torch.tensor([key_of(key) for key in keys], dtype=torch.int64))
 
 
 def read_types(words: Sequence[str]) -> dict[str, float]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.preparation.face_list import sorted_identities
 from maskrec.preparation.pair_drawing import Pair
 from maskrec.preparation.pair_people import Image, Person
 
@@ -37,7 +36,7 @@ def seen_from(folder: Path, path: str) -> str:
 
 def train_rows(images: Sequence[Image], out: Path) -> list[Row]:
     """``path,target,identity,masked`` and the landmarks where there are any; targets from 0 without gaps."""
-    numbers = {name: number for number, name in enumerate(sorted_identities({i.face.identity for i in images}))}
+    numbers = {name: number for number, name in enumerate(sorted({i.face.identity for i in images}))}
     with_types = any(image.face.mask_type for image in images)
     points = LANDMARK_COLUMNS if images[0].face.landmarks else ()
     header = ["path", "target", "identity", "masked", *(["mask_type"] if with_types else []), *points]

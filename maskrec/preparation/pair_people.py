@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maskrec.contracts.errors import UsageError
 from maskrec.images.tables import Faults
-from maskrec.preparation.face_list import Face, sorted_identities
+from maskrec.preparation.face_list import Face
 from maskrec.preparation.mask_plan import MaskPlan
 from maskrec.preparation.shuffling import Dice
 
@@ -58,7 +58,7 @@ class Person:
 
 
 def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) -> list[Person]:
-    """Everybody, numbered by name, with their photos sorted by name.
+    """Everybody, numbered in the order of their names, with their photos sorted by name.
 
     Args:
         faces: of ``faces.csv``, sorted.
@@ -94,7 +94,7 @@ def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) 
     by_person: dict[str, list[Photo]] = {}
     for (identity, _), photo in sorted(photos.items()):
         by_person.setdefault(identity, []).append(photo)
-    names = sorted_identities(set(by_person))
+    names = sorted(by_person)
     return [Person(number, name, by_person[name]) for number, name in enumerate(names)]
 
 
@@ -114,7 +114,7 @@ def put_masks_on(people: Sequence[Person], faces: Sequence[Face], plan: MaskPlan
             f"--copies {plan.number} with {len(plan.names)} types: a face wears each type once when masks are put on "
             "while embedding; use more types, or `maskrec data mask` and --masked"
         )
-    worn = dict(zip((face.name for face in faces), plan.worn(range(len(faces)), seed), strict=True))
+    worn = dict(zip((face.name for face in faces), plan.worn([face.name for face in faces], seed), strict=True))
     for person in people:
         for photo in person.photos:
             photo.masked += [

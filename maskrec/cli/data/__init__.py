@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from maskrec.cli.data import pairing
+from maskrec.cli.data import masking, pairing
 
 app = typer.Typer(
     help="Make, mask, pair, check, show and pack data sets of faces.",
@@ -12,3 +12,4 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("pairs")(pairing.pairs)
+app.command("mask")(masking.mask)

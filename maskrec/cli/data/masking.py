@@ -1,0 +1,91 @@
+"""``maskrec data mask``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from maskrec.contracts.errors import UsageError
+
+_Source = Annotated[
+    Path, typer.Argument(metavar="SRC", help="Faces with landmarks: a folder that `data align` made, a CSV, tars.")
+]
+_Destination = Annotated[Path, typer.Argument(metavar="DST", help="The folder for the masked copies; made if absent.")]
+_Types = Annotated[
+    list[str] | None,
+    typer.Option("--types", metavar="NAME[=WEIGHT]", help="Masks to choose from; by default the reference's five."),
+]
+_Shard = Annotated[str, typer.Option("--shard", metavar="i/n", help="This machine's part of the work.")]
+
+
+def mask(
+    source: _Source,
+    destination: _Destination,
+    types: _Types = None,
+    copies: Annotated[int | None, typer.Option("--copies", metavar="N", help="Of each face.  [default: 1]")] = None,
+    every_type: Annotated[bool, typer.Option("--every-type", help="Each face once in each type.")] = False,
+    share: Annotated[
+        float | None, typer.Option("--share", help="Of the faces that are masked.  [default: 1.0]")
+    ] = None,
+    form: Annotated[
+        Literal["jpg", "png"] | None, typer.Option("--format", help="Of the files.  [default: jpg]")
+    ] = None,
+    quality: Annotated[int | None, typer.Option("--quality", help="Of JPEG files, 1 to 100.  [default: 95]")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Another seed, other masks.  [default: 17]")] = None,
+    again: Annotated[
+        Path | None, typer.Option("--again", metavar="work.json", help="Settings from the copies that it lies beside.")
+    ] = None,
+    tars: Annotated[bool, typer.Option("--tars", help="Write tar shards instead of folders.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: as many as there are CPUs.")] = 0,
+    shard: _Shard = "1/1",
+) -> None:
+    """Write masked copies of faces, and a faces.csv that says which mask each wears; run it again to go on."""
+    from rich.console import Console
+
+    from maskrec.preparation.masking import masking
+    from maskrec.preparation.progress import Meter
+    from maskrec.preparation.sources import open_source
+    from maskrec.preparation.work import run
+
+    given = {"share": share, "format": form, "quality": quality, "seed": seed}
+    settings = _settings(
+        again, {name: value for name, value in given.items() if value is not None}, types, copies, every_type
+    )
+    job = masking(open_source(source), destination, settings, tars)
+    meter = Meter("masking", Console())
+    run(job, shard=read_shard(shard), workers=workers or len(os.sched_getaffinity(0)), meter=meter)
+
+
+def _settings(
+    again: Path | None, changes: dict[str, Any], types: list[str] | None, copies: int | None, every_type: bool
+) -> Any:
+    from dataclasses import replace
+
+    from maskrec.preparation.mask_plan import make_plan
+    from maskrec.preparation.masking import MaskSettings, from_work
+
+    named = bool(types) or copies is not None or every_type
+    if again is not None:
+        if named:
+            raise UsageError(
+                "--again takes types and copies from its file: leave --types, --copies and --every-type out"
+            )
+        return replace(from_work(again), **changes)
+    if changes.get("format") == "png" and "quality" in changes:
+        raise UsageError("--quality is of JPEG files; PNG files lose nothing")
+    return MaskSettings(make_plan(types or [], 1 if copies is None else copies, every_type), **changes)
+
+
+def read_shard(text: str) -> tuple[int, int]:
+    """``i/n`` as numbers.
+
+    Raises:
+        UsageError: another form.
+    """
+    first, slash, count = text.partition("/")
+    if not (slash and first.isdecimal() and count.isdecimal()):
+        raise UsageError(f"--shard {text}: it is written i/n, such as 1/4")
+    return int(first), int(count)
