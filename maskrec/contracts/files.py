@@ -34,8 +34,10 @@ def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bo
         temporary.replace(path)
         if durable:
             _sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         what = error.strerror or str(error)
         raise MaskrecError(f"{path} could not be written: {what}; make room and run the same command again") from error
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskrec.contracts.errors import UsageError
-from maskrec.images.plain_pickle import ByteArray, read_pickle
+from maskrec.images.plain_objects import ByteArray
+from maskrec.images.plain_pickle import read_pickle
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class RecordFile:
 
     def label(self, index: int) -> Label:
         """An image's label alone, from the record's first bytes."""
-        return self._label(int(self._offsets[index]))
+        return self._label(int(self._offsets[index]))[0]
 
     def identity(self, index: int) -> int:
         """An image's person: its label, or the first of its labels, as a whole number from 0.
@@ -147,9 +147,12 @@ class RecordFile:
             start, pieces = offset, list(self._parts(offset))
             place, length = pieces[-1]
             offset = place + length + -length % 4
-            # Records with labels and nothing else are InsightFace's record 0 and those of its people.
-            if not isinstance(self._label(start), tuple) or self._unpack(start)[1]:
+            label, size = self._label(start)
+            # Records with several labels and nothing else are InsightFace's record 0 and those of its people.
+            if not isinstance(label, tuple) or sum(length for _, length in pieces) + 4 * (len(pieces) - 1) > size:
                 offsets.append(start)
+        if offset > self._file.size:
+            raise UsageError(f"{self.path}: cut short at byte {self._file.size}, behind a record; fetch it again")
         return np.array(offsets, dtype=np.int64)
 
     def _parts(self, offset: int) -> Iterator[tuple[int, int]]:
@@ -178,16 +181,20 @@ class RecordFile:
             offset += length + -length % 4
 
     def _unpack(self, offset: int) -> tuple[Label, bytes]:
-        record = _MAGIC_BYTES.join(self._file.read(place, length) for place, length in self._parts(offset))
+        record = self._record(offset)
         label, size = self._label_in(record, offset)
         return label, record[size:]
 
-    def _label(self, offset: int) -> Label:
+    def _record(self, offset: int) -> bytes:
+        return _MAGIC_BYTES.join(self._file.read(place, length) for place, length in self._parts(offset))
+
+    def _label(self, offset: int) -> tuple[Label, int]:
+        """``_label_in`` of the record at ``offset``, by its first bytes where they are enough."""
         place, length = next(self._parts(offset))
         start = self._file.read(place, min(length, 64))
         if len(start) < HEADER.size or HEADER.size + 4 * HEADER.unpack_from(start)[0] > len(start):
-            return self._unpack(offset)[0]
-        return self._label_in(start, offset)[0]
+            start = self._record(offset)
+        return self._label_in(start, offset)
 
     def _label_in(self, record: bytes, offset: int) -> tuple[Label, int]:
         """The labels at a record's beginning, and how many bytes they take."""

@@ -49,6 +49,8 @@ def entries(file: RandomAccessFile) -> Iterator[Entry]:
             raise UsageError(f"{file.path}: cut short at byte {file.size}: no end mark; fetch it again")
         block = file.read(place, BLOCK)
         if not any(block):
+            if extended:
+                raise UsageError(f"{file.path}: a name without its member before byte {place}; fetch it again")
             return _end(file, place)
         kind, size = check_header(file, block, place)
         offset = place + BLOCK
@@ -69,8 +71,9 @@ def entries(file: RandomAccessFile) -> Iterator[Entry]:
 def check_header(file: RandomAccessFile, block: bytes, place: int) -> tuple[bytes, int]:
     """Kind and size that the header at ``place`` gives, once its checksum fits."""
     total = sum(block) - sum(block[148:156]) + 8 * 32
-    signed = total - 256 * sum(1 for byte in block[:148] + block[156:] if byte > 127)
-    if _octal(block[148:156]) not in (total, signed):
+    told = _octal(block[148:156])
+    # Some old tars sum signed bytes.
+    if told != total and told != total - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
         raise UsageError(f"{file.path}: no tar header at byte {place}; it is damaged or no tar: fetch it again")
     size = int.from_bytes(block[125:136], "big") if block[124] == 0x80 else _octal(block[124:136])
     if size is None:

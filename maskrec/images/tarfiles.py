@@ -112,11 +112,15 @@ class TarIndex:
 
     def samples(self) -> list[TarSample]:
         """``group_samples`` of all members."""
-        return group_samples(self.members)
+        return group_samples(self.members, str(self.path))
 
 
-def group_samples(members: Iterable[Member]) -> list[TarSample]:
+def group_samples(members: Iterable[Member], where: str = "the tar") -> list[TarSample]:
     """Members of one key together, keys in order of first appearance.
+
+    Args:
+        members: of one tar.
+        where: names the tar in messages.
 
     Raises:
         UsageError: a name without extension (hidden files apart, which are left out as webdataset does), or one
@@ -129,11 +133,11 @@ def group_samples(members: Iterable[Member]) -> list[TarSample]:
         if not stem:
             continue
         if not dot:
-            raise UsageError(f"{member.name!r} in the tar has no extension; name it KEY.jpg, KEY.cls or KEY.json")
+            raise UsageError(f"{where}: {member.name!r} has no extension; name it KEY.jpg, KEY.cls or KEY.json")
         key = folder + slash + stem
         parts = samples.setdefault(key, TarSample(key, {})).parts
         if (before := parts.setdefault(extension.lower(), member)) is not member:
-            raise UsageError(f"{before.name!r} and {member.name!r} in the tar are the same part of sample {key!r}")
+            raise UsageError(f"{where}: {before.name!r} and {member.name!r} are the same part of sample {key!r}")
     return list(samples.values())
 
 
