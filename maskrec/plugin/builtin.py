@@ -31,6 +31,11 @@ def maskrec_losses() -> list[Component]:
         Component("cosface", "maskrec.losses.cosface:CosFace", "additive cosine margin over class centres"),
         Component("softmax", "maskrec.losses.softmax:Softmax", "plain linear classifier, the baseline without margin"),
         Component("triplet", "maskrec.losses.triplet:Triplet", "triplets mined in the batch"),
+        Component(
+            "template_distillation",
+            "maskrec.losses.template_distillation:TemplateDistillation",
+            "a masked face's embedding drawn to a frozen teacher's of the bare face",
+        ),
         Component("weighted_sum", "maskrec.losses.weighted_sum:WeightedSum", "a weighted sum of nested losses"),
     ]
 

@@ -82,7 +82,8 @@ class Builder:
 
     def _value(self, value: Any, kind: str) -> Any:
         if isinstance(value, Spec):
-            return self.build(value, kind if value.kind == "part" else None)
+            builder = self._for_nested_backbones() if value.kind == "backbone" else self
+            return builder.build(value, kind if value.kind == "part" else None)
         if isinstance(value, Opened):
             return self.opener(value)
         if isinstance(value, Path):
@@ -92,6 +93,11 @@ class Builder:
         if isinstance(value, (list, tuple)):
             return type(value)(self._value(inner, kind) for inner in value)
         return value
+
+    def _for_nested_backbones(self) -> Builder:
+        """A teacher is no part of the checkpoint that is being opened, and the canvas is not its own size."""
+        context = replace(self.context, restoring=False)
+        return replace(self, context=context, givens={**self.givens, "image_size": None})
 
     def _given_values(self, target: Any, spec: Spec, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
         known = {name: self.givens[name] for name in GIVENS[kind] if name in self.givens}

@@ -1,0 +1,142 @@
+"""LFW's 6,000 pairs as a yardstick: 10-fold accuracy and TAR at FAR 1e-2, bare and with each type of simulated mask.
+
+    python benchmarks/real_faces/yardstick.py --weights mobilefacenet.safetensors --lfw lfw \\
+        --landmarks lfw_landmarks.csv --pairs lfw_pairs.txt
+    python benchmarks/real_faces/yardstick.py --run runs/distil/20261123T120000Z --lfw ...
+    python benchmarks/real_faces/yardstick.py --weights mobilefacenet.safetensors --csv data/flat/pairs.csv
+
+Nothing is trained: a network is opened (MobileFaceNet's weights, an exported file or a run) and measured by the
+evaluator ``verification``. With ``one`` the right face of every pair wears a mask, with ``both`` both do; masks are
+drawn by the seed, the same for every network. Accuracies have 95 % Wilson intervals over the pairs, TAR the intervals
+of the evaluator. MobileFaceNet is that of plugins/maskrec-example-backbone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from maskrec.contracts.context import Context
+from maskrec.contracts.pair_set import PairSet
+from maskrec.evaluators.verification import Verification
+from maskrec.faces.masks import MASK_TYPES
+from maskrec.pairs.lfw_pairs import lfw_pairs
+from maskrec.pairs.pairs_csv import pairs_csv
+from maskrec.plugin.host import discover
+from maskrec.recipe.plan import Opened
+from maskrec.training.embedding import Embedder
+from maskrec.training.opening import open_backbone
+
+FAR = 0.01
+HEADER = (
+    "pairs                           |     n | accuracy +- sd  [95 % interval]           | TAR at FAR 1e-2 [interval]"
+)
+
+
+def main() -> None:
+    """Open the network, measure one pair set after the other, print a row a condition."""
+    arguments = read_arguments()
+    network = open_network(arguments)
+    print(HEADER, flush=True)
+    rows = []
+    for label, pairs in pair_sets(arguments, network):
+        for row in measure(network, pairs, arguments):
+            rows.append({"set": label, **row})
+            print(line(rows[-1]), flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def read_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--weights", type=Path, help="MobileFaceNet's state_dict as safetensors")
+    which.add_argument("--run", type=Path, help="a run directory: its best weights")
+    which.add_argument("--onnx", type=Path, help="an exported file with the metadata entry maskrec.input_spec")
+    parser.add_argument("--lfw", type=Path, help="a folder per person, photos or aligned faces")
+    parser.add_argument("--landmarks", type=Path, help="CSV of path and five points; without it photos are aligned")
+    parser.add_argument("--pairs", type=Path, help="LFW's pairs.txt")
+    parser.add_argument("--types", nargs="*", default=list(MASK_TYPES), help="mask types, each measured alone")
+    parser.add_argument("--together", nargs="*", default=[], metavar="TYPE", help="types measured mixed, as one row")
+    parser.add_argument("--csv", type=Path, nargs="*", default=[], help="pairs of aligned faces in CSVs instead")
+    parser.add_argument("--seed", type=int, default=17, help="of the masks")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="also write the rows here")
+    arguments = parser.parse_args()
+    if not arguments.csv and not (arguments.lfw and arguments.pairs):
+        parser.error("give --lfw and --pairs, or --csv")
+    return arguments
+
+
+def open_network(arguments: argparse.Namespace) -> nn.Module:
+    """The frozen network, in eval mode."""
+    if arguments.weights:
+        from maskrec_example_backbone.mobilefacenet import MobileFaceNet
+
+        network: nn.Module = MobileFaceNet(arguments.weights)
+        return network.requires_grad_(False).eval()
+    location = (arguments.run or arguments.onnx).absolute()
+    opened = Opened("run" if arguments.run else "file", location, "backbone")
+    return open_backbone(opened, catalog=discover(), data_root=Path.cwd())
+
+
+def pair_sets(arguments: argparse.Namespace, network: Any) -> Iterator[tuple[str, PairSet]]:
+    """The named CSVs; or LFW bare, then with each mask type, then with some of them mixed."""
+    size = network.input_spec.size
+    for path in arguments.csv:
+        context = Context(input_spec=network.input_spec, path=path.stem)
+        yield path.stem, pairs_csv(context, size, arguments.seed, path=path)
+    if arguments.csv:
+        return
+    worn: list[tuple[str, list[str]]] = [(name, [name]) for name in arguments.types]
+    worn += [("mixed", arguments.together)] if arguments.together else []
+    wanted: list[tuple[str, Any, list[str] | None]] = [("bare", "none", None)]
+    wanted += [(name, ["one", "both"], types) for name, types in worn]
+    for label, masks, types in wanted:
+        context = Context(input_spec=network.input_spec, path=f"lfw.{label}")
+        files = (arguments.pairs, arguments.lfw, context, size, arguments.seed)
+        yield label, lfw_pairs(*files, landmarks=arguments.landmarks, masks=masks, types=types)
+
+
+def measure(network: Any, pairs: PairSet, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """A row for each condition of the pairs: accuracy and TAR with their intervals."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    began = time.monotonic()
+    embed = Embedder(
+        network.to(device),
+        network.input_spec,
+        device,
+        precision="float32",
+        dtype=torch.float32,
+        channels_last=True,
+        seed=arguments.seed,
+        workers=arguments.workers,
+    )
+    tables = Verification(pairs, fars=(FAR,)).evaluate(embed).tables
+    seconds = time.monotonic() - began
+    rates = {row["condition"]: row for row in tables["tar_at_far"]}
+    for row in tables["accuracy"]:
+        if row["condition"] != "all" and row["accuracy"] is not None:
+            rate = rates[row["condition"]]
+            tar = {f"tar{end}": rate[name] for end, name in (("", "tar"), ("_low", "low"), ("_high", "high"))}
+            yield {**row, **tar, "seconds": round(seconds, 1)}
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of the printed table."""
+    name = row["set"] if row["set"] == row["condition"] else f"{row['set']}, {row['condition'].replace('_', ' ')}"
+    pairs = row["same_pairs"] + row["different_pairs"]
+    accuracy = f"{row['accuracy']:.4f} +- {row['standard_deviation']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
+    return f"{name:31} | {pairs:5} | {accuracy:41} | {row['tar']:.4f} [{row['tar_low']:.4f}, {row['tar_high']:.4f}]"
+
+
+if __name__ == "__main__":
+    main()
