@@ -167,7 +167,7 @@ def test_the_writer_repeats_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [["/a.jpg"], ["../a.jpg"], ["a.jpg", "a.jpg"], [""], ["a//b.jpg"]])
 def test_the_writer_refuses_what_the_reader_would(tmp_path: Path, names: list[str]) -> None:
     (tmp_path / "w.tar").write_bytes(b"before")
-    with pytest.raises(UsageError, match="cannot be a member's name"):
+    with pytest.raises(UsageError, match=r"w\.tar: .*(cannot be a member's name|leads outside)"):
         write_tar(tmp_path / "w.tar", [(name, b"") for name in names])
     assert (tmp_path / "w.tar").read_bytes() == b"before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["w.tar"]
