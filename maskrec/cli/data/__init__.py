@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from maskrec.cli.data import masking, pairing
+from maskrec.cli.data import aligning, checking, masking, packing, pairing
 
 app = typer.Typer(
     help="Make, mask, pair, check, show and pack data sets of faces.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
+app.command("align")(aligning.align)
 app.command("pairs")(pairing.pairs)
 app.command("mask")(masking.mask)
+app.command("check")(checking.check)
+app.command("pack")(packing.pack)
+app.command("merge")(aligning.merge)

@@ -1,0 +1,117 @@
+"""``maskrec data check``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+from maskrec.contracts.errors import UsageError
+
+_Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Data sets: a folder of faces, a faces.csv, train.csv or CSV of pairs, a .rec, .bin or tars.",
+    ),
+]
+_Landmarks = Annotated[
+    list[Path] | None,
+    typer.Option("--landmarks", metavar="CSV", help="Landmarks of photos in sets that have none; may be repeated."),
+]
+_Model = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="M", help="Compare people by faces too: a run, a .onnx file or a recipe.yaml."),
+]
+_DataRoot = Annotated[
+    Path | None, typer.Option("--data-root", metavar="D", help="What the paths in --model's recipe are relative to.")
+]
+
+
+_Train = Annotated[
+    list[Path] | None, typer.Option("--train", metavar="PATH", help="A data set to train on; may be repeated.")
+]
+_Evaluation = Annotated[
+    list[Path] | None,
+    typer.Option("--evaluation", metavar="PATH", help="One that thresholds are chosen on; may be repeated."),
+]
+_Test = Annotated[
+    list[Path] | None, typer.Option("--test", metavar="PATH", help="One that is measured on; may be repeated.")
+]
+
+
+def check(
+    paths: _Paths = None,
+    train: _Train = None,
+    evaluation: _Evaluation = None,
+    test: _Test = None,
+    landmarks: _Landmarks = None,
+    model: _Model = None,
+    cosine: Annotated[
+        float, typer.Option("--cosine", min=-1.0, max=1.0, help="With --model: from where two people look like one.")
+    ] = 0.6,
+    photos_each: Annotated[
+        int, typer.Option("--photos-each", min=1, help="With --model: photos of a person to embed at most.")
+    ] = 5,
+    near: Annotated[
+        int, typer.Option("--near", min=0, max=32, help="Bits of 256 that near duplicates' hashes may differ in.")
+    ] = 12,
+    no_near: Annotated[bool, typer.Option("--no-near", help="Look for duplicates of equal pixels only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all findings as JSON.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Print every finding, not the first 10 of each kind.")
+    ] = False,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Threads; 0: as many as there are CPUs.")] = 0,
+    data_root: _DataRoot = None,
+    plugin: PluginFiles = None,
+    no_plugins: NoPlugins = False,
+) -> None:
+    """Say what is wrong with data sets of faces; exits 0 when nothing is, 1 when there are errors.
+
+    A CSV called train*, eval* or test* has that role unless another is given. People may be in one role only.
+    """
+    from maskrec.cli.data.findings import as_dict, show
+    from maskrec.cli.data.stages import Stages
+    from maskrec.preparation.checking import Settings, check_sets
+
+    sets = _open(paths or [], {"train": train or [], "evaluation": evaluation or [], "test": test or []})
+    network = _open_model(model, data_root, plugin, no_plugins)
+    workers = workers or len(os.sched_getaffinity(0))
+    settings = Settings(None if no_near else near, cosine, photos_each, workers)
+    with Stages() as stages:
+        report = check_sets(sets, settings, stages, landmarks or (), network)
+    if as_json:
+        import json
+
+        print(json.dumps(as_dict(report, settings, model), indent=2))
+    else:
+        show(report, everything)
+    raise typer.Exit(1 if report.errors else 0)
+
+
+def _open(paths: list[Path], roles: dict[str, list[Path]]) -> list[Any]:
+    from maskrec.preparation.face_sets import FaceSet, open_sets
+
+    named: list[tuple[Path, Any]] = [(path, "") for path in paths]
+    named += [(path, role) for role, those in roles.items() for path in those]
+    if not named:
+        raise UsageError("name a data set to check; see maskrec data check --help")
+    sets: list[FaceSet] = []
+    for path, role in named:
+        for faces in open_sets(path, role):
+            if any(faces.path.resolve() == other.path.resolve() for other in sets):
+                raise UsageError(f"{faces.path} is named twice; name each data set once")
+            sets.append(faces)
+    return sets
+
+
+def _open_model(path: Path | None, data_root: Path | None, plugin: list[Path] | None, no_plugins: bool) -> Any:
+    if path is None:
+        return None
+    from maskrec.cli.running import root_of_data
+    from maskrec.preparation.checking.model import open_model
+
+    return open_model(path, open_catalog(plugin, no_plugins), root_of_data(data_root))

@@ -1,0 +1,173 @@
+"""What a check found, for the terminal and as JSON."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from maskrec.cli.text import clean, terminal_width
+from maskrec.preparation.checking import Report, Settings
+from maskrec.preparation.checking.names import plain_name
+from maskrec.preparation.face_sets import FaceSet, Finding
+
+SHOWN = 10
+_PLACES = 6
+
+KINDS = {
+    "bad_table": "tables that cannot be read",
+    "bad_row": "rows that cannot be read",
+    "damaged": "archives or folders that cannot be read",
+    "unfinished": "folders whose work has not finished",
+    "unreadable": "photos that cannot be used",
+    "twice": "photos listed twice",
+    "label_gap": "targets with gaps",
+    "labels": "people and targets that contradict each other",
+    "nameless": "photos of nobody",
+    "no_photo": "files that are no photos",
+    "empty_folder": "folders without photos",
+    "unlisted": "photos that are not listed",
+    "landmarks": "broken landmarks",
+    "duplicate_across": "one photo under several names",
+    "duplicate_in_roles": "one photo in several roles",
+    "duplicate_within": "one photo several times under one name",
+    "near_duplicate_across": "nearly one photo under several names",
+    "near_duplicate_in_roles": "nearly one photo in several roles",
+    "near_duplicate_within": "nearly one photo several times under one name",
+    "in_both": "people in two sets, by name",
+    "in_both_by_face": "people in two sets, by their faces",
+    "one_person": "people of one set who look like one",
+    "no_names": "sets that name nobody",
+}
+
+
+def show(report: Report, everything: bool = False) -> None:
+    """Print the sets, the number of findings of each kind, and the findings; the first ``SHOWN`` of each kind."""
+    console = Console(width=terminal_width() or 120, highlight=False)
+    console.print(_sets(report.sets))
+    for note in dict.fromkeys(report.notes):
+        _line(f"note: {note}")
+    by_kind = {
+        key: list(found)
+        for key, found in groupby(report.findings, key=lambda finding: (finding.severity, finding.kind))
+    }
+    if by_kind:
+        console.print(_counts({key: len(found) for key, found in by_kind.items()}))
+    for (severity, kind), found in by_kind.items():
+        for finding in found if everything else found[:SHOWN]:
+            _line(_told(finding))
+        if len(found) > SHOWN and not everything:
+            _line(f"{severity}: {len(found) - SHOWN:,} more of {KINDS.get(kind, kind)}; --all prints them")
+    if report.findings:
+        _line("")
+    _line(f"{_number(report.errors, 'error')}, {_number(report.warnings, 'warning')}")
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _line(text: str) -> None:
+    print(clean(text))
+
+
+def _table(*columns: str, numbers: tuple[str, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in numbers else "left", overflow="fold", no_wrap=column in numbers
+        )
+    return table
+
+
+def _sets(sets: Any) -> Table:
+    numbers = ("photos", "people", "single", "masked")
+    table = _table(*numbers, "landmarks", "role", "kind", "set", numbers=numbers)
+    for faces in sets:
+        counts = _people(faces)
+        single = sum(count == 1 for count in counts.values())
+        masked = int(faces.masked.sum()) if faces.masked is not None else 0
+        words = [f"{number:,}" for number in (len(faces), len(counts), single, masked)]
+        words += ["no" if faces.landmarks is None else "yes", faces.role or "-", faces.kind, str(faces.path)]
+        table.add_row(*(_cell(word) for word in words))
+    return table
+
+
+def _counts(counts: dict[tuple[str, str], int]) -> Table:
+    table = _table("severity", "what", "found", numbers=("found",))
+    for (severity, kind), count in counts.items():
+        style = "red" if severity == "error" else "yellow"
+        table.add_row(Text(severity, style), _cell(KINDS.get(kind, kind)), _cell(f"{count:,}"))
+    return table
+
+
+def _cell(text: str) -> Text:
+    return Text(clean(text).replace("\n", " "))
+
+
+def _people(faces: FaceSet) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in faces.people:
+        if name:
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _told(finding: Finding) -> str:
+    """``severity: place: message`` for one place, else the message with its places below."""
+    message = _one_line(finding.message)
+    if len(finding.places) == 1:
+        return f"{finding.severity}: {_one_line(finding.places[0])}: {message}"
+    lines = [f"{finding.severity}: {message}", *(f"    {_one_line(place)}" for place in finding.places[:_PLACES])]
+    if len(finding.places) > _PLACES:
+        lines.append(f"    and {len(finding.places) - _PLACES:,} more")
+    return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    """Line breaks in names as two letters, so that a name cannot write lines of its own."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def as_dict(report: Report, settings: Settings, model: Path | None) -> dict[str, Any]:
+    """Everything as plain values."""
+    return {
+        "version": 1,
+        "clean": report.errors == 0,
+        "errors": report.errors,
+        "warnings": report.warnings,
+        "settings": {
+            "near_bits": settings.near_bits,
+            "model": None if model is None else str(model),
+            "cosine": None if model is None else settings.cosine,
+            "photos_each": None if model is None else settings.photos_each,
+        },
+        "sets": [
+            {
+                "path": str(faces.path),
+                "role": faces.role or None,
+                "kind": faces.kind,
+                "photos": len(faces),
+                "people": len({plain_name(name) for name in faces.people if name}),
+                "landmarks": faces.landmarks is not None,
+            }
+            for faces in report.sets
+        ],
+        "notes": list(dict.fromkeys(report.notes)),
+        "findings": [
+            {
+                "severity": finding.severity,
+                "kind": finding.kind,
+                "message": finding.message,
+                "places": list(finding.places),
+                "people": list(finding.people),
+                "value": finding.value,
+            }
+            for finding in report.findings
+        ],
+    }

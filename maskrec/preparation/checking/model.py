@@ -1,0 +1,56 @@
+"""The network that people are compared by: a run, an exported file, or a recipe's backbone with its weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskrec.contracts.context import Context
+from maskrec.contracts.errors import UsageError
+from maskrec.recipe.backbone_only import resolve_backbone
+from maskrec.recipe.plan import Opened
+from maskrec.training.building import Builder
+from maskrec.training.device import pick_device
+from maskrec.training.opening import OnnxBackbone, open_backbone, open_run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from maskrec.plugin.catalog import Catalog
+
+
+def open_model(path: Path, catalog: Catalog, data_root: Path) -> nn.Module:
+    """The backbone, frozen, in eval mode, on the GPU where there is one.
+
+    Args:
+        path: a run directory, a ``.onnx`` file, or a recipe (``.yaml``) whose backbone finds weights of its own.
+        catalog: where names are looked up.
+        data_root: what a recipe's paths are relative to.
+
+    Raises:
+        UsageError: none of these, or one that cannot be opened.
+    """
+    if path.is_dir():
+        network: Any = open_run(path, catalog)
+    elif not path.exists():
+        raise UsageError(f"--model {path}: no such file or folder; it takes a run directory, a .onnx file or a recipe")
+    elif path.suffix.lower() == ".onnx":
+        network = OnnxBackbone(path)
+    elif path.suffix.lower() in (".yaml", ".yml"):
+        network = _from_recipe(path, catalog, data_root)
+    else:
+        raise UsageError(f"--model {path}: it takes a run directory, a .onnx file or a recipe (.yaml)")
+    network.requires_grad_(False)
+    network = network.eval().to(pick_device("auto"))
+    return network  # type: ignore[no-any-return]
+
+
+def _from_recipe(path: Path, catalog: Catalog, data_root: Path) -> nn.Module:
+    named = resolve_backbone(path, catalog=catalog, data_root=data_root)
+    opener = partial(open_backbone, catalog=catalog, data_root=data_root)
+    if isinstance(named.backbone, Opened):
+        return opener(named.backbone)
+    givens = {"seed": named.seed, "image_size": named.image_size}
+    built: nn.Module = Builder(catalog, named.seed, Context(data_root=data_root), opener, givens).build(named.backbone)
+    return built
