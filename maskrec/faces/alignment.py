@@ -61,9 +61,10 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
     spread = (src_offset**2).sum()
     if not spread > 0:
         raise ValueError("the landmarks all lie on one point")
-    left, singular, right = np.linalg.svd(dst_offset.T @ src_offset)
-    mirror = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right)) or 1.0])
-    linear = (singular * mirror).sum() / spread * (left * mirror) @ right
+    # With points as complex numbers a similarity is one factor, and the least squares have a closed form.
+    along = (src_offset * dst_offset).sum()
+    across = (src_offset[:, 0] * dst_offset[:, 1] - src_offset[:, 1] * dst_offset[:, 0]).sum()
+    linear = np.array([[along, -across], [across, along]]) / spread
     return np.column_stack([linear, dst_mean - linear @ src_mean])
 
 

@@ -8,11 +8,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
+from maskrec.contracts.sample import Sample
 from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
 
 # facenet's weights saw MTCNN boxes with 14 of 160 pixels of margin, stretched to a square.
 BOX_MARGIN = 14 / 160
+
+# An aligned face's landmarks, rounded to 0.01 pixels, ask for a warp of less than this: blur and time for nothing.
+_IN_PLACE = 0.05
 
 _BOX_WIDTH = (1.516, 0.647)
 _BOX_HEIGHT = (1.455, 1.374)
@@ -30,6 +35,7 @@ def to_canvas(
     """A photo on the canvas, by the alignment that the backbone's weights expect.
 
     - ``arcface``: the similarity that brings the five landmarks nearest to ArcFace's template; black outside the photo.
+      A photo of the canvas's size that it would move by less than 0.05 pixels is in place and stays as it is.
     - ``box``: the detector's box with facenet's margin, cut at the photo's edges, stretched to the square. Without a
       box, the one that MTCNN would about give is derived from the landmarks (``box_from_landmarks``).
     - ``none``: the middle square cut out and resized.
@@ -51,18 +57,43 @@ def to_canvas(
     """
     if alignment == "arcface" and landmarks is not None:
         matrix = similarity_transform(landmarks, arcface_template(size))
-        pixels = _warp(image, matrix, size)
+        if image.shape[:2] == (size, size) and _moves_nothing(matrix, size):
+            pixels, matrix = image, np.eye(2, 3)
+        else:
+            pixels = warp(image, matrix, size)
     elif alignment == "box" and (box is not None or landmarks is not None):
         if box is None:
             assert landmarks is not None
             box = box_from_landmarks(landmarks)
-        pixels, matrix = _cut_box(image, box, size)
+        pixels, matrix = cut_box(image, box, size)
     else:
         pixels, matrix = _cut_middle(image, size)
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    tensor = torch.from_numpy(_planes(pixels))
     if landmarks is None:
         return tensor, None
     return tensor, torch.from_numpy(move_points(landmarks, matrix).astype(np.float32))
+
+
+def sample_on_canvas(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float64] | None,
+    box: NDArray[np.float64] | None,
+    size: int,
+    alignment: Alignment,
+    label: int,
+    masked: bool,
+    name: str,
+) -> Sample:
+    """A photo as a sample; arguments as of ``to_canvas`` and ``Sample``.
+
+    Raises:
+        UsageError: landmarks or a box that do not fit the photo; begins with ``name``.
+    """
+    try:
+        tensor, moved = to_canvas(image, landmarks, size, alignment, box)
+    except (ValueError, cv2.error) as error:
+        raise UsageError(f"{name}: cannot be brought to the canvas: {error}") from error
+    return Sample(tensor, label, moved, masked, name)
 
 
 def box_from_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,7 +117,22 @@ def box_from_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([centre - half, centre + half])
 
 
-def _warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+def _planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``(H, W, 3)`` as contiguous ``(3, H, W)``; without copying where it lies in memory so."""
+    planes = image.transpose(2, 0, 1)
+    if planes.flags.c_contiguous:
+        return planes
+    planes = np.empty(planes.shape, np.uint8)
+    cv2.split(image, [planes[0], planes[1], planes[2]])  # several times as fast as numpy's copy
+    return planes
+
+
+def _moves_nothing(matrix: NDArray[np.float64], size: int) -> bool:
+    corners = np.array([[0.0, 0.0], [size - 1.0, 0.0], [0.0, size - 1.0], [size - 1.0, size - 1.0]])
+    return bool(np.abs(move_points(corners, matrix) - corners).max() < _IN_PLACE)
+
+
+def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
     """The affine on the photo; shrunk by whole factors first where bilinear sampling would skip pixels."""
     factor = int(1.0 / max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-6))
     if factor >= 2 and min(image.shape[:2]) // factor >= 1:
@@ -98,7 +144,7 @@ def _warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> N
     return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
-def _cut_box(
+def cut_box(
     image: NDArray[np.uint8], box: NDArray[np.float64], size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     height, width = image.shape[:2]

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
-from maskrec.images.canvas import to_canvas
+from maskrec.images.canvas import sample_on_canvas
 from maskrec.images.decoding import read_image
 from maskrec.images.tables import Faults, Table, number, read_table
 
@@ -58,11 +57,7 @@ class Photos:
         pixels = read_image(path)
         points = None if self.landmarks is None else self.landmarks[index]
         box = None if self.boxes is None else self.boxes[index]
-        try:
-            image, moved = to_canvas(pixels, points, self.size, self.alignment, box)
-        except (ValueError, cv2.error) as error:
-            raise UsageError(f"{path}: cannot be brought to the canvas: {error}") from error
-        return Sample(image, label, moved, masked, path)
+        return sample_on_canvas(pixels, points, box, self.size, self.alignment, label, masked, path)
 
 
 def file_fault(path: str) -> str | None:
