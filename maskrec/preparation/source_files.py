@@ -29,7 +29,10 @@ class RecReader:
 
     def __call__(self, item: Item) -> bytes:
         """The record's image; UsageError where the file is damaged there."""
-        return _record_file(self.path)[item.place][1]
+        try:
+            return _record_file(self.path)[item.place][1]
+        except UsageError as error:  # said without the machine's folders
+            raise UsageError(str(error).replace(str(self.path), self.path.name)) from error
 
 
 def open_rec(path: Path) -> Source:
@@ -51,7 +54,8 @@ class BinReader:
 
     def __call__(self, item: Item) -> bytes:
         """The image's file."""
-        return _bin_pairs(self.path).images[item.place]
+        image: bytes = _bin_pairs(self.path).images[item.place]
+        return image
 
 
 def open_bin(path: Path) -> Source:
@@ -82,7 +86,10 @@ class TarReader:
     def __call__(self, item: Item) -> bytes:
         """The member's bytes; UsageError where the tar is gone or cut short."""
         name, offset, size = item.place
-        return _read_piece(self.folder / name, offset, size)
+        try:
+            return _read_piece(self.folder / name, offset, size)
+        except UsageError as error:  # said without the machine's folders
+            raise UsageError(str(error).replace(str(self.folder / name), name)) from error
 
 
 def _read_piece(path: Path, offset: int, size: int) -> bytes:

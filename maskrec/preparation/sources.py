@@ -141,11 +141,12 @@ class FileReader:
         try:
             # A named pipe would wait for ever.
             if not stat.S_ISREG(path.stat().st_mode):
-                raise UsageError(f"{path}: not a file")
-            return path.read_bytes()
+                raise UsageError(f"{item.key}: not a file")
+            content: bytes = path.read_bytes()
+            return content
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise UsageError(f"{path}: cannot be read ({reason})") from error
+            raise UsageError(f"{item.key}: cannot be read ({reason})") from error
 
 
 def printable(name: str) -> str:

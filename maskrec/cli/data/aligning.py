@@ -1,0 +1,97 @@
+"""``maskrec data align`` and ``maskrec data merge``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from maskrec.cli.data.masking import read_shard
+from maskrec.contracts.errors import UsageError
+
+_Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SRC",
+        help="Photos: a folder per person, a flat folder of NAME_0001.jpg, a CSV of path and identity or target, "
+        "InsightFace's .rec or .bin, a .tar or a folder of tars.",
+    ),
+]
+_Destination = Annotated[Path, typer.Argument(metavar="DST", help="The folder for the faces; made if absent.")]
+_Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where faces are looked for; auto: a GPU if any.")
+]
+
+
+def align(
+    source: _Source,
+    destination: _Destination,
+    size: Annotated[int, typer.Option("--size", metavar="PX", help="Side of the aligned faces.")] = 112,
+    margin: Annotated[
+        float, typer.Option("--margin", metavar="SHARE", help="More around the face, as a share of its side.")
+    ] = 0.0,
+    box: Annotated[bool, typer.Option("--box", help="Cut the box that facenet's weights expect; no turning.")] = False,
+    largest: Annotated[bool, typer.Option("--largest", help="Of several faces take the largest.")] = False,
+    central: Annotated[bool, typer.Option("--central", help="Of several faces take the most central.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Of several faces take all.")] = False,
+    min_face: Annotated[
+        float | None,
+        typer.Option("--min-face", metavar="PX", help="Smallest face.  [default: a fifth of the photo's shorter side]"),
+    ] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option("--landmarks", metavar="FILE", help="A CSV of path and five points: no detection.")
+    ] = None,
+    detect: Annotated[
+        bool, typer.Option("--detect", help="Find faces anew where the source has landmarks already.")
+    ] = False,
+    form: Annotated[Literal["jpg", "png"], typer.Option("--format", help="Of the files.")] = "jpg",
+    quality: Annotated[int | None, typer.Option("--quality", help="Of JPEG files, 1 to 100.  [default: 95]")] = None,
+    tars: Annotated[bool, typer.Option("--tars", help="Write tar shards instead of folders.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: as many as there are CPUs.")] = 0,
+    shard: Annotated[str, typer.Option("--shard", metavar="i/n", help="This machine's part of the work.")] = "1/1",
+    device: _Device = "auto",
+) -> None:
+    """Find the face on every photo and bring it to the size and place that backbones expect; run it again to go on."""
+    from rich.console import Console
+
+    from maskrec.preparation.aligning import AlignSettings, aligning
+    from maskrec.preparation.given_landmarks import with_landmarks
+    from maskrec.preparation.progress import Meter
+    from maskrec.preparation.sources import open_source
+    from maskrec.preparation.work import run
+
+    if form == "png" and quality is not None:
+        raise UsageError("--quality is of JPEG files; PNG files lose nothing")
+    if landmarks is not None and detect:
+        raise UsageError("--landmarks gives what --detect would find; say one of them")
+    settings = AlignSettings(
+        size, "box" if box else "arcface", margin, _choice(largest, central, every), min_face, detect, form,
+        95 if quality is None else quality,
+    )  # fmt: skip
+    opened = open_source(source)
+    if landmarks is not None:
+        opened = with_landmarks(opened, landmarks)
+    job = aligning(opened, destination, settings, tars, device)
+    meter = Meter("aligning", Console())
+    run(job, shard=read_shard(shard), workers=workers or len(os.sched_getaffinity(0)), meter=meter)
+
+
+def _choice(largest: bool, central: bool, every: bool) -> Any:
+    chosen = [name for name, said in (("largest", largest), ("central", central), ("all", every)) if said]
+    if len(chosen) > 1:
+        raise UsageError(f"--{' and --'.join(chosen)} contradict each other; say one")
+    return chosen[0] if chosen else "only"
+
+
+def merge(
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="The folder that all shards wrote into.")],
+) -> None:
+    """Put together what shards wrote, once all are done; says which are not."""
+    from rich.console import Console
+
+    from maskrec.preparation.assembling import merge as join
+    from maskrec.preparation.progress import Meter
+
+    join(destination, Meter("checking", Console()))
