@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint bench docs clean
+.PHONY: demo test test-slow fuzz lint bench docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow
+
+# A hundred thousand mutated .rec, .idx, .bin, tar and CSV files; anything but a sentence is a failure.
+fuzz: $(STAMP)
+	$(BIN)/python tests/fuzz/mutate.py --inputs 100000 --seed 1
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

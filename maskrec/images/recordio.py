@@ -19,6 +19,7 @@ MAGIC = 0xCED7230A
 PART = struct.Struct("<II")  # the magic word; the upper 3 bits say which part of a record, the lower 29 its length
 HEADER = struct.Struct("<IfQQ")  # MXNet's IRHeader: flag, label, id, id2
 
+_LABELS = 1 << 24  # a 32-bit float tells whole numbers apart up to here
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _MAGIC_BYTES = struct.pack("<I", MAGIC)
 
@@ -78,8 +79,10 @@ class RecordFile:
         """
         label = self.label(index)
         first = label[0] if isinstance(label, tuple) else label
-        if not math.isfinite(first) or first < 0 or first != int(first):
-            raise UsageError(f"{self.path}: the label of image {index} is {first}, not a whole number from 0")
+        if not 0 <= first < _LABELS or first != int(first):
+            raise UsageError(
+                f"{self.path}: the label of image {index} is {first}, not a whole number from 0 to {_LABELS - 1}"
+            )
         return int(first)
 
     def identities(self) -> NDArray[np.int64]:

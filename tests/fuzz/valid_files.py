@@ -1,0 +1,71 @@
+"""Small valid files of every kind, for ``mutate.py`` to spoil."""
+
+from __future__ import annotations
+
+import pickle
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from maskrec.images.record_writing import write_records
+from maskrec.images.recordio import MAGIC
+from maskrec.images.tarfiles import write_index, write_tar
+
+
+def records(folder: Path) -> list[tuple[bytes, bytes]]:
+    """Pairs of .rec and .idx: people's records and none, one label and two, the magic word inside."""
+    found = []
+    magic = MAGIC.to_bytes(4, "little")
+    rows: list[list[tuple[float | tuple[float, ...], bytes]]] = [
+        [(0.0, b"jpeg" * 9), (0.0, b"x"), (1.0, b"y" * 33)],
+        [((0.0, 2.0), b"abcd" + magic + b"efgh" + magic), ((1.0, 2.0), magic * 3)],
+    ]
+    for number, images in enumerate(rows * 2):
+        write_records(folder / "w.rec", images, people=number < 2)
+        found.append(((folder / "w.rec").read_bytes(), (folder / "w.idx").read_bytes()))
+    return found
+
+
+def bins() -> list[bytes]:
+    """Verification files of all protocols, of bytes and of numpy arrays, and one of Python 2."""
+    images, same = [b"\xff\xd8" + bytes(30), b"b" * 300, b"", b"d"], [True, False]
+    arrays = [np.frombuffer(image, np.uint8).copy() for image in images]
+    contents = [(images, same), (arrays, same), (images, np.array(same)), (images, [np.True_, np.False_])]
+    python2 = b"\x80\x02]q\x00(U\x02\xff\xd8U\x01ae]\x88a\x86."
+    return [python2, *(pickle.dumps(content, protocol) for content in contents for protocol in range(6))]
+
+
+def tars(folder: Path) -> list[tuple[bytes, bytes]]:
+    """Pairs of tar and index: pax, GNU and ustar."""
+    files = [
+        ("a/1.jpg", b"j" * 700),
+        ("a/1.cls", b"3"),
+        ("a/1.json", b'{"identity": "Ann"}'),
+        ("é" * 70 + ".jpg", b"k"),
+    ]
+    found = []
+    for form in (None, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT):
+        path = folder / "w.tar"
+        if form is None:
+            write_tar(path, files)
+        else:
+            with tarfile.open(path, "w", format=form) as archive:
+                for name, content in files[:3]:
+                    (folder / "member").write_bytes(content)
+                    archive.add(folder / "member", name)
+        found.append((path.read_bytes(), write_index(path).read_bytes()))
+    return found
+
+
+POINTS = ",".join(f"{p}_{q}" for p in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for q in "xy")
+FACES = f"path,target,identity,source,{POINTS},score,masked\n" + "".join(
+    f"{name}.jpg,{target},{who},s{name},38.3,51.7,73.5,51.5,56.0,71.7,41.5,92.4,70.7,92.2,0.99,0\n"
+    for name, target, who in (("a", 0, "Ann"), ('"b"', 0, "Ann"), ("c", 1, '"Bob, the"'))
+)
+TABLES = ["path,target\na.jpg,0\nb.jpg,0\nc.jpg,1\n", "path,target,masked,note\r\na.jpg,0,1,x\r\nb.jpg,1,0,\r\n"]
+PAIRS = [
+    "path,target,pair_path,pair_target\na.jpg,0,b.jpg,0\na.jpg,0,c.jpg,1\n",
+    "path,target,pair_path,pair_target,masked,pair_masked,fold,identity,pair_identity\n"
+    "a.jpg,0,b.jpg,0,0,1,0,Ann,Ann\na.jpg,0,c.jpg,1,0,1,1,Ann,Bob\nb.jpg,0,c.jpg,1,1,1,0,Ann,Bob\n",
+]
