@@ -31,7 +31,8 @@ class ImageCsv:
     Optional columns: the five landmarks (``left_eye_x``, ``left_eye_y``, ``right_eye_x``, ..., ``nose_x``, ...,
     ``mouth_left_x``, ..., ``mouth_right_y``) and the detector's box (``x1,y1,x2,y2``) in pixels of the photo as a
     viewer shows it (EXIF orientation applied); ``masked`` (0 or 1: a mask is on already); ``identity`` (the person's
-    name). ``score``, ``source``, ``split`` and ``note`` are left alone; any other column is an error.
+    name). ``mask_type`` (which mask that is), ``score``, ``source``, ``split`` and ``note`` are left alone; any other
+    column is an error.
 
     The backbone's ``input_spec.alignment`` decides how faces are brought to the canvas. **Without landmarks the photos
     are taken as aligned already**: the middle square is cut out and resized.
@@ -57,7 +58,11 @@ class ImageCsv:
     ) -> None:
         faults = Faults()
         table = read_table(
-            path, ("path", "target"), (*LANDMARK_COLUMNS, *BOX_COLUMNS, "masked", "identity"), IGNORED_COLUMNS, faults
+            path,
+            ("path", "target"),
+            (*LANDMARK_COLUMNS, *BOX_COLUMNS, "masked", "identity"),
+            (*IGNORED_COLUMNS, "mask_type"),
+            faults,
         )
         base = path.parent if root is None else root
         paths = [place_of(base, name) for name in table.columns["path"]]

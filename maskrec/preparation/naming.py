@@ -21,10 +21,8 @@ def output_names(items: Sequence[Item], *, dots: bool = True) -> list[str]:
     taken: set[str] = set()
     names = []
     for item in items:
-        folder = safe_part(item.identity or "unknown")
-        own = item.key.removeprefix(f"{item.identity}/").lstrip("./")
-        stem = str(PurePosixPath(own).with_suffix("")) if own else item.key
-        name = f"{folder}/{safe_part(stem if dots else stem.replace('.', '_'))}"
+        stem = _own_name(item)
+        name = f"{safe_part(item.identity or '_')}/{safe_part(stem if dots else stem.replace('.', '_'))}"
         unique, count = name, 1
         while unique in taken:
             count += 1
@@ -32,6 +30,13 @@ def output_names(items: Sequence[Item], *, dots: bool = True) -> list[str]:
         taken.add(unique)
         names.append(unique)
     return names
+
+
+def _own_name(item: Item) -> str:
+    """What follows the person's folder in the key, or its last part; without the ending."""
+    _, there, own = f"/{item.key}".partition(f"/{item.identity}/")
+    path = PurePosixPath(own if there else PurePosixPath(item.key).name)
+    return str(path.with_suffix("")) if path.name else item.key
 
 
 def safe_part(name: str) -> str:

@@ -13,7 +13,7 @@ from maskrec.images.binfile import BinPairs, read_bin
 from maskrec.images.recordio import RecordFile
 from maskrec.images.tarfiles import Member, read_members
 from maskrec.preparation.source_tables import name_targets
-from maskrec.preparation.sources import Item, Source, identity_by_name, sorted_source
+from maskrec.preparation.sources import FileReader, Item, Source, identity_by_name, read_piece, sorted_source
 
 _SIDECARS = (".cls", ".json", ".txt", ".id")
 
@@ -77,33 +77,6 @@ def _pair_name(pairs: BinPairs, index: int) -> str:
     return f"pair{pair:06d}" + ("" if pairs.same[pair] else ("_left", "_right")[side])
 
 
-@dataclass(frozen=True, slots=True)
-class TarReader:
-    """Reads members of tars; an item's ``place`` is (tar's name, offset, size)."""
-
-    folder: Path
-
-    def __call__(self, item: Item) -> bytes:
-        """The member's bytes; UsageError where the tar is gone or cut short."""
-        name, offset, size = item.place
-        try:
-            return _read_piece(self.folder / name, offset, size)
-        except UsageError as error:  # said without the machine's folders
-            raise UsageError(str(error).replace(str(self.folder / name), name)) from error
-
-
-def _read_piece(path: Path, offset: int, size: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            stream.seek(offset)
-            piece = stream.read(size)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if len(piece) < size:
-        raise UsageError(f"{path}: cut short at byte {offset + len(piece)}; fetch it again")
-    return piece
-
-
 def open_tars(path: Path, tars: Sequence[Path]) -> Source:
     """Tars in webdataset's layout, or of folders per person.
 
@@ -125,7 +98,7 @@ def open_tars(path: Path, tars: Sequence[Path]) -> Source:
             identity = named.get(_stem(member.name)) or identity_by_name(member.name)
             key = f"{tar.name}/{member.name}" if path.is_dir() else member.name
             items.append(Item(key, identity, (tar.name, member.offset, member.size)))
-    return sorted_source(path, "tar", items, TarReader(folder))
+    return sorted_source(path, "tar", items, FileReader(folder))
 
 
 def _stem(name: str) -> str:
@@ -141,9 +114,9 @@ def _sidecar_identities(tar: Path, members: Iterable[Member]) -> dict[str, str]:
         if suffix not in _SIDECARS or member.size > 1_000_000:
             continue
         try:
-            text = _read_piece(tar, member.offset, member.size).decode("utf-8").strip()
+            text = read_piece(tar, member.offset, member.size).decode("utf-8").strip()
             value = _from_json(text) if suffix == ".json" else text
-        except (UnicodeDecodeError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise UsageError(f"{tar}: {member.name} does not say who it is: {error}") from error
         if suffix == ".cls" and value.isdigit():
             value = f"{int(value):06d}"

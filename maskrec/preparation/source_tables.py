@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, IGNORED_COLUMNS, LANDMARK_COLUMNS, read_boxes, read_points
 from maskrec.images.tables import Faults, Table, flag, read_table, whole_number
+from maskrec.images.tarfiles import Member, read_members
 from maskrec.preparation.sources import FileReader, Item, Source, sorted_source
 
 _OPTIONAL = ("identity", "target", *LANDMARK_COLUMNS, *BOX_COLUMNS, "masked", "mask_type")
@@ -19,8 +22,9 @@ _OPTIONAL = ("identity", "target", *LANDMARK_COLUMNS, *BOX_COLUMNS, "masked", "m
 def open_csv(path: Path) -> Source:
     """A CSV of ``path`` and ``identity`` or ``target``, perhaps with landmarks, boxes, ``masked`` and ``mask_type``.
 
-    Paths are absolute or relative to the CSV's folder. A person without a name is called by the target, with zeros in
-    front so that names sort as targets do. Files that are missing are found out when they are read.
+    Paths are absolute or relative to the CSV's folder; ``NAME.tar/MEMBER`` is a file in a tar. A person without a name
+    is called by the target, with zeros in front so that names sort as targets do. Files that are missing are found out
+    when they are read.
 
     Raises:
         UsageError: with everything wrong with the file.
@@ -32,12 +36,34 @@ def open_csv(path: Path) -> Source:
     masked = _masked(table, faults)
     faults.stop_if_any(str(path))
     kinds = table.columns.get("mask_type", [""] * len(table))
+    places = _places(path, table.columns["path"])
     items = [
-        Item(os.path.normpath(name), identities[row], name, _numbers(points, row), _numbers(boxes, row), masked[row],
-             kinds[row].strip())
+        Item(
+            os.path.normpath(name),
+            identities[row],
+            places[row],
+            _numbers(points, row),
+            _numbers(boxes, row),
+            masked[row],
+            kinds[row].strip(),
+        )
         for row, name in enumerate(table.columns["path"])
-    ]  # fmt: skip
+    ]
     return sorted_source(path, "csv", items, FileReader(path.parent.absolute()))
+
+
+def _places(path: Path, names: Sequence[str]) -> list[Any]:
+    """Where the files are: paths as they stand, members of tars by position."""
+    tars: dict[str, dict[str, Member]] = {}
+    places: list[Any] = []
+    for name in names:
+        tar, inside, member = name.partition(".tar/")
+        tar += ".tar"
+        if inside and tar not in tars and (path.parent / tar).is_file():
+            tars[tar] = {one.name: one for one in read_members(path.parent / tar)}
+        found = tars.get(tar, {}).get(member)
+        places.append(name if found is None else (tar, found.offset, found.size))
+    return places
 
 
 def _numbers(values: NDArray[np.float64] | None, row: int) -> tuple[float, ...] | None:

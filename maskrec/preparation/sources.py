@@ -131,22 +131,37 @@ def sorted_source(path: Path, kind: str, items: list[Item], reader: Reader) -> S
 
 @dataclass(frozen=True, slots=True)
 class FileReader:
-    """Reads files below a root; an item's ``place`` is its path, absolute or relative to the root."""
+    """Reads files below a root, and members of tars there.
+
+    An item's ``place`` is a path, absolute or relative to the root, or (a tar's path, offset, size).
+    """
 
     root: Path
 
     def __call__(self, item: Item) -> bytes:
-        """The file's bytes; UsageError where it is missing, no plain file, or not readable."""
-        path = self.root / item.place
+        """The bytes; UsageError where the file is missing, cut short, no plain file, or not readable."""
         try:
+            if isinstance(item.place, tuple):
+                return read_piece(self.root / item.place[0], *item.place[1:])
+            path = self.root / item.place
             # A named pipe would wait for ever.
             if not stat.S_ISREG(path.stat().st_mode):
-                raise UsageError(f"{item.key}: not a file")
+                raise OSError("not a file")
             content: bytes = path.read_bytes()
             return content
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise UsageError(f"{item.key}: cannot be read ({reason})") from error
+
+
+def read_piece(path: Path, offset: int, size: int) -> bytes:
+    """Bytes from within a file; OSError where it has fewer."""
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        piece = stream.read(size)
+    if len(piece) < size:
+        raise OSError(f"{path.name} is cut short")
+    return piece
 
 
 def printable(name: str) -> str:
