@@ -63,6 +63,8 @@ class PhotoPairs:
         folds: from 0, a pair; None without.
         identities: the person's name a photo; None where unknown.
         masked: whether each photo shows a mask already.
+        put_on: the mask type to put on each photo when it is embedded, or None; no list: none on any. A photo that is
+            bare in one pair and wears a mask in another is in ``paths`` twice.
     """
 
     paths: list[str]
@@ -72,6 +74,7 @@ class PhotoPairs:
     folds: list[int] | None
     identities: list[str] | None
     masked: list[bool]
+    put_on: list[str | None] | None = None
 
 
 def conditions_of(masks: Masks | Sequence[Masks]) -> tuple[Masks, ...]:
@@ -127,7 +130,7 @@ def build_pair_set(
     return PairSet(
         label=context.path,
         images=PairImages(photos, keys // _WAYS, np.asarray(pairs.masked, np.bool_)),
-        mask_types=_types_of(keys, types, seed, context.path),
+        mask_types=_types_of(keys, types, seed, context.path) if pairs.put_on is None else _named(keys, pairs.put_on),
         left=places[: len(left_keys)],
         right=places[len(left_keys) :],
         same=np.tile(np.asarray(pairs.same, np.bool_), copies),
@@ -144,9 +147,16 @@ def _types_of(keys: NDArray[np.int64], types: Types, seed: int, label: str) -> l
     return [MASK_TYPES[index] if key % _WAYS else None for key, index in zip(keys, chosen, strict=True)]
 
 
+def _named(keys: NDArray[np.int64], put_on: Sequence[str | None]) -> list[str | None]:
+    """The types that the file names; then ``masks`` is none, so that a key says the photo alone."""
+    return [put_on[photo] for photo in (keys // _WAYS).tolist()]
+
+
 def _conditions(pairs: PhotoPairs, masks: Sequence[Masks]) -> NDArray[np.int8]:
     """How many of a pair's faces wear a mask is its index into ``CONDITIONS``."""
     assert CONDITIONS == ("bare", "one_masked", "both_masked")
     wearing = np.asarray(pairs.masked, np.int8)
+    if pairs.put_on is not None:
+        wearing = wearing + np.array([kind is not None for kind in pairs.put_on], np.int8)
     already = wearing[np.asarray(pairs.left)] + wearing[np.asarray(pairs.right)]
     return np.concatenate([already + np.int8(sum(_WORN[name])) for name in masks]).astype(np.int8)
