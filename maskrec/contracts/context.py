@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ class Context:
         path: the component's place in the recipe (``loss.parts.arc``), for messages.
         device: where tensors of the run live ("cpu", "cuda:0").
         processes: how many processes train together.
+        shards: for each training sample the number of the file it lies in, once the data set is built; None where it
+            does not say (its attribute ``shards``).
         restoring: whether a checkpoint's weights come next, so that a backbone need not find its pretrained ones.
     """
 
@@ -29,6 +31,7 @@ class Context:
     device: str = "cpu"
     processes: int = 1
     restoring: bool = False
+    shards: Sequence[int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ class Sampler(Protocol):
 class Dataset(Protocol):
     """Map-style; checked when opened. ``identities`` are names by label, or None where unknown.
 
-    An optional attribute ``remark`` is what must be said of whatever is trained on it, as of ``PairSet``.
+    An optional attribute ``remark`` is what must be said of whatever is trained on it, as of ``PairSet``; an optional
+    ``shards`` the number of the file that each sample lies in, for samplers that read one after another.
     """
 
     labels: Sequence[int]

@@ -21,7 +21,7 @@ class FaceStore:
     """A set of faces; safe in threads and forks, pickles for loader workers.
 
     Args:
-        place: what messages call it: a folder, a tar, an address.
+        place: the folder of its files, for messages: a path or an address.
         index: of its faces.
         files: that the index points into; ``MappedFiles`` where the images are raw.
     """
@@ -39,8 +39,9 @@ class FaceStore:
         return self.index.encoding == "raw"
 
     def name(self, index: int) -> str:
-        """A face in messages: the set and the face's name in it."""
-        return f"{self.place}:{self.index.name(index)}"
+        """A face in messages: its file and its name in the source."""
+        file = self.index.files[int(self.index.entries[index]["file"])].name
+        return f"{self.place}/{file}:{self.index.name(index)}"
 
     def read(self, index: int) -> bytes:
         """A face's bytes as they are stored."""

@@ -6,9 +6,24 @@ import os
 import stat
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from maskrec.contracts.errors import UsageError
+
+
+class Readable(Protocol):
+    """Something read by position: a file here or elsewhere. ``path`` is what messages call it."""
+
+    @property
+    def path(self) -> Path | str:
+        """Its place."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """``count`` bytes from ``offset``; UsageError where they are not there."""
 
 
 class RandomAccessFile:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from maskrec.contracts.errors import UsageError
-from maskrec.images.random_access import RandomAccessFile
+from maskrec.images.random_access import Readable
 
 BLOCK = 512
 
@@ -32,7 +32,7 @@ class Entry:
     folder: bool
 
 
-def entries(file: RandomAccessFile) -> Iterator[Entry]:
+def entries(file: Readable) -> Iterator[Entry]:
     """All files and folders of a tar (POSIX ustar and pax, GNU long names).
 
     Raises:
@@ -68,7 +68,7 @@ def entries(file: RandomAccessFile) -> Iterator[Entry]:
         extended = {}
 
 
-def check_header(file: RandomAccessFile, block: bytes, place: int) -> tuple[bytes, int]:
+def check_header(file: Readable, block: bytes, place: int) -> tuple[bytes, int]:
     """Kind and size that the header at ``place`` gives, once its checksum fits."""
     total = sum(block) - sum(block[148:156]) + 8 * 32
     told = _octal(block[148:156])
@@ -86,13 +86,13 @@ def _octal(field: bytes) -> int | None:
     return int(digits, 8) if digits and all(48 <= digit < 56 for digit in digits) else None
 
 
-def _number(text: bytes, file: RandomAccessFile, place: int) -> int:
+def _number(text: bytes, file: Readable, place: int) -> int:
     if not text.isdigit() or len(text) > 18:
         raise UsageError(f"{file.path}: the extended header before byte {place} is damaged; fetch it again")
     return int(text)
 
 
-def _extended(file: RandomAccessFile, kind: bytes, offset: int, size: int) -> dict[str, bytes]:
+def _extended(file: Readable, kind: bytes, offset: int, size: int) -> dict[str, bytes]:
     """Name and size that an extended header gives to the next member; its times and owners mean nothing here."""
     if size > _LONGEST:
         raise UsageError(f"{file.path}: an extended header of {size} bytes at byte {offset}; is it damaged?")
@@ -118,7 +118,7 @@ def _extended(file: RandomAccessFile, kind: bytes, offset: int, size: int) -> di
     return found
 
 
-def _entry(file: RandomAccessFile, block: bytes, kind: bytes, long: bytes | None, offset: int, size: int) -> Entry:
+def _entry(file: Readable, block: bytes, kind: bytes, long: bytes | None, offset: int, size: int) -> Entry:
     raw = long
     if raw is None:
         raw = block[:100].split(b"\0")[0]
@@ -137,7 +137,7 @@ def _entry(file: RandomAccessFile, block: bytes, kind: bytes, long: bytes | None
     return Entry(name, offset, size, folder)
 
 
-def _end(file: RandomAccessFile, place: int) -> None:
+def _end(file: Readable, place: int) -> None:
     """Nothing but zeros may follow the end mark: a second archive behind it would be lost."""
     while place < file.size:
         count = min(1 << 20, file.size - place)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.files import write_atomically, write_text
-from maskrec.images.random_access import RandomAccessFile
+from maskrec.images.random_access import RandomAccessFile, Readable
 from maskrec.images.tar_headers import BLOCK, check_header, entries
 
 INDEX_SUFFIX = ".index"
@@ -48,21 +48,25 @@ def read_members(path: Path) -> list[Member]:
         UsageError: cut short, damaged or compressed; links, devices, names that are absolute, empty or lead outside, or
             that come twice.
     """
-    file = RandomAccessFile(path)
+    return members_in(RandomAccessFile(path))
+
+
+def members_in(file: Readable) -> list[Member]:
+    """``read_members`` of a tar that is open already, or lies elsewhere."""
     members: list[Member] = []
     seen: set[str] = set()
     for entry in entries(file):
-        name = _safe_name(path, entry.name)
+        name = _safe_name(file.path, entry.name)
         if entry.folder:
             continue
         if not name or name in seen:
-            raise UsageError(f"{path}: {name or entry.name!r} is there twice or has no name; pack it again")
+            raise UsageError(f"{file.path}: {name or entry.name!r} is there twice or has no name; pack it again")
         seen.add(name)
         members.append(Member(name, entry.offset, entry.size))
     return members
 
 
-def _safe_name(path: Path, name: str) -> str:
+def _safe_name(path: Path | str, name: str) -> str:
     """The name without ``.`` parts; refused where it would lead out of a folder."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:

@@ -60,6 +60,11 @@ def maskrec_samplers() -> list[Component]:
             "maskrec.samplers.identity_balanced:IdentityBalanced",
             "P identities x K images a batch",
         ),
+        Component(
+            "shard_shuffled",
+            "maskrec.samplers.shard_shuffled:ShardShuffled",
+            "shards in random order, samples shuffled within a window of them",
+        ),
     ]
 
 
@@ -68,6 +73,9 @@ def maskrec_datasets() -> list[Component]:
     return [
         Component("image_csv", "maskrec.datasets.image_csv:ImageCsv", "images named in a CSV: path,target and more"),
         Component("image_folder", "maskrec.datasets.image_folder:ImageFolder", "one folder per identity"),
+        Component("image_packed", "maskrec.datasets.image_packed:ImagePacked", "faces packed by `maskrec data pack`"),
+        Component("image_record", "maskrec.datasets.image_record:ImageRecord", "InsightFace's .rec and .idx"),
+        Component("image_tar", "maskrec.datasets.image_tar:ImageTar", "tar shards, here or in an object store"),
         Component("synthetic_faces", "maskrec.datasets.synthetic_faces:SyntheticFaces", "embedded cartoon faces"),
     ]
 

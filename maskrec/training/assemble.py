@@ -151,6 +151,7 @@ def _give_data(builder: Builder, dataset: Dataset) -> None:
     builder.givens["labels"] = dataset.labels
     builder.givens["num_classes"] = dataset.num_classes
     builder.givens["class_counts"] = [counts[label] for label in range(dataset.num_classes)]
+    builder.context = replace(builder.context, shards=getattr(dataset, "shards", None))
     builder.has_landmarks = dataset.has_landmarks
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from maskrec.cli.data import aligning, checking, masking, packing, pairing
+from maskrec.cli.data import aligning, checking, indexing, masking, packing, pairing
 
 app = typer.Typer(
     help="Make, mask, pair, check, show and pack data sets of faces.",
@@ -17,3 +17,4 @@ app.command("mask")(masking.mask)
 app.command("check")(checking.check)
 app.command("pack")(packing.pack)
 app.command("merge")(aligning.merge)
+app.command("index")(indexing.index)

@@ -1,0 +1,51 @@
+"""A training set in InsightFace's .rec file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from maskrec.contracts.context import Context
+from maskrec.contracts.sample import Sample
+from maskrec.datasets.opening import alignment_of, canvas_of
+from maskrec.images.canvas import sample_on_canvas
+from maskrec.images.decoding import decode_image
+from maskrec.images.recordio import RecordFile
+
+
+class ImageRecord:
+    """The images of a ``.rec`` with its ``.idx``, as InsightFace's training sets come; read without MXNet.
+
+    Such images are aligned already and have no landmarks: the middle square is cut out and resized to the canvas.
+    Labels are the records', moved together where some are missing (a set from which people were taken out); names are
+    unknown.
+
+    Args:
+        path: the ``.rec``.
+        context: the runner's.
+        image_size: side of the canvas in pixels.
+
+    Raises:
+        UsageError: a file that is cut short or damaged, or labels that are no whole numbers, when opened; an image that
+            does not decode, with its place.
+    """
+
+    has_landmarks = False
+    identities = None
+
+    def __init__(self, path: Path, context: Context, image_size: int) -> None:
+        self._records = RecordFile(path)
+        self._size, self._alignment = canvas_of(image_size), alignment_of(context)
+        people, labels = np.unique(self._records.identities(), return_inverse=True)
+        self.labels: list[int] = labels.tolist()
+        self.num_classes = len(people)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Sample:
+        """One sample; UsageError with the file and its number when it cannot be read."""
+        name = f"{self._records.path}:image {index}"
+        pixels = decode_image(self._records[index][1], name)
+        return sample_on_canvas(pixels, None, None, self._size, self._alignment, self.labels[index], False, name)

@@ -1,0 +1,44 @@
+"""What data sets over large files have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.contracts.context import Context
+from maskrec.contracts.sample import Sample
+from maskrec.datasets.opening import alignment_of, canvas_of
+from maskrec.images.face_store import FaceStore
+
+
+class StoredFaces:
+    """A store as a data set.
+
+    Args:
+        store: the faces.
+        context: the runner's.
+        image_size: side of the canvas in pixels.
+    """
+
+    def __init__(self, store: FaceStore, context: Context, image_size: int) -> None:
+        self._store, self._size, self._alignment = store, canvas_of(image_size), alignment_of(context)
+        index = store.index
+        self.labels: Sequence[int] = index.entries["label"].tolist()
+        self.num_classes = len(index.identities)
+        self.has_landmarks = index.landmarks is not None
+        self.identities = names_or_none(index.identities)
+        self.shards: NDArray[np.int64] = index.entries["file"].astype(np.int64)
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __getitem__(self, index: int) -> Sample:
+        """One sample; UsageError with its place when it cannot be read."""
+        return self._store.sample(index, self._size, self._alignment)
+
+
+def names_or_none(identities: Sequence[str]) -> list[str] | None:
+    """Names of people; None where they are only numbers, which say nothing outside of their set."""
+    return None if all(name.isdigit() for name in identities) else list(identities)
