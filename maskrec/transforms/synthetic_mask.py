@@ -13,37 +13,68 @@ from maskrec.contracts.errors import UsageError
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.protocols import Draws
 from maskrec.contracts.sample import Batch
-from maskrec.faces.masks import choose_types, put_on_masks, type_problems
+from maskrec.faces.masks import (
+    FREE_TYPES,
+    HEIGHT,
+    choose_types,
+    colour_problems,
+    put_on_masks,
+    type_problems,
+    wear_problems,
+)
 from maskrec.transforms.ranges import probability_problems, refuse
 
 
 class SyntheticMask:
     """Puts a simulated mask on some faces, by their landmarks; ``images`` and ``masked`` change, ``clean`` stays.
 
-    Faces that are masked already keep their mask. Each mask is another one: type, place, size, tilt and shade are the
-    sample's own draws.
+    Faces that are masked already keep their mask. Each mask is another one: type, colour, place, size, tilt, cut and
+    creases are the sample's own draws, and its light is the face's.
 
     Args:
         probability: of a bare face getting a mask, 0 to 1.
         types: mask types to choose from, evenly (a list) or by weight (a map); by default the five reference types:
-            surgical_green, surgical_blue, n95, kn95, cloth_black.
+            surgical_green, surgical_blue, n95, kn95, cloth_black. Also surgical, cloth, cloth_striped, cloth_checked,
+            cloth_dotted, cloth_printed, scarf (these in any colour), ffp2_valve, kf94, duckbill.
+        height: range of the top edge's height on the nose, drawn evenly: 0 its tip, 1 the line between the eyes;
+            within 0 to 0.8.
+        wear: probabilities of a mask that hangs under_nose or on_chin; all others are worn as they should be.
+        colors: colours as #rrggbb for the types that come in any colour; by default drawn freely.
 
     Raises:
-        ValueError: a probability outside 0 to 1, an unknown type, or weights that are none.
+        ValueError: a probability outside 0 to 1, an unknown type, weights that are none, a height out of its range,
+            an unknown way to wear a mask, or colours that are none or that no type would show.
     """
 
     needs_landmarks = True
 
-    def __init__(self, probability: float = 0.5, types: list[str] | dict[str, float] | None = None) -> None:
-        refuse(self.check({"probability": probability, "types": types}, CheckContext()))
+    def __init__(
+        self,
+        probability: float = 0.5,
+        types: list[str] | dict[str, float] | None = None,
+        height: tuple[float, float] = HEIGHT,
+        wear: dict[str, float] | None = None,
+        colors: list[str] | None = None,
+    ) -> None:
+        values = {"probability": probability, "types": types, "height": height, "wear": wear, "colors": colors}
+        refuse(self.check(values, CheckContext()))
         self.probability = probability
         self.types = types
+        self.height = (height[0], height[1])
+        self.wear, self.colors = wear, colors
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether the probability is one and the types are there."""
+        """Whether the probabilities are some, the types are there, and the colours would be seen."""
         yield from probability_problems(values)
         yield from (Problem(sentence, "types") for sentence in type_problems(values["types"]))
+        yield from (Problem(sentence, "height") for sentence in wear_problems(values["height"], None))
+        yield from (Problem(sentence, "wear") for sentence in wear_problems(HEIGHT, values["wear"]))
+        yield from (Problem(sentence, "colors") for sentence in colour_problems(values["colors"]))
+        if values["colors"] is not None and not set(values["types"] or ()) & set(FREE_TYPES):
+            yield Problem(
+                f"colors changes nothing: no type comes in any colour; add one of {', '.join(FREE_TYPES)}", "colors"
+            )
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch with some of its bare faces masked.
@@ -57,5 +88,7 @@ class SyntheticMask:
             )
         worn = (draws.uniform("wear") < self.probability) & ~batch.masked
         types = torch.where(worn, choose_types(draws.uniform("type"), self.types), -1)
-        images = put_on_masks(batch.images, batch.landmarks, types, draws)
+        images = put_on_masks(
+            batch.images, batch.landmarks, types, draws, height=self.height, wear=self.wear, colors=self.colors
+        )
         return replace(batch, images=images, masked=batch.masked | worn)

@@ -16,7 +16,7 @@ from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
-from maskrec.faces.masks import MASK_TYPES
+from maskrec.faces.masks import REFERENCE_TYPES
 from maskrec.pairs.lfw_pairs import lfw_pairs
 
 CONTEXT = Context(input_spec=InputSpec(16, alignment="arcface"), path="evaluate.lfw")
@@ -108,7 +108,7 @@ def test_mask_types_follow_the_seed_and_the_weights(people: Path) -> None:
     _open(people)
     assert types(1) == types(1)
     assert len({tuple(types(seed)) for seed in range(8)}) > 4
-    assert {name for seed in range(20) for name in types(seed)} == set(MASK_TYPES)
+    assert {name for seed in range(20) for name in types(seed)} == set(REFERENCE_TYPES)
     assert set(types(1, ["kn95"])) == {"kn95"}
     assert {name for seed in range(9) for name in types(seed, {"n95": 1, "kn95": 0, "cloth_black": 1})} == {
         "n95",

@@ -1,4 +1,4 @@
-"""Which mask a face gets: types and their weights as recipes give them."""
+"""Which mask a face gets and how it is worn, as recipes say."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from maskrec.faces.masks.types import MASK_TYPES
+from maskrec.faces.masks.types import MASK_TYPES, REFERENCE_TYPES
 
 
 def type_problems(types: Sequence[str] | Mapping[str, float] | None) -> Iterable[str]:
     """What is wrong with a choice of types, as sentences.
 
     Args:
-        types: names (chosen evenly), weights by name, or None for all types evenly.
+        types: names (chosen evenly), weights by name, or None for the five reference types evenly.
     """
     if types is None:
         return
@@ -48,7 +48,7 @@ def choose_types(uniform: Tensor, types: Sequence[str] | Mapping[str, float] | N
     """
     for sentence in type_problems(types):
         raise ValueError(sentence)
-    names = MASK_TYPES if types is None else types
+    names = REFERENCE_TYPES if types is None else types
     weights = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, 1.0)
     worn = [(name, weight) for name, weight in weights.items() if weight > 0]
     total, so_far, edges = sum(weight for _, weight in worn), 0.0, []
@@ -58,3 +58,21 @@ def choose_types(uniform: Tensor, types: Sequence[str] | Mapping[str, float] | N
     indices = torch.tensor([MASK_TYPES.index(name) for name, _ in worn], device=uniform.device)
     place = (uniform.double()[:, None] >= torch.tensor(edges, dtype=torch.float64, device=uniform.device)).sum(1)
     return indices[place]
+
+
+WAYS = ("under_nose", "on_chin")
+HIGHEST = 0.8
+
+
+def wear_problems(height: Sequence[float], wear: Mapping[str, float] | None) -> Iterable[str]:
+    """What is wrong with a range of heights and with probabilities of wearing a mask low, as sentences."""
+    if len(height) != 2 or not 0.0 <= height[0] <= height[1] <= HIGHEST:
+        yield f"height wants two ascending numbers from 0 to {HIGHEST}, not {list(height)}"
+    for name in wear or {}:
+        if name not in WAYS:
+            near = difflib.get_close_matches(str(name), WAYS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {' and '.join(WAYS)}"
+            yield f"there is no way {name!r} to wear a mask; {hint}"
+    chances = list((wear or {}).values())
+    if not all(math.isfinite(chance) and chance >= 0 for chance in chances) or sum(chances) > 1.0 + 1e-9:
+        yield f"the probabilities in wear must be 0 or more and at most 1 together, not {dict(wear or {})}"

@@ -6,7 +6,6 @@ depend on the batch that it is in.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,21 +23,22 @@ _MAX_YAW_SHEAR = 1.4
 _MAX_PITCH_SHEAR = 0.35
 _LEAST_WIDTH = 0.35  # of the height: an eye distance below it (a profile) is widened
 
-# The head where a mask lies: a cone with elliptic section, its axis leaning forward with height.
-_HALF_WIDTH = 1.10
-_HALF_DEPTH = 1.30
-_AXIS_DEPTH = -0.80
-_AXIS_LEAN = 0.10
-_TAPER = 0.25
-_FULL_AT = 0.5  # height where half width and half depth hold
+# The head where a mask lies: elliptic sections about an axis that leans forward, their size squared a parabola in the
+# height: (right / HALF_WIDTH)^2 + ((near - AXIS_DEPTH - AXIS_LEAN down) / HALF_DEPTH)^2 = size(down).
+HALF_WIDTH = 1.10
+HALF_DEPTH = 1.30
+AXIS_DEPTH = -0.93
+AXIS_LEAN = 0.20
+SIZE = (1.022, -0.049, -0.162)
+_LEAST_SIZE = 1e-3
 
 # A box around everything that a mask and its straps can reach.
-_REACH_ASIDE, _REACH_UP, _REACH_DOWN, _REACH_BACK, _REACH_FRONT = 1.2, 0.1, 2.05, 0.8, 0.6
+_REACH_ASIDE, _REACH_UP, _REACH_BACK, _REACH_FRONT = 1.15, 0.0, 0.7, 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """An affine camera per face; every field ``(B, 1, 1)`` float32.
+    """An affine camera per face; every field ``(B,)`` float64.
 
     A head point (right, down, near), in eye distances, appears at ``origin + (right + yaw * near) * across +
     (down + pitch * near) * below``.
@@ -58,13 +58,12 @@ class Camera:
         """Pixels an eye distance, along the face's height."""
         return (self.below_x**2 + self.below_y**2).sqrt()
 
-    def project(self, right: float, down: float, near: float) -> tuple[Tensor, Tensor]:
-        """Where a head point appears: x and y in pixels, each ``(B, 1, 1)``."""
-        u, v = right + self.yaw * near, down + self.pitch * near
-        return (
-            self.origin_x + u * self.across_x + v * self.below_x,
-            self.origin_y + u * self.across_y + v * self.below_y,
-        )
+    def project(self, right: Tensor | float, down: Tensor | float, near: Tensor | float) -> tuple[Tensor, Tensor]:
+        """Where head points appear: x and y in pixels; numbers or tensors that broadcast with ``(B, 1)``."""
+        fields = (self.origin_x, self.origin_y, self.across_x, self.across_y, self.below_x, self.below_y)
+        x, y, across_x, across_y, below_x, below_y = (field[:, None] for field in fields)
+        u, v = right + self.yaw[:, None] * near, down + self.pitch[:, None] * near
+        return x + u * across_x + v * below_x, y + u * across_y + v * below_y
 
 
 def _weighted(points: Tensor, weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Tensor:
@@ -96,30 +95,78 @@ def fit_camera(landmarks: Tensor) -> Camera:
     pitch = (across[:, 0] * depth[:, 1] - across[:, 1] * depth[:, 0]) / cross
     yaw = yaw.clamp(-_MAX_YAW_SHEAR, _MAX_YAW_SHEAR)
     pitch = (pitch * _PITCH_TRUST).clamp(-_MAX_PITCH_SHEAR, _MAX_PITCH_SHEAR)
-    columns = [origin[:, 0], origin[:, 1], across[:, 0], across[:, 1], below[:, 0], below[:, 1], yaw, pitch]
-    return Camera(*(column.to(torch.float32)[:, None, None] for column in columns))
+    return Camera(origin[:, 0], origin[:, 1], across[:, 0], across[:, 1], below[:, 0], below[:, 1], yaw, pitch)
 
 
-def reach(camera: Camera, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns outside of which no face of the batch has a mask or a strap.
+def reach(camera: Camera, bottom: Tensor, height: int, width: int) -> Tensor:
+    """The box that a mask and its straps cannot leave: int64 ``(B, 4)``: first and last row, first and last column,
+    the last ones excluded, in the image.
 
-    Raises:
-        ValueError: landmarks that are not finite numbers.
+    Args:
+        bottom: ``(B,)`` height of the masks' lowest points.
     """
-    corners = [
-        camera.project(right, down, near)
-        for right in (-_REACH_ASIDE, _REACH_ASIDE)
-        for down in (_REACH_UP, _REACH_DOWN)
-        for near in (-_REACH_BACK, _REACH_FRONT)
-    ]
-    bounds = []
-    for axis, length in ((1, height), (0, width)):
-        places = torch.stack([corner[axis] for corner in corners]).clamp(-1, length)
-        first, last = torch.stack([places.min().floor(), places.max().ceil()]).tolist()
-        if not math.isfinite(first + last):
-            raise ValueError("landmarks must be finite numbers")
-        bounds.append(slice(min(max(int(first), 0), length), max(min(int(last) + 1, length), 0)))
-    return bounds[0], bounds[1]
+    xs, ys = zip(
+        *(
+            camera.project(right, down, near)
+            for right in (-_REACH_ASIDE, _REACH_ASIDE)
+            for down in (_REACH_UP, bottom[:, None])
+            for near in (-_REACH_BACK, _REACH_FRONT)
+        ),
+        strict=True,
+    )
+    edges = []
+    for places, length in ((torch.cat(ys, 1), height), (torch.cat(xs, 1), width)):
+        edges += [places.amin(1).floor().clamp(0, length), (places.amax(1).ceil() + 1).clamp(0, length)]
+    return torch.stack(edges, 1).to(torch.int64)
+
+
+def ray_numbers(camera: Camera, bulge: Tensor, taper: Tensor) -> dict[str, Tensor]:
+    """What ``meet_head`` needs of each face, worked out once: each ``(B,)`` float64.
+
+    The ray through a pixel has one right and one down, both affine in x and y, and its nearness solves
+    ``near^2 - 2 middle near + offset = 0``.
+
+    Args:
+        bulge: ``(B,)`` how much deeper than the head the surface is.
+        taper: ``(B,)`` 1 for the head, 0 for a cylinder.
+    """
+    depth = HALF_DEPTH + bulge
+    size = [taper * part for part in SIZE]
+    size[0] = size[0] + (1.0 - taper)
+    lean = 1.0 + AXIS_LEAN * camera.pitch
+    square = (camera.yaw / HALF_WIDTH) ** 2 + (lean / depth) ** 2 - size[2] * camera.pitch**2
+    root = square.sqrt()
+    cross = camera.across_x * camera.below_y - camera.across_y * camera.below_x
+    right_x, right_y = camera.below_y / cross, -camera.below_x / cross
+    down_x, down_y = -camera.across_y / cross, camera.across_x / cross
+    right_0 = -(camera.origin_x * right_x + camera.origin_y * right_y)
+    down_0 = -(camera.origin_x * down_x + camera.origin_y * down_y)
+    by_right = camera.yaw / HALF_WIDTH**2 / square
+    by_down = (lean * AXIS_LEAN / depth**2 - size[2] * camera.pitch) / square
+    middle = (lean * AXIS_DEPTH / depth**2 - 0.5 * size[1] * camera.pitch) / square
+    right = 1.0 / (HALF_WIDTH * root)
+    return {
+        "right_x": right_x * right,
+        "right_y": right_y * right,
+        "right_0": right_0 * right,
+        "down_x": down_x,
+        "down_y": down_y,
+        "down_0": down_0,
+        "middle_x": by_right * right_x + by_down * down_x,
+        "middle_y": by_right * right_y + by_down * down_y,
+        "middle_0": by_right * right_0 + by_down * down_0 + middle,
+        "offset_2": (AXIS_LEAN**2 / depth**2 - size[2]) / square,
+        "offset_1": (2.0 * AXIS_DEPTH * AXIS_LEAN / depth**2 - size[1]) / square,
+        "offset_0": (AXIS_DEPTH**2 / depth**2 - size[0]) / square,
+        "size_0": size[0],
+        "size_1": size[1],
+        "size_2": size[2],
+        "down_near": -camera.pitch,
+        "right_near": -camera.yaw * right,
+        "right_unit": root,
+        "near_unit": 1.0 / depth,
+        "inside_unit": square * (0.5 * HALF_WIDTH) * camera.scale,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,27 +188,23 @@ class Surface:
     inside: Tensor
 
 
-def meet_head(camera: Camera, x: Tensor, y: Tensor) -> Surface:
+def meet_head(n: dict[str, Tensor], x: Tensor, y: Tensor) -> Surface:
     """Where the ray through each pixel first meets the head.
 
     Args:
-        x, y: pixel coordinates that broadcast to ``(B, H, W)``.
+        n: ``ray_numbers``, each ``(B, 1, 1)``.
+        x, y: pixel coordinates ``(1, 1, W)`` and ``(1, H, 1)``.
     """
-    dx, dy = x - camera.origin_x, y - camera.origin_y
-    cross = camera.across_x * camera.below_y - camera.across_y * camera.below_x
-    right = dx * (camera.below_y / cross) - dy * (camera.below_x / cross)
-    down = dy * (camera.across_x / cross) - dx * (camera.across_y / cross)
-    lean = 1.0 + _AXIS_LEAN * camera.pitch
-    radius = 1.0 + _TAPER * _FULL_AT - _TAPER * down
-    axis = _AXIS_DEPTH + _AXIS_LEAN * down
-    a = (camera.yaw / _HALF_WIDTH) ** 2 + (lean / _HALF_DEPTH) ** 2 - (_TAPER * camera.pitch) ** 2
-    b = right * (camera.yaw / _HALF_WIDTH**2) + axis * (lean / _HALF_DEPTH**2) + radius * (_TAPER * camera.pitch)
-    c = (right / _HALF_WIDTH) ** 2 + (axis / _HALF_DEPTH) ** 2 - radius**2
-    square = b**2 - a * c
-    near = (b + square.clamp(min=0.0).sqrt()) / a
-    down_there = down - camera.pitch * near
-    radius_there = (1.0 + _TAPER * _FULL_AT - _TAPER * down_there).clamp(min=0.05)
-    sine = (right - camera.yaw * near) / (radius_there * _HALF_WIDTH)
-    cosine = (near - _AXIS_DEPTH - _AXIS_LEAN * down_there) / (radius_there * _HALF_DEPTH)
-    inside = square / a / radius_there * (0.5 * _HALF_WIDTH * camera.scale)
-    return Surface(sine / (1.0 + cosine).clamp(min=0.05), down_there, sine, cosine, inside)
+    right = n["right_x"] * x + (n["right_y"] * y + n["right_0"])
+    down = n["down_x"] * x + (n["down_y"] * y + n["down_0"])
+    near = n["middle_x"] * x + (n["middle_y"] * y + n["middle_0"])
+    square = torch.addcmul(n["offset_1"], n["offset_2"], down).mul_(down).add_(n["offset_0"]).addcmul_(right, right)
+    square = square.neg_().addcmul_(near, near)
+    near += square.clamp(min=0.0).sqrt_()
+    down.addcmul_(n["down_near"], near)
+    size = torch.addcmul(n["size_1"], n["size_2"], down).mul_(down).add_(n["size_0"])
+    size = size.clamp_(min=_LEAST_SIZE).rsqrt_()
+    sine = right.addcmul_(n["right_near"], near).mul_(n["right_unit"]).mul_(size)
+    cosine = near.sub_(down, alpha=AXIS_LEAN).sub_(AXIS_DEPTH).mul_(n["near_unit"]).mul_(size)
+    across = sine / (1.0 + cosine).clamp_(min=0.05)
+    return Surface(across, down, sine, cosine, square.mul_(size).mul_(n["inside_unit"]))

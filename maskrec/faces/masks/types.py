@@ -1,64 +1,14 @@
-"""The mask types: their cut and their look, as numbers.
-
-Lengths are in eye distances of a frontal face, heights counted down from the line between the eyes (the mouth is at
-1.16, the chin at about 1.8). ``across`` is the tangent of half the angle around the head: 0 straight ahead, 1 at a
-right angle to it.
-"""
+"""The mask types by name; lengths as in ``looks``."""
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields, replace
 from functools import cache
 
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One mask type.
-
-    Args:
-        red, green, blue: the fabric's colour in [0, 1].
-        nose: height of the top edge over the nose.
-        cheek: height of the top edge on the cheeks.
-        nose_width: how far the top edge's rise over the nose reaches, in ``across``.
-        temple: how much the top edge rises again towards its ends.
-        chin: height of the bottom edge under the chin.
-        jaw: how much the bottom edge rises from there to its ends.
-        side: where the mask ends on the cheek, in ``across``.
-        round: how much its ends are rounded (0 a straight side, 1 an ellipse).
-        pleats: strength of the three horizontal folds of a surgical mask.
-        seam: strength of a seam down the middle.
-        border: strength of the welded or sewn border.
-        dome: how much the middle stands out and the rim falls away.
-        contrast: how strongly light and shadow show on it.
-        strap: half width of the straps; two a side.
-        strap_gray: brightness of the straps in [0, 1].
-        strap_spread: height between a side's two straps at the ear, in eye distances.
-        wire: strength of a metal strip over the nose.
-    """
-
-    red: float
-    green: float
-    blue: float
-    nose: float
-    cheek: float
-    nose_width: float
-    temple: float
-    chin: float
-    jaw: float
-    side: float
-    round: float
-    pleats: float
-    seam: float
-    border: float
-    dome: float
-    contrast: float
-    strap: float
-    strap_gray: float
-    strap_spread: float
-    wire: float
+from maskrec.faces.masks.looks import Look, MaskType
 
 
 def _surgical(red: int, green: int, blue: int) -> Look:
@@ -66,97 +16,138 @@ def _surgical(red: int, green: int, blue: int) -> Look:
         red / 255,
         green / 255,
         blue / 255,
-        nose=0.30,
+        nose=0.02,
         cheek=0.56,
         nose_width=0.38,
-        temple=0.06,
         chin=1.88,
         jaw=0.55,
         side=0.72,
         round=0.10,
-        pleats=0.8,
-        seam=0.0,
-        border=0.8,
-        dome=0.2,
-        contrast=0.8,
-        strap=0.022,
+        pleats=1.0,
+        wrinkles=0.6,
+        hem=0.6,
+        wire=0.35,
+        contrast=0.9,
+        strap=0.02,
         strap_gray=0.92,
-        strap_spread=0.4,
-        wire=0.4,
     )
 
 
-LOOKS: dict[str, Look] = {
-    "surgical_green": _surgical(0x44, 0xB4, 0xA8),
-    "surgical_blue": _surgical(0x1C, 0xA0, 0xF4),
-    "n95": Look(
-        0.93,
-        0.93,
-        0.91,
-        nose=0.26,
-        cheek=0.62,
-        nose_width=0.42,
-        temple=0.0,
-        chin=1.86,
-        jaw=0.50,
-        side=0.68,
-        round=0.75,
-        pleats=0.0,
-        seam=0.0,
-        border=1.0,
-        dome=1.0,
-        contrast=1.0,
-        strap=0.035,
-        strap_gray=0.80,
-        strap_spread=0.7,
-        wire=1.0,
+_N95 = Look(
+    0.93,
+    0.93,
+    0.91,
+    nose=-0.03,
+    cheek=0.62,
+    temple=0.0,
+    chin=1.86,
+    jaw=0.50,
+    side=0.68,
+    round=0.75,
+    bulge=0.14,
+    wrinkles=0.08,
+    hem=0.9,
+    dome=1.0,
+    wire=0.8,
+    grain=0.6,
+    strap=0.035,
+    strap_gray=0.80,
+    strap_spread=0.7,
+)
+_KN95 = Look(
+    0.95,
+    0.95,
+    0.94,
+    nose=-0.05,
+    cheek=0.60,
+    nose_width=0.46,
+    temple=0.03,
+    jaw=0.62,
+    side=0.72,
+    round=0.40,
+    bulge=0.10,
+    wrinkles=0.25,
+    seam=1.0,
+    hem=0.7,
+    dome=0.5,
+    wire=0.5,
+)
+_CLOTH = Look(
+    0.5,
+    0.5,
+    0.5,
+    nose=-0.01,
+    cheek=0.58,
+    temple=0.08,
+    jaw=0.60,
+    side=0.76,
+    round=0.25,
+    wrinkles=0.8,
+    seam=0.7,
+    hem=0.6,
+    dome=0.35,
+    contrast=1.15,
+    grain=0.7,
+    strap=0.04,
+    strap_gray=-1.0,
+)
+_FLAT_CLOTH = replace(_CLOTH, seam=0.0, wrinkles=1.0)
+
+TYPES: dict[str, MaskType] = {
+    "surgical_green": MaskType(_surgical(0x44, 0xB4, 0xA8)),
+    "surgical_blue": MaskType(_surgical(0x1C, 0xA0, 0xF4)),
+    "n95": MaskType(_N95),
+    "kn95": MaskType(_KN95),
+    "cloth_black": MaskType(replace(_CLOTH, red=0.085, green=0.085, blue=0.095, contrast=1.5, wrinkles=2.4)),
+    "surgical": MaskType(_surgical(0x80, 0x80, 0x80), free=True),
+    "cloth": MaskType(_CLOTH, free=True),
+    "cloth_striped": MaskType(_FLAT_CLOTH, free=True, pattern="stripes"),
+    "cloth_checked": MaskType(_CLOTH, free=True, pattern="checks"),
+    "cloth_dotted": MaskType(_CLOTH, free=True, pattern="dots"),
+    "cloth_printed": MaskType(_FLAT_CLOTH, free=True, pattern="print"),
+    "ffp2_valve": MaskType(replace(_N95, round=0.5, side=0.71, valve=0.2, dome=0.7)),
+    "kf94": MaskType(
+        replace(
+            _KN95, seam=0.0, round=0.6, side=0.78, panel=1.0, panel_top=0.34, panel_bottom=0.70, tilt=0.16, temple=0.0
+        )
     ),
-    "kn95": Look(
-        0.95,
-        0.95,
-        0.94,
-        nose=0.24,
-        cheek=0.60,
-        nose_width=0.46,
-        temple=0.03,
-        chin=1.90,
-        jaw=0.62,
-        side=0.72,
-        round=0.40,
-        pleats=0.0,
-        seam=1.0,
-        border=0.7,
-        dome=0.6,
-        contrast=0.9,
-        strap=0.025,
-        strap_gray=0.9,
-        strap_spread=0.45,
-        wire=0.6,
+    "duckbill": MaskType(
+        replace(_KN95, seam=0.0, round=0.55, bulge=0.3, panel=0.9, panel_top=0.5, panel_bottom=0.5, tilt=0.26, jaw=0.5)
     ),
-    "cloth_black": Look(
-        0.085,
-        0.085,
-        0.095,
-        nose=0.28,
-        cheek=0.58,
-        nose_width=0.42,
-        temple=0.08,
-        chin=1.90,
-        jaw=0.60,
-        side=0.76,
-        round=0.25,
-        pleats=0.0,
-        seam=0.8,
-        border=0.5,
-        dome=0.5,
-        contrast=1.2,
-        strap=0.045,
-        strap_gray=0.08,
-        strap_spread=0.4,
-        wire=0.0,
+    "scarf": MaskType(
+        replace(
+            _FLAT_CLOTH,
+            cheek=0.66,
+            nose_width=0.55,
+            temple=0.04,
+            chin=2.9,
+            jaw=0.0,
+            side=2.5,
+            round=0.0,
+            taper=0.25,
+            wrinkles=2.2,
+            hem=0.3,
+            strap=0.0,
+        ),
+        free=True,
     ),
 }
-MASK_TYPES: tuple[str, ...] = tuple(LOOKS)
+MASK_TYPES: tuple[str, ...] = tuple(TYPES)
+REFERENCE_TYPES: tuple[str, ...] = MASK_TYPES[:5]
+FREE_TYPES: tuple[str, ...] = tuple(name for name, kind in TYPES.items() if kind.free)
+
+# Types that are drawn together: what one of them has, all are looked at for.
+FAMILIES: tuple[tuple[str, ...], ...] = (
+    ("surgical_green", "surgical_blue", "surgical"),
+    ("n95", "ffp2_valve"),
+    ("kn95", "kf94", "duckbill"),
+    ("cloth_black", "cloth"),
+    ("cloth_striped",),
+    ("cloth_checked",),
+    ("cloth_dotted",),
+    ("cloth_printed",),
+    ("scarf",),
+)
 
 
 def mask_index(name: str) -> int:
@@ -165,17 +156,45 @@ def mask_index(name: str) -> int:
     Raises:
         ValueError: a name that is no mask type.
     """
-    if name not in LOOKS:
+    if name not in TYPES:
         raise ValueError(f"there is no mask type {name!r}; there are {', '.join(MASK_TYPES)}")
     return MASK_TYPES.index(name)
 
 
+def features_of(family: int) -> frozenset[str]:
+    """Names of ``Look``'s fields that are not 0 for some type of a family, and its pattern."""
+    kinds = [TYPES[name] for name in FAMILIES[family]]
+    found = {field.name for kind in kinds for field in fields(Look) if getattr(kind.look, field.name)}
+    return frozenset(found | {kind.pattern for kind in kinds})
+
+
 @cache
 def _table(device: torch.device) -> Tensor:
-    return torch.tensor([astuple(look) for look in LOOKS.values()], dtype=torch.float32, device=device)
+    return torch.tensor([astuple(kind.look) for kind in TYPES.values()], dtype=torch.float32, device=device)
+
+
+@cache
+def _families(device: torch.device) -> Tensor:
+    places = {name: place for place, names in enumerate(FAMILIES) for name in names}
+    return torch.tensor([places[name] for name in MASK_TYPES], device=device)
+
+
+@cache
+def _free(device: torch.device) -> Tensor:
+    return torch.tensor([kind.free for kind in TYPES.values()], device=device)
 
 
 def looks_of(types: Tensor) -> dict[str, Tensor]:
-    """Every number of ``Look`` by its name, each ``(B, 1, 1)``, for types int64 ``(B,)`` from 0."""
+    """Every number of ``Look`` by its name, each ``(B,)``, for types int64 ``(B,)`` from 0."""
     columns = _table(types.device)[types].unbind(1)
-    return {field.name: column[:, None, None] for field, column in zip(fields(Look), columns, strict=True)}
+    return {field.name: column for field, column in zip(fields(Look), columns, strict=True)}
+
+
+def families_of(types: Tensor) -> Tensor:
+    """Index into ``FAMILIES`` for each type: int64 ``(B,)``."""
+    return _families(types.device)[types]
+
+
+def is_free(types: Tensor) -> Tensor:
+    """Whether each type's colours are drawn: bool ``(B,)``."""
+    return _free(types.device)[types]

@@ -1,0 +1,75 @@
+"""Which pixels a mask and its straps cover, and which lie in its shadow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from maskrec.faces.masks.geometry import Surface
+
+Numbers = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A mask's own coordinates; every field ``(B, H, W)``.
+
+    Args:
+        aside: from -1 at its end on the viewer's left to 1.
+        aside2: its square.
+        low: from 0 at its top edge to 1 at its bottom edge.
+        edge: how far inside of its nearest edge, in eye distances.
+        flank: across in nose widths.
+        nose: 1 on the nose's ridge, 0 from its foot.
+        cover: how much of the pixel it covers.
+    """
+
+    aside: Tensor
+    aside2: Tensor
+    low: Tensor
+    edge: Tensor
+    flank: Tensor
+    nose: Tensor
+    cover: Tensor
+
+
+def cut_out(surface: Surface, n: Numbers) -> Cut:
+    """The mask's outline on the head."""
+    aside = surface.across * n["per_side"]
+    aside2 = aside * aside
+    flank = surface.across * n["per_nose"]
+    nose = (flank * flank).neg_().add_(1.0).clamp_(min=0.0)
+    top = torch.addcmul(n["cheek"], n["temple"], aside2, value=-1.0)
+    top -= (nose * nose).mul_(n["rise"])
+    below = torch.addcmul(n["chin"], n["jaw"], aside2, value=-1.0)
+    height = (below - top).clamp_(min=0.1)
+    below -= surface.down
+    above = top.neg_().add_(surface.down)
+    low = above / height
+    middle = (low * 2.0).sub_(1.0)
+    middle = middle.mul_(middle)
+    beside = torch.addcmul(middle, middle, middle).mul_(n["half_round"]).add_(1.0).sub_(aside.abs()).mul_(n["wide"])
+    edge = torch.minimum(torch.minimum(above, below), beside)
+    cover = torch.minimum(edge * n["per_edge"], surface.inside * n["inside_edge"]).add_(0.5).clamp_(0.0, 1.0)
+    return Cut(aside, aside2, low, edge, flank, nose, cover)
+
+
+def shadow(surface: Surface, cut: Cut, n: Numbers) -> Tensor:
+    """What is left of the light beside a mask's edge: ``(B, H, W)``, 1 away from it."""
+    near = (cut.edge * n["per_shadow"]).add_(1.0).clamp_(0.0, 1.0)
+    near = torch.minimum(near, (surface.inside * 0.5).clamp_(0.0, 1.0))
+    return near.mul_(near).mul_(-0.28).add_(1.0)
+
+
+def straps(surface: Surface, n: Numbers) -> Tensor:
+    """How much of each pixel the straps cover: two a side, from the mask's ends towards the ear."""
+    beyond = surface.across.abs().mul_(n["per_gap"]).add_(n["strap_0"])
+    far = torch.addcmul(n["strap_top"], n["strap_top_slope"], beyond).sub_(surface.down).abs_()
+    other = torch.addcmul(n["strap_bottom"], n["strap_bottom_slope"], beyond).sub_(surface.down).abs_()
+    cover = torch.minimum(far, other).mul_(n["scale"]).neg_().add_(n["strap_width"])
+    # At the silhouette a strap is seen from its edge.
+    cover = torch.minimum(cover, surface.inside * 0.5)
+    cover = torch.minimum(cover, (1.0 - beyond).mul_(8.0))
+    return torch.minimum(cover, beyond.add_(0.5).mul_(8.0)).clamp_(0.0, 1.0).mul_(n["strap_on"])

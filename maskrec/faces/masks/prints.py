@@ -1,0 +1,60 @@
+"""What is printed on a mask: stripes, checks, dots, blots; how much of two more colours each pixel shows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from maskrec.faces.masks.geometry import Surface
+from maskrec.faces.masks.relief import Numbers, valve_distance, wave
+
+PATTERNS = ("stripes", "checks", "dots", "print")
+
+
+def print_of(surface: Surface, n: Numbers, features: frozenset[str]) -> tuple[Tensor, ...]:
+    """How much of each pixel shows the second, and perhaps the third colour: none, one or two ``(B, H, W)``."""
+    if "valve" in features:
+        far = valve_distance(surface, n)
+        return ((1.0 - far).mul_(12.0).clamp_(0.0, 1.0).mul_(n["valve_on"]),)
+    if not features & set(PATTERNS):
+        return ()
+    x = torch.addcmul(n["print_x"], n["print_xx"], surface.across).addcmul_(n["print_xy"], surface.down)
+    y = torch.addcmul(n["print_y"], n["print_yx"], surface.across).addcmul_(n["print_yy"], surface.down)
+    if "stripes" in features:
+        return (_stripe(x, n).mul_(n["print_amount"]),)
+    if "checks" in features:
+        return (_stripe(x, n).add_(_stripe(y, n)).mul_(0.5).mul_(n["print_amount"]),)
+    if "dots" in features:
+        return (_dots(x, y, n),)
+    return _blots(x, y, n)
+
+
+def _stripe(x: Tensor, n: Numbers) -> Tensor:
+    """1 on the stripes, 0 between, soft over a pixel."""
+    off = x.sub_(x.round()).abs_()
+    return off.neg_().add_(n["print_share"]).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0)
+
+
+def _dots(x: Tensor, y: Tensor, n: Numbers) -> Tensor:
+    """Round dots, every second row moved by half."""
+    row = y.round()
+    x.add_(row, alpha=0.5)
+    x.sub_(x.round())
+    y.sub_(row)
+    off = x.mul_(x).addcmul_(y, y).sqrt_()
+    return off.neg_().add_(n["print_share"]).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0).mul_(n["print_amount"])
+
+
+def _blots(x: Tensor, y: Tensor, n: Numbers) -> tuple[Tensor, Tensor]:
+    """Irregular blots of two colours, by waves that bend each other."""
+    x, y = x.mul_(0.5), y.mul_(0.5)
+    first = wave((x * 0.6).add_(y, alpha=0.5))
+    second = wave((y * 0.7).sub_(x, alpha=0.6).add_(first, alpha=0.25))
+    third = wave((x * 1.1).sub_(y, alpha=0.3).add_(second, alpha=0.3).add_(0.3))
+    fourth = wave((y * 1.1).add_(x, alpha=0.4).sub_(third, alpha=0.25))
+    one = (third * fourth).add_(first, alpha=0.4)
+    two = (second * fourth).sub_(third, alpha=0.4)
+    sharp = n["print_sharp"] * 0.25
+    one = one.sub_(0.8).add_(n["print_share"] * 2.0).mul_(sharp).clamp_(0.0, 1.0).mul_(n["print_amount"])
+    two = two.sub_(0.8).add_(n["print_share"] * 2.0).mul_(sharp).clamp_(0.0, 1.0).mul_(n["print_amount"])
+    return one, two.mul_(1.0 - one)

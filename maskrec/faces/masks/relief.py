@@ -1,0 +1,160 @@
+"""Light and shadow on a mask: the head's shape, folds, seams, creases, grain."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from maskrec.faces.draws import mix64
+from maskrec.faces.masks.geometry import Surface
+from maskrec.faces.masks.outline import Cut
+
+Numbers = dict[str, Tensor]
+_TILE = 128
+_FIRST_FOLD, _FOLDS_HEIGHT, _FOLDS = 0.20, 0.62, 3
+
+
+def shade_of(surface: Surface, cut: Cut, n: Numbers, features: frozenset[str]) -> Tensor:
+    """Brightness of each pixel of the fabric: a factor, about 1 in good light."""
+    shade = _form(surface, cut, n)
+    for name, add in _FEATURES.items():
+        if name in features:
+            add(shade, surface, cut, n)
+    return shade.mul_(n["level"])
+
+
+def wave(phase: Tensor) -> Tensor:
+    """About a sine of as many turns as ``phase`` says, from two parabolas; changes ``phase``."""
+    part = phase.sub_(phase.round())
+    return (part.abs() * -16.0).add_(8.0).mul_(part)
+
+
+def _form(surface: Surface, cut: Cut, n: Numbers) -> Tensor:
+    """The light on the mask as a whole: from the side, on the nose's flanks, less below."""
+    turned = (surface.cosine * 0.38).add_(0.64)
+    ridge = cut.nose * cut.flank
+    ridge.mul_((1.0 - cut.low).clamp_(0.0, 1.0))
+    sideways = torch.addcmul(surface.sine, ridge, ridge.new_tensor(1.3))
+    turned.addcmul_(sideways, n["side_light"])
+    turned.addcmul_(ridge, cut.flank, value=-0.22)
+    below = (cut.low - 0.32).clamp_(min=0.0)
+    turned.addcmul_(below, below, value=-0.55)
+    # A thin dark line where the fabric turns in at its edge.
+    rim = (cut.edge * -16.0).add_(1.0).clamp_(0.0, 1.0)
+    return turned.addcmul_(rim, rim, value=-0.10)
+
+
+def _pleats(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    """Folds: under each a thin shadow, then light that grows to the next; flatter where the mouth stretches them."""
+    height = (cut.low - _FIRST_FOLD).mul_(_FOLDS / _FOLDS_HEIGHT)
+    gate = (height - 0.5 * _FOLDS).abs_().neg_().add_(0.5 * _FOLDS + 0.12).mul_(6.0).clamp_(0.0, 1.0)
+    gate.mul_(n["pleats"]).mul_((cut.aside2 * 0.45).add_(0.6))
+    part = height.sub_(height.floor())
+    dark = (part * -3.2).add_(1.0).clamp_(min=0.0).mul_((part * n["per_fold"]).clamp_(max=1.0))
+    shade.addcmul_(gate * dark, dark, value=-0.30)
+    shade.addcmul_(gate, part.sub_(0.4), value=0.12)
+
+
+def _wrinkles(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    """Creases: two broad waves that bend each other, and a finer one where they meet."""
+    first = wave(torch.addcmul(n["phase_1"] + n["down_1"] * cut.low, n["along_1"], cut.aside))
+    second = torch.addcmul(n["phase_2"] + n["down_2"] * cut.low, n["along_2"], cut.aside).add_(first, alpha=0.18)
+    second = wave(second)
+    third = torch.addcmul(n["phase_3"] + n["down_3"] * cut.low, n["along_3"], cut.aside).add_(second, alpha=0.15)
+    third = wave(third).mul_(second)
+    creases = third.mul_(0.040).add_(first, alpha=0.024).add_(second, alpha=0.034)
+    shade.addcmul_(creases, n["wrinkles"])
+
+
+def _dome(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    off = cut.low - 0.45
+    off = (off * off).mul_(1.1).add_(cut.aside2, alpha=0.14)
+    shade.addcmul_(off, n["dome"], value=-0.45)
+
+
+def _seam(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    """A ridge down the middle, one side of it in the light, and its stitching."""
+    ridge = (surface.across * 9.0).clamp_(-1.0, 1.0)
+    ridge.mul_((1.0 - cut.aside2).clamp_(min=0.0))
+    shade.addcmul_(ridge * n["side_light"], n["seam"], value=0.5)
+    line = _line(surface.across * 2.2, n)
+    shade.addcmul_(line, n["seam"], value=-0.10)
+
+
+def _hem(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    line = (cut.edge - 0.062).abs_().mul_(n["per_hem"]).neg_().add_(1.0).clamp_(min=0.0)
+    shade.addcmul_(line, n["hem"], value=-0.10)
+
+
+def _panel(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    """Seams between panels bow away from the middle; what lies below the last faces down."""
+    bow = cut.aside2 * 0.10
+    height = n["chin"] - n["nose"]
+    first = (cut.low - n["panel_top"]).add_(bow)
+    last = (cut.low - n["panel_bottom"]).sub_(bow)
+    lines = torch.maximum(_line(first * height, n), _line(last * height, n))
+    shade.addcmul_(lines, n["panel"], value=-0.16)
+    shade.addcmul_(first.mul_(20.0).clamp_(-1.0, 0.0), n["tilt"], value=-0.35)
+    shade.addcmul_(last.mul_(12.0).clamp_(0.0, 1.0), n["tilt"], value=-1.0)
+
+
+def _wire(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    strip = (cut.low - 0.085).mul_(20.0)
+    lit = strip.abs().neg_().add_(1.0).clamp_(min=0.0)
+    lit.mul_((cut.nose * 3.0).sub_(0.6).clamp_(0.0, 1.0))
+    shade.addcmul_(lit * strip, n["wire"], value=-0.45)
+
+
+def _valve(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    far = valve_distance(surface, n)
+    rings = (far - 1.0).abs_().mul_(5.0).neg_().add_(1.0).clamp_(min=0.0)
+    rings += (far - 0.62).abs_().mul_(8.0).neg_().add_(1.0).clamp_(min=0.0).mul_(0.6)
+    shade.addcmul_(rings, n["valve_on"], value=-0.28)
+
+
+def valve_distance(surface: Surface, n: Numbers) -> Tensor:
+    """Distance from the valve's middle in its radii."""
+    aside = (surface.across - n["valve_x"] * 0.5).mul_(2.2)
+    below = surface.down - n["valve_y"]
+    return (aside * aside).addcmul_(below, below).sqrt_().mul_(n["per_valve"])
+
+
+def _grain(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
+    shade.addcmul_(n["noise"], n["grain"])
+
+
+def _line(distance: Tensor, n: Numbers) -> Tensor:
+    """A thin line where ``distance``, in eye distances, is 0."""
+    return distance.abs().mul_(n["per_line"]).neg_().add_(1.0).clamp_(min=0.0)
+
+
+_FEATURES = {
+    "pleats": _pleats,
+    "wrinkles": _wrinkles,
+    "dome": _dome,
+    "seam": _seam,
+    "hem": _hem,
+    "panel": _panel,
+    "wire": _wire,
+    "valve": _valve,
+    "grain": _grain,
+}
+
+
+@cache
+def _tile(device: torch.device) -> Tensor:
+    """Noise that repeats every 128 pixels, a little soft, standard deviation 0.014."""
+    raw = (mix64(torch.arange(_TILE * _TILE, dtype=torch.int64)) >> 40).to(torch.float64).reshape(_TILE, _TILE)
+    for axis in (0, 1):
+        raw = raw + 0.8 * raw.roll(1, axis)
+    return ((raw - raw.mean()) * (0.014 / raw.std())).to(torch.float32).flatten().to(device)
+
+
+def noise_of(n: Numbers, x: Tensor, y: Tensor) -> Tensor:
+    """Grain of each pixel: ``(B, H, W)``; int32 ``x`` ``(1, 1, W)`` and ``y`` ``(1, H, 1)``."""
+    columns = (n["grain_x"].to(torch.int32) + x) & (_TILE - 1)
+    lines = ((n["grain_y"].to(torch.int32) + y) & (_TILE - 1)) * _TILE
+    places = lines + columns
+    return _tile(x.device).index_select(0, places.flatten()).reshape(places.shape)
