@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from rows import report
+
 GOAL = 1.10
 PLUGINS = 20
 ROOT = Path(__file__).parents[1]
@@ -80,8 +82,7 @@ def main() -> None:
         times = [(run(ours, folder)[0], run(peer, folder)[0]) for _ in range(pairs)]
     ratio = statistics.median(mine / theirs for mine, theirs in times)
     mine, theirs = (statistics.median(column) for column in zip(*times, strict=True))
-    verdict = "ok" if ratio <= GOAL else "short"
-    print(f"maskrec list, {PLUGINS} plugins | {mine:.3f} s | {theirs:.3f} s | {ratio:.2f} | {GOAL:.2f} | {verdict}")
+    report(f"maskrec list, {PLUGINS} plugins", f"{mine:.3f} s", f"{theirs:.3f} s", ratio, GOAL, at_most=True)
 
 
 if __name__ == "__main__":

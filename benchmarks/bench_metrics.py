@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from rows import report
 from sklearn.metrics import roc_curve
 
 from maskrec.metrics import histogram_threshold, roc
@@ -46,9 +47,7 @@ def main() -> None:
     times = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
     ratio = statistics.median(mine / theirs for mine, theirs in times)
     mine, theirs = (statistics.median(column) * 1000 for column in zip(*times, strict=True))
-    verdict = "ok" if ratio <= GOAL else "short"
-    figure = f"threshold and ROC, {PAIRS:,} pairs"
-    print(f"{figure} | {mine:.1f} ms | {theirs:.1f} ms | {ratio:.2f} | {GOAL:.2f} | {verdict}")
+    report(f"threshold and ROC, {PAIRS:,} pairs", f"{mine:.1f} ms", f"{theirs:.1f} ms", ratio, GOAL, at_most=True)
 
 
 if __name__ == "__main__":
