@@ -15,7 +15,9 @@ from maskrec.images.tarfiles import Member, read_members
 from maskrec.preparation.source_tables import name_targets
 from maskrec.preparation.sources import FileReader, Item, Source, identity_by_name, read_piece, sorted_source
 
-_SIDECARS = (".cls", ".json", ".txt", ".id")
+_NAMING = (".cls", ".json")  # what says who it is; a .txt is a caption
+_LONGEST_SIDECAR = 1_000_000
+_SIDECARS = (*_NAMING, ".txt")
 
 _record_file = lru_cache(maxsize=2)(RecordFile)
 _bin_pairs = lru_cache(maxsize=1)(read_bin)
@@ -80,8 +82,8 @@ def _pair_name(pairs: BinPairs, index: int) -> str:
 def open_tars(path: Path, tars: Sequence[Path]) -> Source:
     """Tars in webdataset's layout, or of folders per person.
 
-    A photo's identity is what its ``.cls``, ``.id`` or ``.txt`` says, or ``identity``, ``label`` or ``target`` in its
-    ``.json``, or else the folder it lies in, or its name in LFW's naming. Keys are the members' names, with the tar's
+    A photo's identity is ``identity``, ``label`` or ``target`` in its ``.json``, or what its ``.cls`` says, or else the
+    folder it lies in, or its name in LFW's naming. Keys are the members' names, with the tar's
     name in front where the source is a folder.
 
     Raises:
@@ -109,20 +111,19 @@ def _stem(name: str) -> str:
 
 def _sidecar_identities(tar: Path, members: Iterable[Member]) -> dict[str, str]:
     names: dict[str, str] = {}
-    for member in members:
-        suffix = PurePosixPath(member.name).suffix
-        if suffix not in _SIDECARS or member.size > 1_000_000:
-            continue
+    telling = [(PurePosixPath(member.name).suffix, member) for member in members if member.size <= _LONGEST_SIDECAR]
+    for suffix, member in sorted(one for one in telling if one[0] in _NAMING):  # .json last: it has names
         try:
             text = read_piece(tar, member.offset, member.size).decode("utf-8").strip()
-            value = _from_json(text) if suffix == ".json" else text
+            value = _from_json(text) if suffix == ".json" else _padded(text)
         except (OSError, ValueError) as error:
             raise UsageError(f"{tar}: {member.name} does not say who it is: {error}") from error
-        if suffix == ".cls" and value.isdigit():
-            value = f"{int(value):06d}"
-        if value or _stem(member.name) not in names:
-            names[_stem(member.name)] = value
+        names[_stem(member.name)] = value or names.get(_stem(member.name), "")
     return names
+
+
+def _padded(text: str) -> str:
+    return f"{int(text):06d}" if text.isascii() and text.isdigit() and len(text) < 19 else text
 
 
 def _from_json(text: str) -> str:
@@ -133,5 +134,5 @@ def _from_json(text: str) -> str:
         if isinstance(value := told.get(key), str):
             return value
         if isinstance(value, int):
-            return f"{value:06d}"
+            return _padded(str(value))
     return ""
