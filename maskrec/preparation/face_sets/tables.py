@@ -1,9 +1,8 @@
-"""CSV files of photos and of pairs, opened with every fault they have."""
+"""CSV files of photos, opened with every fault they have."""
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +13,11 @@ from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, read_points
 from maskrec.images.tables import Table, flag, read_table, whole_number
 from maskrec.preparation.face_sets.face_set import FaceSet, NotedFaults, Role, nothing
+from maskrec.preparation.face_sets.files import FileBytes
+from maskrec.preparation.face_sets.pairs import read_pairs
 
 _FACE = ("target", "identity", "source", "masked", "mask_type", *LANDMARK_COLUMNS)
-_LEFT_ALONE = (*BOX_COLUMNS, "score", "split", "note", "condition", "fold")
-_PAIR = ("identity", "photo", "source", "masked", "mask_type")
+_LEFT_ALONE = (*BOX_COLUMNS, "score", "split", "note")
 
 
 def open_table(path: Path, role: Role) -> FaceSet:
@@ -25,38 +25,14 @@ def open_table(path: Path, role: Role) -> FaceSet:
     faces = FaceSet(path, role, "table", [], [], nothing, base=path.parent)
     try:
         if _is_pairs(path):
-            _fill_pairs(faces)
+            targets = read_pairs(faces)
+            _name_people(faces, list(faces.people) if faces.named else None, targets)
         else:
             _fill_faces(faces)
     except UsageError as error:
         faces.error("bad_table", str(error).removeprefix(f"{path}:").removeprefix("1:").strip(), str(path))
     faces.read = FileBytes([faces.photo(index) for index in range(len(faces))])
     return faces
-
-
-class FileBytes:
-    """Reads photo i's file.
-
-    Args:
-        files: paths.
-    """
-
-    def __init__(self, files: Sequence[str]) -> None:
-        self.files = files
-
-    def __call__(self, index: int) -> bytes:
-        """The file's bytes; UsageError where there are none to be had."""
-        file = self.files[index]
-        try:
-            if not stat.S_ISREG(os.stat(file).st_mode):  # noqa: PTH116 - a Path for every photo takes long
-                raise UsageError(f"{file}: not a file")
-            with open(file, "rb") as stream:  # noqa: PTH123 - likewise
-                return stream.read()
-        except FileNotFoundError:
-            raise UsageError(f"{file}: no such file") from None
-        except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise UsageError(f"{file}: cannot be read ({reason})") from error
 
 
 def _is_pairs(path: Path) -> bool:
@@ -181,43 +157,3 @@ def _check_gaps(faces: FaceSet, targets: set[str]) -> None:
             f"targets go up to {last}, but nobody has {', '.join(map(str, few))}{more}: number from 0 without gaps"
         )
         faces.error("label_gap", message, str(faces.path))
-
-
-def _fill_pairs(faces: FaceSet) -> None:
-    """Every photo of a list of pairs once, in the order of first appearance."""
-    faces.kind = "pairs"
-    rows = NotedFaults(faces.findings, "bad_row")
-    optional = [*_PAIR, *(f"pair_{name}" for name in _PAIR)]
-    required = ("path", "target", "pair_path", "pair_target")
-    table = read_table(faces.path, required, optional, (*_LEFT_ALONE, *(f"pair_{name}" for name in _LEFT_ALONE)), rows)
-    seen: dict[str, int] = {}
-    names: list[str] = []
-    lines: list[int] = []
-    people: list[str] = []
-    targets: list[str] = []
-    mask_types: list[str] = []
-    masked: list[bool] = []
-    for side in ("", "pair_"):
-        for row in range(len(table)):
-            name = table.columns[f"{side}path"][row]
-            target = table.columns[f"{side}target"][row].strip()
-            person = table.columns[f"{side}identity"][row].strip() if f"{side}identity" in table else ""
-            if not name or not target:
-                rows.add(table.place(row), f"{side}{'target' if name else 'path'} is empty")
-                continue
-            index = seen.setdefault(name, len(names))
-            if index < len(names):
-                if targets[index] != target or people[index] != person:
-                    was, now = people[index] or f"target {targets[index]}", person or f"target {target}"
-                    message = f"{name} is {now!r} here and {was!r} in line {lines[index]}"
-                    faces.error("labels", message, table.place(row), people=tuple(filter(None, (was, now))))
-                continue
-            names.append(name)
-            lines.append(table.lines[row])
-            people.append(person)
-            targets.append(target)
-            mask_types.append(table.columns[f"{side}mask_type"][row] if f"{side}mask_type" in table else "")
-            masked.append(bool(flag(table.columns[f"{side}masked"][row])) if f"{side}masked" in table else False)
-    faces.names, faces.lines, faces.mask_types = names, lines, mask_types
-    faces.masked = np.array(masked, np.bool_)
-    _name_people(faces, people if "identity" in table and "pair_identity" in table else None, targets)

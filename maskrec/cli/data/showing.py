@@ -1,0 +1,117 @@
+"""``maskrec data show``."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from maskrec.cli.text import clean
+from maskrec.contracts.errors import UsageError
+
+
+class What(enum.StrEnum):
+    """Sections of a contact sheet."""
+
+    bare = "bare"
+    masked = "masked"
+    rejected = "rejected"
+
+
+_Set = Annotated[
+    Path, typer.Argument(metavar="PATH", help="A data set: a folder of faces, a CSV, a .rec, .bin or tars.")
+]
+_Out = Annotated[Path, typer.Argument(metavar="OUT", help="The contact sheet: OUT.png or OUT.html.")]
+_Source = Annotated[
+    Path | None,
+    typer.Option("--source", metavar="SRC", help="Where PATH was made from; its rejected photos are shown from there."),
+]
+_Only = Annotated[list[What] | None, typer.Option("--only", help="These sections; by default all. May be repeated.")]
+_Types = Annotated[
+    list[str] | None, typer.Option("--mask-type", metavar="NAME", help="These masks only; may be repeated.")
+]
+_People = Annotated[
+    list[str] | None, typer.Option("--person", metavar="NAME", help="These people only; may be repeated.")
+]
+
+
+def show(
+    path: _Set,
+    out: _Out,
+    source: _Source = None,
+    number: Annotated[int, typer.Option("--number", min=1, help="Faces in each section at most.")] = 48,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, other faces.")] = 17,
+    only: _Only = None,
+    mask_type: _Types = None,
+    person: _People = None,
+    landmarks: Annotated[bool, typer.Option("--landmarks", help="Draw the five landmarks.")] = False,
+    size: Annotated[int, typer.Option("--size", min=32, max=1024, help="Side of each picture in pixels.")] = 128,
+    columns: Annotated[int, typer.Option("--columns", min=1, max=100, help="Faces in a row (PNG).")] = 8,
+    force: Annotated[bool, typer.Option("--force", help="Write over OUT where it exists.")] = False,
+) -> None:
+    """Draw a contact sheet of bare, masked and rejected faces: look before you train.
+
+    The file holds faces, which are biometric data.
+    """
+    from maskrec.contracts.files import write_bytes
+    from maskrec.preparation.showing import Choice, draw_page, draw_sheet, make_sections
+    from maskrec.preparation.showing.choosing import read_rejected
+    from maskrec.preparation.sources import open_source
+
+    _check_out(out, force)
+    faces = _open(path)
+    rejected = read_rejected(path) if path.is_dir() else []
+    sections: tuple[str, ...] = tuple(only or What)
+    _check_rejected(path, source, len(rejected), only)
+    choice = Choice(number, seed, tuple(mask_type or ()), tuple(person or ()), sections)
+    opened = None if source is None else open_source(source)
+    made = make_sections(faces, rejected, opened, choice, size, landmarks)
+    heading = f"{faces.path}, seed {seed}"
+    if out.suffix.lower() == ".png":
+        content, missing = draw_sheet(heading, made, size, columns)
+        if missing:
+            some = "".join(sorted(missing)[:20])
+            print(clean(f"note: no font here has the letters {some}; they stand as [HEX], and in HTML as themselves"))
+    else:
+        content = draw_page(heading, made, size)
+    write_bytes(out, content)
+    told = ", ".join(section.title.lower() for section in made)
+    print(clean(f"wrote {out} ({told})"))
+
+
+def _check_out(out: Path, force: bool) -> None:
+    if out.suffix.lower() not in (".png", ".html"):
+        raise UsageError(f"{out}: a contact sheet is a .png or a .html file; name one")
+    if not out.parent.is_dir():
+        raise UsageError(f"{out}: there is no folder {out.parent}; make it first")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name a file")
+    if out.exists() and not force:
+        raise UsageError(f"{out} exists; name another file, or write over it with --force")
+
+
+def _check_rejected(path: Path, source: Path | None, rejected: int, only: list[What] | None) -> None:
+    """Rejected photos are shown, or it is said why not."""
+    asked = only is not None and What.rejected in only
+    if asked and source is None:
+        raise UsageError("--only rejected wants --source, the photos that the data set was made from")
+    if (asked or source is not None) and not rejected:
+        raise UsageError(f"{path} has no rejected photos (no rejected.csv with rows); leave --source out")
+    if rejected and source is None and only is None:
+        print(f"note: {rejected:,} rejected photos are not shown; --source SRC shows them")
+
+
+def _open(path: Path) -> Any:
+    from maskrec.preparation.face_sets import open_sets
+
+    sets = open_sets(path)
+    if len(sets) > 1:
+        raise UsageError(f"{path} holds {', '.join(faces.path.name for faces in sets)}; name one of them")
+    faces = sets[0]
+    for finding in faces.findings if not len(faces) else ():
+        raise UsageError(f"{finding.places[0]}: {finding.message}")
+    if faces.findings:
+        print(clean(f"note: {len(faces.findings):,} things are wrong with {path}; see maskrec data check {path}"))
+    return faces
