@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from maskrec.cli.data import aligning, checking, indexing, masking, packing, pairing
+from maskrec.cli.data import aligning, checking, indexing, masking, packing, pairing, showing
 
 app = typer.Typer(
     help="Make, mask, pair, check, show and pack data sets of faces.",
@@ -18,3 +18,4 @@ app.command("check")(checking.check)
 app.command("pack")(packing.pack)
 app.command("merge")(aligning.merge)
 app.command("index")(indexing.index)
+app.command("show")(showing.show)

@@ -97,8 +97,10 @@ def _check_rejected(path: Path, source: Path | None, rejected: int, only: list[W
     asked = only is not None and What.rejected in only
     if asked and source is None:
         raise UsageError("--only rejected wants --source, the photos that the data set was made from")
-    if (asked or source is not None) and not rejected:
-        raise UsageError(f"{path} has no rejected photos (no rejected.csv with rows); leave --source out")
+    if asked and not rejected:
+        raise UsageError(f"{path} has no rejected photos (no rejected.csv with rows)")
+    if source is not None and not rejected:
+        print(clean(f"note: {path} has no rejected photos"))
     if rejected and source is None and only is None:
         print(f"note: {rejected:,} rejected photos are not shown; --source SRC shows them")
 
