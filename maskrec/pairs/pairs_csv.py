@@ -13,6 +13,8 @@ from maskrec.images.tables import Faults
 from maskrec.pairs.pair_reading import PairReader
 from maskrec.pairs.photo_pairs import Masks, build_pair_set, conditions_of, mask_problems
 
+SHOWN = "masks that photos of these pairs show already count as simulated ones, unless you know that they are real"
+
 
 def pairs_csv(
     context: Context,
@@ -70,6 +72,8 @@ def pairs_csv(
         assert file is not None
         reader.read(file, file.parent if root is None else root, wanted)
     reader.finish(" and ".join(str(file) for file, _ in files))
+    if any(reader.pairs.masked):
+        reader.pairs.remark = SHOWN
     base = root or next(file for file, _ in files if file is not None).parent
     _check_masks(reader, str(files[0][0]), masks, landmarks)
     return build_pair_set(reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, base, faults)

@@ -21,6 +21,8 @@ from maskrec.images.photos import Photos, read_landmarks
 from maskrec.images.tables import Faults
 
 Masks = Literal["none", "one", "both"]
+
+SIMULATED = "masks on these pairs are simulated: the program puts them on bare photos"
 Types = Sequence[str] | Mapping[str, float] | None
 
 _MASKS: tuple[Masks, ...] = ("none", "one", "both")
@@ -65,6 +67,7 @@ class PhotoPairs:
         masked: whether each photo shows a mask already.
         put_on: the mask type to put on each photo when it is embedded, or None; no list: none on any. A photo that is
             bare in one pair and wears a mask in another is in ``paths`` twice.
+        remark: what must be said of figures on these pairs, beside that masks which are put on are simulated.
     """
 
     paths: list[str]
@@ -75,6 +78,7 @@ class PhotoPairs:
     identities: list[str] | None
     masked: list[bool]
     put_on: list[str | None] | None = None
+    remark: str = ""
 
 
 def conditions_of(masks: Masks | Sequence[Masks]) -> tuple[Masks, ...]:
@@ -127,10 +131,11 @@ def build_pair_set(
     right_keys = np.concatenate([right * _WAYS + on_right + twice * on_left for on_left, on_right in worn])
     keys, places = np.unique(np.concatenate([left_keys, right_keys]), return_inverse=True)
     copies = len(masks)
+    put_on = _types_of(keys, types, seed, context.path) if pairs.put_on is None else _named(keys, pairs.put_on)
     return PairSet(
         label=context.path,
         images=PairImages(photos, keys // _WAYS, np.asarray(pairs.masked, np.bool_)),
-        mask_types=_types_of(keys, types, seed, context.path) if pairs.put_on is None else _named(keys, pairs.put_on),
+        mask_types=put_on,
         left=places[: len(left_keys)],
         right=places[len(left_keys) :],
         same=np.tile(np.asarray(pairs.same, np.bool_), copies),
@@ -138,6 +143,7 @@ def build_pair_set(
         fold=None if pairs.folds is None else np.tile(np.asarray(pairs.folds, np.int64), copies),
         identities=None if pairs.identities is None else [pairs.identities[photo] for photo in keys // _WAYS],
         has_landmarks=points is not None,
+        remark="; ".join(filter(None, [SIMULATED if any(put_on) else "", pairs.remark])),
     )
 
 

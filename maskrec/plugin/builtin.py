@@ -90,6 +90,11 @@ def maskrec_pairs() -> list[Component]:
         Component(
             "synthetic_pairs", "maskrec.pairs.synthetic_pairs:synthetic_pairs", "pairs of embedded cartoon faces"
         ),
+        Component("mfr2", "maskrec.pairs.mfr2:mfr2", "MFR2: its pairs of bare and really masked faces"),
+        Component(
+            "rmfrd", "maskrec.pairs.rmfrd:rmfrd", "RMFRD: pairs of bare and really masked faces, drawn by a seed"
+        ),
+        Component("mlfw", "maskrec.pairs.mlfw:mlfw", "MLFW: CALFW's pairs with masks simulated by its authors"),
     ]
 
 
@@ -102,6 +107,16 @@ def maskrec_transforms() -> list[Component]:
         ),
         Component("random_erasing", "maskrec.transforms.random_erasing:RandomErasing", "hide a random rectangle"),
         Component("synthetic_mask", "maskrec.transforms.synthetic_mask:SyntheticMask", "put masks on by the landmarks"),
+        Component(
+            "lower_face_cutout",
+            "maskrec.transforms.lower_face_cutout:LowerFaceCutout",
+            "fill the lower face with one colour",
+        ),
+        Component(
+            "upper_face_crop",
+            "maskrec.transforms.upper_face_crop:UpperFaceCrop",
+            "enlarge the part of the face above a mask",
+        ),
     ]
 
 

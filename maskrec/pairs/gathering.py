@@ -1,0 +1,74 @@
+"""Collects the pairs that a list of photos names, and everything wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.photos import file_fault
+from maskrec.images.tables import Faults
+from maskrec.pairs.photo_pairs import PhotoPairs
+
+
+def read_lines(path: Path) -> list[tuple[str, str]]:
+    """``FILE:LINE`` and text of every line that is not blank.
+
+    Raises:
+        UsageError: the file cannot be read, is no UTF-8, or has no such line.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UsageError(f"{path}: cannot be read as a list in UTF-8 ({reason})") from error
+    lines = text.replace("\r\n", "\n").split("\n")
+    found = [(f"{path}:{number}", line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise UsageError(f"{path}: no line in it; is it the right file?")
+    return found
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Pairs of photos as they come, each photo once.
+
+    Args:
+        faults: where what is wrong is noted.
+        pairs: what has come so far.
+    """
+
+    faults: Faults
+    pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
+    _photos: dict[str, int] = field(default_factory=dict)
+
+    def photo(self, place: str, path: str, identity: str, masked: bool) -> int:
+        """A photo's index; a new one is looked for, and noted when it is not there."""
+        index = self._photos.setdefault(path, len(self._photos))
+        if index == len(self.pairs.paths):
+            assert self.pairs.identities is not None
+            self.pairs.paths.append(path)
+            self.pairs.identities.append(identity)
+            self.pairs.masked.append(masked)
+            if fault := file_fault(path):
+                self.faults.add(place, f"{path}: {fault}")
+        return index
+
+    def pair(self, place: str, left: int, right: int, same: bool, fold: int | None = None) -> None:
+        """One pair; a photo with itself is a fault."""
+        if left == right:
+            self.faults.add(place, f"one photo on both sides of a pair ({self.pairs.paths[left]})")
+        self.pairs.left.append(left)
+        self.pairs.right.append(right)
+        self.pairs.same.append(same)
+        if fold is not None:
+            assert self.pairs.folds is not None
+            self.pairs.folds.append(fold)
+
+    def finish(self, name: str) -> PhotoPairs:
+        """All pairs; that there are only same or only different ones is a fault."""
+        if len(set(self.pairs.same)) == 1:
+            kind = "one person" if self.pairs.same[0] else "two people"
+            self.faults.add(name, f"only pairs of {kind}; both are wanted")
+        self.pairs.folds = self.pairs.folds or None
+        return self.pairs

@@ -1,0 +1,92 @@
+"""Pairs of MLFW: masks that its authors put on by a program."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from maskrec.contracts.context import Context
+from maskrec.contracts.pair_set import PairSet
+from maskrec.images.photos import place_of
+from maskrec.images.tables import Faults
+from maskrec.pairs.gathering import Gathering, read_lines
+from maskrec.pairs.photo_pairs import build_pair_set
+
+REMARK = "MLFW's masks are simulated: its authors put them on bare photos by a program"
+
+_BARE = ("0", "-1", "none", "no-mask", "unmasked")
+_NUMBERS = re.compile(r"(_\d+)+$")
+
+
+def mlfw(
+    path: Path,
+    root: Path,
+    mask_list: Path,
+    context: Context,
+    image_size: int,
+    landmarks: Path | None = None,
+) -> PairSet:
+    """The 6,000 pairs of MLFW (Wang et al., 2021): CALFW's pairs, **masks simulated** by its authors' program.
+
+    A line of pairs.txt is two photos and 1 (one person) or 0, with tabs between. Photos lie in one folder (``aligned``
+    at 112 x 112 pixels, or ``origin``) and are called ``Name_0001_0002.jpg``: what stands before the numbers is the
+    person. In MLFW at least one photo of a pair is masked; which ones, the mask list says: each line starts with a
+    photo that wears a mask, and may name the mask behind it (``0`` or ``none`` there: bare); photos that it does not
+    name are bare. No masks are put on.
+
+    Args:
+        path: the pairs file, ``pairs.txt``.
+        root: the folder of photos.
+        mask_list: the list of masked photos, ``mask_list.txt``.
+        context: the runner's; its ``path`` is the set's label.
+        image_size: side of the canvas in pixels.
+        landmarks: a CSV of ``path``, the five landmarks and perhaps boxes. Without it photos are taken as aligned.
+
+    Returns:
+        Pairs with ``identities``, without folds (cut in the file's order they are CALFW's), and a remark that the masks
+        are simulated.
+
+    Raises:
+        UsageError: malformed lines, pairs without a masked photo, missing or empty photos: all at once, with lines.
+    """
+    faults = Faults()
+    reader = _Reader(root, _read_masked(mask_list), faults, Gathering(faults))
+    for place, line in read_lines(path):
+        reader.read(place, line.split("\t") if "\t" in line else line.split())
+    pairs = reader.gathering.finish(str(path))
+    pairs.remark = REMARK
+    return build_pair_set(pairs, context, image_size, ("none",), None, 0, landmarks, root, faults)
+
+
+def _read_masked(path: Path) -> set[str]:
+    masked = set()
+    for _, line in read_lines(path):
+        words = line.replace(",", " ").split()
+        if words and not (len(words) > 1 and words[1].lower() in _BARE):
+            masked.add(words[0])
+    return masked
+
+
+@dataclass(slots=True)
+class _Reader:
+    root: Path
+    masked: set[str]
+    faults: Faults
+    gathering: Gathering
+
+    def read(self, place: str, words: list[str]) -> None:
+        names, same = [word.strip() for word in words[:2]], words[-1].strip()
+        if len(words) != 3 or same not in ("0", "1") or not all(names):
+            self.faults.add(place, "two photos and 0 or 1 are wanted here")
+            return
+        people = [_NUMBERS.sub("", PurePosixPath(name).stem) for name in names]
+        if same == "1" and people[0] != people[1]:
+            self.faults.add(place, f"a pair of one person names {people[0]} and {people[1]}")
+        if not any(name in self.masked for name in names):
+            self.faults.add(place, "neither photo is in the mask list, and in MLFW one is masked at least")
+        left, right = (
+            self.gathering.photo(place, place_of(self.root, name), person, name in self.masked)
+            for name, person in zip(names, people, strict=True)
+        )
+        self.gathering.pair(place, left, right, same == "1")

@@ -1,0 +1,111 @@
+"""Draws pairs of people with different numbers of photos, balanced over people: numbers only, no images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from maskrec.faces.draws import Draws
+
+_TRIES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """What pairs are drawn from.
+
+    Args:
+        left: each person's photos for the left side, by number.
+        right: for the right side; the same object as ``left`` where both sides come from one pool.
+    """
+
+    left: Sequence[Sequence[int]]
+    right: Sequence[Sequence[int]]
+
+    def combinations(self, person: int) -> list[tuple[int, int]]:
+        """All pairs of two photos of one person."""
+        left, right = self.left[person], self.right[person]
+        if self.left is self.right:
+            return [(one, other) for place, other in enumerate(left) for one in left[:place]]
+        return [(one, other) for one in left for other in right]
+
+
+def draw_same(pools: Pools, count: int, seed: int, what: str) -> list[tuple[int, int]]:
+    """``count`` different pairs of one person: people in turn, each person's pairs in an order of its own.
+
+    Args:
+        pools: what to draw from.
+        count: how many.
+        seed: same seed and ``what``, same pairs.
+        what: names the draw, also in the message.
+
+    Raises:
+        ValueError: there are not so many.
+    """
+    people = _shuffled(seed, f"{what}/people", len(pools.left))
+    queues = {person: pools.combinations(person) for person in people}
+    if (there := sum(map(len, queues.values()))) < count:
+        raise ValueError(
+            f"{what}: {there} pairs of one person are there and {count} wanted; ask for fewer pairs or folds"
+        )
+    orders = {person: _shuffled(seed, f"{what}/photos", len(queue), person) for person, queue in queues.items()}
+    drawn: list[tuple[int, int]] = []
+    turn = 0
+    while len(drawn) < count:
+        of_turn = [queues[person][orders[person][turn]] for person in people if turn < len(queues[person])]
+        drawn += of_turn[: count - len(drawn)]
+        turn += 1
+    return drawn
+
+
+def draw_different(pools: Pools, count: int, seed: int, what: str) -> list[tuple[int, int]]:
+    """``count`` different pairs of two people: on the left people in turn, on the right anybody else.
+
+    Args:
+        pools: what to draw from.
+        count: how many.
+        seed: same seed and ``what``, same pairs.
+        what: names the draw, also in the message.
+
+    Raises:
+        ValueError: so many are not found.
+    """
+    lefts = [person for person in _shuffled(seed, f"{what}/lefts", len(pools.left)) if pools.left[person]]
+    rights = [person for person, photos in enumerate(pools.right) if photos]
+    uniform = Draws(seed, 0, f"{what}/different", torch.arange(count)).uniform("pair", (_TRIES, 3)).tolist()
+    seen: set[frozenset[int]] = set()
+    drawn: list[tuple[int, int]] = []
+    for index in range(count):
+        for left, right in _tries(pools, lefts, rights, index, uniform[index]):
+            if frozenset((left, right)) not in seen:
+                seen.add(frozenset((left, right)))
+                drawn.append((left, right))
+                break
+        else:
+            raise ValueError(f"{what}: no {count} different pairs of two people found; ask for fewer pairs or folds")
+    return drawn
+
+
+def _tries(
+    pools: Pools, lefts: list[int], rights: list[int], index: int, uniform: list[list[float]]
+) -> Iterator[tuple[int, int]]:
+    for who, one, other in uniform:
+        if not lefts or not rights:
+            return
+        person, partner = lefts[index % len(lefts)], rights[int(who * len(rights))]
+        if person != partner:
+            left, right = pools.left[person], pools.right[partner]
+            yield left[int(one * len(left))], right[int(other * len(right))]
+
+
+def _shuffled(seed: int, name: str, count: int, number: int = 0) -> list[int]:
+    bits = Draws(seed, 0, name, torch.tensor([number])).bits("order", (count,))[0]
+    return [int(place) for place in bits.argsort(stable=True)]
+
+
+def split_people(people: int, folds: int, seed: int) -> list[list[int]]:
+    """People dealt out to folds of about one size, by chance."""
+    order = _shuffled(seed, "folds", people)
+    return [sorted(order[fold::folds]) for fold in range(folds)]
