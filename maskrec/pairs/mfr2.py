@@ -22,7 +22,7 @@ def mfr2(
     context: Context,
     image_size: int,
     path: Path | None = None,
-    labels: Path | None = None,
+    mask_labels: Path | None = None,
     landmarks: Path | None = None,
 ) -> PairSet:
     """The pairs of MFR2 (Anwar and Raychowdhury, 2020): **real masks**, photographed, not put on by a program.
@@ -37,7 +37,7 @@ def mfr2(
         context: the runner's; its ``path`` is the set's label.
         image_size: side of the canvas in pixels.
         path: the pairs file; by default ``ROOT/pairs.txt``.
-        labels: the labels file; by default ``ROOT/mfr2_labels.txt``.
+        mask_labels: the labels file; by default ``ROOT/mfr2_labels.txt``.
         landmarks: a CSV of ``path``, the five landmarks and perhaps boxes. Without it photos are taken as aligned.
 
     Returns:
@@ -49,7 +49,10 @@ def mfr2(
     faults = Faults()
     path = root / "pairs.txt" if path is None else path
     reader = _Reader(
-        root, _read_labels(root / "mfr2_labels.txt" if labels is None else labels, faults), faults, Gathering(faults)
+        root,
+        _read_labels(root / "mfr2_labels.txt" if mask_labels is None else mask_labels, faults),
+        faults,
+        Gathering(faults),
     )
     for place, line in read_lines(path):
         reader.read(place, line.split())

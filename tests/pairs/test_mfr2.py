@@ -58,7 +58,7 @@ def test_files_elsewhere_and_photos_as_jpg(root: Path, tmp_path: Path) -> None:
     (root / "p").mkdir()
     (root / "pairs.txt").rename(root / "p" / "mine.txt")
     (root / "mfr2_labels.txt").rename(root / "p" / "labels.txt")
-    pairs = mfr2(root, CONTEXT, 16, path=root / "p" / "mine.txt", labels=root / "p" / "labels.txt")
+    pairs = mfr2(root, CONTEXT, 16, path=root / "p" / "mine.txt", mask_labels=root / "p" / "labels.txt")
     assert any(pairs.images[index].path.endswith("Bob_0002.jpg") for index in range(len(pairs.images)))
     assert np.bincount(pairs.condition).tolist() == [1, 3, 2]
 
