@@ -13,7 +13,7 @@ from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.protocols import Draws
 from maskrec.contracts.sample import Batch
-from maskrec.transforms.ranges import probability_problems, range_problems, refuse
+from maskrec.transforms.ranges import probability_problems, range_problems, refuse, value_problems
 
 
 class RandomErasing:
@@ -51,10 +51,7 @@ class RandomErasing:
         yield from probability_problems(values)
         yield from range_problems("area", values["area"], 0.0, 1.0)
         yield from range_problems("aspect", values["aspect"], 0.01, 100.0)
-        value = values["value"]
-        channels = [value] if isinstance(value, int | float) else list(value)
-        if len(channels) not in (1, 3) or not all(0.0 <= channel <= 1.0 for channel in channels):
-            yield Problem(f"value wants one number or three from 0 to 1, not {value}", "value")
+        yield from value_problems(values["value"])
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch with a rectangle of some of its images filled."""

@@ -20,6 +20,13 @@ def range_problems(name: str, given: Sequence[float], low: float, high: float) -
         yield Problem(f"{name} wants two ascending numbers from {low:g} to {high:g}, not {list(given)}", name)
 
 
+def value_problems(value: float | Sequence[float]) -> Iterable[Problem]:
+    """Whether what fills pixels is a gray value or a colour."""
+    channels = [value] if isinstance(value, int | float) else list(value)
+    if len(channels) not in (1, 3) or not all(0.0 <= channel <= 1.0 for channel in channels):
+        yield Problem(f"value wants one number or three from 0 to 1, not {value}", "value")
+
+
 def refuse(problems: Iterable[Problem]) -> None:
     """Raises ValueError with the first problem's sentence, if there is one."""
     for problem in problems:

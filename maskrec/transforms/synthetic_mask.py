@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.protocols import Draws
 from maskrec.contracts.sample import Batch
@@ -22,6 +21,7 @@ from maskrec.faces.masks import (
     type_problems,
     wear_problems,
 )
+from maskrec.transforms.landmarks import needed_landmarks
 from maskrec.transforms.ranges import probability_problems, refuse
 
 
@@ -82,13 +82,10 @@ class SyntheticMask:
         Raises:
             UsageError: a batch without landmarks.
         """
-        if batch.landmarks is None:
-            raise UsageError(
-                "synthetic_mask needs landmarks and the data has none: add landmark columns or a landmarks file to it"
-            )
+        landmarks = needed_landmarks(batch, "synthetic_mask")
         worn = (draws.uniform("wear") < self.probability) & ~batch.masked
         types = torch.where(worn, choose_types(draws.uniform("type"), self.types), -1)
         images = put_on_masks(
-            batch.images, batch.landmarks, types, draws, height=self.height, wear=self.wear, colors=self.colors
+            batch.images, landmarks, types, draws, height=self.height, wear=self.wear, colors=self.colors
         )
         return replace(batch, images=images, masked=batch.masked | worn)

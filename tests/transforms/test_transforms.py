@@ -16,16 +16,21 @@ from maskrec.contracts.errors import UsageError
 from maskrec.contracts.sample import Batch
 from maskrec.faces.alignment import arcface_template
 from maskrec.faces.draws import Draws
+from maskrec.faces.masks import MASK_TYPES
 from maskrec.transforms.color_jitter import ColorJitter
 from maskrec.transforms.horizontal_flip import HorizontalFlip
+from maskrec.transforms.lower_face_cutout import LowerFaceCutout
 from maskrec.transforms.random_erasing import RandomErasing
 from maskrec.transforms.synthetic_mask import SyntheticMask
+from maskrec.transforms.upper_face_crop import UpperFaceCrop
 
 ALL: dict[str, Callable[[], Callable[[Batch, Draws], Batch]]] = {
     "flip": lambda: HorizontalFlip(),
     "jitter": lambda: ColorJitter(0.4, 0.4, 0.4, 0.1),
     "erasing": lambda: RandomErasing(0.8),
-    "mask": lambda: SyntheticMask(0.7),
+    "mask": lambda: SyntheticMask(0.7, list(MASK_TYPES), wear={"under_nose": 0.2, "on_chin": 0.2}),
+    "cutout": lambda: LowerFaceCutout(0.7, (0.0, 0.8)),
+    "crop": lambda: UpperFaceCrop(0.7, (0.0, 0.8)),
 }
 
 
@@ -98,12 +103,12 @@ def test_copies_in_a_batch_differ_and_nothing_given_is_changed(name: str) -> Non
     assert result.images.max() <= 1
 
 
-@pytest.mark.parametrize("name", ["jitter", "erasing", "mask"])
+@pytest.mark.parametrize("name", ["jitter", "erasing", "mask", "cutout"])
 def test_only_images_change_where_only_images_may(name: str) -> None:
     batch = _batch(20)
     result = ALL[name]()(batch, _draws(0, 20))
     assert _same(batch, result, ("clean", "landmarks", "labels", "indices"))
-    if name != "mask":
+    if name not in ("mask", "cutout"):
         assert torch.equal(batch.masked, result.masked)
     assert (batch.epoch, batch.step) == (result.epoch, result.step)
 
@@ -256,10 +261,11 @@ def test_masks_are_worn_by_the_bare_and_flagged() -> None:
     assert torch.equal(again.images, everybody.images)
 
 
-def test_masks_want_landmarks() -> None:
-    assert SyntheticMask.needs_landmarks
-    with pytest.raises(UsageError, match="landmarks"):
-        SyntheticMask()(_batch(2, landmarks=False), _draws(0, 2))
+@pytest.mark.parametrize("transform", [SyntheticMask, LowerFaceCutout, UpperFaceCrop])
+def test_what_goes_by_landmarks_wants_them(transform: type) -> None:
+    assert transform.needs_landmarks  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="needs landmarks"):
+        transform()(_batch(2, landmarks=False), _draws(0, 2))
 
 
 @pytest.mark.parametrize(
@@ -279,6 +285,17 @@ def test_masks_want_landmarks() -> None:
         (RandomErasing, {"value": (0.1, 0.2)}, "value"),
         (SyntheticMask, {"probability": 2}, "0 to 1"),
         (SyntheticMask, {"types": ["surgical_gren"]}, "did you mean surgical_green"),
+        (SyntheticMask, {"height": (0.5, 0.9)}, "0 to 0.8"),
+        (SyntheticMask, {"height": (0.5, 0.4)}, "ascending"),
+        (SyntheticMask, {"wear": {"undernose": 0.1}}, "did you mean under_nose"),
+        (SyntheticMask, {"wear": {"on_chin": 0.6, "under_nose": 0.6}}, "at most 1"),
+        (SyntheticMask, {"wear": {"on_chin": math.nan}}, "0 or more"),
+        (SyntheticMask, {"colors": ["#ff0000"]}, "changes nothing"),
+        (LowerFaceCutout, {"probability": 2}, "0 to 1"),
+        (LowerFaceCutout, {"height": (0.0, 1.0)}, "0 to 0.8"),
+        (LowerFaceCutout, {"value": -0.5}, "value"),
+        (UpperFaceCrop, {"probability": math.nan}, "0 to 1"),
+        (UpperFaceCrop, {"height": (math.nan, 0.5)}, "0 to 0.8"),
     ],
 )
 def test_checks_and_constructors_say_the_same(transform: type, values: dict[str, object], words: str) -> None:

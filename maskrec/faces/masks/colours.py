@@ -71,7 +71,7 @@ def _apart(uniform: Tensor, dark: Tensor) -> Tensor:
 def _textile(hue: Tensor, strength: Tensor, brightness: Tensor) -> Tensor:
     """``(B, 3)`` from numbers in [0, 1)."""
     saturation = ((strength - _GRAY_SHARE) / (1.0 - _GRAY_SHARE)).clamp(min=0.0) * 0.8
-    value = 0.06 + 0.9 * brightness
+    value = 0.06 + (0.9 - 0.3 * saturation) * brightness
     offsets = torch.tensor([0.0, 2 / 3, 1 / 3], dtype=hue.dtype, device=hue.device)
     pure = ((((hue[:, None] + offsets) % 1.0) * 6.0 - 3.0).abs() - 1.0).clamp(0.0, 1.0)
     return value[:, None] * (1.0 - saturation[:, None] * (1.0 - pure))

@@ -68,9 +68,7 @@ def put_on_masks(
     if not bool(torch.isfinite(landmarks[chosen]).all()):
         raise ValueError("landmarks must be finite numbers")
     chosen = chosen[families_of(types[chosen]).sort(stable=True).indices]
-    numbers, boxes = worn_by(
-        images[chosen], landmarks[chosen], types[chosen], draws, chosen, height, wear or {}, palette
-    )
+    numbers, boxes = worn_by(images, landmarks[chosen], types[chosen], draws, chosen, height, wear or {}, palette)
     # A face beside the picture would bring numbers beyond float32 into its neighbours' box.
     seen = torch.nonzero((boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2])).flatten()
     chosen, boxes = chosen[seen], boxes[seen]
@@ -102,7 +100,6 @@ def _parts(families: list[int], boxes: list[list[int]], device: str) -> Iterator
 
 def _paint(result: Tensor, places: Tensor, n: Numbers, box: Box, features: frozenset[str]) -> None:
     """Masks on the faces at ``places``, inside the box, in place."""
-    rows, columns = slice(box[0], box[1]), slice(box[2], box[3])
     y = torch.arange(box[0], box[1], dtype=torch.int32, device=result.device)[None, :, None]
     x = torch.arange(box[2], box[3], dtype=torch.int32, device=result.device)[None, None, :]
     n["noise"] = noise_of(n, x, y)
@@ -115,11 +112,12 @@ def _paint(result: Tensor, places: Tensor, n: Numbers, box: Box, features: froze
     kept = shadow(surface, cut, n).mul_(uncovered).mul_(1.0 - band)
     band.mul_(uncovered).mul_(n["level"])
     fabric = shade.mul_(cut.cover)
-    crop = result[places, :, rows, columns].to(torch.float32)
+    window = result[:, :, box[0] : box[1], box[2] : box[3]]
+    crop = window.index_select(0, places).to(torch.float32)
     for i, channel in enumerate(crop.unbind(1)):
         channel.mul_(kept).addcmul_(band, n[f"band_{i}"]).addcmul_(fabric, n[f"fabric_{i}"])
     for name, share in zip(("print", "other"), printed, strict=False):
         share.mul_(fabric)
         for i, channel in enumerate(crop.unbind(1)):
             channel.addcmul_(share, n[f"{name}_{i}"])
-    result[places, :, rows, columns] = crop.clamp_(0.0, 1.0).to(result.dtype)
+    window.index_copy_(0, places, crop.clamp_(0.0, 1.0).to(result.dtype))

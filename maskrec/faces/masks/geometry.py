@@ -33,7 +33,7 @@ SIZE = (1.022, -0.049, -0.162)
 _LEAST_SIZE = 1e-3
 
 # A box around everything that a mask and its straps can reach.
-_REACH_ASIDE, _REACH_UP, _REACH_BACK, _REACH_FRONT = 1.15, 0.0, 0.7, 0.6
+_REACH_ASIDE, _REACH_BACK, _REACH_FRONT = 1.15, 0.7, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +98,18 @@ def fit_camera(landmarks: Tensor) -> Camera:
     return Camera(origin[:, 0], origin[:, 1], across[:, 0], across[:, 1], below[:, 0], below[:, 1], yaw, pitch)
 
 
-def reach(camera: Camera, bottom: Tensor, height: int, width: int) -> Tensor:
+def reach(camera: Camera, top: Tensor, bottom: Tensor, height: int, width: int) -> Tensor:
     """The box that a mask and its straps cannot leave: int64 ``(B, 4)``: first and last row, first and last column,
     the last ones excluded, in the image.
 
     Args:
-        bottom: ``(B,)`` height of the masks' lowest points.
+        top, bottom: ``(B,)`` heights of the masks' highest and lowest points.
     """
     xs, ys = zip(
         *(
             camera.project(right, down, near)
             for right in (-_REACH_ASIDE, _REACH_ASIDE)
-            for down in (_REACH_UP, bottom[:, None])
+            for down in (top[:, None], bottom[:, None])
             for near in (-_REACH_BACK, _REACH_FRONT)
         ),
         strict=True,

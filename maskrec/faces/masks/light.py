@@ -15,23 +15,25 @@ _BRIGHT_SKIN, _BRIGHT_SCENE = 11, 0.9
 _SCENE_STEP = 16
 
 
-def face_light(images: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
+def face_light(images: Tensor, chosen: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
     """Brightness of the light and how much more comes from the viewer's right.
 
     Skin says how bright the light is only up to its own colour: its brighter points and the brightest part of the
     picture count too.
 
     Args:
-        images: float ``(B, 3, H, W)``.
+        images: float ``(n, 3, H, W)``.
+        chosen: int64 ``(B,)``, whose light.
+        camera: of the chosen faces.
 
     Returns:
         Level (``(B,)``, about 0.5 to 1.1: what a white fabric would show) and side (``(B,)`` in [-0.4, 0.4]).
     """
-    skin = _luma_at(images, camera)
+    skin = _luma_at(images, chosen, camera)
     left, right = skin[:, :5].median(1).values, skin[:, 5:10].median(1).values
     ordered = skin.sort(1).values
     bright = 0.5 * ordered[:, skin.shape[1] // 2] + 0.5 * ordered[:, _BRIGHT_SKIN]
-    scene = _luma(images[:, :, ::_SCENE_STEP, ::_SCENE_STEP].flatten(2).to(torch.float32))
+    scene = _luma(images[:, :, ::_SCENE_STEP, ::_SCENE_STEP][chosen].flatten(2).to(torch.float32))
     place = int(_BRIGHT_SCENE * (scene.shape[1] - 1))
     scene_bright = scene.sort(1).values[:, place]
     seen = torch.maximum(bright, 0.25 * bright + 0.5 * scene_bright)
@@ -45,12 +47,11 @@ def _luma(pixels: Tensor) -> Tensor:
     return 0.299 * pixels[:, 0] + 0.587 * pixels[:, 1] + 0.114 * pixels[:, 2]
 
 
-def _luma_at(images: Tensor, camera: Camera) -> Tensor:
+def _luma_at(images: Tensor, chosen: Tensor, camera: Camera) -> Tensor:
     """Luma of single pixels at the points of the head above: ``(B, 14)``."""
     height, width = images.shape[2:]
     spots = torch.tensor(_LEFT + _RIGHT + _MIDDLE, dtype=torch.float64, device=images.device)
     x, y = camera.project(*(column[None, :] for column in spots.unbind(1)))
     columns = x.round().clamp(0, width - 1).to(torch.int64)
     lines = y.round().clamp(0, height - 1).to(torch.int64)
-    rows = torch.arange(len(images), device=images.device)[:, None]
-    return _luma(images[rows, :, lines, columns].to(torch.float32).transpose(1, 2))
+    return _luma(images[chosen[:, None], :, lines, columns].to(torch.float32).transpose(1, 2))

@@ -66,9 +66,10 @@ def shadow(surface: Surface, cut: Cut, n: Numbers) -> Tensor:
 def straps(surface: Surface, n: Numbers) -> Tensor:
     """How much of each pixel the straps cover: two a side, from the mask's ends towards the ear."""
     beyond = surface.across.abs().mul_(n["per_gap"]).add_(n["strap_0"])
-    far = torch.addcmul(n["strap_top"], n["strap_top_slope"], beyond).sub_(surface.down).abs_()
-    other = torch.addcmul(n["strap_bottom"], n["strap_bottom_slope"], beyond).sub_(surface.down).abs_()
-    cover = torch.minimum(far, other).mul_(n["scale"]).neg_().add_(n["strap_width"])
+    upper = torch.addcmul(n["strap_top"], n["strap_top_slope"], beyond).sub_(surface.down).abs_()
+    lower = torch.addcmul(n["strap_bottom"], n["strap_bottom_slope"], beyond).sub_(surface.down).abs_()
+    upper, lower = upper.mul_(n["strap_top_scale"]), lower.mul_(n["strap_bottom_scale"])
+    cover = torch.maximum(upper, lower).add_(n["strap_width"])
     # At the silhouette a strap is seen from its edge.
     cover = torch.minimum(cover, surface.inside * 0.5)
     cover = torch.minimum(cover, (1.0 - beyond).mul_(8.0))

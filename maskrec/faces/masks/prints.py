@@ -48,10 +48,10 @@ def _dots(x: Tensor, y: Tensor, n: Numbers) -> Tensor:
 def _blots(x: Tensor, y: Tensor, n: Numbers) -> tuple[Tensor, Tensor]:
     """Irregular blots of two colours, by waves that bend each other."""
     x, y = x.mul_(0.5), y.mul_(0.5)
-    first = wave((x * 0.6).add_(y, alpha=0.5))
-    second = wave((y * 0.7).sub_(x, alpha=0.6).add_(first, alpha=0.25))
-    third = wave((x * 1.1).sub_(y, alpha=0.3).add_(second, alpha=0.3).add_(0.3))
-    fourth = wave((y * 1.1).add_(x, alpha=0.4).sub_(third, alpha=0.25))
+    first = wave((x * 0.45).add_(y, alpha=0.3))
+    second = wave((y * 0.5).sub_(x, alpha=0.35).add_(first, alpha=0.2))
+    third = wave((x * 0.9).sub_(y, alpha=0.2).add_(second, alpha=0.2))
+    fourth = wave((y * 0.9).add_(x, alpha=0.25).add_(first, alpha=0.2))
     one = (third * fourth).add_(first, alpha=0.4)
     two = (second * fourth).sub_(third, alpha=0.4)
     sharp = n["print_sharp"] * 0.25

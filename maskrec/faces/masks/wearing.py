@@ -36,8 +36,9 @@ def worn_by(
     """Every number of these faces' masks, and the boxes that they lie in.
 
     Args:
-        images, landmarks, types: of the chosen faces.
-        draws: of all faces of the batch.
+        images: of all faces of the batch.
+        landmarks, types: of the chosen faces.
+        draws: of all faces.
         chosen: int64, the chosen faces' places in the batch.
         height: range of the top edge's height on the nose: 0 its tip, 1 the eyes' line.
         wear: probability of ``under_nose`` and ``on_chin``.
@@ -55,12 +56,13 @@ def worn_by(
         _wear(look, draws.uniform("mask_wear", (2,))[chosen].to(torch.float64), wear)
     camera = _hung(face, jitter)
     numbers = {**look, **ray_numbers(camera, look["bulge"], look["taper"]), **_cut_numbers(look, camera.scale)}
-    level, side = face_light(images, face)
+    level, side = face_light(images, chosen, face)
     numbers |= {"level": level * (1.0 + 0.05 * jitter[4]), "side_light": 1.2 * side * look["contrast"]}
     numbers |= _fabric_numbers(draws.uniform("mask_fabric", (20,))[chosen].to(torch.float64), look, camera.scale)
     colours = draw_colours(draws.uniform("mask_colour", (9,))[chosen], palette)
     numbers |= _colour_numbers(look, is_free(types), colours, jitter[17])
-    boxes = reach(camera, look["chin"] + 0.15, images.shape[2], images.shape[3])
+    top = torch.minimum(look["nose"], numbers["strap_end"]) - _SHADOW_REACH
+    boxes = reach(camera, top, look["chin"] + _SHADOW_REACH, images.shape[2], images.shape[3])
     return {name: number.to(torch.float32) for name, number in numbers.items()}, boxes
 
 
@@ -118,7 +120,9 @@ def _cut_numbers(look: Numbers, scale: Tensor) -> Numbers:
     # Straps start where straight ends have corners, or nearer to the middle of rounded ends.
     inward = (bottom - top) * (0.12 + 0.3 * look["round"])
     top, bottom = top + inward, bottom - inward
-    strap = look["strap"]
+    strap, turn = look["strap"], 0.5 / gap
+    top_slope = _EAR_DOWN - 0.5 * look["strap_spread"] - top
+    bottom_slope = _EAR_DOWN + 0.5 * look["strap_spread"] - bottom
     return {
         "per_side": 1.0 / look["side"],
         "per_nose": 1.0 / look["nose_width"],
@@ -135,9 +139,12 @@ def _cut_numbers(look: Numbers, scale: Tensor) -> Numbers:
         "per_gap": 1.0 / gap,
         "strap_0": -look["side"] / gap,
         "strap_top": top,
-        "strap_top_slope": _EAR_DOWN - 0.5 * look["strap_spread"] - top,
+        "strap_end": _EAR_DOWN - 0.5 * look["strap_spread"],
+        "strap_top_slope": top_slope,
+        "strap_top_scale": -scale / (1.0 + (top_slope * turn) ** 2).sqrt(),
         "strap_bottom": bottom,
-        "strap_bottom_slope": _EAR_DOWN + 0.5 * look["strap_spread"] - bottom,
+        "strap_bottom_slope": bottom_slope,
+        "strap_bottom_scale": -scale / (1.0 + (bottom_slope * turn) ** 2).sqrt(),
         "strap_width": strap * scale + 0.5,
         "strap_on": (strap * scale * 2.0).clamp(max=1.0),
     }
