@@ -144,16 +144,15 @@ class Cascade:
         corners = boxes.numpy().astype(np.int64)
         corners = np.concatenate([np.maximum(corners[:, :2] - 1, 0), np.minimum(corners[:, 2:], sizes)], 1)
         inside = (corners[:, 2] > corners[:, 0]) & (corners[:, 3] > corners[:, 1])
-        crops = np.empty((int(inside.sum()), side, side, 3), np.uint8)
+        count = int(inside.sum())
+        crops = np.zeros((max(1, count), side, side, 3), np.uint8)  # the networks fail on none
         for place, ((left, top, right, bottom), owner) in enumerate(
             zip(corners[inside].tolist(), owners.numpy()[inside].tolist(), strict=True)
         ):
             crops[place] = _resized(photos[owner][top:bottom, left:right], (side, side))
         kept = torch.from_numpy(inside)
-        # An empty batch goes through too: the shapes of what comes out are the networks' own.
-        rounds = range(0, max(1, len(crops)), _ROUND)
-        views = [network(self._input(crops[start : start + _ROUND])) for start in rounds]
-        return boxes[kept], owners[kept], [torch.cat(parts).cpu() for parts in zip(*views, strict=True)]
+        views = [network(self._input(crops[start : start + _ROUND])) for start in range(0, len(crops), _ROUND)]
+        return boxes[kept], owners[kept], [torch.cat(parts)[:count].cpu() for parts in zip(*views, strict=True)]
 
     def _input(self, pixels: NDArray[np.uint8]) -> Tensor:
         """uint8 ``(B, H, W, 3)`` as the networks want it."""
