@@ -43,7 +43,7 @@ def open_rec(path: Path) -> Source:
     Raises:
         UsageError: the file or its index is damaged.
     """
-    names = name_targets(_record_file(path).identities().tolist())
+    names = name_targets(RecordFile(path).identities().tolist())
     items = [Item(f"{index:08d}", name, index) for index, name in enumerate(names)]
     return sorted_source(path, "rec", items, RecReader(path.absolute()))
 
@@ -69,7 +69,7 @@ def open_bin(path: Path) -> Source:
     Raises:
         UsageError: the file is damaged, or its pickle is more than lists of images and flags.
     """
-    pairs = _bin_pairs(path)
+    pairs = read_bin(path)
     items = [Item(f"{index:08d}", _pair_name(pairs, index), index) for index in range(len(pairs.images))]
     return sorted_source(path, "bin", items, BinReader(path.absolute()))
 

@@ -1,0 +1,294 @@
+"""Every kind of source as one sorted list of items whose bytes can be read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.record_writing import write_records
+from maskrec.images.tarfiles import write_tar
+from maskrec.preparation.given_landmarks import with_landmarks
+from maskrec.preparation.naming import output_names, safe_part
+from maskrec.preparation.sources import Item, Source, open_source
+
+STRANGE = [
+    "a b.jpg",
+    'c,"d".jpg',
+    "two\nlines.jpg",
+    "žluťoučký 漢字 😷.jpg",
+    "-rf.jpg",
+    "%s{0}\\.jpg",
+    "dots.in.name.jpg",
+]
+
+
+def _write(path: Path, data: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def _told(source: Source) -> list[tuple[str, str, bytes]]:
+    return [(item.key, item.identity, source.read(item)) for item in source.items]
+
+
+def test_a_folder_per_person(tmp_path: Path) -> None:
+    for number, name in enumerate(STRANGE):
+        _write(tmp_path / 'Ann, "A"\n' / name, name.encode())
+        _write(tmp_path / "Bo" / "deeper" / name, b"%d" % number)
+    _write(tmp_path / "beside.jpg")
+    _write(tmp_path / ".hidden" / "x.jpg")
+    _write(tmp_path / "Bo" / ".DS_Store")
+    _write(tmp_path / "Bo" / "Thumbs.db")
+    (tmp_path / "nobody").mkdir()
+    source = open_source(tmp_path)
+    assert source.kind == "folder"
+    told = {key: (identity, data) for key, identity, data in _told(source)}
+    assert len(told) == 2 * len(STRANGE) + 1
+    assert list(told) == sorted(told)
+    assert told["beside.jpg"][0] == ""
+    for number, name in enumerate(STRANGE):
+        assert told[f'Ann, "A"\n/{name}'] == ('Ann, "A"\n', name.encode())
+        assert told[f"Bo/deeper/{name}"] == ("Bo", b"%d" % number)
+    assert open_source(tmp_path).fingerprint() == source.fingerprint()
+    _write(tmp_path / "Bo" / "new.jpg")
+    assert open_source(tmp_path).fingerprint() != source.fingerprint()
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - a name of bytes
+    with open(folder + b"/\xff.jpg", "wb") as stream:  # noqa: PTH123
+        stream.write(b"x")
+    source = open_source(tmp_path)
+    assert _told(source) == [("caf\\xe9/\\xff.jpg", "caf\\xe9", b"x")]
+    source.items[0].key.encode("utf-8")
+    assert source.fingerprint()
+
+
+def test_lfw_naming_in_one_folder(tmp_path: Path) -> None:
+    for name in ("Ann_B_0001.jpg", "Ann_B_0012.jpeg", "Bo_0001.PNG", "nobody.jpg"):
+        _write(tmp_path / name)
+    source = open_source(tmp_path)
+    assert source.kind == "flat"
+    assert [item.identity for item in source.items] == ["Ann_B", "Ann_B", "Bo", ""]
+
+
+def test_folders_that_are_no_source(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file or folder; the source of photos may be a folder per person"):
+        open_source(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="no photos in it"):
+        open_source(tmp_path)
+    _write(tmp_path / "photo.jpg")
+    with pytest.raises(UsageError, match="nobody knows who is who; make a folder per person"):
+        open_source(tmp_path)
+    with pytest.raises(UsageError, match="not a source of photos"):
+        open_source(tmp_path / "photo.jpg")
+    (tmp_path / "person").mkdir()
+    (tmp_path / "person" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(UsageError, match="the link leads back to a folder above it"):
+        open_source(tmp_path)
+
+
+def test_links_pipes_and_files_that_go(tmp_path: Path) -> None:
+    _write(tmp_path / "elsewhere" / "a.jpg", b"linked")
+    photos = tmp_path / "photos"
+    _write(photos / "Ann" / "gone.jpg")
+    (photos / "Bo").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (photos / "Ann" / "broken.jpg").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(photos / "Ann" / "pipe.jpg")
+    source = open_source(photos)
+    (photos / "Ann" / "gone.jpg").unlink()
+    items = {item.key: item for item in source.items}
+    assert source.read(items["Bo/a.jpg"]) == b"linked"
+    for key, words in (("gone", "No such file"), ("broken", "No such file"), ("pipe", "not a file")):
+        with pytest.raises(UsageError, match=f"Ann/{key}.jpg: cannot be read .{words}"):
+            source.read(items[f"Ann/{key}.jpg"])
+
+
+def _csv(path: Path, header: list[str], rows: list[list[object]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return path
+
+
+def test_a_csv(tmp_path: Path) -> None:
+    for name in STRANGE:
+        _write(tmp_path / "deep" / name, name.encode())
+    rows: list[list[object]] = [[f"deep/./{name}", f'who, "{number % 3}"'] for number, name in enumerate(STRANGE)]
+    rows.append([str(tmp_path / "deep" / STRANGE[0]), "absolute"])
+    source = open_source(_csv(tmp_path / "t.csv", ["path", "identity"], rows))
+    assert source.kind == "csv"
+    told = {key: (identity, data) for key, identity, data in _told(source)}
+    assert told[f"deep/{STRANGE[1]}"] == ('who, "1"', STRANGE[1].encode())
+    assert told[str(tmp_path / "deep" / STRANGE[0])] == ("absolute", STRANGE[0].encode())
+    by_target = open_source(_csv(tmp_path / "u.csv", ["path", "target"], [["a", 10], ["b", 9], ["missing", 9]]))
+    assert [item.identity for item in by_target.items] == ["000010", "000009", "000009"]
+    with pytest.raises(UsageError, match="missing: cannot be read"):
+        by_target.read(by_target.items[2])
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "words"),
+    [
+        (["path"], ["a"], "no column identity or target, so nobody knows who is who"),
+        (["file", "identity"], ["a", "b"], "no column path"),
+        (
+            ["path", "identity", "left_eye"],
+            ["a", "b", "1"],
+            "nobody reads a column 'left_eye'; did you mean 'left_eye_",
+        ),
+        (["path", "identity", "left_eye_x"], ["a", "b", "1"], "want left_eye_y"),
+        (["path", "target"], ["a", "-1"], "not a whole number from 0"),
+        (["path", "target"], ["a", "Ann"], "target is 'Ann'"),
+        (["path", "identity"], ["a", " "], "the identity is empty"),
+        (["path", "identity"], ["", "b"], "the path is empty"),
+        (["path", "identity", "masked"], ["a", "b", "maybe"], "masked is 'maybe', not 0 or 1"),
+        (["path", "identity"], ["a", "b", "c"], "3 values where the header has 2 columns"),
+    ],
+)
+def test_csvs_with_faults(tmp_path: Path, header: list[str], row: list[object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        open_source(_csv(tmp_path / "t.csv", header, [row]))
+
+
+def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'a\.jpg' is there twice"):
+        open_source(_csv(tmp_path / "t.csv", ["path", "identity"], [["a.jpg", "b"], ["./a.jpg", "c"]]))
+
+
+def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
+    from maskrec.images.photos import LANDMARK_COLUMNS
+
+    for name in ("Ann/1.jpg", "Bo/1.jpg"):
+        _write(tmp_path / "photos" / name)
+    points = [float(number) for number in range(10)]
+    header = ["path", *LANDMARK_COLUMNS, "x1", "y1", "x2", "y2"]
+    rows = [
+        [f"photos/{who}/1.jpg", *(point + add for point in points), 1, 2, 3, 4] for who, add in (("Ann", 0), ("Bo", 9))
+    ]
+    file = _csv(tmp_path / "landmarks.csv", header, rows)
+    source = with_landmarks(open_source(tmp_path / "photos"), file)
+    assert source.items[1].landmarks == tuple(point + 9 for point in points)
+    assert source.items[1].box == (1.0, 2.0, 3.0, 4.0)
+    assert source.fingerprint() != open_source(tmp_path / "photos").fingerprint()
+    _write(tmp_path / "photos" / "Bo" / "2.jpg")
+    with pytest.raises(UsageError, match="no landmarks for it in"):
+        with_landmarks(open_source(tmp_path / "photos"), file)
+    with pytest.raises(UsageError, match="has landmarks already"):
+        with_landmarks(source, file)
+    write_tar(tmp_path / "a.tar", [("Ann/1.jpg", b"x")])
+    _csv(tmp_path / "faces.csv", ["path", "identity"], [["a.tar/Ann/1.jpg", "Ann"]])
+    assert open_source(tmp_path).read(open_source(tmp_path).items[0]) == b"x"
+
+
+def test_record_files(tmp_path: Path) -> None:
+    write_records(tmp_path / "t.rec", [(float(label), b"image %d" % label) for label in (3, 0, 12, 3)])
+    source = open_source(tmp_path / "t.rec")
+    assert source.kind == "rec"
+    assert _told(source) == [
+        (f"{place:08d}", f"{label:06d}", b"image %d" % label) for place, label in enumerate((3, 0, 12, 3))
+    ]
+    (tmp_path / "t.rec").write_bytes((tmp_path / "t.rec").read_bytes()[:-9])
+    with pytest.raises(UsageError, match="cut short"):
+        open_source(tmp_path / "t.rec")
+
+
+def test_bin_files(tmp_path: Path) -> None:
+    (tmp_path / "lfw.bin").write_bytes(pickle.dumps(([b"a", b"b", b"c", b"d"], [True, False])))
+    source = open_source(tmp_path / "lfw.bin")
+    assert [data for _, _, data in _told(source)] == [b"a", b"b", b"c", b"d"]
+    assert [item.identity for item in source.items] == [
+        "pair000000",
+        "pair000000",
+        "pair000001_left",
+        "pair000001_right",
+    ]
+    (tmp_path / "evil.bin").write_bytes(b"cos\nsystem\n(S'touch " + os.fsencode(tmp_path) + b"/pwned'\ntR.")
+    with pytest.raises(UsageError):
+        open_source(tmp_path / "evil.bin")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_tars(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    first = [("0001.jpg", b"one"), ("0001.cls", b"7"), ("0002.jpg", b"two"), ("0002.cls", b"Bo")]
+    write_tar(tmp_path / "s" / "0.tar", first)
+    told = json.dumps({"identity": "Cy"}).encode()
+    write_tar(tmp_path / "s" / "1.tar", [("a.jpg", b"three"), ("a.cls", b"3"), ("a.json", told), ("a.txt", b"a face")])
+    write_tar(
+        tmp_path / "people.tar", [("Ann/1.jpg", b"x"), ("Ann/notes.txt", b"y"), ("Bo_0001.jpg", b"z"), ("no.jpg", b"")]
+    )
+    assert _told(open_source(tmp_path / "s")) == [
+        ("0.tar/0001.jpg", "000007", b"one"),
+        ("0.tar/0002.jpg", "Bo", b"two"),
+        ("1.tar/a.jpg", "Cy", b"three"),
+    ]
+    assert _told(open_source(tmp_path / "people.tar")) == [
+        ("Ann/1.jpg", "Ann", b"x"),
+        ("Ann/notes.txt", "Ann", b"y"),
+        ("Bo_0001.jpg", "Bo", b"z"),
+        ("no.jpg", "", b""),
+    ]
+    source = open_source(tmp_path / "people.tar")
+    (tmp_path / "people.tar").write_bytes((tmp_path / "people.tar").read_bytes()[:600])
+    with pytest.raises(UsageError, match=r"Bo_0001\.jpg: cannot be read .people\.tar is cut short"):
+        source.read(source.items[2])
+    (tmp_path / "s" / "1.tar").unlink()
+    write_tar(tmp_path / "s" / "1.tar", [("a.jpg", b"three"), ("a.json", b"[")])
+    with pytest.raises(UsageError, match=r"a\.json does not say who it is"):
+        open_source(tmp_path / "s")
+
+
+def test_tars_that_point_outside(tmp_path: Path) -> None:
+    import io
+    import tarfile
+
+    with tarfile.open(tmp_path / "t.tar", "w") as archive:
+        header = tarfile.TarInfo("../../evil.jpg")
+        header.size = 1
+        archive.addfile(header, io.BytesIO(b"x"))
+    with pytest.raises(UsageError, match="leads outside"):
+        open_source(tmp_path / "t.tar")
+
+
+def test_readers_pickle_small(tmp_path: Path) -> None:
+    for number in range(300):
+        _write(tmp_path / f"person {number:03d}" / "photo.jpg", b"%d" % number)
+    source = open_source(tmp_path)
+    data = pickle.dumps(source.reader)
+    assert len(data) < 500 + len(str(tmp_path))
+    assert pickle.loads(data)(source.items[7]) == b"7"
+
+
+KEYS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=300)
+
+
+@given(st.lists(st.tuples(KEYS, KEYS), max_size=20, unique_by=lambda item: item[0]), st.booleans())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_names_of_files_are_unique_and_stay_below_the_folder(items: list[tuple[str, str]], dots: bool) -> None:
+    names = output_names([Item(key, identity) for key, identity in sorted(items)], dots=dots)
+    assert len(set(names)) == len(items)
+    for name in names:
+        parts = name.split("/")
+        assert len(parts) == 2
+        assert all(part not in ("", ".", "..") and "\\" not in part for part in parts)
+        assert all(len(part.encode()) < 240 and not part.startswith(".") for part in parts)
+        assert dots or "." not in parts[1]
+
+
+def test_names_say_where_photos_come_from() -> None:
+    keys = [("Ann/1.jpg", "Ann"), ("Ann/1.png", "Ann"), ("Ann/old/1.jpg", "Ann"), ("lfw/Bo/Bo_0001.jpg", "Bo")]
+    keys += [("/abs/photos/x.y.jpg", "Cy"), ("Di_0001.jpg", "Di"), ("0.tar/7.jpg", "000012"), ("00000003", "000001")]
+    assert output_names([Item(key, identity) for key, identity in keys]) == [
+        "Ann/1", "Ann/1~2", "Ann/old_1", "Bo/Bo_0001", "Cy/x.y", "Di/Di_0001", "000012/7", "000001/00000003",
+    ]  # fmt: skip
+    assert safe_part("../x") == "_._x"
