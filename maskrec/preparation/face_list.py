@@ -79,7 +79,7 @@ def _face(table: Table, row: int, identity: str, faults: Faults) -> Face | None:
     name = table.columns["path"][row]
     masked = flag(table.columns["masked"][row]) if "masked" in table else False
     if not name or not identity.strip() or masked is None:
-        what = "path" if not name else "identity" if not identity else "masked"
+        what = "path" if not name else "masked" if masked is None else "identity"
         text = table.columns[what][row]
         faults.add(table.place(row), f"{what} is {text!r}, which cannot be read")
         return None

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import cv2
 import numpy as np
-import simplejpeg
 import torch
 from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
-from maskrec.faces.masks import mask_index, put_on_masks
+from maskrec.faces.masks import FREE_TYPES, HEIGHT, colour_problems, mask_index, put_on_masks, wear_problems
 from maskrec.images.decoding import decode_image
 from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.preparation.encoding import Format, encode_image
 from maskrec.preparation.mask_plan import LABEL, MaskPlan, draws_of
 from maskrec.preparation.sources import Item, Reader, Source
 from maskrec.preparation.work import Job, Outcome, Rejected
 
-Format = Literal["jpg", "png"]
 COMMAND = "data mask"
 COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "masked", "mask_type")
 
@@ -33,6 +31,9 @@ class MaskSettings:
 
     Args:
         plan: types and numbers of copies.
+        height: range of the top edge's height on the nose; see ``faces.masks.put_on_masks``.
+        wear: probabilities of a mask that hangs under_nose or on_chin.
+        colors: ``#rrggbb`` to choose from for types of any colour; none: any.
         share: of the faces that get copies, each by its own draw.
         format: of the files.
         quality: of JPEG files, 1 to 100.
@@ -40,6 +41,9 @@ class MaskSettings:
     """
 
     plan: MaskPlan
+    height: tuple[float, float] = HEIGHT
+    wear: dict[str, float] = field(default_factory=dict)
+    colors: tuple[str, ...] = ()
     share: float = 1.0
     format: Format = "jpg"
     quality: int = 95
@@ -50,6 +54,12 @@ class MaskSettings:
             raise UsageError(f"--share {self.share}: a share is above 0 and at most 1")
         if not 1 <= self.quality <= 100:
             raise UsageError(f"--quality {self.quality}: JPEG qualities are 1 to 100")
+        for sentence in (*wear_problems(self.height, self.wear), *colour_problems(self.colors or None)):
+            raise UsageError(sentence)
+        if self.colors and not set(self.plan.names) & set(FREE_TYPES):
+            raise UsageError(
+                f"--colors: none of {', '.join(self.plan.names)} takes a colour; {', '.join(FREE_TYPES)} do"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """For ``work.json``; a quality only where there is one."""
@@ -95,7 +105,10 @@ class MaskFaces:
                     _Copy(item, number, kind, f"{name}-{suffix}.{self.settings.format}", pixels)
                     for number, (kind, suffix) in enumerate(zip(types, _suffixes(types), strict=True))
                 ]
-        files = {copy.path: self._encode(pixels) for copy, pixels in self._masked(copies)}
+        files = {
+            copy.path: encode_image(pixels, self.settings.format, self.settings.quality)
+            for copy, pixels in self._masked(copies)
+        }
         return Outcome([(copy.path, files[copy.path]) for copy in copies], [_row(copy) for copy in copies], rejected)
 
     def _pixels(self, item: Item, chance: float) -> NDArray[np.uint8] | Rejected:
@@ -121,15 +134,17 @@ class MaskFaces:
             points = torch.tensor([copy.item.landmarks for copy in batch], dtype=torch.float32).reshape(-1, 5, 2)
             types = torch.tensor([mask_index(copy.type) for copy in batch])
             draws = draws_of([copy.item.key for copy in batch], self.settings.seed, f"{LABEL}/{number}")
-            drawn = put_on_masks(images, points, types, draws)
+            drawn = put_on_masks(
+                images,
+                points,
+                types,
+                draws,
+                height=self.settings.height,
+                wear=self.settings.wear,
+                colors=self.settings.colors or None,
+            )
             bytes_ = (drawn * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
             yield from zip(batch, bytes_, strict=True)
-
-    def _encode(self, pixels: NDArray[np.uint8]) -> bytes:
-        if self.settings.format == "png":
-            _, data = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-            return data.tobytes()
-        return bytes(simplejpeg.encode_jpeg(pixels, self.settings.quality, "RGB", "444"))
 
 
 def _suffixes(types: Iterable[str]) -> Iterator[str]:
@@ -174,7 +189,8 @@ def from_work(file: Path) -> MaskSettings:
         if work["command"] != COMMAND:
             raise UsageError(f"{file} was written by {work['command']}, not by {COMMAND}")
         values = work["settings"]
-        return MaskSettings(**{**values, "plan": MaskPlan(**values["plan"])})
+        tuples = {name: tuple(values[name]) for name in ("height", "colors")}
+        return MaskSettings(**{**values, **tuples, "plan": MaskPlan(**values["plan"])})
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
     except (ValueError, KeyError, TypeError) as error:

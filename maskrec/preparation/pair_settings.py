@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from maskrec.contracts.errors import UsageError
-from maskrec.preparation.mask_plan import REFERENCE_TYPES, MaskPlan
+from maskrec.faces.masks import REFERENCE_TYPES
+from maskrec.preparation.mask_plan import MaskPlan
 
 Masks = Literal["none", "one", "both"]
 TrainFaces = Literal["all", "bare", "masked"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maskrec import __version__
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.files import Lock, write_bytes
-from maskrec.images.photos import place_of
 from maskrec.preparation.face_list import Face, faces_file, read_faces
 from maskrec.preparation.mask_plan import MaskPlan
 from maskrec.preparation.pair_drawing import (
@@ -25,13 +21,12 @@ from maskrec.preparation.pair_drawing import (
     same_pairs,
     same_room,
 )
-from maskrec.preparation.pair_files import landmark_rows, pair_rows, seen_from, train_rows, written
+from maskrec.preparation.pair_files import landmark_rows, pair_rows, train_rows, written
+from maskrec.preparation.pair_manifest import MANIFEST, as_json, manifest_of, refuse_strangers
 from maskrec.preparation.pair_people import Person, gather_people, images_of, put_masks_on, split_people
 from maskrec.preparation.pair_settings import ONE_EACH, Masks, PairSettings
 from maskrec.preparation.shuffling import Dice
 
-MANIFEST = "pairs.json"
-FILES = ("train.csv", "eval_same.csv", "eval_diff.csv", "test.csv", "landmarks.csv")
 _CONDITIONS: dict[Masks, Condition] = {"none": "bare", "one": "one_masked", "both": "both_masked"}
 _WEARING: dict[Condition, str] = {"bare": "bare", "one_masked": "with one face masked", "both_masked": "masked"}
 
@@ -74,13 +69,13 @@ def make_pairs(
     splits = split_people(people, settings.weights, settings.seed)
     out.mkdir(parents=True, exist_ok=True)
     contents = _contents(splits, settings, out, bool(rows[0].landmarks))
-    manifest = _manifest(out, settings, [file, *copies], contents)
+    manifest = manifest_of(out, settings, [file, *copies], contents)
     lock = Lock(out / ".lock", what=str(out))
     lock.take()
     try:
-        _refuse_strangers(out, manifest)
+        refuse_strangers(out, manifest)
         # The manifest first: what a kill leaves is known by it, and the same command completes it.
-        write_bytes(out / MANIFEST, _as_json(manifest))
+        write_bytes(out / MANIFEST, as_json(manifest))
         for name, (content, _) in contents.items():
             write_bytes(out / name, content)
     finally:
@@ -174,10 +169,11 @@ def _enough(wanted: int, room: int, kind: str, split: str, people: Sequence[Pers
         return
     photos = sum(len(person.photos) for person in people)
     several = sum(len(person.photos) > 1 for person in people)
+    more = "" if kind.startswith("bare") else ", or more masked copies of each photo"
     raise UsageError(
         f"{split}: {wanted} {kind} were asked for, and {room} different ones are possible ({len(people)} people there, "
-        f"{several} of them with two photos or more, {photos} photos); ask for fewer, give the split a greater share "
-        "of the people, or more masked copies of each photo"
+        f"{several} of them with two photos or more, {photos} photos); ask for fewer, or give it a greater share of "
+        f"the people{more}"
     )
 
 
@@ -196,54 +192,3 @@ def count_pairs(pairs: Sequence[Pair]) -> dict[str, Any]:
         "photos": len({image.photo for pair in pairs for image in pair}),
         "most_of_one_person": max(people.values(), default=0),
     }
-
-
-def _manifest(
-    out: Path, settings: PairSettings, inputs: Sequence[Path], contents: Mapping[str, tuple[bytes, dict[str, Any]]]
-) -> dict[str, Any]:
-    return {
-        "command": "maskrec data pairs",
-        "maskrec": __version__,
-        "settings": settings.as_dict(),
-        "faces": [
-            {"path": seen_from(out, place_of(file.parent, file.name)), "sha256": _hash(file.read_bytes())}
-            for file in inputs
-        ],
-        "files": {name: {**counts, "sha256": _hash(content)} for name, (content, counts) in contents.items()},
-    }
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _as_json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
-    """Raises UsageError where ``out`` holds files that this command would not have written."""
-    there = [name for name in FILES if (out / name).exists()]
-    if not (out / MANIFEST).exists():
-        if there:
-            raise UsageError(
-                f"{out} holds {', '.join(there)} and no {MANIFEST}; choose another folder or move them away"
-            )
-        return
-    try:
-        before = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        for part in ("settings", "faces", "maskrec"):
-            if before[part] != manifest[part]:
-                what = _difference(before[part], manifest[part])
-                raise UsageError(
-                    f"{out} holds pairs made otherwise ({part}: {what}); choose another folder or remove it"
-                )
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{out / MANIFEST} cannot be read ({error!r}); choose another folder or remove it") from error
-
-
-def _difference(before: Any, now: Any) -> str:
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = [name for name in now if before.get(name) != now[name]]
-        return ", ".join(f"{name} {before.get(name)} there, {now[name]} here" for name in names)
-    return "other files" if isinstance(before, list) else f"{before} there, {now} here"

@@ -27,6 +27,17 @@ def mask(
     types: _Types = None,
     copies: Annotated[int | None, typer.Option("--copies", metavar="N", help="Of each face.  [default: 1]")] = None,
     every_type: Annotated[bool, typer.Option("--every-type", help="Each face once in each type.")] = False,
+    height: Annotated[
+        str | None,
+        typer.Option("--height", metavar="LOW,HIGH", help="Top edge on the nose: 0 its tip, 1 between the eyes."),
+    ] = None,
+    wear: Annotated[
+        list[str] | None,
+        typer.Option("--wear", metavar="WAY=SHARE", help="Worn low: under_nose=0.1, on_chin=0.05."),
+    ] = None,
+    colors: Annotated[
+        str | None, typer.Option("--colors", metavar="#rrggbb,...", help="For types that come in any colour.")
+    ] = None,
     share: Annotated[
         float | None, typer.Option("--share", help="Of the faces that are masked.  [default: 1.0]")
     ] = None,
@@ -50,10 +61,17 @@ def mask(
     from maskrec.preparation.sources import open_source
     from maskrec.preparation.work import run
 
-    given = {"share": share, "format": form, "quality": quality, "seed": seed}
-    settings = _settings(
-        again, {name: value for name, value in given.items() if value is not None}, types, copies, every_type
-    )
+    given = {
+        "height": None if height is None else _numbers(height),
+        "wear": dict(map(_weighted, wear)) if wear else None,
+        "colors": None if colors is None else tuple(word.strip() for word in colors.split(",")),
+        "share": share,
+        "format": form,
+        "quality": quality,
+        "seed": seed,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    settings = _settings(again, changes, types, copies, every_type)
     job = masking(open_source(source), destination, settings, tars)
     meter = Meter("masking", Console())
     run(job, shard=read_shard(shard), workers=workers or len(os.sched_getaffinity(0)), meter=meter)
@@ -77,6 +95,21 @@ def _settings(
     if changes.get("format") == "png" and "quality" in changes:
         raise UsageError("--quality is of JPEG files; PNG files lose nothing")
     return MaskSettings(make_plan(types or [], 1 if copies is None else copies, every_type), **changes)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"--height {text}: it is written LOW,HIGH, such as 0.4,0.7") from None
+
+
+def _weighted(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise UsageError(f"--wear {text}: it is written WAY=SHARE, such as under_nose=0.1") from None
 
 
 def read_shard(text: str) -> tuple[int, int]:

@@ -1,0 +1,473 @@
+"""The files of ``data pairs``: what is in them, that they come out the same again, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maskrec.contracts.context import Context
+from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.datasets.image_csv import ImageCsv
+from maskrec.faces.masks import REFERENCE_TYPES
+from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.pairs.pairs_csv import pairs_csv
+from maskrec.preparation.mask_plan import MaskPlan
+from maskrec.preparation.pair_settings import ALL_FIVE, REFERENCE, PairSettings, from_manifest
+from maskrec.preparation.pairing import make_pairs
+
+NAMES = ["Ann", "Bo, B.", 'Cy "C"', "Dé", "写真", "E\nE", "F  F", "G'G"]
+POINTS = ["38.29", "51.70", "73.53", "51.50", "56.03", "71.74", "41.55", "92.37", "70.73", "92.20"]
+SMALL = PairSettings(evaluation=20, test=16, shares={"train": 0.4, "evaluation": 0.3, "test": 0.3})
+Rows = list[dict[str, str]]
+
+
+def people(count: int) -> list[str]:
+    return [f"{NAMES[number % len(NAMES)]} {number}" for number in range(count)]
+
+
+def write_faces(folder: Path, count: int = 30, most: int = 4, landmarks: bool = True) -> Path:
+    """Faces of ``count`` people with 1 to ``most`` photos each; files that are there, though no photos."""
+    folder.mkdir(parents=True, exist_ok=True)
+    points = dict(zip(LANDMARK_COLUMNS, POINTS, strict=True)) if landmarks else {}
+    rows = []
+    for number, name in enumerate(people(count)):
+        for photo in range(number % most + 1):
+            path = f"{name}/{photo}.jpg"
+            rows.append({"path": path, "target": number, "identity": name, "source": f"raw/{path}", **points})
+    return save(folder, rows)
+
+
+def save(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    for row in rows:
+        (folder / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+        (folder / row["path"]).write_bytes(b"x")
+    with (folder / "faces.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def write_copies(folder: Path, faces: Path, types: tuple[str, ...] = ("n95", "kn95")) -> Path:
+    """Masked copies as ``data mask`` makes them."""
+    rows = []
+    for row in read(faces / "faces.csv"):
+        for kind in types:
+            path = f"{row['path'].removesuffix('.jpg')}-{kind}.jpg"
+            rows.append({**row, "path": path, "source": row["path"], "masked": 1, "mask_type": kind})
+    return save(folder, rows)
+
+
+def read(file: Path) -> Rows:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def opened(out: Path, **keywords: Any) -> dict[str, PairSet]:
+    """The pair sets as a recipe reads them."""
+    context = Context(input_spec=InputSpec(112), path="evaluate.mine")
+    landmarks = out / "landmarks.csv" if (out / "landmarks.csv").exists() else None
+    files = {
+        "evaluation": {"same": out / "eval_same.csv", "different": out / "eval_diff.csv"},
+        "test": {"path": out / "test.csv"},
+    }
+    return {name: pairs_csv(context, 112, 3, landmarks=landmarks, **paths, **keywords) for name, paths in files.items()}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != ".lock"}
+
+
+def complaint(*arguments: Any, error: type[Exception] = UsageError, **keywords: Any) -> str:
+    with pytest.raises(error) as caught:
+        make_pairs(*arguments, **keywords)
+    return str(caught.value)
+
+
+def test_nobody_is_in_two_files_and_the_numbers_are_those_asked_for(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    made = make_pairs(faces, tmp_path / "pairs", SMALL)
+    out = tmp_path / "pairs"
+    train, test = read(out / "train.csv"), read(out / "test.csv")
+    same, different = read(out / "eval_same.csv"), read(out / "eval_diff.csv")
+    assert [len(rows) for rows in (same, different, test)] == [20, 20, 16]
+    assert sum(row["target"] == row["pair_target"] for row in test) == 8
+    everybody = [
+        {row[name] for row in rows for name in ("identity", "pair_identity")} for rows in (same + different, test)
+    ]
+    everybody.append({row["identity"] for row in train})
+    assert not everybody[0] & everybody[1]
+    assert not everybody[0] & everybody[2]
+    assert not everybody[1] & everybody[2]
+    assert set().union(*everybody) <= set(people(30))
+    sets = opened(out)
+    assert (sets["evaluation"].same.sum(), len(sets["evaluation"])) == (20, 40)
+    assert all((pairs.condition == CONDITIONS.index("bare")).all() for pairs in sets.values())
+    data = ImageCsv(out / "train.csv", Context(), 112)
+    assert data.num_classes == len(everybody[2]) == 12
+    assert data.has_landmarks
+    assert list(data.identities or ()) == sorted(everybody[2])
+    assert made.counts["test.csv"]["pairs"] == 16
+
+
+def test_a_photo_never_meets_itself_unless_asked_for(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    settings = replace(SMALL, masks=("one", "both"))
+    make_pairs(faces, tmp_path / "two", settings, otherwise=ALL_FIVE)
+    for pairs in opened(tmp_path / "two").values():
+        assert {CONDITIONS[index] for index in pairs.condition} == {"one_masked", "both_masked"}
+        assert set(pairs.mask_types) <= {None, *REFERENCE_TYPES}
+    make_pairs(faces, tmp_path / "one", replace(settings, same_photo=0.5), otherwise=ALL_FIVE)
+    message = ""
+    with pytest.raises(UsageError) as caught:
+        opened(tmp_path / "one")
+    message = str(caught.value)
+    assert "one photo on both sides" in message
+    opened(tmp_path / "one", allow_same_photo=True)
+    rows = [*read(tmp_path / "one" / "eval_same.csv"), *read(tmp_path / "one" / "test.csv")]
+    once = [row for row in rows if row["photo"] == row["pair_photo"]]
+    assert len(once) == 10 + 4
+    assert all(row["mask_type"] != row["pair_mask_type"] for row in once)
+
+
+@pytest.mark.parametrize("masks", [("none",), ("one",), ("both",), ("both", "none"), ("none", "one", "both")])
+def test_each_condition_gets_an_equal_part(tmp_path: Path, masks: Any) -> None:
+    faces = write_faces(tmp_path / "faces")
+    settings = replace(SMALL, masks=masks, evaluation=20, test=14)
+    make_pairs(faces, tmp_path / "pairs", settings)
+    wanted = {dict(zip(("none", "one", "both"), CONDITIONS, strict=True))[name] for name in masks}
+    for file, count in (("eval_same.csv", 20), ("eval_diff.csv", 20), ("test.csv", 14)):
+        met = Counter(row["condition"] for row in read(tmp_path / "pairs" / file))
+        assert set(met) == wanted
+        assert sum(met.values()) == count
+        assert max(met.values()) - min(met.values()) <= 2
+    assert len(opened(tmp_path / "pairs")["test"]) == 14
+
+
+def test_masked_copies_are_images_of_their_photo(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    copies = write_copies(tmp_path / "masked", faces)
+    make_pairs(faces, tmp_path / "pairs", replace(SMALL, masks=("one", "both")), [copies])
+    for row in read(tmp_path / "pairs" / "test.csv"):
+        worn = [row["masked"], row["pair_masked"]]
+        assert worn == (["0", "1"] if row["condition"] == "one_masked" else ["1", "1"])
+        assert row["photo"] != row["pair_photo"]
+        assert row["pair_mask_type"] in ("n95", "kn95")
+        assert row["pair_path"].startswith("../masked/")
+    sets = opened(tmp_path / "pairs")
+    assert set(sets["test"].mask_types) == {None}
+    train = read(tmp_path / "pairs" / "train.csv")
+    assert Counter(row["masked"] for row in train)["1"] == 2 * Counter(row["masked"] for row in train)["0"]
+    for kind, masked in (("bare", {"0"}), ("masked", {"1"})):
+        settings = replace(SMALL, masks=("both",), train_faces=kind)  # type: ignore[arg-type]
+        make_pairs(faces, tmp_path / kind, settings, [copies])
+        assert {row["masked"] for row in read(tmp_path / kind / "train.csv")} == masked
+
+
+def test_masked_faces_alone(tmp_path: Path) -> None:
+    """As the reference has them: nothing but masked photos, several of each."""
+    faces = write_faces(tmp_path / "faces")
+    copies = write_copies(tmp_path / "masked", faces, ("n95", "kn95", "cloth_black"))
+    settings = replace(SMALL, masks=("both",), same_photo=0.5)
+    make_pairs(copies, tmp_path / "pairs", settings)
+    same = read(tmp_path / "pairs" / "eval_same.csv")
+    assert sum(row["photo"] == row["pair_photo"] for row in same) == 10
+    assert all(row["path"] != row["pair_path"] for row in same)
+
+
+def test_the_same_command_writes_the_same_bytes(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    settings = replace(SMALL, masks=("none", "both"), put_on=MaskPlan({"n95": 1.0, "kn95": 2.0}, copies=2))
+    make_pairs(faces, tmp_path / "one", settings)
+    before = contents(tmp_path / "one")
+    make_pairs(faces, tmp_path / "one", settings)
+    assert contents(tmp_path / "one") == before
+    make_pairs(faces / "faces.csv", tmp_path / "two", from_manifest(tmp_path / "one" / "pairs.json"))
+    assert contents(tmp_path / "two") == before
+    make_pairs(faces, tmp_path / "other", replace(settings, seed=18))
+    other = contents(tmp_path / "other")
+    assert set(other) == set(before)
+    assert all(other[name] != before[name] for name in before)
+
+
+def test_the_order_of_rows_does_not_matter(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    make_pairs(faces, tmp_path / "one", SMALL)
+    rows = read(faces / "faces.csv")
+    random.Random(3).shuffle(rows)
+    save(faces, rows)
+    make_pairs(faces, tmp_path / "two", SMALL)
+    one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
+    assert one.pop("pairs.json") != two.pop("pairs.json")  # it keeps the hash of faces.csv
+    assert one == two
+
+
+def test_a_manifest_says_what_is_there(tmp_path: Path) -> None:
+    import hashlib
+
+    faces = write_faces(tmp_path / "faces")
+    make_pairs(faces, tmp_path / "pairs", SMALL)
+    manifest = json.loads((tmp_path / "pairs" / "pairs.json").read_text())
+    assert manifest["faces"][0]["path"] == "../faces/faces.csv"
+    for name, told in manifest["files"].items():
+        assert told["sha256"] == hashlib.sha256((tmp_path / "pairs" / name).read_bytes()).hexdigest()
+    assert manifest["files"]["eval_same.csv"]["same"] == 20
+    assert str(tmp_path) not in (tmp_path / "pairs" / "pairs.json").read_text()
+
+
+def test_other_settings_into_the_same_folder_are_refused(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    out = tmp_path / "pairs"
+    make_pairs(faces, out, SMALL)
+    before = contents(out)
+    assert "settings: test 16 there, 18 here" in complaint(faces, out, replace(SMALL, test=18))
+    write_faces(faces, count=31)
+    assert "faces: other files" in complaint(faces, out, SMALL)
+    assert contents(out) == before
+    (out / "pairs.json").write_text("{")
+    assert "cannot be read" in complaint(faces, out, SMALL)
+    (out / "pairs.json").unlink()
+    assert "holds train.csv, eval_same.csv" in complaint(faces, out, SMALL)
+
+
+def test_a_process_that_was_killed_is_completed(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    make_pairs(faces, tmp_path / "pairs", SMALL)
+    before = contents(tmp_path / "pairs")
+    (tmp_path / "pairs" / "test.csv").unlink()
+    (tmp_path / "pairs" / "eval_same.csv").unlink()
+    make_pairs(faces, tmp_path / "pairs", SMALL)
+    assert contents(tmp_path / "pairs") == before
+
+
+def test_two_at_a_time_are_refused(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    (tmp_path / "pairs").mkdir()
+    holder = "import sys; from pathlib import Path; from maskrec.contracts.files import Lock; "
+    holder += "lock = Lock(Path(sys.argv[1]), 'x'); lock.take(); print('held', flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", holder, str(tmp_path / "pairs" / ".lock")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        assert f"in use by process {process.pid}" in complaint(faces, tmp_path / "pairs", SMALL, error=MaskrecError)
+        process.communicate()
+    assert contents(tmp_path / "pairs") == {}
+    make_pairs(faces, tmp_path / "pairs", SMALL)
+
+
+def test_a_full_disk_is_a_sentence_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    """A limit on file sizes fails a write as a full disk does."""
+    faces = write_faces(tmp_path / "faces", count=60)
+    words = [sys.executable, "-m", "maskrec", "data", "pairs", str(faces), str(tmp_path / "pairs"), "--test", "20"]
+    words += ["--evaluation", "50", "--train-share", "0.1", "--evaluation-share", "0.6", "--test-share", "0.3"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
+
+    done = subprocess.run(words, preexec_fn=limit, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "could not be written" in done.stderr
+    assert "run the same command again" in done.stderr
+    assert not [path for path in (tmp_path / "pairs").iterdir() if path.name.endswith(".part")]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(read(tmp_path / "pairs" / "eval_diff.csv")) == 50
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"evaluation": 100_000}, "evaluation: 100000 bare pairs of two photos of one person were asked for, and"),
+        ({"test": 3}, "half of the test pairs"),
+        ({"test": 0, "evaluation": 0}, "numbers of pairs"),
+        ({"evaluation": -1}, "numbers of pairs"),
+        ({"masks": ("all",)}, "name none, one or both"),
+        ({"masks": ("one", "one")}, "name none, one or both"),
+        ({"masks": ()}, "name none, one or both"),
+        ({"same_photo": 1.5}, "a share is 0 to 1"),
+        ({"same_photo": float("nan")}, "a share is 0 to 1"),
+        ({"same_photo": 0.5}, "and 0 different ones are possible"),
+        ({"masks": ("both",), "same_photo": 0.5}, "and 0 different ones are possible"),
+        ({"shares": {"train": 1.0, "evaluation": 0.0, "test": 1.0}}, "--evaluation-share 0"),
+        ({"shares": {"train": 1.0, "evaluation": -1.0, "test": 1.0}}, "0 or more"),
+        ({"shares": {"train": float("inf"), "evaluation": 1.0, "test": 1.0}}, "0 or more"),
+        ({"shares": {"train": 1e-9, "evaluation": 1.0, "test": 1.0}}, "train.csv would be empty"),
+        ({"put_on": MaskPlan({"n95": 1.0})}, "pairs without masks"),
+        ({"masks": ("one",), "put_on": MaskPlan({"n95": 1.0}, copies=2)}, "--copies 2 with 1 types"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    faces = write_faces(tmp_path / "faces")
+    with pytest.raises(UsageError) as caught:
+        make_pairs(faces, tmp_path / "pairs", replace(SMALL, **changes))
+    assert words in str(caught.value)
+    assert not list((tmp_path / "pairs").glob("*.csv"))
+
+
+def test_the_number_that_is_possible_is_told_and_can_be_had(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    for masks in ("none", "one", "both"):
+        settings = replace(SMALL, masks=(masks,), evaluation=5000)  # type: ignore[arg-type]
+        message = complaint(faces, tmp_path / masks, settings)
+        possible = int(message.split(" asked for, and ")[1].split(" ")[0])
+        assert 0 < possible < 5000
+        make_pairs(faces, tmp_path / masks, replace(settings, evaluation=possible))
+        message = complaint(faces, tmp_path / f"{masks} more", replace(settings, evaluation=possible + 1))
+        assert f"and {possible} different ones are possible" in message
+
+
+def test_too_many_different_pairs(tmp_path: Path) -> None:
+    """Three people of many photos have more same pairs than different ones."""
+    faces = write_faces(tmp_path / "faces", count=8, most=1)
+    rows: list[dict[str, Any]] = [dict(row) for row in read(faces / "faces.csv")]
+    rows += [{**rows[0], "path": f"{rows[0]['path']}{n}", "source": f"{n}"} for n in range(9)]
+    save(faces, rows)
+    settings = PairSettings(evaluation=45, test=0, shares={"train": 0.0, "evaluation": 1.0, "test": 0.0})
+    assert make_pairs(faces, tmp_path / "all", settings).counts["eval_same.csv"]["people"] == 1
+    few = PairSettings(evaluation=46, test=0, shares={"train": 0.0, "evaluation": 1.0, "test": 0.0})
+    assert "and 45 different ones" in complaint(faces, tmp_path / "more", few)
+
+
+def break_row(faces: Path, **values: str) -> None:
+    """Other values in the fourth row; a column that is new says 0 in all others."""
+    rows: list[dict[str, Any]] = [dict(row) for row in read(faces / "faces.csv")]
+    rows[3].update(values)
+    with (faces / "faces.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[3]), restval="0")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"path": ""}, "path is ''"),
+        ({"path": "nobody/0.jpg"}, "no such file"),
+        ({"path": f"{people(1)[0]}/0.jpg"}, "is there twice"),
+        ({"path": f"./{people(1)[0]}/0.jpg"}, "is there twice"),
+        ({"identity": " "}, "identity is ' '"),
+        ({"identity": people(1)[0]}, "has target"),
+        ({"target": "0"}, "has identity"),
+        ({"nose_x": "nan"}, "nose_x is 'nan'"),
+        ({"masked": "2"}, "masked is '2'"),
+        ({"mask_type": "n95", "masked": "0"}, "on a face that is not masked"),
+        ({"colour": "red"}, "nobody reads a column 'colour'"),
+    ],
+)
+def test_a_broken_faces_csv(tmp_path: Path, values: dict[str, str], words: str) -> None:
+    faces = write_faces(tmp_path / "faces")
+    break_row(faces, **values)
+    assert words in complaint(faces, tmp_path / "pairs", SMALL)
+
+
+def test_faces_without_what_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "holds no faces.csv" in complaint(tmp_path / "empty", tmp_path / "pairs", SMALL)
+    assert "cannot be read" in complaint(tmp_path / "absent", tmp_path / "pairs", SMALL)
+    bare = write_faces(tmp_path / "bare", landmarks=False)
+    assert "by landmarks" in complaint(bare, tmp_path / "pairs", replace(SMALL, masks=("both",)))
+    make_pairs(bare, tmp_path / "pairs", SMALL)
+    assert not (tmp_path / "pairs" / "landmarks.csv").exists()
+    assert len(opened(tmp_path / "pairs")["test"]) == 16
+    (tmp_path / "people.csv").write_text("path\nbare/x.jpg\n")
+    assert "nobody knows whose faces" in complaint(tmp_path / "people.csv", tmp_path / "p", SMALL)
+
+
+def test_targets_alone_name_people(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    rows: list[dict[str, Any]] = [{"path": row["path"], "target": row["target"]} for row in read(faces / "faces.csv")]
+    save(faces, rows)
+    make_pairs(faces, tmp_path / "pairs", SMALL)
+    for row in read(tmp_path / "pairs" / "test.csv"):
+        assert int(row["identity"]) == int(row["target"])
+        assert row["path"].split("/")[2].endswith(f" {row['target']}")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"source": "elsewhere.jpg"}, "which is not among the faces"),
+        ({"identity": "Zoe", "target": "99"}, "made from a face of"),
+        ({"masked": "0", "mask_type": ""}, "is not masked"),
+    ],
+)
+def test_copies_that_are_none(tmp_path: Path, values: dict[str, str], words: str) -> None:
+    faces = write_faces(tmp_path / "faces")
+    copies = write_copies(tmp_path / "masked", faces)
+    break_row(copies, **values)
+    assert words in complaint(faces, tmp_path / "pairs", replace(SMALL, masks=("both",)), [copies])
+
+
+def test_copies_and_masks_to_put_on_do_not_mix(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    copies = write_copies(tmp_path / "masked", faces)
+    settings = replace(SMALL, masks=("both",), put_on=ALL_FIVE)
+    assert "use one or the other" in complaint(faces, tmp_path / "pairs", settings, [copies])
+    assert "is named twice" in complaint(faces, tmp_path / "pairs", SMALL, [copies, copies])
+
+
+def test_two_people_in_one_picture_are_two_photos(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces", count=12)
+    rows: list[dict[str, Any]] = [{**row, "source": "group.jpg"} for row in read(faces / "faces.csv")]
+    for number, row in enumerate(rows):
+        row["source"] = f"group {number % 5}.jpg"
+    save(faces, rows)
+    settings = PairSettings(evaluation=8, test=0, shares={"train": 0.0, "evaluation": 1.0, "test": 0.0})
+    make_pairs(faces, tmp_path / "pairs", settings)
+    out = tmp_path / "pairs"
+    context = Context(input_spec=InputSpec(112), path="evaluate.mine")
+    assert len(pairs_csv(context, 112, 3, same=out / "eval_same.csv", different=out / "eval_diff.csv")) == 16
+
+
+def test_settings_from_a_file_that_is_none(tmp_path: Path) -> None:
+    for text in ("", "{}", "[]", '{"settings": {"seed": 1}}', '{"settings": []}'):
+        (tmp_path / "pairs.json").write_text(text)
+        with pytest.raises(UsageError, match=r"is no pairs\.json"):
+            from_manifest(tmp_path / "pairs.json")
+    with pytest.raises(UsageError, match="cannot be read"):
+        from_manifest(tmp_path / "absent.json")
+
+
+def test_the_preset_has_the_numbers_of_the_original() -> None:
+    assert (REFERENCE.test, REFERENCE.evaluation, REFERENCE.masks, REFERENCE.same_photo) == (
+        6482,
+        58000,
+        ("both",),
+        0.0,
+    )
+    assert ALL_FIVE.names == ("surgical_green", "surgical_blue", "n95", "kn95", "cloth_black")
+
+
+def test_the_command(tmp_path: Path, maskrec_cli: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    write_faces(tmp_path / "faces")
+    numbers = ["--evaluation", 60, "--test", 20]
+    done = maskrec_cli("data", "pairs", "faces", "[bold]x", "--preset", "reference", *numbers, "--same-photo", 0.5)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = {line.split()[0]: line.split() for line in done.stdout.splitlines() if ".csv " in line}
+    assert told["eval_same.csv"][3:6] == ["60", "60", "30"]
+    assert "wrote eval_same.csv, eval_diff.csv, test.csv, landmarks.csv, pairs.json to [bold]x" in done.stdout
+    assert "allow_same_photo: true" in done.stdout
+    again = maskrec_cli("data", "pairs", "faces", "again", "--again", "[bold]x/pairs.json")
+    assert again.returncode == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "[bold]x")
+    shutil.rmtree(tmp_path / "again")
+    wrong = maskrec_cli("data", "pairs", "faces", "again", "--again", "[bold]x/pairs.json", "--preset", "reference")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    wrong = maskrec_cli("data", "pairs", "faces", "again", "--masks", "both", "--types", "n59")
+    assert (wrong.returncode, "did you mean n95?" in wrong.stderr) == (2, True)
