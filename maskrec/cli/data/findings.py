@@ -42,6 +42,7 @@ KINDS = {
     "in_both": "people in two sets, by name",
     "in_both_by_face": "people in two sets, by their faces",
     "one_person": "people of one set who look like one",
+    "not_aligned": "sets that may not be aligned",
     "no_names": "sets that name nobody",
 }
 

@@ -68,7 +68,8 @@ def show(
     choice = Choice(number, seed, tuple(mask_type or ()), tuple(person or ()), sections)
     opened = None if source is None else open_source(source)
     made = make_sections(faces, rejected, opened, choice, size, landmarks)
-    heading = f"{faces.path}, seed {seed}"
+    people = len({name for name in faces.people if name})
+    heading = f"{path}: {len(faces):,} faces of {people:,} people, seed {seed}"
     if out.suffix.lower() == ".png":
         content, missing = draw_sheet(heading, made, size, columns)
         if missing:

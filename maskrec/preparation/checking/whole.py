@@ -107,7 +107,7 @@ def check_sets(
     pairs = _should_share_nobody(photos, report)
     found += find_shared_names(sets, pairs)
     if network is not None:
-        found += _by_face(photos, examined, pairs, settings, progress, network, report)
+        found += _by_face(photos, examined, pairs, settings, progress, network)
     kinds = {kind: place for place, kind in enumerate(dict.fromkeys(finding.kind for finding in found))}
     report.findings = sorted(found, key=lambda finding: (finding.severity != "error", kinds[finding.kind]))
     return report
@@ -159,19 +159,25 @@ def _by_face(
     settings: Settings,
     progress: Progress,
     network: Any,
-    report: Report,
 ) -> list[Finding]:
     from maskrec.preparation.checking.embedding import embed_people, photos_of_people
     from maskrec.preparation.checking.people import find_shared_faces
 
     usable = examined.usable
+    found: list[Finding] = []
     chosen = []
     for faces, numbers in zip(photos.sets, photos.numbers, strict=True):
         good = usable[numbers] if len(faces) else np.zeros(0, np.bool_)
         if faces.landmarks is not None:
             good = good & np.isfinite(faces.landmarks).all((1, 2))
         elif len(faces) and network.input_spec.alignment != "none":
-            report.notes.append(f"{faces.path} has no landmarks, so its photos are taken as aligned already")
+            faces.warn(
+                "not_aligned",
+                "no landmarks, so its photos are embedded as if they were aligned; if they are not, `maskrec data align` "
+                "them first, or name a file with --landmarks",
+                str(faces.path),
+            )
+            found.append(faces.findings[-1])
         chosen.append(photos_of_people(faces, good, settings.photos_each))
     total = sum(len(mine) for people in chosen for mine in people.values())
     advance = progress.begin("embedding", total)
@@ -179,4 +185,4 @@ def _by_face(
         embed_people(faces, mine, network, settings.workers, advance)
         for faces, mine in zip(photos.sets, chosen, strict=True)
     ]
-    return list(find_shared_faces(people, pairs, settings.cosine))
+    return [*found, *find_shared_faces(people, pairs, settings.cosine)]

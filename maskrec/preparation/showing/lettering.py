@@ -68,7 +68,7 @@ class Lettering:
         rest = visible(text)
         while rest and len(lines) < most - 1 and self.width(rest) > width:
             end = len(self.cut(rest, width)) - 1
-            breaks = [place for place in range(end // 2, end) if rest[place] in " _/-"]
+            breaks = [place for place in range(end // 4, end) if rest[place] in " _/-"]
             end = breaks[-1] + 1 if breaks else max(1, end)
             lines.append(rest[:end].rstrip())
             rest = rest[end:].lstrip()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from maskrec.preparation.showing.lettering import visible
@@ -50,8 +51,8 @@ it has been looked at.</p>
 <figure>
 {% if tile.source %}<img src="{{ tile.source }}" alt="{{ tile.title }}" width="{{ size }}" height="{{ size }}">
 {% else %}<div class="none">no picture</div>
-{% endif %}<figcaption><b><bdi>{{ tile.title }}</bdi></b>{% for line in tile.lines %}
-<span><bdi>{{ line }}</bdi></span>{% endfor %}</figcaption>
+{% endif %}<figcaption><b><bdi>{{ broken(tile.title) }}</bdi></b>{% for line in tile.lines %}
+<span><bdi>{{ broken(line) }}</bdi></span>{% endfor %}</figcaption>
 </figure>
 {% endfor %}
 </div>
@@ -88,8 +89,14 @@ def draw_page(heading: str, sections: Sequence[Section], size: int) -> bytes:
     ]
     pictures = sum(tile.picture is not None for section in sections for tile in section.tiles)
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(_TEMPLATE)
-    page = template.render(heading=visible(heading), sections=plain, size=size, pictures=pictures)
+    page = template.render(heading=visible(heading), sections=plain, size=size, pictures=pictures, broken=_breakable)
     return page.encode("utf-8")
+
+
+def _breakable(text: str) -> Markup:
+    """The text escaped, with places where a long name may go on in the next line."""
+    escaped = str(escape(text))
+    return Markup(escaped.replace("_", "_<wbr>").replace("/", "/<wbr>"))
 
 
 def _data(picture: NDArray[np.uint8]) -> str:

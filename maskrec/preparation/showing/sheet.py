@@ -34,6 +34,7 @@ def draw_sheet(heading: str, sections: Sequence[Section], size: int, columns: in
         UsageError: a sheet of more than ``MOST_PIXELS``.
     """
     text = max(11, min(14, size // 9))
+    columns = min(columns, max(4, *(len(section.tiles) for section in sections)))
     pen = _Pen(size, columns, Lettering(text), Lettering(text, bold=True), Lettering(text + 6, bold=True))
     width = 2 * MARGIN + columns * size + (columns - 1) * GAP
     layouts = [pen.layout(section) for section in sections]

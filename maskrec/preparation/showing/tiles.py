@@ -106,7 +106,7 @@ def _face(faces: FaceSet, index: int, size: int, points: bool) -> Tile:
 
 
 def _rejected(one: Rejected, item: object, source: Source, size: int) -> Tile:
-    tile = Tile(None, one.reason, (one.source, one.detail))
+    tile = Tile(None, one.reason, (one.source, one.detail.removeprefix(f"{one.source}: ")))
     if item is None:
         return replace(tile, lines=(*tile.lines, f"not in {source.path} any more"))
     try:
