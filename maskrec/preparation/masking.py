@@ -62,8 +62,8 @@ class MaskSettings:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``work.json``; a quality only where there is one."""
-        values = asdict(self)
+        """For ``work.json``, as it will be read; a quality only where there is one."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if self.format != "jpg":
             del values["quality"]
         return values
