@@ -258,3 +258,85 @@ def test_any_rows_give_pairs_or_one_error(
         message = "t.csv"
         assert len(pairs) == len(rows)
     assert "t.csv" in message
+
+
+WORN = [*COLUMNS, "masked", "pair_masked", "mask_type", "pair_mask_type", "condition"]
+
+
+def test_masks_that_the_file_names(photos: Path) -> None:
+    """Shown already (masked) or to be put on: a photo under two masks is two images."""
+    rows = [
+        ["a1.png", 0, "a2.png", 0, 0, 0, "", "", "bare"],
+        ["a1.png", 0, "b1.png", 1, 0, 0, "n95", "", "one_masked"],
+        ["a1.png", 0, "b1.png", 1, 0, 0, "kn95", "n95", "both_masked"],
+        ["c1.png", 2, "a2.png", 0, 1, 0, "scarf", "kn95", "both_masked"],
+        ["c1.png", 2, "b1.png", 1, 1, 0, "scarf", "", "one_masked"],
+    ]
+    pairs = _open(path=_write(photos / "t.csv", rows, WORN), landmarks=_landmarks(photos))
+    names = [Path(pairs.images[i].path).stem for i in range(len(pairs.images))]
+    told = [
+        ((names[i], pairs.mask_types[i]), (names[j], pairs.mask_types[j]))
+        for i, j in zip(pairs.left, pairs.right, strict=True)
+    ]
+    assert told == [
+        (("a1", None), ("a2", None)),
+        (("a1", "n95"), ("b1", None)),
+        (("a1", "kn95"), ("b1", "n95")),
+        (("c1", None), ("a2", "kn95")),
+        (("c1", None), ("b1", None)),
+    ]
+    assert len(set(told)) == 5
+    assert len(pairs.images) == len({side for pair in told for side in pair}) == 8
+    assert [CONDITIONS[i] for i in pairs.condition] == [row[-1] for row in rows]
+    assert pairs.images[names.index("c1")].masked
+    assert pairs.has_landmarks
+
+
+def test_one_photo_under_two_masks_that_the_file_names(photos: Path) -> None:
+    rows = [
+        ["a1.png", 0, "a1.png", 0, 0, 0, "n95", "kn95", "both_masked"],
+        ["a1.png", 0, "b1.png", 1, 0, 0, "", "", "bare"],
+    ]
+    file = _write(photos / "t.csv", rows, WORN)
+    assert _has(_complaint(path=file, landmarks=_landmarks(photos)), "t.csv:2", "one photo on both sides")
+    pairs = _open(path=file, landmarks=_landmarks(photos), allow_same_photo=True)
+    assert [pairs.mask_types[i] for i in (pairs.left[0], pairs.right[0])] == ["n95", "kn95"]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ((0, 0, "n59", "", "one_masked"), "mask_type is 'n59', which cannot be put on; did you mean n95?"),
+        ((0, 0, "", "", "one_masked"), "condition is one_masked, but by masked and mask_type the pair is bare"),
+        ((0, 0, "n95", "", "both_masked"), "the pair is one_masked"),
+        ((1, 1, "", "", "bare"), "the pair is both_masked"),
+        ((1, 0, "real", "n95", "one_masked"), "the pair is both_masked"),
+        ((0, 0, "", "", "masked"), "condition is 'masked'; it is one of"),
+        ((0, 0, "", "", ""), "condition is ''"),
+    ],
+)
+def test_conditions_that_the_masks_contradict(photos: Path, row: tuple[object, ...], words: str) -> None:
+    rows: list[list[object]] = [["a1.png", 0, "a2.png", 0, *row], ["c1.png", 2, "b1.png", 1, 0, 0, "", "", "bare"]]
+    file = _write(photos / "t.csv", rows, WORN)
+    assert _has(_complaint(path=file, landmarks=_landmarks(photos)), "t.csv:2", words)
+
+
+def test_a_masked_photo_shows_one_mask(photos: Path) -> None:
+    rows = [
+        ["a1.png", 0, "a2.png", 0, 1, 0, "n95", "", "one_masked"],
+        ["a1.png", 0, "b1.png", 1, 1, 0, "kn95", "", "one_masked"],
+    ]
+    message = _complaint(path=_write(photos / "t.csv", rows, WORN))
+    assert _has(message, "t.csv:3", "has mask_type 'kn95' here and 'n95' before")
+
+
+def test_masks_are_named_once_and_want_landmarks(photos: Path) -> None:
+    rows = [
+        ["a1.png", 0, "a2.png", 0, 0, 0, "n95", "", "one_masked"],
+        ["a1.png", 0, "b1.png", 1, 0, 0, "", "", "bare"],
+    ]
+    file = _write(photos / "t.csv", rows, WORN)
+    assert "name their file with landmarks: FILE" in _complaint(path=file)
+    assert "leave masks out" in _complaint(path=file, landmarks=_landmarks(photos), masks="both")
+    message = _complaint(path=_write(photos / "u.csv", [row[:-2] for row in rows], WORN[:-2]))
+    assert "mask_type and pair_mask_type go together" in message
