@@ -81,6 +81,13 @@ def check_header(file: Readable, block: bytes, place: int) -> tuple[bytes, int]:
     return block[156:157], size
 
 
+def name_in(block: bytes) -> bytes:
+    """The name in a header itself, cut off where an extended header has the whole."""
+    name = block[:100].split(b"\0")[0]
+    prefix = block[345:500].split(b"\0")[0] if block[257:263] == b"ustar\0" else b""
+    return prefix + b"/" + name if prefix else name
+
+
 def _octal(field: bytes) -> int | None:
     digits = field.split(b"\0")[0].strip()
     return int(digits, 8) if digits and all(48 <= digit < 56 for digit in digits) else None
@@ -119,11 +126,7 @@ def _extended(file: Readable, kind: bytes, offset: int, size: int) -> dict[str, 
 
 
 def _entry(file: Readable, block: bytes, kind: bytes, long: bytes | None, offset: int, size: int) -> Entry:
-    raw = long
-    if raw is None:
-        raw = block[:100].split(b"\0")[0]
-        prefix = block[345:500].split(b"\0")[0] if block[257:263] == b"ustar\0" else b""
-        raw = prefix + b"/" + raw if prefix else raw
+    raw = name_in(block) if long is None else long
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:

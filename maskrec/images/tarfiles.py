@@ -13,7 +13,7 @@ from typing import NamedTuple
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.files import write_atomically, write_text
 from maskrec.images.random_access import RandomAccessFile, Readable
-from maskrec.images.tar_headers import BLOCK, check_header, entries
+from maskrec.images.tar_headers import BLOCK, check_header, entries, name_in
 
 INDEX_SUFFIX = ".index"
 
@@ -107,6 +107,8 @@ class TarIndex:
         try:
             _, size = check_header(self._file, block, member.offset - BLOCK)
             fits = size == member.size or block[124:136].strip(b"\0 0") == b""
+            if self.indexed and member.name.isascii() and len(member.name) <= 100:
+                fits = fits and _safe_name(self.path, name_in(block).decode("latin-1")) == member.name
         except UsageError:
             fits = False
         if not fits:

@@ -131,7 +131,7 @@ def test_a_length_beyond_the_file(tmp_path: Path) -> None:
         header.size = size
         path = tmp_path / "b.tar"
         path.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024)
-        with pytest.raises(UsageError, match="cut short"):
+        with pytest.raises(UsageError, match=f"cut short: the member at byte 0 wants {size} bytes"):
             read_members(path)
     pax = tarfile.TarInfo("p.jpg")
     pax.pax_headers = {"size": str(10**15)}
@@ -188,6 +188,18 @@ def test_an_index_saves_the_scan_and_a_stale_one_is_found_out(tmp_path: Path) ->
     assert stale.indexed
     with pytest.raises(UsageError, match=r"delete i\.tar\.index"):
         stale.read(stale.members[1])
+
+
+@pytest.mark.parametrize("other", [("a.jpg", b"2" * 20), ("b.jpg", b"1" * 10)])
+def test_a_stale_index_whose_places_fit(tmp_path: Path, other: tuple[str, bytes]) -> None:
+    path = tmp_path / "i.tar"
+    write_tar(path, [("a.jpg", b"1" * 10)])
+    write_index(path)
+    write_tar(path, [other])
+    index = TarIndex(path)
+    assert index.indexed
+    with pytest.raises(UsageError, match=r"'a\.jpg' is not at byte 512; delete i\.tar\.index"):
+        index.read(index.members[0])
 
 
 @pytest.mark.parametrize(
