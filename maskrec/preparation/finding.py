@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from maskrec.preparation.cascade import Cascade, Faces, Photo, Thresholds
 
-SHARE = 0.2  # of a photo's shorter side: the smallest face that is looked for
-SECOND_SHARE = 0.08  # where none was found
 SMALLEST = 12.0  # pixels; below, nothing can be told of a face
 
-_FIRST_LOOK = Thresholds()
-_SECOND_LOOK = Thresholds(0.5, 0.6, 0.6)
 _SEEN = 96.0  # pixels that the smallest face has in the copy that is searched, where the photo has more
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way to look for faces.
+
+    Args:
+        share: the smallest face, as a share of the photo's shorter side.
+        thresholds: of the three stages.
+        border: black around the photo, as a share of its shorter side: faces that fill a tight crop, or are cut by its
+            edge, are not found without.
+    """
+
+    share: float
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    border: float = 0.0
+
+
+_LOOSE = Thresholds(0.5, 0.6, 0.6)
+# The next is for photos where the ones before found nothing: small faces, then those that are larger than the photo.
+LOOKS = (Look(0.2), Look(0.08, _LOOSE, 0.15), Look(0.2, _LOOSE, 0.4))
 
 
 @lru_cache(maxsize=1)
@@ -34,39 +53,39 @@ def cascade(device: str) -> Cascade:
 
 
 def find_faces(photos: Sequence[Photo], min_face: float | None, device: str = "cpu") -> list[Faces]:
-    """Faces in each photo, boxes and landmarks rounded to 0.01 pixels, best score first.
+    """Faces in each photo, boxes and landmarks rounded to 0.01 pixels.
 
-    The smallest face has a fifth of the photo's shorter side. Photos where none is found are searched again for faces
-    of a twelfth, with looser thresholds. Photos whose smallest face has more than twice 96 pixels are shrunk for it.
+    Looked for are faces of a fifth of the photo's shorter side; where there is none, with looser thresholds, faces of a
+    twelfth, and at last such as are larger than the photo. Photos whose smallest face has more than twice 96 pixels
+    are shrunk for it.
 
     Args:
         photos: uint8 RGB ``(H, W, 3)``.
-        min_face: side of the smallest face in pixels, instead of a share of the photo; the second look keeps to it.
+        min_face: side of the smallest face in pixels, instead of these shares.
         device: as of ``cascade``.
     """
-    first = [_smallest(photo, min_face, SHARE) for photo in photos]
-    found = _find(photos, first, _FIRST_LOOK, device)
-    if empty := [place for place, faces in enumerate(found) if not len(faces)]:
-        second = [_smallest(photos[place], min_face, SECOND_SHARE) for place in empty]
-        again = _find([photos[place] for place in empty], second, _SECOND_LOOK, device)
-        for place, faces in zip(empty, again, strict=True):
-            found[place] = faces
-    return found
+    found: dict[int, Faces] = {}
+    for look in LOOKS:
+        places = [place for place in range(len(photos)) if place not in found or not len(found[place])]
+        if places:
+            faces = _look([photos[place] for place in places], look, min_face, device)
+            found.update(zip(places, faces, strict=True))
+    return [found[place] for place in range(len(photos))]
 
 
-def _smallest(photo: Photo, min_face: float | None, share: float) -> float:
-    return max(SMALLEST, min(photo.shape[:2]) * share if min_face is None else min_face)
-
-
-def _find(photos: Sequence[Photo], smallest: Sequence[float], thresholds: Thresholds, device: str) -> list[Faces]:
-    copies, sides, scales = [], [], []
-    for photo, side in zip(photos, smallest, strict=True):
+def _look(photos: Sequence[Photo], look: Look, min_face: float | None, device: str) -> list[Faces]:
+    copies, sides, moves = [], [], []
+    for photo in photos:
+        height, width = photo.shape[:2]
+        side = max(SMALLEST, min(height, width) * look.share if min_face is None else min_face)
         scale = _SEEN / side if side > 2.0 * _SEEN else 1.0
-        copies.append(_shrunk(photo, scale))
+        copy = _shrunk(photo, scale)
+        border = round(min(copy.shape[:2]) * look.border)
+        moves.append((np.array([width / copy.shape[1], height / copy.shape[0]]), border))
+        copies.append(np.pad(copy, ((border, border), (border, border), (0, 0))) if border else copy)
         sides.append(side * scale)
-        scales.append([photo.shape[1] / copies[-1].shape[1], photo.shape[0] / copies[-1].shape[0]])
-    found = cascade(device).find(copies, sides, thresholds)
-    return [_in_photo(faces, np.array(scale)) for faces, scale in zip(found, scales, strict=True)]
+    found = cascade(device).find(copies, sides, look.thresholds)
+    return [_in_photo(faces, *move) for faces, move in zip(found, moves, strict=True)]
 
 
 def _shrunk(photo: Photo, scale: float) -> Photo:
@@ -76,8 +95,8 @@ def _shrunk(photo: Photo, scale: float) -> Photo:
     return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _in_photo(faces: Faces, scale: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Faces:
+def _in_photo(faces: Faces, scale: NDArray[np.float64], border: int) -> Faces:
     """From the copy's pixels to the photo's; rounded, so that the last bits of sums do not reach a file."""
-    landmarks = np.round((faces.landmarks.astype(np.float64) + 0.5) * scale - 0.5, 2)
-    boxes = np.round(faces.boxes.astype(np.float64) * np.tile(scale, 2), 2)
+    landmarks = np.round((faces.landmarks.astype(np.float64) - border + 0.5) * scale - 0.5, 2)
+    boxes = np.round((faces.boxes.astype(np.float64) - border) * np.tile(scale, 2), 2)
     return Faces(boxes, np.round(faces.scores.astype(np.float64), 4), landmarks)
