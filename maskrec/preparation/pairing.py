@@ -79,6 +79,7 @@ def make_pairs(
         for name, (content, _) in contents.items():
             write_bytes(out / name, content)
     finally:
+        lock.path.unlink(missing_ok=True)
         lock.give_back()
     return Written((*contents, MANIFEST), {name: counts for name, (_, counts) in contents.items()})
 
