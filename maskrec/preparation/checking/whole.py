@@ -173,7 +173,7 @@ def _by_face(
         elif len(faces) and network.input_spec.alignment != "none":
             faces.warn(
                 "not_aligned",
-                "no landmarks, so its photos are embedded as if they were aligned; if they are not, `maskrec data align` "
+                "no landmarks, so its photos are embedded as if they were aligned; if not, `maskrec data align` "
                 "them first, or name a file with --landmarks",
                 str(faces.path),
             )

@@ -1,0 +1,199 @@
+"""``data check --model``: people found by their faces, whatever the model is given as."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from maskrec.cli.app import run_app
+from maskrec.contracts.errors import RecipeError
+from maskrec.plugin.host import discover
+from maskrec.preparation.checking import people
+from maskrec.preparation.checking.embedding import photos_of_people
+from maskrec.preparation.checking.people import alike
+from maskrec.preparation.face_sets import open_sets
+from maskrec.recipe.backbone_only import resolve_backbone
+
+SIZE = 16
+
+PLUGIN = '''
+from maskrec import Component, hookimpl
+from maskrec.contracts.input_spec import InputSpec
+from torch import nn
+
+
+class Colours(nn.Module):
+    """Mean colours of quarters.
+
+    Args:
+        context: the runner's.
+    """
+
+    embedding_size = 12
+    input_spec = InputSpec(size=16)
+
+    def __init__(self, context=None):
+        super().__init__()
+
+    def forward(self, images):
+        return nn.functional.adaptive_avg_pool2d(images, 2).flatten(1)
+
+
+@hookimpl
+def maskrec_backbones():
+    return [Component("colours", ":Colours", "Mean colours of quarters.")]
+'''
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
+    """Runs ``maskrec ARGUMENTS`` in this process: importing torch once is enough."""
+
+    def call(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Told:
+        with monkeypatch.context() as patch:
+            if cwd is not None:
+                patch.chdir(cwd)
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                run_app([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Told(int(ended.value.code or 0), out, err)
+
+    return call
+
+
+def save(path: Path, person: int, photo: int) -> None:
+    """Photos of one person have like colours; no two are alike to a perceptual hash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colours = np.random.default_rng(person).integers(20, 235, (2, 2, 3)).astype(np.float32)
+    noise = np.random.default_rng(1000 + photo * 100 + person).normal(0, 40, (64, 64, 3))
+    cv2.imwrite(str(path), np.clip(cv2.resize(colours, (64, 64)) + noise, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def two_sets(tmp_path: Path) -> Path:
+    """Person 2 of the training set is called Zoe in the test set."""
+    for person in range(4):
+        for photo in range(3):
+            save(tmp_path / "train" / f"P{person}" / f"{photo}.png", person, photo)
+    for name, person in (("Zoe", 2), ("Yan", 7)):
+        save(tmp_path / "test" / name / "0.png", person, 50)
+    return tmp_path
+
+
+def export(path: Path, metadata: bool = True) -> Path:
+    pool = helper.make_node("AveragePool", ["image"], ["pooled"], kernel_shape=[8, 8], strides=[8, 8])
+    flat = helper.make_node("Flatten", ["pooled"], ["embedding"])
+    graph = helper.make_graph(
+        [pool, flat], "colours",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, SIZE, SIZE])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", 12])],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if metadata:
+        entry = model.metadata_props.add()
+        entry.key, entry.value = "maskrec.input_spec", json.dumps({"size": SIZE})
+    onnx.save(model, str(path))
+    return path
+
+
+def test_a_person_of_another_name_is_found_by_file_and_by_recipe(two_sets: Path, command: Callable[..., Told]) -> None:
+    export(two_sets / "m.onnx")
+    (two_sets / "p.py").write_text(PLUGIN)
+    (two_sets / "r.yaml").write_text(
+        "backbone: {use: colours}\ndata: {use: image_folder, path: not/there}\nloss: {use: nonsense}\n"
+    )
+    answers = []
+    for model in (["m.onnx"], ["r.yaml", "--plugin", "p.py"]):
+        words = ["--train", "train", "--test", "test", "--cosine", "0.97", "--json", "--model", *model]
+        told = command("data", "check", *words, cwd=two_sets)
+        assert told.returncode == 1, told.stderr
+        (finding,) = json.loads(told.stdout)["findings"]
+        assert (finding["severity"], finding["kind"], finding["people"]) == ("error", "in_both_by_face", ["P2", "Zoe"])
+        answers.append(finding["value"])
+    assert answers[0] == pytest.approx(answers[1], abs=1e-5)
+    clean = command("data", "check", "--test", "test", "--cosine", "0.97", "--model", "m.onnx", cwd=two_sets)
+    assert clean.returncode == 0, clean.stdout
+
+
+def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Told]) -> None:
+    export(two_sets / "bare.onnx", metadata=False)
+    (two_sets / "text.onnx").write_text("x")
+    (two_sets / "r.yaml").write_text("loss: {use: arcface}\n")
+    (two_sets / "m.pt").write_text("x")
+    for name, said in [
+        ("bare.onnx", "maskrec.input_spec"), ("text.onnx", "not an ONNX file"), ("r.yaml", "no `backbone`"),
+        ("m.pt", "takes a run directory"), ("absent", "no such file"), ("train", "no run directory"),
+    ]:  # fmt: skip
+        told = command("data", "check", "train", "--model", name, cwd=two_sets)
+        assert told.returncode == 2
+        assert said in told.stderr
+        assert "Traceback" not in told.stderr
+
+
+def test_a_recipe_is_asked_for_its_backbone_alone(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("seed: 5\nimage_size: 96\nbackbone: {use: inception_resnet_v1, pretrained: null}\nnonsense: 1\n")
+    named = resolve_backbone(path, catalog=discover(()))
+    assert (named.seed, named.image_size) == (5, 96)
+    path.write_text("backbone: {use: inception_resnet_v1, dropout: much}\n")
+    with pytest.raises(RecipeError, match="dropout"):
+        resolve_backbone(path, catalog=discover(()))
+    path.write_text("backbone: {use: inception_resnet}\n")
+    with pytest.raises(RecipeError, match="inception_resnet_v1"):
+        resolve_backbone(path, catalog=discover(()))
+    path.write_text("backbone: {file: gone.onnx}\n")
+    with pytest.raises(RecipeError, match=r"gone\.onnx"):
+        resolve_backbone(path, catalog=discover(()))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 2**32), st.booleans(), st.integers(1, 5))
+def test_blocks_find_what_loops_find(rows: int, columns: int, seed: int, one_set: bool, block: int) -> None:
+    generator = np.random.default_rng(seed)
+    left = generator.normal(size=(rows, 3)).astype(np.float32)
+    right = left if one_set else generator.normal(size=(columns, 3)).astype(np.float32)
+    before, people.BLOCK = people.BLOCK, block
+    try:
+        found = alike(left, right, 0.5, one_set)
+    finally:
+        people.BLOCK = before
+    expected = {
+        (i, j)
+        for i in range(len(left))
+        for j in range(len(right))
+        if (i < j or not one_set) and sum(float(a) * float(b) for a, b in zip(left[i], right[j], strict=True)) >= 0.5
+    }
+    assert set(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
+    assert len(found[0]) == len(expected)
+
+
+def test_photos_of_a_person_are_spread_evenly(two_sets: Path) -> None:
+    for photo in range(3, 10):
+        save(two_sets / "train" / "P0" / f"{photo}.png", 0, photo)
+    (faces,) = open_sets(two_sets / "train")
+    usable = np.ones(len(faces), np.bool_)
+    usable[0] = False
+    chosen = photos_of_people(faces, usable, 3)
+    assert chosen["p0"] == [1, 4, 7]
+    assert [len(photos) for photos in chosen.values()] == [3, 3, 3, 3]
