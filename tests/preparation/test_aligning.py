@@ -1,0 +1,379 @@
+"""Aligning photos: where faces land, what is rejected and why, and that nothing vanishes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from maskrec.cli.app import run_app
+from maskrec.contracts.context import Context
+from maskrec.contracts.errors import UsageError
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.datasets.image_csv import ImageCsv
+from maskrec.faces.alignment import ARCFACE_POINTS
+from maskrec.faces.synthetic.album import Album
+from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.preparation import work
+from maskrec.preparation.aligning import AlignSettings, aligning
+from maskrec.preparation.sources import open_source
+
+SIZE = 120
+STRANGE = ["a b", 'c,"d"', "two\nlines", "žluť 漢字 😷", "-rf", "%s{0}"]
+
+
+@pytest.fixture(scope="module")
+def album() -> list[tuple[NDArray[np.uint8], NDArray[np.float64]]]:
+    """Drawn faces (the detector finds them) and their true landmarks."""
+    made = Album(0, SIZE, 6, 2)
+    return [
+        (np.ascontiguousarray(image.permute(1, 2, 0).numpy()), points.double().numpy())
+        for image, points in (made[index] for index in range(len(made)))
+    ]
+
+
+def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path, album: list[tuple[NDArray[np.uint8], NDArray[np.float64]]]) -> Path:
+    for index, (pixels, _) in enumerate(album):
+        save(tmp_path / "photos" / STRANGE[index // 2] / f"{STRANGE[index % 2]}.png", pixels)
+    return tmp_path / "photos"
+
+
+def align(photos: Path, destination: Path, tars: bool = False, **settings: Any) -> list[dict[str, str]]:
+    """Runs the job in this process; the rows of faces.csv."""
+    work.run(aligning(open_source(photos), destination, AlignSettings(**settings), tars, "cpu"))
+    return rows(destination / "faces.csv")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def points_of(row: dict[str, str]) -> NDArray[np.float64]:
+    return np.array([float(row[name]) for name in LANDMARK_COLUMNS]).reshape(5, 2)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def fitted(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An independent least-squares similarity: a, b, tx, ty of a linear system."""
+    rows_, values = [], []
+    for (x, y), (u, v) in zip(source.tolist(), target.tolist(), strict=True):
+        rows_ += [[x, -y, 1.0, 0.0], [y, x, 0.0, 1.0]]
+        values += [u, v]
+    a, b, tx, ty = np.linalg.lstsq(np.array(rows_), np.array(values), rcond=None)[0]
+    return np.array([[a, -b, tx], [b, a, ty]])
+
+
+def with_truth(photos: Path, album: list[tuple[NDArray[np.uint8], NDArray[np.float64]]], box: bool = False) -> Path:
+    """A CSV beside the photos with the true landmarks."""
+    file = photos.parent / "truth.csv"
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "identity", *LANDMARK_COLUMNS, *(["x1", "y1", "x2", "y2"] if box else [])])
+        for index, (_, points) in enumerate(album):
+            who = STRANGE[index // 2]
+            extra = [20, 10, 100, 110] if box else []
+            writer.writerow([f"photos/{who}/{STRANGE[index % 2]}.png", who, *points.ravel().tolist(), *extra])
+    return file
+
+
+def test_faces_are_found_and_land_on_the_template(photos: Path, tmp_path: Path, album: Any) -> None:
+    before = torch.get_num_threads()
+    told = align(photos, tmp_path / "faces")
+    assert torch.get_num_threads() == before
+    rejected = rows(tmp_path / "faces" / "rejected.csv")
+    assert sorted([row["source"] for row in told + rejected]) == sorted(
+        path.relative_to(photos).as_posix() for path in photos.rglob("*.png")
+    )
+    assert len(told) >= 10
+    template = np.array(ARCFACE_POINTS)
+    for row in told:
+        assert np.abs(points_of(row) - template).max() < 16
+        index = 2 * STRANGE.index(row["identity"]) + STRANGE.index(row["source"].rpartition("/")[2][:-4])
+        # The truth, moved by the matrix that took the found points where they are told to be.
+        pixels, truth = album[index]
+        truth_there = np.array(template)
+        canvas = cv2.imread(str(tmp_path / "faces" / row["path"]))
+        assert canvas.shape == (112, 112, 3)
+        expected = cv2.warpAffine(pixels, fitted(truth, truth_there), (112, 112))[:, :, ::-1]
+        middle = (slice(30, 90), slice(30, 90))
+        assert (
+            np.abs(
+                cv2.GaussianBlur(canvas, (9, 9), 0)[middle].astype(float)
+                - cv2.GaussianBlur(expected, (9, 9), 0)[middle]
+            ).mean()
+            < 20
+        )
+        assert float(row["score"]) > 0.6
+    assert [row["path"] for row in told] == sorted(row["path"] for row in told)
+
+
+@pytest.mark.parametrize(("size", "margin"), [(112, 0.0), (160, 0.0), (96, 0.25), (64, 2.0)])
+def test_given_landmarks_are_warped_exactly(photos: Path, tmp_path: Path, album: Any, size: int, margin: float) -> None:
+    told = align(with_truth(photos, album), tmp_path / "faces", size=size, margin=margin, format="png")
+    assert len(told) == len(album)
+    template = (np.array(ARCFACE_POINTS) + 0.5) * size / 112 - 0.5
+    template = ((template + 0.5 - size / 2) / (1 + 2 * margin)) + size / 2 - 0.5
+    for row in told:
+        index = 2 * STRANGE.index(row["identity"]) + STRANGE.index(row["source"].rpartition("/")[2][:-4])
+        pixels, truth = album[index]
+        matrix = fitted(np.round(truth, 2), template)
+        assert np.abs(points_of(row) - (truth @ matrix[:, :2].T + matrix[:, 2])).max() < 0.02
+        assert row["score"] == ""
+        if margin < 1:  # no shrinking before the warp
+            canvas = cv2.imread(str(tmp_path / "faces" / row["path"]))[:, :, ::-1].astype(int)
+            assert np.abs(canvas - cv2.warpAffine(pixels, matrix, (size, size)).astype(int)).max() <= 2
+
+
+def test_box_alignment_cuts_facenets_box(photos: Path, tmp_path: Path, album: Any) -> None:
+    told = align(with_truth(photos, album, box=True), tmp_path / "faces", size=160, alignment="box", format="png")
+    margin = np.array([80, 100]) * (14 / 146) / 2
+    left, top = np.floor(np.array([20, 10]) - margin)
+    right, bottom = np.ceil(np.array([100, 110]) + margin)
+    scale = np.array([160 / (right - left), 160 / (bottom - top)])
+    for row in told:
+        index = 2 * STRANGE.index(row["identity"]) + STRANGE.index(row["source"].rpartition("/")[2][:-4])
+        expected = (album[index][1] + 0.5 - np.array([left, top])) * scale - 0.5
+        assert np.abs(points_of(row) - expected).max() < 0.02
+
+
+def test_aligned_faces_train_as_they_are(photos: Path, tmp_path: Path, album: Any) -> None:
+    align(with_truth(photos, album), tmp_path / "faces")
+    context = Context(input_spec=InputSpec(112, alignment="arcface"))
+    data = ImageCsv(tmp_path / "faces" / "faces.csv", context, 112)
+    assert len(data) == len(album)
+    assert data.num_classes == 6
+    points = data[0].landmarks
+    assert points is not None
+    assert np.abs(points.numpy() - points_of(rows(tmp_path / "faces" / "faces.csv")[0])).max() < 0.06
+
+
+def _jpeg(pixels: NDArray[np.uint8], mode: str = "RGB", **options: Any) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(pixels).convert(mode).save(stream, "JPEG", **options)
+    return stream.getvalue()
+
+
+def _bomb() -> bytes:
+    """A PNG whose header announces 50,000 x 50,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_photos_of_every_kind(tmp_path: Path, album: Any) -> None:
+    """What can be seen is aligned, upright; what cannot be has its reason."""
+    pixels, _ = album[0]
+    good = tmp_path / "photos" / "good"
+    save(good / "plain.png", pixels)
+    (good / "cmyk.jpg").write_bytes(_jpeg(pixels, "CMYK", quality=95))
+    save(good / "animated.gif", pixels, save_all=True, append_images=[Image.fromarray(album[5][0])])
+    save(good / "alpha.png", np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]))
+    sideways = np.ascontiguousarray(np.rot90(pixels))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (good / "sideways.jpg").write_bytes(_jpeg(sideways, quality=95, exif=exif))
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.uint16) * 257
+    Image.fromarray(gray).save(good / "sixteen.png")
+    save(good / "no ending", pixels, format="PNG")
+    bad = tmp_path / "photos" / 'bad, "all"\n'
+    bad.mkdir()
+    (bad / "truncated.jpg").write_bytes(_jpeg(pixels)[:-400])
+    (bad / "empty.jpg").write_bytes(b"")
+    (bad / "text.jpg").write_text("not an image")
+    (bad / "bomb.png").write_bytes(_bomb())
+    (bad / "broken.jpg").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(bad / "pipe.jpg")
+    save(bad / "blank.png", np.full((80, 60, 3), 200, np.uint8))
+    save(bad / "dot.png", np.zeros((1, 1, 3), np.uint8))
+    save(bad / "two.png", np.hstack([album[0][0], album[2][0]]))
+    save(tmp_path / "photos" / "beside.png", pixels)
+    told = align(tmp_path / "photos", tmp_path / "faces")
+    rejected = {row["source"]: row for row in rows(tmp_path / "faces" / "rejected.csv")}
+    plain = next(row for row in told if row["source"] == "good/plain.png")
+    for row in told:
+        assert row["source"].startswith("good/")
+        if row["source"] != "good/sideways.jpg":
+            assert np.abs(points_of(row) - points_of(plain)).max() < 3, row["source"]
+    assert len(told) == 7
+    reasons = {Path(source).name: row["reason"] for source, row in rejected.items()}
+    assert reasons == {
+        "truncated.jpg": "unreadable", "empty.jpg": "unreadable", "text.jpg": "unreadable", "bomb.png": "unreadable",
+        "broken.jpg": "unreadable", "pipe.jpg": "unreadable", "blank.png": "no_face", "dot.png": "no_face",
+        "two.png": "several_faces", "beside.png": "no_identity",
+    }  # fmt: skip
+    words = {"truncated.jpg": "cut short", "empty.jpg": "0 bytes", "text.jpg": "not an image", "bomb.png": "megapixels",
+             "two.png": "2 faces, ", "pipe.jpg": "not a file"}  # fmt: skip
+    for source, row in rejected.items():
+        assert words.get(Path(source).name, "") in row["detail"]
+        assert str(tmp_path) not in row["detail"]
+    assert len(list((tmp_path / "faces" / "good").iterdir())) == 7
+
+
+def test_a_choice_among_several_faces(tmp_path: Path, album: Any) -> None:
+    small = cv2.resize(album[2][0], (90, 90), interpolation=cv2.INTER_AREA)
+    both = np.full((120, 330, 3), 128, np.uint8)
+    both[15:105, 105:195] = small
+    both[:, 210:] = album[0][0]
+    save(tmp_path / "photos" / "Ann" / "1.png", both)
+    centres = {}
+    for choice in ("largest", "central", "all"):
+        told = align(tmp_path / "photos", tmp_path / choice, choice=choice, margin=1.0, format="png")
+        assert rows(tmp_path / choice / "rejected.csv") == []
+        centres[choice] = [row["path"] for row in told]
+    assert centres["largest"] == centres["central"] == ["Ann/1.png"]
+    assert centres["all"] == ["Ann/1_face1.png", "Ann/1_face2.png"]
+    images = {
+        choice: [cv2.imread(str(tmp_path / choice / path)) for path in paths] for choice, paths in centres.items()
+    }
+    assert np.array_equal(images["central"][0], images["all"][0])
+    assert np.array_equal(images["largest"][0], images["all"][1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"size": 8}, "--size 8: a canvas has 16 to 2048"),
+        ({"margin": -0.1}, "--margin -0.1"),
+        ({"margin": float("nan")}, "--margin nan"),
+        ({"margin": 0.1, "alignment": "box"}, "--margin goes with"),
+        ({"min_face": 3}, "--min-face 3"),
+        ({"quality": 0}, "--quality 0"),
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        AlignSettings(**settings)
+
+
+def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> None:
+    """Given landmarks far outside of the photo give an empty canvas or a reason, never a traceback."""
+    album = [(pixels, points + 1e6 * (index == 3)) for index, (pixels, points) in enumerate(album)]
+    file = with_truth(photos, album)
+    assert len(align(file, tmp_path / "faces")) == len(album)
+    told = align(file, tmp_path / "boxes", alignment="box")
+    assert len(told) == len(album) - 1
+    (rejected,) = rows(tmp_path / "boxes" / "rejected.csv")
+    assert rejected["reason"] == "bad_landmarks"
+    assert "is not in the photo of 120 x 120 pixels" in rejected["detail"]
+
+
+def test_the_same_bytes_for_any_workers_and_shards(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "GROUP", 4)
+    align(photos, tmp_path / "one")
+    for shard in (3, 1, 2):
+        job = aligning(open_source(photos), tmp_path / "three", AlignSettings(), device="cpu")
+        work.run(job, shard=(shard, 3))
+    work.run(job)
+    work.run(aligning(open_source(photos), tmp_path / "workers", AlignSettings(), device="cpu"), workers=2)
+    assert tree(tmp_path / "one") == tree(tmp_path / "three") == tree(tmp_path / "workers")
+
+
+def test_the_command(
+    photos: Path,
+    tmp_path: Path,
+    album: Any,
+    maskrec_cli: Callable[..., subprocess.CompletedProcess[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = with_truth(photos, album)
+    done = maskrec_cli("data", "align", file, "faces", "--size", 96, "--workers", 1)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("12 faces of 6 people in faces/faces.csv; 0 photos in rejected.csv\n")
+    faces, other = tmp_path / "faces", tmp_path / "other"
+    for words, code, told in (
+        (["align", file, faces, "--size", 64], 2, "holds a data set made otherwise (settings.size 96 there, 64 here)"),
+        (["merge", faces], 0, "is complete already"),
+        (["merge", other], 2, "no data set was begun there"),
+        (["align", file, other, "--largest", "--all"], 2, "--largest and --all contradict"),
+        (["align", file, other, "--format", "png", "--quality", 90], 2, "PNG files lose nothing"),
+        (["align", file, other, "--shard", "0/0"], 2, "shards are counted"),
+        (["align", file, other, "--shard", "x"], 2, "it is written i/n"),
+        (["align", tmp_path / "nowhere", other], 2, "no such file or folder"),
+        (["align", file, other, "--landmarks", file, "--detect"], 2, "say one of them"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            run_app(["data", *map(str, words)])
+        output = "".join(capsys.readouterr())
+        assert (ended.value.code, told in output) == (code, True), output
+        assert not other.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shards", [1, 3])
+def test_ten_kills_of_the_command(shared_faces: Path, tmp_path: Path, shards: int) -> None:
+    """Killed ten times at random moments, with two workers, on real photos: as undisturbed with one."""
+    people = sorted((shared_faces / "lfw").iterdir())[:220]
+    for person in people:
+        shutil.copytree(person, tmp_path / "photos" / person.name)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def start(name: str, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "maskrec", "data", "align", "photos", name, "--central", *words]
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+
+    began = time.monotonic()
+    assert start("undisturbed", "--workers", "1").wait() == 0
+    lasts = time.monotonic() - began
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    dice = random.Random(seed)
+    kills = 0
+    for shard in range(1, shards + 1):
+        while True:
+            words = ["--workers", dice.choice(["1", "2", "3"])]
+            running = start("killed", "--shard", f"{shard}/{shards}", *words)
+            try:
+                code = running.wait(dice.uniform(0, lasts / shards) if kills < 10 * shard / shards else None)
+            except subprocess.TimeoutExpired:
+                running.send_signal(signal.SIGKILL)
+                running.wait()
+                kills += 1
+                continue
+            assert code == 0
+            break
+    if shards > 1:
+        assert subprocess.run(
+            [sys.executable, "-m", "maskrec", "data", "merge", "killed"], cwd=tmp_path, env=environment, check=True
+        )
+    assert kills >= 8
+    assert tree(tmp_path / "killed") == tree(tmp_path / "undisturbed"), seed
+    assert not (tmp_path / "killed" / ".parts").exists()
