@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from maskrec.contracts.files import write_atomically
-from maskrec.images.recordio import HEADER, MAGIC, PART
+from maskrec.images.record_labels import HEADER, MAGIC, PART
 
 _MAGIC_BYTES = struct.pack("<I", MAGIC)
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
 from maskrec.images.random_access import RandomAccessFile
-
-MAGIC = 0xCED7230A
-PART = struct.Struct("<II")  # the magic word; the upper 3 bits say which part of a record, the lower 29 its length
-HEADER = struct.Struct("<IfQQ")  # MXNet's IRHeader: flag, label, id, id2
+from maskrec.images.record_labels import HEADER, MAGIC, PART, first_labels
 
 _LABELS = 1 << 24  # a 32-bit float tells whole numbers apart up to here
+_START = struct.Struct("<IIIfQQ")  # both of a whole record
+_LABELS_SEEN = 8
+_GLANCE = _START.size + 4 * _LABELS_SEEN
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _MAGIC_BYTES = struct.pack("<I", MAGIC)
 
@@ -69,7 +69,7 @@ class RecordFile:
 
     def label(self, index: int) -> Label:
         """An image's label alone, from the record's first bytes."""
-        return self._label(int(self._offsets[index]))[0]
+        return self._glance(int(self._offsets[index]))[0]
 
     def identity(self, index: int) -> int:
         """An image's person: its label, or the first of its labels, as a whole number from 0.
@@ -87,7 +87,12 @@ class RecordFile:
 
     def identities(self) -> NDArray[np.int64]:
         """``identity`` of every image."""
-        return np.fromiter((self.identity(index) for index in range(len(self))), np.int64, len(self))
+        first, plain = first_labels(self.path, self._offsets)
+        plain &= (first >= 0) & (first < _LABELS) & (first == np.floor(first))
+        found = np.where(plain, first, 0).astype(np.int64)
+        for index in np.flatnonzero(~plain):
+            found[index] = self.identity(int(index))
+        return found
 
     def _indexed_images(self) -> NDArray[np.int64]:
         keys, offsets = self._read_index()
@@ -147,13 +152,11 @@ class RecordFile:
     def _scanned_images(self) -> NDArray[np.int64]:
         offsets, offset = array("q"), 0
         while offset < self._file.size:
-            start, pieces = offset, list(self._parts(offset))
-            place, length = pieces[-1]
-            offset = place + length + -length % 4
-            label, size = self._label(start)
+            label, size, length, end = self._glance(offset)
             # Records with several labels and nothing else are InsightFace's record 0 and those of its people.
-            if not isinstance(label, tuple) or sum(length for _, length in pieces) + 4 * (len(pieces) - 1) > size:
-                offsets.append(start)
+            if not isinstance(label, tuple) or length > size:
+                offsets.append(offset)
+            offset = end
         if offset > self._file.size:
             raise UsageError(f"{self.path}: cut short at byte {self._file.size}, behind a record; fetch it again")
         return np.array(offsets, dtype=np.int64)
@@ -191,13 +194,21 @@ class RecordFile:
     def _record(self, offset: int) -> bytes:
         return _MAGIC_BYTES.join(self._file.read(place, length) for place, length in self._parts(offset))
 
-    def _label(self, offset: int) -> tuple[Label, int]:
-        """``_label_in`` of the record at ``offset``, by its first bytes where they are enough."""
-        place, length = next(self._parts(offset))
-        start = self._file.read(place, min(length, 64))
-        if len(start) < HEADER.size or HEADER.size + 4 * HEADER.unpack_from(start)[0] > len(start):
-            start = self._record(offset)
-        return self._label_in(start, offset)
+    def _glance(self, offset: int) -> tuple[Label, int, int, int]:
+        """A record's label, the bytes that it takes, the record's length, and where the next begins."""
+        block = self._file.read(offset, min(_GLANCE, self._file.size - offset))
+        if len(block) == _GLANCE:
+            magic, word, flag, label, _, _ = _START.unpack_from(block)
+            end = offset + PART.size + word  # of a whole record: its upper 3 bits are 0
+            if magic == MAGIC and HEADER.size <= word < 1 << 29 and flag <= _LABELS_SEEN and end <= self._file.size:
+                size = HEADER.size + 4 * flag
+                if size <= word:
+                    labels = label if flag == 0 else struct.unpack_from(f"<{flag}f", block, _START.size)
+                    return labels, size, word, end + -word % 4
+        pieces = list(self._parts(offset))
+        place, length = pieces[-1]
+        label_, size = self._label_in(self._record(offset), offset)
+        return label_, size, sum(count for _, count in pieces) + 4 * (len(pieces) - 1), place + length + -length % 4
 
     def _label_in(self, record: bytes, offset: int) -> tuple[Label, int]:
         """The labels at a record's beginning, and how many bytes they take."""

@@ -25,7 +25,8 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.errors import MaskrecError
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.images.binfile import read_bin
-from maskrec.images.recordio import MAGIC, RecordFile
+from maskrec.images.record_labels import MAGIC
+from maskrec.images.recordio import RecordFile
 from maskrec.images.tables import Faults, read_table
 from maskrec.images.tarfiles import TarIndex
 from maskrec.pairs.pairs_csv import pairs_csv
@@ -99,7 +100,8 @@ def _read_rec(path: Path) -> None:
     for index in range(len(records)):
         records[index]
         records.label(index)
-    records.identities()
+    if records.identities().tolist() != [records.identity(index) for index in range(len(records))]:
+        raise AssertionError("identities() are not what identity() says")
 
 
 def _read_tar(path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from maskrec.images.record_labels import MAGIC
 from maskrec.images.record_writing import write_records
-from maskrec.images.recordio import MAGIC
 from maskrec.images.tarfiles import write_index, write_tar
 
 

@@ -107,6 +107,7 @@ def test_what_is_written_is_read(
     write_records(path, rows, people)
     records = RecordFile(path)
     assert [records[index] for index in range(len(records))] == rows
+    assert records.identities().tolist() == [label for label, _ in images]
     path.with_suffix(".idx").unlink()
     scanned = RecordFile(path)
     assert [scanned[index] for index in range(len(scanned))] == rows
