@@ -188,6 +188,11 @@ class Surface:
     inside: Tensor
 
 
+def affine(values: Tensor, slope: Tensor, start: Tensor) -> Tensor:
+    """``values * slope + start``, new; quicker than ``addcmul`` where two of three are one number a face."""
+    return (values * slope).add_(start)
+
+
 def meet_head(n: dict[str, Tensor], x: Tensor, y: Tensor) -> Surface:
     """Where the ray through each pixel first meets the head.
 
@@ -198,11 +203,11 @@ def meet_head(n: dict[str, Tensor], x: Tensor, y: Tensor) -> Surface:
     right = n["right_x"] * x + (n["right_y"] * y + n["right_0"])
     down = n["down_x"] * x + (n["down_y"] * y + n["down_0"])
     near = n["middle_x"] * x + (n["middle_y"] * y + n["middle_0"])
-    square = torch.addcmul(n["offset_1"], n["offset_2"], down).mul_(down).add_(n["offset_0"]).addcmul_(right, right)
+    square = affine(down, n["offset_2"], n["offset_1"]).mul_(down).add_(n["offset_0"]).addcmul_(right, right)
     square = square.neg_().addcmul_(near, near)
     near += square.clamp(min=0.0).sqrt_()
     down.addcmul_(n["down_near"], near)
-    size = torch.addcmul(n["size_1"], n["size_2"], down).mul_(down).add_(n["size_0"])
+    size = affine(down, n["size_2"], n["size_1"]).mul_(down).add_(n["size_0"])
     size = size.clamp_(min=_LEAST_SIZE).rsqrt_()
     sine = right.addcmul_(n["right_near"], near).mul_(n["right_unit"]).mul_(size)
     cosine = near.sub_(down, alpha=AXIS_LEAN).sub_(AXIS_DEPTH).mul_(n["near_unit"]).mul_(size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskrec.faces.masks.geometry import Surface
+from maskrec.faces.masks.geometry import Surface, affine
 
 Numbers = dict[str, Tensor]
 
@@ -41,18 +41,19 @@ def cut_out(surface: Surface, n: Numbers) -> Cut:
     aside2 = aside * aside
     flank = surface.across * n["per_nose"]
     nose = (flank * flank).neg_().add_(1.0).clamp_(min=0.0)
-    top = torch.addcmul(n["cheek"], n["temple"], aside2, value=-1.0)
+    top = affine(aside2, n["temple_down"], n["cheek"])
     top -= (nose * nose).mul_(n["rise"])
-    below = torch.addcmul(n["chin"], n["jaw"], aside2, value=-1.0)
-    height = (below - top).clamp_(min=0.1)
-    below -= surface.down
+    below = affine(aside2, n["jaw_up"], n["chin"])
+    low = (below - top).clamp_(min=0.1)
+    below.sub_(surface.down)
     above = top.neg_().add_(surface.down)
-    low = above / height
+    low = torch.div(above, low, out=low)
     middle = (low * 2.0).sub_(1.0)
     middle = middle.mul_(middle)
-    beside = torch.addcmul(middle, middle, middle).mul_(n["half_round"]).add_(1.0).sub_(aside.abs()).mul_(n["wide"])
-    edge = torch.minimum(torch.minimum(above, below), beside)
-    cover = torch.minimum(edge * n["per_edge"], surface.inside * n["inside_edge"]).add_(0.5).clamp_(0.0, 1.0)
+    beside = middle.addcmul_(middle, middle).mul_(n["half_round"]).add_(1.0).sub_(aside.abs()).mul_(n["wide"])
+    edge = torch.minimum(torch.minimum(above, below, out=above), beside, out=above)
+    cover = edge * n["per_edge"]
+    cover = torch.minimum(cover, surface.inside * n["inside_edge"], out=cover).add_(0.5).clamp_(0.0, 1.0)
     return Cut(aside, aside2, low, edge, flank, nose, cover)
 
 
@@ -66,8 +67,8 @@ def shadow(surface: Surface, cut: Cut, n: Numbers) -> Tensor:
 def straps(surface: Surface, n: Numbers) -> Tensor:
     """How much of each pixel the straps cover: two a side, from the mask's ends towards the ear."""
     beyond = surface.across.abs().mul_(n["per_gap"]).add_(n["strap_0"])
-    upper = torch.addcmul(n["strap_top"], n["strap_top_slope"], beyond).sub_(surface.down).abs_()
-    lower = torch.addcmul(n["strap_bottom"], n["strap_bottom_slope"], beyond).sub_(surface.down).abs_()
+    upper = affine(beyond, n["strap_top_slope"], n["strap_top"]).sub_(surface.down).abs_()
+    lower = affine(beyond, n["strap_bottom_slope"], n["strap_bottom"]).sub_(surface.down).abs_()
     upper, lower = upper.mul_(n["strap_top_scale"]), lower.mul_(n["strap_bottom_scale"])
     cover = torch.maximum(upper, lower).add_(n["strap_width"])
     # At the silhouette a strap is seen from its edge.

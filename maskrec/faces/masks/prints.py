@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from maskrec.faces.masks.geometry import Surface
+from maskrec.faces.masks.geometry import Surface, affine
 from maskrec.faces.masks.relief import Numbers, valve_distance, wave
 
 PATTERNS = ("stripes", "checks", "dots", "print")
@@ -18,8 +17,8 @@ def print_of(surface: Surface, n: Numbers, features: frozenset[str]) -> tuple[Te
         return ((1.0 - far).mul_(12.0).clamp_(0.0, 1.0).mul_(n["valve_on"]),)
     if not features & set(PATTERNS):
         return ()
-    x = torch.addcmul(n["print_x"], n["print_xx"], surface.across).addcmul_(n["print_xy"], surface.down)
-    y = torch.addcmul(n["print_y"], n["print_yx"], surface.across).addcmul_(n["print_yy"], surface.down)
+    x = affine(surface.across, n["print_xx"], n["print_x"]).addcmul_(surface.down, n["print_xy"])
+    y = affine(surface.across, n["print_yx"], n["print_y"]).addcmul_(surface.down, n["print_yy"])
     if "stripes" in features:
         return (_stripe(x, n).mul_(n["print_amount"]),)
     if "checks" in features:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from maskrec.faces.draws import mix64
-from maskrec.faces.masks.geometry import Surface
+from maskrec.faces.masks.geometry import Surface, affine
 from maskrec.faces.masks.outline import Cut
 
 Numbers = dict[str, Tensor]
@@ -36,8 +36,7 @@ def _form(surface: Surface, cut: Cut, n: Numbers) -> Tensor:
     turned = (surface.cosine * 0.38).add_(0.64)
     ridge = cut.nose * cut.flank
     ridge.mul_((1.0 - cut.low).clamp_(0.0, 1.0))
-    sideways = torch.addcmul(surface.sine, ridge, ridge.new_tensor(1.3))
-    turned.addcmul_(sideways, n["side_light"])
+    turned.addcmul_(surface.sine.add_(ridge, alpha=1.3), n["side_light"])
     turned.addcmul_(ridge, cut.flank, value=-0.22)
     below = (cut.low - 0.32).clamp_(min=0.0)
     turned.addcmul_(below, below, value=-0.55)
@@ -59,13 +58,15 @@ def _pleats(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
 
 def _wrinkles(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
     """Creases: two broad waves that bend each other, and a finer one where they meet."""
-    first = wave(torch.addcmul(n["phase_1"] + n["down_1"] * cut.low, n["along_1"], cut.aside))
-    second = torch.addcmul(n["phase_2"] + n["down_2"] * cut.low, n["along_2"], cut.aside).add_(first, alpha=0.18)
-    second = wave(second)
-    third = torch.addcmul(n["phase_3"] + n["down_3"] * cut.low, n["along_3"], cut.aside).add_(second, alpha=0.15)
-    third = wave(third).mul_(second)
+    first = wave(_phase(cut, n, "1"))
+    second = wave(_phase(cut, n, "2").add_(first, alpha=0.18))
+    third = wave(_phase(cut, n, "3").add_(second, alpha=0.15)).mul_(second)
     creases = third.mul_(0.040).add_(first, alpha=0.024).add_(second, alpha=0.034)
     shade.addcmul_(creases, n["wrinkles"])
+
+
+def _phase(cut: Cut, n: Numbers, which: str) -> Tensor:
+    return affine(cut.low, n[f"down_{which}"], n[f"phase_{which}"]).add_(cut.aside * n[f"along_{which}"])
 
 
 def _dome(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:

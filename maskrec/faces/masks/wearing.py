@@ -55,7 +55,7 @@ def worn_by(
     if wear:
         _wear(look, draws.uniform("mask_wear", (2,))[chosen].to(torch.float64), wear)
     camera = _hung(face, jitter)
-    numbers = {**look, **ray_numbers(camera, look["bulge"], look["taper"]), **_cut_numbers(look, camera.scale)}
+    numbers = {**look, **ray_numbers(camera, look["bulge"], look["taper"]), **_cut_numbers(look, camera)}
     level, side = face_light(images, chosen, face)
     numbers |= {"level": level * (1.0 + 0.05 * jitter[4]), "side_light": 1.2 * side * look["contrast"]}
     numbers |= _fabric_numbers(draws.uniform("mask_fabric", (20,))[chosen].to(torch.float64), look, camera.scale)
@@ -113,27 +113,30 @@ def _wear(look: Numbers, uniform: Tensor, wear: Mapping[str, float]) -> None:
     look["wire"] = torch.where(low | lower, 0.0, look["wire"])
 
 
-def _cut_numbers(look: Numbers, scale: Tensor) -> Numbers:
+def _cut_numbers(look: Numbers, camera: Camera) -> Numbers:
     """The outline's and the straps' numbers."""
-    gap = (_EAR_ACROSS - look["side"]).clamp(min=0.05)
+    scale, gap = camera.scale, (_EAR_ACROSS - look["side"]).clamp(min=0.05)
     top, bottom = look["cheek"] - look["temple"], look["chin"] - look["jaw"]
     # Straps start where straight ends have corners, or nearer to the middle of rounded ends.
     inward = (bottom - top) * (0.12 + 0.3 * look["round"])
     top, bottom = top + inward, bottom - inward
-    strap, turn = look["strap"], 0.5 / gap
+    # How steep a strap looks: a cheek seen from the front is foreshortened.
+    strap, turn = look["strap"], 0.5 / gap / (0.25 + 0.75 * camera.yaw.abs().clamp(max=1.0))
     top_slope = _EAR_DOWN - 0.5 * look["strap_spread"] - top
     bottom_slope = _EAR_DOWN + 0.5 * look["strap_spread"] - bottom
     return {
         "per_side": 1.0 / look["side"],
         "per_nose": 1.0 / look["nose_width"],
         "rise": look["cheek"] - look["nose"],
+        "temple_down": -look["temple"],
+        "jaw_up": -look["jaw"],
         "wide": 2.0 * look["side"],
         "half_round": -0.5 * look["round"],
         "per_edge": scale / (_EDGE_SOFTNESS * scale).clamp(min=1.0),
         "inside_edge": 1.0 / (_EDGE_SOFTNESS * scale).clamp(min=1.0),
         "per_shadow": 1.0 / torch.maximum(torch.full_like(scale, _SHADOW_REACH), 2.0 / scale),
-        "per_hem": 1.0 / torch.maximum(torch.full_like(scale, 0.022), 0.8 / scale),
-        "per_line": 1.0 / torch.maximum(torch.full_like(scale, 0.016), 0.7 / scale),
+        "per_hem": 1.0 / torch.maximum(torch.full_like(scale, 0.022), 1.0 / scale),
+        "per_line": 1.0 / torch.maximum(torch.full_like(scale, 0.016), 1.0 / scale),
         "per_fold": scale * 0.16,
         "scale": scale,
         "per_gap": 1.0 / gap,
