@@ -190,6 +190,17 @@ def test_masked_faces_alone(tmp_path: Path) -> None:
     assert all(row["path"] != row["pair_path"] for row in same)
 
 
+@pytest.mark.parametrize("masks", ["none", "one", "both"])
+def test_everybody_comes_up_the_last_one_too(tmp_path: Path, masks: Any) -> None:
+    faces = write_faces(tmp_path / "faces")
+    shares = {"train": 0.0, "evaluation": 1.0, "test": 0.0}
+    make_pairs(faces, tmp_path / "pairs", PairSettings(evaluation=30, test=0, masks=(masks,), shares=shares))
+    for file, wanted in (("eval_same.csv", [n for n in range(30) if n % 4]), ("eval_diff.csv", [*range(30)])):
+        rows = read(tmp_path / "pairs" / file)
+        met = {row[name] for row in rows for name in ("identity", "pair_identity")}
+        assert met == {people(30)[number] for number in wanted}
+
+
 def test_the_same_command_writes_the_same_bytes(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "faces")
     settings = replace(SMALL, masks=("none", "both"), put_on=MaskPlan({"n95": 1.0, "kn95": 2.0}, copies=2))
