@@ -200,6 +200,15 @@ def test_degenerate_landmarks(points: list[list[float]]) -> None:
     assert torch.isfinite(worn).all()
 
 
+def test_a_face_far_beside_its_picture_does_not_touch_the_others() -> None:
+    """Its numbers square to more than float32 holds."""
+    images, landmarks = _faces(3), torch.cat([_template(1), torch.full((1, 5, 2), 1e25), _template(1)])
+    worn = put_on_masks(images, landmarks, torch.zeros(3, dtype=torch.int64), _draws(3))
+    assert torch.isfinite(worn).all()
+    assert torch.equal(worn[1], images[1])
+    assert torch.equal(worn[:1], put_on_masks(images[:1], landmarks[:1], torch.tensor([0]), _draws(1)))
+
+
 def test_refuses_what_does_not_fit() -> None:
     images, landmarks = _faces(2), _template(2)
     with pytest.raises(ValueError, match="from -1 to 14"):
