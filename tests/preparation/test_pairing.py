@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.errors import MaskrecError, UsageError
@@ -26,7 +28,9 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.masks import REFERENCE_TYPES
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
+from maskrec.preparation.face_list import read_faces
 from maskrec.preparation.mask_plan import MaskPlan
+from maskrec.preparation.pair_people import gather_people
 from maskrec.preparation.pair_settings import ALL_FIVE, REFERENCE, PairSettings, from_manifest
 from maskrec.preparation.pairing import make_pairs
 
@@ -482,3 +486,26 @@ def test_the_command(tmp_path: Path, maskrec_cli: Callable[..., subprocess.Compl
     assert (wrong.returncode, wrong.stdout) == (2, "")
     wrong = maskrec_cli("data", "pairs", "faces", "again", "--masks", "both", "--types", "n59")
     assert (wrong.returncode, "did you mean n95?" in wrong.stderr) == (2, True)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_faces_csv_is_sentences_or_pairs(tmp_path: Path, data: st.DataObject) -> None:
+    faces = tmp_path / "faces"
+    if not faces.exists():
+        write_faces(faces, count=12)
+    good = (faces / "faces.csv").read_bytes()
+    damaged = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(damaged)))
+        cut = data.draw(st.sampled_from([0, 1, 2, 50]))
+        damaged[place : place + cut] = data.draw(
+            st.sampled_from([b"", b"\n", b'"', b",", b"0", b"\xff", b"\x00", b"-1"])
+        )
+    (faces / "damaged.csv").write_bytes(bytes(damaged))
+    message = "damaged.csv"
+    try:
+        assert gather_people(read_faces(faces / "damaged.csv"), {})
+    except UsageError as error:
+        message = str(error)
+    assert "damaged.csv" in message
