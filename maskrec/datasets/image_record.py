@@ -9,8 +9,8 @@ import numpy as np
 from maskrec.contracts.context import Context
 from maskrec.contracts.sample import Sample
 from maskrec.datasets.opening import alignment_of, canvas_of
-from maskrec.images.canvas import sample_on_canvas
 from maskrec.images.decoding import decode_image
+from maskrec.images.placing import Placing
 from maskrec.images.recordio import RecordFile
 
 
@@ -36,7 +36,7 @@ class ImageRecord:
 
     def __init__(self, path: Path, context: Context, image_size: int) -> None:
         self._records = RecordFile(path)
-        self._size, self._alignment = canvas_of(image_size), alignment_of(context)
+        self._placing = Placing(canvas_of(image_size), alignment_of(context))
         people, labels = np.unique(self._records.identities(), return_inverse=True)
         self.labels: list[int] = labels.tolist()
         self.num_classes = len(people)
@@ -48,4 +48,4 @@ class ImageRecord:
         """One sample; UsageError with the file and its number when it cannot be read."""
         name = f"{self._records.path}:image {index}"
         pixels = decode_image(self._records[index][1], name)
-        return sample_on_canvas(pixels, None, None, self._size, self._alignment, self.labels[index], False, name)
+        return self._placing.sample(pixels, index, self.labels[index], masked=False, name=name)

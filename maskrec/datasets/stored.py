@@ -23,7 +23,7 @@ class StoredFaces:
     """
 
     def __init__(self, store: FaceStore, context: Context, image_size: int) -> None:
-        self._store, self._size, self._alignment = store, canvas_of(image_size), alignment_of(context)
+        self._store, self._placing = store, store.planned(canvas_of(image_size), alignment_of(context))
         index = store.index
         self.labels: Sequence[int] = index.entries["label"].tolist()
         self.num_classes = len(index.identities)
@@ -36,7 +36,7 @@ class StoredFaces:
 
     def __getitem__(self, index: int) -> Sample:
         """One sample; UsageError with its place when it cannot be read."""
-        return self._store.sample(index, self._size, self._alignment)
+        return self._store.sample(index, self._placing)
 
 
 def names_or_none(identities: Sequence[str]) -> list[str] | None:

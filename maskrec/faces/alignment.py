@@ -56,16 +56,36 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
         raise ValueError(f"two lists of at least two points are wanted, not shapes {src.shape} and {dst.shape}")
     if not (np.isfinite(src).all() and np.isfinite(dst).all()):
         raise ValueError("landmarks must be finite numbers")
-    src_mean, dst_mean = src.mean(0), dst.mean(0)
-    src_offset, dst_offset = src - src_mean, dst - dst_mean
-    spread = (src_offset**2).sum()
-    if not spread > 0:
+    (matrix,) = similarity_transforms(src[None], dst)
+    return np.asarray(matrix)
+
+
+def similarity_transforms(sources: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``similarity_transform`` of many at once, without looking for numbers that are not finite.
+
+    Args:
+        sources: ``(b, n, 2)``.
+        target: ``(n, 2)``.
+
+    Returns:
+        float64 ``(b, 2, 3)``.
+
+    Raises:
+        ValueError: source points that all coincide.
+    """
+    src_mean, dst_mean = sources.mean(1), target.mean(0)
+    src, dst = sources - src_mean[:, None], target - dst_mean
+    spread = (src**2).sum((1, 2))
+    if not (spread > 0).all():
         raise ValueError("the landmarks all lie on one point")
     # With points as complex numbers a similarity is one factor, and the least squares have a closed form.
-    along = (src_offset * dst_offset).sum()
-    across = (src_offset[:, 0] * dst_offset[:, 1] - src_offset[:, 1] * dst_offset[:, 0]).sum()
-    linear = np.array([[along, -across], [across, along]]) / spread
-    return np.column_stack([linear, dst_mean - linear @ src_mean])
+    along = (src * dst).sum((1, 2)) / spread
+    across = (src[:, :, 0] * dst[:, 1] - src[:, :, 1] * dst[:, 0]).sum(1) / spread
+    matrices = np.empty((len(sources), 2, 3))
+    matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 0], matrices[:, 1, 1] = along, -across, across, along
+    matrices[:, 0, 2] = dst_mean[0] - along * src_mean[:, 0] + across * src_mean[:, 1]
+    matrices[:, 1, 2] = dst_mean[1] - across * src_mean[:, 0] - along * src_mean[:, 1]
+    return matrices
 
 
 def move_points(points: ArrayLike, matrix: ArrayLike) -> NDArray[np.float64]:

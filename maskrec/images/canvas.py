@@ -8,9 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
-from maskrec.contracts.sample import Sample
 from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
 
 # facenet's weights saw MTCNN boxes with 14 of 160 pixels of margin, stretched to a square.
@@ -57,7 +55,7 @@ def to_canvas(
     """
     if alignment == "arcface" and landmarks is not None:
         matrix = similarity_transform(landmarks, arcface_template(size))
-        if image.shape[:2] == (size, size) and _moves_nothing(matrix, size):
+        if image.shape[:2] == (size, size) and moves_nothing(matrix[None], size)[0]:
             pixels, matrix = image, np.eye(2, 3)
         else:
             pixels = warp(image, matrix, size)
@@ -68,32 +66,27 @@ def to_canvas(
         pixels, matrix = cut_box(image, box, size)
     else:
         pixels, matrix = _cut_middle(image, size)
-    tensor = torch.from_numpy(_planes(pixels))
+    tensor = torch.from_numpy(planes_of(pixels))
     if landmarks is None:
         return tensor, None
     return tensor, torch.from_numpy(move_points(landmarks, matrix).astype(np.float32))
 
 
-def sample_on_canvas(
-    image: NDArray[np.uint8],
-    landmarks: NDArray[np.float64] | None,
-    box: NDArray[np.float64] | None,
-    size: int,
-    alignment: Alignment,
-    label: int,
-    masked: bool,
-    name: str,
-) -> Sample:
-    """A photo as a sample; arguments as of ``to_canvas`` and ``Sample``.
+def planes_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``(H, W, 3)`` as contiguous ``(3, H, W)``; without copying where it lies in memory so."""
+    planes = image.transpose(2, 0, 1)
+    if planes.flags.c_contiguous:
+        return planes
+    planes = np.empty(planes.shape, np.uint8)
+    cv2.split(image, [planes[0], planes[1], planes[2]])  # several times as fast as numpy's copy
+    return planes
 
-    Raises:
-        UsageError: landmarks or a box that do not fit the photo; begins with ``name``.
-    """
-    try:
-        tensor, moved = to_canvas(image, landmarks, size, alignment, box)
-    except (ValueError, cv2.error) as error:
-        raise UsageError(f"{name}: cannot be brought to the canvas: {error}") from error
-    return Sample(tensor, label, moved, masked, name)
+
+def moves_nothing(matrices: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    """For affines ``(b, 2, 3)``, whether each leaves a canvas where it is, to 0.05 pixels: bool ``(b,)``."""
+    corners = np.array([[0.0, 0.0], [size - 1.0, 0.0], [0.0, size - 1.0], [size - 1.0, size - 1.0]])
+    moved = corners @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
+    return np.asarray(np.abs(moved - corners).max((1, 2)) < _IN_PLACE)
 
 
 def box_from_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -115,21 +108,6 @@ def box_from_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     centre = (eyes + mouth) / 2 + across * (_BOX_NOSE * nose) + below * (_BOX_DOWN * high)
     half = np.array([width / 2, height / 2])
     return np.concatenate([centre - half, centre + half])
-
-
-def _planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """``(H, W, 3)`` as contiguous ``(3, H, W)``; without copying where it lies in memory so."""
-    planes = image.transpose(2, 0, 1)
-    if planes.flags.c_contiguous:
-        return planes
-    planes = np.empty(planes.shape, np.uint8)
-    cv2.split(image, [planes[0], planes[1], planes[2]])  # several times as fast as numpy's copy
-    return planes
-
-
-def _moves_nothing(matrix: NDArray[np.float64], size: int) -> bool:
-    corners = np.array([[0.0, 0.0], [size - 1.0, 0.0], [0.0, size - 1.0], [size - 1.0, size - 1.0]])
-    return bool(np.abs(move_points(corners, matrix) - corners).max() < _IN_PLACE)
 
 
 def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
-from maskrec.images.canvas import sample_on_canvas
 from maskrec.images.decoding import decode_image
 from maskrec.images.face_index import FaceIndex
 from maskrec.images.mapped_files import DataFiles, MappedFiles
+from maskrec.images.placing import Placing
 
 
 class FaceStore:
@@ -28,20 +28,19 @@ class FaceStore:
 
     def __init__(self, place: str, index: FaceIndex, files: DataFiles) -> None:
         self.place, self.index, self._files = place, index, files
-        self._raw: dict[int, NDArray[np.uint8]] = {}
+        self.raw = index.encoding == "raw"
+        self._places = [f"{place}/{file.name}" for file in index.files]
+        self._mapped: dict[int, NDArray[np.uint8]] = {}
 
     def __len__(self) -> int:
         return len(self.index)
 
-    @property
-    def raw(self) -> bool:
-        """Whether it holds pixels and not encoded images."""
-        return self.index.encoding == "raw"
-
     def name(self, index: int) -> str:
         """A face in messages: its file and its name in the source."""
-        file = self.index.files[int(self.index.entries[index]["file"])].name
-        return f"{self.place}/{file}:{self.index.name(index)}"
+        return self._name(index, int(self.index.entries["file"][index]))
+
+    def _name(self, index: int, file: int) -> str:
+        return f"{self._places[file]}:{self.index.name(index)}"
 
     def read(self, index: int) -> bytes:
         """A face's bytes as they are stored."""
@@ -49,37 +48,41 @@ class FaceStore:
         return self._files.read(file, offset, size)
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
-        """A face: uint8 RGB ``(H, W, 3)``.
+        """A face: uint8 RGB ``(H, W, 3)``; a raw one lies in memory as planes, and changing it leaves the file as it is.
 
         Raises:
             UsageError: it cannot be read or does not decode.
         """
-        if self.raw:
-            return np.ascontiguousarray(self.planes(index).transpose(1, 2, 0))
-        return decode_image(self.read(index), self.name(index))
-
-    def planes(self, index: int) -> NDArray[np.uint8]:
-        """A raw face, uint8 RGB ``(3, side, side)``, without copying; changing it leaves the file as it is."""
         offset, size, _, file, *_ = self.index.entries[index].item()
-        whole = self._raw.get(file)
+        return self._pixels(file, offset, size, self._name(index, file))
+
+    def _pixels(self, file: int, offset: int, size: int, name: str) -> NDArray[np.uint8]:
+        if not self.raw:
+            return decode_image(self._files.read(file, offset, size), name)
+        whole = self._mapped.get(file)
         if whole is None:
             assert isinstance(self._files, MappedFiles)
-            whole = self._raw[file] = np.frombuffer(self._files.map(file), np.uint8)
+            whole = self._mapped[file] = np.frombuffer(self._files.map(file), np.uint8)
         side = self.index.side
-        return whole[offset : offset + size].reshape(3, side, side)
+        return whole[offset : offset + size].reshape(3, side, side).transpose(1, 2, 0)
 
-    def sample(self, index: int, size: int, alignment: Alignment) -> Sample:
-        """A face on the canvas; see ``images.canvas.to_canvas``.
+    def planned(self, size: int, alignment: Alignment) -> Placing:
+        """How its faces come to a canvas."""
+        return Placing(size, alignment, self.index.landmarks, self.index.boxes)
+
+    def sample(self, index: int, placing: Placing) -> Sample:
+        """A face on the canvas.
+
+        Args:
+            index: its number.
+            placing: ``planned(...)``.
 
         Raises:
             UsageError: it cannot be read, does not decode, or its landmarks do not fit it.
         """
-        landmarks, boxes = self.index.landmarks, self.index.boxes
-        points = None if landmarks is None else landmarks[index]
-        box = None if boxes is None else boxes[index]
-        _, _, _, _, label, masked, *_ = self.index.entries[index].item()
-        pixels = self.planes(index).transpose(1, 2, 0) if self.raw else self.pixels(index)
-        return sample_on_canvas(pixels, points, box, size, alignment, label, bool(masked), self.name(index))
+        offset, size, _, file, label, masked, *_ = self.index.entries[index].item()
+        name = self._name(index, file)
+        return placing.sample(self._pixels(file, offset, size, name), index, label, bool(masked), name)
 
     def verify(self) -> Iterator[str]:
         """A sentence for every face whose bytes are not those that were summed; reads everything."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
-from maskrec.images.canvas import sample_on_canvas
 from maskrec.images.decoding import read_image
+from maskrec.images.placing import Placing
 from maskrec.images.tables import Faults, Table, number, read_table
 
 LANDMARK_COLUMNS = tuple(
@@ -26,7 +26,6 @@ BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 IGNORED_COLUMNS = ("score", "source", "split", "note")
 
 
-@dataclass(frozen=True, slots=True)
 class Photos:
     """Photos that are there, each brought to the canvas when it is opened; pickles for loader workers.
 
@@ -38,11 +37,15 @@ class Photos:
         boxes: float64 ``(n, 4)`` left, top, right, bottom, or None.
     """
 
-    paths: Sequence[str]
-    size: int
-    alignment: Alignment
-    landmarks: NDArray[np.float64] | None = None
-    boxes: NDArray[np.float64] | None = None
+    def __init__(
+        self,
+        paths: Sequence[str],
+        size: int,
+        alignment: Alignment,
+        landmarks: NDArray[np.float64] | None = None,
+        boxes: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.paths, self.placing = paths, Placing(size, alignment, landmarks, boxes)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -54,10 +57,7 @@ class Photos:
             UsageError: the file is no image, or its landmarks do not fit it; with the path.
         """
         path = self.paths[index]
-        pixels = read_image(path)
-        points = None if self.landmarks is None else self.landmarks[index]
-        box = None if self.boxes is None else self.boxes[index]
-        return sample_on_canvas(pixels, points, box, self.size, self.alignment, label, masked, path)
+        return self.placing.sample(read_image(path), index, label, masked, path)
 
 
 def file_fault(path: str) -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -14,6 +17,7 @@ from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.kinds import Sampler
 from maskrec.contracts.sample import Sample
 from maskrec.training.distributed import share_of
+from maskrec.training.slots import Slots
 
 Place = tuple[int, int]  # position in the global epoch, index in the data set
 
@@ -66,20 +70,23 @@ def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin:
     Raises:
         MaskrecError: a sample that cannot be read (in its data set's words), or a worker that died.
     """
+    workers = min(workers, len(places))
+    slots = _slots(samples, places, workers)
     loader: DataLoader[Any] = DataLoader(
-        _Placed(samples),  # type: ignore[arg-type]
-        batch_sampler=places,  # type: ignore[arg-type]
-        num_workers=min(workers, len(places)),
-        collate_fn=_collate,
+        _Placed(samples, slots),  # type: ignore[arg-type]
+        batch_sampler=_Handed(places, slots),  # type: ignore[arg-type]
+        num_workers=workers,
+        collate_fn=_as_it_is,  # type: ignore[arg-type]
         pin_memory=pin,
         # Its own: otherwise making an iterator draws from the global generator and a resumed run parts from the first.
         generator=torch.Generator(),
     )
     try:
-        for batch in loader:
-            if isinstance(batch, Exception):
-                raise batch
-            yield batch
+        for parcel in loader:
+            if isinstance(parcel, Exception):
+                raise parcel
+            yield _unpacked(parcel, slots)
+            del parcel  # or its slot would be in use for one batch more
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
@@ -87,36 +94,111 @@ def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin:
         raise MaskrecError(message) from error
 
 
+def _slots(samples: Samples, places: Sequence[Sequence[Place]], workers: int) -> Slots | None:
+    """Memory for the batches on their way; None where workers would not share it."""
+    if not workers or multiprocessing.get_start_method() != "fork":
+        return None
+    try:
+        image = samples[next(place for batch in places for place in batch)[1]].image
+    except Exception:  # a worker comes upon it too, and says so in its place
+        return None
+    if image.dtype != torch.uint8:
+        return None
+    # Two for each worker (what a DataLoader asks for ahead), one in use, one not yet let go, one to spare.
+    return Slots(2 * workers + 3, max(map(len, places)), tuple(image.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """Batches of places as workers are handed them, each with a slot that is free by then, or None."""
+
+    places: Sequence[Sequence[Place]]
+    slots: Slots | None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[tuple[int | None, Sequence[Place]]]:
+        for batch in self.places:
+            yield (self.slots.take() if self.slots is not None else None), batch
+
+
+class _Parcel(NamedTuple):
+    """A batch on its way from a worker: arrays, which need no shared memory of their own."""
+
+    images: Tensor | int  # or the slot they are in
+    labels: NDArray[np.int64]
+    landmarks: NDArray[np.float32] | None
+    masked: NDArray[np.bool_]
+    places: NDArray[np.int64]
+
+
 class _Placed:
     """Samples by place; an error comes back as a value, so that it reaches the user in its own words."""
 
-    def __init__(self, samples: Samples) -> None:
-        self.samples = samples
+    def __init__(self, samples: Samples, slots: Slots | None) -> None:
+        self.samples, self.slots = samples, slots
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, place: Place) -> tuple[Place, Sample] | Exception:
+    def __getitems__(self, handed: tuple[int | None, Sequence[Place]]) -> _Parcel | Exception:
+        """The whole batch, each image written into its slot as soon as it is there."""
+        slot, places = handed
+        space = None if slot is None or self.slots is None else self.slots.space(slot)
+        labels, landmarks, masked, images = [], [], [], []
+        for row, place in enumerate(places):
+            sample = self._sample(place)
+            if isinstance(sample, Exception):
+                return sample
+            labels.append(sample.label)
+            masked.append(sample.masked)
+            if sample.landmarks is not None:
+                landmarks.append(sample.landmarks)
+            if space is None:
+                images.append(sample.image)
+            elif sample.image.shape == space.shape[1:] and sample.image.dtype == torch.uint8:
+                space[row] = sample.image.numpy()
+            else:
+                return _unlike(place, sample.image, space)
+        return _Parcel(
+            torch.stack(images) if slot is None else slot,
+            np.array(labels, dtype=np.int64),
+            torch.stack(landmarks).float().numpy() if len(landmarks) == len(places) else None,
+            np.array(masked, dtype=np.bool_),
+            np.array(places, dtype=np.int64),
+        )
+
+    def _sample(self, place: Place) -> Sample | Exception:
         try:
-            return place, self.samples[place[1]]
+            return self.samples[place[1]]
         except MaskrecError as error:
             return type(error)(str(error))
         except Exception as error:
             return MaskrecError(f"sample {place[1]} cannot be read: {type(error).__name__}: {error}")
 
 
-def _collate(rows: list[tuple[Place, Sample] | Exception]) -> LoadedBatch | Exception:
-    for row in rows:
-        if isinstance(row, Exception):
-            return row
-    places = torch.tensor([row[0] for row in rows], dtype=torch.int64)  # type: ignore[index]
-    samples: list[Sample] = [row[1] for row in rows]  # type: ignore[index]
-    landmarks = [sample.landmarks for sample in samples if sample.landmarks is not None]
-    return LoadedBatch(
-        images=torch.stack([sample.image for sample in samples]),
-        labels=torch.tensor([sample.label for sample in samples], dtype=torch.int64),
-        landmarks=torch.stack(landmarks).float() if len(landmarks) == len(samples) else None,
-        masked=torch.tensor([sample.masked for sample in samples]),
-        indices=places[:, 1],
-        positions=places[:, 0],
+def _unlike(place: Place, image: Tensor, space: NDArray[np.uint8]) -> MaskrecError:
+    return MaskrecError(
+        f"sample {place[1]} is an image of {image.dtype} {tuple(image.shape)}, and others are of torch.uint8 "
+        f"{tuple(space.shape[1:])}; a data set brings all images to one canvas"
     )
+
+
+def _unpacked(parcel: _Parcel, slots: Slots | None) -> LoadedBatch:
+    images = parcel.images
+    if isinstance(images, int):
+        assert slots is not None
+        images = slots.batch(images, len(parcel.labels))
+    return LoadedBatch(
+        images=images,
+        labels=torch.from_numpy(parcel.labels),
+        landmarks=None if parcel.landmarks is None else torch.from_numpy(parcel.landmarks),
+        masked=torch.from_numpy(parcel.masked),
+        indices=torch.from_numpy(parcel.places[:, 1].copy()),
+        positions=torch.from_numpy(parcel.places[:, 0].copy()),
+    )
+
+
+def _as_it_is(parcel: _Parcel | Exception) -> _Parcel | Exception:
+    return parcel

@@ -1,0 +1,60 @@
+"""Memory that loader workers write batches into, used again and again.
+
+Fresh shared memory for every batch costs a good part of what decoding does: the kernel clears and maps each of
+its pages when it is first touched, in the worker and again in this process.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import weakref
+from collections import deque
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Slots:
+    """Places for a few batches of uint8 images, shared with processes that are forked afterwards.
+
+    A slot that was taken is free again once every tensor over it is gone, whoever kept one: nothing is overwritten
+    that somebody can still see.
+
+    Args:
+        count: how many.
+        rows: images that a batch holds at most.
+        shape: of an image.
+    """
+
+    def __init__(self, count: int, rows: int, shape: tuple[int, ...]) -> None:
+        self.rows, self.shape = rows, shape
+        self._bytes = rows * math.prod(shape)
+        # Anonymous, so that no container's small /dev/shm limits it.
+        self._memory = mmap.mmap(-1, count * self._bytes)
+        self._free = deque(range(count))
+
+    def take(self) -> int | None:
+        """A free slot; None when all are in use."""
+        return self._free.popleft() if self._free else None
+
+    def give_back(self, slot: int) -> None:
+        """A slot that nobody wrote to."""
+        self._free.append(slot)
+
+    def space(self, slot: int) -> NDArray[np.uint8]:
+        """Where a worker writes: uint8 ``(rows, *shape)``."""
+        return self._array(slot, self.rows)
+
+    def batch(self, slot: int, rows: int) -> Tensor:
+        """What a worker wrote: uint8 ``(rows, *shape)``; the slot is free when this and all views of it are gone."""
+        array = self._array(slot, rows)
+        weakref.finalize(array, self._free.append, slot).atexit = False
+        return torch.from_numpy(array)
+
+    def _array(self, slot: int, rows: int) -> NDArray[np.uint8]:
+        size = rows * math.prod(self.shape)
+        array = np.frombuffer(self._memory, np.uint8, size, slot * self._bytes)
+        return array.reshape(rows, *self.shape)
