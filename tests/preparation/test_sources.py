@@ -292,3 +292,5 @@ def test_names_say_where_photos_come_from() -> None:
         "Ann/1", "Ann/1~2", "Ann/old_1", "Bo/Bo_0001", "Cy/x.y", "Di/Di_0001", "000012/7", "000001/00000003",
     ]  # fmt: skip
     assert safe_part("../x") == "_._x"
+    alike = [Item(f"Ann/{name}", "Ann") for name in ("1.gif", "1.jpg", "1.png", "1~2.jpg")]
+    assert output_names(alike) == ["Ann/1", "Ann/1~2", "Ann/1~3", "Ann/1~2~2"]
