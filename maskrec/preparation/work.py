@@ -137,6 +137,7 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
         else:
             meter.say(f"shard {shard[0]}/{shard[1]} is done; when all are: maskrec data merge {job.destination}")
     finally:
+        meter.stop()
         lock.give_back()
 
 
