@@ -297,6 +297,15 @@ def test_a_pair_file_that_contradicts_itself(clean: Path) -> None:
     assert only(report, "labels").places == (f"{clean / 'pairs.csv'}:3",)
 
 
+def test_a_mask_that_an_evaluation_puts_on_is_not_on_the_photo(clean: Path) -> None:
+    columns = ("path", "target", "pair_path", "pair_target", "masked", "pair_masked", "mask_type", "pair_mask_type")
+    write_csv(clean / "p.csv", columns, [("Person 0/0.jpg", 0, "Person 0/1.jpg", 0, 0, 1, "n95", "kn95")])
+    (faces,) = open_sets(clean / "p.csv")
+    assert faces.masked is not None
+    assert faces.masked.tolist() == [False, True]
+    assert faces.mask_types == ["", "kn95"]
+
+
 def test_people_without_names_are_told(clean: Path, tmp_path: Path) -> None:
     rows = [("Person 0/0.jpg", 0), ("Person 0/1.jpg", 1)]  # folders and targets disagree
     write_csv(clean / "t.csv", ("path", "target"), rows)

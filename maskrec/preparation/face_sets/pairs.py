@@ -10,8 +10,8 @@ from maskrec.images.tables import Table, flag, read_table
 from maskrec.preparation.face_sets.face_set import FaceSet, NotedFaults
 
 _REQUIRED = ("path", "target", "pair_path", "pair_target")
-_PAIR = ("identity", "photo", "source", "masked", "mask_type")
-_LEFT_ALONE = ("score", "split", "note", "condition", "fold")
+_PAIR = ("identity", "photo", "masked", "mask_type")
+_LEFT_ALONE = ("score", "source", "split", "note", "condition", "fold")
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class _Photos:
     targets: list[str] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
     mask_types: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
     masked: list[bool] = field(default_factory=list)
 
 
@@ -45,6 +46,7 @@ def read_pairs(faces: FaceSet) -> list[str]:
             _side(faces, table, row, side, photos, rows)
     faces.names, faces.lines = list(photos.numbers), photos.lines
     faces.mask_types, faces.masked = photos.mask_types, np.array(photos.masked, np.bool_)
+    faces.sources = photos.sources if "photo" in table else None
     faces.named = "identity" in table and "pair_identity" in table
     faces.people = photos.people
     return photos.targets
@@ -69,8 +71,10 @@ def _side(faces: FaceSet, table: Table, row: int, side: str, photos: _Photos, ro
     photos.lines.append(table.lines[row])
     photos.targets.append(target)
     photos.people.append(person)
-    photos.mask_types.append(value("mask_type"))
     masked = flag(value("masked")) if f"{side}masked" in table else False
     if masked is None:
         rows.add(table.place(row), f"{side}masked is {value('masked')!r}, not 0 or 1")
     photos.masked.append(bool(masked))
+    # On a photo that shows none, mask_type is what an evaluation puts on.
+    photos.mask_types.append(value("mask_type") if masked else "")
+    photos.sources.append(value("photo"))

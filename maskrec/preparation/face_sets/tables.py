@@ -60,6 +60,8 @@ def _fill_faces(faces: FaceSet) -> None:
         faces.landmarks = points[kept].astype(np.float32)
     faces.masked = None if masked is None else masked[kept]
     faces.mask_types = _column(table, "mask_type", kept)
+    if faces.masked is None and faces.mask_types is not None:
+        faces.masked = np.array([bool(kind) for kind in faces.mask_types], np.bool_)
     faces.sources = _column(table, "source", kept)
     names = _column(table, "identity", kept)
     _name_people(faces, names, None if targets is None else [targets[row] for row in kept])

@@ -68,12 +68,12 @@ def choose(faces: FaceSet, choice: Choice) -> dict[str, list[int]]:
         raise UsageError(f"--mask-type {unknown[0]}: {faces.path} has {', '.join(known) or 'no mask types'}")
     groups: dict[str, dict[str, list[int]]] = {"bare": {}, "masked": {}}
     for index in range(len(faces)):
-        masked = bool(faces.masked is not None and faces.masked[index]) or bool(types[index])
+        masked = bool(faces.masked is not None and faces.masked[index])
         if wanted and plain_name(faces.people[index]) not in wanted:
             continue
         if choice.mask_types and (not masked or types[index] not in choice.mask_types):
             continue
-        groups["masked" if masked else "bare"].setdefault(types[index], []).append(index)
+        groups["masked" if masked else "bare"].setdefault(types[index] if masked else "", []).append(index)
     return {
         section: sorted(
             _some(those, choice.number, choice.seed), key=lambda index: (types[index], faces.people[index], index)
