@@ -10,7 +10,7 @@ import json
 import mmap
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,7 +82,9 @@ class FaceIndex:
     origin: tuple[Path, str] | None = None
 
     def __reduce__(self) -> Any:
-        return object.__reduce_ex__(self, 4) if self.origin is None else (read_face_index, self.origin)
+        if self.origin is not None:
+            return read_face_index, self.origin
+        return FaceIndex, tuple(getattr(self, each.name) for each in fields(self))
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -198,6 +200,8 @@ def _fault(index: FaceIndex) -> str | None:
     for column, end in (("file", len(sizes)), ("label", len(index.identities)), ("mask_type", len(index.mask_types))):
         if len(entries) and int(entries[column].max()) >= end:
             return f"an entry's {column} is beyond the {end} there are"
+    if not np.bincount(entries["label"], minlength=len(index.identities)).all():
+        return "people without faces"
     ends = sizes[entries["file"]]
     if (entries["offset"] > ends).any() or (entries["size"] > ends - entries["offset"]).any():
         return "an entry reaches beyond its file's end"

@@ -31,14 +31,14 @@ def pack(
     ] = None,
 ) -> None:
     """Pack faces into a few large files that are mapped into memory; the same command goes on, or checks them."""
+    if size is not None and not raw:
+        raise UsageError("--size is the side of raw pixels; add --raw, or leave it out to copy the files as they are")
     from rich.console import Console
 
     from maskrec.preparation.packing import Packing, pack
     from maskrec.preparation.progress import Meter
     from maskrec.preparation.sources import open_source
 
-    if size is not None and not raw:
-        raise UsageError("--size is the side of raw pixels; add --raw, or leave it out to copy the files as they are")
     opened = open_source(source)
     side = (size or _side_of(opened)) if raw else 0
     meter = Meter("packing", Console())
