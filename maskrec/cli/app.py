@@ -78,7 +78,7 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()
         code = result if isinstance(result, int) else 0
         if code == INTERRUPTED:  # newer typer answers an interrupt by this code, older by raising Abort
-            _say("interrupted; the same command goes on, a run by its --run-dir or by maskrec resume and its folder")
+            _say("interrupted; the same command goes on, a run by --run-dir or by maskrec resume and its folder")
     except BaseException as error:
         code = _answer(error)
     sys.exit(code)
@@ -97,7 +97,7 @@ def _answer(error: BaseException) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        _say("interrupted; the same command goes on, a run by its --run-dir or by maskrec resume and its folder")
+        _say("interrupted; the same command goes on, a run by --run-dir or by maskrec resume and its folder")
         return INTERRUPTED
     if isinstance(error, MaskrecError):
         _say(str(error))

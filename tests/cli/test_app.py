@@ -45,7 +45,7 @@ def run_with(tmp_path):
         (
             "KeyboardInterrupt",
             130,
-            "maskrec: interrupted; the same command goes on, a run by its --run-dir or by maskrec resume and its folder\n",
+            "maskrec: interrupted; the same command goes on, a run by --run-dir or by maskrec resume and its folder\n",
         ),
         ("SystemExit(9)", 9, ""),
         (
@@ -150,5 +150,5 @@ app.run_app(["list"])
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err.strip()) == (
         130,
-        "maskrec: interrupted; the same command goes on, a run by its --run-dir or by maskrec resume and its folder",
+        "maskrec: interrupted; the same command goes on, a run by --run-dir or by maskrec resume and its folder",
     )
