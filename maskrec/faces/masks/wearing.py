@@ -61,7 +61,9 @@ def worn_by(
     numbers |= _fabric_numbers(draws.uniform("mask_fabric", (20,))[chosen].to(torch.float64), look, camera.scale)
     colours = draw_colours(draws.uniform("mask_colour", (9,))[chosen], palette)
     numbers |= _colour_numbers(look, is_free(types), colours, jitter[17])
-    top = torch.minimum(look["nose"], numbers["strap_end"]) - _SHADOW_REACH
+    # A slanting strap is higher than wide; strap_top_scale is negative.
+    strap_top = numbers["strap_end"] + numbers["strap_width"] / numbers["strap_top_scale"]
+    top = torch.minimum(look["nose"], strap_top) - _SHADOW_REACH
     boxes = reach(camera, top, look["chin"] + _SHADOW_REACH, images.shape[2], images.shape[3])
     return {name: number.to(torch.float32) for name, number in numbers.items()}, boxes
 

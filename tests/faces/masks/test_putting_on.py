@@ -134,22 +134,22 @@ def test_two_copies_in_a_batch_differ_and_epochs_too() -> None:
     assert not torch.equal(worn, put_on_masks(images, landmarks, types, _draws(2, epoch=1)))
 
 
-@pytest.mark.parametrize("size", [61, 112])
-def test_batching_changes_no_bit(size: int) -> None:
+@pytest.mark.parametrize(("size", "count"), [(61, 23), (112, 120)])
+def test_batching_changes_no_bit(size: int, count: int) -> None:
     generator = torch.Generator().manual_seed(3)
-    images = torch.rand(23, 3, size, size, generator=generator)
-    landmarks = _template(23, size) + torch.randn(23, 5, 2, generator=generator) * 3
-    types = torch.arange(23) % 16 - 1
-    whole = put_on_masks(images, landmarks, types, _draws(23))
-    for step in (1, 4, 9):
+    images = torch.rand(count, 3, size, size, generator=generator)
+    landmarks = _template(count, size) + torch.randn(count, 5, 2, generator=generator) * 3
+    types = torch.arange(count) % 16 - 1
+    whole = put_on_masks(images, landmarks, types, _draws(count))
+    for step in (1, 9):
         parts = [
             put_on_masks(
                 images[i : i + step],
                 landmarks[i : i + step],
                 types[i : i + step],
-                Draws(7, 0, "mask", torch.arange(23)[i : i + step]),
+                Draws(7, 0, "mask", torch.arange(count)[i : i + step]),
             )
-            for i in range(0, 23, step)
+            for i in range(0, count, step)
         ]
         assert torch.equal(torch.cat(parts), whole)
 
