@@ -27,6 +27,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "semi_hard": {"loss": {"use": "triplet", "margin": 0.5, "miner": "semi_hard"}, "sampler": BALANCED},
     "batch_all": {"loss": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}, "sampler": BALANCED},
     "weighted_sum": {"loss": SUM, "sampler": BALANCED},
+    "distillation": {"loss": {"use": "template_distillation", "teacher": {"use": "plain"}}},
     "uneven": {"loss": ARCFACE, "sampler": {"use": "shuffled", "batch_size": 15}},
 }
 # 48 photos: 3 steps an epoch, 7 epochs make 21 steps
