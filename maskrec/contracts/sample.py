@@ -14,7 +14,8 @@ class Sample:
     """What a dataset returns for one index.
 
     Args:
-        image: uint8 RGB ``(3, H, W)``, already on the canvas of ``image_size`` pixels.
+        image: uint8 RGB ``(3, H, W)``, already on the canvas of ``image_size`` pixels; in memory by plane or by pixel
+            (``permute(2, 0, 1)`` of what a decoder gives), alike for all samples of a data set: that is fastest.
         label: identity index from 0, or -1 where identities have no index (pair sets).
         landmarks: float32 ``(5, 2)``: left eye, right eye, nose, left and right mouth corner as the viewer sees them,
             x and y in pixels of the canvas (the centre of the top left pixel is 0, 0); None where unknown.

@@ -53,6 +53,19 @@ def to_canvas(
     Raises:
         ValueError: landmarks or a box that no photo could have.
     """
+    pixels, moved = pixels_on_canvas(image, landmarks, size, alignment, box)
+    tensor = torch.from_numpy(planes_of(pixels))
+    return tensor, None if moved is None else torch.from_numpy(moved)
+
+
+def pixels_on_canvas(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float64] | None,
+    size: int,
+    alignment: Alignment,
+    box: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
+    """``to_canvas`` as arrays, the image ``(size, size, 3)`` as decoders have it."""
     if alignment == "arcface" and landmarks is not None:
         matrix = similarity_transform(landmarks, arcface_template(size))
         if image.shape[:2] == (size, size) and moves_nothing(matrix[None], size)[0]:
@@ -66,18 +79,14 @@ def to_canvas(
         pixels, matrix = cut_box(image, box, size)
     else:
         pixels, matrix = _cut_middle(image, size)
-    tensor = torch.from_numpy(planes_of(pixels))
     if landmarks is None:
-        return tensor, None
-    return tensor, torch.from_numpy(move_points(landmarks, matrix).astype(np.float32))
+        return pixels, None
+    return pixels, move_points(landmarks, matrix).astype(np.float32)
 
 
 def planes_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """``(H, W, 3)`` as contiguous ``(3, H, W)``; without copying where it lies in memory so."""
-    planes = image.transpose(2, 0, 1)
-    if planes.flags.c_contiguous:
-        return planes
-    planes = np.empty(planes.shape, np.uint8)
+    """``(H, W, 3)`` as contiguous ``(3, H, W)``."""
+    planes = np.empty((3, *image.shape[:2]), np.uint8)
     cv2.split(image, [planes[0], planes[1], planes[2]])  # several times as fast as numpy's copy
     return planes
 

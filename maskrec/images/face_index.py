@@ -57,7 +57,7 @@ class FaceIndex:
 
     Args:
         files: that hold the images.
-        encoding: ``encoded`` (JPEG, PNG, ... files) or ``raw`` (uint8 RGB planes ``(3, side, side)``).
+        encoding: ``encoded`` (JPEG, PNG, ... files) or ``raw`` (uint8 RGB ``(side, side, 3)``).
         side: of raw images in pixels; 0 for encoded ones.
         identities: names by label, in the order of the labels.
         mask_types: names that entries point to; the first is empty.

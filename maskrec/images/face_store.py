@@ -48,7 +48,7 @@ class FaceStore:
         return self._files.read(file, offset, size)
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
-        """A face: uint8 RGB ``(H, W, 3)``; a raw one lies in memory as planes, and changing it leaves the file as it is.
+        """A face: uint8 RGB ``(H, W, 3)``; a raw one is the mapped file's, and changing it leaves the file as it is.
 
         Raises:
             UsageError: it cannot be read or does not decode.
@@ -64,7 +64,7 @@ class FaceStore:
             assert isinstance(self._files, MappedFiles)
             whole = self._mapped[file] = np.frombuffer(self._files.map(file), np.uint8)
         side = self.index.side
-        return whole[offset : offset + size].reshape(3, side, side).transpose(1, 2, 0)
+        return whole[offset : offset + size].reshape(side, side, 3)
 
     def planned(self, size: int, alignment: Alignment) -> Placing:
         """How its faces come to a canvas."""

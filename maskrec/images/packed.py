@@ -1,7 +1,7 @@
 """A packed set of faces: an index and a few large files, mapped into memory.
 
 ``packed.json`` and ``packed.index`` are a ``face_index``; ``data-NNNNN.bin`` hold the images of ``group_size`` faces
-each, one after another: files as they came, or raw planes.
+each, one after another: files as they came, or raw pixels.
 """
 
 from __future__ import annotations

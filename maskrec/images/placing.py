@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
 from maskrec.faces.alignment import arcface_template, similarity_transforms
-from maskrec.images.canvas import moves_nothing, planes_of, to_canvas
+from maskrec.images.canvas import moves_nothing, pixels_on_canvas
 
 _AT_ONCE = 65_536
 
@@ -39,6 +40,8 @@ class Placing:
     def sample(self, image: NDArray[np.uint8], index: int, label: int, masked: bool, name: str) -> Sample:
         """A face of the set on the canvas: what ``to_canvas`` gives, without its arithmetic where nothing moves.
 
+        The image stays in memory as decoders leave it, pixel by pixel: its planes are taken apart on the device.
+
         Args:
             image: uint8 RGB ``(H, W, 3)``.
             index: its number in the set.
@@ -53,13 +56,19 @@ class Placing:
         size = self.size
         if image.shape[0] == size == image.shape[1] and (self._in_place is None or self._in_place[index]):
             moved = None if points is None else torch.from_numpy(points.astype(np.float32))
-            return Sample(torch.from_numpy(planes_of(image)), label, moved, masked, name)
+            return Sample(_tensor(image), label, moved, masked, name)
         box = None if self.boxes is None else self.boxes[index]
         try:
-            tensor, moved = to_canvas(image, points, size, self.alignment, box)
+            pixels, places = pixels_on_canvas(image, points, size, self.alignment, box)
         except (ValueError, cv2.error) as error:
             raise UsageError(f"{name}: cannot be brought to the canvas: {error}") from error
-        return Sample(tensor, label, moved, masked, name)
+        moved = None if places is None else torch.from_numpy(places)
+        return Sample(_tensor(pixels), label, moved, masked, name)
+
+
+def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """``(H, W, 3)`` seen as ``(3, H, W)``."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
 
 
 def _in_place(

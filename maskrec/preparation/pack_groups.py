@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
-from maskrec.images.canvas import to_canvas
+from maskrec.images.canvas import pixels_on_canvas
 from maskrec.images.decoding import decode_image
 from maskrec.images.face_index import ENTRY, DataFile, FaceIndex, name_columns
 from maskrec.images.packed import data_name
@@ -79,7 +79,7 @@ class GroupWriter:
         return data, decode_image(data, item.key)
 
     def _raw(self, item: Item, pixels: NDArray[np.uint8]) -> tuple[bytes, list[list[float]] | None]:
-        """Planes, and landmarks and box (as two corners) where they are now."""
+        """Pixels, and landmarks and box (as two corners) where they are now."""
         if not self.fit and pixels.shape[:2] != (self.side, self.side):
             raise UsageError(
                 f"{item.key}: {pixels.shape[1]} x {pixels.shape[0]} pixels among faces of {self.side} x {self.side}; "
@@ -87,9 +87,9 @@ class GroupWriter:
             )
         points = [*(item.landmarks or ()), *(item.box or ())]
         corners = np.array(points, dtype=np.float64).reshape(-1, 2) if points else None
-        planes, moved = to_canvas(pixels, corners, self.side, "none")
+        fitted, moved = pixels_on_canvas(pixels, corners, self.side, "none")
         same = pixels.shape[:2] == (self.side, self.side)
-        return planes.numpy().tobytes(), None if moved is None or same else moved.tolist()
+        return fitted.tobytes(), None if moved is None or same else moved.tolist()
 
 
 def group_index(kept: Sequence[Item], records: Sequence[dict[str, Any]], side: int) -> FaceIndex:

@@ -32,7 +32,10 @@ class Samples(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedBatch:
-    """This process's part of a global batch, as workers made it: uint8 images, everything else per sample."""
+    """This process's part of a global batch, as workers made it: uint8 images, everything else per sample.
+
+    Images may lie in memory by pixel, as decoders leave them; ``to`` brings them into planes.
+    """
 
     images: Tensor
     labels: Tensor
@@ -42,9 +45,10 @@ class LoadedBatch:
     positions: Tensor
 
     def to(self, device: torch.device) -> LoadedBatch:
-        """The batch on a device."""
+        """The batch on a device, its images contiguous."""
         moved = {name: getattr(self, name) for name in ("images", "labels", "masked", "indices", "positions")}
         moved = {name: value.to(device, non_blocking=True) for name, value in moved.items()}
+        moved["images"] = moved["images"].contiguous()
         landmarks = None if self.landmarks is None else self.landmarks.to(device, non_blocking=True)
         return replace(self, landmarks=landmarks, **moved)
 
@@ -105,7 +109,8 @@ def _slots(samples: Samples, places: Sequence[Sequence[Place]], workers: int) ->
     if image.dtype != torch.uint8:
         return None
     # Two for each worker (what a DataLoader asks for ahead), one in use, one not yet let go, one to spare.
-    return Slots(2 * workers + 3, max(map(len, places)), tuple(image.shape))
+    by_pixel = image.dim() == 3 and image.permute(1, 2, 0).is_contiguous()
+    return Slots(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,12 @@ class Slots:
     Args:
         count: how many.
         rows: images that a batch holds at most.
-        shape: of an image.
+        shape: of an image, ``(3, H, W)``.
+        by_pixel: whether images lie in memory as ``(H, W, 3)``; copying one is fast where it lies so too.
     """
 
-    def __init__(self, count: int, rows: int, shape: tuple[int, ...]) -> None:
-        self.rows, self.shape = rows, shape
+    def __init__(self, count: int, rows: int, shape: tuple[int, ...], by_pixel: bool = False) -> None:
+        self.rows, self.shape, self.by_pixel = rows, shape, by_pixel
         self._bytes = rows * math.prod(shape)
         # Anonymous, so that no container's small /dev/shm limits it.
         self._memory = mmap.mmap(-1, count * self._bytes)
@@ -52,9 +53,11 @@ class Slots:
         """What a worker wrote: uint8 ``(rows, *shape)``; the slot is free when this and all views of it are gone."""
         array = self._array(slot, rows)
         weakref.finalize(array, self._free.append, slot).atexit = False
-        return torch.from_numpy(array)
+        return torch.from_numpy(array)  # holds the array as long as any tensor over its memory is there
 
     def _array(self, slot: int, rows: int) -> NDArray[np.uint8]:
         size = rows * math.prod(self.shape)
         array = np.frombuffer(self._memory, np.uint8, size, slot * self._bytes)
+        if self.by_pixel:
+            return array.reshape(rows, *self.shape[1:], self.shape[0]).transpose(0, 3, 1, 2)
         return array.reshape(rows, *self.shape)

@@ -20,10 +20,10 @@ from maskrec.training.slots import Slots
 class Faces:
     """Images of noise; what is to go wrong, by index."""
 
-    def __init__(
-        self, number: int = 50, shape: tuple[int, ...] = (3, 8, 8), wrong: dict[int, Any] | None = None
-    ) -> None:
-        self.images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (number, *shape), np.uint8))
+    def __init__(self, number: int = 50, wrong: dict[int, Any] | None = None, by_pixel: bool = False) -> None:
+        self.images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (number, 3, 8, 6), np.uint8))
+        if by_pixel:
+            self.images = self.images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
         self.points = torch.randn(number, 5, 2, generator=torch.Generator().manual_seed(1))
         self.wrong = wrong or {}
 
@@ -52,7 +52,7 @@ def _places(sizes: Sequence[int], number: int = 50) -> list[list[tuple[int, int]
 def _check(batch: LoadedBatch, faces: Faces, places: Sequence[tuple[int, int]]) -> None:
     indices = [index for _, index in places]
     assert torch.equal(batch.images, faces.images[indices])
-    assert batch.images.is_contiguous()
+    assert batch.to(torch.device("cpu")).images.is_contiguous()
     assert batch.images.dtype == torch.uint8
     assert batch.labels.tolist() == [index * 3 for index in indices]
     assert batch.labels.dtype == batch.indices.dtype == batch.positions.dtype == torch.int64
@@ -64,9 +64,10 @@ def _check(batch: LoadedBatch, faces: Faces, places: Sequence[tuple[int, int]]) 
     assert batch.positions.tolist() == [position for position, _ in places]
 
 
+@pytest.mark.parametrize("by_pixel", [False, True])
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_every_batch_holds_its_samples(workers: int) -> None:
-    faces, places = Faces(), _places([4, 9, 1, 4, 9, 2, 5, 5, 5, 5, 5, 5, 5, 5, 3])
+def test_every_batch_holds_its_samples(workers: int, by_pixel: bool) -> None:
+    faces, places = Faces(by_pixel=by_pixel), _places([4, 9, 1, 4, 9, 2, 5, 5, 5, 5, 5, 5, 5, 5, 3])
     batches = 0
     for batch, wanted in zip(load(faces, places, workers, pin=False), places, strict=True):
         _check(batch, faces, wanted)
