@@ -45,7 +45,9 @@ class Dataset(Protocol):
     """Map-style; checked when opened. ``identities`` are names by label, or None where unknown.
 
     An optional attribute ``remark`` is what must be said of whatever is trained on it, as of ``PairSet``; an optional
-    ``shards`` the number of the file that each sample lies in, for samplers that read one after another.
+    ``shards`` the number of the file that each sample lies in, for samplers that read one after another; an optional
+    method ``into(index, space)`` returns the same sample, its image in ``space`` (uint8 ``(H, W, 3)``, contiguous,
+    seen as ``(3, H, W)``) where that spares a copy, and else wherever it likes.
     """
 
     labels: Sequence[int]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.sample import Sample
@@ -86,6 +87,10 @@ class ImageCsv:
     def __getitem__(self, index: int) -> Sample:
         """One sample; UsageError with the path when its photo does not decode."""
         return self._photos.open(index, self.labels[index], bool(self._masked[index]))
+
+    def into(self, index: int, space: NDArray[np.uint8]) -> Sample:
+        """The sample, its image in ``space`` where that is easy; see ``contracts.protocols.Dataset``."""
+        return self._photos.open(index, self.labels[index], bool(self._masked[index]), space)
 
 
 def _check_files(table: Table, paths: Sequence[str], faults: Faults) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.sample import Sample
@@ -77,6 +80,10 @@ class ImageFolder:
     def __getitem__(self, index: int) -> Sample:
         """One sample; UsageError with the path when its photo does not decode."""
         return self._photos.open(index, self.labels[index], masked=False)
+
+    def into(self, index: int, space: NDArray[np.uint8]) -> Sample:
+        """The sample, its image in ``space`` where that is easy; see ``contracts.protocols.Dataset``."""
+        return self._photos.open(index, self.labels[index], masked=False, space=space)
 
 
 def _people(root: Path, faults: Faults) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.sample import Sample
@@ -46,6 +47,13 @@ class ImageRecord:
 
     def __getitem__(self, index: int) -> Sample:
         """One sample; UsageError with the file and its number when it cannot be read."""
+        return self._sample(index, None)
+
+    def into(self, index: int, space: NDArray[np.uint8]) -> Sample:
+        """The sample, its image in ``space`` where that is easy; see ``contracts.protocols.Dataset``."""
+        return self._sample(index, space)
+
+    def _sample(self, index: int, space: NDArray[np.uint8] | None) -> Sample:
         name = f"{self._records.path}:image {index}"
-        pixels = decode_image(self._records[index][1], name)
+        pixels = decode_image(self._records[index][1], name, space)
         return self._placing.sample(pixels, index, self.labels[index], masked=False, name=name)

@@ -38,6 +38,10 @@ class StoredFaces:
         """One sample; UsageError with its place when it cannot be read."""
         return self._store.sample(index, self._placing)
 
+    def into(self, index: int, space: NDArray[np.uint8]) -> Sample:
+        """The sample, its image in ``space`` where that is easy; see ``contracts.protocols.Dataset``."""
+        return self._store.sample(index, self._placing, space)
+
 
 def names_or_none(identities: Sequence[str]) -> list[str] | None:
     """Names of people; None where they are only numbers, which say nothing outside of their set."""

@@ -24,8 +24,8 @@ _FAST_MODES = ("L", "RGB", "CMYK")
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 
 
-def read_image(path: str | Path) -> NDArray[np.uint8]:
-    """A file's photo; see ``decode_image``.
+def read_image(path: str | Path, space: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """A file's photo; arguments as of ``decode_image``.
 
     Returns:
         uint8 RGB ``(H, W, 3)``, contiguous.
@@ -38,10 +38,10 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
             data = stream.read()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error}); mend or remove its row") from error
-    return decode_image(data, path)
+    return decode_image(data, path, space)
 
 
-def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
+def decode_image(data: bytes, name: str | Path, space: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """One photo as the viewer sees it: its EXIF orientation applied, transparent parts over white.
 
     Gray and CMYK become RGB, 16 bits a channel become 8; of an animation the first frame is taken. Plain JPEGs are
@@ -51,6 +51,8 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
     Args:
         data: the file's content.
         name: what messages call it: its path, or the archive and its place there.
+        space: uint8 ``(H, W, 3)``, contiguous: where the pixels are put, if they are as many and it is easy. Whether
+            they are, the returned array's address says; in any case what was in it is lost.
 
     Returns:
         uint8 RGB ``(H, W, 3)``, contiguous.
@@ -62,7 +64,7 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
     if not data:
         raise UsageError(f"{name}: the file is empty (0 bytes); fetch it again or remove its row")
     try:
-        pixels = _decode_plain_jpeg(data)
+        pixels = _decode_plain_jpeg(data, space)
         return _decode_after_header(data) if pixels is None else pixels
     except (Image.DecompressionBombWarning, Image.DecompressionBombError, _TooManyPixelsError) as error:
         raise UsageError(
@@ -79,14 +81,16 @@ class _TooManyPixelsError(Exception):
     pass
 
 
-def _decode_plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
+def _decode_plain_jpeg(data: bytes, space: NDArray[np.uint8] | None = None) -> NDArray[np.uint8] | None:
     size = plain_jpeg_size(data)
     if size is None:
         return None
     if size[0] * size[1] > MAX_PIXELS:
         raise _TooManyPixelsError
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"), dtype=np.uint8)
+        fits = space is not None and space.shape[:2] == size
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", buffer=space if fits else None)
+        return pixels
     except ValueError:
         return None  # odd or damaged: what can be saved of it is for the patient decoders to say
 

@@ -56,9 +56,11 @@ class FaceStore:
         offset, size, _, file, *_ = self.index.entries[index].item()
         return self._pixels(file, offset, size, self._name(index, file))
 
-    def _pixels(self, file: int, offset: int, size: int, name: str) -> NDArray[np.uint8]:
+    def _pixels(
+        self, file: int, offset: int, size: int, name: str, space: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
         if not self.raw:
-            return decode_image(self._files.read(file, offset, size), name)
+            return decode_image(self._files.read(file, offset, size), name, space)
         whole = self._mapped.get(file)
         if whole is None:
             assert isinstance(self._files, MappedFiles)
@@ -70,19 +72,20 @@ class FaceStore:
         """How its faces come to a canvas."""
         return Placing(size, alignment, self.index.landmarks, self.index.boxes)
 
-    def sample(self, index: int, placing: Placing) -> Sample:
+    def sample(self, index: int, placing: Placing, space: NDArray[np.uint8] | None = None) -> Sample:
         """A face on the canvas.
 
         Args:
             index: its number.
             placing: ``planned(...)``.
+            space: as of ``decode_image``.
 
         Raises:
             UsageError: it cannot be read, does not decode, or its landmarks do not fit it.
         """
         offset, size, _, file, label, masked, *_ = self.index.entries[index].item()
         name = self._name(index, file)
-        return placing.sample(self._pixels(file, offset, size, name), index, label, bool(masked), name)
+        return placing.sample(self._pixels(file, offset, size, name, space), index, label, bool(masked), name)
 
     def verify(self) -> Iterator[str]:
         """A sentence for every face whose bytes are not those that were summed; reads everything."""

@@ -50,14 +50,14 @@ class Photos:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def open(self, index: int, label: int, masked: bool) -> Sample:
-        """One photo on the canvas.
+    def open(self, index: int, label: int, masked: bool, space: NDArray[np.uint8] | None = None) -> Sample:
+        """One photo on the canvas; ``space`` as of ``decode_image``.
 
         Raises:
             UsageError: the file is no image, or its landmarks do not fit it; with the path.
         """
         path = self.paths[index]
-        return self.placing.sample(read_image(path), index, label, masked, path)
+        return self.placing.sample(read_image(path, space), index, label, masked, path)
 
 
 def file_fault(path: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -143,6 +143,9 @@ class _Placed:
 
     def __init__(self, samples: Samples, slots: Slots | None) -> None:
         self.samples, self.slots = samples, slots
+        self.into: Callable[[int, NDArray[np.uint8]], Sample] | None = None
+        if slots is not None and slots.by_pixel:
+            self.into = getattr(samples, "into", None)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -151,9 +154,10 @@ class _Placed:
         """The whole batch, each image written into its slot as soon as it is there."""
         slot, places = handed
         space = None if slot is None or self.slots is None else self.slots.space(slot)
+        address = 0 if space is None else space.ctypes.data
         labels, landmarks, masked, images = [], [], [], []
         for row, place in enumerate(places):
-            sample = self._sample(place)
+            sample = self._sample(place, None if space is None else space[row])
             if isinstance(sample, Exception):
                 return sample
             labels.append(sample.label)
@@ -163,7 +167,8 @@ class _Placed:
             if space is None:
                 images.append(sample.image)
             elif sample.image.shape == space.shape[1:] and sample.image.dtype == torch.uint8:
-                space[row] = sample.image.numpy()
+                if sample.image.data_ptr() != address + row * space.strides[0]:
+                    space[row] = sample.image.numpy()
             else:
                 return _unlike(place, sample.image, space)
         return _Parcel(
@@ -174,8 +179,10 @@ class _Placed:
             np.array(places, dtype=np.int64),
         )
 
-    def _sample(self, place: Place) -> Sample | Exception:
+    def _sample(self, place: Place, space: NDArray[np.uint8] | None) -> Sample | Exception:
         try:
+            if self.into is not None and space is not None:
+                return self.into(place[1], space.transpose(1, 2, 0))
             return self.samples[place[1]]
         except MaskrecError as error:
             return type(error)(str(error))

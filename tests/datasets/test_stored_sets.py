@@ -71,11 +71,25 @@ def test_every_form_gives_the_csvs_samples(sets: Path, kind: str, alignment: Ali
     assert (len(found), found.num_classes, found.has_landmarks) == (30, 5, True)
     assert list(found.labels) == list(wanted.labels)
     assert found.identities == wanted.identities
-    again = pickle.loads(pickle.dumps(found))
+    again, space = pickle.loads(pickle.dumps(found)), np.zeros((size, size, 3), np.uint8)
     for index in range(30):
+        for data in (found, wanted):
+            space[:] = 77
+            assert _same(data.into(index, space), wanted[index])
         assert _same(found[index], wanted[index])
         assert _same(again[index], wanted[index])
         assert found[index].image.shape == (3, size, size)
+
+
+def test_a_plain_jpeg_in_place_is_decoded_where_it_is_wanted(sets: Path) -> None:
+    space = np.zeros((32, 32, 3), np.uint8)
+    address = space.__array_interface__["data"][0]
+    for data in (ImagePacked(sets / "packed", _context(), 32), ImageCsv(sets / "faces" / "faces.csv", _context(), 32)):
+        assert data.into(4, space).image.data_ptr() == address
+        assert data.into(3, space).image.data_ptr() != address  # a PNG
+        assert data.into(20, space).image.data_ptr() != address  # moved
+    unfit = ImagePacked(sets / "packed", _context("none"), 24).into(4, np.zeros((24, 24, 3), np.uint8))
+    assert unfit.image.shape == (3, 24, 24)
 
 
 def test_a_face_in_place_is_not_warped(sets: Path) -> None:
@@ -196,6 +210,8 @@ def test_a_record_file(tmp_path: Path) -> None:
     data = ImageRecord(tmp_path / "train.rec", _context(), 32)
     assert (list(data.labels), data.num_classes) == ([1, 1, 0, 0, 2, 2], 3)
     assert (data.has_landmarks, data.identities) == (False, None)
+    space = np.zeros((32, 32, 3), np.uint8)
+    assert all(torch.equal(data.into(index, space).image, data[index].image) for index in range(6))
     for number, sample in enumerate(pickle.loads(pickle.dumps(data))[index] for index in range(6)):
         (tmp_path / "one.jpg").write_bytes(images[number])
         (tmp_path / "one.csv").write_text("path,target\none.jpg,0\n", encoding="utf-8")

@@ -49,6 +49,15 @@ def test_pixels_are_pillows(height: int, width: int, progressive: bool, subsampl
     assert (pixels == _by_pillow(data)).all()
 
 
+def test_pixels_into_a_space_of_their_size_only() -> None:
+    data = _jpeg(_noise(16, 24))
+    for shape, fits in (((16, 24, 3), True), ((24, 16, 3), False), ((20, 24, 3), False), ((8, 8, 3), False)):
+        space = np.zeros(shape, np.uint8)
+        pixels = decode_image(data, "x", space)
+        assert (pixels == _by_pillow(data)).all()
+        assert np.shares_memory(pixels, space) == fits
+
+
 def test_gray_and_harmless_segments() -> None:
     gray = _jpeg(_noise(20, 30, 1))
     assert plain_jpeg_size(gray) == (20, 30)

@@ -75,6 +75,23 @@ def test_every_batch_holds_its_samples(workers: int, by_pixel: bool) -> None:
     assert batches == len(places)
 
 
+def test_a_data_set_that_fills_the_space_itself() -> None:
+    class Filling(Faces):
+        """Every second image in the space, the others where they are."""
+
+        def into(self, index: int, space: np.ndarray[Any, np.dtype[np.uint8]]) -> Sample:
+            sample = self[index]
+            space[:] = 99
+            if index % 2:
+                space[:] = sample.image.permute(1, 2, 0).numpy()
+                sample.image = torch.from_numpy(space).permute(2, 0, 1)
+            return sample
+
+    faces, places = Filling(by_pixel=True), _places([6] * 20)
+    for batch, wanted in zip(load(faces, places, 2, pin=False), places, strict=True):
+        _check(batch, faces, wanted)
+
+
 def test_batches_that_are_kept_stay_as_they_were() -> None:
     """More of them than there are slots; also a view of a batch that is itself gone."""
     faces, places = Faces(), _places([6] * 40)
