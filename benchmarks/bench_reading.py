@@ -36,10 +36,10 @@ from maskrec.datasets.synthetic_faces import SyntheticFaces
 from maskrec.images.canvas import to_canvas
 from maskrec.images.decoding import read_image
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.images.tar_index import write_tar_index
-from maskrec.images.tarfiles import write_tar
-from maskrec.preparation.packing import Packing, pack
-from maskrec.preparation.sources import open_source
+from maskrec.images.tars.index import write_tar_index
+from maskrec.images.tars.tarfiles import write_tar
+from maskrec.preparation.packing.packing import Packing, pack
+from maskrec.preparation.sources.source import open_source
 from maskrec.training.loading import Samples, load
 
 CORES = len(os.sched_getaffinity(0))

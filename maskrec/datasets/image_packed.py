@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maskrec.contracts.context import Context
 from maskrec.datasets.stored import StoredFaces
-from maskrec.images.packed import open_packed
+from maskrec.images.packed.packed import open_packed
 
 
 class ImagePacked(StoredFaces):

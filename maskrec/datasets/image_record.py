@@ -11,8 +11,8 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.sample import Sample
 from maskrec.datasets.opening import alignment_of, canvas_of
 from maskrec.images.decoding import decode_image
+from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.placing import Placing
-from maskrec.images.recordio import RecordFile
 
 
 class ImageRecord:

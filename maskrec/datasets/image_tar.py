@@ -10,13 +10,13 @@ from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.datasets.stored import StoredFaces
-from maskrec.images.face_index import DataFile
-from maskrec.images.face_store import FaceStore
-from maskrec.images.mapped_files import MappedFiles
+from maskrec.images.packed.face_index import DataFile
+from maskrec.images.packed.face_store import FaceStore
+from maskrec.images.packed.mapped_files import MappedFiles
 from maskrec.images.random_access import RandomAccessFile
-from maskrec.images.remote_files import CachedFiles, RangedFiles, RemoteFile, expand
-from maskrec.images.tar_faces import index_tars, stored_index, tars_in
-from maskrec.images.tar_index import remote_index
+from maskrec.images.tars.faces import index_tars, stored_index, tars_in
+from maskrec.images.tars.index import remote_index
+from maskrec.images.tars.remote_files import CachedFiles, RangedFiles, RemoteFile, expand
 
 
 class ImageTar(StoredFaces):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskrec.contracts.context import Context
 from maskrec.contracts.sample import Sample
 from maskrec.datasets.opening import alignment_of, canvas_of
-from maskrec.images.face_store import FaceStore
+from maskrec.images.packed.face_store import FaceStore
 
 
 class StoredFaces:

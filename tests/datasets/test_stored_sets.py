@@ -20,11 +20,11 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.datasets.image_packed import ImagePacked
 from maskrec.datasets.image_record import ImageRecord
 from maskrec.datasets.image_tar import ImageTar
-from maskrec.images.record_writing import write_records
-from maskrec.images.tar_index import write_tar_index
-from maskrec.images.tarfiles import write_tar
-from maskrec.preparation.packing import Packing, pack
-from maskrec.preparation.sources import open_source
+from maskrec.images.insightface.record_writing import write_records
+from maskrec.images.tars.index import write_tar_index
+from maskrec.images.tars.tarfiles import write_tar
+from maskrec.preparation.packing.packing import Packing, pack
+from maskrec.preparation.sources.source import open_source
 
 
 def _context(alignment: Alignment = "arcface") -> Context:

@@ -24,13 +24,13 @@ import valid_files
 from maskrec.contracts.context import Context
 from maskrec.contracts.errors import MaskrecError
 from maskrec.datasets.image_csv import ImageCsv
-from maskrec.images.binfile import read_bin
-from maskrec.images.record_labels import MAGIC
-from maskrec.images.recordio import RecordFile
+from maskrec.images.insightface.binfile import read_bin
+from maskrec.images.insightface.record_labels import MAGIC
+from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.tables import Faults, read_table
-from maskrec.images.tarfiles import TarIndex
+from maskrec.images.tars.tarfiles import TarIndex
 from maskrec.pairs.pairs_csv import pairs_csv
-from maskrec.preparation.sources import open_source
+from maskrec.preparation.sources.source import open_source
 
 SECONDS = 5.0
 MEBIBYTES = 512

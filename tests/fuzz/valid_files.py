@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from maskrec.images.record_labels import MAGIC
-from maskrec.images.record_writing import write_records
-from maskrec.images.tarfiles import write_index, write_tar
+from maskrec.images.insightface.record_labels import MAGIC
+from maskrec.images.insightface.record_writing import write_records
+from maskrec.images.tars.tarfiles import write_index, write_tar
 
 
 def records(folder: Path) -> list[tuple[bytes, bytes]]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskrec.contracts.errors import UsageError
-from maskrec.images.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index, write_face_index
+from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index, write_face_index
 
 NAMES = ["a b/1.jpg", "é,\n\"'/2.jpg", "", "写真.png"]
 

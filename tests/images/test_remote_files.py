@@ -21,8 +21,8 @@ from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.datasets.image_tar import ImageTar
-from maskrec.images.remote_files import CachedFiles, RangedFiles, RemoteFile, expand
-from maskrec.images.tar_index import write_tar_index
+from maskrec.images.tars.index import write_tar_index
+from maskrec.images.tars.remote_files import CachedFiles, RangedFiles, RemoteFile, expand
 from maskrec.training.loading import load
 
 CONTEXT = Context(input_spec=InputSpec(32, alignment="arcface"))

@@ -32,9 +32,9 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.alignment import ARCFACE_POINTS
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.preparation import work
-from maskrec.preparation.aligning import AlignSettings, aligning
-from maskrec.preparation.sources import open_source
+from maskrec.preparation.aligning.aligning import AlignSettings, aligning
+from maskrec.preparation.job import work
+from maskrec.preparation.sources.source import open_source
 
 SIZE = 120
 STRANGE = ["a b", 'c,"d"', "two\nlines", "žluť 漢字 😷", "-rf", "%s{0}"]

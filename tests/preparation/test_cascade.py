@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.decoding import read_image
-from maskrec.preparation.cascade import CELL, Faces, Thresholds, _moved, _square, _windows, _without_nested
-from maskrec.preparation.choosing import choose, tell_apart
-from maskrec.preparation.finding import cascade, find_faces
+from maskrec.preparation.aligning.cascade import CELL, Faces, Thresholds, _moved, _square, _windows, _without_nested
+from maskrec.preparation.aligning.choosing import choose, tell_apart
+from maskrec.preparation.aligning.finding import cascade, find_faces
 
 
 @pytest.fixture(autouse=True)

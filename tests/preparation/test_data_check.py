@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from maskrec.cli.app import run_app
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.images.tarfiles import write_tar
+from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.checking import Report, Settings, check_sets
 from maskrec.preparation.checking.names import plain_name
 from maskrec.preparation.face_sets import Finding, open_sets

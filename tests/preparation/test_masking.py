@@ -29,14 +29,14 @@ from maskrec.faces.draws import Draws, key_of
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, put_on_masks
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
-from maskrec.preparation import work
-from maskrec.preparation.assembling import merge
-from maskrec.preparation.mask_plan import MaskPlan, make_plan, read_types
-from maskrec.preparation.masking import MaskSettings, from_work, masking
-from maskrec.preparation.pair_settings import PairSettings
-from maskrec.preparation.pairing import make_pairs
-from maskrec.preparation.progress import Meter
-from maskrec.preparation.sources import open_source
+from maskrec.preparation.job import work
+from maskrec.preparation.job.assembling import merge
+from maskrec.preparation.job.progress import Meter
+from maskrec.preparation.masking.masking import MaskSettings, from_work, masking
+from maskrec.preparation.masking.plan import MaskPlan, make_plan, read_types
+from maskrec.preparation.pairing.pairing import make_pairs
+from maskrec.preparation.pairing.settings import PairSettings
+from maskrec.preparation.sources.source import open_source
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["Ann", "Bo, B.", 'Cy "C"', "Dé", "写真", "E\nE"]

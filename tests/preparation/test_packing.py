@@ -20,12 +20,12 @@ import pytest
 from face_sets import face_bytes, write_face_set, write_tar_set
 
 from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.images import packed
 from maskrec.images.decoding import decode_image
-from maskrec.images.packed import open_packed
+from maskrec.images.packed import packed
+from maskrec.images.packed.packed import open_packed
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.preparation.packing import Packing, PackParts, pack
-from maskrec.preparation.sources import open_folder, open_source
+from maskrec.preparation.packing.packing import Packing, PackParts, pack
+from maskrec.preparation.sources.source import open_folder, open_source
 
 
 @pytest.fixture

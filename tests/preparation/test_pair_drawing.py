@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.preparation.face_list import Face
-from maskrec.preparation.pair_drawing import (
+from maskrec.preparation.pairing.drawing import (
     Sides,
     different_pairs,
     different_room,
     same_pairs,
     same_room,
 )
-from maskrec.preparation.pair_people import Image, Person, Photo, split_people
-from maskrec.preparation.shuffling import Dice, fill_evenly
+from maskrec.preparation.pairing.people import Image, Person, Photo, split_people
+from maskrec.preparation.pairing.shuffling import Dice, fill_evenly
+from maskrec.preparation.sources.face_list import Face
 
 CONDITIONS = ("bare", "one_masked", "both_masked")
 Crowd = list[list[tuple[int, int]]]

@@ -30,7 +30,7 @@ from maskrec.preparation.showing import Choice, Section, choose, draw_page, draw
 from maskrec.preparation.showing.choosing import Rejected, choose_rejected, read_rejected
 from maskrec.preparation.showing.lettering import Lettering, visible
 from maskrec.preparation.showing.tiles import Tile, fit
-from maskrec.preparation.sources import open_source
+from maskrec.preparation.sources.source import open_source
 
 EVIL = ["<script>alert(1)</script>", "\"><img src=x onerror='alert(2)'>", "{{ 7 * 7 }}", "a, \"b\" 'c'", "new\nline",
         "esc\x1b[31m", "\u202eevil", "陈小明", "محمد علي", "x" * 300, "&lt;b&gt;", "\ud7ff\ufffe"]  # fmt: skip

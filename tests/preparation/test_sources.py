@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskrec.contracts.errors import UsageError
-from maskrec.images.record_writing import write_records
-from maskrec.images.tarfiles import write_tar
-from maskrec.preparation.given_landmarks import with_landmarks
-from maskrec.preparation.naming import output_names, safe_part
-from maskrec.preparation.sources import Item, Source, open_source
+from maskrec.images.insightface.record_writing import write_records
+from maskrec.images.tars.tarfiles import write_tar
+from maskrec.preparation.job.naming import output_names, safe_part
+from maskrec.preparation.sources.given_landmarks import with_landmarks
+from maskrec.preparation.sources.source import Item, Source, open_source
 
 STRANGE = [
     "a b.jpg",

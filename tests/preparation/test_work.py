@@ -19,12 +19,12 @@ import pytest
 
 from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.images.tables import Faults, read_table
-from maskrec.images.tarfiles import read_members
-from maskrec.preparation import assembling, parts, pool, work
-from maskrec.preparation.assembling import merge
-from maskrec.preparation.parts import Parts
-from maskrec.preparation.progress import Meter
-from maskrec.preparation.sources import Item, Reader, open_source
+from maskrec.images.tars.tarfiles import read_members
+from maskrec.preparation.job import assembling, parts, pool, work
+from maskrec.preparation.job.assembling import merge
+from maskrec.preparation.job.parts import Parts
+from maskrec.preparation.job.progress import Meter
+from maskrec.preparation.sources.source import Item, Reader, open_source
 
 COLUMNS = ("path", "target", "identity", "source")
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from maskrec.faces.alignment import arcface_template
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.images.tarfiles import write_tar
+from maskrec.images.tars.tarfiles import write_tar
 
 
 def face_bytes(number: int, size: int = 32, ending: str = "jpg") -> bytes:

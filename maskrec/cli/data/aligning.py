@@ -56,11 +56,11 @@ def align(
     """Find the face on every photo and bring it to the size and place that backbones expect; run it again to go on."""
     from rich.console import Console
 
-    from maskrec.preparation.aligning import AlignSettings, aligning
-    from maskrec.preparation.given_landmarks import with_landmarks
-    from maskrec.preparation.progress import Meter
-    from maskrec.preparation.sources import open_source
-    from maskrec.preparation.work import run
+    from maskrec.preparation.aligning.aligning import AlignSettings, aligning
+    from maskrec.preparation.job.progress import Meter
+    from maskrec.preparation.job.work import run
+    from maskrec.preparation.sources.given_landmarks import with_landmarks
+    from maskrec.preparation.sources.source import open_source
 
     if form == "png" and quality is not None:
         raise UsageError("--quality is of JPEG files; PNG files lose nothing")
@@ -91,7 +91,7 @@ def merge(
     """Put together what shards wrote, once all are done; says which are not."""
     from rich.console import Console
 
-    from maskrec.preparation.assembling import merge as join
-    from maskrec.preparation.progress import Meter
+    from maskrec.preparation.job.assembling import merge as join
+    from maskrec.preparation.job.progress import Meter
 
     join(destination, Meter("checking", Console()))

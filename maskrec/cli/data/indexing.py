@@ -14,7 +14,7 @@ def index(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of tar shards.")],
 ) -> None:
     """Put an index beside tar shards, so that opening them as training data reads no shard."""
-    from maskrec.images.tar_index import write_tar_index
+    from maskrec.images.tars.index import write_tar_index
 
     made = write_tar_index(folder)
     print(

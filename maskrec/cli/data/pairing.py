@@ -11,8 +11,8 @@ from maskrec.cli.text import clean, table
 from maskrec.contracts.errors import UsageError
 
 if TYPE_CHECKING:
-    from maskrec.preparation.pair_settings import PairSettings
-    from maskrec.preparation.pairing import Written
+    from maskrec.preparation.pairing.pairing import Written
+    from maskrec.preparation.pairing.settings import PairSettings
 
 _Faces = Annotated[Path, typer.Argument(metavar="FACES", help="A folder that holds faces.csv, or such a file.")]
 _Out = Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files; made where it is absent.")]
@@ -72,8 +72,8 @@ def pairs(
     ] = None,
 ) -> None:
     """Write train.csv, eval_same.csv, eval_diff.csv and test.csv, nobody in two of them, and pairs.json."""
-    from maskrec.preparation.pair_settings import ALL_FIVE, ONE_EACH
-    from maskrec.preparation.pairing import make_pairs
+    from maskrec.preparation.pairing.pairing import make_pairs
+    from maskrec.preparation.pairing.settings import ALL_FIVE, ONE_EACH
 
     given: dict[str, Any] = {
         "evaluation": evaluation,
@@ -99,8 +99,8 @@ def _settings(
     """The preset or a manifest's settings, changed by what was given."""
     from dataclasses import replace
 
-    from maskrec.preparation.mask_plan import make_plan
-    from maskrec.preparation.pair_settings import REFERENCE, PairSettings, from_manifest
+    from maskrec.preparation.masking.plan import make_plan
+    from maskrec.preparation.pairing.settings import REFERENCE, PairSettings, from_manifest
 
     if preset and again:
         raise UsageError("--preset and --again: settings come from one of them")

@@ -58,7 +58,7 @@ def show(
     from maskrec.contracts.files import write_bytes
     from maskrec.preparation.showing import Choice, draw_page, draw_sheet, make_sections
     from maskrec.preparation.showing.choosing import read_rejected
-    from maskrec.preparation.sources import open_source
+    from maskrec.preparation.sources.source import open_source
 
     _check_out(out, force)
     faces = _open(path)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from maskrec.contracts.errors import UsageError
-from maskrec.images.tarfiles import Member, read_members
+from maskrec.images.tars.tarfiles import Member, read_members
 
 
 class FileBytes:

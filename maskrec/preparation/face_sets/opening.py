@@ -10,7 +10,7 @@ import numpy as np
 from maskrec.contracts.errors import UsageError
 from maskrec.preparation.face_sets.face_set import FaceSet, Role, nothing
 from maskrec.preparation.face_sets.tables import open_table
-from maskrec.preparation.sources import KINDS, Item, Source, open_source
+from maskrec.preparation.sources.source import KINDS, Item, Source, open_source
 
 FACES_FILE = "faces.csv"
 UNFINISHED = ".parts"

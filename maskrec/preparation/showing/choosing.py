@@ -13,7 +13,7 @@ from maskrec.contracts.errors import UsageError
 from maskrec.images.tables import Faults, read_table
 from maskrec.preparation.checking.names import plain_name
 from maskrec.preparation.face_sets import FaceSet
-from maskrec.preparation.sources import Item, Source
+from maskrec.preparation.sources.source import Item, Source
 
 REJECTED_FILE = "rejected.csv"
 

@@ -13,7 +13,7 @@ from maskrec.contracts.errors import UsageError
 from maskrec.images.decoding import decode_image
 from maskrec.preparation.face_sets import FaceSet
 from maskrec.preparation.showing.choosing import Choice, Rejected, choose, choose_rejected, find_items
-from maskrec.preparation.sources import Source
+from maskrec.preparation.sources.source import Source
 
 BACKGROUND = 236
 _COLOURS = ((255, 64, 64), (64, 160, 255), (64, 220, 96), (255, 200, 0), (230, 90, 230))

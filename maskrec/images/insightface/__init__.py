@@ -1,0 +1,1 @@
+"""InsightFace's .rec and .bin files, read without running anything in them."""

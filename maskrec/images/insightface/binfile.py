@@ -1,0 +1,77 @@
+"""InsightFace's verification files (``lfw.bin``, ``cfp_fp.bin``): a pickle, read without unpickling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.insightface.plain_objects import ByteArray
+from maskrec.images.insightface.plain_pickle import read_pickle
+
+
+@dataclass(frozen=True, slots=True)
+class BinPairs:
+    """Image pairs of a verification file.
+
+    Args:
+        images: encoded images; pair i is images 2i and 2i + 1.
+        same: for each pair, whether both are one person.
+    """
+
+    images: list[bytes]
+    same: list[bool]
+
+    def __len__(self) -> int:
+        return len(self.same)
+
+
+def read_bin(path: Path) -> BinPairs:
+    """A pickle of ``(images, same)``: a list of encoded images, two a pair, and a list of truth values.
+
+    Images are bytes (or numpy uint8 arrays), truth values bool (or numpy's, or 0 and 1), written by Python 2 or 3. No
+    pickle is run: the few instructions that such a file needs are followed, all others are refused.
+
+    Raises:
+        UsageError: the file holds anything else, wants to call something, or is cut short.
+    """
+    content = read_pickle(path)
+    if not isinstance(content, tuple | list) or len(content) != 2:
+        raise UsageError(f"{path}: holds no pair (images, same); it is no verification file of InsightFace")
+    images, same = content
+    if not isinstance(images, list | tuple):
+        raise UsageError(f"{path}: its images are no list; it is no verification file of InsightFace")
+    pairs = BinPairs(
+        [_image(path, place, image) for place, image in enumerate(images)],
+        [_truth(path, place, value) for place, value in enumerate(_values(path, same))],
+    )
+    if len(pairs.images) != 2 * len(pairs.same) or not pairs.same:
+        raise UsageError(
+            f"{path}: {len(pairs.images)} images and {len(pairs.same)} answers; two images an answer are wanted"
+        )
+    return pairs
+
+
+def _image(path: Path, place: int, image: object) -> bytes:
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, ByteArray) and image.kind == "u1" and image.complete:
+        return image.data
+    raise UsageError(f"{path}: image {place} is no bytes and no uint8 array; it is no verification file of InsightFace")
+
+
+def _values(path: Path, same: object) -> Sequence[object]:
+    if isinstance(same, list | tuple):
+        return same
+    if isinstance(same, ByteArray) and same.complete:
+        return list(same.data)
+    raise UsageError(f"{path}: its answers are no list; it is no verification file of InsightFace")
+
+
+def _truth(path: Path, place: int, value: object) -> bool:
+    if isinstance(value, ByteArray) and value.complete and len(value.data) == 1:
+        value = value.data[0]
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    raise UsageError(f"{path}: answer {place} is neither true nor false; it is no verification file of InsightFace")

@@ -1,0 +1,228 @@
+"""InsightFace's ``.rec`` and ``.idx``: MXNet's RecordIO format, read without MXNet."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.insightface.record_labels import HEADER, MAGIC, PART, first_labels
+from maskrec.images.random_access import RandomAccessFile
+
+_LABELS = 1 << 24  # a 32-bit float tells whole numbers apart up to here
+_START = struct.Struct("<IIIfQQ")  # both of a whole record
+_LABELS_SEEN = 8
+_GLANCE = _START.size + 4 * _LABELS_SEEN
+_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+_MAGIC_BYTES = struct.pack("<I", MAGIC)
+
+Label = float | tuple[float, ...]
+
+
+class RecordFile:
+    """The images of a ``.rec`` file, in the order of their keys; safe in threads and forks, pickles for workers.
+
+    A record is MXNet's ``IRHeader`` (flag, label, id, id2; a flag above 0 says that so many float labels follow) and
+    an encoded image. InsightFace's record 0 holds no image but, as labels, the key after the last image and the one
+    after the last person; the persons' records in that range hold no images either and are left out.
+
+    With ``NAME.idx`` beside it (``key<TAB>offset`` lines) opening reads that; without it the ``.rec`` is scanned, image
+    records in the order of the file. Record 0 and the last one are looked at when opened, others when they are read.
+
+    Args:
+        path: of the ``.rec``.
+
+    Raises:
+        UsageError: a file that is cut short, damaged, or of something else; an index that does not fit it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index_path = path.with_suffix(".idx")
+        self._file = RandomAccessFile(path)
+        if self._file.size < PART.size:
+            raise UsageError(f"{path}: {self._file.size} bytes are no .rec file; fetch it again")
+        self._indexed = self.index_path.exists()
+        self._offsets = self._indexed_images() if self._indexed else self._scanned_images()
+        if not len(self._offsets):
+            raise UsageError(f"{path}: no record in it holds an image; is it the right file?")
+
+    def __len__(self) -> int:
+        """How many images."""
+        return len(self._offsets)
+
+    def __getitem__(self, index: int) -> tuple[Label, bytes]:
+        """An image's label (a tuple where several are stored) and its encoded bytes (JPEG or PNG, usually).
+
+        Raises:
+            IndexError: no such image.
+            UsageError: the record is cut short or damaged.
+        """
+        return self._unpack(int(self._offsets[index]))
+
+    def label(self, index: int) -> Label:
+        """An image's label alone, from the record's first bytes."""
+        return self._glance(int(self._offsets[index]))[0]
+
+    def identity(self, index: int) -> int:
+        """An image's person: its label, or the first of its labels, as a whole number from 0.
+
+        Raises:
+            UsageError: the label is no such number.
+        """
+        label = self.label(index)
+        first = label[0] if isinstance(label, tuple) else label
+        if not 0 <= first < _LABELS or first != int(first):
+            raise UsageError(
+                f"{self.path}: the label of image {index} is {first}, not a whole number from 0 to {_LABELS - 1}"
+            )
+        return int(first)
+
+    def identities(self) -> NDArray[np.int64]:
+        """``identity`` of every image."""
+        first, plain = first_labels(self.path, self._offsets)
+        plain &= (first >= 0) & (first < _LABELS) & (first == np.floor(first))
+        found = np.where(plain, first, 0).astype(np.int64)
+        for index in np.flatnonzero(~plain):
+            found[index] = self.identity(int(index))
+        return found
+
+    def _indexed_images(self) -> NDArray[np.int64]:
+        keys, offsets = self._read_index()
+        self._unpack(int(offsets.max()))  # a file cut short is known by its last record
+        end = self._first_key_of_people(int(offsets[0])) if keys[0] == 0 else None
+        if end is None:
+            return offsets
+        images = (keys > 0) & (keys < end)
+        there = int(images.sum())
+        if there != end - 1:
+            raise UsageError(
+                f"{self.index_path}: lists {there} of the {end - 1} images that record 0 of {self.path.name} "
+                "announces; fetch it again, or delete it and the .rec is scanned"
+            )
+        return offsets[images]
+
+    def _first_key_of_people(self, offset: int) -> int | None:
+        """What InsightFace's record 0 announces: one more than its images' number; None when it is an image."""
+        label, image = self._unpack(offset)
+        if image or not isinstance(label, tuple):
+            return None
+        if not math.isfinite(label[0]) or label[0] < 1 or label[0] != int(label[0]):
+            raise UsageError(f"{self.path}: record 0 announces images up to key {label[0]}; the file is damaged")
+        return int(label[0])
+
+    def _read_index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Keys in their order and their offsets, each inside the ``.rec`` and no two alike."""
+        file = RandomAccessFile(self.index_path)
+        lines = array("q")
+        for number, line in enumerate(io.BytesIO(file.read(0, file.size))):
+            words = line.split()
+            if len(words) != 2 or not all(word.isdigit() and len(word) <= 18 for word in words):
+                raise self._bad_index(number, "is not 'key<TAB>offset'")
+            lines.extend(map(int, words))
+        if not lines:
+            raise UsageError(f"{self.index_path}: no line in it; delete it and the .rec is scanned")
+        keys, offsets = np.array(lines, dtype=np.int64).reshape(-1, 2).T
+        for values, what in ((keys, "key"), (offsets, "offset")):
+            order = np.argsort(values, kind="stable")
+            twice = np.flatnonzero(np.diff(values[order]) == 0)
+            if len(twice):
+                place = int(order[twice[0] + 1])
+                raise self._bad_index(place, f"names {what} {values[place]} again")
+        if (beyond := np.flatnonzero(offsets + PART.size > self._file.size)).size:
+            place = int(beyond[0])
+            raise self._bad_index(
+                place, f"says byte {offsets[place]} of a .rec of {self._file.size} bytes (is that cut short?)"
+            )
+        order = np.argsort(keys)
+        return keys[order], offsets[order]
+
+    def _bad_index(self, line: int, what: str) -> UsageError:
+        return UsageError(
+            f"{self.index_path}:{line + 1}: the line {what}; fetch it again, or delete it to have the .rec scanned"
+        )
+
+    def _scanned_images(self) -> NDArray[np.int64]:
+        offsets, offset = array("q"), 0
+        while offset < self._file.size:
+            label, size, length, end = self._glance(offset)
+            # Records with several labels and nothing else are InsightFace's record 0 and those of its people.
+            if not isinstance(label, tuple) or length > size:
+                offsets.append(offset)
+            offset = end
+        if offset > self._file.size:
+            raise UsageError(f"{self.path}: cut short at byte {self._file.size}, behind a record; fetch it again")
+        return np.array(offsets, dtype=np.int64)
+
+    def _parts(self, offset: int) -> Iterator[tuple[int, int]]:
+        """Place and length of the pieces of the record at ``offset``: one, or several joined by the magic word."""
+        wanted = (_WHOLE, _FIRST)
+        while True:
+            if offset + PART.size > self._file.size:
+                raise UsageError(f"{self.path}: cut short at byte {self._file.size}, within a record; fetch it again")
+            magic, word = PART.unpack(self._file.read(offset, PART.size))
+            part, length = word >> 29, word & 0x1FFFFFFF
+            if magic != MAGIC or part not in wanted:
+                mend = (
+                    f"delete {self.index_path.name} to have it scanned, or fetch both" if self._indexed else "fetch it"
+                )
+                raise UsageError(f"{self.path}: no record begins at byte {offset}; {mend} again")
+            offset += PART.size
+            if offset + length > self._file.size:
+                raise UsageError(
+                    f"{self.path}: cut short: the record at byte {offset - PART.size} wants {length} bytes and "
+                    f"{self._file.size - offset} are there; fetch it again"
+                )
+            yield offset, length
+            if part in (_WHOLE, _LAST):
+                return
+            wanted = (_MIDDLE, _LAST)
+            offset += length + -length % 4
+
+    def _unpack(self, offset: int) -> tuple[Label, bytes]:
+        record = self._record(offset)
+        label, size = self._label_in(record, offset)
+        return label, record[size:]
+
+    def _record(self, offset: int) -> bytes:
+        return _MAGIC_BYTES.join(self._file.read(place, length) for place, length in self._parts(offset))
+
+    def _glance(self, offset: int) -> tuple[Label, int, int, int]:
+        """A record's label, the bytes that it takes, the record's length, and where the next begins."""
+        block = self._file.read(offset, min(_GLANCE, self._file.size - offset))
+        if len(block) == _GLANCE:
+            magic, word, flag, label, _, _ = _START.unpack_from(block)
+            end = offset + PART.size + word  # of a whole record: its upper 3 bits are 0
+            if magic == MAGIC and HEADER.size <= word < 1 << 29 and flag <= _LABELS_SEEN and end <= self._file.size:
+                size = HEADER.size + 4 * flag
+                if size <= word:
+                    labels = label if flag == 0 else struct.unpack_from(f"<{flag}f", block, _START.size)
+                    return labels, size, word, end + -word % 4
+        pieces = list(self._parts(offset))
+        place, length = pieces[-1]
+        label_, size = self._label_in(self._record(offset), offset)
+        return label_, size, sum(count for _, count in pieces) + 4 * (len(pieces) - 1), place + length + -length % 4
+
+    def _label_in(self, record: bytes, offset: int) -> tuple[Label, int]:
+        """The labels at a record's beginning, and how many bytes they take."""
+        if len(record) < HEADER.size:
+            raise UsageError(
+                f"{self.path}: the record at byte {offset} has {len(record)} bytes, too few for its header"
+            )
+        flag, label, _, _ = HEADER.unpack_from(record)
+        if flag == 0:
+            return float(label), HEADER.size
+        size = HEADER.size + 4 * flag
+        if size > len(record):
+            raise UsageError(
+                f"{self.path}: the record at byte {offset} announces {flag} labels and has {len(record)} bytes; "
+                "the file is damaged: fetch it again"
+            )
+        return struct.unpack_from(f"<{flag}f", record, HEADER.size), size

@@ -1,0 +1,1 @@
+"""Many faces in a few files mapped into memory."""

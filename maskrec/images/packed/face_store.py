@@ -1,0 +1,101 @@
+"""Faces of a large set by number: an index and the files it points into."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.contracts.input_spec import Alignment
+from maskrec.contracts.sample import Sample
+from maskrec.images.decoding import decode_image
+from maskrec.images.packed.face_index import FaceIndex
+from maskrec.images.packed.mapped_files import DataFiles, MappedFiles
+from maskrec.images.placing import Placing
+
+
+class FaceStore:
+    """A set of faces; safe in threads and forks, pickles for loader workers.
+
+    Args:
+        place: the folder of its files, for messages: a path or an address.
+        index: of its faces.
+        files: that the index points into; ``MappedFiles`` where the images are raw.
+    """
+
+    def __init__(self, place: str, index: FaceIndex, files: DataFiles) -> None:
+        self.place, self.index, self._files = place, index, files
+        self.raw = index.encoding == "raw"
+        self._places = [f"{place}/{file.name}" for file in index.files]
+        self._mapped: dict[int, NDArray[np.uint8]] = {}
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def name(self, index: int) -> str:
+        """A face in messages: its file and its name in the source."""
+        return self._name(index, int(self.index.entries["file"][index]))
+
+    def _name(self, index: int, file: int) -> str:
+        return f"{self._places[file]}:{self.index.name(index)}"
+
+    def read(self, index: int) -> bytes:
+        """A face's bytes as they are stored."""
+        offset, size, _, file, *_ = self.index.entries[index].item()
+        return self._files.read(file, offset, size)
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        """A face: uint8 RGB ``(H, W, 3)``; a raw one is the mapped file's, and changing it leaves the file as it is.
+
+        Raises:
+            UsageError: it cannot be read or does not decode.
+        """
+        offset, size, _, file, *_ = self.index.entries[index].item()
+        return self._pixels(file, offset, size, self._name(index, file))
+
+    def _pixels(
+        self, file: int, offset: int, size: int, name: str, space: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        if not self.raw:
+            return decode_image(self._files.read(file, offset, size), name, space)
+        whole = self._mapped.get(file)
+        if whole is None:
+            assert isinstance(self._files, MappedFiles)
+            whole = self._mapped[file] = np.frombuffer(self._files.map(file), np.uint8)
+        side = self.index.side
+        return whole[offset : offset + size].reshape(side, side, 3)
+
+    def planned(self, size: int, alignment: Alignment) -> Placing:
+        """How its faces come to a canvas."""
+        return Placing(size, alignment, self.index.landmarks, self.index.boxes)
+
+    def sample(self, index: int, placing: Placing, space: NDArray[np.uint8] | None = None) -> Sample:
+        """A face on the canvas.
+
+        Args:
+            index: its number.
+            placing: ``planned(...)``.
+            space: as of ``decode_image``.
+
+        Raises:
+            UsageError: it cannot be read, does not decode, or its landmarks do not fit it.
+        """
+        offset, size, _, file, label, masked, *_ = self.index.entries[index].item()
+        name = self._name(index, file)
+        return placing.sample(self._pixels(file, offset, size, name, space), index, label, bool(masked), name)
+
+    def verify(self) -> Iterator[str]:
+        """A sentence for every face whose bytes are not those that were summed; reads everything."""
+        checksums = self.index.entries["checksum"]
+        for index in range(len(self)):
+            if checksums[index] and zlib.crc32(self.read(index)) != int(checksums[index]):
+                yield f"{self.name(index)}: its checksum does not fit, so it is damaged; make the set again"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"place": self.place, "index": self.index, "files": self._files}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["place"], state["index"], state["files"])  # type: ignore[misc]

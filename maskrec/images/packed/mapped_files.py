@@ -1,0 +1,69 @@
+"""Data files of a set, mapped into memory when they are first read, by each process for itself."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.packed.face_index import DataFile
+
+
+class DataFiles(Protocol):
+    """Files whose stretches are read by number, offset and size; pickles for loader workers."""
+
+    def read(self, file: int, offset: int, size: int) -> bytes:
+        """The bytes; UsageError where they are not there."""
+
+
+class MappedFiles:
+    """Files in a folder, checked for their sizes when opened.
+
+    Args:
+        folder: where they lie.
+        files: their names and sizes.
+
+    Raises:
+        UsageError: one is missing or of another size.
+    """
+
+    def __init__(self, folder: Path, files: Sequence[DataFile]) -> None:
+        self.folder, self.files = folder, list(files)
+        for file in self.files:
+            path = folder / file.name
+            try:
+                size = path.stat().st_size
+            except OSError as error:
+                raise UsageError(
+                    f"{path}: cannot be read ({error.strerror or error}); is the folder complete?"
+                ) from error
+            if size != file.size:
+                what = "cut short" if size < file.size else "changed"
+                raise UsageError(f"{path}: {what}: {size} bytes where {file.size} were written; copy it again whole")
+        self._maps: list[mmap.mmap | None] = [None] * len(self.files)
+
+    def map(self, file: int) -> mmap.mmap:
+        """A file's bytes; writing to them changes this process's copy alone."""
+        mapped = self._maps[file]
+        if mapped is None:
+            path = self.folder / self.files[file].name
+            try:
+                with path.open("rb") as stream:
+                    mapped = mmap.mmap(stream.fileno(), self.files[file].size, access=mmap.ACCESS_COPY)
+            except (OSError, ValueError) as error:  # a shorter file is a ValueError
+                raise UsageError(f"{path}: cannot be mapped into memory ({error}); is it still whole?") from error
+            self._maps[file] = mapped
+        return mapped
+
+    def read(self, file: int, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset`` of a file."""
+        return self.map(file)[offset : offset + size]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder, "files": self.files}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.folder, self.files = state["folder"], state["files"]
+        self._maps = [None] * len(self.files)

@@ -1,0 +1,1 @@
+"""Tar shards, on this disk and elsewhere."""

@@ -1,0 +1,202 @@
+"""``data align``: the faces of any photos on one canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from maskrec.contracts.errors import UsageError
+from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
+from maskrec.images.canvas import box_from_landmarks, cut_box, warp
+from maskrec.images.decoding import decode_image
+from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.preparation.aligning.cascade import Faces
+from maskrec.preparation.aligning.choosing import Choice, choose, tell_apart
+from maskrec.preparation.aligning.finding import find_faces
+from maskrec.preparation.job.work import Job, Outcome, Rejected
+from maskrec.preparation.sources.source import Item, Reader, Source
+
+Pixels = NDArray[np.uint8]
+Format = Literal["jpg", "png"]
+
+COMMAND = "data align"
+COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "score")
+_MASK_COLUMNS = ("masked", "mask_type")
+_AT_ONCE = 50_000_000  # pixels of photos that are held in memory
+
+
+@dataclass(frozen=True, slots=True)
+class AlignSettings:
+    """Everything that decides what aligned faces look like, the photos apart.
+
+    Args:
+        size: side of the canvas in pixels.
+        alignment: ``arcface`` (landmarks to the template) or ``box`` (the detector's box with facenet's margin).
+        margin: what is seen around the template, as a share of its side, on every side; for ``arcface``.
+        choice: which face is meant; see ``choosing.choose``.
+        min_face: side of the smallest face in pixels; None: a fifth of the photo's shorter side.
+        detect: whether landmarks that the source gives are left alone, and found anew.
+        format: of the files.
+        quality: of JPEG files, 1 to 100.
+    """
+
+    size: int = 112
+    alignment: Literal["arcface", "box"] = "arcface"
+    margin: float = 0.0
+    choice: Choice = "only"
+    min_face: float | None = None
+    detect: bool = False
+    format: Format = "jpg"
+    quality: int = 95
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.size <= 2048:
+            raise UsageError(f"--size {self.size}: a canvas has 16 to 2048 pixels a side")
+        if not 0.0 <= self.margin <= 2.0:
+            raise UsageError(f"--margin {self.margin}: what is seen around the face is a share from 0 to 2")
+        if self.margin and self.alignment == "box":
+            raise UsageError("--margin goes with the landmarks' alignment; --box has facenet's own margin")
+        if self.min_face is not None and not self.min_face >= 12:
+            raise UsageError(f"--min-face {self.min_face}: faces below 12 pixels are not found")
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality {self.quality}: JPEG qualities are 1 to 100")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``work.json``."""
+        values = {**asdict(self), "detector": "MTCNN of facenet-pytorch 2.5.3"}
+        if self.format == "png":
+            del values["quality"]
+        return values
+
+
+@dataclass(frozen=True)
+class AlignFaces:
+    """Aligns a group of photos.
+
+    Args:
+        reader: reads their files.
+        settings: how they are aligned.
+        device: where faces are looked for; ``auto``: a GPU where there is one.
+    """
+
+    reader: Reader
+    settings: AlignSettings
+    device: str = "auto"
+
+    def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
+        """Each photo's face, or why it has none: unreadable, nobody's, no face, several, landmarks that do not fit."""
+        outcome = Outcome()
+        named = dict(zip((item.key for item in items), names, strict=True))
+        for batch in self._batches(items, outcome):
+            found = self._found(batch)
+            for item, photo in batch:
+                faces = self._meant(item, photo, found[item.key])
+                if isinstance(faces, Rejected):
+                    outcome.rejected.append(faces)
+                else:
+                    self._write(item, photo, faces, named[item.key], outcome)
+        return outcome
+
+    def _batches(self, items: Sequence[Item], outcome: Outcome) -> Iterator[list[tuple[Item, Pixels]]]:
+        """Photos decoded, as many at a time as memory should hold: where a group is cut depends on it alone."""
+        batch: list[tuple[Item, Pixels]] = []
+        pixels = 0
+        for item in items:
+            if not item.identity:
+                reason = "nobody's photo: it lies in no person's folder and has no name like NAME_0001"
+                outcome.rejected.append(Rejected(item.key, "no_identity", f"{item.key}: {reason}"))
+                continue
+            try:
+                photo = decode_image(self.reader(item), item.key)
+            except UsageError as error:
+                outcome.rejected.append(Rejected(item.key, "unreadable", str(error)))
+                continue
+            batch.append((item, photo))
+            pixels += photo.shape[0] * photo.shape[1]
+            if pixels > _AT_ONCE:
+                yield batch
+                batch, pixels = [], 0
+        if batch:
+            yield batch
+
+    def _found(self, batch: Sequence[tuple[Item, Pixels]]) -> Mapping[str, Faces]:
+        """Faces by key: what the source gives, or what is found."""
+        searched = [(item, photo) for item, photo in batch if self.settings.detect or item.landmarks is None]
+        found = find_faces([photo for _, photo in searched], self.settings.min_face, self.device) if searched else []
+        given = {item.key: _given(item) for item, _ in batch if item.landmarks is not None}
+        return given | {item.key: faces for (item, _), faces in zip(searched, found, strict=True)}
+
+    def _meant(self, item: Item, photo: Pixels, faces: Faces) -> Faces | Rejected:
+        if not len(faces):
+            return Rejected(item.key, "no_face", f"{item.key}: no face was found; try a smaller --min-face")
+        chosen = choose(faces, photo.shape[:2], self.settings.choice)
+        if chosen is None:
+            told = f"{item.key}: {tell_apart(faces)}; --largest, --central or --all takes one or all"
+            return Rejected(item.key, "several_faces", told)
+        return chosen
+
+    def _write(self, item: Item, photo: Pixels, faces: Faces, name: str, outcome: Outcome) -> None:
+        files, rows = [], []
+        for number in range(len(faces)):
+            suffix = f"_face{number + 1}" if self.settings.choice == "all" else ""
+            path = f"{name}{suffix}.{self.settings.format}"
+            try:
+                pixels, matrix = self._canvas(photo, faces.landmarks[number], faces.boxes[number])
+            except (ValueError, cv2.error) as error:
+                outcome.rejected.append(Rejected(item.key, "bad_landmarks", f"{item.key}: {error}"))
+                return
+            files.append((path, self._encode(pixels)))
+            moved = np.round(move_points(faces.landmarks[number], matrix), 2).ravel().tolist()
+            rows.append(_row(item, path, moved, float(faces.scores[number])))
+        outcome.files.extend(files)
+        outcome.rows.extend(rows)
+
+    def _canvas(self, photo: Pixels, landmarks: NDArray[Any], box: NDArray[Any]) -> tuple[Pixels, NDArray[np.float64]]:
+        size = self.settings.size
+        if self.settings.alignment == "box":
+            return cut_box(photo, np.asarray(box, np.float64), size)
+        matrix = similarity_transform(landmarks, looser(arcface_template(size), size, self.settings.margin))
+        return warp(photo, matrix, size), matrix
+
+    def _encode(self, pixels: Pixels) -> bytes:
+        if self.settings.format == "png":
+            return bytes(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1])
+        data = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), self.settings.quality, "RGB", "420", fastdct=False)
+        return bytes(data)
+
+
+def looser(template: NDArray[np.float64], size: int, margin: float) -> NDArray[np.float64]:
+    """The template's points with ``margin`` of its side more around it: shrunk about the canvas's centre."""
+    centre = (size - 1) / 2.0
+    return (template - centre) / (1.0 + 2.0 * margin) + centre
+
+
+def _given(item: Item) -> Faces:
+    """A face that the source tells of; no detector has scored it."""
+    points = np.array(item.landmarks, np.float64).reshape(1, 5, 2)
+    box = box_from_landmarks(points[0]) if item.box is None else np.array(item.box, np.float64)
+    return Faces(box[None], np.full(1, np.nan), np.round(points, 2))
+
+
+def _row(item: Item, path: str, landmarks: Sequence[float], score: float) -> dict[str, str]:
+    points = {name: f"{value:.2f}" for name, value in zip(LANDMARK_COLUMNS, landmarks, strict=True)}
+    told = {"path": path, "identity": item.identity, "source": item.key, **points}
+    score_told = "" if np.isnan(score) else f"{score:.4f}"
+    return {**told, "score": score_told, "masked": str(int(item.masked)), "mask_type": item.mask_type}
+
+
+def aligning(
+    source: Source, destination: Path, settings: AlignSettings, tars: bool = False, device: str = "auto"
+) -> Job:
+    """The job of aligning a source; what that tells of masks is told on."""
+    process = AlignFaces(source.reader, settings, device)
+    told = any(item.masked or item.mask_type for item in source.items)
+    columns = (*COLUMNS, *_MASK_COLUMNS) if told else COLUMNS
+    return Job(destination, COMMAND, settings.as_dict(), columns, source, process, tars)

@@ -1,0 +1,1 @@
+"""Resumable work in fixed groups."""

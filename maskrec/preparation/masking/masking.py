@@ -1,0 +1,197 @@
+"""``data mask``: masked copies of faces whose landmarks are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from maskrec.contracts.errors import UsageError
+from maskrec.faces.masks import FREE_TYPES, HEIGHT, colour_problems, mask_index, put_on_masks, wear_problems
+from maskrec.images.decoding import decode_image
+from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.preparation.job.work import Job, Outcome, Rejected
+from maskrec.preparation.masking.encoding import Format, encode_image
+from maskrec.preparation.masking.plan import LABEL, MaskPlan, draws_of
+from maskrec.preparation.sources.source import Item, Reader, Source
+
+COMMAND = "data mask"
+COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "masked", "mask_type")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSettings:
+    """Everything that decides what copies look like, the faces apart.
+
+    Args:
+        plan: types and numbers of copies.
+        height: range of the top edge's height on the nose; see ``faces.masks.put_on_masks``.
+        wear: probabilities of a mask that hangs under_nose or on_chin.
+        colors: ``#rrggbb`` to choose from for types of any colour; none: any.
+        share: of the faces that get copies, each by its own draw.
+        format: of the files.
+        quality: of JPEG files, 1 to 100.
+        seed: of everything.
+    """
+
+    plan: MaskPlan
+    height: tuple[float, float] = HEIGHT
+    wear: dict[str, float] = field(default_factory=dict)
+    colors: tuple[str, ...] = ()
+    share: float = 1.0
+    format: Format = "jpg"
+    quality: int = 95
+    seed: int = 17
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise UsageError(f"--share {self.share}: a share is above 0 and at most 1")
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality {self.quality}: JPEG qualities are 1 to 100")
+        for sentence in (*wear_problems(self.height, self.wear), *colour_problems(self.colors or None)):
+            raise UsageError(sentence)
+        if self.colors and not set(self.plan.names) & set(FREE_TYPES):
+            raise UsageError(
+                f"--colors: none of {', '.join(self.plan.names)} takes a colour; {', '.join(FREE_TYPES)} do"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``work.json``, as it will be read; a quality only where there is one."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        if self.format != "jpg":
+            del values["quality"]
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    item: Item
+    number: int
+    type: str
+    path: str
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class MaskFaces:
+    """Masks a group of faces.
+
+    Args:
+        reader: reads their files.
+        settings: how they are masked.
+    """
+
+    reader: Reader
+    settings: MaskSettings
+
+    def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
+        """Each face's copies, or why it has none: masked already, left bare by the share, unreadable, no landmarks."""
+        keys = [item.key for item in items]
+        luck = draws_of(keys, self.settings.seed, LABEL).uniform("share").tolist()
+        worn = self.settings.plan.worn(keys, self.settings.seed)
+        rejected, copies = [], []
+        for item, name, chance, types in zip(items, names, luck, worn, strict=True):
+            pixels = self._pixels(item, chance)
+            if isinstance(pixels, Rejected):
+                rejected.append(pixels)
+            else:
+                copies += [
+                    _Copy(item, number, kind, f"{name}-{suffix}.{self.settings.format}", pixels)
+                    for number, (kind, suffix) in enumerate(zip(types, _suffixes(types), strict=True))
+                ]
+        files = {
+            copy.path: encode_image(pixels, self.settings.format, self.settings.quality)
+            for copy, pixels in self._masked(copies)
+        }
+        return Outcome([(copy.path, files[copy.path]) for copy in copies], [_row(copy) for copy in copies], rejected)
+
+    def _pixels(self, item: Item, chance: float) -> NDArray[np.uint8] | Rejected:
+        if item.masked:
+            worn = f" ({item.mask_type})" if item.mask_type else ""
+            return Rejected(item.key, "masked_already", f"wears a mask already{worn}; a second one is never put on")
+        if chance >= self.settings.share:
+            return Rejected(item.key, "left_bare", f"left without masked copies by --share {self.settings.share}")
+        if item.landmarks is None:
+            return Rejected(item.key, "no_landmarks", "its landmarks are not known; align it first")
+        try:
+            return decode_image(self.reader(item), item.key)
+        except UsageError as error:
+            return Rejected(item.key, "unreadable", str(error))
+
+    def _masked(self, copies: Sequence[_Copy]) -> Iterator[tuple[_Copy, NDArray[np.uint8]]]:
+        """All copies with their masks on; those of one size and number at a time."""
+        batches: dict[tuple[object, ...], list[_Copy]] = {}
+        for copy in copies:
+            batches.setdefault((copy.pixels.shape, copy.number), []).append(copy)
+        for (_, number), batch in batches.items():
+            images = torch.from_numpy(np.stack([copy.pixels for copy in batch])).permute(0, 3, 1, 2).float() / 255
+            points = torch.tensor([copy.item.landmarks for copy in batch], dtype=torch.float32).reshape(-1, 5, 2)
+            types = torch.tensor([mask_index(copy.type) for copy in batch])
+            draws = draws_of([copy.item.key for copy in batch], self.settings.seed, f"{LABEL}/{number}")
+            drawn = put_on_masks(
+                images,
+                points,
+                types,
+                draws,
+                height=self.settings.height,
+                wear=self.settings.wear,
+                colors=self.settings.colors or None,
+            )
+            bytes_ = (drawn * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+            yield from zip(batch, bytes_, strict=True)
+
+
+def _suffixes(types: Iterable[str]) -> Iterator[str]:
+    """``n95``, and ``n95-2`` for a face's second mask of a type."""
+    met: dict[str, int] = {}
+    for name in types:
+        met[name] = met.get(name, 0) + 1
+        yield name if met[name] == 1 else f"{name}-{met[name]}"
+
+
+def _row(copy: _Copy) -> dict[str, str]:
+    assert copy.item.landmarks is not None
+    points = {name: f"{value:.2f}" for name, value in zip(LANDMARK_COLUMNS, copy.item.landmarks, strict=True)}
+    told = {"path": copy.path, "identity": copy.item.identity, "source": copy.item.key}
+    return {**told, **points, "masked": "1", "mask_type": copy.type}
+
+
+def masking(source: Source, destination: Path, settings: MaskSettings, tars: bool = False) -> Job:
+    """The job of masking a source.
+
+    Raises:
+        UsageError: a source without landmarks, or whose faces are all masked already.
+    """
+    if all(item.landmarks is None for item in source.items):
+        raise UsageError(
+            f"{source.path}: masks are put on by landmarks, and there are none; `maskrec data align` finds them"
+        )
+    if all(item.masked for item in source.items):
+        raise UsageError(f"{source.path}: all faces there are masked already")
+    process = MaskFaces(source.reader, settings)
+    return Job(destination, COMMAND, settings.as_dict(), COLUMNS, source, process, tars)
+
+
+def from_work(file: Path) -> MaskSettings:
+    """The settings that a ``work.json`` of masked copies holds.
+
+    Raises:
+        UsageError: it is no such file.
+    """
+    try:
+        work = json.loads(file.read_text(encoding="utf-8"))
+        if work["command"] != COMMAND:
+            raise UsageError(f"{file} was written by {work['command']}, not by {COMMAND}")
+        values = work["settings"]
+        tuples = {name: tuple(values[name]) for name in ("height", "colors")}
+        return MaskSettings(**{**values, **tuples, "plan": MaskPlan(**values["plan"])})
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{file} is no work.json that `maskrec {COMMAND}` wrote ({error!r})") from error

@@ -1,0 +1,1 @@
+"""Many faces into a few files."""

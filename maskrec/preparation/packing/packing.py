@@ -1,0 +1,186 @@
+"""Packing a source of faces into a few large files: copied as they are, or decoded to raw pixels.
+
+A data file holds a fixed range of the sorted source and is put in place whole, then its record; so a kill at any moment
+loses one file at most, and the same command goes on to the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskrec import __version__
+from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.images.packed.face_index import VERSION, write_face_index
+from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
+from maskrec.preparation.job.assembling import table
+from maskrec.preparation.job.parts import REJECTED, Parts, not_written
+from maskrec.preparation.job.progress import Meter
+from maskrec.preparation.packing.groups import GroupWriter, group_index
+from maskrec.preparation.sources.source import Source
+
+
+class PackParts(Parts):
+    """The folder of a packed set while it is made."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the set is complete."""
+        return (self.destination / f"{STEM}.json").is_file() and not self.folder.exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """A packed set to be made.
+
+    Args:
+        source: the faces, each with an identity.
+        destination: the folder; absent, or begun by the same packing.
+        side: of raw pixels; 0 copies the files as they are.
+        fit: whether raw images of another size are cut to their middle square and resized; else they are an error.
+    """
+
+    source: Source
+    destination: Path
+    side: int = 0
+    fit: bool = False
+
+    @property
+    def groups(self) -> int:
+        """How many data files."""
+        return -(-len(self.source.items) // group_size(self.side))
+
+    def members(self, group: int) -> slice:
+        """Which items a data file holds."""
+        size = group_size(self.side)
+        return slice(group * size, (group + 1) * size)
+
+    def work(self) -> dict[str, Any]:
+        """The content of ``work.json``."""
+        return {
+            "maskrec": __version__,
+            "format": VERSION,
+            "command": "data pack",
+            "settings": {"side": self.side, "fit": self.fit},
+            "source": {
+                "kind": self.source.kind,
+                "photos": len(self.source.items),
+                "fingerprint": self.source.fingerprint(),
+            },
+        }
+
+
+def pack(packing: Packing, meter: Meter | None = None) -> None:
+    """Make a packed set, or go on with it; a complete one is read again and compared with its checksums.
+
+    Images that cannot be read or decoded are left out and listed in ``rejected.csv``.
+
+    Raises:
+        UsageError: the destination holds something else or lies in the source, faces without identity, sizes that
+            differ.
+        MaskrecError: the disk is full, another process is at it, or a complete set is damaged.
+    """
+    meter = meter or Meter()
+    _check(packing)
+    parts = PackParts(packing.destination)
+    parts.begin(packing.work())
+    if parts.finished:
+        _verify(packing.destination, meter)
+        return
+    lock = parts.take(1, 1)
+    try:
+        for leftover in parts.folder.glob("temporary-*"):
+            leftover.unlink()
+        _write_groups(packing, parts, meter)
+        _put_together(packing, parts, meter)
+    finally:
+        meter.stop()
+        lock.give_back()
+
+
+def _check(packing: Packing) -> None:
+    source, destination = packing.source.path.resolve(), packing.destination.resolve()
+    if destination == source or source in destination.parents:
+        raise UsageError(f"{packing.destination} lies in the source {packing.source.path}; name a folder elsewhere")
+    nobody = [item.key for item in packing.source.items if not item.identity]
+    if nobody:
+        raise UsageError(
+            f"{packing.source.path}: nobody knows who is on {nobody[0]!r} and {len(nobody) - 1} more; "
+            "put photos into a folder per person, or name a CSV of path,identity"
+        )
+
+
+def _verify(destination: Path, meter: Meter) -> None:
+    store = open_packed(destination)
+    faults = list(store.verify())
+    if faults:
+        raise MaskrecError(f"{faults[0]} ({len(faults)} of {len(store)} images are damaged)")
+    meter.say(f"{destination} is complete already: {len(store):,} images, and all fit their checksums")
+
+
+def _write_groups(packing: Packing, parts: PackParts, meter: Meter) -> None:
+    items = packing.source.items
+    todo = [group for group in range(packing.groups) if not _done(parts, group)]
+    _check_room(packing, sum(len(items[packing.members(group)]) for group in todo))
+    meter.start(len(items))
+    meter.skip(len(items) - sum(len(items[packing.members(group)]) for group in todo))
+    for group in todo:
+        temporary = parts.folder / f"temporary-{os.getpid()}"
+        writer = GroupWriter(packing.source.reader, packing.side, packing.fit, meter)
+        try:
+            record = writer.write(temporary, items[packing.members(group)])
+            temporary.replace(parts.destination / data_name(group))
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise not_written(parts.destination / data_name(group), error) from error
+        parts.place(parts.record_path(group), record, durable=True)
+
+
+def _done(parts: PackParts, group: int) -> bool:
+    """A record is written after its file, which was brought to the disk before."""
+    record, path = parts.record(group), parts.destination / data_name(group)
+    return record is not None and path.is_file() and path.stat().st_size == sum(record["sizes"])
+
+
+def _check_room(packing: Packing, images: int) -> None:
+    needed, free = images * 3 * packing.side**2, shutil.disk_usage(packing.destination).free
+    if needed > free:
+        raise MaskrecError(
+            f"{packing.destination}: raw pixels want {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; make "
+            "room, or pack without --raw"
+        )
+
+
+def _put_together(packing: Packing, parts: PackParts, meter: Meter) -> None:
+    records = []
+    for group in range(packing.groups):
+        record = parts.record(group)
+        if record is None:
+            raise MaskrecError(f"{parts.record_path(group)}: gone or damaged; run the same command again")
+        records.append(record)
+    kept = [packing.source.items[packing.members(group).start + place] for group in range(packing.groups)
+            for place in records[group]["kept"]]  # fmt: skip
+    if not kept:
+        raise UsageError(f"{packing.source.path}: none of its {len(packing.source.items)} images can be decoded")
+    rejected = [row for record in records for row in record["rejected"]]
+    index = group_index(kept, records, packing.side)
+    parts.place(parts.destination / REJECTED, table(("source", "reason", "detail"), rejected), durable=True)
+    write_face_index(parts.folder, STEM, index)
+    try:
+        for name in (f"{STEM}.index", f"{STEM}.json"):
+            (parts.folder / name).replace(parts.destination / name)
+        parts.finish()
+    except OSError as error:
+        raise not_written(parts.destination, error) from error
+    meter.say(_summary(packing, len(kept), len(index.identities), Counter(row[1] for row in rejected)))
+
+
+def _summary(packing: Packing, faces: int, people: int, reasons: Counter[str]) -> str:
+    size = sum(path.stat().st_size for path in packing.destination.iterdir())
+    told = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+    rejected = f"{reasons.total():,} images in {REJECTED}" + (f" ({told})" if told else "")
+    return f"{faces:,} faces of {people:,} people in {packing.destination}, {size / 1e9:.3f} GB; {rejected}"

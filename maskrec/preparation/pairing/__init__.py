@@ -1,0 +1,1 @@
+"""People divided into splits, and pairs of them."""

@@ -1,0 +1,71 @@
+"""``pairs.json``: what files of pairs were made from, so that they can be made again, and are not mixed with others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from maskrec import __version__
+from maskrec.contracts.errors import UsageError
+from maskrec.images.photos import place_of
+from maskrec.preparation.pairing.files import seen_from
+from maskrec.preparation.pairing.settings import PairSettings
+
+MANIFEST = "pairs.json"
+FILES = ("train.csv", "eval_same.csv", "eval_diff.csv", "test.csv", "landmarks.csv")
+
+
+def manifest_of(
+    out: Path, settings: PairSettings, inputs: Sequence[Path], contents: Mapping[str, tuple[bytes, dict[str, Any]]]
+) -> dict[str, Any]:
+    """What was asked for, of which faces, and what came of it; nothing of this machine."""
+    return {
+        "command": "maskrec data pairs",
+        "maskrec": __version__,
+        "settings": settings.as_dict(),
+        "faces": [
+            {"path": seen_from(out, place_of(file.parent, file.name)), "sha256": _hash(file.read_bytes())}
+            for file in inputs
+        ],
+        "files": {name: {**counts, "sha256": _hash(content)} for name, (content, counts) in contents.items()},
+    }
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def as_json(value: object) -> bytes:
+    """As it is written."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
+    """Raises UsageError where ``out`` holds files that this command would not have written."""
+    there = [name for name in FILES if (out / name).exists()]
+    if not (out / MANIFEST).exists():
+        if there:
+            raise UsageError(
+                f"{out} holds {', '.join(there)} and no {MANIFEST}; choose another folder or move them away"
+            )
+        return
+    try:
+        before = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        for part in ("settings", "faces", "maskrec"):
+            if before[part] != manifest[part]:
+                what = _difference(before[part], manifest[part])
+                raise UsageError(
+                    f"{out} holds pairs made otherwise ({part}: {what}); choose another folder or remove it"
+                )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{out / MANIFEST} cannot be read ({error!r}); choose another folder or remove it") from error
+
+
+def _difference(before: Any, now: Any) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = [name for name in now if before.get(name) != now[name]]
+        return ", ".join(f"{name} {before.get(name)} there, {now[name]} here" for name in names)
+    return "other files" if isinstance(before, list) else f"{before} there, {now} here"

@@ -1,0 +1,195 @@
+"""``data pairs``: training people, evaluation pairs and test pairs of one set of faces, nobody in two of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from maskrec.contracts.errors import UsageError
+from maskrec.contracts.files import Lock, write_bytes
+from maskrec.preparation.masking.plan import MaskPlan
+from maskrec.preparation.pairing.drawing import (
+    Condition,
+    Pair,
+    Sides,
+    different_pairs,
+    different_room,
+    same_pairs,
+    same_room,
+)
+from maskrec.preparation.pairing.files import landmark_rows, pair_rows, train_rows, written
+from maskrec.preparation.pairing.manifest import MANIFEST, as_json, manifest_of, refuse_strangers
+from maskrec.preparation.pairing.people import Person, gather_people, images_of, put_masks_on, split_people
+from maskrec.preparation.pairing.settings import ONE_EACH, Masks, PairSettings
+from maskrec.preparation.pairing.shuffling import Dice
+from maskrec.preparation.sources.face_list import Face, faces_file, read_faces
+
+_CONDITIONS: dict[Masks, Condition] = {"none": "bare", "one": "one_masked", "both": "both_masked"}
+_WEARING: dict[Condition, str] = {"bare": "bare", "one_masked": "with one face masked", "both_masked": "masked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was made.
+
+    Args:
+        files: names of the files in the folder.
+        counts: what is in each of them, by name, as in the manifest.
+    """
+
+    files: tuple[str, ...]
+    counts: dict[str, dict[str, Any]]
+
+
+def make_pairs(
+    faces: Path, out: Path, settings: PairSettings, masked: Sequence[Path] = (), otherwise: MaskPlan = ONE_EACH
+) -> Written:
+    """Writes the files and ``pairs.json`` into ``out``; the same command again writes the same bytes.
+
+    Args:
+        faces: a ``faces.csv``, or the folder that holds it.
+        out: a folder; made where it is absent.
+        settings: what to write.
+        masked: masked copies of these faces: files or folders likewise.
+        otherwise: masks to put on where some are wanted, no face is masked and the settings name none.
+
+    Raises:
+        UsageError: input that is wrong, numbers that cannot be reached, or a folder that holds something else.
+        MaskrecError: another process works there, or the disk is full.
+    """
+    file, copies = faces_file(faces), [faces_file(place) for place in masked]
+    if twice := [str(name) for name, count in Counter([file, *copies]).items() if count > 1]:
+        raise UsageError(f"{twice[0]} is named twice")
+    rows, copy_rows = read_faces(file), {name: read_faces(name) for name in copies}
+    people = gather_people(rows, copy_rows)
+    settings = _put_on(people, rows, settings, copies, otherwise)
+    splits = split_people(people, settings.weights, settings.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    contents = _contents(splits, settings, out, bool(rows[0].landmarks))
+    manifest = manifest_of(out, settings, [file, *copies], contents)
+    lock = Lock(out / ".lock", what=str(out))
+    lock.take()
+    try:
+        refuse_strangers(out, manifest)
+        # The manifest first: what a kill leaves is known by it, and the same command completes it.
+        write_bytes(out / MANIFEST, as_json(manifest))
+        for name, (content, _) in contents.items():
+            write_bytes(out / name, content)
+    finally:
+        lock.path.unlink(missing_ok=True)
+        lock.give_back()
+    return Written((*contents, MANIFEST), {name: counts for name, (_, counts) in contents.items()})
+
+
+def _put_on(
+    people: Sequence[Person], rows: Sequence[Face], settings: PairSettings, copies: Sequence[Path], otherwise: MaskPlan
+) -> PairSettings:
+    """Makes sure that who is to wear a mask has one; the settings with the plan that was used."""
+    there = bool(images_of(people, bare=False))
+    if set(settings.masks) == {"none"}:
+        if settings.put_on is not None:
+            raise UsageError("mask types to put on, and pairs without masks: say --masks one or both")
+        return settings
+    if settings.put_on is not None and there:
+        where = ", ".join(map(str, copies)) or "the faces"
+        raise UsageError(f"{where}: some are masked already, and there are mask types to put on: use one or the other")
+    if not there:
+        settings = replace(settings, put_on=settings.put_on or otherwise)
+        assert settings.put_on is not None
+        put_masks_on(people, rows, settings.put_on, settings.seed)
+    return settings
+
+
+def _contents(
+    splits: Mapping[str, list[Person]], settings: PairSettings, out: Path, landmarks: bool
+) -> dict[str, tuple[bytes, dict[str, Any]]]:
+    """Every file's bytes and what is in it."""
+    contents: dict[str, tuple[bytes, dict[str, Any]]] = {}
+    if settings.weights["train"]:
+        images = images_of(
+            splits["train"], bare=settings.train_faces != "masked", masked=settings.train_faces != "bare"
+        )
+        images = [image for image in images if not image.put_on]
+        if not images:
+            raise UsageError(
+                f"train.csv would be empty: {len(splits['train'])} people there, no {settings.train_faces} faces; "
+                "raise --train-share, or say --train-share 0"
+            )
+        known = {image.face.identity for image in images}
+        contents["train.csv"] = written(train_rows(images, out)), {"people": len(known), "faces": len(images)}
+    drawn: list[Pair] = []
+    if settings.evaluation:
+        same, different = _draw(splits["evaluation"], settings.evaluation, settings, "evaluation")
+        for name, pairs in (("eval_same.csv", same), ("eval_diff.csv", different)):
+            contents[name] = written(pair_rows(pairs, out, splits["evaluation"])), count_pairs(pairs)
+        drawn += same + different
+    if settings.test:
+        same, different = _draw(splits["test"], settings.test // 2, settings, "test")
+        both = same + different
+        both = [both[place] for place in Dice(settings.seed, "pairs/test").order("rows", len(both)).tolist()]
+        contents["test.csv"] = written(pair_rows(both, out, splits["test"])), count_pairs(both)
+        drawn += both
+    if landmarks:
+        points = landmark_rows([image for pair in drawn for image in pair], out)
+        contents["landmarks.csv"] = written(points), {"faces": len(points) - 1}
+    return contents
+
+
+def _draw(people: Sequence[Person], each: int, settings: PairSettings, split: str) -> tuple[list[Pair], list[Pair]]:
+    """``each`` pairs of one person and ``each`` of two, the conditions sharing them evenly."""
+    same: list[Pair] = []
+    different: list[Pair] = []
+    for place, masks in enumerate(settings.masks):
+        sides = Sides(_CONDITIONS[masks])
+        wanted = each // len(settings.masks) + (place < each % len(settings.masks))
+        one_photo = int(wanted * settings.same_photo + 0.5)
+        for twice, count in ((False, wanted - one_photo), (True, one_photo)):
+            room = int(same_room(people, sides, twice).sum())
+            _enough(count, room, _same_kind(sides, twice), split, people)
+            same += same_pairs(people, sides, twice, count, settings.seed)
+        _enough(
+            wanted, different_room(people, sides), f"{_WEARING[sides.condition]} pairs of two people", split, people
+        )
+        different += different_pairs(people, sides, wanted, settings.seed)
+    dice = Dice(settings.seed, f"pairs/{split}")
+    same = [same[place] for place in dice.order("same", len(same)).tolist()]
+    return same, [different[place] for place in dice.order("different", len(different)).tolist()]
+
+
+def _same_kind(sides: Sides, one_photo: bool) -> str:
+    photos = "two images of one photo" if one_photo else "two photos of one person"
+    return f"{_WEARING[sides.condition]} pairs of {photos}"
+
+
+def _enough(wanted: int, room: int, kind: str, split: str, people: Sequence[Person]) -> None:
+    """Raises UsageError, with the number that is possible, where too many pairs are wanted."""
+    if wanted <= room:
+        return
+    photos = sum(len(person.photos) for person in people)
+    several = sum(len(person.photos) > 1 for person in people)
+    more = "" if kind.startswith("bare") else ", or more masked copies of each photo"
+    raise UsageError(
+        f"{split}: {wanted} {kind} were asked for, and {room} different ones are possible ({len(people)} people there, "
+        f"{several} of them with two photos or more, {photos} photos); ask for fewer, or give it a greater share of "
+        f"the people{more}"
+    )
+
+
+def count_pairs(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """What is in a list of pairs: numbers by kind, people, photos, and how evenly people come up."""
+    people = Counter(name for left, right in pairs for name in {left.face.identity, right.face.identity})
+    wearing = Counter(sum(bool(image.put_on or image.face.masked) for image in pair) for pair in pairs)
+    return {
+        "pairs": len(pairs),
+        "same": sum(left.face.identity == right.face.identity for left, right in pairs),
+        "one_photo": sum(left.photo == right.photo for left, right in pairs),
+        "bare": wearing[0],
+        "one_masked": wearing[1],
+        "both_masked": wearing[2],
+        "people": len(people),
+        "photos": len({image.photo for pair in pairs for image in pair}),
+        "most_of_one_person": max(people.values(), default=0),
+    }

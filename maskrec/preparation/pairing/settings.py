@@ -1,0 +1,112 @@
+"""What a user may choose about pairs, and the numbers of the original."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from maskrec.contracts.errors import UsageError
+from maskrec.faces.masks import REFERENCE_TYPES
+from maskrec.preparation.masking.plan import MaskPlan
+
+Masks = Literal["none", "one", "both"]
+TrainFaces = Literal["all", "bare", "masked"]
+SPLITS = ("train", "evaluation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class PairSettings:
+    """Everything that decides what is written, the faces apart.
+
+    Args:
+        evaluation: pairs of one person, and as many of two people, to choose thresholds on.
+        test: pairs to test on, half of them of one person.
+        masks: who wears a mask in a pair; each gets an equal part of the pairs.
+        put_on: masks to put on when embedded; None for the masked faces that are there.
+        same_photo: share of the same-person pairs whose two images are made from one photo.
+        shares: weight of each split in dividing the people.
+        train_faces: which faces of the training people are in ``train.csv``.
+        seed: of everything.
+    """
+
+    evaluation: int = 3000
+    test: int = 6000
+    masks: tuple[Masks, ...] = ("none",)
+    put_on: MaskPlan | None = None
+    same_photo: float = 0.0
+    shares: dict[str, float] = field(default_factory=lambda: {"train": 0.8, "evaluation": 0.1, "test": 0.1})
+    train_faces: TrainFaces = "all"
+    seed: int = 17
+
+    def __post_init__(self) -> None:
+        for sentence in self._faults():
+            raise UsageError(sentence)
+
+    def _faults(self) -> list[str]:
+        faults = []
+        if self.evaluation < 0 or self.test < 0 or self.evaluation + self.test == 0:
+            faults.append(
+                f"--evaluation {self.evaluation} --test {self.test}: numbers of pairs are 0 or more, one above"
+            )
+        if self.test % 2:
+            faults.append(f"--test {self.test}: half of the test pairs are of one person, so the number is even")
+        if not self.masks or len(set(self.masks)) != len(self.masks) or not set(self.masks) <= set(get_args(Masks)):
+            faults.append(f"--masks {','.join(self.masks)}: name none, one or both, each at most once")
+        if not 0 <= self.same_photo <= 1:
+            faults.append(f"--same-photo {self.same_photo}: a share is 0 to 1")
+        if min(self.shares.values()) < 0 or not 0 < sum(self.shares.values()) < float("inf"):
+            faults.append(f"the splits' shares must be 0 or more and one above 0, not {self.shares}")
+        for split, pairs in (("evaluation", self.evaluation), ("test", self.test)):
+            if pairs and not self.shares[split]:
+                faults.append(f"--{split}-share 0: {pairs} {split} pairs want people; or say --{split} 0")
+        return faults
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The splits' weights; one without pairs gets nobody."""
+        none = {name for name, pairs in (("evaluation", self.evaluation), ("test", self.test)) if not pairs}
+        return {name: 0.0 if name in none else self.shares[name] for name in SPLITS}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+
+REFERENCE = PairSettings(
+    evaluation=58_000,
+    test=6_482,
+    masks=("both",),
+    shares={"train": 0.0, "evaluation": 0.9, "test": 0.1},
+)
+"""The numbers of the project that this one grew out of: both faces masked, LFW for evaluation and test only."""
+
+ONE_EACH = MaskPlan(dict.fromkeys(REFERENCE_TYPES, 1.0))
+"""One mask of the reference's five types for each photo."""
+
+ALL_FIVE = replace(ONE_EACH, every_type=True)
+"""Each photo in all five, as in the reference's 64,811 images of 13,233 photos."""
+
+
+def from_manifest(file: Path) -> PairSettings:
+    """The settings that a ``pairs.json`` holds.
+
+    Raises:
+        UsageError: it is no such file.
+    """
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))["settings"]
+        return _from_dict(values)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file} is no pairs.json that `maskrec data pairs` wrote ({error!r})") from error
+
+
+def _from_dict(values: Mapping[str, Any]) -> PairSettings:
+    plan = values["put_on"]
+    known = {name: values[name] for name in PairSettings.__slots__}
+    settings = PairSettings(**{**known, "masks": tuple(values["masks"]), "put_on": None})
+    return settings if plan is None else replace(settings, put_on=MaskPlan(**plan))

@@ -1,0 +1,1 @@
+"""What photos there are to work on."""

@@ -1,0 +1,124 @@
+"""Faces as ``faces.csv`` names them: whose they are, what photo they came from, what they wear."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskrec.contracts.errors import UsageError
+from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, file_fault, place_of, read_points
+from maskrec.images.tables import Faults, Table, flag, read_table, whole_number
+from maskrec.preparation.sources.tables import name_targets
+
+FACES_FILE = "faces.csv"
+_OPTIONAL = ("target", "identity", "source", "masked", "mask_type", *LANDMARK_COLUMNS)
+_LEFT_ALONE = (*BOX_COLUMNS, "score", "split", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One row.
+
+    Args:
+        name: the path as the file has it, in its shortest form.
+        path: the same, absolute.
+        identity: whose face it is.
+        source: what photo it was made from; its own name where the file does not tell.
+        masked: whether it shows a mask.
+        mask_type: which, or an empty text.
+        landmarks: the ten numbers as they are written, in the order of ``LANDMARK_COLUMNS``; empty without.
+    """
+
+    name: str
+    path: str
+    identity: str
+    source: str
+    masked: bool
+    mask_type: str
+    landmarks: tuple[str, ...]
+
+
+def faces_file(place: Path) -> Path:
+    """The CSV itself: ``place``, or the ``faces.csv`` in the folder ``place``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not place.is_dir():
+        return place
+    file = place / FACES_FILE
+    if not file.is_file():
+        raise UsageError(f"{place} holds no {FACES_FILE}; make one with `maskrec data align`, or name a CSV file")
+    return file
+
+
+def read_faces(file: Path) -> list[Face]:
+    """All faces of a CSV with columns ``path`` and ``identity`` or ``target``, sorted by path.
+
+    Optional: ``source``, ``masked``, ``mask_type`` and the five landmarks.
+
+    Raises:
+        UsageError: everything wrong with the file at once.
+    """
+    faults = Faults()
+    table = read_table(file, ("path",), _OPTIONAL, _LEFT_ALONE, faults)
+    if "identity" not in table and "target" not in table:
+        raise UsageError(f"{file}:1: no column identity or target, so nobody knows whose faces these are")
+    read_points(table, faults)
+    names = _identities(table, faults)
+    faces = [face for row, name in enumerate(names) if (face := _face(table, row, name, faults)) is not None]
+    _check_people(table, faults)
+    _check_paths(table, faces, faults)
+    faults.stop_if_any(str(file))
+    return sorted(faces, key=lambda face: face.name)
+
+
+def _face(table: Table, row: int, identity: str, faults: Faults) -> Face | None:
+    name = table.columns["path"][row]
+    masked = flag(table.columns["masked"][row]) if "masked" in table else False
+    if not name or not identity.strip() or masked is None:
+        what = "path" if not name else "masked" if masked is None else "identity"
+        text = table.columns[what][row]
+        faults.add(table.place(row), f"{what} is {text!r}, which cannot be read")
+        return None
+    mask_type = table.columns["mask_type"][row].strip() if "mask_type" in table else ""
+    if mask_type and not masked:
+        faults.add(table.place(row), f"mask_type is {mask_type!r} on a face that is not masked (masked: 0)")
+    path = place_of(table.path.parent, name)
+    if fault := file_fault(path):
+        faults.add(table.place(row), f"{path}: {fault}")
+    source = table.columns["source"][row] if "source" in table else ""
+    points = tuple(table.columns[column][row] for column in LANDMARK_COLUMNS) if "nose_x" in table else ()
+    return Face(os.path.normpath(name), path, identity, source or name, masked, mask_type, points)
+
+
+def _identities(table: Table, faults: Faults) -> list[str]:
+    """Names; people without are called by their targets, as ``sources`` does."""
+    if "identity" in table:
+        return list(table.columns["identity"])
+    targets = [whole_number(text) for text in table.columns["target"]]
+    for row, target in enumerate(targets):
+        if target is None or target < 0:
+            faults.add(table.place(row), f"target is {table.columns['target'][row]!r}, not a whole number from 0")
+    return name_targets([target or 0 for target in targets])
+
+
+def _check_people(table: Table, faults: Faults) -> None:
+    """Where a file has both, one name has one target and one target one name."""
+    if "identity" not in table or "target" not in table:
+        return
+    for one, other in (("identity", "target"), ("target", "identity")):
+        known: dict[str, str] = {}
+        for row, (name, value) in enumerate(zip(table.columns[one], table.columns[other], strict=True)):
+            if known.setdefault(name, value) != value:
+                faults.add(table.place(row), f"{one} {name!r} has {other} {value!r} here and {known[name]!r} before")
+
+
+def _check_paths(table: Table, faces: Sequence[Face], faults: Faults) -> None:
+    seen: set[str] = set()
+    for face in faces:
+        if face.path in seen:
+            faults.add(table.path, f"{face.name} is there twice")
+        seen.add(face.path)
