@@ -344,7 +344,7 @@ def test_ten_kills_of_the_command(shared_faces: Path, tmp_path: Path, shards: in
     people = sorted((shared_faces / "lfw").iterdir())[:220]
     for person in people:
         shutil.copytree(person, tmp_path / "photos" / person.name)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
 
     def start(name: str, *words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "maskrec", "data", "align", "photos", name, "--central", *words]

@@ -38,7 +38,7 @@ from maskrec.preparation.pairing.pairing import make_pairs
 from maskrec.preparation.pairing.settings import PairSettings
 from maskrec.preparation.sources.source import open_source
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAMES = ["Ann", "Bo, B.", 'Cy "C"', "Dé", "写真", "E\nE"]
 POINTS = np.array([[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]])
 PLAIN = MaskSettings(MaskPlan(dict.fromkeys(REFERENCE_TYPES, 1.0)), format="png")
