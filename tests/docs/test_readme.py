@@ -18,7 +18,7 @@ from maskrec.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-EXAMPLE = ROOT / "plugins" / "maskrec-example-loss"
+EXAMPLES = sorted((ROOT / "plugins").glob("maskrec-example-*"))
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 TINY = [
     "data.identities=4",
@@ -136,11 +136,13 @@ def output_after(command: str) -> str:
 
 
 def test_the_list_is_what_is_printed(maskrec_cli, make_distribution, tmp_path):
-    """As make installs it: with the example plugin and no other."""
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    points = project["entry-points"]["maskrec"]
-    make_distribution(tmp_path, project["name"], points, {}, version=project["version"])
-    done = maskrec_cli("list", path=[tmp_path, EXAMPLE], env={"MASKREC_PLUGINS": project["name"]})
+    """As make installs it: with the example plugins and no other."""
+    names = []
+    for example in EXAMPLES:
+        project = tomllib.loads((example / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        make_distribution(tmp_path, project["name"], project["entry-points"]["maskrec"], {}, version=project["version"])
+        names.append(project["name"])
+    done = maskrec_cli("list", path=[tmp_path, *EXAMPLES], env={"MASKREC_PLUGINS": ",".join(names)})
     assert output_after("maskrec list") == done.stdout
 
 
