@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--landmarks", type=Path, required=True, help="CSV of path and five points")
     parser.add_argument("--pairs", type=Path, required=True, help="LFW's pairs.txt")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--top", type=float, default=0.35, help="edge over the nose: 0 at the eyes, 1 at the mouth")
+    parser.add_argument("--top", type=float, default=0.2, help="edge over the nose: 0 at the eyes, 1 at the mouth")
     parser.add_argument("--seed", type=int, default=17, help="of the colours")
     arguments = parser.parse_args()
     context = Context(input_spec=InputSpec(SIZE, alignment="arcface"), path="flat")

@@ -56,8 +56,8 @@ def main() -> None:
         for row in measure(embed, pairs):
             rows.append({"set": label, **row})
             print(line(rows[-1]), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        if arguments.json:
+            arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 def read_arguments() -> argparse.Namespace:

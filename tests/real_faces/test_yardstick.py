@@ -77,7 +77,7 @@ def flat(lfw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_polygon_hides_nose_mouth_and_chin_and_leaves_the_eyes() -> None:
     black = np.zeros((112, 112, 3), np.uint8)
-    drawn = flat_polygons.draw_polygon(black, POINTS, (1, 2, 3), 0.35)
+    drawn = flat_polygons.draw_polygon(black, POINTS, (1, 2, 3), 0.2)
     assert set(map(tuple, drawn.reshape(-1, 3).tolist())) == {(0, 0, 0), (1, 2, 3)}
     hidden = drawn.any(2)
     for x, y in POINTS.round().astype(int)[2:]:
@@ -102,7 +102,7 @@ def test_masked_copies_differ_where_the_polygon_is_only(flat: Path) -> None:
     for name in names:
         bare, masked = (cv2.imread(str(flat / side / name)) for side in ("bare", "masked"))
         inside = np.zeros((112, 112), np.uint8)
-        cv2.fillPoly(inside, [np.round(flat_polygons.outline(POINTS, 0.35)).astype(np.int32)], 1)
+        cv2.fillPoly(inside, [np.round(flat_polygons.outline(POINTS, 0.2)).astype(np.int32)], 1)
         assert np.array_equal(bare[inside == 0], masked[inside == 0])
         assert len(np.unique(masked[inside == 1], axis=0)) == 1
 
