@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def decode_image(data: bytes, name: str | Path, space: NDArray[np.uint8] | None 
             f"{name}: its header announces more than {MAX_PIXELS // 1_000_000} megapixels; shrink it or remove its row"
         ) from error
     except Exception as error:  # decoders raise whatever they like on damaged files
-        reason = f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
+        # Pillow names the buffer by its address, and the same photo must be rejected in the same words.
+        reason = re.sub(r" at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}".replace("\n", " "))[:200]
         raise UsageError(
             f"{name}: not an image that can be decoded, or cut short ({reason}); fetch it again or remove its row"
         ) from error

@@ -224,3 +224,17 @@ def test_damaged_bytes_give_pixels_or_one_sentence(
         assert pixels.dtype == np.uint8
         assert pixels.shape[2] == 3
     assert str(path) in message
+
+
+def test_one_photo_is_refused_in_the_same_words_every_time(tmp_path: Path) -> None:
+    """Lists of rejected photos are compared byte for byte; Pillow's own words hold an address."""
+    path = tmp_path / "notes.jpg"
+    path.write_bytes(b"no image at all")
+    kept, sentences = [], set()
+    for _ in range(3):
+        with pytest.raises(UsageError) as caught:
+            read_image(path)
+        kept.append(caught.value)  # its traceback keeps the buffer, so that no address comes twice
+        sentences.add(str(caught.value))
+    assert len(sentences) == 1
+    assert "0x" not in sentences.pop()

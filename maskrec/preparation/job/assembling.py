@@ -41,6 +41,8 @@ def merge(destination: Path, meter: Meter) -> None:
     work = parts.work()
     if work is None:
         raise UsageError(f"{destination}: no data set was begun there (no work.json)")
+    if "output" not in work:
+        raise UsageError(f"{destination}: maskrec data pack made it, in one piece; there are no shards to merge")
     if parts.finished:
         meter.say(f"{destination} is complete already")
         return

@@ -24,6 +24,8 @@ from maskrec.images.decoding import decode_image
 from maskrec.images.packed import packed
 from maskrec.images.packed.packed import open_packed
 from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.preparation.job.assembling import merge
+from maskrec.preparation.job.progress import Meter
 from maskrec.preparation.packing.packing import Packing, PackParts, pack
 from maskrec.preparation.sources.source import open_folder, open_source
 
@@ -153,6 +155,15 @@ def test_the_same_command_again_finds_damage(tmp_path: Path) -> None:
     data.write_bytes(before["data-00000.bin"][:-9] + b"123456789")
     with pytest.raises(MaskrecError, match=r"checksum.*1 of 30"):
         pack(Packing(source, tmp_path / "packed"))
+
+
+def test_merging_a_packed_set_is_refused_and_leaves_it_as_it_was(tmp_path: Path) -> None:
+    write_face_set(tmp_path / "faces")
+    pack(Packing(open_source(tmp_path / "faces"), tmp_path / "out"))
+    before = _tree(tmp_path / "out")
+    with pytest.raises(UsageError, match="no shards to merge"):
+        merge(tmp_path / "out", Meter())
+    assert _tree(tmp_path / "out") == before
 
 
 def test_raw_pixels_that_do_not_fit_on_the_disk_are_not_begun(tmp_path: Path) -> None:
