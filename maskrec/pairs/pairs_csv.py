@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,18 +65,24 @@ def pairs_csv(
     values = {"path": path, "same": same, "different": different, "landmarks": landmarks, "masks": masks}
     for problem in _check({**values, "types": types, "photos_masked": photos_masked}, CheckContext()):
         raise ValueError(problem.message)
-    files = [(path, None)] if path is not None else [(same, True), (different, False)]
-    faults = Faults()
-    reader = PairReader(faults, photos_masked, allow_same_photo)
+    files = [(path, None), (same, True), (different, False)]
+    named = [(file, wanted) for file, wanted in files if file is not None]
+    reader = PairReader(Faults(), photos_masked, allow_same_photo)
+    _read(reader, named, root)
+    base = root or named[0][0].parent
+    _check_masks(reader, str(named[0][0]), masks, landmarks)
+    return build_pair_set(
+        reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, base, reader.faults
+    )
+
+
+def _read(reader: PairReader, files: Sequence[tuple[Path, bool | None]], root: Path | None) -> None:
+    """All files' pairs, and what has to be said of them."""
     for file, wanted in files:
-        assert file is not None
         reader.read(file, file.parent if root is None else root, wanted)
     reader.finish(" and ".join(str(file) for file, _ in files))
     if any(reader.pairs.masked):
         reader.pairs.remark = SHOWN
-    base = root or next(file for file, _ in files if file is not None).parent
-    _check_masks(reader, str(files[0][0]), masks, landmarks)
-    return build_pair_set(reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, base, faults)
 
 
 def _check_masks(reader: PairReader, name: str, masks: Masks | list[Masks], landmarks: Path | None) -> None:

@@ -96,6 +96,9 @@ def mask_problems(values: dict[str, Any], context: CheckContext) -> Iterable[Pro
             "masks are put on by landmarks, and there are none", "masks", "name the landmarks file with landmarks: FILE"
         )
     yield from (Problem(sentence, "types") for sentence in type_problems(values["types"]))
+    if set(masks) == {"none"} and values["types"] is not None:
+        hint = "say masks: one or both, or leave types out"
+        yield Problem("types are those of masks that this set puts on, and it puts none on", "types", hint)
 
 
 def build_pair_set(

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.problem import Problem, refuse
+from maskrec.contracts.problem import Problem
+from maskrec.samplers.batches import EpochBatches, batch_problems, samples_of
 from maskrec.samplers.generators import epoch_generator
 
 
-class Shuffled:
+class Shuffled(EpochBatches):
     """Every sample at most once an epoch, in an order drawn from (seed, epoch).
 
     Args:
@@ -25,40 +29,13 @@ class Shuffled:
     """
 
     def __init__(self, labels: Sequence[int], seed: int, batch_size: int, drop_last: bool = True) -> None:
-        refuse(_problems({"batch_size": batch_size, "drop_last": drop_last}, len(labels)))
-        self.samples, self.seed, self.batch_size, self.drop_last = len(labels), seed, batch_size, drop_last
-        self.epoch = 0
+        super().__init__(len(labels), seed, batch_size, drop_last)
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
         """A batch size that the data cannot fill, or that leaves one image over."""
-        labels = context.givens.get("labels")
-        yield from _problems(values, None if labels is None else len(labels))
+        yield from batch_problems(values, samples_of(context))
 
-    def __len__(self) -> int:
-        """Batches an epoch."""
-        return self.samples // self.batch_size if self.drop_last else -(-self.samples // self.batch_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the order of the next iteration."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[list[int]]:
-        """Global batches of sample indices."""
-        order = epoch_generator(self.seed, self.epoch).permutation(self.samples)
-        for batch in range(len(self)):
-            yield order[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
-
-
-def _problems(values: Mapping[str, Any], samples: int | None) -> Iterator[Problem]:
-    size, drop_last = values["batch_size"], values["drop_last"]
-    if size < 1:
-        yield Problem(f"batch_size must be at least 1, not {size}", "batch_size")
-    elif samples is not None and size > samples:
-        yield Problem(f"batch_size {size} is more than the {samples} training images", "batch_size")
-    elif samples is not None and not drop_last and size > 1 and samples % size == 1:
-        yield Problem(
-            f"{samples} images in batches of {size} leave a last batch of one, which batch norm cannot take",
-            "drop_last",
-            "set drop_last: true or another batch_size",
-        )
+    def order(self) -> NDArray[np.int64]:
+        """All sample indices, shuffled."""
+        return epoch_generator(self.seed, self.epoch).permutation(self.samples)

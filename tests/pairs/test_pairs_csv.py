@@ -330,6 +330,12 @@ def test_a_masked_photo_shows_one_mask(photos: Path) -> None:
     assert _has(message, "t.csv:3", "has mask_type 'kn95' here and 'n95' before")
 
 
+def test_types_of_masks_that_nobody_puts_on_are_refused(photos: Path) -> None:
+    """Whatever the file says of masks, ``types`` would change nothing."""
+    with pytest.raises(ValueError, match="that this set puts on, and it puts none on"):
+        pairs_csv(Context(path="test"), 32, 17, path=photos / "pairs.csv", types=["n95"])
+
+
 def test_masks_are_named_once_and_want_landmarks(photos: Path) -> None:
     rows = [
         ["a1.png", 0, "a2.png", 0, 0, 0, "n95", "", "one_masked"],

@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import simplejpeg
+import torch
 from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
 from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
+from maskrec.faces.landmarks import landmark_fault
 from maskrec.images.canvas import box_from_landmarks, cut_box, warp
 from maskrec.images.decoding import decode_image
+from maskrec.images.encoding import Format, encode_image
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.preparation.aligning.cascade import Faces
 from maskrec.preparation.aligning.choosing import Choice, choose, tell_apart
@@ -24,7 +26,6 @@ from maskrec.preparation.job.work import Job, Outcome, Rejected
 from maskrec.preparation.sources.source import Item, Reader, Source
 
 Pixels = NDArray[np.uint8]
-Format = Literal["jpg", "png"]
 
 COMMAND = "data align"
 COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "score")
@@ -136,6 +137,10 @@ class AlignFaces:
     def _meant(self, item: Item, photo: Pixels, faces: Faces) -> Faces | Rejected:
         if not len(faces):
             return Rejected(item.key, "no_face", f"{item.key}: no face was found; try a smaller --min-face")
+        if item.landmarks is not None and not self.settings.detect:
+            fault = landmark_fault(faces.landmarks[0], photo.shape[1], photo.shape[0])
+            if fault:
+                return Rejected(item.key, "bad_landmarks", f"{item.key}: {fault}; --detect finds them anew")
         chosen = choose(faces, photo.shape[:2], self.settings.choice)
         if chosen is None:
             told = f"{item.key}: {tell_apart(faces)}; --largest, --central or --all takes one or all"
@@ -152,7 +157,7 @@ class AlignFaces:
             except (ValueError, cv2.error) as error:
                 outcome.rejected.append(Rejected(item.key, "bad_landmarks", f"{item.key}: {error}"))
                 return
-            files.append((path, self._encode(pixels)))
+            files.append((path, encode_image(pixels, self.settings.format, self.settings.quality)))
             moved = np.round(move_points(faces.landmarks[number], matrix), 2).ravel().tolist()
             rows.append(_row(item, path, moved, float(faces.scores[number])))
         outcome.files.extend(files)
@@ -164,12 +169,6 @@ class AlignFaces:
             return cut_box(photo, np.asarray(box, np.float64), size)
         matrix = similarity_transform(landmarks, looser(arcface_template(size), size, self.settings.margin))
         return warp(photo, matrix, size), matrix
-
-    def _encode(self, pixels: Pixels) -> bytes:
-        if self.settings.format == "png":
-            return bytes(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1])
-        data = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), self.settings.quality, "RGB", "420", fastdct=False)
-        return bytes(data)
 
 
 def looser(template: NDArray[np.float64], size: int, margin: float) -> NDArray[np.float64]:
@@ -195,7 +194,13 @@ def _row(item: Item, path: str, landmarks: Sequence[float], score: float) -> dic
 def aligning(
     source: Source, destination: Path, settings: AlignSettings, tars: bool = False, device: str = "auto"
 ) -> Job:
-    """The job of aligning a source; what that tells of masks is told on."""
+    """The job of aligning a source; what that tells of masks is told on.
+
+    Raises:
+        UsageError: a GPU is asked for and there is none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this machine has no usable CUDA device; leave --device out, or say cpu")
     process = AlignFaces(source.reader, settings, device)
     told = any(item.masked or item.mask_type for item in source.items)
     columns = (*COLUMNS, *_MASK_COLUMNS) if told else COLUMNS

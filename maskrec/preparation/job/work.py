@@ -146,9 +146,7 @@ def _check(job: Job, shard: tuple[int, int], workers: int) -> None:
         raise UsageError(f"shard {shard[0]}/{shard[1]}: shards are counted from 1/N to N/N")
     if workers < 1:
         raise UsageError(f"workers must be at least 1, not {workers}")
-    source, destination = job.source.path.resolve(), job.destination.resolve()
-    if destination == source or source in destination.parents:
-        raise UsageError(f"{job.destination} lies in the source {job.source.path}; name a folder elsewhere")
+    job.source.refuse_inside(job.destination)
 
 
 def _remaining(job: Job, parts: Parts, own: Sequence[int], meter: Meter) -> list[pool.Task]:

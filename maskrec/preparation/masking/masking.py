@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
+from maskrec.faces.landmarks import landmark_fault
 from maskrec.faces.masks import FREE_TYPES, HEIGHT, colour_problems, mask_index, put_on_masks, wear_problems
 from maskrec.images.decoding import decode_image
+from maskrec.images.encoding import Format, encode_image
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.preparation.job.work import Job, Outcome, Rejected
-from maskrec.preparation.masking.encoding import Format, encode_image
 from maskrec.preparation.masking.plan import LABEL, MaskPlan, draws_of
 from maskrec.preparation.sources.source import Item, Reader, Source
 
@@ -91,7 +92,8 @@ class MaskFaces:
     settings: MaskSettings
 
     def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
-        """Each face's copies, or why it has none: masked already, left bare by the share, unreadable, no landmarks."""
+        """Each face's copies, or why it has none: masked already, left bare by the share, unreadable, no
+        landmarks or such as no face has."""
         keys = [item.key for item in items]
         luck = draws_of(keys, self.settings.seed, LABEL).uniform("share").tolist()
         worn = self.settings.plan.worn(keys, self.settings.seed)
@@ -120,9 +122,12 @@ class MaskFaces:
         if item.landmarks is None:
             return Rejected(item.key, "no_landmarks", "its landmarks are not known; align it first")
         try:
-            return decode_image(self.reader(item), item.key)
+            pixels = decode_image(self.reader(item), item.key)
         except UsageError as error:
             return Rejected(item.key, "unreadable", str(error))
+        if fault := landmark_fault(item.landmarks, pixels.shape[1], pixels.shape[0]):
+            return Rejected(item.key, "bad_landmarks", f"{item.key}: {fault}")
+        return pixels
 
     def _masked(self, copies: Sequence[_Copy]) -> Iterator[tuple[_Copy, NDArray[np.uint8]]]:
         """All copies with their masks on; those of one size and number at a time."""

@@ -103,13 +103,12 @@ def pack(packing: Packing, meter: Meter | None = None) -> None:
 
 
 def _check(packing: Packing) -> None:
-    source, destination = packing.source.path.resolve(), packing.destination.resolve()
-    if destination == source or source in destination.parents:
-        raise UsageError(f"{packing.destination} lies in the source {packing.source.path}; name a folder elsewhere")
+    packing.source.refuse_inside(packing.destination)
     nobody = [item.key for item in packing.source.items if not item.identity]
     if nobody:
+        more = f" and {len(nobody) - 1} more" if len(nobody) > 1 else ""
         raise UsageError(
-            f"{packing.source.path}: nobody knows who is on {nobody[0]!r} and {len(nobody) - 1} more; "
+            f"{packing.source.path}: nobody knows who is on {nobody[0]!r}{more}; "
             "put photos into a folder per person, or name a CSV of path,identity"
         )
 

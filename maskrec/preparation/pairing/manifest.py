@@ -12,7 +12,7 @@ from maskrec import __version__
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import place_of
 from maskrec.preparation.pairing.files import seen_from
-from maskrec.preparation.pairing.settings import PairSettings
+from maskrec.preparation.pairing.settings import COMMAND, PairSettings
 
 MANIFEST = "pairs.json"
 FILES = ("train.csv", "eval_same.csv", "eval_diff.csv", "test.csv", "landmarks.csv")
@@ -23,7 +23,7 @@ def manifest_of(
 ) -> dict[str, Any]:
     """What was asked for, of which faces, and what came of it; nothing of this machine."""
     return {
-        "command": "maskrec data pairs",
+        "command": COMMAND,
         "maskrec": __version__,
         "settings": settings.as_dict(),
         "faces": [

@@ -15,6 +15,7 @@ from maskrec.preparation.masking.plan import MaskPlan
 Masks = Literal["none", "one", "both"]
 TrainFaces = Literal["all", "bare", "masked"]
 SPLITS = ("train", "evaluation", "test")
+COMMAND = "maskrec data pairs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,10 @@ def from_manifest(file: Path) -> PairSettings:
         UsageError: it is no such file.
     """
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))["settings"]
-        return _from_dict(values)
+        written = json.loads(file.read_text(encoding="utf-8"))
+        if written["command"] != COMMAND:
+            raise UsageError(f"{file} was written by {written['command']}, not by {COMMAND}")
+        return _from_dict(written["settings"])
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

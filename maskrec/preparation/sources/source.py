@@ -79,6 +79,17 @@ class Source:
         """
         return self.reader(item)
 
+    def refuse_inside(self, destination: Path) -> None:
+        """Refuse to write into the source: what is written would be taken for photos of it.
+
+        Raises:
+            UsageError: the destination is the source's folder, or lies in it.
+        """
+        path = self.path.parent if self.path.name == "faces.csv" else self.path
+        inner, outer = destination.resolve(), path.resolve()
+        if inner == outer or outer in inner.parents:
+            raise UsageError(f"{destination} lies in the source {path}; name a folder elsewhere")
+
     def fingerprint(self) -> str:
         """SHA-256 over the sorted list (names, identities, landmarks), not over the photos' bytes."""
         digest = hashlib.sha256()

@@ -283,15 +283,25 @@ def test_settings_out_of_range(settings: dict[str, Any], words: str) -> None:
 
 
 def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> None:
-    """Given landmarks far outside of the photo give an empty canvas or a reason, never a traceback."""
-    album = [(pixels, points + 1e6 * (index == 3)) for index, (pixels, points) in enumerate(album)]
-    file = with_truth(photos, album)
-    assert len(align(file, tmp_path / "faces")) == len(album)
-    told = align(file, tmp_path / "boxes", alignment="box")
-    assert len(told) == len(album) - 1
-    (rejected,) = rows(tmp_path / "boxes" / "rejected.csv")
-    assert rejected["reason"] == "bad_landmarks"
-    assert "is not in the photo of 120 x 120 pixels" in rejected["detail"]
+    """Given landmarks far outside, two on one point or with the sides swapped are a reason, never a face."""
+    broken = {3: album[3][1] + 1e6, 5: album[5][1][[0, 0, 2, 3, 4]], 7: album[7][1][[1, 0, 2, 4, 3]]}
+    file = with_truth(photos, [(pixels, broken.get(index, points)) for index, (pixels, points) in enumerate(album)])
+    for alignment in ("arcface", "box"):
+        out = tmp_path / alignment
+        assert len(align(file, out, alignment=alignment)) == len(album) - 3
+        told = rows(out / "rejected.csv")
+        assert [row["reason"] for row in told] == ["bad_landmarks"] * 3
+        details = " / ".join(row["detail"] for row in told)
+        assert "lies outside of the photo of 120 x 120" in details
+        assert "left and right are swapped" in details
+        assert "on one point" in details
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no usable CUDA device"):
+        aligning(open_source(photos), tmp_path / "faces", AlignSettings(), device="cuda")
+    assert not (tmp_path / "faces").exists()
 
 
 def test_the_same_bytes_for_any_workers_and_shards(

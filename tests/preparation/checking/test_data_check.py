@@ -6,18 +6,17 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from command_line import Told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from maskrec.cli.app import run_app
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import write_tar
@@ -26,33 +25,6 @@ from maskrec.preparation.checking.names import plain_name
 from maskrec.preparation.face_sets import Finding, open_sets
 
 GOOD_POINTS = (20, 28, 44, 28, 32, 40, 22, 50, 42, 50)
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
-    """Runs ``maskrec ARGUMENTS`` in this process: importing torch once is enough."""
-
-    def call(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Told:
-        with monkeypatch.context() as patch:
-            if cwd is not None:
-                patch.chdir(cwd)
-            for name, value in (env or {}).items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                run_app([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return Told(int(ended.value.code or 0), out, err)
-
-    return call
 
 
 class Silent:

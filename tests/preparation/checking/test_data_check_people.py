@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
 import pytest
+from command_line import Told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from maskrec.cli.app import run_app
 from maskrec.contracts.errors import RecipeError
 from maskrec.plugin.host import discover
 from maskrec.preparation.checking import people
@@ -53,33 +52,6 @@ class Colours(nn.Module):
 def maskrec_backbones():
     return [Component("colours", ":Colours", "Mean colours of quarters.")]
 '''
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
-    """Runs ``maskrec ARGUMENTS`` in this process: importing torch once is enough."""
-
-    def call(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Told:
-        with monkeypatch.context() as patch:
-            if cwd is not None:
-                patch.chdir(cwd)
-            for name, value in (env or {}).items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                run_app([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return Told(int(ended.value.code or 0), out, err)
-
-    return call
 
 
 def save(path: Path, person: int, photo: int) -> None:

@@ -353,6 +353,32 @@ def test_sources_without_landmarks(faces: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_landmarks_that_no_face_has_get_no_mask(faces: Path, tmp_path: Path) -> None:
+    rows = read(faces / "faces.csv")
+    source = write_faces(tmp_path / "source")
+    rows[4]["nose_x"] = "900"
+    other_side = {"left_eye": "right_eye", "mouth_left": "mouth_right"}
+    other_side |= {right: left for left, right in other_side.items()}
+    swapped = {f"{name}_{axis}": rows[9][f"{other}_{axis}"] for name, other in other_side.items() for axis in "xy"}
+    rows[9] = {**rows[9], **swapped}
+    save(source, rows)
+    told = run(source, tmp_path / "out")
+    rejected = {row["source"]: row for row in read(tmp_path / "out" / "rejected.csv")}
+    assert set(rejected) == {rows[4]["path"], rows[9]["path"]}
+    assert {row["reason"] for row in rejected.values()} == {"bad_landmarks"}
+    assert "nose at (900.0," in rejected[rows[4]["path"]]["detail"]
+    assert "swapped" in rejected[rows[9]["path"]]["detail"]
+    assert len(told) == len(rows) - 2
+
+
+@pytest.mark.parametrize("inner", ["", "masked"])
+def test_copies_do_not_go_into_their_source(faces: Path, inner: str) -> None:
+    before = tree(faces)
+    with pytest.raises(UsageError, match="lies in the source"):
+        run(faces, faces / inner)
+    assert tree(faces) == before
+
+
 def test_other_settings_into_the_same_folder(faces: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     run(faces, tmp_path / "out")
     with pytest.raises(UsageError, match=r"seed 17 there, 18 here"):

@@ -482,6 +482,10 @@ def test_the_command(tmp_path: Path, maskrec_cli: Callable[..., subprocess.Compl
     assert again.returncode == 0
     assert contents(tmp_path / "again") == contents(tmp_path / "[bold]x")
     shutil.rmtree(tmp_path / "again")
+    (tmp_path / "work.json").write_text('{"command": "data mask", "settings": {}}', encoding="utf-8")
+    wrong = maskrec_cli("data", "pairs", "faces", "again", "--again", "work.json")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr == "maskrec: work.json was written by data mask, not by maskrec data pairs\n"
     wrong = maskrec_cli("data", "pairs", "faces", "again", "--again", "[bold]x/pairs.json", "--preset", "reference")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     wrong = maskrec_cli("data", "pairs", "faces", "again", "--masks", "both", "--types", "n59")

@@ -11,18 +11,17 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_line import Told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from maskrec.cli.app import run_app
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.preparation.face_sets import open_sets
@@ -35,33 +34,6 @@ from maskrec.preparation.sources.source import open_source
 EVIL = ["<script>alert(1)</script>", "\"><img src=x onerror='alert(2)'>", "{{ 7 * 7 }}", "a, \"b\" 'c'", "new\nline",
         "esc\x1b[31m", "\u202eevil", "陈小明", "محمد علي", "x" * 300, "&lt;b&gt;", "\ud7ff\ufffe"]  # fmt: skip
 POINTS = (20, 28, 44, 28, 32, 40, 22, 50, 42, 50)
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
-    """Runs ``maskrec ARGUMENTS`` in this process: importing torch once is enough."""
-
-    def call(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Told:
-        with monkeypatch.context() as patch:
-            if cwd is not None:
-                patch.chdir(cwd)
-            for name, value in (env or {}).items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                run_app([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return Told(int(ended.value.code or 0), out, err)
-
-    return call
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

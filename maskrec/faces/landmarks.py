@@ -1,0 +1,82 @@
+"""Five landmarks that no face in the photo could have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+_TOGETHER = 0.5  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLandmarks:
+    """What is wrong with one face's landmarks.
+
+    Args:
+        index: the face's.
+        message: a sentence.
+        severe: whether nothing can be done with them; a point a little outside of the photo is not.
+    """
+
+    index: int
+    message: str
+    severe: bool
+
+
+def find_broken(landmarks: ArrayLike, sizes: ArrayLike) -> Iterator[BrokenLandmarks]:
+    """Points that coincide, sides that are swapped, points outside of the photo: at most one fault a face.
+
+    Args:
+        landmarks: ``(n, 5, 2)`` in pixels of each photo; a face with a NaN is passed over.
+        sizes: ``(n, 2)`` width and height of the photos; zeros where unknown.
+    """
+    points, edges = np.asarray(landmarks, np.float64), np.asarray(sizes, np.int64)
+    there = np.isfinite(points).all((1, 2))
+    together = there & (_nearest(points) < _TOGETHER)
+    mirrored = there & ~together & _mirrored(points)
+    beyond = _beyond(points, edges)
+    span = np.linalg.norm(points[:, 3:].mean(1) - points[:, :2].mean(1), axis=1)
+    outside = there & ~together & (edges[:, 0] > 0) & (beyond.max(1) > 0)
+    for index in np.flatnonzero(together | mirrored | outside).tolist():
+        if together[index]:
+            yield BrokenLandmarks(index, "two of the five landmarks lie on one point", True)
+        elif mirrored[index]:
+            yield BrokenLandmarks(index, "left and right are swapped: left is where the viewer sees it", True)
+        else:
+            worst = int(beyond[index].argmax())
+            x, y = points[index, worst]
+            photo = " x ".join(map(str, edges[index].tolist()))
+            message = f"{POINTS[worst]} at ({x:.1f}, {y:.1f}) lies outside of the photo of {photo}"
+            yield BrokenLandmarks(index, message, bool(beyond[index, worst] > span[index] / 2))
+
+
+def landmark_fault(landmarks: ArrayLike, width: int, height: int) -> str | None:
+    """Why the five points ``(5, 2)`` are those of no face on a photo of this size; None when they may be."""
+    found = find_broken(np.asarray(landmarks, np.float64).reshape(1, 5, 2), [[width, height]])
+    return next((broken.message for broken in found if broken.severe), None)
+
+
+def _nearest(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The smallest distance between two of each face's points."""
+    gaps = [np.linalg.norm(points[:, i] - points[:, j], axis=1) for i in range(5) for j in range(i)]
+    return np.asarray(np.min(gaps, axis=0))
+
+
+def _mirrored(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether eyes or mouth run against the face: with the mouth down, left must be left, whatever way up it is."""
+    down = points[:, 3:].mean(1) - points[:, :2].mean(1)
+    swapped = np.zeros(len(points), np.bool_)
+    for left, right in ((0, 1), (3, 4)):
+        across = points[:, right] - points[:, left]
+        swapped |= across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0] < 0
+    return swapped
+
+
+def _beyond(points: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far each point is beyond the photo's edge, in pixels; at most 0 inside."""
+    edge = sizes[:, None, :] - 0.5
+    return np.asarray(np.maximum(-0.5 - points, points - edge).max(2))
