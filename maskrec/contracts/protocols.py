@@ -46,8 +46,8 @@ class Dataset(Protocol):
 
     An optional attribute ``remark`` is what must be said of whatever is trained on it, as of ``PairSet``; an optional
     ``shards`` the number of the file that each sample lies in, for samplers that read one after another; an optional
-    method ``into(index, space)`` returns the same sample, its image in ``space`` (uint8 ``(H, W, 3)``, contiguous,
-    seen as ``(3, H, W)``) where that spares a copy, and else wherever it likes.
+    method ``fill(indices, space)`` puts the images of many samples into ``space`` (uint8 ``(B, H, W, 3)``, contiguous,
+    of ``image_size``) and returns their ``Columns``, for sets that do so faster than sample by sample.
     """
 
     labels: Sequence[int]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -28,6 +30,21 @@ class Sample:
     landmarks: Tensor | None
     masked: bool
     path: str
+
+
+@dataclass(slots=True)
+class Columns:
+    """What a data set knows of samples whose images it has put where they were wanted.
+
+    Args:
+        labels: int64 ``(B,)``.
+        landmarks: float32 ``(B, 5, 2)``, or None where unknown.
+        masked: bool ``(B,)``.
+    """
+
+    labels: NDArray[np.int64]
+    landmarks: NDArray[np.float32] | None
+    masked: NDArray[np.bool_]
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
-from maskrec.contracts.sample import Sample
+from maskrec.contracts.sample import Columns, Sample
+from maskrec.datasets.filling import fill
 from maskrec.datasets.opening import alignment_of, canvas_of
 from maskrec.images.photos import (
     BOX_COLUMNS,
@@ -88,9 +89,11 @@ class ImageCsv:
         """One sample; UsageError with the path when its photo does not decode."""
         return self._photos.open(index, self.labels[index], bool(self._masked[index]))
 
-    def into(self, index: int, space: NDArray[np.uint8]) -> Sample:
-        """The sample, its image in ``space`` where that is easy; see ``contracts.protocols.Dataset``."""
-        return self._photos.open(index, self.labels[index], bool(self._masked[index]), space)
+    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
+        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
+        return fill(
+            self.__getitem__, self.labels, self._photos.placing, self._photos.into, indices, space, self._masked
+        )
 
 
 def _check_files(table: Table, paths: Sequence[str], faults: Faults) -> None:

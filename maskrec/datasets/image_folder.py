@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import Problem
-from maskrec.contracts.sample import Sample
+from maskrec.contracts.sample import Columns, Sample
+from maskrec.datasets.filling import fill
 from maskrec.datasets.opening import alignment_of, canvas_of
 from maskrec.images.photos import Photos, file_fault, place_of, read_landmarks
 from maskrec.images.tables import Faults
@@ -81,9 +82,9 @@ class ImageFolder:
         """One sample; UsageError with the path when its photo does not decode."""
         return self._photos.open(index, self.labels[index], masked=False)
 
-    def into(self, index: int, space: NDArray[np.uint8]) -> Sample:
-        """The sample, its image in ``space`` where that is easy; see ``contracts.protocols.Dataset``."""
-        return self._photos.open(index, self.labels[index], masked=False, space=space)
+    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
+        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
+        return fill(self.__getitem__, self.labels, self._photos.placing, self._photos.into, indices, space)
 
 
 def _people(root: Path, faults: Faults) -> dict[str, list[str]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
-from maskrec.contracts.sample import Sample
+from maskrec.contracts.sample import Columns, Sample
+from maskrec.datasets.filling import fill
 from maskrec.datasets.opening import alignment_of, canvas_of
-from maskrec.images.decoding import decode_image
+from maskrec.images.decoding import decode_image, decode_into
 from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.placing import Placing
 
@@ -47,13 +49,13 @@ class ImageRecord:
 
     def __getitem__(self, index: int) -> Sample:
         """One sample; UsageError with the file and its number when it cannot be read."""
-        return self._sample(index, None)
-
-    def into(self, index: int, space: NDArray[np.uint8]) -> Sample:
-        """The sample, its image in ``space`` where that is easy; see ``contracts.protocols.Dataset``."""
-        return self._sample(index, space)
-
-    def _sample(self, index: int, space: NDArray[np.uint8] | None) -> Sample:
         name = f"{self._records.path}:image {index}"
-        pixels = decode_image(self._records[index][1], name, space)
+        pixels = decode_image(self._records[index][1], name)
         return self._placing.sample(pixels, index, self.labels[index], masked=False, name=name)
+
+    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
+        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
+        return fill(self.__getitem__, self.labels, self._placing, self._into, indices, space)
+
+    def _into(self, index: int, space: NDArray[np.uint8]) -> bool:
+        return decode_into(self._records[index][1], space)

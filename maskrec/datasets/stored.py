@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
-from maskrec.contracts.sample import Sample
+from maskrec.contracts.sample import Columns, Sample
+from maskrec.datasets.filling import fill
 from maskrec.datasets.opening import alignment_of, canvas_of
 from maskrec.images.packed.face_store import FaceStore
 
@@ -29,6 +30,7 @@ class StoredFaces:
         self.num_classes = len(index.identities)
         self.has_landmarks = index.landmarks is not None
         self.identities = names_or_none(index.identities)
+        self._masked = index.entries["masked"].astype(np.bool_)
         self.shards: NDArray[np.int64] = index.entries["file"].astype(np.int64)
 
     def __len__(self) -> int:
@@ -38,9 +40,12 @@ class StoredFaces:
         """One sample; UsageError with its place when it cannot be read."""
         return self._store.sample(index, self._placing)
 
-    def into(self, index: int, space: NDArray[np.uint8]) -> Sample:
-        """The sample, its image in ``space`` where that is easy; see ``contracts.protocols.Dataset``."""
-        return self._store.sample(index, self._placing, space)
+    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
+        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
+        return fill(self.__getitem__, self.labels, self._placing, self._into, indices, space, self._masked)
+
+    def _into(self, index: int, space: NDArray[np.uint8]) -> bool:
+        return self._store.into(index, self._placing, space)
 
 
 def names_or_none(identities: Sequence[str]) -> list[str] | None:

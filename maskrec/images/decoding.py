@@ -18,6 +18,7 @@ from maskrec.contracts.errors import UsageError
 from maskrec.images.jpeg_header import plain_jpeg_size
 
 MAX_PIXELS = 80_000_000
+_PIECE = 1 << 16
 
 # Loader workers are the parallelism here, and OpenCV's own threads do not survive a fork.
 cv2.setNumThreads(0)
@@ -26,8 +27,8 @@ _FAST_MODES = ("L", "RGB", "CMYK")
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 
 
-def read_image(path: str | Path, space: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-    """A file's photo; arguments as of ``decode_image``.
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """A file's photo, as ``decode_image`` gives it.
 
     Returns:
         uint8 RGB ``(H, W, 3)``, contiguous.
@@ -36,26 +37,28 @@ def read_image(path: str | Path, space: NDArray[np.uint8] | None = None) -> NDAr
         UsageError: the file is missing, or as of ``decode_image``; the message names the path.
     """
     try:
-        data = _read(path)
+        data = read_bytes(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error}); mend or remove its row") from error
-    return decode_image(data, path, space)
+    return decode_image(data, path)
 
 
-def _read(path: str | Path) -> bytes:
-    """A file's bytes; with a stream's own needs, opening costs a tenth of what decoding a face does."""
+def read_bytes(path: str | Path) -> bytes:
+    """A file's bytes; with what a stream does beside, opening one costs a tenth of decoding a face."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        size = os.fstat(handle).st_size
-        pieces = [os.read(handle, size + 1)]
-        while len(pieces[-1]) and sum(map(len, pieces)) != size:
-            pieces.append(os.read(handle, size + 1))
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        piece = os.read(handle, _PIECE)
+        if len(piece) < _PIECE:  # of a file, only its end is that short
+            return piece
+        pieces = [piece]
+        while pieces[-1]:
+            pieces.append(os.read(handle, 1 << 24))
+        return b"".join(pieces)
     finally:
         os.close(handle)
 
 
-def decode_image(data: bytes, name: str | Path, space: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
     """One photo as the viewer sees it: its EXIF orientation applied, transparent parts over white.
 
     Gray and CMYK become RGB, 16 bits a channel become 8; of an animation the first frame is taken. Plain JPEGs are
@@ -65,8 +68,6 @@ def decode_image(data: bytes, name: str | Path, space: NDArray[np.uint8] | None 
     Args:
         data: the file's content.
         name: what messages call it: its path, or the archive and its place there.
-        space: uint8 ``(H, W, 3)``, contiguous: where the pixels are put, if they are as many and it is easy. Whether
-            they are, the returned array's address says; in any case what was in it is lost.
 
     Returns:
         uint8 RGB ``(H, W, 3)``, contiguous.
@@ -78,7 +79,7 @@ def decode_image(data: bytes, name: str | Path, space: NDArray[np.uint8] | None 
     if not data:
         raise UsageError(f"{name}: the file is empty (0 bytes); fetch it again or remove its row")
     try:
-        pixels = _decode_plain_jpeg(data, space)
+        pixels = _decode_plain_jpeg(data)
         return _decode_after_header(data) if pixels is None else pixels
     except (Image.DecompressionBombWarning, Image.DecompressionBombError, _TooManyPixelsError) as error:
         raise UsageError(
@@ -96,15 +97,28 @@ class _TooManyPixelsError(Exception):
     pass
 
 
-def _decode_plain_jpeg(data: bytes, space: NDArray[np.uint8] | None = None) -> NDArray[np.uint8] | None:
+def decode_into(data: bytes, space: NDArray[np.uint8]) -> bool:
+    """Whether a plain JPEG of the size of ``space`` (uint8 ``(H, W, 3)``, contiguous) was decoded into it.
+
+    For everything else, ``decode_image`` is to be asked; what was in the space may be lost by then.
+    """
+    if plain_jpeg_size(data) != space.shape[:2]:
+        return False
+    try:
+        simplejpeg.decode_jpeg(data, "RGB", buffer=space)
+    except ValueError:
+        return False
+    return True
+
+
+def _decode_plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
     size = plain_jpeg_size(data)
     if size is None:
         return None
     if size[0] * size[1] > MAX_PIXELS:
         raise _TooManyPixelsError
     try:
-        fits = space is not None and space.shape[:2] == size
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", buffer=space if fits else None)
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
         return pixels
     except ValueError:
         return None  # odd or damaged: what can be saved of it is for the patient decoders to say

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
-from maskrec.images.decoding import read_image
+from maskrec.images.decoding import decode_into, read_bytes, read_image
 from maskrec.images.placing import Placing
 from maskrec.images.tables import Faults, Table, number, read_table
 
@@ -50,14 +50,23 @@ class Photos:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def open(self, index: int, label: int, masked: bool, space: NDArray[np.uint8] | None = None) -> Sample:
-        """One photo on the canvas; ``space`` as of ``decode_image``.
+    def open(self, index: int, label: int, masked: bool) -> Sample:
+        """One photo on the canvas.
 
         Raises:
             UsageError: the file is no image, or its landmarks do not fit it; with the path.
         """
         path = self.paths[index]
-        return self.placing.sample(read_image(path, space), index, label, masked, path)
+        return self.placing.sample(read_image(path), index, label, masked, path)
+
+    def into(self, index: int, space: NDArray[np.uint8]) -> bool:
+        """Whether the photo could be put there as it is: a plain JPEG that fills the canvas already."""
+        if not self.placing.stays(index):
+            return False
+        try:
+            return decode_into(read_bytes(self.paths[index]), space)
+        except OSError:
+            return False
 
 
 def file_fault(path: str) -> str | None:

@@ -37,6 +37,14 @@ class Placing:
         self.size, self.alignment, self.landmarks, self.boxes = size, alignment, landmarks, boxes
         self._in_place = _in_place(size, alignment, landmarks, boxes)
 
+    def stays(self, index: int) -> bool:
+        """Whether a face of the canvas's size is on the canvas as it is."""
+        return self._in_place is None or bool(self._in_place[index])
+
+    def points(self, indices: NDArray[np.int64]) -> NDArray[np.float32] | None:
+        """Landmarks of faces that stay: float32 ``(n, 5, 2)``, or None."""
+        return None if self.landmarks is None else self.landmarks[indices].astype(np.float32)
+
     def sample(self, image: NDArray[np.uint8], index: int, label: int, masked: bool, name: str) -> Sample:
         """A face of the set on the canvas: what ``to_canvas`` gives, without its arithmetic where nothing moves.
 
@@ -54,7 +62,7 @@ class Placing:
         """
         points = None if self.landmarks is None else self.landmarks[index]
         size = self.size
-        if image.shape[0] == size == image.shape[1] and (self._in_place is None or self._in_place[index]):
+        if image.shape[0] == size == image.shape[1] and self.stays(index):
             moved = None if points is None else torch.from_numpy(points.astype(np.float32))
             return Sample(_tensor(image), label, moved, masked, name)
         box = None if self.boxes is None else self.boxes[index]

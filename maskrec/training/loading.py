@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.kinds import Sampler
-from maskrec.contracts.sample import Sample
+from maskrec.contracts.sample import Columns, Sample
 from maskrec.training.distributed import share_of
 from maskrec.training.slots import Slots
 
@@ -143,9 +143,9 @@ class _Placed:
 
     def __init__(self, samples: Samples, slots: Slots | None) -> None:
         self.samples, self.slots = samples, slots
-        self.into: Callable[[int, NDArray[np.uint8]], Sample] | None = None
+        self.fill: Callable[[Sequence[int], NDArray[np.uint8]], Columns] | None = None
         if slots is not None and slots.by_pixel:
-            self.into = getattr(samples, "into", None)
+            self.fill = getattr(samples, "fill", None)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -153,11 +153,27 @@ class _Placed:
     def __getitems__(self, handed: tuple[int | None, Sequence[Place]]) -> _Parcel | Exception:
         """The whole batch, each image written into its slot as soon as it is there."""
         slot, places = handed
-        space = None if slot is None or self.slots is None else self.slots.space(slot)
-        address = 0 if space is None else space.ctypes.data
+        space = None if slot is None or self.slots is None else self.slots.space(slot)[: len(places)]
+        if slot is not None and space is not None and self.fill is not None:
+            return self._filled(slot, space, places)
+        return self._one_by_one(slot, space, places)
+
+    def _filled(self, slot: int, space: NDArray[np.uint8], places: Sequence[Place]) -> _Parcel | Exception:
+        assert self.fill is not None
+        try:
+            columns = self.fill([index for _, index in places], space.transpose(0, 2, 3, 1))
+        except MaskrecError as error:
+            return type(error)(str(error))
+        except Exception:  # one by one, it is seen whose it is
+            return self._one_by_one(slot, space, places)
+        return _Parcel(slot, columns.labels, columns.landmarks, columns.masked, np.array(places, dtype=np.int64))
+
+    def _one_by_one(
+        self, slot: int | None, space: NDArray[np.uint8] | None, places: Sequence[Place]
+    ) -> _Parcel | Exception:
         labels, landmarks, masked, images = [], [], [], []
         for row, place in enumerate(places):
-            sample = self._sample(place, None if space is None else space[row])
+            sample = self._sample(place)
             if isinstance(sample, Exception):
                 return sample
             labels.append(sample.label)
@@ -167,8 +183,7 @@ class _Placed:
             if space is None:
                 images.append(sample.image)
             elif sample.image.shape == space.shape[1:] and sample.image.dtype == torch.uint8:
-                if sample.image.data_ptr() != address + row * space.strides[0]:
-                    space[row] = sample.image.numpy()
+                space[row] = sample.image.numpy()
             else:
                 return _unlike(place, sample.image, space)
         return _Parcel(
@@ -179,10 +194,8 @@ class _Placed:
             np.array(places, dtype=np.int64),
         )
 
-    def _sample(self, place: Place, space: NDArray[np.uint8] | None) -> Sample | Exception:
+    def _sample(self, place: Place) -> Sample | Exception:
         try:
-            if self.into is not None and space is not None:
-                return self.into(place[1], space.transpose(1, 2, 0))
             return self.samples[place[1]]
         except MaskrecError as error:
             return type(error)(str(error))

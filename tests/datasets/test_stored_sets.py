@@ -15,12 +15,14 @@ from face_sets import face_bytes, write_face_set, write_tar_set
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment, InputSpec
+from maskrec.contracts.protocols import Dataset
 from maskrec.contracts.sample import Sample
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.datasets.image_packed import ImagePacked
 from maskrec.datasets.image_record import ImageRecord
 from maskrec.datasets.image_tar import ImageTar
 from maskrec.images.insightface.record_writing import write_records
+from maskrec.images.packed.packed import open_packed
 from maskrec.images.tars.index import write_tar_index
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.packing.packing import Packing, pack
@@ -71,25 +73,49 @@ def test_every_form_gives_the_csvs_samples(sets: Path, kind: str, alignment: Ali
     assert (len(found), found.num_classes, found.has_landmarks) == (30, 5, True)
     assert list(found.labels) == list(wanted.labels)
     assert found.identities == wanted.identities
-    again, space = pickle.loads(pickle.dumps(found)), np.zeros((size, size, 3), np.uint8)
+    again = pickle.loads(pickle.dumps(found))
+    for data in (found, wanted):
+        _check_filled(data, wanted, size)
     for index in range(30):
-        for data in (found, wanted):
-            space[:] = 77
-            assert _same(data.into(index, space), wanted[index])
         assert _same(found[index], wanted[index])
         assert _same(again[index], wanted[index])
         assert found[index].image.shape == (3, size, size)
 
 
-def test_a_plain_jpeg_in_place_is_decoded_where_it_is_wanted(sets: Path) -> None:
+def _check_filled(data: Dataset, wanted: Dataset, size: int) -> None:
+    """Some twice, in an order of their own, into memory that is not empty."""
+    indices = [*range(29, -1, -1), 4, 20, 3]
+    space = np.full((len(indices), size, size, 3), 77, np.uint8)
+    columns = data.fill(indices, space)  # type: ignore[attr-defined]
+    samples = [wanted[index] for index in indices]
+    assert columns.labels.tolist() == [sample.label for sample in samples]
+    assert columns.masked.tolist() == [sample.masked for sample in samples]
+    assert any(columns.masked)
+    assert columns.landmarks.dtype == np.float32
+    for row, sample in enumerate(samples):
+        assert np.array_equal(columns.landmarks[row], sample.landmarks)
+        assert np.array_equal(space[row].transpose(2, 0, 1), sample.image)
+
+
+def test_only_a_plain_jpeg_in_place_is_decoded_where_it_is_wanted(sets: Path) -> None:
     space = np.zeros((32, 32, 3), np.uint8)
-    address = space.__array_interface__["data"][0]
-    for data in (ImagePacked(sets / "packed", _context(), 32), ImageCsv(sets / "faces" / "faces.csv", _context(), 32)):
-        assert data.into(4, space).image.data_ptr() == address
-        assert data.into(3, space).image.data_ptr() != address  # a PNG
-        assert data.into(20, space).image.data_ptr() != address  # moved
-    unfit = ImagePacked(sets / "packed", _context("none"), 24).into(4, np.zeros((24, 24, 3), np.uint8))
-    assert unfit.image.shape == (3, 24, 24)
+    packed, csv = open_packed(sets / "packed"), ImageCsv(sets / "faces" / "faces.csv", _context(), 32)
+    placing = packed.planned(32, "arcface")
+    for into in (lambda index: packed.into(index, placing, space), lambda index: csv._photos.into(index, space)):
+        assert into(4)
+        assert not into(3)  # a PNG
+        assert not into(20)  # moved
+    assert not packed.into(4, packed.planned(24, "none"), np.zeros((24, 24, 3), np.uint8))
+
+
+def test_a_photo_that_is_gone_when_a_batch_wants_it(sets: Path, tmp_path: Path) -> None:
+    shutil.copytree(sets / "faces", tmp_path / "faces")
+    data = ImageCsv(tmp_path / "faces" / "faces.csv", _context(), 32)
+    gone = Path(data[4].path)
+    gone.unlink()
+    with pytest.raises(UsageError, match=f"{gone.name}: cannot be read .No such file") as caught:
+        data.fill([2, 4], np.zeros((2, 32, 32, 3), np.uint8))
+    assert str(gone) in str(caught.value)
 
 
 def test_a_face_in_place_is_not_warped(sets: Path) -> None:
@@ -210,8 +236,9 @@ def test_a_record_file(tmp_path: Path) -> None:
     data = ImageRecord(tmp_path / "train.rec", _context(), 32)
     assert (list(data.labels), data.num_classes) == ([1, 1, 0, 0, 2, 2], 3)
     assert (data.has_landmarks, data.identities) == (False, None)
-    space = np.zeros((32, 32, 3), np.uint8)
-    assert all(torch.equal(data.into(index, space).image, data[index].image) for index in range(6))
+    space = np.zeros((6, 32, 32, 3), np.uint8)
+    assert data.fill(range(6), space).labels.tolist() == data.labels
+    assert all(np.array_equal(space[index].transpose(2, 0, 1), data[index].image) for index in range(6))
     for number, sample in enumerate(pickle.loads(pickle.dumps(data))[index] for index in range(6)):
         (tmp_path / "one.jpg").write_bytes(images[number])
         (tmp_path / "one.csv").write_text("path,target\none.jpg,0\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from maskrec.contracts.errors import UsageError
-from maskrec.images.decoding import _decode_plain_jpeg, decode_image
+from maskrec.images.decoding import _decode_plain_jpeg, decode_image, decode_into, read_bytes
 from maskrec.images.jpeg_header import plain_jpeg_size
 
 
@@ -53,9 +54,18 @@ def test_pixels_into_a_space_of_their_size_only() -> None:
     data = _jpeg(_noise(16, 24))
     for shape, fits in (((16, 24, 3), True), ((24, 16, 3), False), ((20, 24, 3), False), ((8, 8, 3), False)):
         space = np.zeros(shape, np.uint8)
-        pixels = decode_image(data, "x", space)
-        assert (pixels == _by_pillow(data)).all()
-        assert np.shares_memory(pixels, space) == fits
+        assert decode_into(data, space) == fits
+        assert not fits or (space == _by_pillow(data)).all()
+    space = np.zeros((16, 24, 3), np.uint8)
+    assert not decode_into(data[:-2], space)
+    assert not decode_into(b"", space)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 131_072, 1 << 25])
+def test_a_files_bytes_are_all_of_them(tmp_path: Path, size: int) -> None:
+    data = np.random.default_rng(size).bytes(size)
+    (tmp_path / "x").write_bytes(data)
+    assert read_bytes(tmp_path / "x") == data
 
 
 def test_gray_and_harmless_segments() -> None:

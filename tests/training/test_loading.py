@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.contracts.sample import Sample
+from maskrec.contracts.sample import Columns, Sample
 from maskrec.training.loading import LoadedBatch, load
 from maskrec.training.slots import Slots
 
@@ -77,19 +77,38 @@ def test_every_batch_holds_its_samples(workers: int, by_pixel: bool) -> None:
 
 def test_a_data_set_that_fills_the_space_itself() -> None:
     class Filling(Faces):
-        """Every second image in the space, the others where they are."""
+        """A batch at once."""
 
-        def into(self, index: int, space: np.ndarray[Any, np.dtype[np.uint8]]) -> Sample:
-            sample = self[index]
-            space[:] = 99
-            if index % 2:
-                space[:] = sample.image.permute(1, 2, 0).numpy()
-                sample.image = torch.from_numpy(space).permute(2, 0, 1)
-            return sample
+        def __getitem__(self, index: int) -> Sample:
+            assert os.getpid() == here, "filled at once, not one by one"
+            return super().__getitem__(index)
 
-    faces, places = Filling(by_pixel=True), _places([6] * 20)
+        def fill(self, indices: Sequence[int], space: np.ndarray[Any, np.dtype[np.uint8]]) -> Columns:
+            samples = [Faces.__getitem__(self, index) for index in indices]
+            space[:] = torch.stack([sample.image for sample in samples]).permute(0, 2, 3, 1).numpy()
+            points = [sample.landmarks for sample in samples if sample.landmarks is not None]
+            return Columns(
+                np.array([sample.label for sample in samples]),
+                torch.stack(points).numpy(),
+                np.array([sample.masked for sample in samples]),
+            )
+
+    here = os.getpid()
+    faces, places = Filling(by_pixel=True), _places([6, 2] * 10)
     for batch, wanted in zip(load(faces, places, 2, pin=False), places, strict=True):
         _check(batch, faces, wanted)
+
+
+@pytest.mark.parametrize("error", [UsageError("a.jpg: cut short"), ValueError("odd")])
+def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
+    class Failing(Faces):
+        def fill(self, indices: Sequence[int], space: object) -> Columns:
+            raise error
+
+    faces, places = Failing(wrong={3: error}, by_pixel=True), _places([6] * 20)
+    wanted = "a.jpg: cut short" if isinstance(error, UsageError) else "sample 3 cannot be read: ValueError: odd"
+    with pytest.raises(MaskrecError, match=wanted):
+        list(load(faces, places, 2, pin=False))
 
 
 def test_batches_that_are_kept_stay_as_they_were() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
-from maskrec.images.decoding import decode_image
+from maskrec.images.decoding import decode_image, decode_into
 from maskrec.images.packed.face_index import FaceIndex
 from maskrec.images.packed.mapped_files import DataFiles, MappedFiles
 from maskrec.images.placing import Placing
@@ -56,11 +56,12 @@ class FaceStore:
         offset, size, _, file, *_ = self.index.entries[index].item()
         return self._pixels(file, offset, size, self._name(index, file))
 
-    def _pixels(
-        self, file: int, offset: int, size: int, name: str, space: NDArray[np.uint8] | None = None
-    ) -> NDArray[np.uint8]:
+    def _pixels(self, file: int, offset: int, size: int, name: str) -> NDArray[np.uint8]:
         if not self.raw:
-            return decode_image(self._files.read(file, offset, size), name, space)
+            return decode_image(self._files.read(file, offset, size), name)
+        return self._raw(file, offset, size)
+
+    def _raw(self, file: int, offset: int, size: int) -> NDArray[np.uint8]:
         whole = self._mapped.get(file)
         if whole is None:
             assert isinstance(self._files, MappedFiles)
@@ -72,20 +73,31 @@ class FaceStore:
         """How its faces come to a canvas."""
         return Placing(size, alignment, self.index.landmarks, self.index.boxes)
 
-    def sample(self, index: int, placing: Placing, space: NDArray[np.uint8] | None = None) -> Sample:
+    def sample(self, index: int, placing: Placing) -> Sample:
         """A face on the canvas.
 
         Args:
             index: its number.
             placing: ``planned(...)``.
-            space: as of ``decode_image``.
 
         Raises:
             UsageError: it cannot be read, does not decode, or its landmarks do not fit it.
         """
         offset, size, _, file, label, masked, *_ = self.index.entries[index].item()
         name = self._name(index, file)
-        return placing.sample(self._pixels(file, offset, size, name, space), index, label, bool(masked), name)
+        return placing.sample(self._pixels(file, offset, size, name), index, label, bool(masked), name)
+
+    def into(self, index: int, placing: Placing, space: NDArray[np.uint8]) -> bool:
+        """Whether the face could be put there as it is: raw, or a plain JPEG, and filling the canvas already."""
+        if not placing.stays(index):
+            return False
+        offset, size, _, file, *_ = self.index.entries[index].item()
+        if not self.raw:
+            return decode_into(self._files.read(file, offset, size), space)
+        if self.index.side != len(space):
+            return False
+        space[:] = self._raw(file, offset, size)
+        return True
 
     def verify(self) -> Iterator[str]:
         """A sentence for every face whose bytes are not those that were summed; reads everything."""

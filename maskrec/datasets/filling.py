@@ -1,0 +1,47 @@
+"""Batches of faces, put where they are wanted with little work for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.contracts.sample import Columns, Sample
+from maskrec.images.placing import Placing
+
+
+def fill(
+    samples: Callable[[int], Sample],
+    labels: Sequence[int],
+    placing: Placing,
+    into: Callable[[int, NDArray[np.uint8]], bool],
+    indices: Sequence[int],
+    space: NDArray[np.uint8],
+    masked: NDArray[np.bool_] | None = None,
+) -> Columns:
+    """The faces in ``space``; as ``Dataset.fill``.
+
+    Args:
+        samples: gives the faces that ``into`` does not take.
+        labels: of all faces of the set.
+        placing: of the set's faces.
+        into: puts a face there that fills the canvas as it is stored; False for every other.
+        indices: which faces.
+        space: uint8 ``(B, H, W, 3)``.
+        masked: bool, a value for every face of the set; None where none is.
+
+    Raises:
+        UsageError: a face that cannot be read.
+    """
+    rows = np.asarray(indices, dtype=np.int64)
+    landmarks = placing.points(rows)
+    for row, index in enumerate(indices):
+        if into(index, space[row]):
+            continue
+        sample = samples(index)
+        space[row] = sample.image.permute(1, 2, 0).numpy()
+        if landmarks is not None and sample.landmarks is not None:
+            landmarks[row] = sample.landmarks.numpy()
+    worn = np.zeros(len(rows), np.bool_) if masked is None else masked[rows]
+    return Columns(np.array([labels[index] for index in indices], dtype=np.int64), landmarks, worn)
