@@ -39,7 +39,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error}); mend or remove its row") from error
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error}); mend it or leave it out") from error
     return decode_image(data, path)
 
 
@@ -77,19 +77,19 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
             ``MAX_PIXELS``; the message begins with ``name``.
     """
     if not data:
-        raise UsageError(f"{name}: the file is empty (0 bytes); fetch it again or remove its row")
+        raise UsageError(f"{name}: the file is empty (0 bytes); fetch it again or leave it out")
     try:
         pixels = _decode_plain_jpeg(data)
         return _decode_after_header(data) if pixels is None else pixels
     except (Image.DecompressionBombWarning, Image.DecompressionBombError, _TooManyPixelsError) as error:
         raise UsageError(
-            f"{name}: its header announces more than {MAX_PIXELS // 1_000_000} megapixels; shrink it or remove its row"
+            f"{name}: its header announces more than {MAX_PIXELS // 1_000_000} megapixels; shrink it or leave it out"
         ) from error
     except Exception as error:  # decoders raise whatever they like on damaged files
         # Pillow names the buffer by its address, and the same photo must be rejected in the same words.
         reason = re.sub(r" at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}".replace("\n", " "))[:200]
         raise UsageError(
-            f"{name}: not an image that can be decoded, or cut short ({reason}); fetch it again or remove its row"
+            f"{name}: not an image that can be decoded, or cut short ({reason}); fetch it again or leave it out"
         ) from error
 
 

@@ -130,7 +130,7 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], known:
         if not name:
             raise UsageError(f"{path}:1: a column has no name (an index that pandas wrote? save with index=False)")
         near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else "remove it"
+        hint = f"did you mean {near[0]!r}?" if near else "remove it."
         raise UsageError(f"{path}:1: nobody reads a column {name!r}; {hint} Known are {', '.join(known)}")
 
 

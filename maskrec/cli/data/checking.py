@@ -51,11 +51,13 @@ def check(
     landmarks: _Landmarks = None,
     model: _Model = None,
     cosine: Annotated[
-        float, typer.Option("--cosine", min=-1.0, max=1.0, help="With --model: from where two people look like one.")
-    ] = 0.6,
+        float | None,
+        typer.Option("--cosine", min=-1.0, max=1.0, help="With --model: from where two people look like one (0.6)."),
+    ] = None,
     photos_each: Annotated[
-        int, typer.Option("--photos-each", min=1, help="With --model: photos of a person to embed at most.")
-    ] = 5,
+        int | None,
+        typer.Option("--photos-each", min=1, help="With --model: photos of a person to embed at most (5)."),
+    ] = None,
     near: Annotated[
         int, typer.Option("--near", min=0, max=32, help="Bits of 256 that near duplicates' hashes may differ in.")
     ] = 12,
@@ -77,10 +79,14 @@ def check(
     from maskrec.cli.data.stages import Stages
     from maskrec.preparation.checking import Settings, check_sets
 
+    by_face: dict[str, Any] = {"cosine": cosine, "photos_each": photos_each}
+    by_face = {name: value for name, value in by_face.items() if value is not None}
+    if model is None and by_face:
+        raise UsageError("--cosine and --photos-each compare faces by a network; name one with --model")
     sets = _open(paths or [], {"train": train or [], "evaluation": evaluation or [], "test": test or []})
     network = _open_model(model, data_root, plugin, no_plugins)
     workers = workers or len(os.sched_getaffinity(0))
-    settings = Settings(None if no_near else near, cosine, photos_each, workers)
+    settings = Settings(None if no_near else near, workers=workers, **by_face)
     with Stages() as stages:
         report = check_sets(sets, settings, stages, landmarks or (), network)
     if as_json:

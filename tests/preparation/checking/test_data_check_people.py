@@ -123,6 +123,13 @@ def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Tol
         assert "Traceback" not in told.stderr
 
 
+def test_settings_of_a_model_that_is_not_there(two_sets: Path, command: Callable[..., Told]) -> None:
+    for words in (["--cosine", "0.5"], ["--photos-each", "3"]):
+        told = command("data", "check", "train", *words, cwd=two_sets)
+        assert told.returncode == 2
+        assert "name one with --model" in told.stderr
+
+
 def test_a_recipe_is_asked_for_its_backbone_alone(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text("seed: 5\nimage_size: 96\nbackbone: {use: inception_resnet_v1, pretrained: null}\nnonsense: 1\n")
