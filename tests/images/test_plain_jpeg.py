@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 from pathlib import Path
 
@@ -66,6 +67,18 @@ def test_a_files_bytes_are_all_of_them(tmp_path: Path, size: int) -> None:
     data = np.random.default_rng(size).bytes(size)
     (tmp_path / "x").write_bytes(data)
     assert read_bytes(tmp_path / "x") == data
+
+
+def test_headers_that_were_read_before_are_told_apart_by_all_of_their_bytes() -> None:
+    """Each after each other, so that it is looked for by the other's length too; and more than are kept."""
+    files = [_jpeg(_noise(16 + k % 3, 24 + k % 2), quality=50 + k, comment=b"c" * (k % 2)) for k in range(12)]
+    files += [_insert(files[0], 0xE1, b"Exif"), files[1][:-2], files[2][:30] + b"\xff\xd9", b"\xff\xd9"]
+    for first, second in itertools.product(files, files):
+        for data in (first, second):
+            plain = data in files[:12]
+            assert plain_jpeg_size(data) == (_by_pillow(data).shape[:2] if plain else None)
+    for width in range(1, 400):
+        assert plain_jpeg_size(_jpeg(_noise(1, width))) == (1, width)
 
 
 def test_gray_and_harmless_segments() -> None:
