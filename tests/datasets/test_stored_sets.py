@@ -229,6 +229,14 @@ def test_it_is_said_once_where_the_shards_are(path: Path | None, url: str | None
     assert problem.message in str(caught.value)
 
 
+def test_what_is_no_packed_set_and_no_record_file(sets: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"not packed: image_csv reads .*faces.csv"):
+        ImagePacked(sets / "faces", _context(), 32)
+    (tmp_path / "lfw.bin").write_bytes(b"x" * 100)
+    with pytest.raises(UsageError, match=r"a .bin holds pairs to verify"):
+        ImageRecord(tmp_path / "lfw.bin", _context(), 32)
+
+
 def test_a_record_file(tmp_path: Path) -> None:
     images = [face_bytes(number) for number in range(6)]
     people = [7, 7, 2, 2, 9, 9]

@@ -46,6 +46,8 @@ class RecordFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.index_path = path.with_suffix(".idx")
+        if path.suffix.lower() == ".bin":
+            raise UsageError(f"{path}: a .bin holds pairs to verify, not records; `maskrec data align` reads its faces")
         self._file = RandomAccessFile(path)
         if self._file.size < PART.size:
             raise UsageError(f"{path}: {self._file.size} bytes are no .rec file; fetch it again")

@@ -36,7 +36,10 @@ def open_packed(path: Path) -> FaceStore:
     """
     if not path.is_dir():
         raise UsageError(f"{path}: no such folder; make one with `maskrec data pack`")
-    if not (path / f"{STEM}.json").exists() and (path / "work.json").exists():
+    packed = (path / f"{STEM}.json").exists()
+    if not packed and (path / "faces.csv").exists():
+        raise UsageError(f"{path}: not packed: image_csv reads {path / 'faces.csv'}, and `maskrec data pack` packs it")
+    if not packed and (path / "work.json").exists():
         raise UsageError(f"{path}: packing was not finished; run the same `maskrec data pack` again")
     index = read_face_index(path, STEM)
     return FaceStore(str(path), index, MappedFiles(path, index.files))
