@@ -60,6 +60,11 @@ def open_catalog(
     return catalog
 
 
+def listed(given: list[str] | None) -> list[str]:
+    """The words of an option that may be repeated and may have several with commas; none where it was not given."""
+    return [word.strip() for words in given or () for word in words.split(",")]
+
+
 def report(failure: Failure) -> None:
     """One line on stderr; with ``--debug`` the traceback too."""
     print(clean(failure).replace("\n", " "), file=sys.stderr)

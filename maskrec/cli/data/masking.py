@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from maskrec.cli.options import listed
 from maskrec.contracts.errors import UsageError
 
 _Source = Annotated[
@@ -16,7 +17,7 @@ _Source = Annotated[
 _Destination = Annotated[Path, typer.Argument(metavar="DST", help="The folder for the masked copies; made if absent.")]
 _Types = Annotated[
     list[str] | None,
-    typer.Option("--types", metavar="NAME[=WEIGHT]", help="Masks to choose from; by default the reference's five."),
+    typer.Option("--types", metavar="NAME[=WEIGHT],...", help="Masks to choose from; by default the reference's five."),
 ]
 _Shard = Annotated[str, typer.Option("--shard", metavar="i/n", help="This machine's part of the work.")]
 
@@ -33,10 +34,10 @@ def mask(
     ] = None,
     wear: Annotated[
         list[str] | None,
-        typer.Option("--wear", metavar="WAY=SHARE", help="Worn low: under_nose=0.1, on_chin=0.05."),
+        typer.Option("--wear", metavar="WAY=SHARE,...", help="Worn low: under_nose=0.1,on_chin=0.05."),
     ] = None,
     colors: Annotated[
-        str | None, typer.Option("--colors", metavar="#rrggbb,...", help="For types that come in any colour.")
+        list[str] | None, typer.Option("--colors", metavar="#rrggbb,...", help="For types that come in any colour.")
     ] = None,
     share: Annotated[
         float | None, typer.Option("--share", help="Of the faces that are masked.  [default: 1.0]")
@@ -63,22 +64,22 @@ def mask(
 
     given = {
         "height": None if height is None else _numbers(height),
-        "wear": dict(map(_weighted, wear)) if wear else None,
-        "colors": None if colors is None else tuple(word.strip() for word in colors.split(",")),
+        "wear": _wear(listed(wear)) or None,
+        "colors": tuple(listed(colors)) or None,
         "share": share,
         "format": form,
         "quality": quality,
         "seed": seed,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    settings = _settings(again, changes, types, copies, every_type)
+    settings = _settings(again, changes, listed(types), copies, every_type)
     job = masking(open_source(source), destination, settings, tars)
     meter = Meter("masking", Console())
     run(job, shard=read_shard(shard), workers=workers or len(os.sched_getaffinity(0)), meter=meter)
 
 
 def _settings(
-    again: Path | None, changes: dict[str, Any], types: list[str] | None, copies: int | None, every_type: bool
+    again: Path | None, changes: dict[str, Any], types: list[str], copies: int | None, every_type: bool
 ) -> Any:
     from dataclasses import replace
 
@@ -94,7 +95,7 @@ def _settings(
         return replace(from_work(again), **changes)
     if changes.get("format") == "png" and "quality" in changes:
         raise UsageError("--quality is of JPEG files; PNG files lose nothing")
-    return MaskSettings(make_plan(types or [], 1 if copies is None else copies, every_type), **changes)
+    return MaskSettings(make_plan(types, 1 if copies is None else copies, every_type), **changes)
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -102,6 +103,13 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(word) for word in text.split(","))
     except ValueError:
         raise UsageError(f"--height {text}: it is written LOW,HIGH, such as 0.4,0.7") from None
+
+
+def _wear(texts: list[str]) -> dict[str, float]:
+    shares = list(map(_weighted, texts))
+    if twice := [name for number, (name, _) in enumerate(shares) if name in dict(shares[:number])]:
+        raise UsageError(f"--wear gives {twice[0]} twice; give it once")
+    return dict(shares)
 
 
 def _weighted(text: str) -> tuple[str, float]:

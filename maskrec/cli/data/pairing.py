@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from maskrec.cli.options import listed
 from maskrec.cli.text import clean, table
 from maskrec.contracts.errors import UsageError
 
@@ -25,12 +26,12 @@ _Preset = Annotated[
 ]
 _Again = Annotated[Path | None, typer.Option("--again", metavar="pairs.json", help="Settings from such a file.")]
 _Masks = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option("--masks", help="none, one, both or several with commas: each gets an equal part.  [default: none]"),
 ]
 _Types = Annotated[
     list[str] | None,
-    typer.Option("--types", metavar="NAME[=WEIGHT]", help="Masks to put on when embedded; by default the five."),
+    typer.Option("--types", metavar="NAME[=WEIGHT],...", help="Masks to put on when embedded; by default the five."),
 ]
 
 
@@ -78,13 +79,13 @@ def pairs(
     given: dict[str, Any] = {
         "evaluation": evaluation,
         "test": test,
-        "masks": None if masks is None else tuple(word.strip() for word in masks.split(",")),
+        "masks": tuple(listed(masks)) or None,
         "same_photo": same_photo,
         "train_faces": train_faces,
         "seed": seed,
     }
     shares = {"train": train_share, "evaluation": evaluation_share, "test": test_share}
-    settings = _settings(preset, again, given, shares, bool(masked), (types, copies, every_type))
+    settings = _settings(preset, again, given, shares, bool(masked), (listed(types), copies, every_type))
     print(_told(make_pairs(faces, out, settings, masked or (), ALL_FIVE if preset else ONE_EACH), out, settings))
 
 
@@ -94,7 +95,7 @@ def _settings(
     given: dict[str, Any],
     shares: dict[str, float | None],
     masked: bool,
-    plan: tuple[list[str] | None, int | None, bool],
+    plan: tuple[list[str], int | None, bool],
 ) -> PairSettings:
     """The preset or a manifest's settings, changed by what was given."""
     from dataclasses import replace
@@ -111,7 +112,7 @@ def _settings(
     if types or copies is not None or every_type:
         if masked:
             raise UsageError("--masked, and types or copies of masks to put on: use one or the other")
-        changes["put_on"] = make_plan(types or [], 1 if copies is None else copies, every_type)
+        changes["put_on"] = make_plan(types, 1 if copies is None else copies, every_type)
     elif masked or set(changes.get("masks", start.masks)) == {"none"}:
         changes["put_on"] = None
     return replace(start, **changes)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from maskrec.cli.options import listed
 from maskrec.cli.text import clean
 from maskrec.contracts.errors import UsageError
 
@@ -30,7 +31,7 @@ _Source = Annotated[
 ]
 _Only = Annotated[list[What] | None, typer.Option("--only", help="These sections; by default all. May be repeated.")]
 _Types = Annotated[
-    list[str] | None, typer.Option("--mask-type", metavar="NAME", help="These masks only; may be repeated.")
+    list[str] | None, typer.Option("--mask-type", metavar="NAME,...", help="These masks only; may be repeated.")
 ]
 _People = Annotated[
     list[str] | None, typer.Option("--person", metavar="NAME", help="These people only; may be repeated.")
@@ -65,7 +66,7 @@ def show(
     rejected = read_rejected(path) if path.is_dir() else []
     sections: tuple[str, ...] = tuple(only or What)
     _check_rejected(path, source, len(rejected), only)
-    choice = Choice(number, seed, tuple(mask_type or ()), tuple(person or ()), sections)
+    choice = Choice(number, seed, tuple(listed(mask_type)), tuple(person or ()), sections)
     opened = None if source is None else open_source(source)
     made = make_sections(faces, rejected, opened, choice, size, landmarks)
     people = len({name for name in faces.people if name})

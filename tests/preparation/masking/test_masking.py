@@ -415,3 +415,22 @@ def test_the_command(
     wrong = maskrec_cli("data", "mask", faces, "[bold]x", "--again", "[bold]x/work.json", "--copies", "2")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "leave --types, --copies and --every-type out" in wrong.stderr
+
+
+def test_several_words_of_an_option(
+    faces: Path, tmp_path: Path, maskrec_cli: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """With commas or by repetition: the same; one way of wearing twice: refused."""
+    commas = ["--types", "cloth,cloth_printed=2", "--wear", "under_nose=0.2,on_chin=0.1", "--colors", "#112233,#445566"]
+    repeated = [
+        "--types", "cloth", "--types", "cloth_printed=2", "--wear", "under_nose=0.2", "--wear", "on_chin=0.1",
+        "--colors", "#112233", "--colors", "#445566",
+    ]  # fmt: skip
+    for out, words in (("commas", commas), ("repeated", repeated)):
+        done = maskrec_cli("data", "mask", faces, out, "--workers", "1", *words)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert from_work(tmp_path / "commas" / "work.json").colors == ("#112233", "#445566")
+    assert tree(tmp_path / "commas") == tree(tmp_path / "repeated")
+    twice = maskrec_cli("data", "mask", faces, "twice", "--wear", "on_chin=0.1", "--wear", "on_chin=0.2")
+    assert (twice.returncode, twice.stdout) == (2, "")
+    assert "--wear gives on_chin twice" in twice.stderr
