@@ -14,6 +14,7 @@ from maskrec.preparation.sources.source import KINDS, Item, Source, open_source
 
 FACES_FILE = "faces.csv"
 UNFINISHED = ".parts"
+PACKED_FILE = "packed.json"
 _SPLITS: tuple[tuple[str, Role], ...] = (("train*.csv", "train"), ("eval*.csv", "evaluation"), ("test*.csv", "test"))
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -38,6 +39,8 @@ def open_sets(path: Path, role: Role = "") -> list[FaceSet]:
         return [open_table(path, role or _role_of(path))]
     if not path.is_dir():
         return [_archive(path, role)]
+    if (path / PACKED_FILE).is_file():
+        raise UsageError(f"{path}: packed faces are for training; name the folder or file that they were packed from")
     if (path / UNFINISHED).is_dir():
         return [_unfinished(path, role)]
     splits = _splits(path)

@@ -304,6 +304,14 @@ def test_an_aligned_folder_with_stray_photos_and_an_unfinished_one(tmp_path: Pat
     assert kinds(look((tmp_path, ""))) == [("error", "unfinished")]
 
 
+def test_a_packed_set_is_told_from_a_damaged_one(clean: Path, command: Callable[..., Told]) -> None:
+    assert command("data", "pack", clean.name, "packed", cwd=clean.parent).returncode == 0
+    for words in (["check", "packed"], ["show", "packed", "sheet.png"]):
+        told = command("data", *words, cwd=clean.parent)
+        assert told.returncode == 2
+        assert "name the folder or file that they were packed from" in told.stderr
+
+
 def test_faces_in_tars_by_faces_csv(tmp_path: Path) -> None:
     photos = [(f"Ann/{number}.jpg", save(tmp_path / "s" / f"{number}.jpg", number).read_bytes()) for number in range(2)]
     write_tar(tmp_path / "d.tar", photos)
