@@ -43,7 +43,7 @@ from maskrec.preparation.sources.source import open_source
 from maskrec.training.loading import Samples, load
 
 CORES = len(os.sched_getaffinity(0))
-DISTINCT, FACES, BATCH, SHARD = 4096, 65_536, 256, 1024
+DISTINCT, FACES, BATCH, SHARD = 4096, 131_072, 256, 1024
 GOALS = {"files": 0.8, "tar shards": 0.9, "packed JPEG": 0.9}
 RAW_GOAL = 5.0
 
