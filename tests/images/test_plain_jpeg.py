@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from maskrec.contracts.errors import UsageError
 from maskrec.images.decoding import _decode_plain_jpeg, decode_image, decode_into, read_bytes
-from maskrec.images.jpeg_header import plain_jpeg_size
+from maskrec.images.jpeg_header import _HEADERS, plain_jpeg_size
 
 
 def _noise(height: int, width: int, channels: int = 3) -> np.ndarray:
@@ -79,6 +79,12 @@ def test_headers_that_were_read_before_are_told_apart_by_all_of_their_bytes() ->
             assert plain_jpeg_size(data) == (_by_pillow(data).shape[:2] if plain else None)
     for width in range(1, 400):
         assert plain_jpeg_size(_jpeg(_noise(1, width))) == (1, width)
+
+
+def test_a_long_header_is_read_and_not_kept() -> None:
+    data = _jpeg(_noise(16, 24), comment=b"c" * 60_000)
+    assert plain_jpeg_size(data) == plain_jpeg_size(data) == (16, 24)
+    assert all(len(header) <= 4096 for header in _HEADERS.sizes)
 
 
 def test_gray_and_harmless_segments() -> None:

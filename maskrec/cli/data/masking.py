@@ -106,10 +106,12 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def _wear(texts: list[str]) -> dict[str, float]:
-    shares = list(map(_weighted, texts))
-    if twice := [name for number, (name, _) in enumerate(shares) if name in dict(shares[:number])]:
-        raise UsageError(f"--wear gives {twice[0]} twice; give it once")
-    return dict(shares)
+    shares: dict[str, float] = {}
+    for name, share in map(_weighted, texts):
+        if name in shares:
+            raise UsageError(f"--wear gives {name} twice; give it once")
+        shares[name] = share
+    return shares
 
 
 def _weighted(text: str) -> tuple[str, float]:

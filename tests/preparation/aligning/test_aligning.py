@@ -297,10 +297,13 @@ def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> No
         assert "on one point" in details
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no usable CUDA device"):
-        aligning(open_source(photos), tmp_path / "faces", AlignSettings(), device="cuda")
+    """Also where there is one: it is hidden from the process."""
+    command = [sys.executable, "-m", "maskrec", "data", "align", str(photos), "faces", "--device", "cuda"]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(Path(__file__).parents[3])}
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "no usable CUDA device" in told.stderr
     assert not (tmp_path / "faces").exists()
 
 
