@@ -1,11 +1,11 @@
 """Faces a second through the training loader: from files, tar shards, packed JPEG and packed pixels, at 112 and 160 px.
 
 Run: ``python benchmarks/bench_reading.py [pairs] [LFW]``. The peer is libjpeg-turbo (simplejpeg) alone, decoding the
-same faces from memory into nothing, one process a core; packed pixels are measured against packed JPEG. Both are timed
-in turn, ``pairs`` times (5), over ``FACES`` faces read in random order, with as many loader workers as cores, the time
-to start them included; the ratio is the median of the pairs' ratios. Faces are LFW's, aligned by their landmarks and
-saved at quality 95, where the folder LFW (by default ``shared/faces`` beside the repository) has them, else drawn by
-the program. A row: figure | ours | peer | ratio | goal | ok or short.
+same faces in the same order from memory into nothing, one process a core; packed pixels are measured against packed
+JPEG. Both are timed in turn, ``pairs`` times (5), over ``FACES`` faces read in random order, with as many loader
+workers as cores, the time to start them included; the ratio is the median of the pairs' ratios. Faces are LFW's,
+aligned by their landmarks and saved at quality 95, where the folder LFW (by default ``shared/faces`` beside the
+repository) has them, else drawn by the program. A row: figure | ours | peer | ratio | goal | ok or short.
 """
 
 from __future__ import annotations
@@ -104,10 +104,16 @@ def data_sets(folder: Path, size: int) -> dict[str, Samples]:
     }
 
 
+def shuffled(count: int) -> list[int]:
+    """``FACES`` faces of ``count`` in random order, each as often as the others."""
+    order: list[int] = (np.random.default_rng(0).permutation(FACES) % count).tolist()
+    return order
+
+
 def loading(samples: Samples) -> float:
     """Faces a second through the loader."""
-    order = np.random.default_rng(0).permutation(FACES) % len(samples)
-    places = [[(start + k, int(order[start + k])) for k in range(BATCH)] for start in range(0, FACES, BATCH)]
+    order = shuffled(len(samples))
+    places = [[(start + k, order[start + k]) for k in range(BATCH)] for start in range(0, FACES, BATCH)]
     begin = time.perf_counter()
     seen = sum(len(batch.images) for batch in load(samples, places, CORES, pin=False))
     assert seen == FACES
@@ -115,15 +121,17 @@ def loading(samples: Samples) -> float:
 
 
 def decode_all(files: list[bytes]) -> None:
-    """The peer's work in one process: its share of ``FACES`` faces."""
-    for k in range(FACES // CORES):
-        simplejpeg.decode_jpeg(files[k % len(files)], "RGB")
+    """The peer's work in one process: its share of the faces."""
+    for data in files:
+        simplejpeg.decode_jpeg(data, "RGB")
 
 
 def decoding(files: list[bytes]) -> float:
     """Faces a second of the decoder alone, one process a core."""
+    faces = [files[index] for index in shuffled(len(files))]
+    shares = [faces[first::CORES] for first in range(CORES)]
     begin = time.perf_counter()
-    processes = [multiprocessing.get_context("fork").Process(target=decode_all, args=(files,)) for _ in range(CORES)]
+    processes = [multiprocessing.get_context("fork").Process(target=decode_all, args=(share,)) for share in shares]
     for process in processes:
         process.start()
     for process in processes:

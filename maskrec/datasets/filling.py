@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ def fill(
     samples: Callable[[int], Sample],
     labels: Sequence[int],
     placing: Placing,
-    into: Callable[[int, NDArray[np.uint8]], bool],
+    put: Callable[[Sequence[int], NDArray[np.uint8]], Iterable[bool]],
     indices: Sequence[int],
     space: NDArray[np.uint8],
     masked: NDArray[np.bool_] | None = None,
@@ -23,10 +23,10 @@ def fill(
     """The faces in ``space``; as ``Dataset.fill``.
 
     Args:
-        samples: gives the faces that ``into`` does not take.
+        samples: gives the faces that ``put`` does not take.
         labels: of all faces of the set.
         placing: of the set's faces.
-        into: puts a face there that fills the canvas as it is stored; False for every other.
+        put: puts faces there, one after another, that fill the canvas as they are stored; False for every other.
         indices: which faces.
         space: uint8 ``(B, H, W, 3)``.
         masked: bool, a value for every face of the set; None where none is.
@@ -36,8 +36,8 @@ def fill(
     """
     rows = np.asarray(indices, dtype=np.int64)
     landmarks = placing.points(rows)
-    for row, index in enumerate(indices):
-        if into(index, space[row]):
+    for row, (index, there) in enumerate(zip(indices, put(indices, space), strict=True)):
+        if there:
             continue
         sample = samples(index)
         space[row] = sample.image.permute(1, 2, 0).numpy()

@@ -91,9 +91,7 @@ class ImageCsv:
 
     def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
         """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(
-            self.__getitem__, self.labels, self._photos.placing, self._photos.into, indices, space, self._masked
-        )
+        return fill(self.__getitem__, self.labels, self._photos.placing, self._photos.put, indices, space, self._masked)
 
 
 def _check_files(table: Table, paths: Sequence[str], faults: Faults) -> None:

@@ -84,7 +84,7 @@ class ImageFolder:
 
     def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
         """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(self.__getitem__, self.labels, self._photos.placing, self._photos.into, indices, space)
+        return fill(self.__getitem__, self.labels, self._photos.placing, self._photos.put, indices, space)
 
 
 def _people(root: Path, faults: Faults) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,8 @@ class ImageRecord:
 
     def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
         """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(self.__getitem__, self.labels, self._placing, self._into, indices, space)
+        return fill(self.__getitem__, self.labels, self._placing, self._put, indices, space)
 
-    def _into(self, index: int, space: NDArray[np.uint8]) -> bool:
-        return decode_into(self._records[index][1], space)
+    def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
+        for index, row in zip(indices, space, strict=True):
+            yield decode_into(self._records[index][1], row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,10 @@ class StoredFaces:
 
     def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
         """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(self.__getitem__, self.labels, self._placing, self._into, indices, space, self._masked)
+        return fill(self.__getitem__, self.labels, self._placing, self._put, indices, space, self._masked)
 
-    def _into(self, index: int, space: NDArray[np.uint8]) -> bool:
-        return self._store.into(index, self._placing, space)
+    def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
+        return self._store.put(indices, self._placing, space)
 
 
 def names_or_none(identities: Sequence[str]) -> list[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -59,10 +59,17 @@ class Photos:
         path = self.paths[index]
         return self.placing.sample(read_image(path), index, label, masked, path)
 
-    def into(self, index: int, space: NDArray[np.uint8]) -> bool:
-        """Whether the photo could be put there as it is: a plain JPEG that fills the canvas already."""
-        if not self.placing.stays(index):
-            return False
+    def put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
+        """Photos into their rows of ``space``: whether each could be put there as it is, a JPEG that fills the canvas.
+
+        Args:
+            indices: which photos.
+            space: uint8 ``(n, H, W, 3)``, contiguous.
+        """
+        for index, row in zip(indices, space, strict=True):
+            yield self.placing.stays(index) and self._into(index, row)
+
+    def _into(self, index: int, space: NDArray[np.uint8]) -> bool:
         try:
             return decode_into(read_bytes(self.paths[index]), space)
         except OSError:

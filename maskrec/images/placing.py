@@ -41,6 +41,11 @@ class Placing:
         """Whether a face of the canvas's size is on the canvas as it is."""
         return self._in_place is None or bool(self._in_place[index])
 
+    def staying(self, indices: NDArray[np.int64]) -> list[bool]:
+        """``stays`` of many faces."""
+        flags: list[bool] = [True] * len(indices) if self._in_place is None else self._in_place[indices].tolist()
+        return flags
+
     def points(self, indices: NDArray[np.int64]) -> NDArray[np.float32] | None:
         """Landmarks of faces that stay: float32 ``(n, 5, 2)``, or None."""
         return None if self.landmarks is None else self.landmarks[indices].astype(np.float32)

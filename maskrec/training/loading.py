@@ -123,9 +123,9 @@ class _Handed:
     def __len__(self) -> int:
         return len(self.places)
 
-    def __iter__(self) -> Iterator[tuple[int | None, Sequence[Place]]]:
+    def __iter__(self) -> Iterator[tuple[int | None, NDArray[np.int64]]]:
         for batch in self.places:
-            yield (self.slots.take() if self.slots is not None else None), batch
+            yield (self.slots.take() if self.slots is not None else None), np.array(batch, dtype=np.int64)
 
 
 class _Parcel(NamedTuple):
@@ -150,7 +150,7 @@ class _Placed:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitems__(self, handed: tuple[int | None, Sequence[Place]]) -> _Parcel | Exception:
+    def __getitems__(self, handed: tuple[int | None, NDArray[np.int64]]) -> _Parcel | Exception:
         """The whole batch, each image written into its slot as soon as it is there."""
         slot, places = handed
         space = None if slot is None or self.slots is None else self.slots.space(slot)[: len(places)]
@@ -158,22 +158,22 @@ class _Placed:
             return self._filled(slot, space, places)
         return self._one_by_one(slot, space, places)
 
-    def _filled(self, slot: int, space: NDArray[np.uint8], places: Sequence[Place]) -> _Parcel | Exception:
+    def _filled(self, slot: int, space: NDArray[np.uint8], places: NDArray[np.int64]) -> _Parcel | Exception:
         assert self.fill is not None
         try:
-            columns = self.fill([index for _, index in places], space.transpose(0, 2, 3, 1))
+            columns = self.fill(places[:, 1].tolist(), space.transpose(0, 2, 3, 1))
         except MaskrecError as error:
             return type(error)(str(error))
         except Exception:  # one by one, it is seen whose it is
             return self._one_by_one(slot, space, places)
-        return _Parcel(slot, columns.labels, columns.landmarks, columns.masked, np.array(places, dtype=np.int64))
+        return _Parcel(slot, columns.labels, columns.landmarks, columns.masked, places)
 
     def _one_by_one(
-        self, slot: int | None, space: NDArray[np.uint8] | None, places: Sequence[Place]
+        self, slot: int | None, space: NDArray[np.uint8] | None, places: NDArray[np.int64]
     ) -> _Parcel | Exception:
         labels, landmarks, masked, images = [], [], [], []
-        for row, place in enumerate(places):
-            sample = self._sample(place)
+        for row, index in enumerate(places[:, 1].tolist()):
+            sample = self._sample(index)
             if isinstance(sample, Exception):
                 return sample
             labels.append(sample.label)
@@ -185,27 +185,27 @@ class _Placed:
             elif sample.image.shape == space.shape[1:] and sample.image.dtype == torch.uint8:
                 space[row] = sample.image.numpy()
             else:
-                return _unlike(place, sample.image, space)
+                return _unlike(index, sample.image, space)
         return _Parcel(
             torch.stack(images) if slot is None else slot,
             np.array(labels, dtype=np.int64),
             torch.stack(landmarks).float().numpy() if len(landmarks) == len(places) else None,
             np.array(masked, dtype=np.bool_),
-            np.array(places, dtype=np.int64),
+            places,
         )
 
-    def _sample(self, place: Place) -> Sample | Exception:
+    def _sample(self, index: int) -> Sample | Exception:
         try:
-            return self.samples[place[1]]
+            return self.samples[index]
         except MaskrecError as error:
             return type(error)(str(error))
         except Exception as error:
-            return MaskrecError(f"sample {place[1]} cannot be read: {type(error).__name__}: {error}")
+            return MaskrecError(f"sample {index} cannot be read: {type(error).__name__}: {error}")
 
 
-def _unlike(place: Place, image: Tensor, space: NDArray[np.uint8]) -> MaskrecError:
+def _unlike(index: int, image: Tensor, space: NDArray[np.uint8]) -> MaskrecError:
     return MaskrecError(
-        f"sample {place[1]} is an image of {image.dtype} {tuple(image.shape)}, and others are of torch.uint8 "
+        f"sample {index} is an image of {image.dtype} {tuple(image.shape)}, and others are of torch.uint8 "
         f"{tuple(space.shape[1:])}; a data set brings all images to one canvas"
     )
 

@@ -38,8 +38,8 @@ class Slots:
         self._free = deque(range(count))
 
     def take(self) -> int | None:
-        """A free slot; None when all are in use."""
-        return self._free.popleft() if self._free else None
+        """A free slot, of these the one used last: its pages are there and warm. None when all are in use."""
+        return self._free.pop() if self._free else None
 
     def give_back(self, slot: int) -> None:
         """A slot that nobody wrote to."""

@@ -98,14 +98,13 @@ def _check_filled(data: Dataset, wanted: Dataset, size: int) -> None:
 
 
 def test_only_a_plain_jpeg_in_place_is_decoded_where_it_is_wanted(sets: Path) -> None:
-    space = np.zeros((32, 32, 3), np.uint8)
+    space = np.zeros((3, 32, 32, 3), np.uint8)
     packed, csv = open_packed(sets / "packed"), ImageCsv(sets / "faces" / "faces.csv", _context(), 32)
     placing = packed.planned(32, "arcface")
-    for into in (lambda index: packed.into(index, placing, space), lambda index: csv._photos.into(index, space)):
-        assert into(4)
-        assert not into(3)  # a PNG
-        assert not into(20)  # moved
-    assert not packed.into(4, packed.planned(24, "none"), np.zeros((24, 24, 3), np.uint8))
+    indices = [4, 3, 20]  # plain, a PNG, moved
+    assert list(packed.put(indices, placing, space)) == [True, False, False]
+    assert list(csv._photos.put(indices, space)) == [True, False, False]
+    assert list(packed.put([4], packed.planned(24, "none"), np.zeros((1, 24, 24, 3), np.uint8))) == [False]
 
 
 def test_a_photo_that_is_gone_when_a_batch_wants_it(sets: Path, tmp_path: Path) -> None:

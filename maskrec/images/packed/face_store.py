@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,16 +87,26 @@ class FaceStore:
         name = self._name(index, file)
         return placing.sample(self._pixels(file, offset, size, name), index, label, bool(masked), name)
 
-    def into(self, index: int, placing: Placing, space: NDArray[np.uint8]) -> bool:
-        """Whether the face could be put there as it is: raw, or a plain JPEG, and filling the canvas already."""
-        if not placing.stays(index):
-            return False
-        offset, size, _, file, *_ = self.index.entries[index].item()
+    def put(self, indices: Sequence[int], placing: Placing, space: NDArray[np.uint8]) -> Iterator[bool]:
+        """Faces into their rows of ``space``: whether each could be put there as it is, raw or a plain JPEG.
+
+        Args:
+            indices: which faces.
+            placing: ``planned(...)``.
+            space: uint8 ``(n, H, W, 3)``, contiguous.
+        """
+        faces = np.asarray(indices, dtype=np.int64)
+        entries = self.index.entries[faces]
+        stretches = zip(*(entries[name].tolist() for name in ("file", "offset", "size")), strict=True)
+        for stays, row, stretch in zip(placing.staying(faces), space, stretches, strict=True):
+            yield stays and self._put(row, *stretch)
+
+    def _put(self, row: NDArray[np.uint8], file: int, offset: int, size: int) -> bool:
         if not self.raw:
-            return decode_into(self._files.read(file, offset, size), space)
-        if self.index.side != len(space):
+            return decode_into(self._files.read(file, offset, size), row)
+        if self.index.side != len(row):
             return False
-        space[:] = self._raw(file, offset, size)
+        row[:] = self._raw(file, offset, size)
         return True
 
     def verify(self) -> Iterator[str]:

@@ -59,7 +59,7 @@ class MappedFiles:
 
     def read(self, file: int, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset`` of a file."""
-        return self.map(file)[offset : offset + size]
+        return (self._maps[file] or self.map(file))[offset : offset + size]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "files": self.files}
