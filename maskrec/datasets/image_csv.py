@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from maskrec.images.photos import (
     read_landmarks,
     read_points,
 )
-from maskrec.images.tables import Faults, Table, flag, read_table, whole_number
+from maskrec.images.tables import Faults, Table, flag, names_of_targets, read_table, whole_number
 
 
 class ImageCsv:
@@ -131,15 +130,7 @@ def _read_identities(table: Table, labels: Sequence[int], faults: Faults) -> lis
     """Names by label; None without the column. One label has one name, one name one label."""
     if "identity" not in table or len(labels) != len(table):
         return None
-    names: dict[int, str] = {}
-    for row, (label, name) in enumerate(zip(labels, table.columns["identity"], strict=True)):
-        if not name.strip():
-            faults.add(table.place(row), "the identity is empty")
-        elif names.setdefault(label, name) != name:
-            faults.add(table.place(row), f"target {label} is {name!r} here and {names[label]!r} before")
-    for name, count in Counter(names.values()).items():
-        if count > 1:
-            faults.add(table.path, f"{name!r} has {count} targets")
+    names = names_of_targets(table, labels, faults)
     return [names.get(label, "") for label in range(max(labels, default=-1) + 1)] if not faults.found else None
 
 

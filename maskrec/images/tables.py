@@ -6,9 +6,11 @@ import csv
 import difflib
 import io
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from maskrec.contracts.errors import UsageError
 
@@ -132,6 +134,29 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]!r}?" if near else "remove it."
         raise UsageError(f"{path}:1: nobody reads a column {name!r}; {hint} Known are {', '.join(known)}")
+
+
+_Target = TypeVar("_Target", int, str)
+
+
+def names_of_targets(table: Table, targets: Sequence[_Target], faults: Faults) -> dict[_Target, str]:
+    """Who each target is, by the column ``identity``; rows that contradict others are faults.
+
+    Args:
+        table: with that column.
+        targets: of its rows.
+        faults: where an empty name, a target of two names and a name of two targets are noted.
+    """
+    names: dict[_Target, str] = {}
+    for row, (target, name) in enumerate(zip(targets, table.columns["identity"], strict=True)):
+        if not name.strip():
+            faults.add(table.place(row), "the identity is empty")
+        elif names.setdefault(target, name) != name:
+            faults.add(table.place(row), f"target {target} is {name!r} here and {names[target]!r} before")
+    for name, count in Counter(names.values()).items():
+        if count > 1:
+            faults.add(table.path, f"{name!r} has {count} targets")
+    return names
 
 
 def whole_number(text: str) -> int | None:

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from maskrec.contracts.context import Context
 from maskrec.contracts.errors import UsageError
 from maskrec.recipe.backbone_only import resolve_backbone
@@ -29,7 +31,7 @@ def open_model(path: Path, catalog: Catalog, data_root: Path) -> nn.Module:
         data_root: what a recipe's paths are relative to.
 
     Raises:
-        UsageError: none of these, or one that cannot be opened.
+        UsageError: none of these, one that cannot be opened, or a recipe whose backbone has random weights.
     """
     if path.is_dir():
         network: Any = open_run(path, catalog)
@@ -51,6 +53,21 @@ def _from_recipe(path: Path, catalog: Catalog, data_root: Path) -> nn.Module:
     opener = partial(open_backbone, catalog=catalog, data_root=data_root)
     if isinstance(named.backbone, Opened):
         return opener(named.backbone)
-    givens = {"seed": named.seed, "image_size": named.image_size}
-    built: nn.Module = Builder(catalog, named.seed, Context(data_root=data_root), opener, givens).build(named.backbone)
+    first, second = (
+        Builder(catalog, seed, Context(data_root=data_root), opener, {"seed": seed, "image_size": named.image_size})
+        for seed in (named.seed, named.seed + 1)
+    )
+    built: nn.Module = first.build(named.backbone)
+    if _nothing_learned(built, second.build(named.backbone)):
+        raise UsageError(
+            f"--model {path}: its backbone starts from random weights, by which faces cannot be compared; give it "
+            "weights that were trained, or name a run"
+        )
     return built
+
+
+def _nothing_learned(network: nn.Module, other_seed: nn.Module) -> bool:
+    """Whether every weight tensor of a network depends on the seed that it was built with."""
+    pairs = zip(network.parameters(), other_seed.parameters(), strict=True)
+    weights = [(one, other) for one, other in pairs if one.dim() > 1]
+    return bool(weights) and not any(torch.equal(one, other) for one, other in weights)

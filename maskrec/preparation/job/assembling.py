@@ -17,6 +17,8 @@ from maskrec.preparation.job.progress import Meter
 
 TAR_GROUPS = 128  # 4,096 photos a tar: about 20 MB of JPEG at 112 px
 
+_ANEW = "move the folder away and run the command again: it makes the same bytes"
+
 _Row = tuple[str, str, dict[str, str]]
 
 
@@ -44,7 +46,7 @@ def merge(destination: Path, meter: Meter) -> None:
     if "output" not in work:
         raise UsageError(f"{destination}: maskrec data pack made it, in one piece; there are no shards to merge")
     if parts.finished:
-        meter.say(f"{destination} is complete already")
+        say_complete(parts, meter)
         return
     parts.folder.mkdir(exist_ok=True)
     shards = [(shard, of) for shard, of, _ in parts.shard_locks()]
@@ -63,6 +65,28 @@ def merge(destination: Path, meter: Meter) -> None:
     finally:
         meter.stop()
         lock.give_back()
+
+
+def say_complete(parts: Parts, meter: Meter) -> None:
+    """Say that a finished data set is finished, if every file that it lists is there.
+
+    Raises:
+        MaskrecError: files are gone, or faces.csv cannot be read; says the first.
+    """
+    path, tars = parts.destination / FACES, (parts.work() or {}).get("output") == "tars"
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            listed = dict.fromkeys(row["path"] for row in csv.DictReader(stream))
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise MaskrecError(f"{path}: damaged ({error}); {_ANEW}") from error
+    files = dict.fromkeys(name.partition("/")[0] for name in listed) if tars else listed
+    gone = [name for name in files if not (parts.destination / name).is_file()]
+    if gone:
+        raise MaskrecError(
+            f"{parts.destination}: was complete, and {len(gone):,} of its {len(files):,} files are gone since, the "
+            f"first of them {gone[0]!r}; {_ANEW}"
+        )
+    meter.say(f"{parts.destination} is complete already")
 
 
 def _what_is_missing(destination: Path, missing: Sequence[int], groups: int, shards: list[tuple[int, int]]) -> str:

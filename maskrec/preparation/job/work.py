@@ -118,14 +118,14 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
 
     Raises:
         UsageError: the destination holds something else, lies in the source, or a number is out of range.
-        MaskrecError: the disk is full, another process is at it, or a worker died.
+        MaskrecError: the disk is full, another process is at it, a worker died, or files of a finished set are gone.
     """
     _check(job, shard, workers)
     meter = meter or Meter()
     parts = Parts(job.destination)
     parts.begin(job.work())
     if parts.finished:
-        meter.say(f"{job.destination} is complete already")
+        assembling.say_complete(parts, meter)
         return
     lock = parts.take(*shard)
     try:

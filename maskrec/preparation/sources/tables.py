@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, IGNORED_COLUMNS, LANDMARK_COLUMNS, read_boxes, read_points
-from maskrec.images.tables import Faults, Table, flag, read_table, whole_number
+from maskrec.images.tables import Faults, Table, flag, names_of_targets, read_table, whole_number
 from maskrec.images.tars.tarfiles import Member, read_members
 from maskrec.preparation.sources.source import FileReader, Item, Source, sorted_source
 
@@ -75,10 +75,10 @@ def _identities(path: Path, table: Table, faults: Faults) -> list[str]:
         if not name:
             faults.add(table.place(row), "the path is empty")
     if "identity" in table:
-        for row, name in enumerate(table.columns["identity"]):
-            if not name.strip():
-                faults.add(table.place(row), "the identity is empty")
-        return list(table.columns["identity"])
+        names = list(table.columns["identity"])
+        people = [text.strip() for text in table.columns["target"]] if "target" in table else names
+        names_of_targets(table, people, faults)
+        return names
     if "target" not in table:
         raise UsageError(f"{path}:1: no column identity or target, so nobody knows who is who; add one")
     targets = [whole_number(text) for text in table.columns["target"]]

@@ -348,6 +348,14 @@ def test_the_command(
         output = "".join(capsys.readouterr())
         assert (ended.value.code, told in output) == (code, True), output
         assert not other.exists()
+    first = sorted(faces.rglob("*.jpg"))[0]
+    first.unlink()
+    for words in (["align", file, faces, "--size", 96], ["merge", faces]):
+        with pytest.raises(SystemExit) as ended:
+            run_app(["data", *map(str, words)])
+        output = "".join(capsys.readouterr())
+        assert ended.value.code == 1
+        assert f"1 of its 12 files are gone since, the first of them '{first.relative_to(faces)}'" in output
 
 
 @pytest.mark.slow

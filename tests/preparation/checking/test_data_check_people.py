@@ -123,6 +123,15 @@ def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Tol
         assert "Traceback" not in told.stderr
 
 
+def test_a_network_that_has_learned_nothing_compares_nobody(two_sets: Path, command: Callable[..., Told]) -> None:
+    (two_sets / "random.yaml").write_text(
+        "image_size: 112\nbackbone: {use: inception_resnet_v1, pretrained: null}\ndata: {use: image_folder, path: x}\n"
+    )
+    told = command("data", "check", "train", "--model", "random.yaml", cwd=two_sets)
+    assert told.returncode == 2
+    assert "random.yaml: its backbone starts from random weights" in told.stderr
+
+
 def test_settings_of_a_model_that_is_not_there(two_sets: Path, command: Callable[..., Told]) -> None:
     for words in (["--cosine", "0.5"], ["--photos-each", "3"]):
         told = command("data", "check", "train", *words, cwd=two_sets)

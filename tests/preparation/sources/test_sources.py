@@ -160,6 +160,14 @@ def test_csvs_with_faults(tmp_path: Path, header: list[str], row: list[object], 
         open_source(_csv(tmp_path / "t.csv", header, [row]))
 
 
+def test_a_csv_whose_targets_contradict_its_names(tmp_path: Path) -> None:
+    rows = [["a", 0, "Ann"], ["b", 0, "Bo"], ["c", 1, "Cy"], ["d", 2, "Cy"]]
+    with pytest.raises(UsageError) as refused:
+        open_source(_csv(tmp_path / "t.csv", ["path", "target", "identity"], rows))
+    assert "t.csv:3: target 0 is 'Bo' here and 'Ann' before" in str(refused.value)
+    assert "'Cy' has 2 targets" in str(refused.value)
+
+
 def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'a\.jpg' is there twice"):
         open_source(_csv(tmp_path / "t.csv", ["path", "identity"], [["a.jpg", "b"], ["./a.jpg", "c"]]))
