@@ -24,6 +24,7 @@ LANDMARK_COLUMNS = tuple(
 )
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 IGNORED_COLUMNS = ("score", "source", "split", "note")
+_OF_FACES = ("target", "identity", "masked", "mask_type")  # in a faces.csv, which is a landmarks file too
 
 
 class Photos:
@@ -148,19 +149,20 @@ class Landmarks:
         """Points and boxes of these photos; those that it does not know are faults."""
         rows = np.array([self.rows.get(photo, -1) for photo in photos], dtype=np.int64)
         for photo in np.flatnonzero(rows < 0):
-            faults.add(photos[int(photo)], f"no landmarks for it in {self.path}")
+            faults.add(photos[int(photo)], f"no landmarks for it in {self.path}; `maskrec data align` finds some")
         return self.points[rows], None if self.boxes is None else self.boxes[rows]
 
 
 def read_landmarks(path: Path, root: Path, faults: Faults) -> Landmarks:
     """A landmarks file: ``path,left_eye_x,...,mouth_right_y`` and perhaps ``x1,y1,x2,y2``.
 
-    Its paths are absolute, or relative to its own folder or to ``root``: a photo is looked for by both.
+    Its paths are absolute, or relative to its own folder or to ``root``: a photo is looked for by both. A ``faces.csv``
+    is such a file; who is on a photo is not read from it.
 
     Raises:
         UsageError: a file that cannot be read or a header that does not fit.
     """
-    table = read_table(path, ("path", *LANDMARK_COLUMNS), BOX_COLUMNS, IGNORED_COLUMNS, faults)
+    table = read_table(path, ("path", *LANDMARK_COLUMNS), BOX_COLUMNS, (*IGNORED_COLUMNS, *_OF_FACES), faults)
     points, boxes = read_points(table, faults), read_boxes(table, faults)
     assert points is not None
     rows: dict[str, int] = {}

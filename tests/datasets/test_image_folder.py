@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -87,6 +88,9 @@ def test_landmarks_file(tmp_path: Path) -> None:
     data = ImageFolder(tmp_path, CONTEXT, 8, landmarks=tmp_path / "points.csv")
     assert data.has_landmarks
     assert data[0].landmarks is not None
+    (tmp_path / "faces.csv").write_text(f"path,target,identity,{header},masked\na/1.png,7,Ann,{points},0\n")
+    again = ImageFolder(tmp_path, CONTEXT, 8, landmarks=tmp_path / "faces.csv")
+    assert np.array_equal(again[0].landmarks, data[0].landmarks)
     _photo(tmp_path / "a/2.png")
     assert "2.png: no landmarks" in _complaint(tmp_path, landmarks=tmp_path / "points.csv")
 

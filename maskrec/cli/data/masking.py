@@ -30,7 +30,9 @@ def mask(
     every_type: Annotated[bool, typer.Option("--every-type", help="Each face once in each type.")] = False,
     height: Annotated[
         str | None,
-        typer.Option("--height", metavar="LOW,HIGH", help="Top edge on the nose: 0 its tip, 1 between the eyes."),
+        typer.Option(
+            "--height", metavar="LOW,HIGH", help="Top edge on the nose, 0 to 0.8: 0 its tip, 1 between the eyes."
+        ),
     ] = None,
     wear: Annotated[
         list[str] | None,
