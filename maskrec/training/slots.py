@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import mmap
 import weakref
-from collections import deque
 
 import numpy as np
 import torch
@@ -35,7 +34,7 @@ class Slots:
         self._bytes = rows * math.prod(shape)
         # Anonymous, so that no container's small /dev/shm limits it.
         self._memory = mmap.mmap(-1, count * self._bytes)
-        self._free = deque(range(count))
+        self._free = list(range(count))
 
     def take(self) -> int | None:
         """A free slot, of these the one used last: its pages are there and warm. None when all are in use."""

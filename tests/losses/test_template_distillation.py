@@ -222,18 +222,18 @@ def test_two_processes_with_uneven_parts_equal_one(tmp_path: Path) -> None:
 def test_an_exported_file_teaches_what_its_weights_do(tmp_path: Path) -> None:
     """The published file takes one face at a time and does not say how it wants it: a copy is told."""
     import onnx
+    from maskrec_example_backbone.mobilefacenet import MobileFaceNet
 
     from maskrec.faces.normalising import normalise
     from maskrec.images.canvas import to_canvas
     from maskrec.images.decoding import read_image
     from maskrec.training.opening import OnnxBackbone
 
-    network = pytest.importorskip("maskrec_example_backbone.mobilefacenet")
     model = onnx.load(str(FACES / "mobilefacenet.onnx"))
     spec = {"size": 112, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "alignment": "arcface"}
     onnx.helper.set_model_props(model, {"maskrec.input_spec": json.dumps(spec)})
     onnx.save(model, str(tmp_path / "told.onnx"))
-    student = network.MobileFaceNet(FACES / "mobilefacenet.safetensors").eval()
+    student = MobileFaceNet(FACES / "mobilefacenet.safetensors").eval()
     loss = TemplateDistillation(OnnxBackbone(tmp_path / "told.onnx"), 128, Context(input_spec=student.input_spec))
     folders = sorted((FACES / "lfw").iterdir())[:8]
     photos = [next(iter(sorted(folder.glob("*.jpg")))) for folder in folders]

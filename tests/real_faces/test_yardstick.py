@@ -123,7 +123,6 @@ def test_the_pairs_read_as_what_they_are(flat: Path, name: str, condition: int) 
 
 
 def test_the_yardstick_prints_a_row_a_condition(lfw: Path, flat: Path, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
     import json
 
     import onnx

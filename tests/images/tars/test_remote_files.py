@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import importlib.util
 import os
 import pickle
 import threading
@@ -154,8 +153,6 @@ def test_an_index_of_other_shards_is_refused(store: fsspec.AbstractFileSystem, t
 
 
 def test_over_http(store: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
-    if importlib.util.find_spec("aiohttp") is None:
-        pytest.skip("aiohttp, which fsspec needs for http, is not installed")
     wanted = _put(store, tmp_path, indexed=True)
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "tars"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
