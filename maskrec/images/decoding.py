@@ -23,8 +23,9 @@ _PIECE = 1 << 16
 # Loader workers are the parallelism here, and OpenCV's own threads do not survive a fork.
 cv2.setNumThreads(0)
 
-_FAST_MODES = ("L", "RGB", "CMYK")
-_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+# What libjpeg-turbo says of damage; its other complaints are of kinds that it does not read.
+_DAMAGE = ("Corrupt JPEG", "Premature end", "Invalid JPEG", "Unsupported marker")
+_ORIENTATION = 0x0112
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
@@ -62,8 +63,8 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
     """One photo as the viewer sees it: its EXIF orientation applied, transparent parts over white.
 
     Gray and CMYK become RGB, 16 bits a channel become 8; of an animation the first frame is taken. Plain JPEGs are
-    decoded by libjpeg-turbo at once, other complete JPEG and PNG files of the plain modes by OpenCV after a look at
-    their header; everything else by Pillow, slower and stricter.
+    decoded by libjpeg-turbo at once, others after a look at their header; everything else by Pillow. A JPEG of which
+    libjpeg-turbo says that its data are corrupt is refused: most such files show a mosaic.
 
     Args:
         data: the file's content.
@@ -73,7 +74,7 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
         uint8 RGB ``(H, W, 3)``, contiguous.
 
     Raises:
-        UsageError: nothing, cut short, no image, floating-point pixels, or a header that announces more than
+        UsageError: nothing, cut short, damaged, no image, floating-point pixels, or a header that announces more than
             ``MAX_PIXELS``; the message begins with ``name``.
     """
     if not data:
@@ -121,7 +122,7 @@ def _decode_plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
         return pixels
     except ValueError:
-        return None  # odd or damaged: what can be saved of it is for the patient decoders to say
+        return None  # odd or damaged: a look at its header tells
 
 
 def _decode_after_header(data: bytes) -> NDArray[np.uint8]:
@@ -134,13 +135,34 @@ def _decode_after_header(data: bytes) -> NDArray[np.uint8]:
 def _decode(data: bytes, header: Image.Image) -> NDArray[np.uint8]:
     if header.width * header.height > MAX_PIXELS:
         raise _TooManyPixelsError
-    complete = data.endswith(_ENDS.get(header.format or "", b"\0no such end"))
-    if complete and header.mode in _FAST_MODES and "transparency" not in header.info:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if decoded is None:
-            raise ValueError("OpenCV finds no image in it")
-        return np.ascontiguousarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    if header.format in ("JPEG", "MPO"):
+        pixels = _decode_strictly(data, header.mode)
+        if pixels is not None and header.mode in ("L", "RGB"):
+            return _turned(pixels, header)
     return _decode_slowly(header)
+
+
+def _decode_strictly(data: bytes, mode: str) -> NDArray[np.uint8] | None:
+    """A JPEG's pixels, not turned, RGB or CMYK; ValueError for damage, None for kinds that libjpeg-turbo does not read.
+
+    Pillow reads damaged files without a word, OpenCV with libjpeg's own lines on the screen.
+    """
+    try:
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "CMYK" if mode == "CMYK" else "RGB")
+        return pixels
+    except ValueError as error:
+        if str(error).startswith(_DAMAGE):
+            raise
+        return None
+
+
+def _turned(pixels: NDArray[np.uint8], header: Image.Image) -> NDArray[np.uint8]:
+    orientation = header.getexif().get(_ORIENTATION, 1)
+    if orientation == 1:
+        return pixels
+    image = Image.fromarray(pixels)
+    image.getexif()[_ORIENTATION] = orientation
+    return np.array(ImageOps.exif_transpose(image), dtype=np.uint8)
 
 
 def _decode_slowly(header: Image.Image) -> NDArray[np.uint8]:

@@ -151,3 +151,34 @@ def test_damage_never_makes_the_two_ways_differ(data: st.DataObject) -> None:
         assert fast.shape[:2] == size
         assert (fast == _by_pillow(content)).all()
         assert (fast == decode_image(content, "x")).all()
+
+
+@pytest.mark.parametrize("kind", ["plain", "turned", "cmyk", "gray"])
+def test_a_jpeg_damaged_inside_is_refused_by_name_and_nothing_else_is_said(
+    kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    pixels = np.zeros((48, 64, 3), np.uint8) + np.arange(0, 192, 3, dtype=np.uint8)[:, None]
+    whole = {
+        "plain": lambda: _jpeg(pixels),
+        "turned": lambda: _jpeg(pixels, exif=turned),
+        "cmyk": lambda: _jpeg(pixels, "CMYK"),
+        "gray": lambda: _jpeg(pixels[:, :, 0]),
+    }[kind]()
+    decode_image(whole, "whole")
+    damaged = whole[:-2] + b"\x12\x34\x56\x78" * 8 + b"\xff\xd9"  # what a lost beginning of a block leaves over
+    with pytest.raises(UsageError, match=r"^the name: .*Corrupt JPEG data.*; fetch it again or leave it out$"):
+        decode_image(damaged, "the name")
+    assert not decode_into(damaged, np.zeros((48, 64, 3), np.uint8))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_png_damaged_inside_is_refused_and_nothing_else_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(_noise(48, 64)).save(stream, "png")
+    data = bytearray(stream.getvalue())
+    data[len(data) // 2] ^= 4
+    with pytest.raises(UsageError, match=r"^the name: "):
+        decode_image(bytes(data), "the name")
+    assert capfd.readouterr() == ("", "")
