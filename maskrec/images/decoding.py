@@ -62,9 +62,9 @@ def read_bytes(path: str | Path) -> bytes:
 def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
     """One photo as the viewer sees it: its EXIF orientation applied, transparent parts over white.
 
-    Gray and CMYK become RGB, 16 bits a channel become 8; of an animation the first frame is taken. Plain JPEGs are
-    decoded by libjpeg-turbo at once, others after a look at their header; everything else by Pillow. A JPEG of which
-    libjpeg-turbo says that its data are corrupt is refused: most such files show a mosaic.
+    Gray and CMYK become RGB, 16 bits a channel become 8; of an animation the first frame is taken. JPEGs are decoded by
+    libjpeg-turbo, plain ones at once, others after a look at their header; everything else by Pillow. A JPEG whose data
+    libjpeg-turbo calls corrupt is refused: most such files show a mosaic.
 
     Args:
         data: the file's content.
@@ -90,7 +90,7 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
         # Pillow names the buffer by its address, and the same photo must be rejected in the same words.
         reason = re.sub(r" at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}".replace("\n", " "))[:200]
         raise UsageError(
-            f"{name}: not an image that can be decoded, or cut short ({reason}); fetch it again or leave it out"
+            f"{name}: not an image that can be decoded, damaged or cut short ({reason}); fetch it again or leave it out"
         ) from error
 
 
@@ -118,11 +118,7 @@ def _decode_plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
         return None
     if size[0] * size[1] > MAX_PIXELS:
         raise _TooManyPixelsError
-    try:
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
-        return pixels
-    except ValueError:
-        return None  # odd or damaged: a look at its header tells
+    return _decode_strictly(data, "RGB")
 
 
 def _decode_after_header(data: bytes) -> NDArray[np.uint8]:
