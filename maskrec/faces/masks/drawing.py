@@ -1,4 +1,4 @@
-"""Putting masks on: families in turn, some faces at a time, in place; on whatever device the images are."""
+"""Putting masks on: some faces at a time, in place; on whatever device the images are."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from maskrec.faces.masks.types import MASK_TYPES, families_of, features_of
 from maskrec.faces.masks.wearing import HEIGHT, worn_by
 
 _PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 26}
+# On a CPU a family is spared what only others have. A GPU would rather do more at once than start more kernels.
+_FAMILIES_APART = {"cpu"}
 
 
 def put_on_masks(
@@ -73,40 +75,48 @@ def put_on_masks(
     seen = torch.nonzero((boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2])).flatten()
     chosen, boxes = chosen[seen], boxes[seen]
     names, table = list(numbers), torch.stack(list(numbers.values()))[:, seen, None, None]
-    for family, start, stop, box in _parts(families_of(types[chosen]).tolist(), boxes.tolist(), images.device.type):
+    families = families_of(types[chosen]).tolist()
+    for start, stop, box in _parts(families, boxes.tolist(), images.device.type):
         some = dict(zip(names, table[:, start:stop].unbind(0), strict=True))
-        _paint(result, chosen[start:stop], some, box, features_of(family))
+        _paint(result, chosen[start:stop], some, box, _runs(families[start:stop]))
     return result
 
 
 Box = tuple[int, int, int, int]
+Run = tuple[slice, frozenset[str]]
 
 
-def _parts(families: list[int], boxes: list[list[int]], device: str) -> Iterator[tuple[int, int, int, Box]]:
-    """Runs of faces of one family and the box around them, of about as many pixels as caches hold."""
-    most = _PIXELS_AT_ONCE.get(device, 1 << 24)
+def _parts(families: list[int], boxes: list[list[int]], device: str) -> Iterator[tuple[int, int, Box]]:
+    """Runs of faces and the box around them, of about as many pixels as caches hold; where it pays, of one family."""
+    most, apart = _PIXELS_AT_ONCE.get(device, 1 << 24), device in _FAMILIES_APART
     start = 0
     while start < len(families):
         stop, box = start, boxes[start]
-        while stop < len(families) and families[stop] == families[start]:
+        while stop < len(families) and not (apart and families[stop] != families[start]):
             wider = [fold(a, b) for fold, a, b in zip((min, max, min, max), box, boxes[stop], strict=True)]
             area = max(1, (wider[1] - wider[0]) * (wider[3] - wider[2]))
             if stop > start and area * (stop + 1 - start) > most:
                 break
             stop, box = stop + 1, wider
-        yield families[start], start, stop, (box[0], box[1], box[2], box[3])
+        yield start, stop, (box[0], box[1], box[2], box[3])
         start = stop
 
 
-def _paint(result: Tensor, places: Tensor, n: Numbers, box: Box, features: frozenset[str]) -> None:
-    """Masks on the faces at ``places``, inside the box, in place."""
+def _runs(families: list[int]) -> list[Run]:
+    """Where in a part each family's faces are, and what their looks have."""
+    starts = [i for i, family in enumerate(families) if i == 0 or family != families[i - 1]]
+    stops = [*starts[1:], len(families)]
+    return [(slice(a, b), features_of(families[a])) for a, b in zip(starts, stops, strict=True)]
+
+
+def _paint(result: Tensor, places: Tensor, n: Numbers, box: Box, runs: list[Run]) -> None:
+    """Masks on the faces at ``places``, inside the box, in place; what a look does not have counts 0 in it."""
     y = torch.arange(box[0], box[1], dtype=torch.int32, device=result.device)[None, :, None]
     x = torch.arange(box[2], box[3], dtype=torch.int32, device=result.device)[None, None, :]
     n["noise"] = noise_of(n, x, y)
     surface = meet_head(n, x.to(torch.float32), y.to(torch.float32))
     cut = cut_out(surface, n)
-    shade = shade_of(surface, cut, n, features)
-    printed = print_of(surface, n, features)
+    shade = shade_of(surface, cut, n, frozenset[str]().union(*(features for _, features in runs)))
     band = straps(surface, n)
     uncovered = 1.0 - cut.cover
     kept = shadow(surface, cut, n).mul_(uncovered).mul_(1.0 - band)
@@ -116,8 +126,9 @@ def _paint(result: Tensor, places: Tensor, n: Numbers, box: Box, features: froze
     crop = window.index_select(0, places).to(torch.float32)
     for i, channel in enumerate(crop.unbind(1)):
         channel.mul_(kept).addcmul_(band, n[f"band_{i}"]).addcmul_(fabric, n[f"fabric_{i}"])
-    for name, share in zip(("print", "other"), printed, strict=False):
-        share.mul_(fabric)
-        for i, channel in enumerate(crop.unbind(1)):
-            channel.addcmul_(share, n[f"{name}_{i}"])
+    for rows, features in runs:
+        for name, share in zip(("print", "other"), print_of(surface, n, features, rows), strict=False):
+            share.mul_(fabric[rows])
+            for i, channel in enumerate(crop[rows].unbind(1)):
+                channel.addcmul_(share, n[f"{name}_{i}"][rows])
     window.index_copy_(0, places, crop.clamp_(0.0, 1.0).to(result.dtype))

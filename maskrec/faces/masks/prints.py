@@ -8,17 +8,31 @@ from maskrec.faces.masks.geometry import Surface, affine
 from maskrec.faces.masks.relief import Numbers, valve_distance, wave
 
 PATTERNS = ("stripes", "checks", "dots", "print")
+_READ = (
+    *("print_xx", "print_xy", "print_yx", "print_yy", "print_x", "print_y"),
+    *("print_share", "print_sharp", "print_amount"),
+    *("valve_x", "valve_y", "valve_on", "per_valve"),
+)
 
 
-def print_of(surface: Surface, n: Numbers, features: frozenset[str]) -> tuple[Tensor, ...]:
-    """How much of each pixel shows the second, and perhaps the third colour: none, one or two ``(B, H, W)``."""
-    if "valve" in features:
-        far = valve_distance(surface, n)
-        return ((1.0 - far).mul_(12.0).clamp_(0.0, 1.0).mul_(n["valve_on"]),)
-    if not features & set(PATTERNS):
+def print_of(surface: Surface, n: Numbers, features: frozenset[str], rows: slice) -> tuple[Tensor, ...]:
+    """How much of each pixel shows the second, and perhaps the third colour: none, one or two ``(b, H, W)``.
+
+    Args:
+        surface: of a part's faces.
+        n: their numbers.
+        features: of the family whose faces are looked at.
+        rows: where in the part they are.
+    """
+    if not features & {"valve", *PATTERNS}:
         return ()
-    x = affine(surface.across, n["print_xx"], n["print_x"]).addcmul_(surface.down, n["print_xy"])
-    y = affine(surface.across, n["print_yx"], n["print_y"]).addcmul_(surface.down, n["print_yy"])
+    n = {name: n[name][rows] for name in _READ}
+    across, down = surface.across[rows], surface.down[rows]
+    if "valve" in features:
+        far = valve_distance(across, down, n)
+        return ((1.0 - far).mul_(12.0).clamp_(0.0, 1.0).mul_(n["valve_on"]),)
+    x = affine(across, n["print_xx"], n["print_x"]).addcmul_(down, n["print_xy"])
+    y = affine(across, n["print_yx"], n["print_y"]).addcmul_(down, n["print_yy"])
     if "stripes" in features:
         return (_stripe(x, n).mul_(n["print_amount"]),)
     if "checks" in features:

@@ -109,16 +109,16 @@ def _wire(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
 
 
 def _valve(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
-    far = valve_distance(surface, n)
+    far = valve_distance(surface.across, surface.down, n)
     rings = (far - 1.0).abs_().mul_(5.0).neg_().add_(1.0).clamp_(min=0.0)
     rings += (far - 0.62).abs_().mul_(8.0).neg_().add_(1.0).clamp_(min=0.0).mul_(0.6)
     shade.addcmul_(rings, n["valve_on"], value=-0.28)
 
 
-def valve_distance(surface: Surface, n: Numbers) -> Tensor:
-    """Distance from the valve's middle in its radii."""
-    aside = (surface.across - n["valve_x"] * 0.5).mul_(2.2)
-    below = surface.down - n["valve_y"]
+def valve_distance(across: Tensor, down: Tensor, n: Numbers) -> Tensor:
+    """Distance from the valve's middle in its radii; ``across`` and ``down`` as a surface's."""
+    aside = (across - n["valve_x"] * 0.5).mul_(2.2)
+    below = down - n["valve_y"]
     return (aside * aside).addcmul_(below, below).sqrt_().mul_(n["per_valve"])
 
 

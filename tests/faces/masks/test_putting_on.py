@@ -15,7 +15,7 @@ from torch import Tensor
 
 from maskrec.faces.alignment import arcface_template
 from maskrec.faces.draws import Draws
-from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, mask_index, put_on_masks
+from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, drawing, mask_index, put_on_masks
 from maskrec.faces.masks.types import FAMILIES
 
 SIZE = 112
@@ -152,6 +152,16 @@ def test_batching_changes_no_bit(size: int, count: int) -> None:
             for i in range(0, count, step)
         ]
         assert torch.equal(torch.cat(parts), whole)
+
+
+def test_families_painted_together_as_on_a_gpu_are_those_painted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 3 * len(MASK_TYPES)
+    noise = torch.rand(count, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+    types = torch.arange(count) % (len(MASK_TYPES) + 1) - 1
+    apart = put_on_masks(noise, _template(count), types, _draws(count))
+    monkeypatch.setattr(drawing, "_FAMILIES_APART", set())
+    monkeypatch.setattr(drawing, "_PIXELS_AT_ONCE", {"cpu": 1 << 26})
+    assert torch.equal(apart, put_on_masks(noise, _template(count), types, _draws(count)))
 
 
 def test_a_mirrored_face_gets_a_mirrored_outline() -> None:
