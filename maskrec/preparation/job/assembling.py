@@ -86,6 +86,8 @@ def say_complete(parts: Parts, meter: Meter) -> None:
             f"{parts.destination}: was complete, and {len(gone):,} of its {len(files):,} files are gone since, the "
             f"first of them {gone[0]!r}; {_ANEW}"
         )
+    if not listed:
+        raise MaskrecError(_nothing(parts.destination))
     meter.say(f"{parts.destination} is complete already")
 
 
@@ -105,7 +107,7 @@ def assemble(parts: Parts, meter: Meter) -> None:
     """The two CSVs (and the tars) of a data set whose groups are all done; then the records go.
 
     Raises:
-        MaskrecError: the disk is full; nothing is lost.
+        MaskrecError: the disk is full, nothing is lost; or no photo gave a face, and the CSVs are written.
     """
     meter.stop()
     work = parts.work()
@@ -123,12 +125,18 @@ def assemble(parts: Parts, meter: Meter) -> None:
     except OSError as error:
         raise not_written(parts.folder, error) from error
     meter.say(_summary(parts.destination, len(rows), len(targets), Counter(reason for _, reason, _ in rejected)))
+    if not rows:
+        raise MaskrecError(_nothing(parts.destination))
 
 
 def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) -> str:
     told = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     rejected = f"{sum(reasons.values()):,} photos in {REJECTED}" + (f" ({told})" if told else "")
     return f"{faces:,} faces of {people:,} people in {destination / FACES}; {rejected}"
+
+
+def _nothing(destination: Path) -> str:
+    return f"{destination}: not one face came of these photos; {destination / REJECTED} says of each of them why"
 
 
 def _records(parts: Parts, groups: int) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -67,9 +67,9 @@ def make_pairs(
     people = gather_people(rows, copy_rows)
     settings = _put_on(people, rows, settings, copies, otherwise)
     splits = split_people(people, settings.weights, settings.seed)
-    out.mkdir(parents=True, exist_ok=True)
     contents = _contents(splits, settings, out, bool(rows[0].landmarks))
     manifest = manifest_of(out, settings, [file, *copies], contents)
+    out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / ".lock", what=str(out))
     lock.take()
     try:

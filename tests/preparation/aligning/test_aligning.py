@@ -26,7 +26,7 @@ from PIL import Image
 
 from maskrec.cli.app import run_app
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import UsageError
+from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.alignment import ARCFACE_POINTS
@@ -244,6 +244,14 @@ def test_photos_of_every_kind(tmp_path: Path, album: Any) -> None:
         assert words.get(Path(source).name, "") in row["detail"]
         assert str(tmp_path) not in row["detail"]
     assert len(list((tmp_path / "faces" / "good").iterdir())) == 7
+
+
+def test_photos_without_any_face_are_an_error_that_says_where_to_look(tmp_path: Path) -> None:
+    save(tmp_path / "photos" / "Ann" / "1.png", np.full((120, 120, 3), 128, np.uint8))
+    for _ in range(2):
+        with pytest.raises(MaskrecError, match=r"not one face came of these photos; .*rejected\.csv says"):
+            align(tmp_path / "photos", tmp_path / "faces")
+        assert [row["reason"] for row in rows(tmp_path / "faces" / "rejected.csv")] == ["no_face"]
 
 
 def test_a_choice_among_several_faces(tmp_path: Path, album: Any) -> None:
