@@ -20,6 +20,7 @@ from maskrec.training.distributed import from_rank_zero, process_group, wait_for
 from maskrec.training.finishing import finish
 from maskrec.training.identity import keep_plugin_files, write_identity
 from maskrec.training.loop import Position, Trainer
+from maskrec.training.memory import keep_freed_memory
 from maskrec.training.observing import Observers
 from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
@@ -168,6 +169,8 @@ def _run_in(
         keep_plugin_files(run, plugin_files)
     wait_for_all()
     stepper = Stepper(assembly)
+    if stepper.device.type == "cpu":
+        keep_freed_memory()
     position, kept, state = _last_position(run, stepper, assembly)
     with (
         Recorder(run.metrics, kept) as recorder,

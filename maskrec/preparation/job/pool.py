@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for
 
 from maskrec.contracts.errors import MaskrecError
@@ -83,13 +84,28 @@ def _tell(meter: Meter, count: Count) -> None:
 def _counts(executor: ProcessPoolExecutor, tasks: Sequence[Task], ahead: int) -> Iterator[Count]:
     pending: set[Future[Count]] = set()
     for task in tasks:
-        pending.add(executor.submit(_do_task, task))
+        with _interrupts_held():
+            pending.add(executor.submit(_do_task, task))
         if len(pending) >= ahead:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)
         yield from (future.result() for future in done)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A worker that starts here takes no Ctrl-C, not even before it can say so itself; this process gets it after."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would let interrupts through
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _begin(do: Do) -> None:
