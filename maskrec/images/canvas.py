@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 import torch
@@ -14,6 +16,8 @@ from maskrec.faces.alignment import arcface_template, move_points, similarity_tr
 # facenet's weights saw MTCNN boxes with 14 of 160 pixels of margin, stretched to a square.
 BOX_MARGIN = 14 / 160
 
+Fill = Literal["black", "edge"]
+_BORDER: dict[Fill, int] = {"black": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE}
 # An aligned face's landmarks, rounded to 0.01 pixels, ask for a warp of less than this: blur and time for nothing.
 _IN_PLACE = 0.05
 
@@ -119,8 +123,15 @@ def box_from_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([centre - half, centre + half])
 
 
-def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """The affine on the photo; shrunk by whole factors first where bilinear sampling would skip pixels."""
+def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int, fill: Fill = "black") -> NDArray[np.uint8]:
+    """The affine on the photo; shrunk by whole factors first where bilinear sampling would skip pixels.
+
+    Args:
+        image: RGB ``(H, W, 3)``.
+        matrix: 2 x 3, from its pixels to the canvas's.
+        size: side of the canvas.
+        fill: what lies beyond the photo: ``black``, or its ``edge`` continued.
+    """
     factor = int(1.0 / max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-6))
     if factor >= 2 and min(image.shape[:2]) // factor >= 1:
         height, width = image.shape[0] // factor, image.shape[1] // factor
@@ -128,7 +139,8 @@ def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> ND
         image = _resize(image, width, height)
         shrunk = matrix[:, :2] * ratio
         matrix = np.column_stack([shrunk, matrix[:, 2] + matrix[:, :2] @ ((ratio - 1.0) / 2.0)])
-    return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), dtype=np.uint8)
+    warped = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=_BORDER[fill])
+    return np.asarray(warped, dtype=np.uint8)
 
 
 def cut_box(

@@ -20,12 +20,14 @@ from maskrec.faces.masks import MASK_TYPES
 from maskrec.transforms.color_jitter import ColorJitter
 from maskrec.transforms.horizontal_flip import HorizontalFlip
 from maskrec.transforms.lower_face_cutout import LowerFaceCutout
+from maskrec.transforms.random_affine import RandomAffine
 from maskrec.transforms.random_erasing import RandomErasing
 from maskrec.transforms.synthetic_mask import SyntheticMask
 from maskrec.transforms.upper_face_crop import UpperFaceCrop
 
 ALL: dict[str, Callable[[], Callable[[Batch, Draws], Batch]]] = {
     "flip": lambda: HorizontalFlip(),
+    "affine": lambda: RandomAffine(),
     "jitter": lambda: ColorJitter(0.4, 0.4, 0.4, 0.1),
     "erasing": lambda: RandomErasing(0.8),
     "mask": lambda: SyntheticMask(0.7, list(MASK_TYPES), wear={"under_nose": 0.2, "on_chin": 0.2}),
@@ -113,7 +115,7 @@ def test_only_images_change_where_only_images_may(name: str) -> None:
     assert (batch.epoch, batch.step) == (result.epoch, result.step)
 
 
-@pytest.mark.parametrize("name", ["flip", "jitter", "erasing"])
+@pytest.mark.parametrize("name", ["flip", "affine", "jitter", "erasing"])
 def test_landmarks_are_not_needed(name: str) -> None:
     result = ALL[name]()(_batch(9, landmarks=False), _draws(0, 9))
     assert result.landmarks is None

@@ -32,6 +32,9 @@ def align(
     margin: Annotated[
         float, typer.Option("--margin", metavar="SHARE", help="More around the face, as a share of its side.")
     ] = 0.0,
+    fill: Annotated[
+        Literal["black", "edge"], typer.Option("--fill", help="Beyond the photo: black, or its edge continued.")
+    ] = "black",
     box: Annotated[bool, typer.Option("--box", help="Cut the box that facenet's weights expect; no turning.")] = False,
     largest: Annotated[bool, typer.Option("--largest", help="Of several faces take the largest.")] = False,
     central: Annotated[bool, typer.Option("--central", help="Of several faces take the most central.")] = False,
@@ -67,7 +70,7 @@ def align(
     if landmarks is not None and detect:
         raise UsageError("--landmarks gives what --detect would find; say one of them")
     settings = AlignSettings(
-        size, "box" if box else "arcface", margin, _choice(largest, central, every), min_face, detect, form,
+        size, "box" if box else "arcface", margin, fill, _choice(largest, central, every), min_face, detect, form,
         95 if quality is None else quality,
     )  # fmt: skip
     opened = open_source(source)

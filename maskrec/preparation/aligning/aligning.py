@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from maskrec.contracts.errors import UsageError
 from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
 from maskrec.faces.landmarks import landmark_fault
-from maskrec.images.canvas import box_from_landmarks, cut_box, warp
+from maskrec.images.canvas import Fill, box_from_landmarks, cut_box, warp
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
 from maskrec.images.photos import LANDMARK_COLUMNS
@@ -41,6 +41,7 @@ class AlignSettings:
         size: side of the canvas in pixels.
         alignment: ``arcface`` (landmarks to the template) or ``box`` (the detector's box with facenet's margin).
         margin: what is seen around the template, as a share of its side, on every side; for ``arcface``.
+        fill: what lies beyond the photo, ``black`` or its ``edge`` continued; for ``arcface``.
         choice: which face is meant; see ``choosing.choose``.
         min_face: side of the smallest face in pixels; None: a fifth of the photo's shorter side.
         detect: whether landmarks that the source gives are left alone, and found anew.
@@ -51,6 +52,7 @@ class AlignSettings:
     size: int = 112
     alignment: Literal["arcface", "box"] = "arcface"
     margin: float = 0.0
+    fill: Fill = "black"
     choice: Choice = "only"
     min_face: float | None = None
     detect: bool = False
@@ -64,6 +66,8 @@ class AlignSettings:
             raise UsageError(f"--margin {self.margin}: what is seen around the face is a share from 0 to 2")
         if self.margin and self.alignment == "box":
             raise UsageError("--margin goes with the landmarks' alignment; --box has facenet's own margin")
+        if self.fill != "black" and self.alignment == "box":
+            raise UsageError("--fill goes with the landmarks' alignment; a box is cut where the photo ends")
         if self.min_face is not None and not self.min_face >= 12:
             raise UsageError(f"--min-face {self.min_face}: faces below 12 pixels are not found")
         if not 1 <= self.quality <= 100:
@@ -168,7 +172,7 @@ class AlignFaces:
         if self.settings.alignment == "box":
             return cut_box(photo, np.asarray(box, np.float64), size)
         matrix = similarity_transform(landmarks, looser(arcface_template(size), size, self.settings.margin))
-        return warp(photo, matrix, size), matrix
+        return warp(photo, matrix, size, self.settings.fill), matrix
 
 
 def looser(template: NDArray[np.float64], size: int, margin: float) -> NDArray[np.float64]:

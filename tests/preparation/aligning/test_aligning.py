@@ -136,9 +136,14 @@ def test_faces_are_found_and_land_on_the_template(photos: Path, tmp_path: Path, 
     assert [row["path"] for row in told] == sorted(row["path"] for row in told)
 
 
-@pytest.mark.parametrize(("size", "margin"), [(112, 0.0), (160, 0.0), (96, 0.25), (64, 2.0)])
-def test_given_landmarks_are_warped_exactly(photos: Path, tmp_path: Path, album: Any, size: int, margin: float) -> None:
-    told = align(with_truth(photos, album), tmp_path / "faces", size=size, margin=margin, format="png")
+@pytest.mark.parametrize(
+    ("size", "margin", "fill"),
+    [(112, 0.0, "black"), (160, 0.0, "black"), (96, 0.25, "black"), (96, 0.25, "edge"), (64, 2.0, "black")],
+)
+def test_given_landmarks_are_warped_exactly(
+    photos: Path, tmp_path: Path, album: Any, size: int, margin: float, fill: str
+) -> None:
+    told = align(with_truth(photos, album), tmp_path / "faces", size=size, margin=margin, fill=fill, format="png")
     assert len(told) == len(album)
     template = (np.array(ARCFACE_POINTS) + 0.5) * size / 112 - 0.5
     template = ((template + 0.5 - size / 2) / (1 + 2 * margin)) + size / 2 - 0.5
@@ -150,7 +155,10 @@ def test_given_landmarks_are_warped_exactly(photos: Path, tmp_path: Path, album:
         assert row["score"] == ""
         if margin < 1:  # no shrinking before the warp
             canvas = cv2.imread(str(tmp_path / "faces" / row["path"]))[:, :, ::-1].astype(int)
-            assert np.abs(canvas - cv2.warpAffine(pixels, matrix, (size, size)).astype(int)).max() <= 2
+            border = {"black": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE}[fill]
+            warped = cv2.warpAffine(pixels, matrix, (size, size), borderMode=border)
+            assert np.abs(canvas - warped.astype(int)).max() <= 2
+            assert bool((canvas[-1].sum(1) == 0).any()) == (fill == "black" and margin > 0), row["path"]
 
 
 def test_box_alignment_cuts_facenets_box(photos: Path, tmp_path: Path, album: Any) -> None:
@@ -281,6 +289,7 @@ def test_a_choice_among_several_faces(tmp_path: Path, album: Any) -> None:
         ({"margin": -0.1}, "--margin -0.1"),
         ({"margin": float("nan")}, "--margin nan"),
         ({"margin": 0.1, "alignment": "box"}, "--margin goes with"),
+        ({"fill": "edge", "alignment": "box"}, "--fill goes with"),
         ({"min_face": 3}, "--min-face 3"),
         ({"quality": 0}, "--quality 0"),
     ],

@@ -1,0 +1,130 @@
+"""Small moves and blends of faces, against loops in float64."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from maskrec.contracts.sample import Batch
+from maskrec.faces.alignment import arcface_template
+from maskrec.faces.draws import Draws
+from maskrec.transforms.mixup import Mixup
+from maskrec.transforms.random_affine import RandomAffine
+
+SIZE = 24
+
+
+def _batch(count: int) -> Batch:
+    generator = torch.Generator().manual_seed(5)
+    images = torch.randint(0, 256, (count, 3, SIZE, SIZE), generator=generator, dtype=torch.uint8)
+    points = torch.tensor(arcface_template(SIZE), dtype=torch.float32) + torch.randn(count, 5, 2, generator=generator)
+    return Batch(
+        images=images.float() / 255,
+        clean=images,
+        labels=torch.arange(count),
+        landmarks=points,
+        masked=torch.zeros(count, dtype=torch.bool),
+        indices=torch.arange(count),
+        epoch=0,
+        step=0,
+    )
+
+
+def _draws(count: int) -> Draws:
+    return Draws(3, 0, "label", torch.arange(count))
+
+
+def _matrix(draws: list[float], degrees: float, scale: tuple[float, float], shift: float) -> Tensor:
+    """3 x 3, from old pixels to new ones, about the image's centre."""
+    factor = scale[0] * (scale[1] / scale[0]) ** draws[0]
+    angle = math.radians((2 * draws[1] - 1) * degrees)
+    right, down = ((2 * draw - 1) * shift * SIZE for draw in draws[2:])
+    centre = (SIZE - 1) / 2
+
+    def move(x: float, y: float) -> Tensor:
+        return torch.tensor([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]], dtype=torch.float64)
+
+    turn = torch.tensor(
+        [[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0], [0.0, 0.0, 1.0]],
+        dtype=torch.float64,
+    )
+    return move(centre + right, centre + down) @ (turn * torch.tensor([factor, factor, 1.0])) @ move(-centre, -centre)
+
+
+def _looked_up(image: Tensor, x: float, y: float, fill: str) -> Tensor:
+    """Bilinear between the four pixels around a place."""
+    total = torch.zeros(3, dtype=torch.float64)
+    for column in (math.floor(x), math.floor(x) + 1):
+        for row in (math.floor(y), math.floor(y) + 1):
+            weight = (1 - abs(x - column)) * (1 - abs(y - row))
+            inside = 0 <= column < SIZE and 0 <= row < SIZE
+            if inside or fill == "edge":
+                total += weight * image[:, min(max(row, 0), SIZE - 1), min(max(column, 0), SIZE - 1)].double()
+    return total
+
+
+@pytest.mark.parametrize("fill", ["edge", "black"])
+def test_affine_against_a_loop(fill: str) -> None:
+    batch, values = _batch(3), {"degrees": 30.0, "scale": (0.7, 1.4), "shift": 0.2}
+    result = RandomAffine(**values, fill=fill)(batch, _draws(3))  # type: ignore[arg-type]
+    assert result.landmarks is not None
+    assert batch.landmarks is not None
+    for i in range(3):
+        matrix = _matrix(_draws(3).uniform("affine", (4,))[i].tolist(), **values)  # type: ignore[arg-type]
+        back = torch.linalg.inv(matrix)
+        for y in range(SIZE):
+            for x in range(SIZE):
+                place = back @ torch.tensor([x, y, 1.0], dtype=torch.float64)
+                expected = _looked_up(batch.images[i], float(place[0]), float(place[1]), fill)
+                assert (result.images[i, :, y, x] - expected).abs().max() < 1e-4
+        points = torch.cat([batch.landmarks[i].double(), torch.ones(5, 1, dtype=torch.float64)], 1) @ matrix.T
+        assert (result.landmarks[i] - points[:, :2]).abs().max() < 1e-4
+    assert (result.images * 255 - result.clean).abs().max() < 0.502
+
+
+def test_no_move_is_no_change() -> None:
+    batch = _batch(4)
+    result = RandomAffine(0.0, (1.0, 1.0), 0.0)(batch, _draws(4))
+    assert torch.equal(result.clean, batch.clean)
+    assert (result.images - batch.images).abs().max() < 1e-5
+
+
+def test_mixup_against_a_loop() -> None:
+    batch = _batch(9)
+    batch.masked[4] = True
+    result = Mixup(0.7, (0.1, 0.4))(batch, _draws(9))
+    assert batch.landmarks is not None
+    assert result.landmarks is not None
+    mixed = 0
+    for i in range(9):
+        share = 0.1 + 0.3 * float(_draws(9).uniform("share")[i])
+        if float(_draws(9).uniform("mix")[i]) >= 0.7 or i in (4, 5):
+            share = 0.0
+        mixed += share > 0
+        for name in ("images", "clean", "landmarks"):
+            values = getattr(batch, name).double()
+            blend = (1 - share) * values[i] + share * values[i - 1]
+            assert (getattr(result, name)[i] - blend).abs().max() < (0.501 if name == "clean" else 1e-5)
+    assert 2 <= mixed <= 7
+    assert torch.equal(result.labels, batch.labels)
+    assert Mixup()(replace(batch, landmarks=None), _draws(9)).landmarks is None
+
+
+@pytest.mark.parametrize(
+    ("transform", "values", "words"),
+    [
+        (RandomAffine, {"degrees": 181.0}, "degrees must be from 0 to 180"),
+        (RandomAffine, {"shift": -0.1}, "shift must be from 0 to 1"),
+        (RandomAffine, {"scale": (1.2, 0.8)}, "scale wants two ascending numbers"),
+        (RandomAffine, {"scale": (0.0, 1.0)}, "from 0.1 to 10"),
+        (Mixup, {"probability": 1.5}, "probability must be from 0 to 1"),
+        (Mixup, {"share": (0.0, 0.6)}, "from 0 to 0.5"),
+    ],
+)
+def test_refuses_what_is_out_of_range(transform: type, values: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        transform(**values)
