@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from maskrec.preparation.face_sets import FaceSet, Finding, Severity
 
 
+_NUMBER = "; by its number, which tells nothing where the two sets count their people apart"
+
+
 def plain_name(name: str) -> str:
     """A name as names are compared: without case, underscores and double spaces, letters in one Unicode form."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())
@@ -31,6 +34,7 @@ def find_shared_names(sets: Sequence[FaceSet], apart: Sequence[tuple[int, int]])
         for name in sorted(left.keys() & right.keys()):
             mine, theirs = left[name], right[name]
             message = f"{one.people[mine]!r} is in {_called(one)} and in {_called(other)}"
+            message += _NUMBER if name.isdecimal() else ""
             who = tuple(dict.fromkeys((one.people[mine], other.people[theirs])))
             yield Finding(severity_of(one, other), "in_both", message, (one.place(mine), other.place(theirs)), who)
     for number in sorted({number for pair in apart for number in pair}):

@@ -239,6 +239,15 @@ def test_people_in_training_and_test_by_name(clean: Path, tmp_path: Path) -> Non
     assert look((clean, "test"), (tmp_path / "test", "test")).findings == []
 
 
+def test_numbers_for_names_are_said_to_be_numbers(clean: Path, tmp_path: Path) -> None:
+    for name in ("0000045", "Person 1"):
+        save(tmp_path / "train" / name / "old.jpg", 69)
+        save(tmp_path / "test" / name / "new.jpg", 70 + len(name))
+    report = look((tmp_path / "train", "train"), (tmp_path / "test", "test"))
+    said = {finding.people[0]: "by its number" in finding.message for finding in report.findings}
+    assert said == {"0000045": True, "Person 1": False}
+
+
 def test_one_photo_in_training_and_test(clean: Path, tmp_path: Path) -> None:
     (tmp_path / "test" / "Somebody").mkdir(parents=True)
     shutil.copy(clean / "Person 0" / "0.jpg", tmp_path / "test" / "Somebody" / "x.jpg")
