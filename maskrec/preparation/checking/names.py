@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from maskrec.preparation.face_sets import FaceSet, Finding, Severity
 
-
 _NUMBER = "; by its number, which tells nothing where the two sets count their people apart"
 
 
