@@ -105,6 +105,7 @@ def maskrec_transforms() -> list[Component]:
         Component(
             "color_jitter", "maskrec.transforms.color_jitter:ColorJitter", "brightness, contrast, saturation, hue"
         ),
+        Component("random_affine", "maskrec.transforms.random_affine:RandomAffine", "turn, scale and move a little"),
         Component("random_erasing", "maskrec.transforms.random_erasing:RandomErasing", "hide a random rectangle"),
         Component("synthetic_mask", "maskrec.transforms.synthetic_mask:SyntheticMask", "put masks on by the landmarks"),
         Component(
