@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskrec.contracts.errors import UsageError
-from maskrec.images.decoding import MAX_PIXELS, read_image
+from maskrec.images.decoding import MAX_PIXELS, decode_image, read_image
 
 
 def _picture(height: int = 24, width: int = 40) -> np.ndarray:
@@ -168,6 +168,15 @@ def test_cut_short_after_its_thumbnail_is_refused(tmp_path: Path) -> None:
     with_thumbnail = photo.getvalue()[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
     (tmp_path / "cut.jpg").write_bytes(with_thumbnail)
     _refused(tmp_path / "cut.jpg")
+
+
+def test_a_broken_exif_header_says_nothing_and_warns_nobody(recwarn: pytest.WarningsRecorder) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    Image.fromarray(_picture()).save(stream, "jpeg", exif=exif.tobytes()[:22])
+    assert decode_image(stream.getvalue(), "photo").shape == (24, 40, 3)
+    assert not recwarn.list
 
 
 def test_trailing_bytes_do_no_harm(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def _told(group: NDArray[np.int64], people: _People, what: str, bits: int | None
     places = tuple(people.photos.place(number) for number in numbers)
     value = None if bits is None else float(bits)
     kind = "duplicate" if bits is None else "near_duplicate"
-    tail = "" if bits is None else f" ({bits} of 256 bits differ)"
+    tail = "" if bits is None else f" (from the first, up to {bits} of 256 bits differ)"
     who = tuple(names.values())
     some = ", ".join(name or "somebody unknown" for name in who[:4]) + (", ..." if len(who) > 4 else "")
     if len(names) > 1:
