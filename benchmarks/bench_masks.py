@@ -174,7 +174,7 @@ def main() -> None:
     if not torch.cuda.is_available():
         report_needs("masks at 112 px on a GPU", "a GPU")
         return
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 2048
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 8192
     found = on_a_gpu(count)
     name = torch.cuda.get_device_name()
     report(
