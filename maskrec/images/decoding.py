@@ -62,7 +62,7 @@ def read_bytes(path: str | Path) -> bytes:
 def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
     """One photo as the viewer sees it: its EXIF orientation applied, transparent parts over white.
 
-    An EXIF header that breaks off says nothing, as in viewers: the photo is taken as it lies.
+    EXIF entries that break off or point nowhere say nothing, as in viewers: the photo is taken as it lies.
     Gray and CMYK become RGB, 16 bits a channel become 8; of an animation the first frame is taken. JPEGs are decoded by
     libjpeg-turbo, plain ones at once, others after a look at their header; everything else by Pillow. A JPEG whose data
     libjpeg-turbo calls corrupt is refused: most such files show a mosaic.
@@ -125,7 +125,7 @@ def _decode_plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
 def _decode_after_header(data: bytes) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
+        warnings.simplefilter("ignore", UserWarning)  # header entries that point nowhere; of the pixels Pillow raises
         with Image.open(io.BytesIO(data)) as header:
             return _decode(data, header)
 
