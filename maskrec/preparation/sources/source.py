@@ -103,12 +103,16 @@ def open_source(path: Path) -> Source:
     """A source of any kind, by what lies at the path.
 
     Raises:
-        UsageError: nothing is there, or nothing that could hold photos; with what could.
+        UsageError: nothing is there, a packed set, or nothing that could hold photos; with what could.
     """
     from maskrec.preparation.sources import files as source_files
     from maskrec.preparation.sources import tables as source_tables
 
     if path.is_dir():
+        if (path / "packed.json").is_file():
+            raise UsageError(
+                f"{path}: a packed set, made to train from (image_packed); name what it was packed from, or {KINDS}"
+            )
         if (path / "faces.csv").is_file():
             return source_tables.open_csv(path / "faces.csv")
         tars = sorted(entry for entry in path.iterdir() if entry.suffix == ".tar" and entry.is_file())

@@ -92,6 +92,10 @@ def test_folders_that_are_no_source(tmp_path: Path) -> None:
         open_source(tmp_path)
     with pytest.raises(UsageError, match="not a source of photos"):
         open_source(tmp_path / "photo.jpg")
+    (tmp_path / "packed.json").write_text("{}")
+    with pytest.raises(UsageError, match="a packed set, made to train from"):
+        open_source(tmp_path)
+    (tmp_path / "packed.json").unlink()
     (tmp_path / "person").mkdir()
     (tmp_path / "person" / "loop").symlink_to(tmp_path, target_is_directory=True)
     with pytest.raises(UsageError, match="the link leads back to a folder above it"):
