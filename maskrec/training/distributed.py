@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,10 @@ def process_group() -> Iterator[None]:
     try:
         yield
     finally:
+        # Replicas and their last work hold the group: gloo's threads that outlive it abort the ending interpreter.
+        gc.collect()
         dist.destroy_process_group()
+        gc.collect()
 
 
 def from_rank_zero(value: Any) -> Any:
