@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,14 +34,14 @@ def process_group() -> Iterator[None]:
     if not several_processes_wanted() or dist.is_initialized():
         yield
         return
+    # Its functions take the group of the moment of import as a default. Imported later (DistributedDataParallel does),
+    # they keep the group alive for ever, and gloo's threads then now and then abort the interpreter as it ends.
+    importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
     try:
         yield
     finally:
-        # Replicas and their last work hold the group: gloo's threads that outlive it abort the ending interpreter.
-        gc.collect()
         dist.destroy_process_group()
-        gc.collect()
 
 
 def from_rank_zero(value: Any) -> Any:

@@ -68,6 +68,15 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folders
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for threads in /proc")
+def test_no_thread_of_the_process_group_outlives_it(both: tuple[Path, Path]) -> None:
+    """Such a thread can abort the interpreter as it ends, after a training that went well."""
+    for process in (0, 1):
+        threads = (both[1] / f"threads{process}").read_text().split()
+        assert threads
+        assert not [name for name in threads if "gloo" in name]
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_two_processes_equal_one(name: str, both: tuple[Path, Path]) -> None:
     one, two = (last(folder / name) for folder in both)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def main() -> None:
             recipe = write_recipe(own, changes, f"{name}.yaml")
             plan = resolve(recipe, catalog=catalog, data_root=folder)
             start(plan, catalog, folder, folder / name)
+    threads = [(task / "comm").read_text() for task in Path("/proc/self/task").glob("*")]
+    (folder / f"threads{os.environ.get('RANK', '0')}").write_text("".join(threads))
 
 
 if __name__ == "__main__":

@@ -7,30 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from face_batches import random_batch
 from torch import Tensor
 
-from maskrec.contracts.sample import Batch
-from maskrec.faces.alignment import arcface_template
 from maskrec.faces.draws import Draws
 from maskrec.transforms.random_affine import RandomAffine
 
 SIZE = 24
-
-
-def _batch(count: int) -> Batch:
-    generator = torch.Generator().manual_seed(5)
-    images = torch.randint(0, 256, (count, 3, SIZE, SIZE), generator=generator, dtype=torch.uint8)
-    points = torch.tensor(arcface_template(SIZE), dtype=torch.float32) + torch.randn(count, 5, 2, generator=generator)
-    return Batch(
-        images=images.float() / 255,
-        clean=images,
-        labels=torch.arange(count),
-        landmarks=points,
-        masked=torch.zeros(count, dtype=torch.bool),
-        indices=torch.arange(count),
-        epoch=0,
-        step=0,
-    )
 
 
 def _draws(count: int) -> Draws:
@@ -68,7 +51,7 @@ def _looked_up(image: Tensor, x: float, y: float, fill: str) -> Tensor:
 
 @pytest.mark.parametrize("fill", ["edge", "black"])
 def test_affine_against_a_loop(fill: str) -> None:
-    batch, values = _batch(3), {"degrees": 30.0, "scale": (0.7, 1.4), "shift": 0.2}
+    batch, values = random_batch(3, SIZE), {"degrees": 30.0, "scale": (0.7, 1.4), "shift": 0.2}
     result = RandomAffine(**values, fill=fill)(batch, _draws(3))  # type: ignore[arg-type]
     assert result.landmarks is not None
     assert batch.landmarks is not None
@@ -86,7 +69,7 @@ def test_affine_against_a_loop(fill: str) -> None:
 
 
 def test_no_move_is_no_change() -> None:
-    batch = _batch(4)
+    batch = random_batch(4, SIZE)
     result = RandomAffine(0.0, (1.0, 1.0), 0.0)(batch, _draws(4))
     assert torch.equal(result.clean, batch.clean)
     assert (result.images - batch.images).abs().max() < 1e-5

@@ -9,12 +9,12 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from face_batches import random_batch
 from torch import Tensor
 
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.errors import UsageError
 from maskrec.contracts.sample import Batch
-from maskrec.faces.alignment import arcface_template
 from maskrec.faces.draws import Draws
 from maskrec.faces.masks import MASK_TYPES
 from maskrec.transforms.color_jitter import ColorJitter
@@ -36,22 +36,6 @@ ALL: dict[str, Callable[[], Callable[[Batch, Draws], Batch]]] = {
 }
 
 
-def _batch(count: int, size: int = 48, landmarks: bool = True) -> Batch:
-    generator = torch.Generator().manual_seed(11)
-    images = torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
-    points = torch.tensor(arcface_template(size), dtype=torch.float32) + torch.randn(count, 5, 2, generator=generator)
-    return Batch(
-        images=images.float() / 255,
-        clean=images,
-        labels=torch.arange(count),
-        landmarks=points if landmarks else None,
-        masked=torch.arange(count) % 5 == 4,
-        indices=torch.arange(count) * 3,
-        epoch=0,
-        step=0,
-    )
-
-
 def _rows(batch: Batch, start: int, stop: int) -> Batch:
     cut = {
         field.name: value[start:stop]
@@ -71,7 +55,7 @@ def _same(a: Batch, b: Batch, names: tuple[str, ...]) -> bool:
 
 @pytest.mark.parametrize("name", ALL)
 def test_batching_changes_no_bit(name: str) -> None:
-    batch, transform = _batch(17), ALL[name]()
+    batch, transform = random_batch(17), ALL[name]()
     whole = transform(batch, _draws(0, 17))
     for step in (1, 3, 8):
         for start in range(0, 17, step):
@@ -82,7 +66,7 @@ def test_batching_changes_no_bit(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_copies_in_a_batch_differ_and_nothing_given_is_changed(name: str) -> None:
-    one = _rows(_batch(4), 0, 1)
+    one = _rows(random_batch(4), 0, 1)
     copies = replace(
         one,
         **{
@@ -107,7 +91,7 @@ def test_copies_in_a_batch_differ_and_nothing_given_is_changed(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["jitter", "erasing", "mask", "cutout"])
 def test_only_images_change_where_only_images_may(name: str) -> None:
-    batch = _batch(20)
+    batch = random_batch(20)
     result = ALL[name]()(batch, _draws(0, 20))
     assert _same(batch, result, ("clean", "landmarks", "labels", "indices"))
     if name not in ("mask", "cutout"):
@@ -117,12 +101,12 @@ def test_only_images_change_where_only_images_may(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["flip", "affine", "jitter", "erasing"])
 def test_landmarks_are_not_needed(name: str) -> None:
-    result = ALL[name]()(_batch(9, landmarks=False), _draws(0, 9))
+    result = ALL[name]()(random_batch(9, landmarks=False), _draws(0, 9))
     assert result.landmarks is None
 
 
 def test_flip_against_a_loop() -> None:
-    batch = _batch(40)
+    batch = random_batch(40)
     result = HorizontalFlip(0.5)(batch, _draws(0, 40))
     assert batch.landmarks is not None
     assert result.landmarks is not None
@@ -143,7 +127,7 @@ def test_flip_against_a_loop() -> None:
 
 
 def test_a_pixel_at_a_landmark_is_still_at_it_when_flipped() -> None:
-    batch = _batch(1)
+    batch = random_batch(1)
     assert batch.landmarks is not None
     batch.landmarks = batch.landmarks.round()
     batch.images.zero_()
@@ -189,7 +173,7 @@ def _jitter_by_hand(image: Tensor, brightness: float, contrast: float, saturatio
 
 
 def test_jitter_against_a_loop() -> None:
-    batch = _batch(3, size=9)
+    batch = random_batch(3, size=9)
     ranges = {"brightness": (0.6, 1.5), "contrast": (0.5, 1.4), "saturation": (0.0, 2.0), "hue": (-0.2, 0.3)}
     result = ColorJitter(**ranges)(batch, _draws(0, 3))
     for i in range(3):
@@ -198,7 +182,7 @@ def test_jitter_against_a_loop() -> None:
 
 
 def test_jitter_of_nothing_is_nothing_and_hues_turn_the_right_way() -> None:
-    batch = _batch(4)
+    batch = random_batch(4)
     assert torch.equal(ColorJitter(0.0, 0.0, 0.0, 0.0)(batch, _draws(0, 4)).images, batch.images)
     batch.images[:] = torch.tensor([0.6, 0.4, 0.4])[None, :, None, None]
     turned = ColorJitter(0.0, 0.0, 0.0, (0.1, 0.1))(batch, _draws(0, 4)).images[0, :, 0, 0].tolist()
@@ -219,7 +203,7 @@ def test_jitter_ranges_as_numbers() -> None:
 
 def test_erasing_fills_one_rectangle_of_the_right_area() -> None:
     size, count = 64, 300
-    batch = _batch(count, size)
+    batch = random_batch(count, size)
     batch.images.fill_(0.5)
     result = RandomErasing(0.6, (0.05, 0.2), (0.5, 2.0), (1.0, 0.0, 0.25))(batch, _draws(0, count))
     erased = 0
@@ -241,7 +225,7 @@ def test_erasing_fills_one_rectangle_of_the_right_area() -> None:
 
 
 def test_erasing_everything_and_nothing() -> None:
-    batch = _batch(5)
+    batch = random_batch(5)
     assert (RandomErasing(1.0, (1.0, 1.0), (1.0, 1.0), 0.0)(batch, _draws(0, 5)).images == 0).all()
     assert torch.equal(RandomErasing(0.0)(batch, _draws(0, 5)).images, batch.images)
     tall = RandomErasing(1.0, (0.5, 0.5), (100.0, 100.0), 0.0)(batch, _draws(0, 5)).images
@@ -249,7 +233,7 @@ def test_erasing_everything_and_nothing() -> None:
 
 
 def test_masks_are_worn_by_the_bare_and_flagged() -> None:
-    batch = _batch(200, size=24)
+    batch = random_batch(200, size=24)
     result = SyntheticMask(0.5, {"n95": 1.0, "cloth_black": 1.0})(batch, _draws(0, 200))
     changed = (result.images != batch.images).flatten(1).any(1)
     assert not changed[batch.masked].any()
@@ -267,7 +251,7 @@ def test_masks_are_worn_by_the_bare_and_flagged() -> None:
 def test_what_goes_by_landmarks_wants_them(transform: type) -> None:
     assert transform.needs_landmarks  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match="needs landmarks"):
-        transform()(_batch(2, landmarks=False), _draws(0, 2))
+        transform()(random_batch(2, landmarks=False), _draws(0, 2))
 
 
 @pytest.mark.parametrize(
@@ -315,7 +299,7 @@ def test_checks_and_constructors_say_the_same(transform: type, values: dict[str,
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("name", ALL)
 def test_gpu_and_cpu_agree(name: str) -> None:
-    batch = _batch(33)
+    batch = random_batch(33)
     on_gpu = replace(
         batch,
         **{

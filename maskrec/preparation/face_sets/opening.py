@@ -10,11 +10,10 @@ import numpy as np
 from maskrec.contracts.errors import UsageError
 from maskrec.preparation.face_sets.face_set import FaceSet, Role, nothing
 from maskrec.preparation.face_sets.tables import open_table
-from maskrec.preparation.sources.source import KINDS, Item, Source, open_source
+from maskrec.preparation.sources.source import KINDS, PACKED_FILE, Item, Source, open_source
 
 FACES_FILE = "faces.csv"
 UNFINISHED = ".parts"
-PACKED_FILE = "packed.json"
 _SPLITS: tuple[tuple[str, Role], ...] = (("train*.csv", "train"), ("eval*.csv", "evaluation"), ("test*.csv", "test"))
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 

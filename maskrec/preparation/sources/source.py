@@ -18,6 +18,7 @@ KINDS = (
     "a folder per person, a flat folder of NAME_0001.jpg, a folder with faces.csv, a .csv of path and identity or "
     "target, a .rec with its .idx, a .bin, a .tar or a folder of tars"
 )
+PACKED_FILE = "packed.json"
 _NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
 
 
@@ -109,7 +110,7 @@ def open_source(path: Path) -> Source:
     from maskrec.preparation.sources import tables as source_tables
 
     if path.is_dir():
-        if (path / "packed.json").is_file():
+        if (path / PACKED_FILE).is_file():
             raise UsageError(
                 f"{path}: a packed set, made to train from (image_packed); name what it was packed from, or {KINDS}"
             )
