@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from split_lfw import relative
+
+from maskrec.contracts.files import write_atomically
 from maskrec.images.photos import LANDMARK_COLUMNS
 
 Portions = dict[tuple[str, int], list[dict[str, str]]]
@@ -38,6 +40,12 @@ def main() -> None:
     known = {row["identity"] for row in few} & {row["identity"] for row in lfw}
     if known:
         parser.error(f"{len(known)} people of {arguments.few} are in LFW, {min(known)} for one: leave them out")
+    missing = tested - {row["identity"] for row in lfw}
+    if missing:
+        parser.error(
+            f"{len(missing)} people of {arguments.pairs} are not in {arguments.lfw}, {min(missing)!r} for one, and "
+            "could not be left out: align all of LFW, by its names"
+        )
     unpaired = [row for row in lfw if row["identity"] not in tested]
     sets = {arguments.few: few, arguments.lfw: unpaired}
     portioned = {file: portions(rows, arguments.portion) for file, rows in sets.items()}
@@ -57,7 +65,8 @@ def people_of_pairs(path: Path) -> set[str]:
     """Everybody who is in LFW's pairs, on either side."""
     people = set()
     for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-        name, *rest = line.split("\t")
+        # Names hold no spaces, and copies of the file have tabs or spaces: as maskrec's own reader takes them.
+        name, *rest = line.split()
         people |= {name, rest[1]} if len(rest) == 3 else {name}
     return people
 
@@ -78,13 +87,18 @@ def write(path: Path, portioned: dict[Path, Portions]) -> None:
     groups: Sequence[tuple[Path, list[dict[str, str]]]] = [
         (file, rows) for file, found in portioned.items() for rows in found.values()
     ]
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("path", "target", *LANDMARK_COLUMNS))
-        for target, (file, rows) in enumerate(groups):
-            for row in rows:
-                image = Path(os.path.relpath(file.parent / row["path"], path.parent)).as_posix()
-                writer.writerow((image, target, *(row[column] for column in LANDMARK_COLUMNS)))
+
+    def put(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(("path", "target", *LANDMARK_COLUMNS))
+            for target, (file, rows) in enumerate(groups):
+                for row in rows:
+                    image = relative(file.parent / row["path"], path.parent)
+                    writer.writerow((image, target, *(row[column] for column in LANDMARK_COLUMNS)))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, put)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,9 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def written(tmp_path: Path, few: dict[str, int], lfw: dict[str, int]) -> Sequence[object]:
-    (tmp_path / "pairs.txt").write_text(PAIRS)
+def written(tmp_path: Path, few: dict[str, int], lfw: dict[str, int], pairs: str = PAIRS) -> Sequence[object]:
+    (tmp_path / "pairs.txt").write_text(pairs)
+    lfw = {"Paired_A": 2, "Paired_B": 1, "Paired_C": 1} | lfw
     return (
         *("--few", faces(tmp_path / "few", few), "--lfw", faces(tmp_path / "lfw", lfw)),
         *("--pairs", tmp_path / "pairs.txt", "--out", tmp_path / "out.csv"),
@@ -79,7 +80,17 @@ def test_a_person_in_both_sets_is_refused_and_nothing_is_written(tmp_path: Path)
     assert not (tmp_path / "out.csv").exists()
 
 
-@pytest.mark.parametrize("taken", ["Paired_A", "Paired_B", "Paired_C"])
-def test_each_side_of_a_pair_is_left_out(tmp_path: Path, taken: str) -> None:
-    assert run(*written(tmp_path, {"Known": 1}, {taken: 1, "Free_D": 1})).returncode == 0
-    assert taken not in (tmp_path / "out.csv").read_text(encoding="utf-8")
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_each_side_of_a_pair_is_left_out(tmp_path: Path, separator: str) -> None:
+    pairs = PAIRS.replace("\t", separator)
+    assert run(*written(tmp_path, {"Known": 1}, {"Free_D": 1}, pairs)).returncode == 0
+    text = (tmp_path / "out.csv").read_text(encoding="utf-8")
+    assert "Free_D" in text
+    assert "Paired" not in text
+
+
+def test_a_person_of_the_pairs_whom_the_photos_do_not_name_is_an_error(tmp_path: Path) -> None:
+    done = run(*written(tmp_path, {"Known": 1}, {"Free_D": 1}, PAIRS + "Paired_Z\t1\t2\n"))
+    assert done.returncode == 2
+    assert "'Paired_Z'" in done.stderr
+    assert not (tmp_path / "out.csv").exists()
