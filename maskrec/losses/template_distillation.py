@@ -41,6 +41,8 @@ class TemplateDistillation(nn.Module):
         distance: ``cosine`` or ``squared_l2``, of unit embeddings.
         precision: of the teacher's forward pass; ``bfloat16`` runs it under autocast, faster where the device is, with
             templates that differ in the third digit. The distance itself is computed in float32 or better.
+        flip: whether a template is the mean of the face's own and its mirror image's, taken before normalisation. The
+            teacher then runs twice a batch.
 
     Raises:
         ValueError: a teacher with embeddings of another size, or that expects another alignment.
@@ -55,12 +57,14 @@ class TemplateDistillation(nn.Module):
         context: Context | None = None,
         distance: TemplateDistance = "cosine",
         precision: Literal["float32", "bfloat16"] = "float32",
+        flip: bool = False,
     ) -> None:
         super().__init__()
         refuse(_size_problems(teacher, embedding_size))
         refuse(_alignment_problems(teacher, context))
         self.teacher = teacher.requires_grad_(False).eval()
-        self.embedding_size, self.distance, self.precision = embedding_size, distance, precision
+        self.embedding_size, self.distance = embedding_size, distance
+        self.precision, self.flip = precision, flip
         self._cosine: Tensor | None = None
 
     @staticmethod
@@ -89,20 +93,26 @@ class TemplateDistillation(nn.Module):
 
     @torch.no_grad()
     def templates(self, clean: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """The teacher's embeddings ``(b, d)`` of uint8 RGB faces ``(b, 3, H, W)``, before normalisation.
+        """The teacher's templates ``(b, d)`` of uint8 RGB faces ``(b, 3, H, W)``, before normalisation.
 
         Raises:
             UsageError: the teacher returns another shape.
         """
         images = normalise(clean.to(dtype) / 255, self.teacher.input_spec, resize=True)
-        with torch.autocast(clean.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            templates: Tensor = self.teacher(images)
-        if templates.shape != (len(clean), self.embedding_size):
+        templates = self._embed(images).to(dtype)
+        if self.flip:
+            templates = (templates + self._embed(images.flip(-1)).to(dtype)) / 2
+        return templates
+
+    def _embed(self, images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            embeddings: Tensor = self.teacher(images)
+        if embeddings.shape != (len(images), self.embedding_size):
             raise UsageError(
-                f"the teacher returned {tuple(templates.shape)} for {len(clean)} faces, not "
-                f"{(len(clean), self.embedding_size)}; its embedding_size must be what its forward returns"
+                f"the teacher returned {tuple(embeddings.shape)} for {len(images)} faces, not "
+                f"{(len(images), self.embedding_size)}; its embedding_size must be what its forward returns"
             )
-        return templates.to(dtype)
+        return embeddings
 
     def diagnostics(self) -> dict[str, float]:
         """``cosine``: the last batch's mean cosine between student and teacher."""

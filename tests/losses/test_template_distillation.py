@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, multiprocessing, nn
+from plain_templates import Teacher, plain_loss
+from torch import Tensor, multiprocessing
 
 from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.context import CheckContext, Context
@@ -25,23 +24,6 @@ from maskrec.losses.template_distillation import TemplateDistillation
 from maskrec.losses.weighted_sum import WeightedSum
 
 FACES = Path(__file__).parents[2] / "../shared/faces"
-SPEC = InputSpec(4, (0.1, 0.2, 0.3), (0.5, 0.4, 0.3), "bgr", "arcface")
-
-
-class Teacher(nn.Module):
-    """A matrix over the pixels, behind a batch norm that would show training mode."""
-
-    def __init__(self, size: int = 4, embedding_size: int = 5, spec: InputSpec = SPEC) -> None:
-        super().__init__()
-        torch.manual_seed(7)
-        self.embedding_size, self.input_spec = embedding_size, spec
-        self.linear = nn.Linear(3 * size * size, embedding_size)
-        self.bn = nn.BatchNorm1d(embedding_size)
-        self.bn.running_mean.normal_()  # type: ignore[union-attr]
-
-    def forward(self, images: Tensor) -> Tensor:
-        embeddings: Tensor = self.bn(self.linear(images.flatten(1)))
-        return embeddings
 
 
 def batch_of(clean: Tensor) -> Batch:
@@ -56,44 +38,18 @@ def faces(count: int, size: int, seed: int = 0) -> Tensor:
     return torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
 
 
-def halved(channel: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Half the side by the triangle filter: weights 1 - distance / 2 within two pixels, normalised at the edges."""
-    side = len(channel) // 2
-    weights = np.array([[max(0.0, 1 - abs(2 * i + 0.5 - j) / 2) for j in range(2 * side)] for i in range(side)])
-    weights /= weights.sum(1, keepdims=True)
-    return weights @ channel @ weights.T
-
-
-def plain_loss(teacher: Teacher, embeddings: np.ndarray[Any, Any], clean: np.ndarray[Any, Any], factor: float) -> float:
-    """By loops over faces."""
-    weight, bias = teacher.linear.weight.detach().double().numpy(), teacher.linear.bias.detach().double().numpy()
-    bn = {name: value.detach().double().numpy() for name, value in teacher.bn.state_dict().items()}
-    total = 0.0
-    for row, face in zip(embeddings, clean, strict=True):
-        channels = [channel / 255.0 for channel in face.astype(np.float64)]
-        if len(channels[0]) == 8:
-            channels = [halved(channel) for channel in channels]
-        seen = [(c - m) / s for c, m, s in zip(channels[::-1], SPEC.mean, SPEC.std, strict=True)]
-        raw = weight @ np.concatenate([c.reshape(-1) for c in seen]) + bias
-        template = (raw - bn["running_mean"]) / np.sqrt(bn["running_var"] + 1e-5) * bn["weight"] + bn["bias"]
-        cosine = sum(a * b for a, b in zip(row, template, strict=True))
-        cosine /= math.sqrt(sum(a * a for a in row)) * math.sqrt(sum(b * b for b in template))
-        total += factor * (1 - cosine)
-    return total / len(embeddings)
-
-
 @settings(deadline=None, max_examples=15)
 @given(
     st.integers(0, 10**6), st.integers(1, 6), st.sampled_from([4, 8]), st.sampled_from(["cosine", "squared_l2"]),
-    st.floats(0.01, 100),
+    st.floats(0.01, 100), st.booleans(),
 )  # fmt: skip
 def test_it_is_the_mean_distance_to_the_teachers_templates(
-    seed: int, count: int, size: int, distance: Any, length: float
+    seed: int, count: int, size: int, distance: Any, length: float, flip: bool
 ) -> None:
     teacher, clean = Teacher(), faces(count, size, seed)
     rows = torch.randn(count, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * length
-    expected = plain_loss(teacher, rows.numpy(), clean.numpy(), 2.0 if distance == "squared_l2" else 1.0)
-    loss = TemplateDistillation(teacher, 5, distance=distance).double().train()
+    expected = plain_loss(teacher, rows.numpy(), clean.numpy(), 2.0 if distance == "squared_l2" else 1.0, flip)
+    loss = TemplateDistillation(teacher, 5, distance=distance, flip=flip).double().train()
     value = loss(rows, torch.zeros(count, dtype=torch.int64), batch_of(clean))
     assert value.dtype is torch.float64
     assert float(value) == pytest.approx(expected, abs=1e-9)
