@@ -15,6 +15,7 @@ from maskrec.contracts.sample import Batch
 from maskrec.faces.masks import (
     FREE_TYPES,
     HEIGHT,
+    cheek_problems,
     choose_types,
     colour_problems,
     put_on_masks,
@@ -38,12 +39,14 @@ class SyntheticMask:
             cloth_dotted, cloth_printed, scarf (these in any colour), ffp2_valve, kf94, duckbill.
         height: range of the top edge's height on the nose, drawn evenly: 0 its tip, 1 the line between the eyes;
             within 0 to 0.8.
+        cheeks: range of how far the top edge is pulled up on the cheeks, drawn evenly: 0 as the type is cut, 1 the line
+            between the eyes; within 0 to 0.5, and never above the edge on the nose.
         wear: probabilities of a mask that hangs under_nose or on_chin; all others are worn as they should be.
         colors: colours as #rrggbb for the types that come in any colour; by default drawn freely.
 
     Raises:
-        ValueError: a probability outside 0 to 1, an unknown type, weights that are none, a height out of its range,
-            an unknown way to wear a mask, or colours that are none or that no type would show.
+        ValueError: a probability outside 0 to 1, an unknown type, weights that are none, a height or cheeks
+            out of range, an unknown way to wear a mask, or colours that are none or that no type would show.
     """
 
     needs_landmarks = True
@@ -53,14 +56,22 @@ class SyntheticMask:
         probability: float = 0.5,
         types: list[str] | dict[str, float] | None = None,
         height: tuple[float, float] = HEIGHT,
+        cheeks: tuple[float, float] = (0.0, 0.0),
         wear: dict[str, float] | None = None,
         colors: list[str] | None = None,
     ) -> None:
-        values = {"probability": probability, "types": types, "height": height, "wear": wear, "colors": colors}
+        values = {
+            "probability": probability,
+            "types": types,
+            "height": height,
+            "cheeks": cheeks,
+            "wear": wear,
+            "colors": colors,
+        }
         refuse(self.check(values, CheckContext()))
         self.probability = probability
         self.types = types
-        self.height = (height[0], height[1])
+        self.height, self.cheeks = (height[0], height[1]), (cheeks[0], cheeks[1])
         self.wear, self.colors = wear, colors
 
     @staticmethod
@@ -69,6 +80,7 @@ class SyntheticMask:
         yield from probability_problems(values)
         yield from (Problem(sentence, "types") for sentence in type_problems(values["types"]))
         yield from (Problem(sentence, "height") for sentence in wear_problems(values["height"], None))
+        yield from (Problem(sentence, "cheeks") for sentence in cheek_problems(values["cheeks"]))
         yield from (Problem(sentence, "wear") for sentence in wear_problems(HEIGHT, values["wear"]))
         yield from (Problem(sentence, "colors") for sentence in colour_problems(values["colors"]))
         if values["colors"] is not None and not set(values["types"] or ()) & set(FREE_TYPES):
@@ -86,6 +98,13 @@ class SyntheticMask:
         worn = (draws.uniform("wear") < self.probability) & ~batch.masked
         types = torch.where(worn, choose_types(draws.uniform("type"), self.types), -1)
         images = put_on_masks(
-            batch.images, landmarks, types, draws, height=self.height, wear=self.wear, colors=self.colors
+            batch.images,
+            landmarks,
+            types,
+            draws,
+            height=self.height,
+            cheeks=self.cheeks,
+            wear=self.wear,
+            colors=self.colors,
         )
         return replace(batch, images=images, masked=batch.masked | worn)

@@ -273,6 +273,7 @@ def test_what_goes_by_landmarks_wants_them(transform: type) -> None:
         (SyntheticMask, {"types": ["surgical_gren"]}, "did you mean surgical_green"),
         (SyntheticMask, {"height": (0.5, 0.9)}, "0 to 0.8"),
         (SyntheticMask, {"height": (0.5, 0.4)}, "ascending"),
+        (SyntheticMask, {"cheeks": (0.0, 0.7)}, "0 to 0.5"),
         (SyntheticMask, {"wear": {"undernose": 0.1}}, "did you mean under_nose"),
         (SyntheticMask, {"wear": {"on_chin": 0.6, "under_nose": 0.6}}, "at most 1"),
         (SyntheticMask, {"wear": {"on_chin": math.nan}}, "0 or more"),

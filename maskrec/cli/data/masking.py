@@ -34,6 +34,14 @@ def mask(
             "--height", metavar="LOW,HIGH", help="Top edge on the nose, 0 to 0.8: 0 its tip, 1 between the eyes."
         ),
     ] = None,
+    cheeks: Annotated[
+        str | None,
+        typer.Option(
+            "--cheeks",
+            metavar="LOW,HIGH",
+            help="Top edge pulled up on the cheeks, 0 to 0.5: 0 as cut, 1 the eyes' line.",
+        ),
+    ] = None,
     wear: Annotated[
         list[str] | None,
         typer.Option("--wear", metavar="WAY=SHARE,...", help="Worn low: under_nose=0.1,on_chin=0.05."),
@@ -65,7 +73,8 @@ def mask(
     from maskrec.preparation.sources.source import open_source
 
     given = {
-        "height": None if height is None else _numbers(height),
+        "height": None if height is None else _numbers("--height", height),
+        "cheeks": None if cheeks is None else _numbers("--cheeks", cheeks),
         "wear": _wear(listed(wear)) or None,
         "colors": tuple(listed(colors)) or None,
         "share": share,
@@ -100,11 +109,11 @@ def _settings(
     return MaskSettings(make_plan(types, 1 if copies is None else copies, every_type), **changes)
 
 
-def _numbers(text: str) -> tuple[float, ...]:
+def _numbers(option: str, text: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in text.split(","))
     except ValueError:
-        raise UsageError(f"--height {text}: it is written LOW,HIGH, such as 0.4,0.7") from None
+        raise UsageError(f"{option} {text}: it is written LOW,HIGH, such as 0.2,0.4") from None
 
 
 def _wear(texts: list[str]) -> dict[str, float]:

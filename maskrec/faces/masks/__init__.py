@@ -3,7 +3,7 @@ wears it, ``geometry`` and ``outline`` where, ``relief``, ``prints`` and ``light
 
 from __future__ import annotations
 
-from maskrec.faces.masks.choosing import choose_types, type_problems, wear_problems
+from maskrec.faces.masks.choosing import cheek_problems, choose_types, type_problems, wear_problems
 from maskrec.faces.masks.colours import colour_problems
 from maskrec.faces.masks.drawing import put_on_masks
 from maskrec.faces.masks.types import FREE_TYPES, MASK_TYPES, REFERENCE_TYPES, mask_index
@@ -14,6 +14,7 @@ __all__ = [
     "HEIGHT",
     "MASK_TYPES",
     "REFERENCE_TYPES",
+    "cheek_problems",
     "choose_types",
     "colour_problems",
     "mask_index",

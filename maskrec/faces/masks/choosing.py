@@ -62,6 +62,13 @@ def choose_types(uniform: Tensor, types: Sequence[str] | Mapping[str, float] | N
 
 WAYS = ("under_nose", "on_chin")
 HIGHEST = 0.8
+HIGHEST_ON_CHEEKS = 0.5
+
+
+def cheek_problems(cheeks: Sequence[float]) -> Iterable[str]:
+    """What is wrong with a range of how far the top edge is pulled up on the cheeks, as a sentence."""
+    if len(cheeks) != 2 or not 0.0 <= cheeks[0] <= cheeks[1] <= HIGHEST_ON_CHEEKS:
+        yield f"cheeks wants two ascending numbers from 0 to {HIGHEST_ON_CHEEKS}, not {list(cheeks)}"
 
 
 def wear_problems(height: Sequence[float], wear: Mapping[str, float] | None) -> Iterable[str]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from maskrec.contracts.protocols import Draws
-from maskrec.faces.masks.choosing import wear_problems
+from maskrec.faces.masks.choosing import cheek_problems, wear_problems
 from maskrec.faces.masks.colours import palette_of
 from maskrec.faces.masks.geometry import meet_head
 from maskrec.faces.masks.outline import Numbers, cut_out, shadow, straps
@@ -29,6 +29,7 @@ def put_on_masks(
     draws: Draws,
     *,
     height: tuple[float, float] = HEIGHT,
+    cheeks: tuple[float, float] = (0.0, 0.0),
     wear: Mapping[str, float] | None = None,
     colors: Sequence[str] | None = None,
 ) -> Tensor:
@@ -43,6 +44,8 @@ def put_on_masks(
         types: int64 ``(B,)``, index into ``MASK_TYPES``; -1 leaves a face bare.
         draws: for these B samples.
         height: range of the top edge's height on the nose: 0 its tip, 1 the line between the eyes; within 0 to 0.8.
+        cheeks: range of how far the top edge is pulled up on the cheeks: 0 as it is cut, 1 the line between the eyes;
+            within 0 to 0.5, and never above the edge on the nose.
         wear: probabilities of a mask ``under_nose`` and ``on_chin``; otherwise all are worn as they should be.
         colors: ``#rrggbb`` to choose from for types whose colour is drawn, by default any.
 
@@ -51,14 +54,14 @@ def put_on_masks(
 
     Raises:
         ValueError: a type that there is not, shapes that do not fit, landmarks that are not finite, or a wrong height,
-            wear or colour.
+            cheeks, wear or colour.
     """
     if landmarks.shape != (len(images), 5, 2) or types.shape != (len(images),):
         raise ValueError(
             f"{len(images)} images want landmarks (B, 5, 2) and types (B,), not {tuple(landmarks.shape)} and "
             f"{tuple(types.shape)}"
         )
-    for sentence in wear_problems(height, wear):
+    for sentence in (*wear_problems(height, wear), *cheek_problems(cheeks)):
         raise ValueError(sentence)
     palette = None if colors is None else palette_of(colors)
     result = images.clone()
@@ -70,7 +73,9 @@ def put_on_masks(
     if not bool(torch.isfinite(landmarks[chosen]).all()):
         raise ValueError("landmarks must be finite numbers")
     chosen = chosen[families_of(types[chosen]).sort(stable=True).indices]
-    numbers, boxes = worn_by(images, landmarks[chosen], types[chosen], draws, chosen, height, wear or {}, palette)
+    numbers, boxes = worn_by(
+        images, landmarks[chosen], types[chosen], draws, chosen, height, cheeks, wear or {}, palette
+    )
     # A face beside the picture would bring numbers beyond float32 into its neighbours' box.
     seen = torch.nonzero((boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2])).flatten()
     chosen, boxes = chosen[seen], boxes[seen]

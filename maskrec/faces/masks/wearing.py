@@ -19,6 +19,7 @@ _EAR_ACROSS, _EAR_DOWN = 0.93, 0.60
 _EDGE_SOFTNESS = 0.028
 _SHADOW_REACH = 0.10
 _HEM = 0.06
+_LEAST_RISE = 0.06
 
 Numbers = dict[str, Tensor]
 
@@ -30,6 +31,7 @@ def worn_by(
     draws: Draws,
     chosen: Tensor,
     height: tuple[float, float],
+    cheeks: tuple[float, float],
     wear: Mapping[str, float],
     palette: Sequence[tuple[float, float, float]] | None,
 ) -> tuple[Numbers, Tensor]:
@@ -41,6 +43,7 @@ def worn_by(
         draws: of all faces.
         chosen: int64, the chosen faces' places in the batch.
         height: range of the top edge's height on the nose: 0 its tip, 1 the eyes' line.
+        cheeks: range of how far the top edge is pulled up on the cheeks: 0 as it is cut, 1 the eyes' line.
         wear: probability of ``under_nose`` and ``on_chin``.
         palette: colours for types whose colour is drawn.
 
@@ -52,6 +55,8 @@ def worn_by(
     face = fit_camera(landmarks)
     look = {name: number.to(torch.float64) for name, number in looks_of(types).items()}
     _hang(look, jitter, height)
+    if cheeks[1] > 0:
+        _pull_up(look, draws.uniform("mask_cheeks")[chosen].to(torch.float64), cheeks)
     if wear:
         _wear(look, draws.uniform("mask_wear", (2,))[chosen].to(torch.float64), wear)
     camera = _hung(face, jitter)
@@ -98,6 +103,13 @@ def _hang(look: Numbers, jitter: Sequence[Tensor], height: tuple[float, float]) 
     look["pleats"] = look["pleats"] * (1.0 + 0.3 * jitter[14])
     look["wrinkles"] = look["wrinkles"] * (1.0 + 0.5 * jitter[15])
     look["strap_spread"] = look["strap_spread"] * (1.0 + 0.25 * jitter[16])
+
+
+def _pull_up(look: Numbers, uniform: Tensor, cheeks: tuple[float, float]) -> None:
+    """Some masks lie closer below the eyes; nowhere, not even at its ends, is the edge higher than over the nose."""
+    least = look["nose"] + look["temple"].clamp(min=0.0) + _LEAST_RISE
+    pulled = look["cheek"] * (1.0 - cheeks[0] - (cheeks[1] - cheeks[0]) * uniform)
+    look["cheek"] = torch.minimum(look["cheek"], torch.maximum(pulled, least))
 
 
 def _wear(look: Numbers, uniform: Tensor, wear: Mapping[str, float]) -> None:

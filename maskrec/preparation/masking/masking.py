@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
 from maskrec.faces.landmarks import landmark_fault
-from maskrec.faces.masks import FREE_TYPES, HEIGHT, colour_problems, mask_index, put_on_masks, wear_problems
+from maskrec.faces.masks import (
+    FREE_TYPES,
+    HEIGHT,
+    cheek_problems,
+    colour_problems,
+    mask_index,
+    put_on_masks,
+    wear_problems,
+)
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
 from maskrec.images.photos import LANDMARK_COLUMNS
@@ -33,6 +41,7 @@ class MaskSettings:
     Args:
         plan: types and numbers of copies.
         height: range of the top edge's height on the nose; see ``faces.masks.put_on_masks``.
+        cheeks: range of how far the top edge is pulled up on the cheeks; likewise.
         wear: probabilities of a mask that hangs under_nose or on_chin.
         colors: ``#rrggbb`` to choose from for types of any colour; none: any.
         share: of the faces that get copies, each by its own draw.
@@ -43,6 +52,7 @@ class MaskSettings:
 
     plan: MaskPlan
     height: tuple[float, float] = HEIGHT
+    cheeks: tuple[float, float] = (0.0, 0.0)
     wear: dict[str, float] = field(default_factory=dict)
     colors: tuple[str, ...] = ()
     share: float = 1.0
@@ -55,7 +65,8 @@ class MaskSettings:
             raise UsageError(f"--share {self.share}: a share is above 0 and at most 1")
         if not 1 <= self.quality <= 100:
             raise UsageError(f"--quality {self.quality}: JPEG qualities are 1 to 100")
-        for sentence in (*wear_problems(self.height, self.wear), *colour_problems(self.colors or None)):
+        worn = (*wear_problems(self.height, self.wear), *cheek_problems(self.cheeks))
+        for sentence in (*worn, *colour_problems(self.colors or None)):
             raise UsageError(sentence)
         if self.colors and not set(self.plan.names) & set(FREE_TYPES):
             raise UsageError(
@@ -145,6 +156,7 @@ class MaskFaces:
                 types,
                 draws,
                 height=self.settings.height,
+                cheeks=self.settings.cheeks,
                 wear=self.settings.wear,
                 colors=self.settings.colors or None,
             )
@@ -194,7 +206,7 @@ def from_work(file: Path) -> MaskSettings:
         if work["command"] != COMMAND:
             raise UsageError(f"{file} was written by {work['command']}, not by {COMMAND}")
         values = work["settings"]
-        tuples = {name: tuple(values[name]) for name in ("height", "colors")}
+        tuples = {name: tuple(values[name]) for name in ("height", "cheeks", "colors")}
         return MaskSettings(**{**values, **tuples, "plan": MaskPlan(**values["plan"])})
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error

@@ -23,9 +23,9 @@ def _worn(name: str, count: int = 24, **keywords: object) -> Tensor:
     return put_on_masks(images, points, types, Draws(4, 0, "mask", torch.arange(count)), **keywords)  # type: ignore[arg-type]
 
 
-def _top(worn: Tensor) -> Tensor:
-    """First changed row under the nose's tip, of each face."""
-    column = (worn[:, :, :, 55:58] - 0.6).abs().amax((1, 3)) > 0.15
+def _top(worn: Tensor, left: int = 55) -> Tensor:
+    """First changed row of three columns, of each face; by default those through the nose's tip."""
+    column = (worn[:, :, :, left : left + 3] - 0.6).abs().amax((1, 3)) > 0.15
     return column.float().argmax(1)
 
 
@@ -64,6 +64,31 @@ def test_height_moves_the_upper_edge() -> None:
     assert 11 < float((low - high).float().mean()) < 17
     spread = _top(_worn("cloth_black", 60, height=(0.0, 0.8))).float()
     assert spread.max() - spread.min() > 10
+
+
+@pytest.mark.parametrize("cheek", [30, 80])
+def test_cheeks_are_pulled_up_and_the_nose_is_not(cheek: int) -> None:
+    cut = _worn("cloth_black", 60, height=(0.7, 0.7))
+    pulled = _worn("cloth_black", 60, height=(0.7, 0.7), cheeks=(0.3, 0.3))
+    # 0.3 of the cheek's 20 pixels below the eyes.
+    assert 4 < float((_top(cut, cheek) - _top(pulled, cheek)).float().mean()) < 8
+    assert (_top(cut) - _top(pulled)).abs().max() <= 1
+    spread = _top(_worn("cloth_black", 60, height=(0.7, 0.7), cheeks=(0.0, 0.5)), cheek)
+    assert (spread <= _top(cut, cheek)).all()
+    assert (_top(cut, cheek) - spread).max() >= 8
+    assert (_top(cut, cheek) - spread).min() <= 1
+
+
+def test_cheeks_never_rise_above_the_nose() -> None:
+    # Masks sit aslant by up to three degrees: two pixels over a cheek.
+    pulled = _worn("cloth_black", 60, height=(0.2, 0.2), cheeks=(0.5, 0.5))
+    assert (torch.minimum(_top(pulled, 30), _top(pulled, 80)) >= _top(pulled) - 2).all()
+
+
+def test_cheeks_left_as_they_are_cut_change_no_bit() -> None:
+    assert torch.equal(_worn("n95"), _worn("n95", cheeks=(0.0, 0.0)))
+    fallen = _worn("n95", wear={"on_chin": 1.0})
+    assert torch.equal(fallen, _worn("n95", wear={"on_chin": 1.0}, cheeks=(0.4, 0.4)))
 
 
 def test_masks_under_the_nose_and_on_the_chin() -> None:
@@ -119,6 +144,9 @@ def test_prints_show_more_than_one_colour(name: str) -> None:
         ({"height": (0.5, 0.9)}, "0 to 0.8"),
         ({"height": (0.5,)}, "two ascending"),
         ({"height": (math.nan, 0.5)}, "two ascending"),
+        ({"cheeks": (0.3, 0.2)}, "two ascending"),
+        ({"cheeks": (0.0, 0.6)}, "0 to 0.5"),
+        ({"cheeks": (math.nan, 0.5)}, "two ascending"),
         ({"wear": {"over_nose": 0.5}}, "did you mean under_nose"),
         ({"wear": {"sideways": 0.5}}, "no way 'sideways'"),
         ({"wear": {"on_chin": -0.5}}, "0 or more"),

@@ -277,7 +277,7 @@ def test_ten_kills_at_random_moments_change_no_byte(tmp_path: Path) -> None:
 def test_the_manifest_makes_the_same_bytes_again(faces: Path, tmp_path: Path) -> None:
     plan = MaskPlan({"scarf": 1.0, "cloth": 2.0}, copies=2)
     settings = MaskSettings(
-        plan, (0.3, 0.6), {"under_nose": 0.4}, ("#aa3300", "#0033aa"), share=0.7, quality=80, seed=3
+        plan, (0.3, 0.6), (0.1, 0.4), {"under_nose": 0.4}, ("#aa3300", "#0033aa"), share=0.7, quality=80, seed=3
     )
     run(faces, tmp_path / "one", settings)
     assert from_work(tmp_path / "one" / "work.json") == settings
@@ -309,6 +309,7 @@ def test_a_manifest_of_another_command(tmp_path: Path) -> None:
         ({"quality": 0}, "--quality"),
         ({"height": (0.6, 0.2)}, "height wants two ascending numbers"),
         ({"height": (0.6,)}, "height wants two ascending numbers"),
+        ({"cheeks": (0.0, 0.7)}, "cheeks wants two ascending numbers"),
         ({"wear": {"on_nose": 0.5}}, "there is no way 'on_nose'"),
         ({"colors": ("red",)}, "a colour is written #rrggbb"),
         ({"colors": ("#ff0000",)}, "takes a colour"),
@@ -415,6 +416,21 @@ def test_the_command(
     wrong = maskrec_cli("data", "mask", faces, "[bold]x", "--again", "[bold]x/work.json", "--copies", "2")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "leave --types, --copies and --every-type out" in wrong.stderr
+
+
+def test_cheeks_are_pulled_up_by_an_option(
+    faces: Path, tmp_path: Path, maskrec_cli: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    for out, words in (("cut", ()), ("zero", ("--cheeks", "0,0")), ("pulled", ("--cheeks", "0.2,0.4"))):
+        done = maskrec_cli("data", "mask", faces, out, "--workers", "1", *words)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "cut") == tree(tmp_path / "zero")
+    assert tree(tmp_path / "cut") != tree(tmp_path / "pulled")
+    assert from_work(tmp_path / "pulled" / "work.json").cheeks == (0.2, 0.4)
+    for text, words in (("high", "--cheeks high: it is written LOW,HIGH"), ("0,0.6", "cheeks wants two ascending")):
+        refused = maskrec_cli("data", "mask", faces, "refused", "--cheeks", text)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert words in refused.stderr
 
 
 def test_several_words_of_an_option(
