@@ -19,6 +19,18 @@ _Types = Annotated[
     list[str] | None,
     typer.Option("--types", metavar="NAME[=WEIGHT],...", help="Masks to choose from; by default the reference's five."),
 ]
+_Height = Annotated[
+    str | None,
+    typer.Option("--height", metavar="LOW,HIGH", help="Top edge on the nose, 0 to 0.8: 0 its tip, 1 between the eyes."),
+]
+_Cheeks = Annotated[
+    str | None,
+    typer.Option(
+        "--cheeks",
+        metavar="LOW,HIGH",
+        help="Top edge pulled up on the cheeks, 0 to 0.5: 0 as cut, 1 the eyes' line.",
+    ),
+]
 _Shard = Annotated[str, typer.Option("--shard", metavar="i/n", help="This machine's part of the work.")]
 
 
@@ -28,20 +40,8 @@ def mask(
     types: _Types = None,
     copies: Annotated[int | None, typer.Option("--copies", metavar="N", help="Of each face.  [default: 1]")] = None,
     every_type: Annotated[bool, typer.Option("--every-type", help="Each face once in each type.")] = False,
-    height: Annotated[
-        str | None,
-        typer.Option(
-            "--height", metavar="LOW,HIGH", help="Top edge on the nose, 0 to 0.8: 0 its tip, 1 between the eyes."
-        ),
-    ] = None,
-    cheeks: Annotated[
-        str | None,
-        typer.Option(
-            "--cheeks",
-            metavar="LOW,HIGH",
-            help="Top edge pulled up on the cheeks, 0 to 0.5: 0 as cut, 1 the eyes' line.",
-        ),
-    ] = None,
+    height: _Height = None,
+    cheeks: _Cheeks = None,
     wear: Annotated[
         list[str] | None,
         typer.Option("--wear", metavar="WAY=SHARE,...", help="Worn low: under_nose=0.1,on_chin=0.05."),

@@ -56,11 +56,7 @@ def put_on_masks(
         ValueError: a type that there is not, shapes that do not fit, landmarks that are not finite, or a wrong height,
             cheeks, wear or colour.
     """
-    if landmarks.shape != (len(images), 5, 2) or types.shape != (len(images),):
-        raise ValueError(
-            f"{len(images)} images want landmarks (B, 5, 2) and types (B,), not {tuple(landmarks.shape)} and "
-            f"{tuple(types.shape)}"
-        )
+    _refuse_other_shapes(images, landmarks, types)
     for sentence in (*wear_problems(height, wear), *cheek_problems(cheeks)):
         raise ValueError(sentence)
     palette = None if colors is None else palette_of(colors)
@@ -85,6 +81,14 @@ def put_on_masks(
         some = dict(zip(names, table[:, start:stop].unbind(0), strict=True))
         _paint(result, chosen[start:stop], some, box, _runs(families[start:stop]))
     return result
+
+
+def _refuse_other_shapes(images: Tensor, landmarks: Tensor, types: Tensor) -> None:
+    if landmarks.shape != (len(images), 5, 2) or types.shape != (len(images),):
+        raise ValueError(
+            f"{len(images)} images want landmarks (B, 5, 2) and types (B,), not {tuple(landmarks.shape)} and "
+            f"{tuple(types.shape)}"
+        )
 
 
 Box = tuple[int, int, int, int]
