@@ -195,6 +195,10 @@ def masking(source: Source, destination: Path, settings: MaskSettings, tars: boo
     return Job(destination, COMMAND, settings.as_dict(), COLUMNS, source, process, tars)
 
 
+# A work.json older than a setting was made with what it is now by default.
+_BEFORE_IT_WAS_ASKED = {"cheeks": (0.0, 0.0)}
+
+
 def from_work(file: Path) -> MaskSettings:
     """The settings that a ``work.json`` of masked copies holds.
 
@@ -205,7 +209,7 @@ def from_work(file: Path) -> MaskSettings:
         work = json.loads(file.read_text(encoding="utf-8"))
         if work["command"] != COMMAND:
             raise UsageError(f"{file} was written by {work['command']}, not by {COMMAND}")
-        values = work["settings"]
+        values = _BEFORE_IT_WAS_ASKED | work["settings"]
         tuples = {name: tuple(values[name]) for name in ("height", "cheeks", "colors")}
         return MaskSettings(**{**values, **tuples, "plan": MaskPlan(**values["plan"])})
     except OSError as error:

@@ -286,6 +286,15 @@ def test_the_manifest_makes_the_same_bytes_again(faces: Path, tmp_path: Path) ->
     assert str(tmp_path) not in (tmp_path / "one" / "work.json").read_text()
 
 
+def test_a_manifest_from_before_cheeks_could_be_pulled_up(faces: Path, tmp_path: Path) -> None:
+    settings = MaskSettings(MaskPlan({"n95": 1.0}, copies=1))
+    run(faces, tmp_path / "one", settings)
+    work = json.loads((tmp_path / "one" / "work.json").read_text())
+    assert work["settings"].pop("cheeks") == [0.0, 0.0]
+    (tmp_path / "older.json").write_text(json.dumps(work))
+    assert from_work(tmp_path / "older.json") == settings
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"command": "data mask", "settings": {}}', '{"command": "data mask"}']
 )
