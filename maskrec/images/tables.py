@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -113,6 +114,8 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     rows, start = [], 1
     try:
         for row in reader:
+            if any("\0" in cell for cell in row):
+                raise UsageError(f"{path}:{start}: a NUL character in it, which no name has; remove it")
             if row:
                 rows.append((start, row))
             start = reader.line_num + 1
@@ -137,6 +140,16 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], known:
 
 
 _Target = TypeVar("_Target", int, str)
+
+
+def refuse_paths_twice(table: Table, faults: Faults) -> None:
+    """Faults where two rows name one file in the column ``path``, however it is spelt (``./a.jpg`` is ``a.jpg``)."""
+    folder, seen = str(table.path.parent), dict[str, int]()
+    for row, name in enumerate(table.columns["path"]):
+        path = os.path.join(folder, name)  # noqa: PTH118 - a million Paths take seconds
+        first = seen.setdefault(os.path.normpath(path), row)
+        if name and first != row:
+            faults.add(table.place(row), f"{name!r} is there twice, before in line {table.lines[first]}; remove one")
 
 
 def names_of_targets(table: Table, targets: Sequence[_Target], faults: Faults) -> dict[_Target, str]:

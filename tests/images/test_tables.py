@@ -99,8 +99,16 @@ def test_numbers_and_flags() -> None:
     assert [flag(text) for text in ("1", "0", "True", "no", "2", "")] == [True, False, True, False, None, None]
 
 
+NO_NUL = st.characters(exclude_characters="\0")
+
+
+def test_a_nul_character_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a\.csv:3: a NUL character in it, which no name has; remove it"):
+        _read(tmp_path / "a.csv", b"path,target\n1.jpg,0\n2\0.jpg,1\n")
+
+
 @settings(max_examples=60, deadline=None)
-@given(rows=st.lists(st.tuples(st.text(min_size=1), st.text()), min_size=1, max_size=6))
+@given(rows=st.lists(st.tuples(st.text(NO_NUL, min_size=1), st.text(NO_NUL)), min_size=1, max_size=6))
 def test_what_the_csv_module_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:

@@ -170,7 +170,7 @@ def _enough(wanted: int, room: int, kind: str, split: str, people: Sequence[Pers
         return
     photos = sum(len(person.photos) for person in people)
     several = sum(len(person.photos) > 1 for person in people)
-    more = "" if kind.startswith("bare") else ", or more masked copies of each photo"
+    more = "" if kind.startswith("bare") else ", or more masked copies of each photo (--copies, --every-type)"
     raise UsageError(
         f"{split}: {wanted} {kind} were asked for, and {room} different ones are possible ({len(people)} people there, "
         f"{several} of them with two photos or more, {photos} photos); ask for fewer, or give it a greater share of "

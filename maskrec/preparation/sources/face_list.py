@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, file_fault, place_of, read_points
-from maskrec.images.tables import Faults, Table, flag, read_table, whole_number
+from maskrec.images.tables import Faults, Table, flag, read_table, refuse_paths_twice, whole_number
 from maskrec.preparation.sources.tables import name_targets
 
 FACES_FILE = "faces.csv"
@@ -70,7 +69,7 @@ def read_faces(file: Path) -> list[Face]:
     names = _identities(table, faults)
     faces = [face for row, name in enumerate(names) if (face := _face(table, row, name, faults)) is not None]
     _check_people(table, faults)
-    _check_paths(table, faces, faults)
+    refuse_paths_twice(table, faults)
     faults.stop_if_any(str(file))
     return sorted(faces, key=lambda face: face.name)
 
@@ -114,11 +113,3 @@ def _check_people(table: Table, faults: Faults) -> None:
         for row, (name, value) in enumerate(zip(table.columns[one], table.columns[other], strict=True)):
             if known.setdefault(name, value) != value:
                 faults.add(table.place(row), f"{one} {name!r} has {other} {value!r} here and {known[name]!r} before")
-
-
-def _check_paths(table: Table, faces: Sequence[Face], faults: Faults) -> None:
-    seen: set[str] = set()
-    for face in faces:
-        if face.path in seen:
-            faults.add(table.path, f"{face.name} is there twice")
-        seen.add(face.path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, IGNORED_COLUMNS, LANDMARK_COLUMNS, read_boxes, read_points
-from maskrec.images.tables import Faults, Table, flag, names_of_targets, read_table, whole_number
+from maskrec.images.tables import Faults, Table, flag, names_of_targets, read_table, refuse_paths_twice, whole_number
 from maskrec.images.tars.tarfiles import Member, read_members
 from maskrec.preparation.sources.source import FileReader, Item, Source, sorted_source
 
@@ -34,6 +34,7 @@ def open_csv(path: Path) -> Source:
     identities = _identities(path, table, faults)
     points, boxes = read_points(table, faults), read_boxes(table, faults)
     masked = _masked(table, faults)
+    refuse_paths_twice(table, faults)
     faults.stop_if_any(str(path))
     kinds = table.columns.get("mask_type", [""] * len(table))
     places = _places(path, table.columns["path"])

@@ -374,8 +374,8 @@ def break_row(faces: Path, **values: str) -> None:
     [
         ({"path": ""}, "path is ''"),
         ({"path": "nobody/0.jpg"}, "no such file"),
-        ({"path": f"{people(1)[0]}/0.jpg"}, "is there twice"),
-        ({"path": f"./{people(1)[0]}/0.jpg"}, "is there twice"),
+        ({"path": f"{people(1)[0]}/0.jpg"}, "is there twice, before in line 2; remove one"),
+        ({"path": f"./{people(1)[0]}/0.jpg"}, "is there twice, before in line 2; remove one"),
         ({"identity": " "}, "identity is ' '"),
         ({"identity": people(1)[0]}, "has target"),
         ({"target": "0"}, "has identity"),

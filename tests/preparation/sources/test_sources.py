@@ -128,12 +128,13 @@ def test_a_csv(tmp_path: Path) -> None:
     for name in STRANGE:
         _write(tmp_path / "deep" / name, name.encode())
     rows: list[list[object]] = [[f"deep/./{name}", f'who, "{number % 3}"'] for number, name in enumerate(STRANGE)]
-    rows.append([str(tmp_path / "deep" / STRANGE[0]), "absolute"])
+    elsewhere = _write(tmp_path / "elsewhere" / "b.jpg", b"far")
+    rows.append([str(elsewhere), "absolute"])
     source = open_source(_csv(tmp_path / "t.csv", ["path", "identity"], rows))
     assert source.kind == "csv"
     told = {key: (identity, data) for key, identity, data in _told(source)}
     assert told[f"deep/{STRANGE[1]}"] == ('who, "1"', STRANGE[1].encode())
-    assert told[str(tmp_path / "deep" / STRANGE[0])] == ("absolute", STRANGE[0].encode())
+    assert told[str(elsewhere)] == ("absolute", b"far")
     by_target = open_source(_csv(tmp_path / "u.csv", ["path", "target"], [["a", 10], ["b", 9], ["missing", 9]]))
     assert [item.identity for item in by_target.items] == ["000010", "000009", "000009"]
     with pytest.raises(UsageError, match="missing: cannot be read"):
@@ -173,8 +174,10 @@ def test_a_csv_whose_targets_contradict_its_names(tmp_path: Path) -> None:
 
 
 def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"'a\.jpg' is there twice"):
+    with pytest.raises(UsageError, match=r"t\.csv:3: '\./a\.jpg' is there twice, before in line 2"):
         open_source(_csv(tmp_path / "t.csv", ["path", "identity"], [["a.jpg", "b"], ["./a.jpg", "c"]]))
+    with pytest.raises(UsageError, match="is there twice, before in line 2"):
+        open_source(_csv(tmp_path / "u.csv", ["path", "identity"], [["a.jpg", "b"], [str(tmp_path / "a.jpg"), "b"]]))
 
 
 def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
