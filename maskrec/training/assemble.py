@@ -196,7 +196,7 @@ def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Tr
         Problem(
             f"{plan.transforms[label].name} needs landmarks and {plan.data.name} has none",
             f"transforms.{label}",
-            "give the data five landmark columns (docs/components.md says which), or remove this transform",
+            "use image_csv on a faces.csv that `maskrec data align` wrote, give the data a landmarks file, or remove this",
             plan.transforms[label].mark,
         )
         for label, transform in transforms.items()
