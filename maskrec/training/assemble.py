@@ -196,7 +196,7 @@ def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Tr
         Problem(
             f"{plan.transforms[label].name} needs landmarks and {plan.data.name} has none",
             f"transforms.{label}",
-            "use image_csv on a faces.csv that `maskrec data align` wrote, give the data a landmarks file, or remove this",
+            "name a landmarks file, use image_csv on a faces.csv that `maskrec data align` wrote, or remove this",
             plan.transforms[label].mark,
         )
         for label, transform in transforms.items()
