@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
+from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.pairs.lfw_pairs import lfw_pairs
@@ -128,4 +129,7 @@ def write_pairs(path: Path, pairs: PairSet, names: Sequence[str], sides: tuple[i
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MaskrecError as error:
+        raise SystemExit(f"flat_polygons.py: {error}") from None

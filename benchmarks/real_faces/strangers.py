@@ -21,6 +21,7 @@ from pathlib import Path
 
 from split_lfw import relative
 
+from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.files import write_atomically
 from maskrec.images.photos import LANDMARK_COLUMNS
 
@@ -102,4 +103,7 @@ def write(path: Path, portioned: dict[Path, Portions]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MaskrecError as error:
+        raise SystemExit(f"strangers.py: {error}") from None

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from maskrec.contracts.context import Context
+from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import Images, PairSet
 from maskrec.contracts.sample import Sample
@@ -182,4 +183,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MaskrecError as error:
+        raise SystemExit(f"yardstick.py: {error}") from None

@@ -89,7 +89,8 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
         ) from error
     except Exception as error:  # decoders raise whatever they like on damaged files
         # Pillow names the buffer by its address, and the same photo must be rejected in the same words.
-        reason = re.sub(r" at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}".replace("\n", " "))[:200]
+        reason = re.sub(r" <[\w.]+ object at 0x[0-9a-f]+>| at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}")
+        reason = reason.replace("\n", " ")[:200]
         raise UsageError(
             f"{name}: not an image that can be decoded, damaged or cut short ({reason}); fetch it again or leave it out"
         ) from error

@@ -144,7 +144,7 @@ _Target = TypeVar("_Target", int, str)
 
 def refuse_paths_twice(table: Table, faults: Faults) -> None:
     """Faults where two rows name one file in the column ``path``, however it is spelt (``./a.jpg`` is ``a.jpg``)."""
-    folder, seen = str(table.path.parent), dict[str, int]()
+    folder, seen = str(table.path.parent.absolute()), dict[str, int]()
     for row, name in enumerate(table.columns["path"]):
         path = os.path.join(folder, name)  # noqa: PTH118 - a million Paths take seconds
         first = seen.setdefault(os.path.normpath(path), row)

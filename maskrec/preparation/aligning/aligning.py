@@ -115,7 +115,7 @@ class AlignFaces:
         pixels = 0
         for item in items:
             if not item.identity:
-                reason = "nobody's photo: it lies in no person's folder and has no name like NAME_0001"
+                reason = "nobody's photo: beside people's folders it must lie in one, else have a name like NAME_0001"
                 outcome.rejected.append(Rejected(item.key, "no_identity", f"{item.key}: {reason}"))
                 continue
             try:

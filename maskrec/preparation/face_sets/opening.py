@@ -10,10 +10,17 @@ import numpy as np
 from maskrec.contracts.errors import UsageError
 from maskrec.preparation.face_sets.face_set import FaceSet, Role, nothing
 from maskrec.preparation.face_sets.tables import open_table
-from maskrec.preparation.sources.source import KINDS, PACKED_FILE, Item, Source, open_source
+from maskrec.preparation.sources.source import (
+    KINDS,
+    NOT_FINISHED,
+    PACKED_FILE,
+    UNFINISHED,
+    Item,
+    Source,
+    open_source,
+)
 
 FACES_FILE = "faces.csv"
-UNFINISHED = ".parts"
 _SPLITS: tuple[tuple[str, Role], ...] = (("train*.csv", "train"), ("eval*.csv", "evaluation"), ("test*.csv", "test"))
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -60,8 +67,7 @@ def _splits(folder: Path) -> list[tuple[Path, Role]]:
 
 def _unfinished(path: Path, role: Role) -> FaceSet:
     faces = FaceSet(path, role, "unfinished", [], [], nothing)
-    message = "work in this folder has not finished: run the same command again, or `maskrec data merge` after shards"
-    faces.error("unfinished", message, str(path / UNFINISHED))
+    faces.error("unfinished", NOT_FINISHED, str(path / UNFINISHED))
     return faces
 
 
@@ -129,7 +135,8 @@ def _check_files(faces: FaceSet, names: Sequence[str]) -> None:
     """What a folder of people holds that is no photo by its name, and people's folders without photos."""
     for name in names:
         if not name.lower().endswith(_PHOTO_ENDINGS):
-            faces.error("no_photo", "not a photo by its name; remove it", str(faces.path / name))
+            what = f"not a photo by its name (photos end in {', '.join(_PHOTO_ENDINGS)}); remove or convert it"
+            faces.error("no_photo", what, str(faces.path / name))
     if faces.kind == "folder":
         people = {name.partition("/")[0] for name in names}
         for folder in sorted(faces.path.iterdir()):

@@ -35,14 +35,18 @@ def seen_from(folder: Path, path: str) -> str:
 
 
 def train_rows(images: Sequence[Image], out: Path) -> list[Row]:
-    """``path,target,identity,masked`` and the landmarks where there are any; targets from 0 without gaps."""
+    """``path,target,identity,masked``, where there are masks ``mask_type,source``, and the landmarks if there are any.
+
+    Targets count from 0 without gaps.
+    """
     numbers = {name: number for number, name in enumerate(sorted({i.face.identity for i in images}))}
     with_types = any(image.face.mask_type for image in images)
     points = LANDMARK_COLUMNS if images[0].face.landmarks else ()
-    header = ["path", "target", "identity", "masked", *(["mask_type"] if with_types else []), *points]
+    header = ["path", "target", "identity", "masked", *(["mask_type", "source"] if with_types else []), *points]
     rows = []
-    for face in (image.face for image in images):
-        worn = [face.mask_type] if with_types else []
+    for image in images:
+        face = image.face
+        worn = [face.mask_type, image.photo] if with_types else []
         row = [seen_from(out, face.path), numbers[face.identity], face.identity, int(face.masked), *worn]
         rows.append([*row, *face.landmarks])
     return [header, *sorted(rows, key=lambda row: (row[1], row[0]))]

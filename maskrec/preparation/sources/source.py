@@ -100,6 +100,10 @@ class Source:
         return digest.hexdigest()
 
 
+UNFINISHED = ".parts"
+NOT_FINISHED = "work in this folder has not finished: run the same command again, or `maskrec data merge` after shards"
+
+
 def open_source(path: Path) -> Source:
     """A source of any kind, by what lies at the path.
 
@@ -116,6 +120,8 @@ def open_source(path: Path) -> Source:
             )
         if (path / "faces.csv").is_file():
             return source_tables.open_csv(path / "faces.csv")
+        if (path / UNFINISHED).is_dir():
+            raise UsageError(f"{path}: {NOT_FINISHED}")
         tars = sorted(entry for entry in path.iterdir() if entry.suffix == ".tar" and entry.is_file())
         return source_files.open_tars(path, tars) if tars else open_folder(path)
     if not path.exists():

@@ -177,6 +177,7 @@ def test_masked_copies_are_images_of_their_photo(tmp_path: Path) -> None:
     assert set(sets["test"].mask_types) == {None}
     train = read(tmp_path / "pairs" / "train.csv")
     assert Counter(row["masked"] for row in train)["1"] == 2 * Counter(row["masked"] for row in train)["0"]
+    assert set(Counter(row["source"] for row in train).values()) == {3}  # a photo and its two copies, for data check
     for kind, masked in (("bare", {"0"}), ("masked", {"1"})):
         settings = replace(SMALL, masks=("both",), train_faces=kind)  # type: ignore[arg-type]
         make_pairs(faces, tmp_path / kind, settings, [copies])

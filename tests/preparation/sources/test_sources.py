@@ -180,6 +180,22 @@ def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
         open_source(_csv(tmp_path / "u.csv", ["path", "identity"], [["a.jpg", "b"], [str(tmp_path / "a.jpg"), "b"]]))
 
 
+def test_a_csv_that_names_a_photo_twice_seen_from_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _csv(tmp_path / "t.csv", ["path", "identity"], [["a.jpg", "b"], [str(tmp_path / "a.jpg"), "b"]])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="is there twice, before in line 2"):
+        open_source(Path("t.csv"))
+
+
+def test_a_folder_whose_work_has_not_finished(tmp_path: Path) -> None:
+    _write(tmp_path / "Ann" / "1.jpg")
+    (tmp_path / ".parts").mkdir()
+    with pytest.raises(UsageError, match="work in this folder has not finished: run the same command again"):
+        open_source(tmp_path)
+
+
 def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
     from maskrec.images.photos import LANDMARK_COLUMNS
 
