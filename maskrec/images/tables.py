@@ -110,12 +110,13 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    if (nul := text.find("\0")) >= 0:
+        line = text.count("\n", 0, nul) + 1
+        raise UsageError(f"{path}:{line}: a NUL character in it, which no name has; remove it")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, start = [], 1
     try:
         for row in reader:
-            if any("\0" in cell for cell in row):
-                raise UsageError(f"{path}:{start}: a NUL character in it, which no name has; remove it")
             if row:
                 rows.append((start, row))
             start = reader.line_num + 1

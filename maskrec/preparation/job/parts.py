@@ -14,11 +14,12 @@ from typing import Any
 
 from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.files import Lock
+from maskrec.preparation.sources.source import UNFINISHED
 
 WORK = "work.json"
 FACES = "faces.csv"
 REJECTED = "rejected.csv"
-PARTS = ".parts"
+PARTS = UNFINISHED
 FINISHED = ".parts.finished"
 
 _LOCK = re.compile(r"lock-(\d+)-of-(\d+)$")

@@ -9,6 +9,7 @@ from pathlib import Path
 from maskrec.contracts.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, file_fault, place_of, read_points
 from maskrec.images.tables import Faults, Table, flag, read_table, refuse_paths_twice, whole_number
+from maskrec.preparation.sources.source import NOT_FINISHED, UNFINISHED
 from maskrec.preparation.sources.tables import name_targets
 
 FACES_FILE = "faces.csv"
@@ -48,6 +49,8 @@ def faces_file(place: Path) -> Path:
     if not place.is_dir():
         return place
     file = place / FACES_FILE
+    if not file.is_file() and (place / UNFINISHED).is_dir():
+        raise UsageError(f"{place}: {NOT_FINISHED}")
     if not file.is_file():
         raise UsageError(f"{place} holds no {FACES_FILE}; make one with `maskrec data align`, or name a CSV file")
     return file

@@ -395,6 +395,8 @@ def test_a_broken_faces_csv(tmp_path: Path, values: dict[str, str], words: str) 
 def test_faces_without_what_is_needed(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "holds no faces.csv" in complaint(tmp_path / "empty", tmp_path / "pairs", SMALL)
+    (tmp_path / "stopped" / ".parts").mkdir(parents=True)
+    assert "has not finished" in complaint(tmp_path / "stopped", tmp_path / "pairs", SMALL)
     assert "cannot be read" in complaint(tmp_path / "absent", tmp_path / "pairs", SMALL)
     bare = write_faces(tmp_path / "bare", landmarks=False)
     assert "by landmarks" in complaint(bare, tmp_path / "pairs", replace(SMALL, masks=("both",)))
