@@ -23,8 +23,8 @@ import torch
 from numpy.typing import NDArray
 from rows import report, report_needs
 
+from maskrec.base.random import Draws
 from maskrec.faces.alignment import arcface_template
-from maskrec.faces.draws import Draws
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 
 SIZE, BATCH, CORES = 112, 256, 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.training.device import pick_device
 from maskrec.training.state_tree import load_tree, save_tree
 

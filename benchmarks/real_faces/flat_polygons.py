@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.pairs.lfw_pairs import lfw_pairs

@@ -25,7 +25,7 @@ from split_lfw import LANDMARKS, read_landmarks, relative
 from torch.nn.functional import interpolate
 
 from maskrec import PairSet, View
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve

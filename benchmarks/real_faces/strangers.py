@@ -21,8 +21,8 @@ from pathlib import Path
 
 from split_lfw import relative
 
-from maskrec.contracts.errors import MaskrecError
-from maskrec.contracts.files import write_atomically
+from maskrec.base.errors import MaskrecError
+from maskrec.base.files import write_atomically
 from maskrec.images.photos import LANDMARK_COLUMNS
 
 Portions = dict[tuple[str, int], list[dict[str, str]]]

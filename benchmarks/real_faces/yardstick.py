@@ -25,8 +25,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import Images, PairSet
 from maskrec.contracts.sample import Sample

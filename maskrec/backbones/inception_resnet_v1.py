@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from maskrec.backbones.pooling import Pooling, make_pooling
 from maskrec.backbones.weights import GO_ON, find_file, load_strictly, read_weights, torch_checkpoint_folders
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.problem import Problem, refuse
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from maskrec.backbones.pooling import GeM, Pooling
 from maskrec.backbones.timm_weights import cached_weights, load_trunk
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.problem import Problem, refuse
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from maskrec.backbones.weights import GO_ON, find_file, load_strictly, read_weights, torch_checkpoint_folders
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 

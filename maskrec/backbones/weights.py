@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 
 GO_ON = "or leave pretrained out to start from random weights"
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from maskrec.base.errors import UsageError
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.text import clean, table, terminal_width
-from maskrec.contracts.errors import UsageError
 from maskrec.plugin.catalog import Catalog, Entry, Failure, normalise
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 

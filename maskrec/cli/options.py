@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from maskrec.base.errors import PluginError
 from maskrec.cli.text import clean
-from maskrec.contracts.errors import PluginError
 from maskrec.plugin.catalog import Catalog, Failure
 from maskrec.plugin.host import discover
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from maskrec.base.errors import UsageError
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
-from maskrec.contracts.errors import UsageError
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, such as loss.margin=0.5.")

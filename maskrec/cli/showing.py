@@ -8,8 +8,8 @@ import types
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from maskrec.base.errors import PluginError
 from maskrec.cli.text import table
-from maskrec.contracts.errors import PluginError
 from maskrec.contracts.kinds import Kind, Part
 from maskrec.plugin.catalog import Catalog, Entry
 from maskrec.plugin.signature import EMPTY, ParameterInfo, parameter_help, read_parameters, without_parameters

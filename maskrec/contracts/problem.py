@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+
+from maskrec.base.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class Problem:
         if self.hint:
             lines.append(f"    {self.hint}")
         return "\n".join(lines)
+
+
+class RecipeError(UsageError):
+    """A recipe with problems, each with its place; ``problems`` are sorted by file and line."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda problem: problem.place)
+        super().__init__("\n".join(problem.render() for problem in self.problems))
 
 
 def refuse(problems: Iterable[Problem]) -> None:

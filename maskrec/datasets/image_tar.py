@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.datasets.stored import StoredFaces
 from maskrec.images.packed.face_index import DataFile

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Distance, View
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.metrics import pair_distances

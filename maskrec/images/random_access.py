@@ -8,7 +8,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Protocol
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 
 
 class Readable(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 
 SHOWN = 20
 

@@ -9,7 +9,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 
 
 @dataclass(frozen=True, slots=True)

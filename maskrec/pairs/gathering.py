@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.photos import file_fault
 from maskrec.images.tables import Faults
 from maskrec.pairs.photo_pairs import PhotoPairs

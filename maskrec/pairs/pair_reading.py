@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.faces.masks import MASK_TYPES
 from maskrec.images.photos import IGNORED_COLUMNS, file_fault, place_of

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from maskrec.base.random import Draws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.sample import Sample
-from maskrec.faces.draws import Draws
 from maskrec.faces.masks import MASK_TYPES, choose_types, type_problems
 from maskrec.images.photos import Photos, read_landmarks
 from maskrec.images.tables import Faults

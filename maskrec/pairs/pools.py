@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 
 _TRIES = 32
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from maskrec.base.random import Draws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Sample
-from maskrec.faces.draws import Draws
 from maskrec.faces.synthetic import REMARK
 from maskrec.faces.synthetic.album import Album, complaints
 from maskrec.pairs.drawing import Drawn, draw_pairs, too_many

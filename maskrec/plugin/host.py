@@ -13,7 +13,7 @@ from typing import Any
 import pluggy
 
 import maskrec
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.plugin import hookspecs
 from maskrec.plugin.catalog import Catalog, Entry, Failure, Provider, normalise
 from maskrec.plugin.hookspecs import KIND_OF_HOOK

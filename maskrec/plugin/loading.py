@@ -12,7 +12,7 @@ from importlib import import_module, metadata
 from types import ModuleType
 from typing import Any
 
-from maskrec.contracts.errors import PluginError
+from maskrec.base.errors import PluginError
 from maskrec.plugin.catalog import Entry
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.components import Components
 from maskrec.recipe.files import check_files

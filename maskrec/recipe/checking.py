@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maskrec.contracts.errors import RecipeError
-from maskrec.contracts.problem import Problem
+from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.files import missing_in_words
 from maskrec.recipe.findings import Findings, as_note, each_once

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from maskrec.contracts.errors import PluginError
+from maskrec.base.errors import PluginError
 from maskrec.plugin.catalog import Catalog, Entry, LookupFailed
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.findings import Findings

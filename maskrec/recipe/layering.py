@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Mark, Problem
 from maskrec.recipe.merging import Report, merge
 from maskrec.recipe.node import Node, show

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.node import Node, Scalar
 from maskrec.recipe.scalars import read_plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from maskrec.contracts.errors import PluginError
+from maskrec.base.errors import PluginError
 from maskrec.plugin.catalog import Catalog, Entry
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.forms import KIND_OF

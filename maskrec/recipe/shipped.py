@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import maskrec
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.recipe.node import nearest
 
 PREFIX = "maskrec:"

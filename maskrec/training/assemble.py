@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from maskrec.contracts.call_loss import scope_of
 from maskrec.contracts.collectives import processes
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import RecipeError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
-from maskrec.contracts.problem import Problem
+from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.recipe.plan import Opened, Plan, Spec
 from maskrec.training.building import Builder, BuildError
 from maskrec.training.device import pick_device

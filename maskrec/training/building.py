@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.random import key_of
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.givens import GIVENS
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem
-from maskrec.faces.draws import key_of
 from maskrec.plugin.signature import read_parameters
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.targets import placed

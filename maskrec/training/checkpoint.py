@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from maskrec.base.errors import UsageError
+from maskrec.base.files import write_json
+from maskrec.base.random import key_of
 from maskrec.contracts.call_loss import scope_of
 from maskrec.contracts.collectives import processes, rank
-from maskrec.contracts.errors import UsageError
-from maskrec.contracts.files import write_json
-from maskrec.faces.draws import key_of
 from maskrec.training import distributed
 from maskrec.training.optimizing import frozen_tensors
 from maskrec.training.state_tree import load_tree, save_tree

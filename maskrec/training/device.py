@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.recipe.plan import Train
 
 

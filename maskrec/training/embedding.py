@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from maskrec.base.errors import MaskrecError
+from maskrec.base.random import Draws
 from maskrec.contracts.collectives import gather_rows
-from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
-from maskrec.faces.draws import Draws
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.training.device import autocast
 from maskrec.training.distributed import share_of

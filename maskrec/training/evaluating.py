@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskrec.contracts.errors import MaskrecError
+from maskrec.base.errors import MaskrecError
+from maskrec.base.files import write_bytes
 from maskrec.contracts.evaluation import Embed, Evaluation, Threshold
-from maskrec.contracts.files import write_bytes
 from maskrec.recipe.plan import Best
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from maskrec.base.files import write_json
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.events import Ended
-from maskrec.contracts.files import write_json
 from maskrec.training import checkpoint
 from maskrec.training.distributed import wait_for_all
 from maskrec.training.evaluating import apply_to_test_pairs, from_plain, to_plain

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base.errors import UsageError
+from maskrec.base.files import now, write_json, write_text
 from maskrec.contracts.collectives import processes
-from maskrec.contracts.errors import UsageError
-from maskrec.contracts.files import now, write_json, write_text
 from maskrec.recipe import provenance
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml

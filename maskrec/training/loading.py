@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from maskrec.contracts.errors import MaskrecError
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.kinds import Sampler
 from maskrec.contracts.sample import Columns, Sample
 from maskrec.training.distributed import share_of

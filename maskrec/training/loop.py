@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import rank
-from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import EpochEnded, Evaluated, Started, Stepped, Stop
 from maskrec.training import checkpoint

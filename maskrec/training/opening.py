@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.recipe.plan import Opened
 from maskrec.training import checkpoint

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.recipe.plan import Optimizer, Scheduler
 from maskrec.recipe.torch_optim import CONSTANT, UnknownNameError, optimizer_class, scheduler_class
 

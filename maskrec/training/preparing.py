@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from maskrec.contracts.errors import MaskrecError
+from maskrec.base.errors import MaskrecError
+from maskrec.base.random import Draws
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.kinds import Transform
 from maskrec.contracts.sample import Batch
-from maskrec.faces.draws import Draws
 from maskrec.faces.normalising import normalise
 from maskrec.training.loading import LoadedBatch
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import rank
-from maskrec.contracts.errors import MaskrecError, UsageError
 
 TIME_FIELDS = ("time", "images_per_second")
 

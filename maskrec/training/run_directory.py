@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.contracts.files import Lock
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import Lock
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog

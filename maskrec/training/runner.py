@@ -9,8 +9,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import processes, rank
-from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml
 from maskrec.training import checkpoint

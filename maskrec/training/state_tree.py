@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.contracts.files import write_atomically
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import write_atomically
 
 _FORMAT = "maskrec-state-1"
 

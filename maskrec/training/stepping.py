@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.call_loss import call_loss, scope_of
 from maskrec.contracts.collectives import processes
-from maskrec.contracts.errors import MaskrecError
 from maskrec.training import distributed
 from maskrec.training.device import autocast, parameter_dtype, pick_device, pick_precision
 from maskrec.training.loading import LoadedBatch, epoch_places, load

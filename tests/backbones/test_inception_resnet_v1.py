@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from maskrec.backbones.inception_resnet_v1 import InceptionResnetV1
 from maskrec.backbones.pooling import GeM
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 from maskrec.backbones.pooling import GeM
 from maskrec.backbones.timm_backbone import TimmBackbone, se_resnext101
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 
 
 @pytest.mark.parametrize(

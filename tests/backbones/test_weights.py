@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from maskrec.backbones.weights import load_strictly, read_weights
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 
 
 def model(seed: int = 0) -> nn.Module:

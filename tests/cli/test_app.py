@@ -21,7 +21,7 @@ def run_with(tmp_path):
         code = textwrap.dedent("""
             import sys
             from maskrec.cli import app, listing
-            from maskrec.contracts.errors import *
+            from maskrec.base.errors import *
             from maskrec.contracts.problem import *
             def list_components():
             {body}

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 

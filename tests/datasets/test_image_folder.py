@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_folder import ImageFolder
 

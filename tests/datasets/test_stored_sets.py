@@ -12,8 +12,8 @@ import pytest
 import torch
 from face_sets import face_bytes, write_face_set, write_tar_set
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.protocols import Dataset
 from maskrec.contracts.sample import Sample

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.evaluators.pair_histogram import PairHistogram
 from maskrec.metrics import histogram_threshold

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Evaluation, View
 from maskrec.evaluators.verification import Verification
 from maskrec.metrics import best_threshold, k_fold_accuracy, roc, tar_at_far

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import valid_files
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import MaskrecError
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.images.insightface.binfile import read_bin
 from maskrec.images.insightface.record_labels import MAGIC

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.decoding import _decode_plain_jpeg, _TooManyPixelsError, decode_image, decode_into, read_bytes
 from maskrec.images.jpeg_header import _HEADERS, plain_jpeg_size
 

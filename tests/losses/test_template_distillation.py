@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from plain_templates import Teacher, plain_loss
 from torch import Tensor, multiprocessing
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.sample import Batch
 from maskrec.losses.arcface import ArcFace

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.pairs.mfr2 import mfr2
 

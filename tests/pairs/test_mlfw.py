@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.pairs.mlfw import mlfw
 

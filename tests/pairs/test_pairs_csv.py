@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.pairs.pairs_csv import pairs_csv

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from maskrec.base.random import Draws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
-from maskrec.faces.draws import Draws
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, put_on_masks
 from maskrec.pairs.drawing import draw_pairs, too_many
 from maskrec.pairs.synthetic_pairs import check, synthetic_pairs

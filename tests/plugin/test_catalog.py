@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from maskrec.contracts.errors import PluginError, UsageError
+from maskrec.base.errors import PluginError, UsageError
 from maskrec.plugin.catalog import Catalog, Entry, Failure, LookupFailed, Provider, normalise
 from maskrec.plugin.component import Component
 

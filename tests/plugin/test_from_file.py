@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from maskrec.contracts.errors import PluginError
+from maskrec.base.errors import PluginError
 from maskrec.plugin.from_file import import_file, module_name
 from maskrec.plugin.host import discover
 

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.plugin.host import discover
 
 _numbers = itertools.count()

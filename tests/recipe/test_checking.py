@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.checking import Checked, check_recipe, resolve
 from maskrec.recipe.plan import Best, Opened, Spec

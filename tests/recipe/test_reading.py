@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.recipe.node import marks_by_path, plain
 from maskrec.recipe.reading import LARGEST_FILE, UnreadableError, load_text, read_text, scalar
 from maskrec.recipe.scalars import read_plain, write_plain

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.recipe import shipped
 from maskrec.recipe.layering import read_layers
 from maskrec.recipe.node import plain

@@ -12,7 +12,7 @@ import torch
 from run_comparison import assert_same_run, largest_difference
 from safetensors.torch import save_file
 
-from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import RecipeError
 from maskrec.training.recording import read_rows
 from maskrec.training.state_tree import load_tree
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.sample import Columns, Sample
 from maskrec.training.loading import LoadedBatch, load
 from maskrec.training.slots import Slots

@@ -15,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from run_comparison import largest_difference
 from small_recipe import PIECES
 
-from maskrec.contracts.errors import RecipeError, UsageError
+from maskrec.base.errors import UsageError
+from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
 from maskrec.training.opening import OnnxBackbone, open_backbone

@@ -14,7 +14,8 @@ import pytest
 import torch
 from run_comparison import assert_same_run, largest_difference, rows_without_times
 
-from maskrec.contracts.errors import MaskrecError, RecipeError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.contracts.problem import RecipeError
 from maskrec.training.state_tree import load_tree
 
 Train = Callable[..., Path]

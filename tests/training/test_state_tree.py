@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.contracts.files import write_atomically
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import write_atomically
 from maskrec.training.state_tree import load_tree, save_tree
 
 PLAIN = st.recursive(
@@ -108,7 +108,7 @@ def test_damaged_and_foreign_files_are_refused_in_a_sentence(tmp_path: Path) -> 
 FULL_DISK = """
 import resource, signal, sys, torch
 from pathlib import Path
-from maskrec.contracts.errors import MaskrecError
+from maskrec.base.errors import MaskrecError
 from maskrec.training.state_tree import load_tree, save_tree
 path = Path(sys.argv[1])
 save_tree({"a": torch.ones(10)}, path)

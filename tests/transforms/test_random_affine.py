@@ -10,7 +10,7 @@ import torch
 from face_batches import random_batch
 from torch import Tensor
 
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 from maskrec.transforms.random_affine import RandomAffine
 
 SIZE = 24

@@ -12,10 +12,10 @@ import torch
 from face_batches import random_batch
 from torch import Tensor
 
+from maskrec.base.errors import UsageError
+from maskrec.base.random import Draws
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.sample import Batch
-from maskrec.faces.draws import Draws
 from maskrec.faces.masks import MASK_TYPES
 from maskrec.transforms.color_jitter import ColorJitter
 from maskrec.transforms.horizontal_flip import HorizontalFlip

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from maskrec.base.random import Draws
 from maskrec.contracts.sample import Batch
 from maskrec.faces.alignment import arcface_template
-from maskrec.faces.draws import Draws
 from maskrec.transforms.lower_face_cutout import LowerFaceCutout
 from maskrec.transforms.upper_face_crop import UpperFaceCrop
 

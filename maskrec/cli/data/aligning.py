@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from maskrec.base.errors import UsageError
 from maskrec.cli.data.masking import read_shard
-from maskrec.contracts.errors import UsageError
 
 _Source = Annotated[
     Path,

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from maskrec.base.errors import UsageError
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
-from maskrec.contracts.errors import UsageError
 
 _Paths = Annotated[
     list[Path] | None,

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from maskrec.base.errors import UsageError
 from maskrec.cli.options import listed
-from maskrec.contracts.errors import UsageError
 
 _Source = Annotated[
     Path, typer.Argument(metavar="SRC", help="Faces with landmarks: a folder that `data align` made, a CSV, tars.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 
 if TYPE_CHECKING:
     from maskrec.preparation.sources.source import Source

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from maskrec.base.errors import UsageError
 from maskrec.cli.options import listed
 from maskrec.cli.text import clean
-from maskrec.contracts.errors import UsageError
 
 
 class What(enum.StrEnum):
@@ -56,7 +56,7 @@ def show(
 
     The file holds faces, which are biometric data.
     """
-    from maskrec.contracts.files import write_bytes
+    from maskrec.base.files import write_bytes
     from maskrec.preparation.showing import Choice, draw_page, draw_sheet, make_sections
     from maskrec.preparation.showing.choosing import read_rejected
     from maskrec.preparation.sources.source import open_source

@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from maskrec.faces.draws import mix64
+from maskrec.base.random import mix64
 from maskrec.faces.masks.geometry import Surface, affine
 from maskrec.faces.masks.outline import Cut
 

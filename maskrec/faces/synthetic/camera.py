@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 from maskrec.faces.synthetic.photos import Photos
 from maskrec.faces.synthetic.shapes import Grid, column
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 
 # Skin from dark to light at equal steps of lightness; the undertone is drawn apart.
 SKIN_STOPS = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 from maskrec.faces.synthetic.people import HAIR_COLORS, RANGES, along, within
 
 PHOTOS_A_PERSON = 1 << 20

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.insightface.plain_objects import ByteArray
 from maskrec.images.insightface.plain_pickle import read_pickle
 

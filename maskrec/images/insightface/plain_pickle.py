@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.insightface.plain_objects import ByteArray, Kind, Named, RefusedError, call, fill, named
 from maskrec.images.random_access import RandomAccessFile
 

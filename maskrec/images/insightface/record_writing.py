@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from maskrec.contracts.files import write_atomically
+from maskrec.base.files import write_atomically
 from maskrec.images.insightface.record_labels import HEADER, MAGIC, PART
 
 _MAGIC_BYTES = struct.pack("<I", MAGIC)

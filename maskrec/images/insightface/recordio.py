@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.insightface.record_labels import HEADER, MAGIC, PART, first_labels
 from maskrec.images.random_access import RandomAccessFile
 

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
-from maskrec.contracts.files import write_atomically, write_json
+from maskrec.base.errors import UsageError
+from maskrec.base.files import write_atomically, write_json
 
 FORMAT, VERSION = "maskrec faces", 1
 

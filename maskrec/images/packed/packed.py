@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.packed.face_index import read_face_index
 from maskrec.images.packed.face_store import FaceStore
 from maskrec.images.packed.mapped_files import MappedFiles

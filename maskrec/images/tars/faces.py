@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.images.random_access import Readable

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.contracts.files import write_bytes
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import write_bytes
 from maskrec.images.packed.face_index import DataFile, FaceIndex, write_face_index
 from maskrec.images.random_access import RandomAccessFile
 from maskrec.images.tars.faces import STEM, index_tars, stored_index, tars_in

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _BLOCK = 1 << 20

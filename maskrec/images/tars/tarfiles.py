@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from maskrec.contracts.errors import UsageError
-from maskrec.contracts.files import write_atomically, write_text
+from maskrec.base.errors import UsageError
+from maskrec.base.files import write_atomically, write_text
 from maskrec.images.random_access import RandomAccessFile, Readable
 from maskrec.images.tars.headers import BLOCK, check_header, entries, name_in
 

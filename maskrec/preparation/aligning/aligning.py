@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
 from maskrec.faces.landmarks import landmark_fault
 from maskrec.images.canvas import Fill, box_from_landmarks, cut_box, warp

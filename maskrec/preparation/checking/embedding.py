@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.canvas import to_canvas
 from maskrec.images.decoding import decode_image
 from maskrec.preparation.checking.names import plain_name

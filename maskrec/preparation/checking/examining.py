@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.decoding import decode_image
 from maskrec.preparation.checking.near import BITS, WORDS
 from maskrec.preparation.face_sets import FaceSet

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import UsageError
 from maskrec.recipe.backbone_only import resolve_backbone
 from maskrec.recipe.plan import Opened
 from maskrec.training.building import Builder

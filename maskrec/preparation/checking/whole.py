@@ -129,7 +129,7 @@ def _attach(path: Path, sets: Sequence[FaceSet]) -> None:
         for index in np.flatnonzero(rows < 0).tolist():
             faces.error("landmarks", f"{path} has no landmarks for this photo", faces.place(index))
     if not known:
-        from maskrec.contracts.errors import UsageError
+        from maskrec.base.errors import UsageError
 
         raise UsageError(f"--landmarks {path}: it names no photo of a set that lacks landmarks; are its paths right?")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.preparation.face_sets.face_set import FaceSet, Role, nothing
 from maskrec.preparation.face_sets.tables import open_table
 from maskrec.preparation.sources.source import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, read_points
 from maskrec.images.tables import Table, flag, read_table, whole_number
 from maskrec.preparation.face_sets.face_set import FaceSet, NotedFaults, Role, nothing

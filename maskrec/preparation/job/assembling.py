@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.job.parts import FACES, REJECTED, Parts, not_written
 from maskrec.preparation.job.progress import Meter

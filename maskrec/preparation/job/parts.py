@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.contracts.files import Lock
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import Lock
 from maskrec.preparation.sources.source import UNFINISHED
 
 WORK = "work.json"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for
 
-from maskrec.contracts.errors import MaskrecError
+from maskrec.base.errors import MaskrecError
 from maskrec.preparation.job.progress import Meter
 from maskrec.preparation.sources.source import Item
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskrec import __version__
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.preparation.job import assembling, pool
 from maskrec.preparation.job.naming import output_names
 from maskrec.preparation.job.parts import Parts

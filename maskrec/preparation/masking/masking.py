@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.faces.landmarks import landmark_fault
 from maskrec.faces.masks import (
     FREE_TYPES,

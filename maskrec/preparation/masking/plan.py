@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from maskrec.contracts.errors import UsageError
-from maskrec.faces.draws import Draws, key_of
+from maskrec.base.errors import UsageError
+from maskrec.base.random import Draws, key_of
 from maskrec.faces.masks import REFERENCE_TYPES, type_problems
 
 LABEL = "data mask"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.canvas import pixels_on_canvas
 from maskrec.images.decoding import decode_image
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec import __version__
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
 from maskrec.preparation.job.assembling import table

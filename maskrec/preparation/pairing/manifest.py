@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec import __version__
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.photos import place_of
 from maskrec.preparation.pairing.files import seen_from
 from maskrec.preparation.pairing.settings import COMMAND, PairSettings

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maskrec.contracts.errors import UsageError
-from maskrec.contracts.files import Lock, write_bytes
+from maskrec.base.errors import UsageError
+from maskrec.base.files import Lock, write_bytes
 from maskrec.preparation.masking.plan import MaskPlan
 from maskrec.preparation.pairing.drawing import (
     Condition,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.tables import Faults
 from maskrec.preparation.masking.plan import MaskPlan
 from maskrec.preparation.pairing.shuffling import Dice

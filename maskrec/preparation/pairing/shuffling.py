@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 
 
 class Dice:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.tables import Faults, read_table
 from maskrec.preparation.checking.names import plain_name
 from maskrec.preparation.face_sets import FaceSet

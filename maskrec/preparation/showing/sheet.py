@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.preparation.showing.lettering import Lettering
 from maskrec.preparation.showing.tiles import BACKGROUND, Section, Tile
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.decoding import decode_image
 from maskrec.preparation.face_sets import FaceSet
 from maskrec.preparation.showing.choosing import Choice, Rejected, choose, choose_rejected, find_items

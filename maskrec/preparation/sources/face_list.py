@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, file_fault, place_of, read_points
 from maskrec.images.tables import Faults, Table, flag, read_table, refuse_paths_twice, whole_number
 from maskrec.preparation.sources.source import NOT_FINISHED, UNFINISHED

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.insightface.binfile import BinPairs, read_bin
 from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.tars.tarfiles import Member, read_members

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.photos import place_of, read_landmarks
 from maskrec.images.tables import Faults
 from maskrec.preparation.sources.source import FileReader, Source

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.photos import BOX_COLUMNS, IGNORED_COLUMNS, LANDMARK_COLUMNS, read_boxes, read_points
 from maskrec.images.tables import Faults, Table, flag, names_of_targets, read_table, refuse_paths_twice, whole_number
 from maskrec.images.tars.tarfiles import Member, read_members

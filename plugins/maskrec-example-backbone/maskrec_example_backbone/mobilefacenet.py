@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.problem import Problem
 

@@ -12,8 +12,8 @@ import torch
 from maskrec_example_backbone.mobilefacenet import MobileFaceNet
 from safetensors.torch import load_file, save_file
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.normalising import normalise
 from maskrec.images.canvas import to_canvas

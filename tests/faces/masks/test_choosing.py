@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from maskrec.base.random import Draws
 from maskrec.faces.alignment import arcface_template
-from maskrec.faces.draws import Draws
 from maskrec.faces.masks import FREE_TYPES, MASK_TYPES, choose_types, mask_index, put_on_masks, type_problems
 
 SIZE = 112

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from maskrec.base.random import Draws
 from maskrec.faces.alignment import arcface_template
-from maskrec.faces.draws import Draws
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, drawing, mask_index, put_on_masks
 from maskrec.faces.masks.types import FAMILIES
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.insightface.binfile import read_bin
 
 IMAGES = [b"abc", b"\xff\xd8\x00'\"\\\n", b"", b"x"]

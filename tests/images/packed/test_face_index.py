@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index, write_face_index
 
 NAMES = ["a b/1.jpg", "é,\n\"'/2.jpg", "", "写真.png"]

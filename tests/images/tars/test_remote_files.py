@@ -15,8 +15,8 @@ import pytest
 import torch
 from face_sets import write_face_set, write_tar_set
 
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.datasets.image_tar import ImageTar

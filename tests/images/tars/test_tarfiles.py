@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.tars.tarfiles import TarIndex, group_samples, read_members, write_index, write_tar
 
 LONG = "folder" * 20 + "/" + "é" * 80 + ".jpg"

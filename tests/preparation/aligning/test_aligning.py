@@ -24,9 +24,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.cli.app import run_app
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.alignment import ARCFACE_POINTS

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.checking import Report, Settings, check_sets

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
 from maskrec.preparation.checking import people
 from maskrec.preparation.checking.embedding import photos_of_people

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.tables import Faults, read_table
 from maskrec.images.tars.tarfiles import read_members
 from maskrec.preparation.job import assembling, parts, pool, work

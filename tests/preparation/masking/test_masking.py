@@ -21,11 +21,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from maskrec.base.errors import UsageError
+from maskrec.base.random import Draws, key_of
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
-from maskrec.faces.draws import Draws, key_of
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, put_on_masks
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv

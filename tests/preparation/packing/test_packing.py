@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from face_sets import face_bytes, write_face_set, write_tar_set
 
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.decoding import decode_image
 from maskrec.images.packed import packed
 from maskrec.images.packed.packed import open_packed

@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.datasets.image_csv import ImageCsv
@@ -274,7 +274,7 @@ def test_a_process_that_was_killed_is_completed(tmp_path: Path) -> None:
 def test_two_at_a_time_are_refused(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "faces")
     (tmp_path / "pairs").mkdir()
-    holder = "import sys; from pathlib import Path; from maskrec.contracts.files import Lock; "
+    holder = "import sys; from pathlib import Path; from maskrec.base.files import Lock; "
     holder += "lock = Lock(Path(sys.argv[1]), 'x'); lock.take(); print('held', flush=True); sys.stdin.read()"
     words = [sys.executable, "-c", holder, str(tmp_path / "pairs" / ".lock")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.preparation.face_sets import open_sets
 from maskrec.preparation.showing import Choice, Section, choose, draw_page, draw_sheet, make_sections

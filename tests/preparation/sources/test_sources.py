@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.insightface.record_writing import write_records
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.job.naming import output_names, safe_part
