@@ -21,8 +21,8 @@ import torch
 from PIL import Image
 from rows import report
 
+from maskrec.detection.find_faces import find_faces
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
-from maskrec.preparation.aligning.finding import find_faces
 from maskrec.preparation.job.progress import Meter
 from maskrec.preparation.job.work import GROUP, run
 from maskrec.preparation.sources.given_landmarks import with_landmarks

@@ -18,14 +18,14 @@ from torch.nn.functional import avg_pool2d
 
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.inference.embedder import Embedder
 from maskrec.metrics.accuracy import best_threshold
 from maskrec.metrics.distances import pair_distances
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
+from maskrec.runtime.loading import load
+from maskrec.runtime.model_input import apply_transforms, normalize_input
 from maskrec.training.assemble import Assembly, assemble
-from maskrec.training.embedding import Embedder
-from maskrec.training.loading import load
-from maskrec.training.preparing import network_input, transformed
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "quickstart.yaml"
 SIDE = 8
@@ -58,8 +58,8 @@ def calibrate(network: nn.Module, parts: Assembly) -> None:
     spec: InputSpec = parts.backbone.input_spec
     with torch.no_grad():
         for loaded in load(parts.dataset, batches, 0, False):
-            batch = transformed(loaded, parts.transforms, parts.plan.seed, 0, 0)
-            network(network_input(batch.images, spec, torch.float32, False))
+            batch = apply_transforms(loaded, parts.transforms, parts.plan.seed, 0, 0)
+            network(normalize_input(batch.images, spec, torch.float32, False))
 
 
 def row(name: str, embeddings: NDArray[np.float32], pairs: PairSet) -> str:

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.training.device import pick_device
-from maskrec.training.state_tree import load_tree, save_tree
+from maskrec.runtime.device import pick_device
+from maskrec.runtime.state_tree import load_tree, save_tree
 
 NAMES = {
     "the last identity never sampled": "test_known_fault_the_last_identity_was_never_sampled",

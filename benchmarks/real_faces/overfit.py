@@ -26,12 +26,12 @@ from torch.nn.functional import interpolate
 
 from maskrec import PairSet, View
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.inference.embedder import Embedder
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
 from maskrec.training.assemble import assemble
-from maskrec.training.embedding import Embedder
 from maskrec.training.recording import read_rows
 from maskrec.training.runner import start
 

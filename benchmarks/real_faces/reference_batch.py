@@ -63,7 +63,7 @@ def measured(name: str, changes: Sequence[str]) -> str:
     from maskrec.plugin.host import discover
     from maskrec.recipe.checking import resolve
     from maskrec.recipe.shipped import shipped_recipe
-    from maskrec.training.device import pick_device, pick_precision
+    from maskrec.runtime.device import pick_device, pick_precision
     from maskrec.training.recording import read_rows
     from maskrec.training.runner import start
 

@@ -99,7 +99,7 @@ def _heavy_plugins() -> Iterator[str]:
 
 
 def _missing_needs(catalog: Catalog) -> Iterator[str]:
-    from maskrec.plugin.loading import missing_needs
+    from maskrec.plugin.load_target import missing_needs
 
     for entry in catalog.entries:
         missing = missing_needs(entry)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from maskrec.contracts.collectives import gather_rows, processes, row_counts
+from maskrec.contracts.collectives import gather_rows, row_counts, world_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,9 +57,9 @@ def call_loss(loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | Non
         A scalar whose gradient, averaged over processes, is that of the loss of the global batch.
     """
     scope = scope_of(loss)
-    if scope == "global" and processes() > 1:
+    if scope == "global" and world_size() > 1:
         return loss(gather_rows(embeddings), gather_rows(labels))
     value = loss(embeddings, labels, batch) if wants_batch(loss) else loss(embeddings, labels)
-    if scope == "sample" and processes() > 1:
-        value = value * (len(labels) * processes() / sum(row_counts(labels)))
+    if scope == "sample" and world_size() > 1:
+        value = value * (len(labels) * world_size() / sum(row_counts(labels)))
     return value

@@ -9,19 +9,25 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-def processes() -> int:
+def world_size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
     """This process's number, from 0."""
-    return dist.get_rank() if processes() > 1 else 0
+    return dist.get_rank() if world_size() > 1 else 0
 
 
-def sum_over_processes(values: Tensor) -> Tensor:
+def shard_bounds(size: int) -> tuple[int, int]:
+    """Where this process's shard of ``size`` samples starts and ends; shards differ by one sample at most."""
+    ranks = world_size()
+    return size * rank() // ranks, size * (rank() + 1) // ranks
+
+
+def all_reduce_sum(values: Tensor) -> Tensor:
     """The sum over all processes of a tensor of one shape, without gradient."""
-    if processes() == 1:
+    if world_size() == 1:
         return values
     total = values.detach().clone()
     dist.all_reduce(total)
@@ -56,11 +62,11 @@ def _gather(rows: Tensor, counts: list[int]) -> Tensor:
 
 def row_counts(rows: Tensor) -> list[int]:
     """How many rows each process holds, in rank order."""
-    if processes() == 1:
+    if world_size() == 1:
         return [len(rows)]
-    counts = torch.zeros(processes(), dtype=torch.int64, device=rows.device)
+    counts = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
     counts[rank()] = len(rows)
-    return [int(count) for count in sum_over_processes(counts).tolist()]
+    return [int(count) for count in all_reduce_sum(counts).tolist()]
 
 
 def gather_rows(rows: Tensor) -> Tensor:
@@ -69,7 +75,7 @@ def gather_rows(rows: Tensor) -> Tensor:
     The gradient of the local rows is the sum of what every process's result says of them, so a loss computed alike
     on all processes and averaged over them afterwards gives the gradient of that loss.
     """
-    if processes() == 1:
+    if world_size() == 1:
         return rows
     counts = row_counts(rows)
     if rows.is_floating_point() and rows.requires_grad:

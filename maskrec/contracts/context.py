@@ -19,7 +19,7 @@ class Context:
         input_spec: the backbone's, once it is built; None while building the backbone itself.
         path: the component's place in the recipe (``loss.parts.arc``), for messages.
         device: where tensors of the run live ("cpu", "cuda:0").
-        processes: how many processes train together.
+        world_size: how many processes train together.
         shards: for each training sample the number of the file it lies in, once the data set is built; None where it
             does not say (its attribute ``shards``).
         restoring: whether a checkpoint's weights come next, so that a backbone need not find its pretrained ones.
@@ -29,7 +29,7 @@ class Context:
     input_spec: InputSpec | None = None
     path: str = ""
     device: str = "cpu"
-    processes: int = 1
+    world_size: int = 1
     restoring: bool = False
     shards: Sequence[int] | None = field(default=None, compare=False)
 

@@ -202,7 +202,7 @@ class Catalog:
         Raises:
             PluginError: something it needs is not installed, or the target cannot be imported.
         """
-        from maskrec.plugin.loading import load_target
+        from maskrec.plugin.load_target import load_target
 
         return load_target(entry)
 

@@ -18,7 +18,7 @@ from maskrec.plugin import hookspecs
 from maskrec.plugin.catalog import Catalog, Entry, Failure, Provider, normalise
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
-from maskrec.plugin.loading import foreign_code, one_line
+from maskrec.plugin.load_target import foreign_code, one_line
 from maskrec.plugin.rules import RejectedError, check_entry, key, notices
 
 

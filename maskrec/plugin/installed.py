@@ -8,7 +8,7 @@ from pathlib import Path
 
 import maskrec
 from maskrec.plugin.catalog import Failure, Provider, normalise
-from maskrec.plugin.loading import one_line
+from maskrec.plugin.load_target import one_line
 
 GROUP = "maskrec"
 

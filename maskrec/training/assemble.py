@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskrec.contracts.call_loss import scope_of
-from maskrec.contracts.collectives import processes
+from maskrec.contracts.collectives import world_size
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, RecipeError
+from maskrec.inference.open_model import load_initial_weights, open_backbone
 from maskrec.recipe.plan import Opened, Plan, Spec
-from maskrec.training.building import Builder, BuildError
-from maskrec.training.device import pick_device
-from maskrec.training.opening import load_initial_weights, open_backbone
+from maskrec.runtime.builder import Builder, BuildError
+from maskrec.runtime.device import pick_device
 
 if TYPE_CHECKING:
     from torch import nn
@@ -122,7 +122,7 @@ def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
 
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:
     device = str(pick_device(plan.train.device))
-    context = Context(data_root=data_root, device=device, processes=processes(), restoring=restoring)
+    context = Context(data_root=data_root, device=device, world_size=world_size(), restoring=restoring)
     opener = partial(open_backbone, catalog=catalog, data_root=data_root)
     givens = {"seed": plan.seed, "image_size": plan.image_size}
     return Builder(catalog, plan.seed, context, opener, givens)
@@ -167,8 +167,8 @@ def _cross_checks(
     problems += _schedule_problems(plan, len(sampler))
     if len(sampler) == 0:
         problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
-    if sampler.batch_size < 2 * processes():
-        message = f"batch_size {sampler.batch_size} leaves fewer than 2 images to one of {processes()} processes"
+    if sampler.batch_size < 2 * world_size():
+        message = f"batch_size {sampler.batch_size} leaves fewer than 2 images to one of {world_size()} processes"
         problems.append(Problem(message, "sampler", mark=plan.sampler.mark))
     if loss is not None:
         try:

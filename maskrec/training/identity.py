@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import now, write_json, write_text
-from maskrec.contracts.collectives import processes
+from maskrec.contracts.collectives import world_size
 from maskrec.recipe import provenance
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml
+from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.training.assemble import Assembly
-from maskrec.training.run_directory import RunDirectory, read_json
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -30,7 +30,7 @@ def write_identity(
     if begun and not allow_drift:
         _refuse_drift(run, record, components, data)
     train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
-    start_row = {"at": now(), "command": provenance.command_line(), "processes": processes(), "train": train}
+    start_row = {"at": now(), "command": provenance.command_line(), "processes": world_size(), "train": train}
     record |= {
         "name": plan.name,
         "data_root": str(data_root.resolve()),

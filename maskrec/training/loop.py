@@ -13,15 +13,16 @@ from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import EpochEnded, Evaluated, Started, Stepped, Stop
+from maskrec.inference.embedder import Embedder
+from maskrec.runtime.loading import LoadedBatch, epoch_places, load
+from maskrec.runtime.run_directory import RunDirectory
+from maskrec.runtime.weight_files import save_checkpoint
 from maskrec.training import checkpoint
 from maskrec.training.assemble import Assembly
-from maskrec.training.embedding import Embedder
 from maskrec.training.evaluating import best_value, evaluate_all, is_better, to_plain, write_figures
-from maskrec.training.loading import LoadedBatch, epoch_places, load
 from maskrec.training.observing import Observers
 from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
-from maskrec.training.run_directory import RunDirectory
 from maskrec.training.stepping import Stepper, StepResult
 from maskrec.training.summary import by_condition, overall
 
@@ -198,7 +199,7 @@ class Trainer:
             "metrics_bytes": self.recorder.size(),
         }
         if rank() == 0:
-            checkpoint.save(self.run.checkpoint(name), state, self.evaluations)
+            save_checkpoint(self.run.checkpoint(name), state, self.evaluations)
 
     def save_best(self) -> None:
         """Write the evaluated network's weights, with the evaluations that go with them."""
@@ -208,7 +209,7 @@ class Trainer:
                 "epoch": self.position.epoch,
                 "step": self.position.step,
             }
-            checkpoint.save(self.run.checkpoint("best"), state, self.evaluations)
+            save_checkpoint(self.run.checkpoint("best"), state, self.evaluations)
 
     def _remember_sampler(self) -> None:
         """A sampler's own state is kept as it was when its epoch began: a resume goes through that epoch again."""

@@ -10,13 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.contracts.collectives import processes, rank
+from maskrec.contracts.collectives import rank, world_size
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml
+from maskrec.runtime.device import set_threads
+from maskrec.runtime.run_directory import (
+    RunDirectory,
+    name_directory,
+    open_directory,
+    read_json,
+    read_plan,
+)
+from maskrec.runtime.weight_files import read_checkpoint
 from maskrec.training import checkpoint
 from maskrec.training.assemble import Assembly, assemble
-from maskrec.training.device import set_threads
-from maskrec.training.distributed import from_rank_zero, process_group, wait_for_all
+from maskrec.training.distributed import barrier, broadcast_object, process_group
 from maskrec.training.finishing import finish
 from maskrec.training.identity import keep_plugin_files, write_identity
 from maskrec.training.loop import Position, Trainer
@@ -24,13 +32,6 @@ from maskrec.training.memory import keep_freed_memory
 from maskrec.training.observing import Observers
 from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
-from maskrec.training.run_directory import (
-    RunDirectory,
-    name_directory,
-    open_directory,
-    read_json,
-    read_plan,
-)
 from maskrec.training.stepping import Stepper
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _claim(plan: Plan, catalog: Catalog, run_dir: Path | None) -> tuple[RunDirec
             path = run.path
         except MaskrecError as error:
             failure = error
-    path, failure = from_rank_zero((path, failure))
+    path, failure = broadcast_object((path, failure))
     if failure is not None or path is None:
         raise failure or MaskrecError("rank 0 could not make the run directory")
     return (run if rank() == 0 else RunDirectory(path)), fresh
@@ -163,11 +164,11 @@ def _run_in(
     set_threads(plan.train)
     if _already_finished(run, plan):
         return
-    assembly = assemble(plan, catalog, data_root, run.path, restoring=from_rank_zero(run.checkpoint("last").exists()))
+    assembly = assemble(plan, catalog, data_root, run.path, restoring=broadcast_object(run.checkpoint("last").exists()))
     if rank() == 0:
         write_identity(run, plan, catalog, assembly, data_root, allow_drift)
         keep_plugin_files(run, plugin_files)
-    wait_for_all()
+    barrier()
     stepper = Stepper(assembly)
     if stepper.device.type == "cpu":
         keep_freed_memory()
@@ -192,7 +193,7 @@ def _total_steps(assembly: Assembly) -> int:
 
 
 def _already_finished(run: RunDirectory, plan: Plan) -> bool:
-    finished: bool = from_rank_zero(
+    finished: bool = broadcast_object(
         run.result.exists() and read_json(run.result)["epochs"] >= plan.train.epochs if rank() == 0 else None
     )
     if finished and rank() == 0:
@@ -203,10 +204,10 @@ def _already_finished(run: RunDirectory, plan: Plan) -> bool:
 def _last_position(run: RunDirectory, stepper: Stepper, assembly: Assembly) -> tuple[Position, int, dict[str, Any]]:
     """Where to go on: position, bytes of the metrics to keep, the checkpoint's content; the start without one."""
     path = run.checkpoint("last")
-    if not from_rank_zero(path.exists()):
+    if not broadcast_object(path.exists()):
         checkpoint.seed_process(assembly.plan.seed, 0)
         return Position(), 0, {}
-    state = checkpoint.read(path)
+    state = read_checkpoint(path)
     position = Position(**state["position"])
     if position.epoch > assembly.plan.train.epochs:
         raise UsageError(f"{run.path}: {position.epoch} epochs are done already; train.epochs cannot be fewer")
@@ -227,8 +228,8 @@ def _introduce(trainer: Trainer, plan: Plan) -> None:
     where = f"going on at step {position.step}" if position.step else "starting"
     stepper = trainer.stepper
     display.line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.device} in {stepper.precision}")
-    if processes() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
-        display.line(f"note: batch norm sees each of the {processes()} processes' samples for itself")
+    if world_size() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
+        display.line(f"note: batch norm sees each of the {world_size()} processes' samples for itself")
 
 
 def _has_batch_norm(module: Any) -> bool:

@@ -14,12 +14,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.call_loss import call_loss, scope_of
-from maskrec.contracts.collectives import processes
+from maskrec.contracts.collectives import world_size
+from maskrec.runtime.device import autocast, parameter_dtype, pick_device, pick_precision
+from maskrec.runtime.loading import LoadedBatch, epoch_places, load
+from maskrec.runtime.model_input import apply_transforms, normalize_input
 from maskrec.training import distributed
-from maskrec.training.device import autocast, parameter_dtype, pick_device, pick_precision
-from maskrec.training.loading import LoadedBatch, epoch_places, load
 from maskrec.training.optimizing import Schedule, build_optimizer, frozen_modules, trained_parameters
-from maskrec.training.preparing import network_input, transformed
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
@@ -69,7 +69,7 @@ class Stepper:
         self.train_mode()
 
     def _prepared(self, backbone: nn.Module) -> nn.Module:
-        if self.train.sync_batchnorm and self.device.type == "cuda" and processes() > 1:
+        if self.train.sync_batchnorm and self.device.type == "cuda" and world_size() > 1:
             backbone = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # type: ignore[no-untyped-call]
         backbone = backbone.to(self.device, self.dtype)
         if self.train.channels_last:
@@ -103,7 +103,7 @@ class Stepper:
             last = number == len(batches)
             value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
             total += distributed.global_mean(value, 1) / len(batches)
-            images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * processes())
+            images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * world_size())
         with self.schedule.rate_at(step) as rate:
             norm = self._finish_gradients()
             result = StepResult(total, rate, norm, self.diagnostics(), embeddings, loaded.labels, images)
@@ -116,9 +116,9 @@ class Stepper:
         return result
 
     def _backward(self, loaded: LoadedBatch, epoch: int, step: int, parts: int, last: bool) -> tuple[Tensor, Tensor]:
-        batch = transformed(loaded, self.assembly.transforms, self.seed, epoch, step)
+        batch = apply_transforms(loaded, self.assembly.transforms, self.seed, epoch, step)
         spec = self.assembly.backbone.input_spec
-        images = network_input(batch.images, spec, self.dtype, self.train.channels_last)
+        images = normalize_input(batch.images, spec, self.dtype, self.train.channels_last)
         waits = not last and isinstance(self.network, DistributedDataParallel)
         with self.network.no_sync() if waits else nullcontext():  # type: ignore[operator]
             with autocast(self.precision, self.device):

@@ -13,8 +13,8 @@ from run_comparison import assert_same_run, largest_difference
 from safetensors.torch import save_file
 
 from maskrec.contracts.problem import RecipeError
+from maskrec.runtime.state_tree import load_tree
 from maskrec.training.recording import read_rows
-from maskrec.training.state_tree import load_tree
 
 Train = Callable[..., Path]
 STUDENT = {"use": "timm", "model": "test_resnet", "embedding_size": 32, "neck": "linear_bn"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from run_comparison import largest_difference, rows_without_times
 
-from maskrec.training.state_tree import load_tree
+from maskrec.runtime.state_tree import load_tree
 
 SCRIPT = Path(__file__).with_name("train_all.py")
 BALANCED = {"use": "identity_balanced", "identities_per_batch": 4, "images_per_identity": 4}

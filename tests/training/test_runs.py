@@ -16,7 +16,7 @@ from run_comparison import assert_same_run, largest_difference, rows_without_tim
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.problem import RecipeError
-from maskrec.training.state_tree import load_tree
+from maskrec.runtime.state_tree import load_tree
 
 Train = Callable[..., Path]
 PIECES = Path(__file__).with_name("pieces.py")
@@ -97,7 +97,7 @@ def test_a_folder_with_other_files_is_refused_and_one_killed_early_is_taken(trai
 
 def test_a_run_directory_in_use_is_refused(train: Train, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from maskrec.training.run_directory import open_directory\n"
+        "import sys; from pathlib import Path; from maskrec.runtime.run_directory import open_directory\n"
         "run = open_directory(Path(sys.argv[1])); run.lock(); print('locked', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(

@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
+from maskrec.detection.cascade import Faces
+from maskrec.detection.face_choice import Choice, choose, tell_apart
+from maskrec.detection.find_faces import find_faces
 from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
 from maskrec.faces.landmarks import landmark_fault
 from maskrec.images.canvas import Fill, box_from_landmarks, cut_box, warp
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.preparation.aligning.cascade import Faces
-from maskrec.preparation.aligning.choosing import Choice, choose, tell_apart
-from maskrec.preparation.aligning.finding import find_faces
 from maskrec.preparation.job.work import Job, Outcome, Rejected
 from maskrec.preparation.sources.source import Item, Reader, Source
 

@@ -99,13 +99,13 @@ def _canvas(faces: FaceSet, spec: Any, index: int) -> Tensor:
 def _embed(network: Any, images: list[Tensor], what: str) -> NDArray[np.float64]:
     import torch
 
-    from maskrec.training.preparing import network_input
+    from maskrec.runtime.model_input import normalize_input
 
     weights = next(network.parameters(), None)
     device = torch.device("cpu") if weights is None else weights.device
     with torch.inference_mode():
         batch = torch.stack(images).to(device).float() / 255
-        rows = network(network_input(batch, network.input_spec, torch.float32, False)).float().cpu().numpy()
+        rows = network(normalize_input(batch, network.input_spec, torch.float32, False)).float().cpu().numpy()
     rows = np.asarray(rows, np.float64)
     if not np.isfinite(rows).all():
         raise MaskrecError(f"{what}: the model's embeddings are not finite; its training has diverged")

@@ -10,11 +10,11 @@ import torch
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
+from maskrec.inference.open_model import OnnxBackbone, open_backbone, open_run
 from maskrec.recipe.backbone_only import resolve_backbone
 from maskrec.recipe.plan import Opened
-from maskrec.training.building import Builder
-from maskrec.training.device import pick_device
-from maskrec.training.opening import OnnxBackbone, open_backbone, open_run
+from maskrec.runtime.builder import Builder
+from maskrec.runtime.device import pick_device
 
 if TYPE_CHECKING:
     from torch import nn

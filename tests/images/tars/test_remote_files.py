@@ -22,7 +22,7 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.datasets.image_tar import ImageTar
 from maskrec.images.tars.index import write_tar_index
 from maskrec.images.tars.remote_files import CachedFiles, RangedFiles, RemoteFile, expand
-from maskrec.training.loading import load
+from maskrec.runtime.loading import load
 
 CONTEXT = Context(input_spec=InputSpec(32, alignment="arcface"))
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import write_atomically
-from maskrec.training.state_tree import load_tree, save_tree
+from maskrec.runtime.state_tree import load_tree, save_tree
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -109,7 +109,7 @@ FULL_DISK = """
 import resource, signal, sys, torch
 from pathlib import Path
 from maskrec.base.errors import MaskrecError
-from maskrec.training.state_tree import load_tree, save_tree
+from maskrec.runtime.state_tree import load_tree, save_tree
 path = Path(sys.argv[1])
 save_tree({"a": torch.ones(10)}, path)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

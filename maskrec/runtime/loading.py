@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from maskrec.base.errors import MaskrecError
+from maskrec.contracts.collectives import shard_bounds
 from maskrec.contracts.kinds import Sampler
 from maskrec.contracts.sample import Columns, Sample
-from maskrec.training.distributed import share_of
-from maskrec.training.slots import Slots
+from maskrec.runtime.buffers import SharedBatches
 
 Place = tuple[int, int]  # position in the global epoch, index in the data set
 
@@ -62,7 +62,7 @@ def epoch_places(sampler: Sampler, epoch: int) -> list[list[Place]]:
     sampler.set_epoch(epoch)
     places, position = [], 0
     for batch in sampler:
-        first, last = share_of(len(batch))
+        first, last = shard_bounds(len(batch))
         places.append([(position + offset, int(batch[offset])) for offset in range(first, last)])
         position += len(batch)
     return places
@@ -98,7 +98,7 @@ def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin:
         raise MaskrecError(message) from error
 
 
-def _slots(samples: Samples, places: Sequence[Sequence[Place]], workers: int) -> Slots | None:
+def _slots(samples: Samples, places: Sequence[Sequence[Place]], workers: int) -> SharedBatches | None:
     """Memory for the batches on their way; None where workers would not share it."""
     if not workers or multiprocessing.get_start_method() != "fork":
         return None
@@ -110,7 +110,7 @@ def _slots(samples: Samples, places: Sequence[Sequence[Place]], workers: int) ->
         return None
     # Two for each worker (what a DataLoader asks for ahead), one in use, one not yet let go, one to spare.
     by_pixel = image.dim() == 3 and image.permute(1, 2, 0).is_contiguous()
-    return Slots(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
+    return SharedBatches(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class _Handed:
     """Batches of places as workers are handed them, each with a slot that is free by then, or None."""
 
     places: Sequence[Sequence[Place]]
-    slots: Slots | None
+    slots: SharedBatches | None
 
     def __len__(self) -> int:
         return len(self.places)
@@ -141,7 +141,7 @@ class _Parcel(NamedTuple):
 class _Placed:
     """Samples by place; an error comes back as a value, so that it reaches the user in its own words."""
 
-    def __init__(self, samples: Samples, slots: Slots | None) -> None:
+    def __init__(self, samples: Samples, slots: SharedBatches | None) -> None:
         self.samples, self.slots = samples, slots
         self.fill: Callable[[Sequence[int], NDArray[np.uint8]], Columns] | None = None
         if slots is not None and slots.by_pixel:
@@ -210,7 +210,7 @@ def _unlike(index: int, image: Tensor, space: NDArray[np.uint8]) -> MaskrecError
     )
 
 
-def _unpacked(parcel: _Parcel, slots: Slots | None) -> LoadedBatch:
+def _unpacked(parcel: _Parcel, slots: SharedBatches | None) -> LoadedBatch:
     images = parcel.images
     if isinstance(images, int):
         assert slots is not None

@@ -17,10 +17,10 @@ from small_recipe import PIECES
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import RecipeError
+from maskrec.inference.open_model import OnnxBackbone, open_backbone
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
-from maskrec.training.opening import OnnxBackbone, open_backbone
-from maskrec.training.state_tree import load_tree
+from maskrec.runtime.state_tree import load_tree
 
 Train = Callable[..., Path]
 SPEC = {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "alignment": "arcface"}

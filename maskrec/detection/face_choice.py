@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.preparation.aligning.cascade import Faces
+from maskrec.detection.cascade import Faces
 
 Choice = Literal["only", "largest", "central", "all"]
 

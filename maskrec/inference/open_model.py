@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from maskrec.base.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.recipe.plan import Opened
-from maskrec.training import checkpoint
+from maskrec.runtime.weight_files import load_weights, read_checkpoint
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -38,7 +38,7 @@ def open_run(run_dir: Path, catalog: Catalog) -> nn.Module:
     Raises:
         UsageError: not a run directory, no checkpoint in it, or weights that do not fit its recipe.
     """
-    from maskrec.training.run_directory import read_plan
+    from maskrec.runtime.run_directory import read_plan
 
     plan, data_root = read_plan(run_dir, catalog)
     if isinstance(plan.backbone, Opened):
@@ -47,16 +47,16 @@ def open_run(run_dir: Path, catalog: Catalog) -> nn.Module:
     for name in ("best", "last"):
         path = run_dir / "checkpoints" / f"{name}.safetensors"
         if path.exists():
-            state = checkpoint.read(path)
+            state = read_checkpoint(path)
             weights = state.get("ema") or state["backbone"]
-            checkpoint.load_weights(backbone, weights, str(path))
+            load_weights(backbone, weights, str(path))
             return backbone
     raise UsageError(f"{run_dir} has no checkpoint yet; let the run get to its first one")
 
 
 def _build(plan: Any, catalog: Catalog, data_root: Path) -> nn.Module:
     from maskrec.contracts.context import Context
-    from maskrec.training.building import Builder
+    from maskrec.runtime.builder import Builder
 
     def refuse(opened: Opened) -> nn.Module:
         return open_backbone(opened, catalog=catalog, data_root=data_root)
@@ -77,7 +77,7 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
     if init.source != "run":
         raise UsageError("init takes a run directory, not an exported file")
     source = open_run(data_root / init.location, catalog)
-    checkpoint.load_weights(backbone, source.state_dict(), f"init: {init.location}")
+    load_weights(backbone, source.state_dict(), f"init: {init.location}")
 
 
 class OnnxBackbone(nn.Module):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-class Slots:
+class SharedBatches:
     """Places for a few batches of uint8 images, shared with processes that are forked afterwards.
 
     A slot that was taken is free again once every tensor over it is gone, whoever kept one: nothing is overwritten

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from maskrec.detection.cascade import CELL, Faces, Thresholds, _moved, _square, _windows, _without_nested
+from maskrec.detection.face_choice import choose, tell_apart
+from maskrec.detection.find_faces import cascade, find_faces
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.decoding import read_image
-from maskrec.preparation.aligning.cascade import CELL, Faces, Thresholds, _moved, _square, _windows, _without_nested
-from maskrec.preparation.aligning.choosing import choose, tell_apart
-from maskrec.preparation.aligning.finding import cascade, find_faces
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ import torch
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.sample import Columns, Sample
-from maskrec.training.loading import LoadedBatch, load
-from maskrec.training.slots import Slots
+from maskrec.runtime.buffers import SharedBatches
+from maskrec.runtime.loading import LoadedBatch, load
 
 
 class Faces:
@@ -178,7 +178,7 @@ def test_a_worker_that_dies_is_said() -> None:
 
 
 def test_slots_are_free_when_all_views_are_gone() -> None:
-    slots = Slots(2, 4, (3, 2, 2))
+    slots = SharedBatches(2, 4, (3, 2, 2))
     one, two = slots.take(), slots.take()
     assert {one, two} == {0, 1}
     assert slots.take() is None

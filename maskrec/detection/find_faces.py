@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maskrec.preparation.aligning.cascade import Cascade, Faces, Photo, Thresholds
+from maskrec.detection.cascade import Cascade, Faces, Photo, Thresholds
 
 SMALLEST = 12.0  # pixels; below, nothing can be told of a face
 

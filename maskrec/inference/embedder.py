@@ -13,15 +13,14 @@ from torch.nn.functional import interpolate
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.random import Draws
-from maskrec.contracts.collectives import gather_rows
+from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
-from maskrec.training.device import autocast
-from maskrec.training.distributed import share_of
-from maskrec.training.loading import LoadedBatch, load
-from maskrec.training.preparing import network_input
+from maskrec.runtime.device import autocast
+from maskrec.runtime.loading import LoadedBatch, load
+from maskrec.runtime.model_input import normalize_input
 
 BATCH_SIZE = 128
 
@@ -66,7 +65,7 @@ class Embedder:
         return self.kept[key][1]
 
     def _embed_all(self, pairs: PairSet, view: View) -> NDArray[np.float32]:
-        first, last = share_of(len(pairs.images))
+        first, last = shard_bounds(len(pairs.images))
         places = [
             [(index, index) for index in range(start, min(start + BATCH_SIZE, last))]
             for start in range(first, last, BATCH_SIZE)
@@ -92,7 +91,7 @@ class Embedder:
         wanted = kinds.to(self.device)[loaded.indices]
         if loaded.landmarks is not None and bool((wanted >= 0).any()):
             images = put_on_masks(images, loaded.landmarks, wanted, Draws(self.seed, 0, label, loaded.indices))
-        images = network_input(seen(images, view), self.spec, self.dtype, self.channels_last)
+        images = normalize_input(seen(images, view), self.spec, self.dtype, self.channels_last)
         with autocast(self.precision, self.device):
             embeddings: Tensor = self.network(images)
         return embeddings.float()

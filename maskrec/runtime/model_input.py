@@ -13,10 +13,12 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.kinds import Transform
 from maskrec.contracts.sample import Batch
 from maskrec.faces.normalising import normalise
-from maskrec.training.loading import LoadedBatch
+from maskrec.runtime.loading import LoadedBatch
 
 
-def transformed(loaded: LoadedBatch, transforms: Mapping[str, Transform], seed: int, epoch: int, step: int) -> Batch:
+def apply_transforms(
+    loaded: LoadedBatch, transforms: Mapping[str, Transform], seed: int, epoch: int, step: int
+) -> Batch:
     """The batch after every transform, in the recipe's order; each draws by its label and the samples' positions.
 
     Raises:
@@ -40,7 +42,7 @@ def transformed(loaded: LoadedBatch, transforms: Mapping[str, Transform], seed: 
     return batch
 
 
-def network_input(images: Tensor, spec: InputSpec, dtype: torch.dtype, channels_last: bool) -> Tensor:
+def normalize_input(images: Tensor, spec: InputSpec, dtype: torch.dtype, channels_last: bool) -> Tensor:
     """Images ``(B, 3, H, W)`` in [0, 1] as the backbone wants them: its colour order, statistics, type and layout."""
     images = normalise(images.to(dtype), spec)
     return images.contiguous(memory_format=torch.channels_last) if channels_last else images
