@@ -86,7 +86,7 @@ def _ask_torch() -> tuple[str, list[str]]:
 
 
 def _heavy_plugins() -> Iterator[str]:
-    from maskrec.plugin.weighing import weigh_plugins
+    from maskrec.plugin.import_cost import weigh_plugins
 
     for weight in weigh_plugins():
         if weight.heavy:

@@ -12,11 +12,11 @@ import typer
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.text import clean, table, terminal_width
-from maskrec.plugin.catalog import Catalog, Entry, Failure, normalise
+from maskrec.plugin.catalog import Catalog, Failure, Registered, normalise
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 
 
-def entry_row(entry: Entry) -> dict[str, Any]:
+def entry_row(entry: Registered) -> dict[str, Any]:
     """The keys of one component in ``list --json``."""
     provider, component = entry.provider, entry.component
     return {

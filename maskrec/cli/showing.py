@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from maskrec.base.errors import PluginError
 from maskrec.cli.text import table
 from maskrec.contracts.kinds import Kind, Part
-from maskrec.plugin.catalog import Catalog, Entry
+from maskrec.plugin.catalog import Catalog, Registered
 from maskrec.plugin.signature import EMPTY, ParameterInfo, parameter_help, read_parameters, without_parameters
 
 
-def describe(entry: Entry, catalog: Catalog) -> str:
+def describe(entry: Registered, catalog: Catalog) -> str:
     """Name, provider, place, parameters and docstring of a component; its target is imported.
 
     Raises:

@@ -62,7 +62,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Registered:
     """A declared component; ``kind`` is one of ``contracts.kinds.KINDS``, or ``part``."""
 
     kind: str
@@ -109,13 +109,13 @@ class Catalog:
     """
 
     def __init__(
-        self, entries: Iterable[Entry], failures: Iterable[Failure] = (), providers: Iterable[Provider] = ()
+        self, entries: Iterable[Registered], failures: Iterable[Failure] = (), providers: Iterable[Provider] = ()
     ) -> None:
         self.entries = tuple(entries)
         self.failures = tuple(failures)
         self.providers = tuple(providers) or tuple(dict.fromkeys(entry.provider for entry in self.entries))
 
-    def lookup(self, kind: str, name: str, requires: Sequence[str] | None = None, part: str = "") -> Entry:
+    def lookup(self, kind: str, name: str, requires: Sequence[str] | None = None, part: str = "") -> Registered:
         """The component of this kind that a recipe means by ``name``.
 
         Args:
@@ -147,7 +147,7 @@ class Catalog:
             )
         raise self._unknown([e for e in fitting if _within(e.provider, allowed)], part or kind, name, allowed)
 
-    def _lookup_qualified(self, fitting: list[Entry], noun: str, name: str) -> Entry:
+    def _lookup_qualified(self, fitting: list[Registered], noun: str, name: str) -> Registered:
         source, _, bare = name.rpartition("/")
         source = source if source.startswith("file:") else normalise(source)
         theirs = [entry for entry in fitting if entry.provider.distribution == source]
@@ -166,7 +166,7 @@ class Catalog:
             f"install it: pip install {source}",
         )
 
-    def _unknown(self, candidates: list[Entry], noun: str, name: str, allowed: set[str] | None) -> LookupFailed:
+    def _unknown(self, candidates: list[Registered], noun: str, name: str, allowed: set[str] | None) -> LookupFailed:
         """The best explanation of a name that nobody provides."""
         bare = name.rpartition("/")[2]
         message = f"no {noun} is called {name!r}"
@@ -186,7 +186,7 @@ class Catalog:
         """The first plugin left out among those that may be searched."""
         return next((f for f in self.failures if f.fatal and _within(f.provider, allowed)), None)
 
-    def find(self, name: str, kind: str | None = None) -> list[Entry]:
+    def find(self, name: str, kind: str | None = None) -> list[Registered]:
         """Every component of this bare or qualified name, whatever its kind."""
         source, _, bare = name.rpartition("/")
         source = source if source.startswith("file:") else normalise(source)
@@ -196,7 +196,7 @@ class Catalog:
             if entry.name == bare and source in ("", entry.provider.distribution) and kind in (None, entry.kind)
         ]
 
-    def load(self, entry: Entry) -> Any:
+    def load(self, entry: Registered) -> Any:
         """Import the component's target: a class or function.
 
         Raises:

@@ -15,11 +15,11 @@ import pluggy
 import maskrec
 from maskrec.base.errors import UsageError
 from maskrec.plugin import hookspecs
-from maskrec.plugin.catalog import Catalog, Entry, Failure, Provider, normalise
+from maskrec.plugin.catalog import Catalog, Failure, Provider, Registered, normalise
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
 from maskrec.plugin.load_target import foreign_code, one_line
-from maskrec.plugin.rules import RejectedError, check_entry, key, notices
+from maskrec.plugin.validation import RejectedError, check_entry, key, notices
 
 
 def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence[str] | None = None) -> Catalog:
@@ -72,7 +72,7 @@ class _Host:
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
-        self.entries: list[Entry] = []
+        self.entries: list[Registered] = []
         self.failures: list[Failure] = []
         self.providers: list[Provider] = []
         self.distributions: set[str] = set()
@@ -114,13 +114,13 @@ class _Host:
             self.manager.unregister(name=failure.provider.name)
         self.failures.append(failure)
 
-    def _ask(self, plugin: Any, provider: Provider) -> list[Entry]:
-        declared: list[Entry] = []
+    def _ask(self, plugin: Any, provider: Provider) -> list[Registered]:
+        declared: list[Registered] = []
         for hook, kind in KIND_OF_HOOK.items():
             for implementation in getattr(self.manager.hook, hook).get_hookimpls():
                 if implementation.plugin is plugin:
                     components = _call(hook, implementation.function)
-                    declared += [Entry(kind, component, provider) for component in components]
+                    declared += [Registered(kind, component, provider) for component in components]
         if not (self.manager.get_hookcallers(plugin) or []):
             raise RejectedError(
                 "declaration", "it has no hook: write functions marked @hookimpl, such as maskrec_losses"

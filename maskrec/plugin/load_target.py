@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Entry
+from maskrec.plugin.catalog import Registered
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def missing_needs(entry: Entry) -> list[str]:
+def missing_needs(entry: Registered) -> list[str]:
     """Which of the distributions that the component needs are not installed."""
     return [need for need in entry.component.needs if not _installed(need)]
 
@@ -45,7 +45,7 @@ def _installed(need: str) -> bool:
     return True
 
 
-def load_target(entry: Entry) -> Any:
+def load_target(entry: Registered) -> Any:
     """See ``Catalog.load``."""
     who = f"{entry.noun} {entry.qualified}"
     missing = missing_needs(entry)
@@ -65,7 +65,7 @@ def load_target(entry: Entry) -> Any:
     return found
 
 
-def _import(entry: Entry, module_name: str) -> ModuleType:
+def _import(entry: Registered, module_name: str) -> ModuleType:
     if module_name or entry.provider.file is None:
         return import_module(module_name)
     from maskrec.plugin.from_file import import_file
@@ -73,7 +73,7 @@ def _import(entry: Entry, module_name: str) -> ModuleType:
     return import_file(entry.provider.file)
 
 
-def _explain(entry: Entry, module_name: str, path: str, error: BaseException) -> str:
+def _explain(entry: Registered, module_name: str, path: str, error: BaseException) -> str:
     target, file = entry.component.target, entry.provider.file
     if isinstance(error, AttributeError) and error.name == path and isinstance(error.obj, ModuleType):
         near = difflib.get_close_matches(path, dir(error.obj), n=1)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.plugin.catalog import Catalog
-from maskrec.recipe.files import missing_in_words
-from maskrec.recipe.findings import Findings, as_note, each_once
-from maskrec.recipe.forms import Form
 from maskrec.recipe.layering import WHEN_MISSING, Layers, read_layers
+from maskrec.recipe.named_files import missing_in_words
 from maskrec.recipe.plan import Plan
+from maskrec.recipe.problems import Problems, as_note, each_once
+from maskrec.recipe.resolver import RecipeResolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def check_recipe(
     """
     layers = read_layers(path, overrides)
     if layers.root is None:
-        return _answer(None, Findings(list(layers.problems)))
+        return _answer(None, Problems(list(layers.problems)))
     check = _Check(layers, path, catalog, data_root, names_only)
     return check.demo_form() if demo else check.both_forms(allow_fallback)
 
@@ -105,7 +105,7 @@ class _Check:
 
     def demo_form(self) -> Checked:
         """With ``--demo``: that form alone."""
-        findings = Findings(list(self.layers.problems))
+        findings = Problems(list(self.layers.problems))
         if self.layers.demo is None:
             findings.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
             return self._answer(None, findings)
@@ -114,7 +114,7 @@ class _Check:
 
     def both_forms(self, allow_fallback: bool) -> Checked:
         """The recipe as it is; its demo form when that would start instead, or to be checked beside it."""
-        findings = Findings(list(self.layers.problems))
+        findings = Problems(list(self.layers.problems))
         plan = self._form(False, findings)
         if self.layers.demo is None:
             return self._answer(plan, findings)
@@ -125,31 +125,31 @@ class _Check:
         self._beside(findings)
         return self._answer(plan, self._with_way_out(findings))
 
-    def _fallen_back(self, normal: Findings) -> Checked:
+    def _fallen_back(self, normal: Problems) -> Checked:
         reason = missing_in_words(normal.missing_paths)
-        findings = Findings(list(self.layers.problems))
+        findings = Problems(list(self.layers.problems))
         plan = self._form(True, findings)
         said = f"{reason}, so the `demo` overrides would start instead; `{WHEN_MISSING}: true` says so"
         missing = [as_note(problem) for problem in normal.missing]
         findings.problems += [*missing, Problem(said, note=True)]
         return self._answer(plan and replace(plan, demo=True, demo_reason=reason), findings)
 
-    def _beside(self, findings: Findings) -> None:
+    def _beside(self, findings: Problems) -> None:
         """Check the demo form of the file itself: overrides are meant for the form that starts."""
         alone = replace(self, layers=replace(self.layers, overrides=()))
-        other = Findings()
+        other = Problems()
         if not self.layers.falls_back:
             alone = replace(alone, names_only=True)
         alone._form(True, other)
         findings.problems += [problem for problem in other.errors if problem not in other.missing]
         findings.broken_plugin |= other.broken_plugin
 
-    def _form(self, demo: bool, findings: Findings) -> Plan | None:
+    def _form(self, demo: bool, findings: Problems) -> Plan | None:
         root, said = self.layers.form(demo)
         findings.problems += said
-        return Form(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
+        return RecipeResolver(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
 
-    def _with_way_out(self, findings: Findings) -> Findings:
+    def _with_way_out(self, findings: Problems) -> Problems:
         """Missing data with the command that does without it."""
         way = f"; or try the recipe on embedded faces: maskrec run {self.path} --demo"
         if self.layers.demo is not None and self.layers.demo.map:
@@ -159,11 +159,11 @@ class _Check:
             ]
         return findings
 
-    def _answer(self, plan: Plan | None, findings: Findings) -> Checked:
+    def _answer(self, plan: Plan | None, findings: Problems) -> Checked:
         return _answer(plan, findings, self.layers.problems)
 
 
-def _answer(plan: Plan | None, findings: Findings, unread: Sequence[Problem] = ()) -> Checked:
+def _answer(plan: Plan | None, findings: Problems, unread: Sequence[Problem] = ()) -> Checked:
     problems = each_once(findings.problems, unread)
     if any(not problem.note for problem in problems):
         return Checked(None, tuple(problems), findings.broken_plugin)

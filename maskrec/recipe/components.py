@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Catalog, Entry, LookupFailed
+from maskrec.plugin.catalog import Catalog, LookupFailed, Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
-from maskrec.recipe.findings import Findings
-from maskrec.recipe.hints import describe, holds_component
+from maskrec.recipe.annotations import describe, holds_component
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.nesting import Nesting
 from maskrec.recipe.node import Node, article, nearest, plain, show
 from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.problems import Problems
 from maskrec.recipe.targets import ask_check
-from maskrec.recipe.values import BAD, EMPTY, check_value, settled
+from maskrec.recipe.values import EMPTY, INVALID, check_value, normalized_default
 
 LABEL = re.compile(r"\w[\w-]*")
 
@@ -33,11 +33,11 @@ class Components:
     """
 
     def __init__(
-        self, catalog: Catalog, requires: tuple[str, ...] | None, findings: Findings, givens: Mapping[str, Any]
+        self, catalog: Catalog, requires: tuple[str, ...] | None, findings: Problems, givens: Mapping[str, Any]
     ) -> None:
         self.catalog, self.requires, self.findings, self.givens = catalog, requires, findings, givens
 
-    def entry(self, node: Node, kind: str, path: str, part: str = "") -> Entry | None:
+    def entry(self, node: Node, kind: str, path: str, part: str = "") -> Registered | None:
         """Stage 1: the component that the node names; None, with a problem, where it names none."""
         noun = part or kind
         if node.map is None:
@@ -115,7 +115,7 @@ class Components:
         return spec
 
     def _parameters(
-        self, node: Node, infos: tuple[ParameterInfo, ...], entry: Entry, path: str, kind: str
+        self, node: Node, infos: tuple[ParameterInfo, ...], entry: Registered, path: str, kind: str
     ) -> dict[str, Any]:
         known = {info.name: info for info in infos}
         written = {name: child for name, child in (node.map or {}).items() if name != "use"}
@@ -128,12 +128,12 @@ class Components:
         found: dict[str, Any] = {}
         for info in infos:
             value = self._parameter(info, written.get(info.name), node, entry, path, kind)
-            if value is not BAD:
+            if value is not INVALID:
                 found[info.name] = value
         return found
 
     def _parameter(
-        self, info: ParameterInfo, child: Node | None, node: Node, entry: Entry, path: str, kind: str
+        self, info: ParameterInfo, child: Node | None, node: Node, entry: Registered, path: str, kind: str
     ) -> Any:
         inner = f"{path}.{info.name}"
         if child is None:
@@ -141,11 +141,11 @@ class Components:
                 wanted = "" if info.annotation is EMPTY else f": {describe(info.annotation)}"
                 message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
                 self.findings.error(message, inner, node.label)
-            return BAD if info.given or info.required else settled(info.default, info.annotation)
+            return INVALID if info.given or info.required else normalized_default(info.default, info.annotation)
         if info.given and info.default is EMPTY:
             message = f"`{info.name}` is given by the run itself, so a recipe cannot set it; remove it"
             self.findings.error(message, inner, child.label)
-            return BAD
+            return INVALID
         if holds_component(info.annotation):
             return Nesting(self, kind).value(child, info.annotation, inner, info.default)
         return check_value(child, info.annotation, inner, self.findings, info.default)

@@ -6,14 +6,14 @@ from contextlib import suppress
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Catalog, Entry
+from maskrec.plugin.catalog import Catalog, Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
-from maskrec.recipe.forms import KIND_OF
-from maskrec.recipe.hints import holds_component, strict, unannotated
+from maskrec.recipe.annotations import holds_component, strict, unannotated
 from maskrec.recipe.merging import LABELLED
 from maskrec.recipe.plan import Best, Optimizer, Scheduler, Train
+from maskrec.recipe.resolver import KIND_OF
 from maskrec.recipe.sections import REQUIRED, TOP, hints_of
-from maskrec.recipe.values import EMPTY, NotForRecipesError, writable
+from maskrec.recipe.values import EMPTY, NotForRecipesError, to_plain
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -57,7 +57,7 @@ class _Maker:
         self.catalog = catalog
         self.definitions: dict[str, Any] = {}
         self.left_out: list[str] = []
-        groups: dict[str, list[Entry]] = {kind: [] for kind in KIND_OF.values()}
+        groups: dict[str, list[Registered]] = {kind: [] for kind in KIND_OF.values()}
         for entry in catalog.entries:
             groups.setdefault(_group(entry), []).append(entry)
         for group, entries in groups.items():
@@ -79,7 +79,7 @@ class _Maker:
                 found[section] = one
         return found | _own_sections(partial)
 
-    def _define(self, group: str, entries: list[Entry]) -> None:
+    def _define(self, group: str, entries: list[Registered]) -> None:
         read = [(entry, self._parameters(entry)) for entry in entries]
         for partial in (False, True):
             name = f"{group}.part" if partial else group
@@ -99,7 +99,7 @@ class _Maker:
                 shape = {"anyOf": [shape, *opened]}
             self.definitions[name] = shape
 
-    def _parameters(self, entry: Entry) -> tuple[ParameterInfo, ...] | None:
+    def _parameters(self, entry: Registered) -> tuple[ParameterInfo, ...] | None:
         try:
             return read_parameters(self.catalog.load(entry), entry.kind)
         except (PluginError, DeclarationError) as error:
@@ -113,15 +113,15 @@ class _Maker:
             found = _schema_of(info.annotation, partial)
         if info.default is not EMPTY:
             with suppress(NotForRecipesError):
-                found = {**found, "default": writable(info.default)}
+                found = {**found, "default": to_plain(info.default)}
         return found
 
 
-def _group(entry: Entry) -> str:
+def _group(entry: Registered) -> str:
     return f"part.{entry.component.part}" if entry.kind == "part" else entry.kind
 
 
-def _variant(entry: Entry, infos: tuple[ParameterInfo, ...] | None, partial: bool, make: Any) -> dict[str, Any]:
+def _variant(entry: Registered, infos: tuple[ParameterInfo, ...] | None, partial: bool, make: Any) -> dict[str, Any]:
     named = {"properties": {"use": {"enum": [entry.name, entry.qualified]}}, "required": ["use"]}
     if infos is None:
         return {"if": named, "then": {}}

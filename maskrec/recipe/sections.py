@@ -9,11 +9,11 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from maskrec.recipe.findings import Findings
-from maskrec.recipe.hints import describe
+from maskrec.recipe.annotations import describe
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Train
-from maskrec.recipe.values import BAD, check_value
+from maskrec.recipe.problems import Problems
+from maskrec.recipe.values import INVALID, check_value
 
 TOP = (
     "extends",
@@ -50,7 +50,7 @@ _BELOW: dict[str, float] = {"seed": 2**63, "train.ema": 1, "image_size": 10_000}
 _ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0}
 
 
-def check_top(root: Node, findings: Findings) -> None:
+def check_top(root: Node, findings: Problems) -> None:
     """Keys of the recipe itself: unknown ones, and those that every recipe needs."""
     for name, node in (root.map or {}).items():
         if name not in TOP:
@@ -62,7 +62,7 @@ def check_top(root: Node, findings: Findings) -> None:
             findings.error(f"the recipe lacks `{name}`", name, mark)
 
 
-def read_requires(root: Node, findings: Findings) -> tuple[str, ...] | None:
+def read_requires(root: Node, findings: Problems) -> tuple[str, ...] | None:
     """The requirement strings; None where the recipe has none."""
     node = root.child("requires")
     if node is None or node.value is None:
@@ -74,7 +74,7 @@ def read_requires(root: Node, findings: Findings) -> tuple[str, ...] | None:
     return tuple(text for item in node.items if (text := _requirement(item, findings)))
 
 
-def _requirement(node: Node, findings: Findings) -> str:
+def _requirement(node: Node, findings: Problems) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     text = node.value
@@ -104,10 +104,10 @@ def _own_version() -> str:
     return maskrec.__version__
 
 
-def check_field(node: Node, annotation: Any, path: str, findings: Findings) -> Any:
-    """A value of the recipe's own: type and range; ``BAD`` when it is refused."""
+def check_field(node: Node, annotation: Any, path: str, findings: Problems) -> Any:
+    """A value of the recipe's own: type and range; ``INVALID`` when it is refused."""
     value = check_value(node, annotation, path, findings)
-    if value is BAD or value is None or isinstance(value, (bool, str)):
+    if value is INVALID or value is None or isinstance(value, (bool, str)):
         return value
     low, above, below = _AT_LEAST.get(path), _ABOVE.get(path), _BELOW.get(path)
     limits = [f"at least {low:g}"] if low is not None else []
@@ -118,10 +118,10 @@ def check_field(node: Node, annotation: Any, path: str, findings: Findings) -> A
         return value
     wanted = " and ".join(limits) or "finite"
     findings.error(f"`{path.rpartition('.')[2]}` must be {wanted}, not {show(value)}", path, node.mark)
-    return BAD
+    return INVALID
 
 
-def section_map(root: Node, name: str, findings: Findings) -> Node | None:
+def section_map(root: Node, name: str, findings: Problems) -> Node | None:
     """The section's node where it is a map; None, with a problem where it is something else."""
     node = root.child(name)
     if node is None or node.value is None:
@@ -138,7 +138,7 @@ def hints_of(cls: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
-def check_fields(node: Node, cls: type, path: str, findings: Findings, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+def check_fields(node: Node, cls: type, path: str, findings: Problems, skip: tuple[str, ...] = ()) -> dict[str, Any]:
     """The values of those keys that are fields of ``cls``; the others are left to the caller."""
     found: dict[str, Any] = {}
     for name, annotation in hints_of(cls).items():
@@ -146,12 +146,12 @@ def check_fields(node: Node, cls: type, path: str, findings: Findings, skip: tup
         if name in skip or child is None:
             continue
         value = check_field(child, annotation, f"{path}.{name}", findings)
-        if value is not BAD:
+        if value is not INVALID:
             found[name] = value
     return found
 
 
-def read_train(root: Node, findings: Findings) -> Train | None:
+def read_train(root: Node, findings: Problems) -> Train | None:
     """The ``train`` section without ``best``; None where it cannot be had."""
     node = section_map(root, "train", findings)
     if node is None:

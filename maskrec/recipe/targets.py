@@ -10,11 +10,11 @@ from typing import Any, Literal
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.givens import GIVEN_TYPES
 from maskrec.contracts.problem import Mark, Problem
-from maskrec.recipe.findings import Findings
 from maskrec.recipe.plan import Spec
+from maskrec.recipe.problems import Problems
 
 
-def ask_check(target: Any, spec: Spec, givens: Mapping[str, Any], findings: Findings) -> None:
+def ask_check(target: Any, spec: Spec, givens: Mapping[str, Any], findings: Problems) -> None:
     """Let the target look at its values with what is known before anything is built.
 
     A ``KeyError`` for a given that is not known yet counts as "nothing to say": it is asked again once it is.
@@ -72,7 +72,7 @@ def _item(value: Any, step: str) -> Any:
     return value[int(step)] if step.isdecimal() and int(step) < len(value) else None
 
 
-def metrics_of(target: Any, spec: Spec, findings: Findings) -> dict[str, Literal["min", "max"]] | None:
+def metrics_of(target: Any, spec: Spec, findings: Problems) -> dict[str, Literal["min", "max"]] | None:
     """The names that an evaluator reports and which direction is better; None, with a problem, where it fails."""
     stated = own_function(target, "metrics")
     if stated is None:

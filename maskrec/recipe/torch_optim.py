@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from maskrec.recipe.hints import resolve_loosely
+from maskrec.recipe.annotations import resolve_loosely
 
 TIMM = "timm/"
 CONSTANT = "constant"

@@ -10,7 +10,7 @@ import yaml
 
 from maskrec.recipe.plan import Opened, Plan, Spec
 from maskrec.recipe.scalars import read_plain, write_plain
-from maskrec.recipe.values import NotForRecipesError, writable
+from maskrec.recipe.values import NotForRecipesError, to_plain
 
 HEADING = "# Resolved by maskrec: every default written out, every name qualified.\n"
 
@@ -63,7 +63,7 @@ def _value(value: Any) -> Any:
         return {name: _value(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_value(inner) for inner in value]
-    return writable(value)
+    return to_plain(value)
 
 
 def _written(parameters: Mapping[str, Any]) -> dict[str, Any]:

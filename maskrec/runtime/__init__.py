@@ -1,1 +1,1 @@
-"""What training and inference share: components from a plan, the device, loading, model input, weight files, run folders."""
+"""What training and inference share: components from a plan, device, loading, model input, weights, run folders."""

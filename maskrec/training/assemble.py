@@ -114,10 +114,10 @@ def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
     Raises:
         RecipeError, MaskrecError: as `assemble`, and whatever the pass itself runs into.
     """
-    from maskrec.training.stepping import Stepper
+    from maskrec.training.train_step import TrainStep
 
     assembly = assemble(plan, catalog, data_root)
-    Stepper(assembly).try_first_batch()
+    TrainStep(assembly).try_first_batch()
 
 
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:

@@ -19,10 +19,10 @@ from maskrec.training import distributed
 from maskrec.training.optimizing import frozen_tensors
 
 if TYPE_CHECKING:
-    from maskrec.training.stepping import Stepper
+    from maskrec.training.train_step import TrainStep
 
 
-def networks_state(stepper: Stepper) -> dict[str, Any]:
+def networks_state(stepper: TrainStep) -> dict[str, Any]:
     """Weights, loss, optimizer, schedule, moving average and every process's random state.
 
     Every process must call this: random states and shares of sharded losses are collected from all.
@@ -37,7 +37,7 @@ def networks_state(stepper: Stepper) -> dict[str, Any]:
     }
 
 
-def restore_networks(stepper: Stepper, state: Mapping[str, Any], seed: int, step: int) -> None:
+def restore_networks(stepper: TrainStep, state: Mapping[str, Any], seed: int, step: int) -> None:
     """Set everything that `networks_state` collected.
 
     Raises:

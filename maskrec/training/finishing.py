@@ -10,7 +10,7 @@ from maskrec.contracts.events import Ended
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
 from maskrec.training.distributed import barrier
 from maskrec.training.evaluating import apply_to_test_pairs, from_plain, to_plain
-from maskrec.training.loop import Trainer
+from maskrec.training.trainer import Trainer
 
 
 def finish(trainer: Trainer) -> None:

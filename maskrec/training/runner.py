@@ -23,16 +23,16 @@ from maskrec.runtime.run_directory import (
 )
 from maskrec.runtime.weight_files import read_checkpoint
 from maskrec.training import checkpoint
+from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.distributed import barrier, broadcast_object, process_group
 from maskrec.training.finishing import finish
-from maskrec.training.identity import keep_plugin_files, write_identity
-from maskrec.training.loop import Position, Trainer
-from maskrec.training.memory import keep_freed_memory
 from maskrec.training.observing import Observers
 from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
-from maskrec.training.stepping import Stepper
+from maskrec.training.run_record import keep_plugin_files, write_run_record
+from maskrec.training.train_step import TrainStep
+from maskrec.training.trainer import Position, Trainer
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -166,10 +166,10 @@ def _run_in(
         return
     assembly = assemble(plan, catalog, data_root, run.path, restoring=broadcast_object(run.checkpoint("last").exists()))
     if rank() == 0:
-        write_identity(run, plan, catalog, assembly, data_root, allow_drift)
+        write_run_record(run, plan, catalog, assembly, data_root, allow_drift)
         keep_plugin_files(run, plugin_files)
     barrier()
-    stepper = Stepper(assembly)
+    stepper = TrainStep(assembly)
     if stepper.device.type == "cpu":
         keep_freed_memory()
     position, kept, state = _last_position(run, stepper, assembly)
@@ -201,7 +201,7 @@ def _already_finished(run: RunDirectory, plan: Plan) -> bool:
     return finished
 
 
-def _last_position(run: RunDirectory, stepper: Stepper, assembly: Assembly) -> tuple[Position, int, dict[str, Any]]:
+def _last_position(run: RunDirectory, stepper: TrainStep, assembly: Assembly) -> tuple[Position, int, dict[str, Any]]:
     """Where to go on: position, bytes of the metrics to keep, the checkpoint's content; the start without one."""
     path = run.checkpoint("last")
     if not broadcast_object(path.exists()):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maskrec.base.errors import PluginError, UsageError
-from maskrec.plugin.catalog import Catalog, Entry, Failure, LookupFailed, Provider, normalise
+from maskrec.plugin.catalog import Catalog, Failure, LookupFailed, Provider, Registered, normalise
 from maskrec.plugin.component import Component
 
 CORE = Provider("maskrec:builtin", "maskrec", "0.1.0")
@@ -18,7 +18,7 @@ BROKEN = Failure(Provider("maskrec-bad:b", "maskrec-bad", "1.0"), "import", "Run
 
 
 def entry(kind, name, provider, part="", target="m:T", needs=()):
-    return Entry(kind, Component(name, target, "", needs=needs, part=part), provider)
+    return Registered(kind, Component(name, target, "", needs=needs, part=part), provider)
 
 
 CATALOG = Catalog(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
 
 
-def write_identity(
+def write_run_record(
     run: RunDirectory, plan: Plan, catalog: Catalog, assembly: Assembly, data_root: Path, allow_drift: bool
 ) -> None:
     """Say what this run is; where it already says so, compare, and add this start to its history."""

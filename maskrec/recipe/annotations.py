@@ -31,7 +31,7 @@ def unannotated(annotation: Any) -> bool:
     return annotation in (inspect.Parameter.empty, Any, object)
 
 
-def slot(annotation: Any) -> Kind | Part | None:
+def component_marker(annotation: Any) -> Kind | Part | None:
     """The kind or part that the annotation itself asks for; None where it is no component."""
     if get_origin(annotation) is Annotated:
         for extra in annotation.__metadata__:
@@ -42,7 +42,7 @@ def slot(annotation: Any) -> Kind | Part | None:
 
 def holds_component(annotation: Any) -> bool:
     """Whether a component may stand anywhere in it."""
-    if slot(annotation) is not None:
+    if component_marker(annotation) is not None:
         return True
     return any(holds_component(argument) for argument in get_args(annotation) if not isinstance(argument, str))
 
@@ -57,7 +57,7 @@ def members(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if is_union(annotation) else (annotation,)
 
 
-def item_hint(annotation: Any, key: object) -> Any:
+def item_annotation(annotation: Any, key: object) -> Any:
     """The annotation of one item of a list, tuple or map; ``Parameter.empty`` where that is not to be told."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in _MAPS and isinstance(key, str) and len(arguments) == 2:
@@ -94,7 +94,7 @@ def describe(annotation: Any) -> str:
     >>> describe(float | None), describe(Literal["avg", "gem"]), describe(list[int])
     ('a number or null', 'avg or gem', 'a list, each a whole number')
     """
-    found = slot(annotation)
+    found = component_marker(annotation)
     if found is not None:
         return f"{article(found.name)} (`{{use: NAME}}`)"
     if get_origin(annotation) is Annotated:

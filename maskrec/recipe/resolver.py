@@ -10,15 +10,15 @@ from typing import Any, Literal
 from maskrec.contracts.problem import Mark
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.components import Components, is_opened
-from maskrec.recipe.files import check_files
-from maskrec.recipe.findings import Findings
 from maskrec.recipe.merging import LABELLED
+from maskrec.recipe.named_files import check_files
 from maskrec.recipe.node import Node, article, marks_by_path, nearest, plain, show
+from maskrec.recipe.optimization import names_of_sections, read_optimizer, read_scheduler, try_both
 from maskrec.recipe.plan import Best, Opened, Optimizer, Plan, Scheduler, Spec, Train
-from maskrec.recipe.rates import names_of_sections, read_optimizer, read_scheduler, try_both
+from maskrec.recipe.problems import Problems
 from maskrec.recipe.sections import check_field, check_top, read_requires, read_train, section_map
 from maskrec.recipe.targets import metrics_of
-from maskrec.recipe.values import BAD
+from maskrec.recipe.values import INVALID
 
 KIND_OF = {
     "backbone": "backbone",
@@ -32,7 +32,7 @@ KIND_OF = {
 
 
 @dataclass(slots=True)
-class Form:
+class RecipeResolver:
     """Checks one merged tree.
 
     Args:
@@ -49,7 +49,7 @@ class Form:
     data_root: Path
     names_only: bool = False
 
-    def check(self, findings: Findings) -> Plan | None:
+    def check(self, findings: Problems) -> Plan | None:
         """All problems into ``findings``; the plan, unless a part of it cannot be had (files may be missing)."""
         root = self.root
         check_top(root, findings)
@@ -129,7 +129,7 @@ class Form:
             for label, child in (node.map or {}).items():
                 yield f"{section}.{label}", kind, child
 
-    def _top_values(self, findings: Findings) -> dict[str, Any]:
+    def _top_values(self, findings: Problems) -> dict[str, Any]:
         """``seed``, ``image_size`` and ``init``."""
         found: dict[str, Any] = {"seed": 0, "image_size": None, "init": None}
         for name, annotation in (("seed", int), ("image_size", int | None), ("init", Path | None)):
@@ -137,7 +137,7 @@ class Form:
             if node is None or (node.value is None and name != "seed"):
                 continue
             value = check_field(node, annotation, name, findings)
-            if value is BAD:
+            if value is INVALID:
                 continue
             found[name] = Opened("run", value, "init", node.mark) if name == "init" else value
         return found
@@ -147,7 +147,7 @@ class Form:
         node = None if train is None else train.child("best")
         return None if node is None or node.value is None else node
 
-    def _best_shape(self, findings: Findings) -> None:
+    def _best_shape(self, findings: Problems) -> None:
         """Stage 1 of ``train.best``: keys, types, and whether the label is one of ``evaluate``."""
         node = self._best_node()
         if node is None:
@@ -174,7 +174,7 @@ class Form:
             hint = nearest(label, labels, nothing="there is no evaluator in `evaluate`")
             findings.error(f"`evaluate` has no label `{label}`", "train.best.metric", metric.mark, hint)
 
-    def _best(self, built: dict[str, Spec | Opened | None], findings: Findings) -> Best | None:
+    def _best(self, built: dict[str, Spec | Opened | None], findings: Problems) -> Best | None:
         """Stage 2 of ``train.best``: the evaluator reports this metric; the direction is its own unless said."""
         node = self._best_node()
         metric = None if node is None else node.child("metric")

@@ -9,7 +9,7 @@ from maskrec.contracts.problem import Mark, Problem
 
 
 @dataclass(slots=True)
-class Findings:
+class Problems:
     """All problems of one check.
 
     Args:

@@ -23,8 +23,8 @@ from maskrec.training.evaluating import best_value, evaluate_all, is_better, to_
 from maskrec.training.observing import Observers
 from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
-from maskrec.training.stepping import Stepper, StepResult
 from maskrec.training.summary import by_condition, overall
+from maskrec.training.train_step import StepResult, TrainStep
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Trainer:
     """One run in this process."""
 
     assembly: Assembly
-    stepper: Stepper
+    stepper: TrainStep
     run: RunDirectory
     recorder: Recorder
     observers: Observers

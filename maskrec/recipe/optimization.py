@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from maskrec.recipe.findings import Findings
-from maskrec.recipe.hints import describe, unannotated
+from maskrec.recipe.annotations import describe, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Optimizer, Scheduler
+from maskrec.recipe.problems import Problems
 from maskrec.recipe.sections import check_fields, section_map
 from maskrec.recipe.torch_optim import (
     CONSTANT,
@@ -20,7 +20,7 @@ from maskrec.recipe.torch_optim import (
     try_out,
     try_schedule,
 )
-from maskrec.recipe.values import BAD, NotForRecipesError, check_value, settled, writable
+from maskrec.recipe.values import INVALID, NotForRecipesError, check_value, normalized_default, to_plain
 
 GROUPS = ("backbone", "loss")
 _OPTIMIZER_FIELDS = ("use", "groups", "decay_norm_and_bias")
@@ -29,7 +29,7 @@ _SCHEDULER_FIELDS = ("use", "every", "warmup_steps")
 Section = TypeVar("Section", Optimizer, Scheduler)
 
 
-def names_of_sections(root: Node, findings: Findings) -> None:
+def names_of_sections(root: Node, findings: Problems) -> None:
     """Stage 1: ``use`` of both sections is a string; what it names is for stage 2, which imports torch."""
     for name in ("optimizer", "scheduler"):
         node = section_map(root, name, findings)
@@ -43,7 +43,7 @@ def names_of_sections(root: Node, findings: Findings) -> None:
 _SKIPPED = ("use", "parameters", "groups")
 
 
-def _use(node: Node, section: str, findings: Findings) -> str:
+def _use(node: Node, section: str, findings: Problems) -> str:
     use = node.child("use")
     example = "sgd" if section == "optimizer" else "multistep"
     if use is None:
@@ -56,9 +56,9 @@ def _use(node: Node, section: str, findings: Findings) -> str:
     return use.value
 
 
-def read_optimizer(root: Node, findings: Findings) -> Optimizer | None:
+def read_optimizer(root: Node, findings: Problems) -> Optimizer | None:
     """Stage 2: the section checked against the signature, then tried out; problems of stage 1 are not said again."""
-    node, quiet = section_map(root, "optimizer", Findings()), Findings()
+    node, quiet = section_map(root, "optimizer", Problems()), Problems()
     use = _use(node, "optimizer", quiet) if node is not None else ""
     arguments = _arguments(node, use, optimizer_class, "optimizer", findings) if node is not None and use else None
     if node is None or arguments is None:
@@ -75,9 +75,9 @@ def read_optimizer(root: Node, findings: Findings) -> Optimizer | None:
     return Optimizer(use, parameters, groups, **fields)
 
 
-def read_scheduler(root: Node, findings: Findings) -> Scheduler | None:
+def read_scheduler(root: Node, findings: Problems) -> Scheduler | None:
     """Stage 2: the section checked against the signature; without one the rate is constant."""
-    node, quiet = section_map(root, "scheduler", Findings()), Findings()
+    node, quiet = section_map(root, "scheduler", Problems()), Problems()
     if node is None:
         return Scheduler(CONSTANT)
     use = _use(node, "scheduler", quiet)
@@ -94,7 +94,7 @@ def read_scheduler(root: Node, findings: Findings) -> Scheduler | None:
     return Scheduler(use, parameters, **fields)
 
 
-def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | None, findings: Findings) -> None:
+def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | None, findings: Problems) -> None:
     """Torch checks ranges when an optimizer or scheduler is made, so make them over two weights."""
     if optimizer is None:
         return
@@ -112,7 +112,7 @@ def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | Non
 
 
 def _arguments(
-    node: Node, use: str, find: Callable[[str], Any], section: str, findings: Findings
+    node: Node, use: str, find: Callable[[str], Any], section: str, findings: Problems
 ) -> dict[str, Argument] | None:
     try:
         return arguments_of(find(use))
@@ -123,7 +123,7 @@ def _arguments(
         return None
 
 
-def _group_nodes(node: Node, findings: Findings) -> dict[str, Node]:
+def _group_nodes(node: Node, findings: Problems) -> dict[str, Node]:
     """The parameter groups by name."""
     groups = node.child("groups")
     if groups is None or groups.value is None:
@@ -146,7 +146,7 @@ def _group_nodes(node: Node, findings: Findings) -> dict[str, Node]:
 
 
 def _parameters(
-    node: Node, arguments: dict[str, Argument], section: str, fields: tuple[str, ...], findings: Findings
+    node: Node, arguments: dict[str, Argument], section: str, fields: tuple[str, ...], findings: Problems
 ) -> dict[str, Any]:
     """The set arguments and every default that a recipe can write."""
     use = node.child("use")
@@ -163,14 +163,14 @@ def _parameters(
 
 def _default(name: str, argument: Argument) -> dict[str, Any]:
     try:
-        writable(argument.default)
+        to_plain(argument.default)
     except NotForRecipesError:
         return {}
-    return {name: settled(argument.default, argument.annotation)}
+    return {name: normalized_default(argument.default, argument.annotation)}
 
 
 def _set_arguments(
-    node: Node, arguments: dict[str, Argument], path: str, fields: tuple[str, ...], findings: Findings, noun: str
+    node: Node, arguments: dict[str, Argument], path: str, fields: tuple[str, ...], findings: Problems, noun: str
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, child in (node.map or {}).items():
@@ -182,8 +182,8 @@ def _set_arguments(
             findings.error(f"{noun} has no parameter `{name}`", inner, child.label, hint)
             continue
         argument = arguments[name]
-        silent = Findings() if unannotated(argument.annotation) else findings
+        silent = Problems() if unannotated(argument.annotation) else findings
         value = check_value(child, argument.annotation, inner, silent, argument.default)
-        if value is not BAD:
+        if value is not INVALID:
             values[name] = value
     return values

@@ -9,7 +9,7 @@ from typing import Any
 
 import pluggy
 
-from maskrec.plugin.catalog import Entry, Failure, Provider
+from maskrec.plugin.catalog import Failure, Provider, Registered
 from maskrec.plugin.component import Component
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 
@@ -22,12 +22,12 @@ class RejectedError(Exception):
         super().__init__(message)
 
 
-def key(entry: Entry) -> tuple[str, str, str]:
+def key(entry: Registered) -> tuple[str, str, str]:
     """What no two entries may share."""
     return (entry.kind, entry.component.part, entry.qualified)
 
 
-def check_entry(entry: Entry) -> None:
+def check_entry(entry: Registered) -> None:
     """Raise RejectedError for a declaration that no recipe could use."""
     component = entry.component
     if not isinstance(component, Component):

@@ -43,7 +43,7 @@ class StepResult:
         return math.isfinite(self.loss) and (self.gradient_norm is None or math.isfinite(self.gradient_norm))
 
 
-class Stepper:
+class TrainStep:
     """Networks, loss, optimizer and schedule of a run on this process's device.
 
     Args:

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.contracts.problem import Mark, Problem
-from maskrec.recipe.findings import Findings
 from maskrec.recipe.node import COMMAND_LINE, closest_mark
 from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.problems import Problems
 
 DATA = ("data", "evaluate")
 """The sections whose paths are data: only they may be missing in a recipe that falls back to its demo."""
 
 
 def check_files(
-    tops: Iterable[Spec | Opened | None], marks: Mapping[str, Mark], data_root: Path, findings: Findings
+    tops: Iterable[Spec | Opened | None], marks: Mapping[str, Mark], data_root: Path, findings: Problems
 ) -> None:
     """Report every path that is not there; note whether the command line named data.
 
@@ -54,12 +54,12 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _note_naming(path: str, mark: Mark | None, findings: Findings) -> None:
+def _note_naming(path: str, mark: Mark | None, findings: Problems) -> None:
     if path.partition(".")[0] in DATA and mark is not None and mark.file == COMMAND_LINE:
         findings.data_named = True
 
 
-def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, findings: Findings) -> None:
+def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, findings: Problems) -> None:
     if there(data_root / value):
         return
     name = path.rpartition(".")[2]
@@ -71,7 +71,7 @@ def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, find
         findings.error(message, path, mark)
 
 
-def _check_opened(opened: Opened, data_root: Path, findings: Findings) -> None:
+def _check_opened(opened: Opened, data_root: Path, findings: Problems) -> None:
     place = data_root / opened.location
     if there(place) and (opened.source == "file" or place.is_dir()):
         return
