@@ -39,7 +39,7 @@ from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.images.tars.index import write_tar_index
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.packing.packing import Packing, pack
-from maskrec.preparation.sources.source import open_source
+from maskrec.preparation.sources.photo_source import open_source
 from maskrec.runtime.loading import Samples, load
 
 CORES = len(os.sched_getaffinity(0))

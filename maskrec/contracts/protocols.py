@@ -46,8 +46,8 @@ class Dataset(Protocol):
 
     An optional attribute ``remark`` is what must be said of whatever is trained on it, as of ``PairSet``; an optional
     ``shards`` the number of the file that each sample lies in, for samplers that read one after another; an optional
-    method ``fill(indices, space)`` puts the images of many samples into ``space`` (uint8 ``(B, H, W, 3)``, contiguous,
-    of ``image_size``) and returns their ``Columns``, for sets that do so faster than sample by sample.
+    method ``read_into(indices, images)`` puts many samples' images into ``images`` (uint8 ``(B, H, W, 3)``, contiguous,
+    of ``image_size``) and returns their ``SampleColumns``, for sets that do so faster than sample by sample.
     """
 
     labels: Sequence[int]

@@ -33,7 +33,7 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Columns:
+class SampleColumns:
     """What a data set knows of samples whose images it has put where they were wanted.
 
     Args:

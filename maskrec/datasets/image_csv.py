@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
-from maskrec.contracts.sample import Columns, Sample
-from maskrec.datasets.filling import fill
-from maskrec.datasets.opening import alignment_of, canvas_of
+from maskrec.contracts.sample import Sample, SampleColumns
+from maskrec.datasets.batch_reading import read_into
+from maskrec.datasets.options import alignment_of, canvas_of
+from maskrec.images.face_table import Faults, Table, flag, names_of_targets, read_table, whole_number
 from maskrec.images.photos import (
     BOX_COLUMNS,
     IGNORED_COLUMNS,
@@ -23,7 +24,6 @@ from maskrec.images.photos import (
     read_landmarks,
     read_points,
 )
-from maskrec.images.tables import Faults, Table, flag, names_of_targets, read_table, whole_number
 
 
 class ImageCsv:
@@ -88,9 +88,11 @@ class ImageCsv:
         """One sample; UsageError with the path when its photo does not decode."""
         return self._photos.open(index, self.labels[index], bool(self._masked[index]))
 
-    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
-        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(self.__getitem__, self.labels, self._photos.placing, self._photos.put, indices, space, self._masked)
+    def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
+        """The samples' images in ``images``, and their columns; see ``contracts.protocols.Dataset``."""
+        return read_into(
+            self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images, self._masked
+        )
 
 
 def _check_files(table: Table, paths: Sequence[str], faults: Faults) -> None:

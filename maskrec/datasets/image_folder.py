@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import Problem
-from maskrec.contracts.sample import Columns, Sample
-from maskrec.datasets.filling import fill
-from maskrec.datasets.opening import alignment_of, canvas_of
+from maskrec.contracts.sample import Sample, SampleColumns
+from maskrec.datasets.batch_reading import read_into
+from maskrec.datasets.options import alignment_of, canvas_of
+from maskrec.images.face_table import Faults
 from maskrec.images.photos import Photos, file_fault, place_of, read_landmarks
-from maskrec.images.tables import Faults
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -82,9 +82,9 @@ class ImageFolder:
         """One sample; UsageError with the path when its photo does not decode."""
         return self._photos.open(index, self.labels[index], masked=False)
 
-    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
-        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(self.__getitem__, self.labels, self._photos.placing, self._photos.put, indices, space)
+    def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
+        """The samples' images in ``images``, and their columns; see ``contracts.protocols.Dataset``."""
+        return read_into(self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images)
 
 
 def _people(root: Path, faults: Faults) -> dict[str, list[str]]:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
-from maskrec.contracts.sample import Columns, Sample
-from maskrec.datasets.filling import fill
-from maskrec.datasets.opening import alignment_of, canvas_of
+from maskrec.contracts.sample import Sample, SampleColumns
+from maskrec.datasets.batch_reading import read_into
+from maskrec.datasets.options import alignment_of, canvas_of
+from maskrec.images.aligner import Aligner
 from maskrec.images.decoding import decode_image, decode_into
 from maskrec.images.insightface.recordio import RecordFile
-from maskrec.images.placing import Placing
 
 
 class ImageRecord:
@@ -39,7 +39,7 @@ class ImageRecord:
 
     def __init__(self, path: Path, context: Context, image_size: int) -> None:
         self._records = RecordFile(path)
-        self._placing = Placing(canvas_of(image_size), alignment_of(context))
+        self._aligner = Aligner(canvas_of(image_size), alignment_of(context))
         people, labels = np.unique(self._records.identities(), return_inverse=True)
         self.labels: list[int] = labels.tolist()
         self.num_classes = len(people)
@@ -51,11 +51,11 @@ class ImageRecord:
         """One sample; UsageError with the file and its number when it cannot be read."""
         name = f"{self._records.path}:image {index}"
         pixels = decode_image(self._records[index][1], name)
-        return self._placing.sample(pixels, index, self.labels[index], masked=False, name=name)
+        return self._aligner.sample(pixels, index, self.labels[index], masked=False, name=name)
 
-    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
-        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(self.__getitem__, self.labels, self._placing, self._put, indices, space)
+    def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
+        """The samples' images in ``images``, and their columns; see ``contracts.protocols.Dataset``."""
+        return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images)
 
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
         for index, row in zip(indices, space, strict=True):

@@ -10,9 +10,9 @@ from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.kinds import Pairs
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Problem
+from maskrec.evaluators.condition_tables import class_table, confusion_table, decision_row
 from maskrec.evaluators.distribution import distribution_png
 from maskrec.evaluators.measuring import Measured, conditions, measure, require_both_kinds
-from maskrec.evaluators.tables import class_table, confusion_table, decision_row
 from maskrec.metrics import Rule, best_threshold, confusion, histogram_threshold, iou
 
 if TYPE_CHECKING:

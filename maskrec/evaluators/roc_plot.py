@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from maskrec.evaluators.drawing import CONDITION_COLORS, draw_png
+from maskrec.evaluators.figures import CONDITION_COLORS, draw_png
 
 if TYPE_CHECKING:
     from maskrec.metrics import Roc

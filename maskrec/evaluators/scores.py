@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.evaluators.condition_tables import Row, one_kind_note
 from maskrec.evaluators.measuring import Floats, Measured, conditions
-from maskrec.evaluators.tables import Row, one_kind_note
 from maskrec.metrics import (
     LFW_THRESHOLDS,
     BestThreshold,

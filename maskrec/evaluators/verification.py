@@ -13,10 +13,10 @@ from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.kinds import Pairs
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Problem, refuse
+from maskrec.evaluators.condition_tables import Row
 from maskrec.evaluators.measuring import Measured, measure, require_both_kinds
 from maskrec.evaluators.roc_plot import roc_png
 from maskrec.evaluators.scores import Scores, applied_row, cross_validated, fold_row, parts_of, rate_rows, score
-from maskrec.evaluators.tables import Row
 from maskrec.metrics import contiguous_folds
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from maskrec.base.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
+from maskrec.images.aligner import Aligner
 from maskrec.images.decoding import decode_into, read_bytes, read_image
-from maskrec.images.placing import Placing
-from maskrec.images.tables import Faults, Table, number, read_table
+from maskrec.images.face_table import Faults, Table, number, read_table
 
 LANDMARK_COLUMNS = tuple(
     f"{point}_{axis}" for point in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in "xy"
@@ -46,7 +46,7 @@ class Photos:
         landmarks: NDArray[np.float64] | None = None,
         boxes: NDArray[np.float64] | None = None,
     ) -> None:
-        self.paths, self.placing = paths, Placing(size, alignment, landmarks, boxes)
+        self.paths, self.aligner = paths, Aligner(size, alignment, landmarks, boxes)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -58,7 +58,7 @@ class Photos:
             UsageError: the file is no image, or its landmarks do not fit it; with the path.
         """
         path = self.paths[index]
-        return self.placing.sample(read_image(path), index, label, masked, path)
+        return self.aligner.sample(read_image(path), index, label, masked, path)
 
     def put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
         """Photos into their rows of ``space``: whether each could be put there as it is, a JPEG that fills the canvas.
@@ -68,7 +68,7 @@ class Photos:
             space: uint8 ``(n, H, W, 3)``, contiguous.
         """
         for index, row in zip(indices, space, strict=True):
-            yield self.placing.stays(index) and self._into(index, row)
+            yield self.aligner.is_aligned(index) and self._into(index, row)
 
     def _into(self, index: int, space: NDArray[np.uint8]) -> bool:
         try:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.images.face_table import Faults
 from maskrec.images.photos import file_fault
-from maskrec.images.tables import Faults
 from maskrec.pairs.photo_pairs import PhotoPairs
 
 

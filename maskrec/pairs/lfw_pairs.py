@@ -11,8 +11,8 @@ from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem
+from maskrec.images.face_table import Faults, whole_number
 from maskrec.images.photos import file_fault, place_of
-from maskrec.images.tables import Faults, whole_number
 from maskrec.pairs.photo_pairs import Masks, PhotoPairs, build_pair_set, conditions_of, mask_problems
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
+from maskrec.images.face_table import Faults, whole_number
 from maskrec.images.photos import place_of
-from maskrec.images.tables import Faults, whole_number
 from maskrec.pairs.gathering import Gathering, read_lines
 from maskrec.pairs.photo_pairs import build_pair_set
 

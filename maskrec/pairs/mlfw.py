@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
+from maskrec.images.face_table import Faults
 from maskrec.images.photos import place_of
-from maskrec.images.tables import Faults
 from maskrec.pairs.gathering import Gathering, read_lines
 from maskrec.pairs.photo_pairs import build_pair_set
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from maskrec.base.errors import UsageError
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.faces.masks import MASK_TYPES
+from maskrec.images.face_table import Faults, Table, flag, number, read_table, whole_number
 from maskrec.images.photos import IGNORED_COLUMNS, file_fault, place_of
-from maskrec.images.tables import Faults, Table, flag, number, read_table, whole_number
 from maskrec.pairs.photo_pairs import PhotoPairs
 
 _REQUIRED = ("path", "target", "pair_path", "pair_target")

@@ -9,7 +9,7 @@ from typing import Any
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem
-from maskrec.images.tables import Faults
+from maskrec.images.face_table import Faults
 from maskrec.pairs.pair_reading import PairReader
 from maskrec.pairs.photo_pairs import Masks, build_pair_set, conditions_of, mask_problems
 

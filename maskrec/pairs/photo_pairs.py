@@ -17,8 +17,8 @@ from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.sample import Sample
 from maskrec.faces.masks import MASK_TYPES, choose_types, type_problems
+from maskrec.images.face_table import Faults
 from maskrec.images.photos import Photos, read_landmarks
-from maskrec.images.tables import Faults
 
 Masks = Literal["none", "one", "both"]
 

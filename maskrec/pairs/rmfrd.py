@@ -12,8 +12,8 @@ from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, refuse
+from maskrec.images.face_table import Faults
 from maskrec.images.photos import place_of
-from maskrec.images.tables import Faults
 from maskrec.pairs.gathering import Gathering
 from maskrec.pairs.photo_pairs import build_pair_set
 from maskrec.pairs.pools import Pools, draw_different, draw_same, split_people

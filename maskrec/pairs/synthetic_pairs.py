@@ -16,7 +16,7 @@ from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Sample
 from maskrec.faces.synthetic import REMARK
 from maskrec.faces.synthetic.album import Album, complaints
-from maskrec.pairs.drawing import Drawn, draw_pairs, too_many
+from maskrec.pairs.sampling import Drawn, draw_pairs, too_many
 
 Condition = Literal["bare", "one_masked", "both_masked"]
 MaskType = Literal["surgical_green", "surgical_blue", "n95", "kn95", "cloth_black"]

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import shard_bounds
 from maskrec.contracts.kinds import Sampler
-from maskrec.contracts.sample import Columns, Sample
+from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
 
 Place = tuple[int, int]  # position in the global epoch, index in the data set
@@ -143,9 +143,9 @@ class _Placed:
 
     def __init__(self, samples: Samples, slots: SharedBatches | None) -> None:
         self.samples, self.slots = samples, slots
-        self.fill: Callable[[Sequence[int], NDArray[np.uint8]], Columns] | None = None
+        self.read_into: Callable[[Sequence[int], NDArray[np.uint8]], SampleColumns] | None = None
         if slots is not None and slots.by_pixel:
-            self.fill = getattr(samples, "fill", None)
+            self.read_into = getattr(samples, "read_into", None)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -154,14 +154,14 @@ class _Placed:
         """The whole batch, each image written into its slot as soon as it is there."""
         slot, places = handed
         space = None if slot is None or self.slots is None else self.slots.space(slot)[: len(places)]
-        if slot is not None and space is not None and self.fill is not None:
+        if slot is not None and space is not None and self.read_into is not None:
             return self._filled(slot, space, places)
         return self._one_by_one(slot, space, places)
 
     def _filled(self, slot: int, space: NDArray[np.uint8], places: NDArray[np.int64]) -> _Parcel | Exception:
-        assert self.fill is not None
+        assert self.read_into is not None
         try:
-            columns = self.fill(places[:, 1].tolist(), space.transpose(0, 2, 3, 1))
+            columns = self.read_into(places[:, 1].tolist(), space.transpose(0, 2, 3, 1))
         except MaskrecError as error:
             return type(error)(str(error))
         except Exception:  # one by one, it is seen whose it is

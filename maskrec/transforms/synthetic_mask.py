@@ -22,7 +22,7 @@ from maskrec.faces.masks import (
     type_problems,
     wear_problems,
 )
-from maskrec.transforms.landmarks import needed_landmarks
+from maskrec.transforms.moved_landmarks import needed_landmarks
 from maskrec.transforms.ranges import probability_problems, refuse
 
 

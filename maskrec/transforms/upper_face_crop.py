@@ -14,7 +14,7 @@ from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.protocols import Draws
 from maskrec.contracts.sample import Batch
-from maskrec.transforms.landmarks import dividing_line, needed_landmarks
+from maskrec.transforms.moved_landmarks import dividing_line, needed_landmarks
 from maskrec.transforms.ranges import probability_problems, range_problems, refuse
 
 _LEAST_SIDE = 4.0

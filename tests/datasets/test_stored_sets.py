@@ -21,12 +21,12 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.datasets.image_packed import ImagePacked
 from maskrec.datasets.image_record import ImageRecord
 from maskrec.datasets.image_tar import ImageTar
-from maskrec.images.insightface.record_writing import write_records
 from maskrec.images.packed.packed import open_packed
 from maskrec.images.tars.index import write_tar_index
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.packing.packing import Packing, pack
-from maskrec.preparation.sources.source import open_source
+from maskrec.preparation.sources.photo_source import open_source
+from tests.support.record_writing import write_records
 
 
 def _context(alignment: Alignment = "arcface") -> Context:
@@ -86,7 +86,7 @@ def _check_filled(data: Dataset, wanted: Dataset, size: int) -> None:
     """Some twice, in an order of their own, into memory that is not empty."""
     indices = [*range(29, -1, -1), 4, 20, 3]
     space = np.full((len(indices), size, size, 3), 77, np.uint8)
-    columns = data.fill(indices, space)  # type: ignore[attr-defined]
+    columns = data.read_into(indices, space)  # type: ignore[attr-defined]
     samples = [wanted[index] for index in indices]
     assert columns.labels.tolist() == [sample.label for sample in samples]
     assert columns.masked.tolist() == [sample.masked for sample in samples]
@@ -113,7 +113,7 @@ def test_a_photo_that_is_gone_when_a_batch_wants_it(sets: Path, tmp_path: Path) 
     gone = Path(data[4].path)
     gone.unlink()
     with pytest.raises(UsageError, match=f"{gone.name}: cannot be read .No such file") as caught:
-        data.fill([2, 4], np.zeros((2, 32, 32, 3), np.uint8))
+        data.read_into([2, 4], np.zeros((2, 32, 32, 3), np.uint8))
     assert str(gone) in str(caught.value)
 
 
@@ -244,7 +244,7 @@ def test_a_record_file(tmp_path: Path) -> None:
     assert (list(data.labels), data.num_classes) == ([1, 1, 0, 0, 2, 2], 3)
     assert (data.has_landmarks, data.identities) == (False, None)
     space = np.zeros((6, 32, 32, 3), np.uint8)
-    assert data.fill(range(6), space).labels.tolist() == data.labels
+    assert data.read_into(range(6), space).labels.tolist() == data.labels
     assert all(np.array_equal(space[index].transpose(2, 0, 1), data[index].image) for index in range(6))
     for number, sample in enumerate(pickle.loads(pickle.dumps(data))[index] for index in range(6)):
         (tmp_path / "one.jpg").write_bytes(images[number])

@@ -24,13 +24,13 @@ import valid_files
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import Context
 from maskrec.datasets.image_csv import ImageCsv
+from maskrec.images.face_table import Faults, read_table
 from maskrec.images.insightface.binfile import read_bin
 from maskrec.images.insightface.record_labels import MAGIC
 from maskrec.images.insightface.recordio import RecordFile
-from maskrec.images.tables import Faults, read_table
 from maskrec.images.tars.tarfiles import TarIndex
 from maskrec.pairs.pairs_csv import pairs_csv
-from maskrec.preparation.sources.source import open_source
+from maskrec.preparation.sources.photo_source import open_source
 
 SECONDS = 5.0
 MEBIBYTES = 512

@@ -18,7 +18,7 @@ from maskrec.base.random import Draws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, put_on_masks
-from maskrec.pairs.drawing import draw_pairs, too_many
+from maskrec.pairs.sampling import draw_pairs, too_many
 from maskrec.pairs.synthetic_pairs import check, synthetic_pairs
 
 HERE = Context(path="evaluate.held_out.test")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.contracts.sample import Columns, Sample
+from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
 from maskrec.runtime.loading import LoadedBatch, load
 
@@ -83,11 +83,11 @@ def test_a_data_set_that_fills_the_space_itself() -> None:
             assert os.getpid() == here, "filled at once, not one by one"
             return super().__getitem__(index)
 
-        def fill(self, indices: Sequence[int], space: np.ndarray[Any, np.dtype[np.uint8]]) -> Columns:
+        def read_into(self, indices: Sequence[int], images: np.ndarray[Any, np.dtype[np.uint8]]) -> SampleColumns:
             samples = [Faces.__getitem__(self, index) for index in indices]
-            space[:] = torch.stack([sample.image for sample in samples]).permute(0, 2, 3, 1).numpy()
+            images[:] = torch.stack([sample.image for sample in samples]).permute(0, 2, 3, 1).numpy()
             points = [sample.landmarks for sample in samples if sample.landmarks is not None]
-            return Columns(
+            return SampleColumns(
                 np.array([sample.label for sample in samples]),
                 torch.stack(points).numpy(),
                 np.array([sample.masked for sample in samples]),
@@ -102,7 +102,7 @@ def test_a_data_set_that_fills_the_space_itself() -> None:
 @pytest.mark.parametrize("error", [UsageError("a.jpg: cut short"), ValueError("odd")])
 def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
     class Failing(Faces):
-        def fill(self, indices: Sequence[int], space: object) -> Columns:
+        def read_into(self, indices: Sequence[int], images: object) -> SampleColumns:
             raise error
 
     faces, places = Failing(wrong={3: error}, by_pixel=True), _places([6] * 20)

@@ -60,10 +60,10 @@ def align(
     from rich.console import Console
 
     from maskrec.preparation.aligning.aligning import AlignSettings, aligning
-    from maskrec.preparation.job.progress import Meter
-    from maskrec.preparation.job.work import run
+    from maskrec.preparation.resumable.job import run
+    from maskrec.preparation.resumable.meter import Meter
     from maskrec.preparation.sources.given_landmarks import with_landmarks
-    from maskrec.preparation.sources.source import open_source
+    from maskrec.preparation.sources.photo_source import open_source
 
     if form == "png" and quality is not None:
         raise UsageError("--quality is of JPEG files; PNG files lose nothing")
@@ -94,7 +94,7 @@ def merge(
     """Put together what shards wrote, once all are done; says which are not."""
     from rich.console import Console
 
-    from maskrec.preparation.job.assembling import merge as join
-    from maskrec.preparation.job.progress import Meter
+    from maskrec.preparation.resumable.finishing import merge as join
+    from maskrec.preparation.resumable.meter import Meter
 
     join(destination, Meter("checking", Console()))

@@ -118,6 +118,6 @@ def _open_model(path: Path | None, data_root: Path | None, plugin: list[Path] | 
     if path is None:
         return None
     from maskrec.cli.running import root_of_data
-    from maskrec.preparation.checking.model import open_model
+    from maskrec.preparation.checking.comparison_model import open_model
 
     return open_model(path, open_catalog(plugin, no_plugins), root_of_data(data_root))

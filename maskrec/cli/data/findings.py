@@ -13,7 +13,7 @@ from rich.text import Text
 
 from maskrec.cli.text import clean, terminal_width
 from maskrec.preparation.checking import Report, Settings
-from maskrec.preparation.checking.names import plain_name
+from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet, Finding
 
 SHOWN = 10

@@ -67,10 +67,10 @@ def mask(
     """Write masked copies of faces, and a faces.csv that says which mask each wears; run it again to go on."""
     from rich.console import Console
 
-    from maskrec.preparation.job.progress import Meter
-    from maskrec.preparation.job.work import run
     from maskrec.preparation.masking.masking import masking
-    from maskrec.preparation.sources.source import open_source
+    from maskrec.preparation.resumable.job import run
+    from maskrec.preparation.resumable.meter import Meter
+    from maskrec.preparation.sources.photo_source import open_source
 
     given = {
         "height": None if height is None else _numbers("--height", height),
@@ -94,8 +94,8 @@ def _settings(
 ) -> Any:
     from dataclasses import replace
 
+    from maskrec.preparation.masking.mask_plan import make_plan
     from maskrec.preparation.masking.masking import MaskSettings, from_work
-    from maskrec.preparation.masking.plan import make_plan
 
     named = bool(types) or copies is not None or every_type
     if again is not None:

@@ -10,7 +10,7 @@ import typer
 from maskrec.base.errors import UsageError
 
 if TYPE_CHECKING:
-    from maskrec.preparation.sources.source import Source
+    from maskrec.preparation.sources.photo_source import Source
 
 _Source = Annotated[
     Path,
@@ -35,9 +35,9 @@ def pack(
         raise UsageError("--size is the side of raw pixels; add --raw, or leave it out to copy the files as they are")
     from rich.console import Console
 
-    from maskrec.preparation.job.progress import Meter
     from maskrec.preparation.packing.packing import Packing, pack
-    from maskrec.preparation.sources.source import open_source
+    from maskrec.preparation.resumable.meter import Meter
+    from maskrec.preparation.sources.photo_source import open_source
 
     opened = open_source(source)
     side = (size or _side_of(opened)) if raw else 0

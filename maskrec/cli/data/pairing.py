@@ -100,7 +100,7 @@ def _settings(
     """The preset or a manifest's settings, changed by what was given."""
     from dataclasses import replace
 
-    from maskrec.preparation.masking.plan import make_plan
+    from maskrec.preparation.masking.mask_plan import make_plan
     from maskrec.preparation.pairing.settings import REFERENCE, PairSettings, from_manifest
 
     if preset and again:

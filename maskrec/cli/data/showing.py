@@ -57,9 +57,9 @@ def show(
     The file holds faces, which are biometric data.
     """
     from maskrec.base.files import write_bytes
-    from maskrec.preparation.showing import Choice, draw_page, draw_sheet, make_sections
-    from maskrec.preparation.showing.choosing import read_rejected
-    from maskrec.preparation.sources.source import open_source
+    from maskrec.preparation.contact_sheets import Choice, draw_page, draw_sheet, make_sections
+    from maskrec.preparation.contact_sheets.selection import read_rejected
+    from maskrec.preparation.sources.photo_source import open_source
 
     _check_out(out, force)
     faces = _open(path)

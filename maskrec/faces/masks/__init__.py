@@ -3,9 +3,9 @@ wears it, ``geometry`` and ``outline`` where, ``relief``, ``prints`` and ``light
 
 from __future__ import annotations
 
-from maskrec.faces.masks.choosing import cheek_problems, choose_types, type_problems, wear_problems
 from maskrec.faces.masks.colours import colour_problems
-from maskrec.faces.masks.drawing import put_on_masks
+from maskrec.faces.masks.mask_choice import cheek_problems, choose_types, type_problems, wear_problems
+from maskrec.faces.masks.painting import put_on_masks
 from maskrec.faces.masks.types import FREE_TYPES, MASK_TYPES, REFERENCE_TYPES, mask_index
 from maskrec.faces.masks.wearing import HEIGHT
 

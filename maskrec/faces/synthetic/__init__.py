@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from maskrec.faces.synthetic.camera import develop, light_up
+from maskrec.faces.synthetic.cartoon_photos import PHOTOS_A_PERSON, draw_photos
 from maskrec.faces.synthetic.features import paint_eyes, paint_mouth, paint_nose, paint_skin_marks
 from maskrec.faces.synthetic.hair import hair_of_the_day
 from maskrec.faces.synthetic.painter import head_cover, paint_background, paint_behind, paint_ears, paint_fringe
 from maskrec.faces.synthetic.people import draw_people
-from maskrec.faces.synthetic.photos import PHOTOS_A_PERSON, draw_photos
 from maskrec.faces.synthetic.pose import head_grid, landmarks, place
 from maskrec.faces.synthetic.shapes import paint
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from maskrec.base.random import Draws
-from maskrec.faces.synthetic.photos import Photos
+from maskrec.faces.synthetic.cartoon_photos import Photos
 from maskrec.faces.synthetic.shapes import Grid, column
 
 _BANK = 1 << 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from maskrec.faces.synthetic.cartoon_photos import Photos
 from maskrec.faces.synthetic.people import People
-from maskrec.faces.synthetic.photos import Photos
 from maskrec.faces.synthetic.pose import Spots, smile_lift, smile_stretch
 from maskrec.faces.synthetic.shapes import Grid, band, column, ellipse, paint, soft
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from maskrec.faces.synthetic.cartoon_photos import Photos
 from maskrec.faces.synthetic.people import People
-from maskrec.faces.synthetic.photos import Photos
 
 RESTYLED = 0.3
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from maskrec.faces.synthetic.cartoon_photos import CLUTTER, Photos
 from maskrec.faces.synthetic.hair import Hair
 from maskrec.faces.synthetic.people import People
-from maskrec.faces.synthetic.photos import CLUTTER, Photos
 from maskrec.faces.synthetic.pose import Spots
 from maskrec.faces.synthetic.shapes import Grid, column, ellipse, paint, soft
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from maskrec.faces.synthetic.cartoon_photos import Photos
 from maskrec.faces.synthetic.people import People
-from maskrec.faces.synthetic.photos import Photos
 from maskrec.faces.synthetic.shapes import Grid, column
 
 DEPTH = 0.42

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
+from maskrec.images.aligner import Aligner
 from maskrec.images.decoding import decode_image, decode_into
 from maskrec.images.packed.face_index import FaceIndex
 from maskrec.images.packed.mapped_files import DataFiles, MappedFiles
-from maskrec.images.placing import Placing
 
 
 class FaceStore:
@@ -69,37 +69,37 @@ class FaceStore:
         side = self.index.side
         return whole[offset : offset + size].reshape(side, side, 3)
 
-    def planned(self, size: int, alignment: Alignment) -> Placing:
+    def planned(self, size: int, alignment: Alignment) -> Aligner:
         """How its faces come to a canvas."""
-        return Placing(size, alignment, self.index.landmarks, self.index.boxes)
+        return Aligner(size, alignment, self.index.landmarks, self.index.boxes)
 
-    def sample(self, index: int, placing: Placing) -> Sample:
+    def sample(self, index: int, aligner: Aligner) -> Sample:
         """A face on the canvas.
 
         Args:
             index: its number.
-            placing: ``planned(...)``.
+            aligner: ``planned(...)``.
 
         Raises:
             UsageError: it cannot be read, does not decode, or its landmarks do not fit it.
         """
         offset, size, _, file, label, masked, *_ = self.index.entries[index].item()
         name = self._name(index, file)
-        return placing.sample(self._pixels(file, offset, size, name), index, label, bool(masked), name)
+        return aligner.sample(self._pixels(file, offset, size, name), index, label, bool(masked), name)
 
-    def put(self, indices: Sequence[int], placing: Placing, space: NDArray[np.uint8]) -> Iterator[bool]:
-        """Faces into their rows of ``space``: whether each could be put there as it is, raw or a plain JPEG.
+    def put(self, indices: Sequence[int], aligner: Aligner, images: NDArray[np.uint8]) -> Iterator[bool]:
+        """Faces into their rows of ``images``: whether each could be put there as it is, raw or a plain JPEG.
 
         Args:
             indices: which faces.
-            placing: ``planned(...)``.
-            space: uint8 ``(n, H, W, 3)``, contiguous.
+            aligner: ``planned(...)``.
+            images: uint8 ``(n, H, W, 3)``, contiguous.
         """
         faces = np.asarray(indices, dtype=np.int64)
         entries = self.index.entries[faces]
         stretches = zip(*(entries[name].tolist() for name in ("file", "offset", "size")), strict=True)
-        for stays, row, stretch in zip(placing.staying(faces), space, stretches, strict=True):
-            yield stays and self._put(row, *stretch)
+        for aligned, row, stretch in zip(aligner.are_aligned(faces), images, stretches, strict=True):
+            yield aligned and self._put(row, *stretch)
 
     def _put(self, row: NDArray[np.uint8], file: int, offset: int, size: int) -> bool:
         if not self.raw:

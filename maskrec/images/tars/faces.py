@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from maskrec.base.errors import UsageError
+from maskrec.images.face_table import Faults, flag, number
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.images.random_access import Readable
-from maskrec.images.tables import Faults, flag, number
 from maskrec.images.tars.tarfiles import Member, TarSample, group_samples, members_in
 
 STEM = "tars"

@@ -22,8 +22,8 @@ from maskrec.images.canvas import Fill, box_from_landmarks, cut_box, warp
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.preparation.job.work import Job, Outcome, Rejected
-from maskrec.preparation.sources.source import Item, Reader, Source
+from maskrec.preparation.resumable.job import Job, Outcome, Rejected
+from maskrec.preparation.sources.photo_source import Item, Reader, Source
 
 Pixels = NDArray[np.uint8]
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from maskrec.preparation.checking.whole import Report, Settings, check_sets
+from maskrec.preparation.checking.check_sets import Report, Settings, check_sets
 
 __all__ = ["Report", "Settings", "check_sets"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.images.decoding import decode_image
-from maskrec.preparation.checking.near import BITS, WORDS
+from maskrec.preparation.checking.near_duplicates import BITS, WORDS
 from maskrec.preparation.face_sets import FaceSet
 
 CHUNK = 64

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.images.tables import Faults
+from maskrec.images.face_table import Faults
 
 Role = Literal["train", "evaluation", "test", ""]
 Severity = Literal["error", "warning"]

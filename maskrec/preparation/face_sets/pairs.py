@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from maskrec.images.tables import Table, flag, read_table
+from maskrec.images.face_table import Table, flag, read_table
 from maskrec.preparation.face_sets.face_set import FaceSet, NotedFaults
 
 _REQUIRED = ("path", "target", "pair_path", "pair_target")

@@ -26,9 +26,9 @@ from maskrec.faces.masks import (
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.preparation.job.work import Job, Outcome, Rejected
-from maskrec.preparation.masking.plan import LABEL, MaskPlan, draws_of
-from maskrec.preparation.sources.source import Item, Reader, Source
+from maskrec.preparation.masking.mask_plan import LABEL, MaskPlan, draws_of
+from maskrec.preparation.resumable.job import Job, Outcome, Rejected
+from maskrec.preparation.sources.photo_source import Item, Reader, Source
 
 COMMAND = "data mask"
 COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "masked", "mask_type")

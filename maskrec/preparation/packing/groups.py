@@ -17,8 +17,8 @@ from maskrec.images.canvas import pixels_on_canvas
 from maskrec.images.decoding import decode_image
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns
 from maskrec.images.packed.packed import data_name
-from maskrec.preparation.job.progress import Meter
-from maskrec.preparation.sources.source import Item, Reader
+from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.sources.photo_source import Item, Reader
 
 _TOLD_EVERY = 64
 

@@ -17,14 +17,14 @@ from maskrec import __version__
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
-from maskrec.preparation.job.assembling import table
-from maskrec.preparation.job.parts import REJECTED, Parts, not_written
-from maskrec.preparation.job.progress import Meter
 from maskrec.preparation.packing.groups import GroupWriter, group_index
-from maskrec.preparation.sources.source import Source
+from maskrec.preparation.resumable.finishing import table
+from maskrec.preparation.resumable.job_folder import REJECTED, JobFolder, not_written
+from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.sources.photo_source import Source
 
 
-class PackParts(Parts):
+class PackParts(JobFolder):
     """The folder of a packed set while it is made."""
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 from maskrec import __version__
 from maskrec.base.errors import UsageError
 from maskrec.images.photos import place_of
-from maskrec.preparation.pairing.files import seen_from
+from maskrec.preparation.pairing.pair_rows import seen_from
 from maskrec.preparation.pairing.settings import COMMAND, PairSettings
 
 MANIFEST = "pairs.json"

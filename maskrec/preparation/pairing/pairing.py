@@ -10,8 +10,10 @@ from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import Lock, write_bytes
-from maskrec.preparation.masking.plan import MaskPlan
-from maskrec.preparation.pairing.drawing import (
+from maskrec.preparation.masking.mask_plan import MaskPlan
+from maskrec.preparation.pairing.manifest import MANIFEST, as_json, manifest_of, refuse_strangers
+from maskrec.preparation.pairing.pair_rows import landmark_rows, pair_rows, train_rows, written
+from maskrec.preparation.pairing.pair_sampling import (
     Condition,
     Pair,
     Sides,
@@ -20,11 +22,9 @@ from maskrec.preparation.pairing.drawing import (
     same_pairs,
     same_room,
 )
-from maskrec.preparation.pairing.files import landmark_rows, pair_rows, train_rows, written
-from maskrec.preparation.pairing.manifest import MANIFEST, as_json, manifest_of, refuse_strangers
-from maskrec.preparation.pairing.people import Person, gather_people, images_of, put_masks_on, split_people
+from maskrec.preparation.pairing.seeded_order import SeededOrder
 from maskrec.preparation.pairing.settings import ONE_EACH, Masks, PairSettings
-from maskrec.preparation.pairing.shuffling import Dice
+from maskrec.preparation.pairing.splits import Person, gather_people, images_of, put_masks_on, split_people
 from maskrec.preparation.sources.face_list import Face, faces_file, read_faces
 
 _CONDITIONS: dict[Masks, Condition] = {"none": "bare", "one": "one_masked", "both": "both_masked"}
@@ -129,7 +129,7 @@ def _contents(
     if settings.test:
         same, different = _draw(splits["test"], settings.test // 2, settings, "test")
         both = same + different
-        both = [both[place] for place in Dice(settings.seed, "pairs/test").order("rows", len(both)).tolist()]
+        both = [both[place] for place in SeededOrder(settings.seed, "pairs/test").order("rows", len(both)).tolist()]
         contents["test.csv"] = written(pair_rows(both, out, splits["test"])), count_pairs(both)
         drawn += both
     if landmarks:
@@ -154,7 +154,7 @@ def _draw(people: Sequence[Person], each: int, settings: PairSettings, split: st
             wanted, different_room(people, sides), f"{_WEARING[sides.condition]} pairs of two people", split, people
         )
         different += different_pairs(people, sides, wanted, settings.seed)
-    dice = Dice(settings.seed, f"pairs/{split}")
+    dice = SeededOrder(settings.seed, f"pairs/{split}")
     same = [same[place] for place in dice.order("same", len(same)).tolist()]
     return same, [different[place] for place in dice.order("different", len(different)).tolist()]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from maskrec.base.errors import UsageError
 from maskrec.faces.masks import REFERENCE_TYPES
-from maskrec.preparation.masking.plan import MaskPlan
+from maskrec.preparation.masking.mask_plan import MaskPlan
 
 Masks = Literal["none", "one", "both"]
 TrainFaces = Literal["all", "bare", "masked"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.images.face_table import Faults, Table, flag, read_table, refuse_paths_twice, whole_number
 from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, file_fault, place_of, read_points
-from maskrec.images.tables import Faults, Table, flag, read_table, refuse_paths_twice, whole_number
-from maskrec.preparation.sources.source import NOT_FINISHED, UNFINISHED
-from maskrec.preparation.sources.tables import name_targets
+from maskrec.preparation.sources.csv_source import name_targets
+from maskrec.preparation.sources.photo_source import NOT_FINISHED, UNFINISHED
 
 FACES_FILE = "faces.csv"
 _OPTIONAL = ("target", "identity", "source", "masked", "mask_type", *LANDMARK_COLUMNS)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.images.face_table import Faults
 from maskrec.images.photos import place_of, read_landmarks
-from maskrec.images.tables import Faults
-from maskrec.preparation.sources.source import FileReader, Source
+from maskrec.preparation.sources.photo_source import FileReader, Source
 
 
 def with_landmarks(source: Source, path: Path) -> Source:

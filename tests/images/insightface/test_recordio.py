@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskrec.base.errors import UsageError
-from maskrec.images.insightface.record_writing import write_records
 from maskrec.images.insightface.recordio import RecordFile
+from tests.support.record_writing import write_records
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 

@@ -33,8 +33,9 @@ from maskrec.faces.alignment import ARCFACE_POINTS
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
-from maskrec.preparation.job import work
-from maskrec.preparation.sources.source import open_source
+from maskrec.preparation.resumable import job
+from maskrec.preparation.resumable import job as job_module
+from maskrec.preparation.sources.photo_source import open_source
 
 SIZE = 120
 STRANGE = ["a b", 'c,"d"', "two\nlines", "žluť 漢字 😷", "-rf", "%s{0}"]
@@ -65,7 +66,7 @@ def photos(tmp_path: Path, album: list[tuple[NDArray[np.uint8], NDArray[np.float
 
 def align(photos: Path, destination: Path, tars: bool = False, **settings: Any) -> list[dict[str, str]]:
     """Runs the job in this process; the rows of faces.csv."""
-    work.run(aligning(open_source(photos), destination, AlignSettings(**settings), tars, "cpu"))
+    job.run(aligning(open_source(photos), destination, AlignSettings(**settings), tars, "cpu"))
     return rows(destination / "faces.csv")
 
 
@@ -327,13 +328,13 @@ def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: P
 def test_the_same_bytes_for_any_workers_and_shards(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "GROUP", 4)
+    monkeypatch.setattr(job_module, "GROUP", 4)
     align(photos, tmp_path / "one")
     for shard in (3, 1, 2):
         job = aligning(open_source(photos), tmp_path / "three", AlignSettings(), device="cpu")
-        work.run(job, shard=(shard, 3))
-    work.run(job)
-    work.run(aligning(open_source(photos), tmp_path / "workers", AlignSettings(), device="cpu"), workers=2)
+        job.run(job, shard=(shard, 3))
+    job.run(job)
+    job.run(aligning(open_source(photos), tmp_path / "workers", AlignSettings(), device="cpu"), workers=2)
     assert tree(tmp_path / "one") == tree(tmp_path / "three") == tree(tmp_path / "workers")
 
 

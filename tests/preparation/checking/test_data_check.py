@@ -21,7 +21,7 @@ from maskrec.base.errors import UsageError
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.checking import Report, Settings, check_sets
-from maskrec.preparation.checking.names import plain_name
+from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import Finding, open_sets
 
 GOOD_POINTS = (20, 28, 44, 28, 32, 40, 22, 50, 42, 50)

@@ -17,9 +17,9 @@ from onnx import TensorProto, helper
 
 from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
-from maskrec.preparation.checking import people
-from maskrec.preparation.checking.embedding import photos_of_people
-from maskrec.preparation.checking.people import alike
+from maskrec.preparation.checking import shared_faces
+from maskrec.preparation.checking.people_embeddings import photos_of_people
+from maskrec.preparation.checking.shared_faces import alike
 from maskrec.preparation.face_sets import open_sets
 from maskrec.recipe.backbone_only import resolve_backbone
 
@@ -161,11 +161,11 @@ def test_blocks_find_what_loops_find(rows: int, columns: int, seed: int, one_set
     generator = np.random.default_rng(seed)
     left = generator.normal(size=(rows, 3)).astype(np.float32)
     right = left if one_set else generator.normal(size=(columns, 3)).astype(np.float32)
-    before, people.BLOCK = people.BLOCK, block
+    before, shared_faces.BLOCK = shared_faces.BLOCK, block
     try:
         found = alike(left, right, 0.5, one_set)
     finally:
-        people.BLOCK = before
+        shared_faces.BLOCK = before
     expected = {
         (i, j)
         for i in range(len(left))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from maskrec.preparation.checking.examining import perceptual_hash
-from maskrec.preparation.checking.near import MOST_BITS, differing_bits, groups_of, near_pairs
+from maskrec.preparation.checking.near_duplicates import MOST_BITS, differing_bits, groups_of, near_pairs
 
 
 def plain_bits(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> int:

@@ -24,10 +24,10 @@ from maskrec.images.decoding import decode_image
 from maskrec.images.packed import packed
 from maskrec.images.packed.packed import open_packed
 from maskrec.images.photos import LANDMARK_COLUMNS
-from maskrec.preparation.job.assembling import merge
-from maskrec.preparation.job.progress import Meter
 from maskrec.preparation.packing.packing import Packing, PackParts, pack
-from maskrec.preparation.sources.source import open_folder, open_source
+from maskrec.preparation.resumable.finishing import merge
+from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.sources.photo_source import open_folder, open_source
 
 
 @pytest.fixture

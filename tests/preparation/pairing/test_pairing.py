@@ -28,10 +28,10 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.masks import REFERENCE_TYPES
 from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
-from maskrec.preparation.masking.plan import MaskPlan
+from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.pairing import make_pairs
-from maskrec.preparation.pairing.people import gather_people
 from maskrec.preparation.pairing.settings import ALL_FIVE, REFERENCE, PairSettings, from_manifest
+from maskrec.preparation.pairing.splits import gather_people
 from maskrec.preparation.sources.face_list import read_faces
 
 NAMES = ["Ann", "Bo, B.", 'Cy "C"', "Dé", "写真", "E\nE", "F  F", "G'G"]

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskrec.base.errors import UsageError
-from maskrec.images.insightface.record_writing import write_records
 from maskrec.images.tars.tarfiles import write_tar
-from maskrec.preparation.job.naming import output_names, safe_part
+from maskrec.preparation.resumable.output_names import output_names, safe_part
 from maskrec.preparation.sources.given_landmarks import with_landmarks
-from maskrec.preparation.sources.source import Item, Source, open_source
+from maskrec.preparation.sources.photo_source import Item, Source, open_source
+from tests.support.record_writing import write_records
 
 STRANGE = [
     "a b.jpg",

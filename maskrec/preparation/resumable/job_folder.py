@@ -1,0 +1,225 @@
+"""The folder of a data set while it is made: what is done of it, who is at it, and what it will be."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import Lock
+from maskrec.preparation.sources.photo_source import UNFINISHED
+
+WORK = "work.json"
+FACES = "faces.csv"
+REJECTED = "rejected.csv"
+PARTS = UNFINISHED
+FINISHED = ".parts.finished"
+
+_LOCK = re.compile(r"lock-(\d+)-of-(\d+)$")
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """The folder of a data set and, in ``.parts``, the records of its groups.
+
+    A group's record is put in place after its files, and holds each file's size and CRC-32: a kill at any moment leaves
+    a group done or not done, and files that a power cut took show when whoever goes on reads them again.
+
+    Args:
+        destination: the data set's folder.
+    """
+
+    destination: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where records, locks and temporary files are."""
+        return self.destination / PARTS
+
+    @property
+    def finished(self) -> bool:
+        """Whether the data set is complete."""
+        return (self.destination / FACES).is_file() and not self.folder.exists()
+
+    def work(self) -> dict[str, Any] | None:
+        """What the folder's data set is to be; None where none was begun.
+
+        Raises:
+            UsageError: its ``work.json`` is damaged.
+        """
+        path = self.destination / WORK
+        if not path.exists():
+            return None
+        try:
+            work = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: damaged ({error}); empty the folder or choose another") from error
+        if not isinstance(work, dict):
+            raise UsageError(f"{path}: damaged (no object); empty the folder or choose another")
+        return work
+
+    def begin(self, work: dict[str, Any]) -> None:
+        """Start a data set here, or go on with the same one.
+
+        Raises:
+            UsageError: the folder holds something else; nothing in it is touched.
+        """
+        there = self.work()
+        if there is not None and there != work:
+            raise UsageError(
+                f"{self.destination}: holds a data set made otherwise ({', '.join(differences(there, work))}); "
+                "give the same command again, or another folder"
+            )
+        if there is None:
+            self._begin_new(work)
+        shutil.rmtree(self.destination / FINISHED, ignore_errors=True)
+        if not self.finished:
+            self.folder.mkdir(exist_ok=True)
+
+    def _begin_new(self, work: dict[str, Any]) -> None:
+        try:
+            self.destination.mkdir(parents=True, exist_ok=True)
+            others = sorted(entry.name for entry in self.destination.iterdir() if entry.name != PARTS)
+        except OSError as error:
+            raise UsageError(f"{self.destination}: {error.strerror}; name a folder that can be made") from error
+        if others:
+            raise UsageError(
+                f"{self.destination}: holds {others[0]!r} and is no data set that was begun here; name a new folder"
+            )
+        self.folder.mkdir(exist_ok=True)
+        self.place(self.destination / WORK, (json.dumps(work, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def place(self, path: Path, data: bytes, *, durable: bool = False) -> None:
+        """Put a file in its place whole; a kill leaves at most a temporary file in ``.parts``.
+
+        Raises:
+            MaskrecError: the disk is full, or the place cannot be written.
+        """
+        temporary = self.folder / f"temporary-{os.getpid()}"
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                if durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise not_written(path, error) from error
+
+    def record_path(self, group: int) -> Path:
+        """Where the record of a group is, once it is done."""
+        return self.folder / f"{group:08d}.json"
+
+    def data_path(self, group: int) -> Path:
+        """Where the files of a group are, one after the other, until they go into a tar."""
+        return self.folder / f"{group:08d}.data"
+
+    def record(self, group: int) -> dict[str, Any] | None:
+        """What a group gave; None when it is not done."""
+        try:
+            record = json.loads(self.record_path(group).read_bytes())
+        except (OSError, ValueError):  # absent, or taken by a power cut: it is done again
+            return None
+        return record if isinstance(record, dict) else None
+
+    def holds(self, group: int, tar: Path | None = None) -> bool:
+        """Whether a group is done and its files are as its record says; reads them.
+
+        Args:
+            group: its number.
+            tar: the finished tar that the group would be in, for a data set in tars.
+        """
+        record = self.record(group)
+        if record is None:
+            return False
+        if tar is not None and tar.exists():
+            return True
+        data = self.data_path(group).read_bytes() if tar and self.data_path(group).exists() else None
+        start = 0
+        for name, size, checksum in record["files"]:
+            piece = data[start : start + size] if data is not None else _read(self.destination / name)
+            start += size
+            if piece is None or len(piece) != size or zlib.crc32(piece) != checksum:
+                return False
+        return True
+
+    def lock(self, shard: int, shards: int) -> Lock:
+        """The lock of a shard; 1 of 1 is the whole."""
+        return Lock(self.folder / f"lock-{shard}-of-{shards}", f"the data set {self.destination}")
+
+    def shard_locks(self) -> Iterator[tuple[int, int, Lock]]:
+        """Locks that were taken here, by shard and number of shards."""
+        for path in sorted(self.folder.iterdir()):
+            if matched := _LOCK.match(path.name):
+                shard, shards = int(matched[1]), int(matched[2])
+                yield shard, shards, Lock(path, f"shard {shard}/{shards} of {self.destination}")
+
+    def take(self, shard: int, shards: int) -> Lock:
+        """Take a shard's lock; the whole (1 of 1) and any shard exclude each other.
+
+        Raises:
+            MaskrecError: another process is at it.
+        """
+        own = self.lock(shard, shards)
+        try:
+            own.take()
+            for other, of, lock in list(self.shard_locks()):
+                if (other, of) != (shard, shards) and 1 in (shards, of):
+                    _probe(lock)
+        except OSError as error:
+            raise not_written(self.folder, error) from error
+        except MaskrecError:
+            own.give_back()
+            raise
+        return own
+
+    def finish(self) -> None:
+        """Bring all to the disk, then drop the records."""
+        os.sync()
+        # In one step: a kill within the removal must not leave half of the records.
+        self.folder.replace(self.destination / FINISHED)
+        shutil.rmtree(self.destination / FINISHED, ignore_errors=True)
+
+
+def _probe(lock: Lock) -> None:
+    """MaskrecError where another process holds the lock; what it says of its holder stays as it is."""
+    import fcntl
+
+    with lock.path.open("a+") as stream:
+        try:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise MaskrecError(f"{lock.what} is being made by another process; wait until it ends") from error
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def not_written(path: Path, error: OSError) -> MaskrecError:
+    """The sentence for a file that could not be written."""
+    what = error.strerror or str(error)
+    return MaskrecError(f"{path} could not be written: {what}; make room and run the same command again")
+
+
+def differences(there: dict[str, Any], here: dict[str, Any], prefix: str = "") -> Sequence[str]:
+    """What differs between two works, as ``name X there, Y here``."""
+    told: list[str] = []
+    for key in [*there, *(key for key in here if key not in there)]:
+        one, two = there.get(key), here.get(key)
+        if isinstance(one, dict) and isinstance(two, dict):
+            told += differences(one, two, f"{prefix}{key}.")
+        elif one != two:
+            told.append(f"{prefix}{key} {one!r} there, {two!r} here")
+    return told
