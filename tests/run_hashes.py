@@ -124,13 +124,13 @@ def picture_hashes(folder: Path) -> dict[str, str]:
     """Of cartoon faces aligned, masked and paired by the command line."""
     code = (
         "import sys, pathlib; sys.path.insert(0, 'tests/support');"
-        "from face_sets import write_face_set; write_face_set(pathlib.Path(sys.argv[1]), 40, 4)"
+        "from face_sets import write_face_set; write_face_set(pathlib.Path(sys.argv[1]), 90, 4)"
     )
     faces, masked, pairs = folder / "faces", folder / "masked", folder / "pairs"
     subprocess.run([sys.executable, "-c", code, str(faces)], cwd=ROOT, check=True)
     for words in (
         ["data", "mask", str(faces), str(masked), "--copies", "2"],
-        ["data", "pairs", str(faces), str(pairs), "--masks", "none,one,both", "--evaluation", "12", "--test", "12"],
+        ["data", "pairs", str(faces), str(pairs), "--masks", "none,one,both", "--evaluation", "6", "--test", "6"],
     ):
         done = subprocess.run([sys.executable, "-m", "maskrec", *words], capture_output=True, text=True)
         if done.returncode:
