@@ -12,8 +12,9 @@ import typer
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.text import clean, table, terminal_width
-from maskrec.plugin.catalog import Catalog, Failure, Registered, normalise
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
+from maskrec.plugin.registered import Failure, Registered, normalise
 
 
 def entry_row(entry: Registered) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import typer
 
 from maskrec.base.errors import PluginError
 from maskrec.cli.text import clean
-from maskrec.plugin.catalog import Catalog, Failure
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
+from maskrec.plugin.registered import Failure
 
 PluginFiles = Annotated[
     list[Path] | None,

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from maskrec.base.errors import PluginError
 from maskrec.cli.text import table
 from maskrec.contracts.kinds import Kind, Part
-from maskrec.plugin.catalog import Catalog, Registered
+from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import EMPTY, ParameterInfo, parameter_help, read_parameters, without_parameters
 
 

@@ -3,86 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
-from maskrec.plugin.component import Component
-
-
-def normalise(distribution: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Who declared a component.
-
-    Args:
-        name: ``distribution:entry-point``, or ``file:FILE.py``.
-        distribution: its normalised name, or ``file:FILE.py``; the part of a qualified name before the slash.
-        version: the distribution's; empty for a file.
-        file: the file given with ``--plugin``, absolute; None for a distribution.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    file: Path | None = None
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}".rstrip()
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Something wrong with a plugin.
-
-    Args:
-        provider: whose; ``name``, ``distribution`` and ``version`` say it.
-        stage: ``metadata``, ``import``, ``declaration`` or ``hook NAME``.
-        message: what is wrong, in one line.
-        fatal: whether the whole plugin was left out; False when only one hook or function of it was.
-        error: what it raised, for ``--debug``.
-    """
-
-    provider: Provider
-    stage: str
-    message: str
-    fatal: bool = True
-    error: BaseException | None = field(default=None, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        who = self.provider.name if self.provider.file else f"{self.provider.name} {self.provider.version}".rstrip()
-        return f"plugin {who}: {self.stage}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A declared component; ``kind`` is one of ``contracts.kinds.KINDS``, or ``part``."""
-
-    kind: str
-    component: Component
-    provider: Provider
-
-    @property
-    def name(self) -> str:
-        """As written in recipes, without its provider."""
-        return self.component.name
-
-    @property
-    def qualified(self) -> str:
-        """``maskrec/arcface``, ``file:my_loss.py/my_loss``."""
-        return f"{self.provider.distribution}/{self.component.name}"
-
-    @property
-    def noun(self) -> str:
-        """What to call it in a sentence: its kind, for a part what kind of part."""
-        return self.component.part or self.kind
+from maskrec.plugin.load_target import load_target
+from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 
 
 class LookupFailed(UsageError):  # noqa: N818 - what callers say: the lookup failed
@@ -202,8 +128,6 @@ class Catalog:
         Raises:
             PluginError: something it needs is not installed, or the target cannot be imported.
         """
-        from maskrec.plugin.load_target import load_target
-
         return load_target(entry)
 
 

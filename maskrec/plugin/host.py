@@ -15,10 +15,11 @@ import pluggy
 import maskrec
 from maskrec.base.errors import UsageError
 from maskrec.plugin import hookspecs
-from maskrec.plugin.catalog import Catalog, Failure, Provider, Registered, normalise
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
 from maskrec.plugin.load_target import foreign_code, one_line
+from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 from maskrec.plugin.validation import RejectedError, check_entry, key, notices
 
 

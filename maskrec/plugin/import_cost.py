@@ -7,8 +7,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from maskrec.plugin.catalog import Provider
 from maskrec.plugin.installed import installed_plugins
+from maskrec.plugin.registered import Provider
 
 # Libraries that take long to import and that a plugin has no use for until a recipe names its component.
 HEAVY = (

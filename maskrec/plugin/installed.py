@@ -7,8 +7,8 @@ from importlib import metadata
 from pathlib import Path
 
 import maskrec
-from maskrec.plugin.catalog import Failure, Provider, normalise
 from maskrec.plugin.load_target import one_line
+from maskrec.plugin.registered import Failure, Provider, normalise
 
 GROUP = "maskrec"
 

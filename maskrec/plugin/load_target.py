@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Registered
+from maskrec.plugin.registered import Registered
 
 
 @contextlib.contextmanager

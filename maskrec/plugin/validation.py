@@ -9,9 +9,9 @@ from typing import Any
 
 import pluggy
 
-from maskrec.plugin.catalog import Failure, Provider, Registered
 from maskrec.plugin.component import Component
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
+from maskrec.plugin.registered import Failure, Provider, Registered
 
 
 class RejectedError(Exception):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Catalog, LookupFailed, Registered
+from maskrec.plugin.catalog import Catalog, LookupFailed
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.annotations import describe, holds_component
 from maskrec.recipe.merging import OPENED

@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Catalog, Registered
+from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.annotations import holds_component, strict, unannotated
 from maskrec.recipe.merging import LABELLED

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from maskrec.base.errors import PluginError, UsageError
-from maskrec.plugin.catalog import Catalog, Failure, LookupFailed, Provider, Registered, normalise
+from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.plugin.component import Component
+from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 
 CORE = Provider("maskrec:builtin", "maskrec", "0.1.0")
 FOO = Provider("maskrec-foo:foo", "maskrec-foo", "2.0")
