@@ -1,4 +1,4 @@
-"""What a checkpoint holds, and going on from one bit for bit."""
+"""What a checkpoint holds, and how a run continues from one bit for bit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def networks_state(stepper: Stepper) -> dict[str, Any]:
     """Weights, loss, optimizer, schedule, moving average and every process's random state.
 
-    Every process must call this: random states and shares of sharded losses are collected from all.
+    Every process must call this: random states and shards of sharded losses are collected from all.
     """
     return {
         "backbone": dict(stepper.backbone.state_dict()),
@@ -65,7 +65,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Any], what: str) -> No
     """Copy weights into a module.
 
     Raises:
-        UsageError: names or shapes differ; says the first few.
+        UsageError: names or shapes differ; the message gives the first.
     """
     own = module.state_dict()
     wrong = sorted(set(own) ^ set(weights))
@@ -90,7 +90,7 @@ def _restore_loss(loss: nn.Module, state: Any) -> None:
     if scope_of(loss) == "sharded":
         if len(state) != processes():
             raise UsageError(
-                f"a sharded loss goes on only with as many processes as before: {len(state)}, not {processes()}"
+                f"a sharded loss continues only with as many processes as before: {len(state)}, not {processes()}"
             )
         state = state[rank()]
     own = loss.state_dict()
