@@ -1,4 +1,4 @@
-"""What all plugins together offer: names looked up, targets imported on first use."""
+"""What all plugins together provide: names looked up, targets imported on first use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def normalise(distribution: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Who declared a component.
+    """The plugin that declared a component.
 
     Args:
         name: ``distribution:entry-point``, or ``file:FILE.py``.
@@ -40,14 +40,14 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something wrong with a plugin.
+    """A failure of a plugin.
 
     Args:
-        provider: whose; ``name``, ``distribution`` and ``version`` say it.
+        provider: the plugin, by ``name``, ``distribution`` and ``version``.
         stage: ``metadata``, ``import``, ``declaration`` or ``hook NAME``.
         message: what is wrong, in one line.
-        fatal: whether the whole plugin was left out; False when only one hook or function of it was.
-        error: what it raised, for ``--debug``.
+        fatal: whether the whole plugin was skipped; False when only one of its hooks or functions was.
+        error: the exception, for ``--debug``.
     """
 
     provider: Provider
@@ -81,7 +81,7 @@ class Entry:
 
     @property
     def noun(self) -> str:
-        """What to call it in a sentence: its kind, for a part what kind of part."""
+        """Its name in a sentence: its kind, or for a part the kind of part."""
         return self.component.part or self.kind
 
 
@@ -90,8 +90,8 @@ class LookupFailed(UsageError):  # noqa: N818 - what callers say: the lookup fai
 
     Args:
         message: one sentence: what is wrong.
-        hint: how to mend it.
-        failure: the plugin whose failure may be the reason, if there is one.
+        hint: how to fix it.
+        failure: the plugin whose failure may be the reason, if any.
     """
 
     def __init__(self, message: str, hint: str = "", failure: Failure | None = None) -> None:
@@ -104,8 +104,8 @@ class Catalog:
 
     Args:
         entries: in the order of kinds, then providers, as declared.
-        failures: in the order met.
-        providers: all plugins that were registered, also those that declare nothing.
+        failures: in the order of occurrence.
+        providers: all plugins that were registered, including those that declare nothing.
     """
 
     def __init__(
@@ -123,10 +123,10 @@ class Catalog:
             name: bare (``arcface``) or qualified (``maskrec/arcface``, which ``requires`` does not restrict).
             requires: requirement strings; bare names are looked up in maskrec, in these distributions and in files
                 given with ``--plugin``. None looks everywhere.
-            part: for parts, which sort is wanted; empty takes any.
+            part: for parts, the expected sort; empty accepts any.
 
         Raises:
-            LookupFailed: nobody provides it, or several do.
+            LookupFailed: no plugin provides it, or several do.
         """
         fitting = [e for e in self.entries if e.kind == kind and (not part or e.component.part == part)]
         if "/" in name:
@@ -158,16 +158,16 @@ class Catalog:
             raise self._unknown(theirs, noun, name, {source})
         failure = self._failed({source})
         if failure is not None:
-            raise LookupFailed(f"{noun} {name!r} cannot be had", f"its {failure}", failure)
+            raise LookupFailed(f"{noun} {name!r} cannot be loaded", f"its {failure}", failure)
         if source.startswith("file:"):
-            raise LookupFailed(f"{noun} {name!r} is in a file that was not given", f"add --plugin {source[5:]}")
+            raise LookupFailed(f"{noun} {name!r} is in a plugin file that was not given", f"add --plugin {source[5:]}")
         raise LookupFailed(
             f"no plugin of the distribution {source!r} is installed, which {noun} {name!r} names",
             f"install it: pip install {source}",
         )
 
     def _unknown(self, candidates: list[Entry], noun: str, name: str, allowed: set[str] | None) -> LookupFailed:
-        """The best explanation of a name that nobody provides."""
+        """The best explanation of a name that no plugin provides."""
         bare = name.rpartition("/")[2]
         message = f"no {noun} is called {name!r}"
         others = [entry for entry in self.entries if entry.name == bare and _within(entry.provider, allowed)]
@@ -183,7 +183,7 @@ class Catalog:
         return LookupFailed(message, f"there is {known}" if known else f"no {noun} is installed")
 
     def _failed(self, allowed: set[str] | None) -> Failure | None:
-        """The first plugin left out among those that may be searched."""
+        """The first skipped plugin among those that may be searched."""
         return next((f for f in self.failures if f.fatal and _within(f.provider, allowed)), None)
 
     def find(self, name: str, kind: str | None = None) -> list[Entry]:
@@ -215,11 +215,13 @@ def requirement_name(requirement: str) -> str:
     """The normalised distribution name of a requirement string.
 
     Raises:
-        LookupFailed: it is none.
+        LookupFailed: it is not a valid requirement.
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
         return normalise(Requirement(requirement).name)
     except InvalidRequirement as error:
-        raise LookupFailed(f"requires: {requirement!r} is no requirement", "write it like maskrec>=0.1") from error
+        raise LookupFailed(
+            f"requires: {requirement!r} is not a valid requirement", "write it like maskrec>=0.1"
+        ) from error

@@ -127,7 +127,7 @@ def test_find_searches_all_kinds():
         ("json.no_such:Thing", "in a module that does not exist"),
         ("json:JSONDecodr", "does not exist, JSONDecoder does"),
         ("json.decoder:JSONDecoder.nothing", "AttributeError"),
-        ("json:__name__", "is no class or function"),
+        ("json:__name__", "is not a class or function"),
         ("catalog_test_exits:Thing", "SystemExit: 5"),
         ("catalog_test_wants:Thing", "ModuleNotFoundError: No module named 'something_not_installed'"),
     ],

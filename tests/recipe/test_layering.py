@@ -145,8 +145,8 @@ def test_a_shipped_recipe_can_be_extended_by_name(tmp_path: Path) -> None:
         ({"top": "extends: a.yaml\n", "a": ""}, "is empty"),
         ({"top": ""}, "is empty"),
         ({"top": "# only a comment\n"}, "is empty"),
-        ({"top": "- a\n"}, "is no map"),
-        ({"top": "arcface"}, "is no map"),
+        ({"top": "- a\n"}, "is not a map"),
+        ({"top": "arcface"}, "is not a map"),
     ],
 )
 def test_files_that_lead_nowhere(tmp_path: Path, files: dict[str, str], words: str) -> None:
@@ -196,7 +196,7 @@ def test_an_override_knows_its_place(tmp_path: Path) -> None:
         ("a..b=3", "key.path=value"),
         (".=3", "key.path=value"),
         ("extends=x.yaml", "cannot be overridden"),
-        ("seed.x=1", "`seed` is no map"),
+        ("seed.x=1", "`seed` is not a map"),
         ("a=[1", "no YAML"),
         ("a={x: 1, x: 2}", "twice"),
         ("a=!!str 1", "tags"),
