@@ -118,7 +118,7 @@ def test_a_photo_that_is_gone_when_a_batch_wants_it(sets: Path, tmp_path: Path) 
 
 
 def test_a_face_in_place_is_not_warped(sets: Path) -> None:
-    """Landmarks rounded to 0.01 pixels would ask for a warp that only blurs."""
+    """Landmarks rounded to 0.01 pixels would require a warp that only blurs."""
     arcface, none = (ImagePacked(sets / "packed", _context(alignment), 32) for alignment in ("arcface", "none"))
     equal = [torch.equal(arcface[index].image, none[index].image) for index in range(30)]
     assert equal[:10] == [True] * 10

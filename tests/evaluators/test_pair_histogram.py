@@ -135,7 +135,7 @@ def test_collapsed_has_iou_1_whatever_its_best_threshold_reaches(people: Any) ->
 
 
 def test_known_fault_no_crossing_reuses_the_last_epochs_threshold(people: Any) -> None:
-    """One evaluator over two epochs, the second collapsed: nothing of the first is left."""
+    """One evaluator over two epochs, the second collapsed: nothing of the first remains."""
     evaluator = PairHistogram(people.draw("held_out"))
     first = evaluator.evaluate(people.embed)
     people.embeddings["held_out"] = np.ones((320, 4), dtype=np.float32)

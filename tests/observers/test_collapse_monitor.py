@@ -1,4 +1,4 @@
-"""The collapse monitor: what it stops, what it must leave alone, and that it goes on counting after a resume."""
+"""The collapse monitor: what it stops, what it must not stop, and that it continues counting after a resume."""
 
 from __future__ import annotations
 

@@ -264,7 +264,7 @@ WORN = [*COLUMNS, "masked", "pair_masked", "mask_type", "pair_mask_type", "condi
 
 
 def test_masks_that_the_file_names(photos: Path) -> None:
-    """Shown already (masked) or to be put on: a photo under two masks is two images."""
+    """Present (masked) or to be put on: a photo under two masks is two images."""
     rows = [
         ["a1.png", 0, "a2.png", 0, 0, 0, "", "", "bare"],
         ["a1.png", 0, "b1.png", 1, 0, 0, "n95", "", "one_masked"],

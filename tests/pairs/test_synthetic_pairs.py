@@ -1,4 +1,4 @@
-"""Pairs of cartoon people: balance, no pair twice, nobody in two folds, and no way around training."""
+"""Pairs of cartoon people: balance, no pair twice, nobody in two folds, and no shortcut around training."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def counts(crowd: list[int], *columns: NDArray[np.int64]) -> list[int]:
 
 
 def crowd_of(people: int, folds: int, number: int) -> list[int]:
-    """The people of a fold: consecutive, as evenly many as can be."""
+    """The people of a fold: consecutive, as evenly as possible."""
     return list(range(number * people // folds, (number + 1) * people // folds))
 
 

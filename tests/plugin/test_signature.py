@@ -1,4 +1,4 @@
-"""Parameters of targets of every shape, and declarations that no recipe could fill."""
+"""Parameters of targets of every shape, and declarations that no recipe can fill."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_help_comes_from_the_docstring():
             """Make one.
 
             Args:
-                seed: of everything.
+                seed: seed of everything random.
             """
 
     assert parameter_help(Target) == {

@@ -19,7 +19,7 @@ Loss = Callable[[str], str]
 
 
 def errors(checked: Checked) -> list[tuple[str, int, int, str]]:
-    """Path, line, column and message of everything to be mended."""
+    """Path, line, column and message of everything to fix."""
     return [
         (p.path, p.mark.line if p.mark else 0, p.mark.column if p.mark else 0, f"{p.message} | {p.hint}")
         for p in checked.problems
@@ -240,8 +240,8 @@ def test_every_recipe_needs_its_sections(check: Check, whole: str, section: str,
         ("{use: toy_net}", "{run: runs/x}", "there is no run directory"),
         ("{use: toy_net}", "{file: x.onnx}", "there is no file"),
         ("{use: toy_net}", "{file: 3}", "`file` must be a path"),
-        ("{use: toy_net}", "{run: x, file: y}", "takes no `file`"),
-        ("{use: toy_net}", "{run: x, dropout: y}", "takes no `dropout`"),
+        ("{use: toy_net}", "{run: x, file: y}", "has no parameter `file`"),
+        ("{use: toy_net}", "{run: x, dropout: y}", "has no parameter `dropout`"),
         ("{use: toy_net}", "{use: nobody/toy_net}", "pip install nobody"),
         ("{use: toy_net}", "{use: file:other.py/toy_net}", "--plugin other.py"),
         ("{use: toy_net}", "{use: ''}", "must be the name of a backbone"),
@@ -547,6 +547,6 @@ def test_damaged_recipes_do_not_raise(check: Check) -> None:
 
 
 def test_a_check_asks_again_once_givens_are_known(catalog: Catalog, check: Check, with_loss: Loss) -> None:
-    """``ToyLoss.check`` looks up ``num_classes``, which nobody knows yet: what it said before that still counts."""
+    """``ToyLoss.check`` looks up ``num_classes``, which is not known yet: problems yielded before that still count."""
     assert "at most 2" in only(check(with_loss("{use: toy_loss, margin: 3}")))[3]
     assert check_recipe(Path("nowhere.yaml"), catalog=catalog).exit_code == 2

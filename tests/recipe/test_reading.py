@@ -88,7 +88,7 @@ def test_every_value_knows_its_place() -> None:
     ("text", "line", "column", "words"),
     [
         ("a: 1\nb: 2\na: 3\n", 3, 1, "`a` is listed twice, first in line 1"),
-        ("a: {x: 1, x: 2}\n", 1, 11, "`x` is here twice"),
+        ("a: {x: 1, x: 2}\n", 1, 11, "`x` is listed twice"),
         ("base: &b {x: 1}\nloss:\n  <<: *b\n", 3, 3, "merge key"),
         ("a: !!python/object/apply:os.system [ls]\n", 1, 4, "tags"),
         ("a: !mine 1\n", 1, 4, "tags"),

@@ -18,7 +18,7 @@ from maskrec.training.slots import Slots
 
 
 class Faces:
-    """Images of noise; what is to go wrong, by index."""
+    """Images of noise; faults to raise, by index."""
 
     def __init__(self, number: int = 50, wrong: dict[int, Any] | None = None, by_pixel: bool = False) -> None:
         self.images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (number, 3, 8, 6), np.uint8))

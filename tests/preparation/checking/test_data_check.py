@@ -98,7 +98,7 @@ def test_photos_that_cannot_be_used(clean: Path) -> None:
     assert "0 bytes" in told["empty.jpg"]
     assert "not an image" in told["text.jpg"]
     assert "cut short" in told["cut.jpg"]
-    assert "every pixel is of one colour" in told["gray.png"]
+    assert "all pixels have one colour" in told["gray.png"]
 
 
 def test_two_blank_photos_are_not_duplicates(clean: Path) -> None:
@@ -300,7 +300,7 @@ def test_folders_name_people_where_they_agree_with_targets(clean: Path) -> None:
     report = look((clean / "t.csv", ""))
     assert report.findings == []
     assert report.sets[0].named
-    assert "called by their photos' folders" in report.notes[0]
+    assert "named by their photos' folders" in report.notes[0]
 
 
 def test_an_aligned_folder_with_stray_photos_and_an_unfinished_one(tmp_path: Path) -> None:

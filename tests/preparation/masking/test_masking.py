@@ -185,7 +185,7 @@ def test_nothing_is_masked_twice_and_nothing_vanishes(tmp_path: Path) -> None:
     assert {row["source"] for row in made} | set(rejected) == {row["path"] for row in rows}
     assert len(made) == 75
     # masked copies are never masked again
-    with pytest.raises(UsageError, match="all faces there are masked already"):
+    with pytest.raises(UsageError, match="all faces there are already masked"):
         run(tmp_path / "out", tmp_path / "twice")
 
 
@@ -300,7 +300,7 @@ def test_a_manifest_from_before_cheeks_could_be_pulled_up(faces: Path, tmp_path:
 )
 def test_a_manifest_that_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "work.json").write_text(text)
-    with pytest.raises(UsageError, match=r"is no work\.json"):
+    with pytest.raises(UsageError, match=r"is not a work\.json"):
         from_work(tmp_path / "work.json")
 
 
@@ -321,7 +321,7 @@ def test_a_manifest_of_another_command(tmp_path: Path) -> None:
         ({"cheeks": (0.0, 0.7)}, "cheeks wants two ascending numbers"),
         ({"wear": {"on_nose": 0.5}}, "there is no way 'on_nose'"),
         ({"colors": ("red",)}, "a colour is written #rrggbb"),
-        ({"colors": ("#ff0000",)}, "takes a colour"),
+        ({"colors": ("#ff0000",)}, "accepts a colour"),
     ],
 )
 def test_settings_out_of_range(changes: dict[str, Any], words: str) -> None:
@@ -340,7 +340,7 @@ def test_settings_out_of_range(changes: dict[str, Any], words: str) -> None:
         (["n95=nan"], 1, False, "must be 0 or more"),
         (["n95=0"], 1, False, "one above 0"),
         ([], 0, False, "--copies 0"),
-        ([], 2, True, "leave --copies out"),
+        ([], 2, True, "remove --copies"),
     ],
 )
 def test_plans_that_are_none(words: list[str], copies: int, every: bool, said: str) -> None:
@@ -424,7 +424,7 @@ def test_the_command(
     assert tree(tmp_path / "[bold]x") == undisturbed
     wrong = maskrec_cli("data", "mask", faces, "[bold]x", "--again", "[bold]x/work.json", "--copies", "2")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "leave --types, --copies and --every-type out" in wrong.stderr
+    assert "remove --types, --copies and --every-type" in wrong.stderr
 
 
 def test_cheeks_are_pulled_up_by_an_option(
@@ -436,7 +436,7 @@ def test_cheeks_are_pulled_up_by_an_option(
     assert tree(tmp_path / "cut") == tree(tmp_path / "zero")
     assert tree(tmp_path / "cut") != tree(tmp_path / "pulled")
     assert from_work(tmp_path / "pulled" / "work.json").cheeks == (0.2, 0.4)
-    for text, words in (("high", "--cheeks high: it is written LOW,HIGH"), ("0,0.6", "cheeks wants two ascending")):
+    for text, words in (("high", "--cheeks high: expected LOW,HIGH"), ("0,0.6", "cheeks wants two ascending")):
         refused = maskrec_cli("data", "mask", faces, "refused", "--cheeks", text)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert words in refused.stderr

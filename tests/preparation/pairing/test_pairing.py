@@ -309,22 +309,22 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_goes_on(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"evaluation": 100_000}, "evaluation: 100000 bare pairs of two photos of one person were asked for, and"),
+        ({"evaluation": 100_000}, "evaluation: 100000 bare pairs of two photos of one person were requested, but"),
         ({"test": 3}, "half of the test pairs"),
         ({"test": 0, "evaluation": 0}, "numbers of pairs"),
         ({"evaluation": -1}, "numbers of pairs"),
-        ({"masks": ("all",)}, "name none, one or both"),
-        ({"masks": ("one", "one")}, "name none, one or both"),
-        ({"masks": ()}, "name none, one or both"),
-        ({"same_photo": 1.5}, "a share is 0 to 1"),
-        ({"same_photo": float("nan")}, "a share is 0 to 1"),
+        ({"masks": ("all",)}, "use none, one or both"),
+        ({"masks": ("one", "one")}, "use none, one or both"),
+        ({"masks": ()}, "use none, one or both"),
+        ({"same_photo": 1.5}, "must be 0 to 1"),
+        ({"same_photo": float("nan")}, "must be 0 to 1"),
         ({"same_photo": 0.5}, "and 0 different ones are possible"),
         ({"masks": ("both",), "same_photo": 0.5}, "and 0 different ones are possible"),
         ({"shares": {"train": 1.0, "evaluation": 0.0, "test": 1.0}}, "--evaluation-share 0"),
         ({"shares": {"train": 1.0, "evaluation": -1.0, "test": 1.0}}, "0 or more"),
         ({"shares": {"train": float("inf"), "evaluation": 1.0, "test": 1.0}}, "0 or more"),
         ({"shares": {"train": 1e-9, "evaluation": 1.0, "test": 1.0}}, "train.csv would be empty"),
-        ({"put_on": MaskPlan({"n95": 1.0})}, "pairs without masks"),
+        ({"put_on": MaskPlan({"n95": 1.0})}, "need pairs with masks"),
         ({"masks": ("one",), "put_on": MaskPlan({"n95": 1.0}, copies=2)}, "--copies 2 with 1 types"),
     ],
 )
@@ -404,7 +404,7 @@ def test_faces_without_what_is_needed(tmp_path: Path) -> None:
     assert not (tmp_path / "pairs" / "landmarks.csv").exists()
     assert len(opened(tmp_path / "pairs")["test"]) == 16
     (tmp_path / "people.csv").write_text("path\nbare/x.jpg\n")
-    assert "nobody knows whose faces" in complaint(tmp_path / "people.csv", tmp_path / "p", SMALL)
+    assert "the people are unknown" in complaint(tmp_path / "people.csv", tmp_path / "p", SMALL)
 
 
 def test_targets_alone_name_people(tmp_path: Path) -> None:
@@ -456,7 +456,7 @@ def test_two_people_in_one_picture_are_two_photos(tmp_path: Path) -> None:
 def test_settings_from_a_file_that_is_none(tmp_path: Path) -> None:
     for text in ("", "{}", "[]", '{"settings": {"seed": 1}}', '{"settings": []}'):
         (tmp_path / "pairs.json").write_text(text)
-        with pytest.raises(UsageError, match=r"is no pairs\.json"):
+        with pytest.raises(UsageError, match=r"is not a pairs\.json"):
             from_manifest(tmp_path / "pairs.json")
     with pytest.raises(UsageError, match="cannot be read"):
         from_manifest(tmp_path / "absent.json")

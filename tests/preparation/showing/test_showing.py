@@ -204,7 +204,7 @@ def test_the_command(faces_folder: Path, command: Callable[..., Told]) -> None:
         (["faces", "x.gif"], "a .png or a .html"),
         (["faces", "no/x.png"], "no folder"),
         (["absent", "x.png"], "no such file"),
-        (["faces", "x.png", "--only", "rejected"], "wants --source"),
+        (["faces", "x.png", "--only", "rejected"], "needs --source"),
         (["faces", "x.png", "--person", "Who\x1b[31m"], "nobody in"),
         (["source", "x.png", "--landmarks"], "has none"),
     ],
