@@ -1,4 +1,4 @@
-"""What data sets over large files have in common."""
+"""The common part of data sets over large files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StoredFaces:
         return self._store.sample(index, self._placing)
 
     def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
-        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
+        """Write the samples' images into ``space`` and return their columns; see ``contracts.protocols.Dataset``."""
         return fill(self.__getitem__, self.labels, self._placing, self._put, indices, space, self._masked)
 
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
@@ -49,5 +49,5 @@ class StoredFaces:
 
 
 def names_or_none(identities: Sequence[str]) -> list[str] | None:
-    """Names of people; None where they are only numbers, which say nothing outside of their set."""
+    """Names of people; None where they are only numbers, which mean nothing outside of their set."""
     return None if all(name.isdigit() for name in identities) else list(identities)

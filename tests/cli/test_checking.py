@@ -112,7 +112,7 @@ def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
         (["check", "."], "is a folder"),
         (["check", "maskrec:nowhere"], "ships no recipe"),
         (["check", "x.yaml", "--names", "--dry-run"], "cannot be combined with"),
-        (["check", "x.yaml", "--data-root", "nowhere"], "no folder"),
+        (["check", "x.yaml", "--data-root", "nowhere"], "not a folder"),
         (["check", "x.yaml", "--plugin", "nowhere.py"], "no such Python file"),
         (["copy", "nowhere"], "ships no recipe"),
     ],

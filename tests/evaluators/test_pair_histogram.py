@@ -113,7 +113,7 @@ def test_collapsed_is_marked_everywhere(people: Any) -> None:
     answer = evaluator.evaluate(people.embed)
     assert (answer.metrics["collapsed"], answer.metrics["iou"], answer.metrics["accuracy"]) == (1.0, 1.0, 0.5)
     assert answer.thresholds["histogram"].collapsed
-    assert "these very pairs" in answer.thresholds["histogram"].source
+    assert "these same pairs" in answer.thresholds["histogram"].source
     assert "do not cross" in answer.tables["accuracy"][0]["note"]
     tested = evaluator.test(people.embed, answer)
     assert tested is not None

@@ -73,7 +73,7 @@ def test_the_pairs_own_folds_are_used(people: Any) -> None:
     assert answer.metrics["accuracy"] == expected.mean
     assert answer.tables["accuracy"][0]["folds"] == 5
     assert answer.tables["accuracy"][0]["standard_error"] == expected.standard_error
-    with pytest.raises(UsageError, match="comes with 5 folds of its own, so folds: 10 cannot be had"):
+    with pytest.raises(UsageError, match="has 5 folds of its own, so folds: 10 cannot be used"):
         Verification(replace(pairs, fold=fold), folds=10)
 
 

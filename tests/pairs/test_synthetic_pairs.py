@@ -214,7 +214,7 @@ def held_out() -> tuple[PairSet, Tensor]:
 
 
 def best_accuracies(found: PairSet, embeddings: Tensor) -> list[float]:
-    """Per condition, the accuracy at the threshold that is best for these very pairs."""
+    """Per condition, the accuracy at the threshold that is best for these same pairs."""
     unit = nn.functional.normalize(embeddings.double(), dim=1).numpy()
     distance = ((unit[found.left] - unit[found.right]) ** 2).sum(1)
     best = []

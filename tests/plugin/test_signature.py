@@ -196,7 +196,7 @@ def test_help_comes_from_the_docstring():
             """Make one.
 
             Args:
-                seed: seed of everything random.
+                seed: of everything.
             """
 
     assert parameter_help(Target) == {

@@ -165,7 +165,7 @@ def test_labels_of_a_table(tmp_path: Path) -> None:
     assert all(severity == "error" for severity, _ in found)
     count = {kind: [k for _, k in found].count(kind) for kind in {k for _, k in found}}
     assert count == {"bad_row": 3, "labels": 2, "twice": 1, "label_gap": 1, "unreadable": 1}
-    assert "nobody has 1, 3, 5, 6:" in only(report, "label_gap").message
+    assert "no row has 1, 3, 5, 6:" in only(report, "label_gap").message
     assert only(report, "unreadable").places == (f"{path}:10: {tmp_path / 'gone.jpg'}",)
     assert any(finding.places[0] == f"{path}:6" for finding in report.findings if finding.kind == "bad_row")
 

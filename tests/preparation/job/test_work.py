@@ -157,7 +157,9 @@ def test_merging_says_which_shards_are_missing(photos: Path, tmp_path: Path) -> 
         merge(tmp_path / "nowhere", Meter())
     this = job(photos, tmp_path / "faces")
     work.run(this, shard=(1, 3))
-    with pytest.raises(MaskrecError, match=r"4 of 7 groups .* run these shards again: 2/3 \(2 groups\), 3/3 \(2 groups\)"):
+    with pytest.raises(
+        MaskrecError, match=r"4 of 7 groups .* run these shards again: 2/3 \(2 groups\), 3/3 \(2 groups\)"
+    ):
         merge(this.destination, Meter())
     work.run(this, shard=(3, 3))
     Parts(this.destination).record_path(0).unlink()

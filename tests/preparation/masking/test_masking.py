@@ -181,7 +181,7 @@ def test_nothing_is_masked_twice_and_nothing_vanishes(tmp_path: Path) -> None:
     rejected = {row["source"]: row for row in read(tmp_path / "out" / "rejected.csv")}
     reasons = [rejected[row["path"]]["reason"] for row in rows[:5]]
     assert reasons == ["masked_already", "masked_already", "unreadable", "unreadable", "unreadable"]
-    assert "wears a mask already (kf94)" in rejected[rows[0]["path"]]["detail"]
+    assert "already wears a mask (kf94)" in rejected[rows[0]["path"]]["detail"]
     assert {row["source"] for row in made} | set(rejected) == {row["path"] for row in rows}
     assert len(made) == 75
     # masked copies are never masked again

@@ -131,7 +131,7 @@ def test_every_mask_type_has_its_share(faces_folder: Path) -> None:
     assert len(choose(faces, Choice(people=("NEW LINE",), sections=("bare", "masked")))["masked"]) == 2
     with pytest.raises(UsageError, match="has kn95, n95"):
         choose(faces, Choice(mask_types=("ffp2",)))
-    with pytest.raises(UsageError, match="nobody in"):
+    with pytest.raises(UsageError, match="has no person of that name"):
         choose(faces, Choice(people=("Who",)))
 
 
@@ -205,7 +205,7 @@ def test_the_command(faces_folder: Path, command: Callable[..., Told]) -> None:
         (["faces", "no/x.png"], "no folder"),
         (["absent", "x.png"], "no such file"),
         (["faces", "x.png", "--only", "rejected"], "needs --source"),
-        (["faces", "x.png", "--person", "Who\x1b[31m"], "nobody in"),
+        (["faces", "x.png", "--person", "Who\x1b[31m"], "has no person of that name"),
         (["source", "x.png", "--landmarks"], "has none"),
     ],
 )
