@@ -99,14 +99,14 @@ def test_a_data_set_that_fills_the_space_itself() -> None:
         _check(batch, faces, wanted)
 
 
-@pytest.mark.parametrize("error", [UsageError("a.jpg: cut short"), ValueError("odd")])
+@pytest.mark.parametrize("error", [UsageError("a.jpg: truncated"), ValueError("odd")])
 def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
     class Failing(Faces):
         def fill(self, indices: Sequence[int], space: object) -> Columns:
             raise error
 
     faces, places = Failing(wrong={3: error}, by_pixel=True), _places([6] * 20)
-    wanted = "a.jpg: cut short" if isinstance(error, UsageError) else "sample 3 cannot be read: ValueError: odd"
+    wanted = "a.jpg: truncated" if isinstance(error, UsageError) else "sample 3 cannot be read: ValueError: odd"
     with pytest.raises(MaskrecError, match=wanted):
         list(load(faces, places, 2, pin=False))
 

@@ -130,7 +130,7 @@ def test_a_disk_full_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -
     )
     sentence, rest = done.stdout.splitlines()
     assert "could not be written" in sentence
-    assert "make room" in sentence
+    assert "free some space" in sentence
     assert rest == "10.0 ['last.safetensors']"
 
 

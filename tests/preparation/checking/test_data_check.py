@@ -97,7 +97,7 @@ def test_photos_that_cannot_be_used(clean: Path) -> None:
     told = {Path(finding.places[0]).name: finding.message for finding in report.findings}
     assert "0 bytes" in told["empty.jpg"]
     assert "not an image" in told["text.jpg"]
-    assert "cut short" in told["cut.jpg"]
+    assert "truncated" in told["cut.jpg"]
     assert "all pixels have one colour" in told["gray.png"]
 
 
@@ -174,11 +174,11 @@ def test_labels_of_a_table(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "the file is empty"),
-        (b"path,who\na,b\n", "nobody reads a column 'who'"),
+        (b"path,who\na,b\n", "unknown column 'who'"),
         (b"path\na\n", "no column identity or target"),
         (b"path,target\n\xff,0\n", "not UTF-8"),
         (b'path,target\n"a,0\n', "not CSV"),
-        (b"path,target,path\na,0,b\n", "there twice"),
+        (b"path,target,path\na,0,b\n", "listed twice"),
     ],
 )
 def test_tables_that_cannot_be_read(tmp_path: Path, content: bytes, said: str) -> None:

@@ -341,11 +341,11 @@ def test_the_number_that_is_possible_is_told_and_can_be_had(tmp_path: Path) -> N
     for masks in ("none", "one", "both"):
         settings = replace(SMALL, masks=(masks,), evaluation=5000)  # type: ignore[arg-type]
         message = complaint(faces, tmp_path / masks, settings)
-        possible = int(message.split(" asked for, and ")[1].split(" ")[0])
+        possible = int(message.split(" requested, but only ")[1].split(" ")[0])
         assert 0 < possible < 5000
         make_pairs(faces, tmp_path / masks, replace(settings, evaluation=possible))
         message = complaint(faces, tmp_path / f"{masks} more", replace(settings, evaluation=possible + 1))
-        assert f"and {possible} different ones are possible" in message
+        assert f"but only {possible} different ones are possible" in message
 
 
 def test_too_many_different_pairs(tmp_path: Path) -> None:
@@ -375,15 +375,15 @@ def break_row(faces: Path, **values: str) -> None:
     [
         ({"path": ""}, "path is ''"),
         ({"path": "nobody/0.jpg"}, "no such file"),
-        ({"path": f"{people(1)[0]}/0.jpg"}, "is there twice, before in line 2; remove one"),
-        ({"path": f"./{people(1)[0]}/0.jpg"}, "is there twice, before in line 2; remove one"),
+        ({"path": f"{people(1)[0]}/0.jpg"}, "is listed twice, before in line 2; remove one"),
+        ({"path": f"./{people(1)[0]}/0.jpg"}, "is listed twice, before in line 2; remove one"),
         ({"identity": " "}, "identity is ' '"),
         ({"identity": people(1)[0]}, "has target"),
         ({"target": "0"}, "has identity"),
         ({"nose_x": "nan"}, "nose_x is 'nan'"),
         ({"masked": "2"}, "masked is '2'"),
         ({"mask_type": "n95", "masked": "0"}, "on a face that is not masked"),
-        ({"colour": "red"}, "nobody reads a column 'colour'"),
+        ({"colour": "red"}, "unknown column 'colour'"),
     ],
 )
 def test_a_broken_faces_csv(tmp_path: Path, values: dict[str, str], words: str) -> None:

@@ -56,7 +56,7 @@ def faces_folder(tmp_path: Path) -> Path:
     (source / "<b>").mkdir(parents=True)
     cv2.imwrite(str(source / "<b>" / "wide.png"), np.full((20, 80, 3), 200, np.uint8))
     (source / "<b>" / "cut.jpg").write_bytes(b"\xff\xd8cut")
-    rejected = [("<b>/cut.jpg", "unreadable", "<b>/cut.jpg: cut short"), ("<b>/wide.png", "no_face", "no face"),
+    rejected = [("<b>/cut.jpg", "unreadable", "<b>/cut.jpg: truncated"), ("<b>/wide.png", "no_face", "no face"),
                 ("gone.jpg", "no_face", "no face")]  # fmt: skip
     write_csv(folder / "rejected.csv", ("source", "reason", "detail"), rejected)
     return folder
@@ -115,7 +115,7 @@ def test_rejected_photos_show_why(faces_folder: Path) -> None:
     assert [title for title, _, _ in told] == ["no_face", "no_face", "unreadable"]
     assert told[0] == ("no_face", ("<b>/wide.png", "no face"), True)
     assert told[1][1][-1].endswith("any more")
-    assert told[2] == ("unreadable", ("<b>/cut.jpg", "cut short"), False)
+    assert told[2] == ("unreadable", ("<b>/cut.jpg", "truncated"), False)
 
 
 def test_every_mask_type_has_its_share(faces_folder: Path) -> None:

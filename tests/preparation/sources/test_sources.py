@@ -149,7 +149,7 @@ def test_a_csv(tmp_path: Path) -> None:
         (
             ["path", "identity", "left_eye"],
             ["a", "b", "1"],
-            "nobody reads a column 'left_eye'; did you mean 'left_eye_",
+            "unknown column 'left_eye'; did you mean 'left_eye_",
         ),
         (["path", "identity", "left_eye_x"], ["a", "b", "1"], "want left_eye_y"),
         (["path", "target"], ["a", "-1"], "not a whole number from 0"),
@@ -174,9 +174,9 @@ def test_a_csv_whose_targets_contradict_its_names(tmp_path: Path) -> None:
 
 
 def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"t\.csv:3: '\./a\.jpg' is there twice, before in line 2"):
+    with pytest.raises(UsageError, match=r"t\.csv:3: '\./a\.jpg' is listed twice, before in line 2"):
         open_source(_csv(tmp_path / "t.csv", ["path", "identity"], [["a.jpg", "b"], ["./a.jpg", "c"]]))
-    with pytest.raises(UsageError, match="is there twice, before in line 2"):
+    with pytest.raises(UsageError, match="is listed twice, before in line 2"):
         open_source(_csv(tmp_path / "u.csv", ["path", "identity"], [["a.jpg", "b"], [str(tmp_path / "a.jpg"), "b"]]))
 
 
@@ -185,7 +185,7 @@ def test_a_csv_that_names_a_photo_twice_seen_from_its_own_folder(
 ) -> None:
     _csv(tmp_path / "t.csv", ["path", "identity"], [["a.jpg", "b"], [str(tmp_path / "a.jpg"), "b"]])
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="is there twice, before in line 2"):
+    with pytest.raises(UsageError, match="is listed twice, before in line 2"):
         open_source(Path("t.csv"))
 
 
@@ -229,7 +229,7 @@ def test_record_files(tmp_path: Path) -> None:
         (f"{place:08d}", f"{label:06d}", b"image %d" % label) for place, label in enumerate((3, 0, 12, 3))
     ]
     (tmp_path / "t.rec").write_bytes((tmp_path / "t.rec").read_bytes()[:-9])
-    with pytest.raises(UsageError, match="cut short"):
+    with pytest.raises(UsageError, match="truncated"):
         open_source(tmp_path / "t.rec")
 
 
