@@ -316,11 +316,11 @@ def test_a_manifest_of_another_command(tmp_path: Path) -> None:
         ({"share": 0.0}, "--share"),
         ({"share": float("nan")}, "--share"),
         ({"quality": 0}, "--quality"),
-        ({"height": (0.6, 0.2)}, "height wants two ascending numbers"),
-        ({"height": (0.6,)}, "height wants two ascending numbers"),
-        ({"cheeks": (0.0, 0.7)}, "cheeks wants two ascending numbers"),
-        ({"wear": {"on_nose": 0.5}}, "there is no way 'on_nose'"),
-        ({"colors": ("red",)}, "a colour is written #rrggbb"),
+        ({"height": (0.6, 0.2)}, "height must be two ascending numbers"),
+        ({"height": (0.6,)}, "height must be two ascending numbers"),
+        ({"cheeks": (0.0, 0.7)}, "cheeks must be two ascending numbers"),
+        ({"wear": {"on_nose": 0.5}}, "'on_nose' is not a way to wear"),
+        ({"colors": ("red",)}, "a colour must be written as #rrggbb"),
         ({"colors": ("#ff0000",)}, "accepts a colour"),
     ],
 )
@@ -334,7 +334,7 @@ def test_settings_out_of_range(changes: dict[str, Any], words: str) -> None:
     ("words", "copies", "every", "said"),
     [
         (["n59"], 1, False, "did you mean n95?"),
-        (["n95", "n95=2"], 1, False, "n95 is named twice"),
+        (["n95", "n95=2"], 1, False, "n95 is listed twice"),
         (["n95=x"], 1, False, "a weight is a number"),
         (["n95=-1"], 1, False, "must be 0 or more"),
         (["n95=nan"], 1, False, "must be 0 or more"),
@@ -436,7 +436,7 @@ def test_cheeks_are_pulled_up_by_an_option(
     assert tree(tmp_path / "cut") == tree(tmp_path / "zero")
     assert tree(tmp_path / "cut") != tree(tmp_path / "pulled")
     assert from_work(tmp_path / "pulled" / "work.json").cheeks == (0.2, 0.4)
-    for text, words in (("high", "--cheeks high: expected LOW,HIGH"), ("0,0.6", "cheeks wants two ascending")):
+    for text, words in (("high", "--cheeks high: expected LOW,HIGH"), ("0,0.6", "cheeks must be two ascending")):
         refused = maskrec_cli("data", "mask", faces, "refused", "--cheeks", text)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert words in refused.stderr

@@ -437,7 +437,7 @@ def test_copies_and_masks_to_put_on_do_not_mix(tmp_path: Path) -> None:
     copies = write_copies(tmp_path / "masked", faces)
     settings = replace(SMALL, masks=("both",), put_on=ALL_FIVE)
     assert "use one or the other" in complaint(faces, tmp_path / "pairs", settings, [copies])
-    assert "is named twice" in complaint(faces, tmp_path / "pairs", SMALL, [copies, copies])
+    assert "is listed twice" in complaint(faces, tmp_path / "pairs", SMALL, [copies, copies])
 
 
 def test_two_people_in_one_picture_are_two_photos(tmp_path: Path) -> None:
