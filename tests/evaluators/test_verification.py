@@ -179,7 +179,7 @@ def test_parameters_out_of_range(people: Any) -> None:
     for values, path, sentence in (
         ({"fars": [0.1, 1.0]}, "fars", r"inside \(0, 1\), not 1"),
         ({"fars": [0.0]}, "fars", r"inside \(0, 1\), not 0"),
-        ({"fars": [0.01, 0.01]}, "fars", "named twice"),
+        ({"fars": [0.01, 0.01]}, "fars", "listed twice"),
         ({"folds": 1}, "folds", "folds must be at least 2, not 1"),
     ):
         assert [problem.path for problem in Verification.check(values, CheckContext())] == [path]

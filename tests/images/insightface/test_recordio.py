@@ -179,7 +179,7 @@ def test_every_cut_is_found_when_opened(tmp_path: Path, index: bool) -> None:
         (_plain(_record(1.0, 0, b"x"), kind=1), "truncated"),
         (_plain(_record(1.0, 0, b"x"), kind=1) + _plain(b"y"), "no record begins"),
         (_plain(struct.pack("<IfQQ", 2**32 - 1, 0, 0, 0) + b"x"), "announces 4294967295 labels"),
-        (MAGIC + struct.pack("<I", 2**29 - 1) + b"x" * 40, "wants 536870911 bytes"),
+        (MAGIC + struct.pack("<I", 2**29 - 1) + b"x" * 40, "needs 536870911 bytes"),
         (_plain(_record((4.0, 6.0), 0, b"")), "none of its records holds an image"),
     ],
 )
