@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and folders that one process owns at a time."""
+"""Files written atomically, and folders that one process owns at a time."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from maskrec.base.errors import MaskrecError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
-    """Write beside the file, bring it to the disk, then put it in the file's place.
+    """Write a temporary file beside the file, flush it to disk, then move it to the file's place.
 
     Args:
-        path: the file; its folder exists.
-        write: writes the whole content to the path it is given.
-        durable: whether to wait until the disk has it, so that it outlives a power cut, not only a kill.
+        path: the file; its folder must exist.
+        write: writes the whole content to the path that it receives.
+        durable: whether to wait until it is on disk, so that it survives a power cut, not only a kill.
 
     Raises:
-        MaskrecError: the disk is full or not writable; the file before stays as it was.
+        MaskrecError: the disk is full or not writable; the previous file stays as it was.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -39,7 +39,9 @@ def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bo
         if not isinstance(error, OSError):
             raise
         what = error.strerror or str(error)
-        raise MaskrecError(f"{path} could not be written: {what}; make room and run the same command again") from error
+        raise MaskrecError(
+            f"{path} could not be written: {what}; free some space and run the same command again"
+        ) from error
 
 
 def _sync_folder(folder: Path) -> None:
@@ -75,9 +77,9 @@ class Lock:
     """A file that one process holds until it ends, however it ends.
 
     Args:
-        path: the lock file; made where it is absent, its folder exists.
-        owner: where the holder says who it is, as JSON; by default the lock file itself.
-        what: names the locked thing in messages.
+        path: the lock file; created if it does not exist, its folder must exist.
+        owner: the file in which the holder identifies itself, as JSON; by default the lock file.
+        what: what messages call the locked thing.
     """
 
     path: Path
@@ -86,10 +88,10 @@ class Lock:
     _stream: TextIO | None = field(default=None, repr=False)
 
     def take(self) -> None:
-        """Take it for this process.
+        """Acquire the lock for this process.
 
         Raises:
-            MaskrecError: another process has it; says who.
+            MaskrecError: another process holds it; the message says which.
         """
         import fcntl
 
@@ -112,7 +114,7 @@ class Lock:
             stream.flush()
 
     def give_back(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None

@@ -1,4 +1,4 @@
-"""What is there: ``list``, ``show``, ``plugins``."""
+"""What is installed: ``list``, ``show``, ``plugins``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def list_components(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """List the components that recipes may name.
+    """List the components that recipes can name.
 
     With --json: {"components": [{kind, part, name, qualified, summary, target, needs, plugin, distribution, version,
     file}], "failures": [{plugin, distribution, version, stage, message, fatal}]}.
@@ -130,7 +130,7 @@ def show(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Show one component: its parameters, what it does, where it is."""
+    """Show one component: its parameters, what it does, where it is defined."""
     from maskrec.cli.showing import describe
 
     wanted = None if kind is None else _kind(kind)
@@ -141,7 +141,7 @@ def show(
     if len(found) > 1:
         same_kind = len({entry.kind for entry in found}) == 1
         choices = [entry.qualified if same_kind else f"{entry.qualified} --kind {entry.kind}" for entry in found]
-        raise UsageError(f"{name!r} is declared more than once; choose by maskrec show {' or '.join(choices)}")
+        raise UsageError(f"{name!r} is declared more than once; choose one with maskrec show {' or '.join(choices)}")
     print(clean(describe(found[0], catalog)))
 
 
@@ -152,4 +152,4 @@ def _nothing_called(catalog: Catalog, name: str, kind: str | None) -> UsageError
     hints = [f"did you mean {near[0]}?"] if near else []
     hints += [f"a plugin that may provide it failed: {failed.provider.name}"] if failed else []
     message = f"no {kind or 'component'} is called {name!r}"
-    return UsageError(f"{message}; {' or '.join(hints) or 'maskrec list shows what there is'}")
+    return UsageError(f"{message}; {' or '.join(hints) or 'maskrec list shows all components'}")

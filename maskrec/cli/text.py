@@ -22,7 +22,7 @@ def clean(text: object) -> str:
 
 
 def cells(text: str) -> int:
-    """How many columns of a terminal the text takes."""
+    """How many columns of a terminal the text occupies."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
@@ -30,14 +30,14 @@ def cells(text: str) -> int:
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal that stdout is, or ``COLUMNS``; None where a file or pipe takes the whole line."""
+    """Width of the terminal that stdout is, or ``COLUMNS``; None for a file or pipe, which take whole lines."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
         return shutil.get_terminal_size().columns
     return None
 
 
 def table(rows: Sequence[Sequence[object]], width: int | None = None) -> str:
-    """Rows of columns, aligned, two spaces apart; with a width, what goes beyond it is cut and ends in an ellipsis."""
+    """Rows of columns, aligned, two spaces apart; with a width, longer lines are cut and end in an ellipsis."""
     plain = [[clean(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(*plain, strict=True)]
     lines = []

@@ -1,4 +1,4 @@
-"""What all plugins together offer: names looked up, targets imported on first use."""
+"""What all plugins together provide: names looked up, targets imported on first use."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class LookupFailed(UsageError):  # noqa: N818 - what callers say: the lookup fai
 
     Args:
         message: one sentence: what is wrong.
-        hint: how to mend it.
-        failure: the plugin whose failure may be the reason, if there is one.
+        hint: how to fix it.
+        failure: the plugin whose failure may be the reason, if any.
     """
 
     def __init__(self, message: str, hint: str = "", failure: Failure | None = None) -> None:
@@ -30,8 +30,8 @@ class Catalog:
 
     Args:
         entries: in the order of kinds, then providers, as declared.
-        failures: in the order met.
-        providers: all plugins that were registered, also those that declare nothing.
+        failures: in the order of occurrence.
+        providers: all plugins that were registered, including those that declare nothing.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class Catalog:
             name: bare (``arcface``) or qualified (``maskrec/arcface``, which ``requires`` does not restrict).
             requires: requirement strings; bare names are looked up in maskrec, in these distributions and in files
                 given with ``--plugin``. None looks everywhere.
-            part: for parts, which sort is wanted; empty takes any.
+            part: for parts, the expected sort; empty accepts any.
 
         Raises:
-            LookupFailed: nobody provides it, or several do.
+            LookupFailed: no plugin provides it, or several do.
         """
         fitting = [e for e in self.entries if e.kind == kind and (not part or e.component.part == part)]
         if "/" in name:
@@ -84,16 +84,16 @@ class Catalog:
             raise self._unknown(theirs, noun, name, {source})
         failure = self._failed({source})
         if failure is not None:
-            raise LookupFailed(f"{noun} {name!r} cannot be had", f"its {failure}", failure)
+            raise LookupFailed(f"{noun} {name!r} cannot be loaded", f"its {failure}", failure)
         if source.startswith("file:"):
-            raise LookupFailed(f"{noun} {name!r} is in a file that was not given", f"add --plugin {source[5:]}")
+            raise LookupFailed(f"{noun} {name!r} is in a plugin file that was not given", f"add --plugin {source[5:]}")
         raise LookupFailed(
             f"no plugin of the distribution {source!r} is installed, which {noun} {name!r} names",
             f"install it: pip install {source}",
         )
 
     def _unknown(self, candidates: list[Registered], noun: str, name: str, allowed: set[str] | None) -> LookupFailed:
-        """The best explanation of a name that nobody provides."""
+        """The best explanation of a name that no plugin provides."""
         bare = name.rpartition("/")[2]
         message = f"no {noun} is called {name!r}"
         others = [entry for entry in self.entries if entry.name == bare and _within(entry.provider, allowed)]
@@ -109,7 +109,7 @@ class Catalog:
         return LookupFailed(message, f"there is {known}" if known else f"no {noun} is installed")
 
     def _failed(self, allowed: set[str] | None) -> Failure | None:
-        """The first plugin left out among those that may be searched."""
+        """The first skipped plugin among those that may be searched."""
         return next((f for f in self.failures if f.fatal and _within(f.provider, allowed)), None)
 
     def find(self, name: str, kind: str | None = None) -> list[Registered]:
@@ -139,11 +139,13 @@ def requirement_name(requirement: str) -> str:
     """The normalised distribution name of a requirement string.
 
     Raises:
-        LookupFailed: it is none.
+        LookupFailed: it is not a valid requirement.
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
         return normalise(Requirement(requirement).name)
     except InvalidRequirement as error:
-        raise LookupFailed(f"requires: {requirement!r} is no requirement", "write it like maskrec>=0.1") from error
+        raise LookupFailed(
+            f"requires: {requirement!r} is not a valid requirement", "write it like maskrec>=0.1"
+        ) from error

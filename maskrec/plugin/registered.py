@@ -16,7 +16,7 @@ def normalise(distribution: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Who declared a component.
+    """The plugin that declared a component.
 
     Args:
         name: ``distribution:entry-point``, or ``file:FILE.py``.
@@ -36,14 +36,14 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something wrong with a plugin.
+    """A failure of a plugin.
 
     Args:
-        provider: whose; ``name``, ``distribution`` and ``version`` say it.
+        provider: the plugin, by ``name``, ``distribution`` and ``version``.
         stage: ``metadata``, ``import``, ``declaration`` or ``hook NAME``.
         message: what is wrong, in one line.
-        fatal: whether the whole plugin was left out; False when only one hook or function of it was.
-        error: what it raised, for ``--debug``.
+        fatal: whether the whole plugin was skipped; False when only one of its hooks or functions was.
+        error: the exception, for ``--debug``.
     """
 
     provider: Provider
@@ -77,5 +77,5 @@ class Registered:
 
     @property
     def noun(self) -> str:
-        """What to call it in a sentence: its kind, for a part what kind of part."""
+        """Its name in a sentence: its kind, or for a part the kind of part."""
         return self.component.part or self.kind

@@ -1,4 +1,4 @@
-"""The text that marks point into."""
+"""The text that marks refer to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_LINE = 200
 
 
 def printable(text: str) -> str:
-    """Text that a terminal can show beside a caret: tabs as one space, control characters replaced."""
+    """Text that a terminal can show above a caret: tabs as one space, control characters replaced."""
     return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
@@ -21,7 +21,7 @@ class Source:
 
     Args:
         shown: the file's name as the user gave it.
-        text: the whole text; lines break where YAML says.
+        text: the whole text; lines break where YAML breaks them.
     """
 
     def __init__(self, shown: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""From a component's spec to the thing itself: givens filled in, nested components built first."""
+"""Build a component from its spec: givens filled in, nested components built first."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Builder:
     Args:
         catalog: where names are looked up.
         seed: the run's; each component's weights are drawn from (seed, its path), so adding one changes no other.
-        context: handed on as the ``context`` given, its ``path`` set to the component's.
+        context: passed on as the ``context`` given, its ``path`` set to the component's.
         opener: opens ``{run: DIR}`` and ``{file: model.onnx}``.
         givens: by name, as far as known; grows while the run is assembled.
         has_landmarks: of the training data, once opened.
@@ -95,7 +95,7 @@ class Builder:
         return value
 
     def _for_nested_backbones(self) -> Builder:
-        """A teacher is no part of the checkpoint that is being opened, and the canvas is not its own size."""
+        """A teacher is not part of the checkpoint that is being opened, and the canvas is not of its own size."""
         context = replace(self.context, restoring=False)
         return replace(self, context=context, givens={**self.givens, "image_size": None})
 

@@ -21,7 +21,7 @@ class Display:
         epochs: of the run.
         total: optimizer steps of the run.
         done: steps finished before.
-        console: where to; standard output by default. Only rank 0 shows anything.
+        console: where to print; standard output by default. Only rank 0 prints anything.
     """
 
     def __init__(self, epochs: int, total: int, done: int, console: Console | None = None) -> None:
@@ -54,11 +54,11 @@ class Display:
             self.bar.stop()
 
     def line(self, text: str) -> None:
-        """One line that stays."""
+        """Print one permanent line."""
         self.console.print(Text(text), highlight=False)
 
     def step(self, epoch: int, step: int, loss: float, rate: float, speed: float) -> None:
-        """A step is done; ``speed`` in images a second."""
+        """A step has finished; ``speed`` is in images per second."""
         self.done = step
         told = f"loss {loss:.4f}  lr {rate:.2g}  {speed:,.0f} images/s"
         if self.bar is not None:

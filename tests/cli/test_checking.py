@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Answer(NamedTuple):
-    """What a command came to."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -111,8 +111,8 @@ def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
         (["check", "nowhere.yaml"], "there is no recipe file nowhere.yaml"),
         (["check", "."], "is a folder"),
         (["check", "maskrec:nowhere"], "ships no recipe"),
-        (["check", "x.yaml", "--names", "--dry-run"], "does not go with"),
-        (["check", "x.yaml", "--data-root", "nowhere"], "no folder"),
+        (["check", "x.yaml", "--names", "--dry-run"], "cannot be combined with"),
+        (["check", "x.yaml", "--data-root", "nowhere"], "not a folder"),
         (["check", "x.yaml", "--plugin", "nowhere.py"], "no such Python file"),
         (["copy", "nowhere"], "ships no recipe"),
     ],

@@ -100,7 +100,7 @@ def test_a_run_that_has_lost_its_plugin_or_its_checkpoint_is_refused_in_a_senten
         (run / "checkpoints" / f"{name}.safetensors").unlink()
     with pytest.raises(UsageError, match="no checkpoint yet"):
         open_run_of(run)
-    with pytest.raises(UsageError, match="no run directory"):
+    with pytest.raises(UsageError, match="not a run directory"):
         open_run_of(tmp_path)
 
 

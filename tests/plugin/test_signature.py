@@ -1,4 +1,4 @@
-"""Parameters of targets of every shape, and declarations that no recipe could fill."""
+"""Parameters of targets of every shape, and declarations that no recipe can fill."""
 
 from __future__ import annotations
 

@@ -78,5 +78,5 @@ def test_what_cannot_be_is_said(values: dict[str, int], path: str) -> None:
 
 
 def test_data_without_shards() -> None:
-    with pytest.raises(ValueError, match="does not lie in shards"):
+    with pytest.raises(ValueError, match="has no shards"):
         ShardShuffled(Context(), [0] * 10, 0, 2)

@@ -1,4 +1,4 @@
-"""kill -9 at any moment, and the same command goes on: weights, optimizer and metrics as if nothing had happened."""
+"""kill -9 at any moment, and the same command continues: weights, optimizer and metrics as if nothing had happened."""
 
 from __future__ import annotations
 

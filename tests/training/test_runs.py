@@ -1,4 +1,4 @@
-"""Runs from start to end in this process: what they leave behind, how they go on, how they fail."""
+"""Runs from start to end in this process: what they leave behind, how they continue, how they fail."""
 
 from __future__ import annotations
 
@@ -215,9 +215,9 @@ def test_resume_changes_epochs_and_machine_settings_only(train: Train, go_on: Tr
     with pytest.raises(UsageError, match=r"resume cannot change train\.precision"):
         go_on(run, precision="float64")
     (run / "result.json").unlink()  # as if it had been killed before its end
-    with pytest.raises(UsageError, match="2 epochs are done already"):
+    with pytest.raises(UsageError, match="2 epochs are already finished"):
         go_on(run, epochs=1)
-    with pytest.raises(UsageError, match="no run directory"):
+    with pytest.raises(UsageError, match="not a run directory"):
         go_on(tmp_path)
 
 

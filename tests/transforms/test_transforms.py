@@ -277,7 +277,7 @@ def test_what_goes_by_landmarks_wants_them(transform: type) -> None:
         (SyntheticMask, {"wear": {"undernose": 0.1}}, "did you mean under_nose"),
         (SyntheticMask, {"wear": {"on_chin": 0.6, "under_nose": 0.6}}, "at most 1"),
         (SyntheticMask, {"wear": {"on_chin": math.nan}}, "0 or more"),
-        (SyntheticMask, {"colors": ["#ff0000"]}, "changes nothing"),
+        (SyntheticMask, {"colors": ["#ff0000"]}, "has no effect"),
         (LowerFaceCutout, {"probability": 2}, "0 to 1"),
         (LowerFaceCutout, {"height": (0.0, 1.0)}, "0 to 0.8"),
         (LowerFaceCutout, {"value": -0.5}, "value"),

@@ -148,7 +148,7 @@ def test_prints_show_more_than_one_colour(name: str) -> None:
         ({"cheeks": (0.0, 0.6)}, "0 to 0.5"),
         ({"cheeks": (math.nan, 0.5)}, "two ascending"),
         ({"wear": {"over_nose": 0.5}}, "did you mean under_nose"),
-        ({"wear": {"sideways": 0.5}}, "no way 'sideways'"),
+        ({"wear": {"sideways": 0.5}}, "'sideways' is not a way"),
         ({"wear": {"on_chin": -0.5}}, "0 or more"),
         ({"wear": {"on_chin": 0.7, "under_nose": 0.7}}, "at most 1"),
         ({"colors": []}, "empty"),
