@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from maskrec.backbones.pooling import GeM, Pooling
 from maskrec.backbones.timm_weights import cached_weights, load_trunk
 from maskrec.base.errors import UsageError
+from maskrec.base.words import nearest
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.problem import Problem, refuse
@@ -177,7 +177,7 @@ def _problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     model, neck, size = values["model"], values["neck"], values["embedding_size"]
     known = _known(model)
     if model not in known:
-        close = difflib.get_close_matches(model, known, n=3)
+        close = nearest(model, known, 3)
         hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() lists all"
         yield Problem(f"timm has no model {model!r}", "model", hint)
     if neck == "none" and size is not None:

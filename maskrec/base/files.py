@@ -9,39 +9,51 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from maskrec.base.errors import MaskrecError
 
+_T = TypeVar("_T")
 
-def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
-    """Write a temporary file beside the file, flush it to disk, then move it to the file's place.
+
+def write_atomically(
+    path: Path, write: Callable[[Path], _T], *, durable: bool = True, temporary: Path | None = None
+) -> _T:
+    """Write a temporary file, flush it to disk, then move it to the file's place.
 
     Args:
         path: the file; its folder must exist.
         write: writes the whole content to the path that it receives.
         durable: whether to wait until it is on disk, so that it survives a power cut, not only a kill.
+        temporary: the temporary file, on the same file system; by default a hidden one beside the file.
+
+    Returns:
+        What ``write`` returns.
 
     Raises:
         MaskrecError: the disk is full or not writable; the previous file stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(temporary)
+        written = write(temporary)
         if durable:
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
         temporary.replace(path)
         if durable:
             _sync_folder(path.parent)
+        return written
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
-        what = error.strerror or str(error)
-        raise MaskrecError(
-            f"{path} could not be written: {what}; free some space and run the same command again"
-        ) from error
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: OSError) -> MaskrecError:
+    """The sentence for a file that could not be written."""
+    what = error.strerror or str(error)
+    return MaskrecError(f"{path} could not be written: {what}; free some space and run the same command again")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -62,9 +74,19 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def json_bytes(value: Any) -> bytes:
+    """Indented JSON with a final line feed, as people read it."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def compact_json(value: Any) -> bytes:
+    """JSON on one line without spaces, as programs keep it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_bytes(path, json_bytes(value))
 
 
 def now() -> str:

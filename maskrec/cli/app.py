@@ -9,10 +9,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from maskrec import __version__
+from maskrec.base.console import clean
 from maskrec.base.errors import MaskrecError
 from maskrec.cli import checking, data, doctor, listing, running
 from maskrec.cli.options import debugging
-from maskrec.cli.text import clean
 
 INTERRUPTED = 130  # the shell's code for it
 

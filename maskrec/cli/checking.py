@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maskrec.base.console import clean, table
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.text import clean, table
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog

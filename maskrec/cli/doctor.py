@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from maskrec import __version__
+from maskrec.base.console import clean, table
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.text import clean, table
 from maskrec.plugin.catalog import Catalog
 
 # Run in a separate process: a broken torch must not break ``doctor``.

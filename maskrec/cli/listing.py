@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
+from maskrec.base.console import clean, table, terminal_width
 from maskrec.base.errors import UsageError
+from maskrec.base.words import did_you_mean
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.text import clean, table, terminal_width
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.registered import Failure, Registered, normalise
@@ -80,8 +80,7 @@ def _kind(text: str) -> str:
         if text in (kind, hook.removeprefix("maskrec_")):
             return kind
     kinds = list(KIND_OF_HOOK.values())
-    near = difflib.get_close_matches(text, kinds, n=1)
-    raise UsageError(f"there is no kind {text!r}; " + (f"did you mean {near[0]}?" if near else ", ".join(kinds)))
+    raise UsageError(f"there is no kind {text!r}; {did_you_mean(text, kinds, ', '.join(kinds))}")
 
 
 def _source(catalog: Catalog, text: str) -> str:
@@ -147,9 +146,8 @@ def show(
 
 def _nothing_called(catalog: Catalog, name: str, kind: str | None) -> UsageError:
     names = [entry.name for entry in catalog.entries if kind in (None, entry.kind)]
-    near = difflib.get_close_matches(name.rpartition("/")[2], names, n=1)
     failed = next((failure for failure in catalog.failures if failure.fatal), None)
-    hints = [f"did you mean {near[0]}?"] if near else []
+    hints = [did_you_mean(name.rpartition("/")[2], names)]
     hints += [f"a plugin that may provide it failed: {failed.provider.name}"] if failed else []
     message = f"no {kind or 'component'} is called {name!r}"
-    return UsageError(f"{message}; {' or '.join(hints) or 'maskrec list shows all components'}")
+    return UsageError(f"{message}; {' or '.join(filter(None, hints)) or 'maskrec list shows all components'}")

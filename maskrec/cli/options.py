@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from maskrec.base.console import clean
 from maskrec.base.errors import PluginError
-from maskrec.cli.text import clean
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.plugin.registered import Failure

@@ -8,8 +8,8 @@ import types
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from maskrec.base.console import table
 from maskrec.base.errors import PluginError
-from maskrec.cli.text import table
 from maskrec.contracts.kinds import Kind, Part
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.registered import Registered

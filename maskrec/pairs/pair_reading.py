@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import did_you_mean
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.faces.masks import MASK_TYPES
 from maskrec.images.face_table import Faults, Table, flag, number, read_table, whole_number
@@ -141,8 +141,7 @@ class PairReader:
         name = table.columns[f"{side}mask_type"][row].strip()
         shown = self.photos_masked or ("masked" in table and flag(table.columns[f"{side}masked"][row]))
         if name and not shown and name not in MASK_TYPES:
-            near = difflib.get_close_matches(name, MASK_TYPES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(MASK_TYPES)}"
+            hint = did_you_mean(name, MASK_TYPES, f"there are {', '.join(MASK_TYPES)}")
             self.faults.add(table.place(row), f"{side}mask_type is {name!r}, which cannot be put on; {hint}")
         return name
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import did_you_mean
 from maskrec.plugin.load_target import load_target
 from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 
@@ -99,12 +99,11 @@ class Catalog:
         others = [entry for entry in self.entries if entry.name == bare and _within(entry.provider, allowed)]
         if others:
             return LookupFailed(message, f"{others[0].qualified} is a {others[0].noun}, not a {noun}")
-        near = difflib.get_close_matches(bare, [entry.name for entry in candidates], n=1)
         failure = self._failed(allowed)
-        hints = [f"did you mean {near[0]}?"] if near else []
+        hints = [did_you_mean(bare, (entry.name for entry in candidates))]
         hints += [f"a plugin that may provide it failed: {failure}"] if failure else []
-        if hints:
-            return LookupFailed(message, " or ".join(hints), failure)
+        if any(hints):
+            return LookupFailed(message, " or ".join(filter(None, hints)), failure)
         known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
         return LookupFailed(message, f"there is {known}" if known else f"no {noun} is installed")
 

@@ -14,11 +14,12 @@ import pluggy
 
 import maskrec
 from maskrec.base.errors import UsageError
+from maskrec.base.words import typed_line
 from maskrec.plugin import hookspecs
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
-from maskrec.plugin.load_target import foreign_code, one_line
+from maskrec.plugin.load_target import foreign_code
 from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 from maskrec.plugin.validation import RejectedError, check_entry, key, notices
 
@@ -107,7 +108,7 @@ class _Host:
         except RejectedError as error:
             self._drop(Failure(provider, error.stage, str(error), error=error.__cause__ or error))
         except BaseException as error:  # also SystemExit: a plugin must not end the program
-            self._drop(Failure(provider, stage, one_line(error), error=error))
+            self._drop(Failure(provider, stage, typed_line(error), error=error))
         else:
             self.providers.append(provider)
         self.failures += remarks
@@ -143,4 +144,4 @@ def _call(hook: str, function: Any) -> list[Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise RejectedError(f"hook {hook}", one_line(error)) from error
+        raise RejectedError(f"hook {hook}", typed_line(error)) from error

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import maskrec
-from maskrec.plugin.load_target import one_line
+from maskrec.base.words import typed_line
 from maskrec.plugin.registered import Failure, Provider, normalise
 
 GROUP = "maskrec"
@@ -33,7 +33,7 @@ def installed_plugins(failures: list[Failure]) -> Iterator[tuple[Provider, metad
             for entry_point in distribution.entry_points.select(group=GROUP):
                 found[name].append((Provider(f"{name}:{entry_point.name}", name, version), entry_point))
         except Exception as error:
-            failures.append(Failure(Provider(name, name, version), "metadata", one_line(error), error=error))
+            failures.append(Failure(Provider(name, name, version), "metadata", typed_line(error), error=error))
     for name in sorted(found, key=lambda name: (name != GROUP, name)):
         yield from found[name]
 

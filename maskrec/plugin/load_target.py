@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import functools
 import re
 import sys
@@ -13,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from maskrec.base.errors import PluginError
+from maskrec.base.words import nearest, typed_line
 from maskrec.plugin.registered import Registered
 
 
@@ -21,15 +21,6 @@ def foreign_code() -> Iterator[None]:
     """While a plugin's code runs, redirect its output to stderr: stdout is for the command's result."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
-
-
-def one_line(error: BaseException) -> str:
-    """``Type: message`` in one line."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # converting a plugin's exception to text may itself fail
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def missing_needs(entry: Registered) -> list[str]:
@@ -76,9 +67,9 @@ def _import(entry: Registered, module_name: str) -> ModuleType:
 def _explain(entry: Registered, module_name: str, path: str, error: BaseException) -> str:
     target, file = entry.component.target, entry.provider.file
     if isinstance(error, AttributeError) and error.name == path and isinstance(error.obj, ModuleType):
-        near = difflib.get_close_matches(path, dir(error.obj), n=1)
+        near = nearest(path, dir(error.obj))
         return f"its target {target!r} does not exist" + (f", {near[0]} does" if near else "")
     if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
         meant = f"; write ':{path}' for a name in the file itself" if file and file.stem == module_name else ""
         return f"its target {target!r} is in a module that does not exist{meant}"
-    return f"importing {module_name or file} raised {one_line(error)}"
+    return f"importing {module_name or file} raised {typed_line(error)}"

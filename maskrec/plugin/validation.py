@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
 import pluggy
 
+from maskrec.base.words import nearest
 from maskrec.plugin.component import Component
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.registered import Failure, Provider, Registered
@@ -50,7 +50,7 @@ def notices(manager: pluggy.PluginManager, plugin: Any, provider: Provider) -> I
         if caller.spec is None and not optional:
             # without the prefix, which would make all hooks look similar
             word = caller.name.removeprefix("maskrec_")
-            near = difflib.get_close_matches(word, [hook.removeprefix("maskrec_") for hook in KIND_OF_HOOK], n=1)
+            near = nearest(word, (hook.removeprefix("maskrec_") for hook in KIND_OF_HOOK))
             meant = f"did it mean maskrec_{near[0]}?" if near else "it may be meant for a newer maskrec"
             yield Failure(provider, f"hook {caller.name}", f"unknown and ignored, {meant}", fatal=False)
     for name, value in list(getattr(plugin, "__dict__", {}).items()):

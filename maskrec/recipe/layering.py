@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from maskrec.base.console import printable
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Mark, Problem
 from maskrec.recipe.merging import Report, merge
@@ -14,7 +15,6 @@ from maskrec.recipe.node import Node, show
 from maskrec.recipe.overrides import Override, apply_override, read_overrides
 from maskrec.recipe.reading import UnreadableError, load_text, read_text
 from maskrec.recipe.shipped import PREFIX, shipped_recipe
-from maskrec.recipe.source import printable
 
 WHEN_MISSING = "when_data_is_missing"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from maskrec.base.words import did_you_mean
 from maskrec.contracts.problem import Mark
 
 Scalar: TypeAlias = "str | int | float | bool | None"
@@ -96,9 +96,8 @@ def article(noun: str) -> str:
 def nearest(name: str, known: Iterable[str], nothing: str = "") -> str:
     """A hint for an unknown name: the nearest match, or all known names, or ``nothing`` where there are none."""
     names = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean `{near[0]}`?"
+    if near := did_you_mean(name, names, quote="`"):
+        return near
     if not names:
         return nothing
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")

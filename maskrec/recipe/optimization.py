@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from maskrec.base.words import one_line
 from maskrec.recipe.annotations import describe, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Optimizer, Scheduler
@@ -107,8 +108,9 @@ def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | Non
     except Exception as error:  # torch or timm may raise anything for a value
         node = root.child(section)
         use = optimizer.use if section == "optimizer" or scheduler is None else scheduler.use
-        said = " ".join(str(error).split()) or type(error).__name__
-        findings.error(f"{section} {use} refuses its parameters: {said}", section, node.label if node else None)
+        findings.error(
+            f"{section} {use} refuses its parameters: {one_line(error)}", section, node.label if node else None
+        )
 
 
 def _arguments(

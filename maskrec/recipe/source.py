@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from maskrec.base.console import printable
 from maskrec.contracts.problem import Mark
 
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _LONGEST_LINE = 200
-
-
-def printable(text: str) -> str:
-    """Text that a terminal can show above a caret: tabs as one space, control characters replaced."""
-    return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class Source:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from maskrec.base.words import typed_line
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.givens import GIVEN_TYPES
 from maskrec.contracts.problem import Mark, Problem
@@ -31,7 +32,7 @@ def ask_check(target: Any, spec: Spec, givens: Mapping[str, Any], findings: Prob
         if not error.args or error.args[0] not in GIVEN_TYPES:
             findings.plugin_error(f"the check of {spec.name} failed: KeyError: {error}", spec.path, spec.mark)
     except Exception as error:  # third-party code
-        said = f"the check of {spec.name} failed: {type(error).__name__}: {' '.join(str(error).split())}"
+        said = f"the check of {spec.name} failed: {typed_line(error)}"
         findings.plugin_error(said, spec.path, spec.mark)
     for answer in answers:
         if isinstance(answer, Problem):
@@ -82,7 +83,7 @@ def metrics_of(target: Any, spec: Spec, findings: Problems) -> dict[str, Literal
     try:
         found = dict(stated(dict(spec.parameters)))
     except Exception as error:  # third-party code
-        said = f"the metrics of {spec.name} failed: {type(error).__name__}: {' '.join(str(error).split())}"
+        said = f"the metrics of {spec.name} failed: {typed_line(error)}"
         findings.plugin_error(said, spec.path, spec.mark)
         return None
     wrong = [name for name, mode in found.items() if mode not in ("min", "max") or not isinstance(name, str)]

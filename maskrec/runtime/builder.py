@@ -11,6 +11,7 @@ import torch
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.random import key_of
+from maskrec.base.words import one_line, typed_line
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.givens import GIVENS
 from maskrec.contracts.pair_set import PairSet
@@ -121,15 +122,8 @@ class Builder:
         except BuildError:
             raise
         except (UsageError, ValueError) as error:
-            raise BuildError([Problem(str(error) or one_sentence(error), spec.path, mark=spec.mark)]) from error
+            raise BuildError([Problem(str(error) or one_line(error), spec.path, mark=spec.mark)]) from error
         except MaskrecError:
             raise
         except Exception as error:
-            raise MaskrecError(
-                f"{spec.path}: {spec.name} could not be built: {type(error).__name__}: {one_sentence(error)}"
-            ) from error
-
-
-def one_sentence(error: BaseException) -> str:
-    """An exception's message on one line; its type where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+            raise MaskrecError(f"{spec.path}: {spec.name} could not be built: {typed_line(error)}") from error

@@ -25,10 +25,10 @@ from maskrec.runtime.weight_files import read_checkpoint
 from maskrec.training import checkpoint
 from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
+from maskrec.training.display import Display
 from maskrec.training.distributed import barrier, broadcast_object, process_group
 from maskrec.training.finishing import finish
 from maskrec.training.observing import Observers
-from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
 from maskrec.training.run_record import keep_plugin_files, write_run_record
 from maskrec.training.train_step import TrainStep

@@ -19,9 +19,9 @@ from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import save_checkpoint
 from maskrec.training import checkpoint
 from maskrec.training.assemble import Assembly
+from maskrec.training.display import Display
 from maskrec.training.evaluating import best_value, evaluate_all, is_better, to_plain, write_figures
 from maskrec.training.observing import Observers
-from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
 from maskrec.training.summary import by_condition, overall
 from maskrec.training.train_step import StepResult, TrainStep

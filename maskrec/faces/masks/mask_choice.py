@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from maskrec.base.words import did_you_mean
 from maskrec.faces.masks.types import MASK_TYPES, REFERENCE_TYPES
 
 
@@ -24,8 +24,7 @@ def type_problems(types: Sequence[str] | Mapping[str, float] | None) -> Iterable
         yield f"types is empty; list some of {', '.join(MASK_TYPES)}"
     for name in types:
         if name not in MASK_TYPES:
-            near = difflib.get_close_matches(str(name), MASK_TYPES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known mask types are {', '.join(MASK_TYPES)}"
+            hint = did_you_mean(name, MASK_TYPES, f"known mask types are {', '.join(MASK_TYPES)}")
             yield f"there is no mask type {name!r}; {hint}"
     if isinstance(types, Mapping):
         if not all(math.isfinite(weight) and weight >= 0 for weight in types.values()) or (
@@ -77,8 +76,7 @@ def wear_problems(height: Sequence[float], wear: Mapping[str, float] | None) -> 
         yield f"height must be two ascending numbers from 0 to {HIGHEST}, not {list(height)}"
     for name in wear or {}:
         if name not in WAYS:
-            near = difflib.get_close_matches(str(name), WAYS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {' and '.join(WAYS)}"
+            hint = did_you_mean(name, WAYS, f"there are {' and '.join(WAYS)}")
             yield f"{name!r} is not a way to wear a mask; {hint}"
     chances = list((wear or {}).values())
     if not all(math.isfinite(chance) and chance >= 0 for chance in chances) or sum(chances) > 1.0 + 1e-9:

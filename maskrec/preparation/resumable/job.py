@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from maskrec import __version__
 from maskrec.base.errors import UsageError
+from maskrec.base.files import not_written
 from maskrec.preparation.resumable import finishing, worker_pool
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
@@ -195,8 +196,6 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
 
 
 def _make_folder(folder: Path) -> None:
-    from maskrec.preparation.resumable.job_folder import not_written
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

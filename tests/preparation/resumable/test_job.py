@@ -363,5 +363,5 @@ def test_nothing_may_become_of_nothing(photos: Path, tmp_path: Path) -> None:
 def test_tasks_are_told_to_the_meter(photos: Path, tmp_path: Path) -> None:
     meter = Meter()
     job_module.run(job(photos, tmp_path / "faces"), meter=meter)
-    assert (meter.total, meter.done, meter.faces, meter.rejected) == (21, 21, 34, 4)
+    assert (meter.progress.total, meter.progress.done, meter.faces, meter.rejected) == (21, 21, 34, 4)
     assert worker_pool.Count(1, 2, 3).faces == 2

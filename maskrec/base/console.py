@@ -14,11 +14,29 @@ _CONTROLS = {
     if chr(code) not in "\n\t"
 }
 
+_JOINERS = "\u200c\u200d"  # Persian, Indian scripts
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
 
 def clean(text: object) -> str:
     """The text without control characters (line feeds stay, tabs become spaces), safe for any terminal."""
     plain = str(text).translate(_CONTROLS).replace("\t", "    ")
     return plain.encode("utf-8", "replace").decode()
+
+
+def printable(text: str) -> str:
+    """Text that a terminal can show above a caret: tabs as one space, control characters replaced."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def escaped(text: str) -> str:
+    """Control, direction and unassigned characters as ``\\xNN``, so that nothing hides or turns."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _HIDDEN and character not in _JOINERS
+        else character
+        for character in text
+    )
 
 
 def cells(text: str) -> int:
