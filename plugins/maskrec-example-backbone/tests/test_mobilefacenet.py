@@ -50,7 +50,7 @@ def test_it_is_the_network_of_the_onnx_file_on_a_hundred_faces():
         found = network(images).double().numpy()
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
     assert ((found * wanted).sum(1) / lengths).min() >= 0.9999
-    # before any L2 normalisation, and the faces are no constant
+    # before any L2 normalisation, and the faces are not constant
     assert np.linalg.norm(found, axis=1).std() > 0.1
     assert np.abs(found - found.mean(0)).max() > 0.1
 
