@@ -142,7 +142,7 @@ def test_boxes_are_used(tmp_path: Path) -> None:
     assert (ImageCsv(file, _context("box"), 16)[0].image == 255).all()
 
 
-def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     good = _photo(tmp_path / "good.png")
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()

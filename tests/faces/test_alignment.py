@@ -65,7 +65,7 @@ def test_template_is_the_published_one_and_grows_about_the_corner() -> None:
         (np.ones((1, 2)), np.ones((1, 2)), "shapes"),
     ],
 )
-def test_refuses_what_is_no_face(source: np.ndarray, target: np.ndarray, words: str) -> None:
+def test_rejects_what_is_not_a_face(source: np.ndarray, target: np.ndarray, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         similarity_transform(source, target)
     with pytest.raises(ValueError, match="at least 1 pixel"):

@@ -31,7 +31,7 @@ def _open(root: Path) -> PairSet:
     return mlfw(root / "pairs.txt", root / "aligned", root / "mask_list.txt", Context(path="evaluate.mlfw"), 16)
 
 
-def test_pairs_people_conditions_and_what_must_be_said(root: Path) -> None:
+def test_pairs_people_conditions_and_the_remark(root: Path) -> None:
     pairs = _open(root)
     assert pairs.same.tolist() == [True, True, False]
     assert [CONDITIONS[condition] for condition in pairs.condition] == ["one_masked", "both_masked", "both_masked"]

@@ -109,7 +109,7 @@ def test_weights_of_another_network_are_refused(tmp_path, damage, says):
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x04K\x01.", b"\xff" * 100])
-def test_a_file_that_is_no_safetensors_is_refused_in_a_sentence(tmp_path, content):
+def test_a_file_that_is_not_safetensors_is_rejected_in_a_sentence(tmp_path, content):
     (tmp_path / "w.safetensors").write_bytes(content)
     with pytest.raises(UsageError, match=r"w\.safetensors cannot be read as safetensors"):
         MobileFaceNet(tmp_path / "w.safetensors")

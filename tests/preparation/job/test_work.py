@@ -337,7 +337,7 @@ def test_a_full_disk(
     assert tree(this.destination) == undisturbed
 
 
-def test_no_space_is_said(photos: Path, tmp_path: Path) -> None:
+def test_no_space_is_reported(photos: Path, tmp_path: Path) -> None:
     assert "No space left on device" in str(
         parts.not_written(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
     )
@@ -359,7 +359,7 @@ def test_nothing_may_become_of_nothing(photos: Path, tmp_path: Path) -> None:
         work.run(replace(this, process=lambda items, names: work.Outcome()))
 
 
-def test_tasks_are_told_to_the_meter(photos: Path, tmp_path: Path) -> None:
+def test_tasks_are_reported_to_the_meter(photos: Path, tmp_path: Path) -> None:
     meter = Meter()
     work.run(job(photos, tmp_path / "faces"), meter=meter)
     assert (meter.total, meter.done, meter.faces, meter.rejected) == (21, 21, 34, 4)
