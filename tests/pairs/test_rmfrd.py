@@ -123,7 +123,7 @@ def test_what_is_not_a_photo_of_rmfrd(root: Path) -> None:
     with pytest.raises(UsageError) as caught:
         rmfrd(root, CONTEXT, 8, pairs=2, folds=None)
     for words in (
-        "notes.txt: a folder per person",
+        "notes.txt: expected a folder per person",
         "list.txt: not a photo by its name",
         "more: not a photo by its name",
     ):
