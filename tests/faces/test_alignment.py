@@ -58,7 +58,7 @@ def test_template_is_the_published_one_and_grows_about_the_corner() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "words"),
     [
-        (np.ones((5, 2)), np.array(ARCFACE_POINTS), "one point"),
+        (np.ones((5, 2)), np.array(ARCFACE_POINTS), "coincide"),
         (np.full((5, 2), np.nan), np.array(ARCFACE_POINTS), "finite"),
         (np.array(ARCFACE_POINTS), np.full((5, 2), np.inf), "finite"),
         (np.ones((5, 3)), np.ones((5, 3)), "shapes"),

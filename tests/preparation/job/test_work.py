@@ -241,7 +241,7 @@ def test_other_settings_and_other_folders_are_refused(photos: Path, tmp_path: Pa
     with pytest.raises(UsageError, match=r"holds 'thesis.txt' but not a data set"):
         work.run(job(photos, tmp_path / "mine"))
     assert tree(tmp_path / "mine") == {"thesis.txt": b"all of it"}
-    with pytest.raises(UsageError, match="lies in the source"):
+    with pytest.raises(UsageError, match="is inside the source"):
         work.run(job(photos, photos / "person 0" / "faces"))
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="name a folder that can be created"):

@@ -136,7 +136,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match=r"thesis\.txt"):
         pack(Packing(source, tmp_path / "mine"))
     assert _tree(tmp_path / "mine") == {"thesis.txt": b"years"}
-    with pytest.raises(UsageError, match="lies in the source"):
+    with pytest.raises(UsageError, match="is inside the source"):
         pack(Packing(open_folder(tmp_path / "faces"), tmp_path / "faces" / "packed"))
     pack(Packing(source, tmp_path / "packed"))
     before = _tree(tmp_path / "packed")
