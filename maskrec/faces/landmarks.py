@@ -50,7 +50,7 @@ def find_broken(landmarks: ArrayLike, sizes: ArrayLike) -> Iterator[BrokenLandma
             worst = int(beyond[index].argmax())
             x, y = points[index, worst]
             photo = " x ".join(map(str, edges[index].tolist()))
-            message = f"{POINTS[worst]} at ({x:.1f}, {y:.1f}) lies outside of the photo of {photo}"
+            message = f"{POINTS[worst]} at ({x:.1f}, {y:.1f}) is outside of the photo of {photo}"
             yield BrokenLandmarks(index, message, bool(beyond[index, worst] > span[index] / 2))
 
 

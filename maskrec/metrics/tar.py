@@ -46,8 +46,7 @@ def tar_at_far(curve: Roc, target: float, confidence: float = 0.95) -> TarAtFar:
     The interval holds the TAR at the threshold where the true FAR is ``target``, with at least ``confidence``, of
     independent pairs. It combines two intervals, each with half the risk: of the threshold (order statistics of the
     different distances), and of the TAR at its two ends (Wilson). With few expected events the first is wide; below
-    about
-    five the lower end is 0: nothing is known.
+    about five the lower end is 0: nothing is known.
 
     Raises:
         ValueError: a target outside (0, 1).

@@ -25,8 +25,7 @@ class CollapseMonitor:
     within the batch, 0 to about 1) below ``minimum_spread`` in ``patience`` checks in a row stops it too: all faces
     have become one point, as happens when a triplet loss settles at its margin. A loss of exactly 0 in which no triplet
     has been active for ``idle_steps`` steps ends the run as planned, since nothing is learned any more. An active share
-    of 1
-    is not a fault: with a margin of 2.0 on unit embeddings it is 1 by construction.
+    of 1 is not a fault: with a margin of 2.0 on unit embeddings it is 1 by construction.
 
     Only the first process's part of the batch is checked. Batches of one person or one image are skipped.
 

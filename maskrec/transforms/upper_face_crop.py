@@ -25,9 +25,8 @@ class UpperFaceCrop:
 
     The part that a mask leaves free, after Hariri, "Efficient masked face recognition method during the COVID-19
     pandemic" (2022), and Li et al., "Cropping and attention based approach for masked face recognition" (2021). A
-    geometric
-    transform: ``images``, ``clean`` and ``landmarks`` move together (the mouth's landmarks then lie below the canvas)
-    and ``masked`` stays, so place it before transforms that hide faces. The square reaches from the line to the
+    geometric transform: ``images``, ``clean`` and ``landmarks`` move together (the mouth's landmarks then lie below the
+    canvas) and ``masked`` stays, so place it before transforms that hide faces. The square reaches from the line to the
     canvas's upper edge, about the middle between the eyes; the face is assumed to be upright. Photos are evaluated
     uncropped: with a probability of 1 a network never sees in training what it is evaluated on.
 

@@ -21,7 +21,7 @@ def test_a_hint_quotes_the_name_or_says_something_else() -> None:
     assert did_you_mean("zzz", []) == ""
 
 
-class Unspeakable(Exception):
+class UnspeakableError(Exception):
     """Raises while it says what it is."""
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class Unspeakable(Exception):
     [
         (ValueError("two\n  lines"), "two lines", "ValueError: two lines"),
         (ValueError(), "ValueError", "ValueError"),
-        (Unspeakable(), "Unspeakable", "Unspeakable"),
+        (UnspeakableError(), "UnspeakableError", "UnspeakableError"),
     ],
 )
 def test_an_error_is_one_line_whatever_it_says(error: Exception, plain: str, typed: str) -> None:

@@ -113,7 +113,7 @@ def test_help_and_version_are_answers(maskrec_cli):
     assert maskrec_cli().returncode == 2
 
 
-def test_a_reader_that_leaves_is_no_error(run_with):
+def test_a_reader_that_leaves_is_not_an_error(run_with):
     body = """
         import os
         os.dup2(writer := os.pipe()[1], 1)

@@ -86,7 +86,7 @@ def test_dry_run(maskrec: Cli, tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_only_built_components_can_tell_is_told(maskrec: Cli, tmp_path: Path) -> None:
+def test_what_only_built_components_show_is_reported(maskrec: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(TINY + "evaluate: {held_out: {pairs: {first_identity: 0}}}\n")
     call = maskrec("check", "a.yaml")
     assert call.returncode == 2, call.stdout

@@ -80,7 +80,7 @@ def test_a_name_is_found(name, requires, qualified):
         ("loss", "/", None, "'/'"),
     ],
 )
-def test_a_name_is_not_found_and_it_is_said_why(kind, name, requires, said):
+def test_a_name_is_not_found_and_the_reason_is_reported(kind, name, requires, said):
     with pytest.raises(LookupFailed) as raised:
         CATALOG.lookup(kind, name, requires)
     assert said in str(raised.value)
@@ -103,7 +103,7 @@ def test_installing_a_plugin_never_changes_what_a_recipe_with_requires_means():
         after.lookup("loss", "arcface")
 
 
-def test_parts_are_told_apart_by_their_part():
+def test_parts_are_distinguished_by_their_part():
     assert CATALOG.lookup("part", "hard", part="miner").name == "hard"
     assert CATALOG.lookup("part", "hard").name == "hard"
     with pytest.raises(LookupFailed, match="maskrec/hard is a miner, not a distance"):

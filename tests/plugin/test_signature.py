@@ -138,7 +138,7 @@ def test_a_wrapper_may_state_its_own_table():
         read_parameters(function, "loss")
 
 
-def test_the_parameters_method_of_a_module_is_no_table():
+def test_the_parameters_method_of_a_module_is_not_a_table():
     from torch import nn
 
     class Module(nn.Module):

@@ -383,7 +383,9 @@ def test_a_parameter_without_a_type_is_taken_with_a_note(check: Check, with_loss
         ("ringing", "the check of file:toys.py/ringing failed: RuntimeError: ring"),
     ],
 )
-def test_a_broken_plugin_is_said_with_its_own_exit_code(check: Check, with_loss: Loss, name: str, words: str) -> None:
+def test_a_broken_plugin_is_reported_with_its_own_exit_code(
+    check: Check, with_loss: Loss, name: str, words: str
+) -> None:
     checked = check(with_loss(f"{{use: {name}}}"))
     assert words in only(checked)[3]
     assert checked.exit_code == 3
@@ -482,7 +484,7 @@ def test_both_forms_are_checked(check: Check, real: Callable[[str], str], tmp_pa
     assert "did you mean `identities`?" in message
 
 
-def test_an_override_for_the_form_that_starts_is_no_mistake_in_the_other(
+def test_an_override_for_the_form_that_starts_is_not_an_error_in_the_other(
     check: Check, real: Callable[[str], str], tmp_path: Path
 ) -> None:
     (tmp_path / "mine.csv").touch()
@@ -491,7 +493,7 @@ def test_an_override_for_the_form_that_starts_is_no_mistake_in_the_other(
     assert not plan.demo
 
 
-def test_demo_wants_a_demo_section(check: Check, whole: str) -> None:
+def test_demo_needs_a_demo_section(check: Check, whole: str) -> None:
     assert "no `demo` overrides" in only(check(whole, demo=True))[3]
 
 

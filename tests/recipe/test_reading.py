@@ -120,7 +120,7 @@ def test_what_recipes_may_not_hold(text: str, line: int, column: int, words: str
     assert problems[0][:2] == (line, column)
 
 
-def test_all_that_leaves_the_structure_readable_is_said_at_once() -> None:
+def test_all_that_leaves_the_structure_readable_is_reported_at_once() -> None:
     assert len(said("a: 1\na: 2\n1: x\nb: !t 3\n<<: {}\nc: .nan\n")) == 5
 
 
@@ -137,7 +137,7 @@ def test_an_alias_bomb_is_refused_quickly() -> None:
     assert time.process_time() - start < 5  # not a speed test: expanded, it would never end
 
 
-def test_deep_nesting_is_no_recursion_error() -> None:
+def test_deep_nesting_is_not_a_recursion_error() -> None:
     for text in ("[" * 100_000, "{a: " * 50_000, "- " * 20_000, "? " * 20_000):
         assert said(text)
 

@@ -172,7 +172,7 @@ def test_floating_point_images_go_their_old_way() -> None:
     assert torch.equal(batch.images, faces.images[[1, 7]])
 
 
-def test_a_worker_that_dies_is_said() -> None:
+def test_a_worker_that_dies_is_reported() -> None:
     with pytest.raises(MaskrecError, match="loader worker was killed"):
         list(load(Faces(wrong={7: "die"}), [[(0, 1)], [(1, 7)]], 1, pin=False))
 

@@ -248,7 +248,7 @@ def test_masks_are_worn_by_the_bare_and_flagged() -> None:
 
 
 @pytest.mark.parametrize("transform", [SyntheticMask, LowerFaceCutout, UpperFaceCrop])
-def test_what_goes_by_landmarks_wants_them(transform: type) -> None:
+def test_transforms_that_use_landmarks_need_them(transform: type) -> None:
     assert transform.needs_landmarks  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match="needs landmarks"):
         transform()(random_batch(2, landmarks=False), _draws(0, 2))

@@ -81,7 +81,7 @@ def pack(packing: Packing, meter: Meter | None = None) -> None:
     Images that cannot be read or decoded are skipped and listed in ``rejected.csv``.
 
     Raises:
-        UsageError: the destination holds something else or lies in the source, faces have no identity, or sizes
+        UsageError: the destination holds something else or is inside the source, faces have no identity, or sizes
             differ.
         MaskrecError: the disk is full, another process works on it, or a complete set is damaged.
     """

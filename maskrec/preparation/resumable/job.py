@@ -118,7 +118,7 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
         meter: receives what is finished.
 
     Raises:
-        UsageError: the destination holds something else, lies in the source, or a number is out of range.
+        UsageError: the destination holds something else, is inside the source, or a number is out of range.
         MaskrecError: the disk is full, another process works on it, a worker died, or files of a finished set are
             missing.
     """

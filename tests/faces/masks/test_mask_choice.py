@@ -103,7 +103,7 @@ def test_masks_under_the_nose_and_on_the_chin() -> None:
     assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.08)
 
 
-def test_wear_that_hits_nobody_changes_nobody() -> None:
+def test_wear_that_hits_no_face_changes_no_face() -> None:
     assert torch.equal(_worn("n95"), _worn("n95", wear={"under_nose": 0.0}))
     assert torch.equal(_worn("n95"), _worn("n95", wear={}))
 

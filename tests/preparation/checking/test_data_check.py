@@ -214,7 +214,7 @@ def test_broken_landmarks(tmp_path: Path) -> None:
     words = {int(line): message for _, line, message in told}
     assert "swapped" in words[4]
     assert "coincide" in words[5]
-    assert "left_eye at (-30.0, 28.0) lies outside of the photo of 64 x 64" in words[6]
+    assert "left_eye at (-30.0, 28.0) is outside of the photo of 64 x 64" in words[6]
 
 
 def test_landmarks_from_a_file(clean: Path, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_people_in_training_and_test_by_name(clean: Path, tmp_path: Path) -> Non
     assert look((clean, "test"), (tmp_path / "test", "test")).findings == []
 
 
-def test_numbers_for_names_are_said_to_be_numbers(clean: Path, tmp_path: Path) -> None:
+def test_numbers_for_names_are_reported_as_numbers(clean: Path, tmp_path: Path) -> None:
     for name in ("0000045", "Person 1"):
         save(tmp_path / "train" / name / "old.jpg", 69)
         save(tmp_path / "test" / name / "new.jpg", 70 + len(name))
@@ -287,7 +287,7 @@ def test_a_mask_that_an_evaluation_puts_on_is_not_on_the_photo(clean: Path) -> N
     assert faces.mask_types == ["", "kn95"]
 
 
-def test_people_without_names_are_told(clean: Path, tmp_path: Path) -> None:
+def test_people_without_names_are_reported(clean: Path, tmp_path: Path) -> None:
     rows = [("Person 0/0.jpg", 0), ("Person 0/1.jpg", 1)]  # folders and targets disagree
     write_csv(clean / "t.csv", ("path", "target"), rows)
     save(tmp_path / "test" / "Person 0" / "new.jpg", 70)
@@ -313,7 +313,7 @@ def test_an_aligned_folder_with_stray_photos_and_an_unfinished_one(tmp_path: Pat
     assert kinds(look((tmp_path, ""))) == [("error", "unfinished")]
 
 
-def test_a_packed_set_is_told_from_a_damaged_one(clean: Path, command: Callable[..., Told]) -> None:
+def test_a_packed_set_is_distinguished_from_a_damaged_one(clean: Path, command: Callable[..., Told]) -> None:
     assert command("data", "pack", clean.name, "packed", cwd=clean.parent).returncode == 0
     for words in (["check", "packed"], ["show", "packed", "sheet.png"]):
         told = command("data", *words, cwd=clean.parent)

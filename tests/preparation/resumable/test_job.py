@@ -242,7 +242,7 @@ def test_other_settings_and_other_folders_are_refused(photos: Path, tmp_path: Pa
     with pytest.raises(UsageError, match=r"holds 'thesis.txt' but not a data set"):
         job_module.run(job(photos, tmp_path / "mine"))
     assert tree(tmp_path / "mine") == {"thesis.txt": b"all of it"}
-    with pytest.raises(UsageError, match="lies in the source"):
+    with pytest.raises(UsageError, match="is inside the source"):
         job_module.run(job(photos, photos / "person 0" / "faces"))
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="name a folder that can be created"):
@@ -338,7 +338,7 @@ def test_a_full_disk(
     assert tree(this.destination) == undisturbed
 
 
-def test_no_space_is_said(photos: Path, tmp_path: Path) -> None:
+def test_no_space_is_reported(photos: Path, tmp_path: Path) -> None:
     assert "No space left on device" in str(
         job_folder.not_written(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
     )
@@ -360,7 +360,7 @@ def test_nothing_may_become_of_nothing(photos: Path, tmp_path: Path) -> None:
         job_module.run(replace(this, process=lambda items, names: job_module.Outcome()))
 
 
-def test_tasks_are_told_to_the_meter(photos: Path, tmp_path: Path) -> None:
+def test_tasks_are_reported_to_the_meter(photos: Path, tmp_path: Path) -> None:
     meter = Meter()
     job_module.run(job(photos, tmp_path / "faces"), meter=meter)
     assert (meter.progress.total, meter.progress.done, meter.faces, meter.rejected) == (21, 21, 34, 4)

@@ -63,7 +63,7 @@ def test_a_folder_per_person(tmp_path: Path) -> None:
     assert open_source(tmp_path).fingerprint() != source.fingerprint()
 
 
-def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - a name of bytes
     with open(folder + b"/\xff.jpg", "wb") as stream:  # noqa: PTH123
@@ -82,7 +82,7 @@ def test_lfw_naming_in_one_folder(tmp_path: Path) -> None:
     assert [item.identity for item in source.items] == ["Ann_B", "Ann_B", "Bo", ""]
 
 
-def test_folders_that_are_no_source(tmp_path: Path) -> None:
+def test_folders_that_are_not_a_source(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or folder; the source of photos may be a folder per person"):
         open_source(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="no photos in it"):
