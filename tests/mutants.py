@@ -1,0 +1,148 @@
+"""Changes one place of the source at a time and looks whether a test notices.
+
+    python tests/mutants.py --seed 1
+
+First the mutants of ``support/known_mutants.py``, by name: all must be noticed (killed). Then ``--count`` that the seed
+draws from comparisons, returned values, deleted calls and constants of some rooms: nine in ten must be. Each is tried
+in a copy of the tree with its room's tests, the likeliest first, until one fails; it is stopped after a minute, which
+counts as killed and is listed. Exit status 1: too many survived; 2: the tree itself fails, or a known mutant's text is
+not in its file once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+from known_mutants import FAULTS, UNNOTICED
+from mutant_runs import Copies, Outcome, TreeError, in_order
+from mutation import Mutant, draw, named
+
+ROOT = Path(__file__).parents[1]
+# A room's tests; folders and rooms that are not there (yet) are passed over.
+ROOMS: dict[str, tuple[str, ...]] = {
+    "training": ("tests/training",),
+    "runtime": ("tests/runtime", "tests/training"),
+    "inference": ("tests/inference", "tests/training"),
+    "recipe": ("tests/recipe", "tests/cli/test_checking.py"),
+    "preparation": ("tests/preparation",),
+}
+AT_LEAST = 8  # drawn mutants a room
+SHARE = 0.9  # of the drawn ones that must be killed
+
+
+def main() -> int:
+    """The exit status."""
+    options = _options()
+    rooms = [room for room in ROOMS if list((ROOT / "maskrec" / room).rglob("*.py"))]
+    print(f"seed {options.seed}: {options.count} mutants of {', '.join(rooms)}", flush=True)
+    known = [*UNNOTICED, *FAULTS] if options.only != "drawn" else []
+    try:
+        by_name = [(named(ROOT, each.what, each.file, each.old, each.new), each.tests) for each in known]
+        drawn = draw(ROOT, rooms, options.seed, options.count, AT_LEAST) if options.only != "named" else []
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            copies = Copies(ROOT, Path(folder), options.jobs)
+            named_files = sorted({test.partition("::")[0] for _, tests in by_name for test in tests})
+            seconds = _check_tree(copies, [*([] if not drawn else rooms)], named_files, options.jobs)
+            work = [(mutant, list(tests)) for mutant, tests in by_name]
+            work += [(mutant, in_order(mutant, _test_files(_room_of(mutant)), seconds, ROOT)) for mutant in drawn]
+            outcomes = _try_all(copies, work, options.jobs)
+    except (TreeError, ValueError) as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+    return _sum_up(work, outcomes, len(by_name))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="by default any")
+    parser.add_argument("--count", type=int, default=60, help="mutants to draw")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--only", choices=["named", "drawn"], help="one half of the work")
+    return parser.parse_args()
+
+
+def _room_of(mutant: Mutant) -> str:
+    return mutant.file.split("/")[1]
+
+
+def _test_files(room: str) -> list[Path]:
+    found = [ROOT / place for place in ROOMS[room]]
+    return [file for place in found for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))]
+
+
+def _check_tree(copies: Copies, rooms: Sequence[str], files: Sequence[str], jobs: int) -> dict[str, float]:
+    """The tree without a mutant passes; seconds by test file."""
+    began = time.monotonic()
+    places = dict.fromkeys(place for room in rooms for place in ROOMS[room] if (ROOT / place).exists())
+    parts = [[place] for place in places]
+    covered = tuple(f"{place}/" for place in places) + tuple(places)
+    if others := [file for file in files if not file.startswith(covered)]:
+        parts.append(others)
+    seconds: dict[str, float] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        for found in pool.map(copies.check_unmutated, parts):
+            seconds |= found
+    print(f"the tree without a mutant passes ({time.monotonic() - began:.0f} s)", flush=True)
+    return seconds
+
+
+def _try_all(copies: Copies, work: Sequence[tuple[Mutant, list[str]]], jobs: int) -> list[Outcome]:
+    """The outcomes in order; each is printed when it is there."""
+    outcomes: dict[int, Outcome] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(copies.try_out, *each): number for number, each in enumerate(work)}
+        try:
+            for done in as_completed(running):
+                number = running[done]
+                outcomes[number] = done.result()
+                print(_line(number, work[number][0], outcomes[number]), flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [outcomes[number] for number in range(len(work))]
+
+
+def _line(number: int, mutant: Mutant, outcome: Outcome) -> str:
+    head = f"{number + 1:3}  {mutant.file}:{mutant.line}  {mutant.what}  "
+    if mutant.kind != "named":
+        head += f"{_short(mutant.old)} -> {_short(mutant.new)}  "
+    if outcome.stopped:
+        return f"{head}stopped in {outcome.by} ({outcome.passed} tests had passed)"
+    return head + (f"killed by {outcome.by}" if outcome.killed else f"SURVIVED {outcome.passed} tests")
+
+
+def _short(text: str) -> str:
+    one = " ".join(text.split())
+    return one if len(one) <= 60 else f"{one[:57]}..."
+
+
+def _sum_up(work: Sequence[tuple[Mutant, list[str]]], outcomes: Sequence[Outcome], by_name: int) -> int:
+    """Prints what came out; the exit status."""
+    drawn = outcomes[by_name:]
+    chosen: Callable[[Callable[[Outcome], bool]], list[int]] = lambda holds: [  # noqa: E731
+        number for number, outcome in enumerate(outcomes) if holds(outcome)
+    ]
+    for title, numbers in (
+        ("stopped after a minute, counted as killed:", chosen(lambda outcome: outcome.stopped)),
+        ("survived:", chosen(lambda outcome: not outcome.killed)),
+    ):
+        if numbers:
+            print(title)
+        for number in numbers:
+            print(_line(number, work[number][0], outcomes[number]))
+    killed_by_name = sum(outcome.killed for outcome in outcomes[:by_name])
+    killed = sum(outcome.killed for outcome in drawn)
+    print(f"named: {killed_by_name} of {by_name} killed; drawn: {killed} of {len(drawn)} killed")
+    return 0 if killed_by_name == by_name and killed >= SHARE * len(drawn) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
