@@ -22,7 +22,7 @@ SECONDS = 60.0  # a mutant is stopped after that
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", "runs", "dist"
 )
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 _STARTED = re.compile(r"^(tests/\S+::.+?)(?: (?:PASSED|SKIPPED|XFAIL|FAILED|ERROR).*)?$", re.MULTILINE)
 
 
