@@ -45,9 +45,9 @@ def test_known_fault_one_photo_on_both_sides_of_a_pair(tmp_path: Path) -> None:
     ("override", "answer"),
     [
         ("loss.use=arcfase", "did you mean arcface?"),
-        ("backbone={use: timm, model: efficientnet_b33}", "efficientnet_b3"),
-        ("optimizer.use=sdg", "sgd"),
-        ("loss.criterion=focall", "focal"),
+        ("backbone={use: timm, model: efficientnet_b33}", "did you mean efficientnet_b3"),
+        ("optimizer.use=sdg", "did you mean `sgd`?"),
+        ("loss.criterion=focall", "did you mean `focal`?"),
     ],
 )
 def test_known_fault_unknown_names_fall_to_an_else_branch(

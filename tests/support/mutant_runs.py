@@ -18,7 +18,6 @@ from pathlib import Path
 
 from mutation import Mutant
 
-SECONDS = 60.0  # a mutant is stopped after that
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", "runs", "dist"
 )
@@ -35,8 +34,8 @@ class Outcome:
     """What the tests said of a mutant.
 
     Args:
-        killed: whether they noticed it; being stopped counts.
-        stopped: whether it was stopped after ``SECONDS``.
+        killed: whether a test failed.
+        stopped: whether they took too long, and were stopped.
         by: the test that failed, or that was running when it was stopped.
         passed: how many tests had passed before.
     """
@@ -92,8 +91,8 @@ class Copies:
                 raise TreeError(f"without a mutant {failed[1] if failed else 'the tests'} fails\n{output[-2000:]}")
             return _seconds(report)
 
-    def try_out(self, mutant: Mutant, tests: Sequence[str]) -> Outcome:
-        """Run tests, in that order, on a copy with the mutant in it.
+    def try_out(self, mutant: Mutant, tests: Sequence[str], seconds: float) -> Outcome:
+        """Run tests, in that order, on a copy with the mutant in it; stopped after so many seconds.
 
         Raises:
             TreeError: pytest found no tests.
@@ -104,13 +103,13 @@ class Copies:
             path.write_text(mutant.applied_to(text), encoding="utf-8")
             try:
                 # Verbose, so that it can be said which test was running when it was stopped.
-                status, output = _run(copy, [*_pytest(copy), "-v", *tests], SECONDS)
+                status, output = _run(copy, [*_pytest(copy), "-v", *tests], seconds)
             finally:
                 path.write_text(text, encoding="utf-8")
         passed = output.count(" PASSED ")
         if status is None:
             started = _STARTED.findall(output)
-            return Outcome(True, True, started[-1] if started else "the imports", passed)
+            return Outcome(False, True, started[-1] if started else "the imports", passed)
         if status == 5:
             raise TreeError(f"pytest found no tests for {mutant.file}:{mutant.line} in {' '.join(tests)}")
         failed = _FAILED.search(output)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from maskrec import Component, Evaluation, InputSpec, hookimpl
 from maskrec.contracts.context import Context
+from maskrec.contracts.errors import UsageError
 from maskrec.contracts.evaluation import Embed, View
 from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped, Stop
 from maskrec.contracts.kinds import Pairs
@@ -46,7 +47,9 @@ class Noise:
         return Sample(noise(self.first + index), self.labels[index], None, False, f"{self.first + index}")
 
 
-def noise_pairs(context: Context, people: int = 3, first_person: int = 100, told: bool = True) -> PairSet:
+def noise_pairs(
+    context: Context, people: int = 3, first_person: int = 100, told: bool = True, masks: bool = False
+) -> PairSet:
     """Every picture beside the next one."""
     faces = Noise(people, first_person)
     left = np.arange(len(faces) - 1)
@@ -54,7 +57,7 @@ def noise_pairs(context: Context, people: int = 3, first_person: int = 100, told
     return PairSet(
         label=context.path,
         images=faces,
-        mask_types=[None] * len(faces),
+        mask_types=["n95" if masks else None] * len(faces),
         left=left,
         right=left + 1,
         same=labels[left] == labels[left + 1],
@@ -134,6 +137,30 @@ class Misspelt(Peeking):
     """Wrong: there is no such scope."""
 
     scope = "samples"
+
+
+class Refusing(nn.Module):
+    """A loss that cannot be built, or not be used."""
+
+    def __init__(self, how: Literal["today", "file", "badly", "later"] = "today") -> None:
+        super().__init__()
+        if how == "today":
+            raise ValueError("no loss today")
+        if how == "file":
+            raise UsageError("the file is gone")
+        if how == "badly":
+            raise KeyError(how)
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """No scalar."""
+        return embeddings.square()
+
+
+class RefusingNet(nn.Module):
+    """A backbone that cannot be built."""
+
+    def __init__(self) -> None:
+        raise ValueError("no net today")
 
 
 class Turning:
@@ -263,6 +290,46 @@ class Halt:
         return Stop(f"{type(event).__name__} is enough", self.failed) if self.events == self.after else None
 
 
+class RefusingObserver:
+    """An observer that cannot be built."""
+
+    def __init__(self) -> None:
+        raise ValueError("no observer today")
+
+
+class Paths:
+    """Keeps paths of every shape."""
+
+    def __init__(self, one: Path, many: list[Path], named: dict[str, Path]) -> None:
+        self.one, self.many, self.named = one, many, named
+
+
+class Givens:
+    """Keeps whatever a run knows."""
+
+    def __init__(
+        self,
+        context: Context,
+        embedding_size: int,
+        num_classes: int,
+        class_counts: Sequence[int],
+        labels: Sequence[int],
+        image_size: int,
+        seed: int,
+        run_dir: Path,
+    ) -> None:
+        self.context = context
+        self.known = {
+            "embedding_size": embedding_size,
+            "num_classes": num_classes,
+            "class_counts": list(class_counts),
+            "labels": list(labels),
+            "image_size": image_size,
+            "seed": seed,
+            "run_dir": run_dir,
+        }
+
+
 def _append(file: Path, **row: Any) -> None:
     with file.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(row) + "\n")
@@ -271,6 +338,7 @@ def _append(file: Path, **row: Any) -> None:
 @hookimpl
 def maskrec_backbones() -> Iterator[Component]:
     yield Component("linear", ":Linear", "a matrix over the pixels")
+    yield Component("refusing_net", ":RefusingNet", "cannot be built")
 
 
 @hookimpl
@@ -286,6 +354,7 @@ def maskrec_samplers() -> Iterator[Component]:
 @hookimpl
 def maskrec_losses() -> Iterator[Component]:
     yield Component("push", ":Push", "a gradient that does not vanish")
+    yield Component("refusing", ":Refusing", "cannot be built")
     yield Component("peeking", ":Peeking", "names batch")
     yield Component("peeking_shard", ":PeekingShard", "names batch")
     yield Component("peeking_sample", ":PeekingSample", "names batch")
@@ -313,3 +382,6 @@ def maskrec_observers() -> Iterator[Component]:
     yield Component("journal", ":Journal", "keeps the events")
     yield Component("fragile", ":Fragile", "raises")
     yield Component("halt", ":Halt", "stops")
+    yield Component("refusing_observer", ":RefusingObserver", "cannot be built")
+    yield Component("paths", ":Paths", "keeps paths")
+    yield Component("givens", ":Givens", "keeps givens")
