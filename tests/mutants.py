@@ -16,13 +16,14 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 from known_mutants import FAULTS, UNNOTICED
-from mutant_runs import Copies, Outcome, TreeError, in_order
+from mutant_runs import Copies, Noted, Outcome, TreeError, in_order
 from mutation import Mutant, draw, named
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,14 @@ AT_LEAST = 8  # drawn mutants a room
 SHARE = 0.9  # of the drawn ones that must be killed
 
 
+class Work(NamedTuple):
+    """A mutant, the tests it is tried with, and their order as far as it is known."""
+
+    mutant: Mutant
+    tests: Sequence[str]
+    order: Sequence[str]
+
+
 def main() -> int:
     """The exit status."""
     options = _options()
@@ -49,10 +58,10 @@ def main() -> int:
         drawn = draw(ROOT, rooms, options.seed, options.count, AT_LEAST) if options.only != "named" else []
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
             copies = Copies(ROOT, Path(folder), options.jobs)
-            named_files = sorted({test.partition("::")[0] for _, tests in by_name for test in tests})
-            seconds = _check_tree(copies, [*([] if not drawn else rooms)], named_files, options.jobs)
-            work = [(mutant, list(tests)) for mutant, tests in by_name]
-            work += [(mutant, in_order(mutant, _test_files(_room_of(mutant)), seconds, ROOT)) for mutant in drawn]
+            files = sorted({test.partition("::")[0] for _, tests in by_name for test in tests})
+            noted = _check_tree(copies, rooms if drawn else [], files, options.jobs)
+            work = [Work(mutant, tests, ()) for mutant, tests in by_name]
+            work += [_work(mutant, noted) for mutant in drawn]
             outcomes = _try_all(copies, work, options)
     except (TreeError, ValueError) as error:
         print(f"mutants: {error}", file=sys.stderr)
@@ -70,44 +79,47 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _room_of(mutant: Mutant) -> str:
-    return mutant.file.split("/")[1]
+def _work(mutant: Mutant, noted: Mapping[str, Noted]) -> Work:
+    """The mutant with its room's tests, the likeliest first."""
+    places = _places([mutant.file.split("/")[1]])
+    own = {test: what for test, what in noted.items() if _within(test, places)}
+    return Work(mutant, places, in_order(mutant, (ROOT / mutant.file).read_text(encoding="utf-8"), own))
 
 
-def _test_files(room: str) -> list[Path]:
-    found = [ROOT / place for place in ROOMS[room]]
-    return [file for place in found for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))]
+def _places(rooms: Sequence[str]) -> list[str]:
+    """Files and folders of the rooms' tests."""
+    return list(dict.fromkeys(place for room in rooms for place in ROOMS[room] if (ROOT / place).exists()))
 
 
-def _check_tree(copies: Copies, rooms: Sequence[str], files: Sequence[str], jobs: int) -> dict[str, float]:
-    """The tree without a mutant passes; seconds by test file."""
+def _within(test: str, places: Sequence[str]) -> bool:
+    return test.startswith(tuple(f"{place}{end}" for place in places for end in ("/", "::"))) or test in places
+
+
+def _check_tree(copies: Copies, rooms: Sequence[str], files: Sequence[str], jobs: int) -> dict[str, Noted]:
+    """The tree without a mutant passes; what is known of its tests."""
     began = time.monotonic()
-    places = dict.fromkeys(place for room in rooms for place in ROOMS[room] if (ROOT / place).exists())
+    places = _places(rooms)
     parts = [[place] for place in places]
-    covered = tuple(f"{place}/" for place in places) + tuple(places)
-    if others := [file for file in files if not file.startswith(covered)]:
+    if others := [file for file in files if not _within(file, places)]:
         parts.append(others)
-    seconds: dict[str, float] = {}
+    noted: dict[str, Noted] = {}
     with ThreadPoolExecutor(jobs) as pool:
         for found in pool.map(copies.check_unmutated, parts):
-            seconds |= found
+            noted |= found
     print(f"the tree without a mutant passes ({time.monotonic() - began:.0f} s)", flush=True)
-    return seconds
+    return noted
 
 
-def _try_all(copies: Copies, work: Sequence[tuple[Mutant, list[str]]], options: argparse.Namespace) -> list[Outcome]:
+def _try_all(copies: Copies, work: Sequence[Work], options: argparse.Namespace) -> list[Outcome]:
     """The outcomes in order; each is printed when it is there."""
     outcomes: dict[int, Outcome] = {}
     with ThreadPoolExecutor(options.jobs) as pool:
-        running = {
-            pool.submit(copies.try_out, mutant, tests, options.seconds): number
-            for number, (mutant, tests) in enumerate(work)
-        }
+        running = {pool.submit(copies.try_out, *each, options.seconds): number for number, each in enumerate(work)}
         try:
             for done in as_completed(running):
                 number = running[done]
                 outcomes[number] = done.result()
-                print(_line(number, work[number][0], outcomes[number]), flush=True)
+                print(_line(number, work[number].mutant, outcomes[number]), flush=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -128,13 +140,13 @@ def _short(text: str) -> str:
     return one if len(one) <= 60 else f"{one[:57]}..."
 
 
-def _sum_up(work: Sequence[tuple[Mutant, list[str]]], outcomes: Sequence[Outcome], by_name: int) -> int:
+def _sum_up(work: Sequence[Work], outcomes: Sequence[Outcome], by_name: int) -> int:
     """Prints what came out; the exit status."""
     stopped = [number for number, outcome in enumerate(outcomes) if outcome.stopped]
     survived = [number for number, outcome in enumerate(outcomes) if not outcome.killed and not outcome.stopped]
     for title, numbers in (("stopped", stopped), ("survived", survived)):
         for place, number in enumerate(numbers):
-            print(f"{title}:\n" * (place == 0) + _line(number, work[number][0], outcomes[number]))
+            print(f"{title}:\n" * (place == 0) + _line(number, work[number].mutant, outcomes[number]))
     killed_by_name = sum(outcome.killed for outcome in outcomes[:by_name])
     drawn = outcomes[by_name:]
     killed, too_slow = sum(outcome.killed for outcome in drawn), sum(outcome.stopped for outcome in drawn)

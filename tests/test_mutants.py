@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from known_mutants import FAULTS, UNNOTICED, Known
-from mutant_runs import in_order
+from mutant_runs import Noted, function_at, in_order
 from mutation import KINDS, Mutant, draw, mutants_of, named
 
 ROOT = Path(__file__).parents[1]
@@ -132,16 +132,38 @@ def test_a_text_that_is_not_there_once_is_an_error(text: str, times: int, tmp_pa
         named(tmp_path, "a fault", "nowhere.py", "a b", "c")
 
 
-def test_tests_of_the_module_come_first_and_slow_ones_last(tmp_path: Path) -> None:
-    texts = {
-        "slow": "import maskrec.room.other",
-        "quick": "",
-        "own": "from maskrec.room.it import f",
-        "near": "maskrec.room.item",
+MODULE = """
+import functools
+
+SIZE = 1
+
+
+@functools.cache
+def outer(n):
+    def inner():
+        return n
+
+    return inner() + SIZE
+
+
+class C:
+    def method(self): return 2
+"""
+
+
+@pytest.mark.parametrize(("line", "first"), [(4, 1), (7, 7), (8, 7), (10, 9), (12, 7), (15, 1), (16, 16)])
+def test_the_function_around_a_line(line: int, first: int) -> None:
+    assert function_at(MODULE, line) == first
+
+
+def test_tests_that_call_the_function_come_first_then_those_of_the_module_the_quick_ones_before() -> None:
+    mutant = Mutant("maskrec/room/it.py", 12, "", "", "", 0, "named")
+    own, near, far = "maskrec/room/it.py:7", "maskrec/room/it.py:16", "maskrec/room/item.py:7"
+    noted = {
+        "slow": Noted(9.0, frozenset({far, near, own})),
+        "quick": Noted(0.1, frozenset({far})),
+        "near": Noted(2.0, frozenset({near})),
+        "own": Noted(3.0, frozenset({own})),
+        "nothing": Noted(0.0, frozenset()),
     }
-    for name, text in texts.items():
-        (tmp_path / f"test_{name}.py").write_text(text)
-    mutant = Mutant("maskrec/room/it.py", 1, "", "", "", 0, "named")
-    seconds = {"test_slow.py": 9.0, "test_quick.py": 1.0, "test_own.py": 20.0, "test_near.py": 2.0}
-    order = in_order(mutant, tmp_path.glob("*.py"), seconds, tmp_path)
-    assert order == ["test_own.py", "test_quick.py", "test_near.py", "test_slow.py"]
+    assert in_order(mutant, MODULE, noted) == ["own", "slow", "near", "nothing", "quick"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import queue
 import re
@@ -9,13 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mutant_plugin import ORDER, RECORD
 from mutation import Mutant
 
 _LEFT_OUT = shutil.ignore_patterns(
@@ -46,6 +47,19 @@ class Outcome:
     passed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is known of a test from the tree without a mutant.
+
+    Args:
+        seconds: that it took.
+        calls: functions that it called in its own process, as ``file:line``.
+    """
+
+    seconds: float
+    calls: frozenset[str]
+
+
 class Copies:
     """Copies of the tree, one for each process that works at a time.
 
@@ -74,8 +88,8 @@ class Copies:
         finally:
             self._free.put(copy)
 
-    def check_unmutated(self, tests: Sequence[str]) -> dict[str, float]:
-        """Run tests on the tree as it is; seconds by test file.
+    def check_unmutated(self, tests: Sequence[str]) -> dict[str, Noted]:
+        """Run tests on the tree as it is; what is known of each by its node id.
 
         Raises:
             TreeError: a test fails, or the copy is not what is imported.
@@ -84,15 +98,22 @@ class Copies:
             imported = _run(copy, ["-c", "import maskrec; print(maskrec.__file__)"], None)[1]
             if not Path(imported.strip()).is_relative_to(copy):
                 raise TreeError(f"{imported.strip()} is imported, not the copy in {copy}")
-            report = copy / "report.xml"
-            status, output = _run(copy, [*_pytest(copy), f"--junitxml={report}", *tests], None)
+            record = copy / "record.json"
+            status, output = _run(copy, [*_pytest(copy), *tests], None, {RECORD: str(record)})
             if status != 0:
                 failed = _FAILED.search(output)
                 raise TreeError(f"without a mutant {failed[1] if failed else 'the tests'} fails\n{output[-2000:]}")
-            return _seconds(report)
+            found = json.loads(record.read_text(encoding="utf-8"))
+        return {test: Noted(row["seconds"], frozenset(row["calls"])) for test, row in found.items()}
 
-    def try_out(self, mutant: Mutant, tests: Sequence[str], seconds: float) -> Outcome:
-        """Run tests, in that order, on a copy with the mutant in it; stopped after so many seconds.
+    def try_out(self, mutant: Mutant, tests: Sequence[str], order: Sequence[str], seconds: float) -> Outcome:
+        """Run tests on a copy with the mutant in it.
+
+        Args:
+            mutant: the change.
+            tests: files and folders, or node ids.
+            order: node ids; those that are not named come last.
+            seconds: after so many it is stopped.
 
         Raises:
             TreeError: pytest found no tests.
@@ -101,9 +122,10 @@ class Copies:
             path = copy / mutant.file
             text = path.read_text(encoding="utf-8")
             path.write_text(mutant.applied_to(text), encoding="utf-8")
+            (copy / "order.json").write_text(json.dumps(list(order)), encoding="utf-8")
             try:
                 # Verbose, so that it can be said which test was running when it was stopped.
-                status, output = _run(copy, [*_pytest(copy), "-v", *tests], seconds)
+                status, output = _run(copy, [*_pytest(copy), "-v", *tests], seconds, {ORDER: str(copy / "order.json")})
             finally:
                 path.write_text(text, encoding="utf-8")
         passed = output.count(" PASSED ")
@@ -116,34 +138,55 @@ class Copies:
         return Outcome(status != 0, False, failed[1] if failed else f"exit status {status}", passed)
 
 
-def in_order(mutant: Mutant, files: Iterable[Path], seconds: dict[str, float], root: Path) -> list[str]:
-    """Test files, those that name the mutant's module first, then the quick ones.
+def in_order(mutant: Mutant, text: str, noted: Mapping[str, Noted]) -> list[str]:
+    """Tests: first those that call the mutant's function, then those that call its module; the quick ones first.
 
     Args:
-        mutant: whose module it is.
-        files: below ``root``.
-        seconds: by test file; 0 where unknown.
-        root: of the repository.
+        mutant: a change of that module.
+        text: the module's, without the mutant.
+        noted: tests by node id.
     """
-    module = mutant.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    package, _, name = module.rpartition(".")
-    names = re.compile(rf"\b{re.escape(module)}\b|from {re.escape(package)} import .*\b{re.escape(name)}\b")
+    function = f"{mutant.file}:{function_at(text, mutant.line)}"
 
-    def place(file: Path) -> tuple[bool, float, str]:
-        relative = file.relative_to(root).as_posix()
-        return names.search(file.read_text(encoding="utf-8")) is None, seconds.get(relative, 0.0), relative
+    def place(test: str) -> tuple[bool, bool, float]:
+        calls = noted[test].calls
+        near = any(call.startswith(f"{mutant.file}:") for call in calls)
+        return function not in calls, not near, noted[test].seconds
 
-    return [file.relative_to(root).as_posix() for file in sorted(files, key=place)]
+    return sorted(noted, key=place)
+
+
+def function_at(text: str, line: int) -> int:
+    """The first line of the innermost function around a line, as code objects count it; 1 outside of functions."""
+    found = 1
+    for node in ast.walk(ast.parse(text)):  # outer ones come first
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            found = first if first <= line <= (node.end_lineno or line) else found
+    return found
 
 
 def _pytest(copy: Path) -> list[str]:
-    return ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--basetemp={copy.parent / copy.name}-temporary"]
+    return [
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "mutant_plugin",
+        f"--basetemp={copy.parent / copy.name}-temporary",
+    ]
 
 
-def _run(copy: Path, arguments: Sequence[str], seconds: float | None) -> tuple[int | None, str]:
+def _run(
+    copy: Path, arguments: Sequence[str], seconds: float | None, more: Mapping[str, str] | None = None
+) -> tuple[int | None, str]:
     """Exit status and output of a Python process in a copy; None where it had to be stopped."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MASKREC_", "PYTEST_"))}
-    environment = {**clean, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    path = os.pathsep.join([str(copy), str(copy / "tests" / "support")])  # the plugin is in the latter
+    environment = {**clean, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=copy, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -156,11 +199,3 @@ def _run(copy: Path, arguments: Sequence[str], seconds: float | None) -> tuple[i
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         return None, output
-
-
-def _seconds(report: Path) -> dict[str, float]:
-    """By test file, from pytest's report."""
-    found: Counter[str] = Counter()
-    for case in ElementTree.parse(report).iter("testcase"):
-        found[case.get("classname", "").replace(".", "/") + ".py"] += float(case.get("time", "0"))  # type: ignore[assignment]
-    return dict(found)
