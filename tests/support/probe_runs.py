@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
@@ -35,19 +37,24 @@ PROBED: dict[str, Any] = {
 }
 
 
+@functools.cache
+def _catalog() -> Catalog:
+    return discover([PROBES])
+
+
 def probe_plan(folder: Path, changes: dict[str, Any] | None = None, *overrides: str, name: str = "probed") -> Plan:
     """PROBED as a checked recipe, top-level sections replaced, or removed where None."""
     recipe = {**PROBED, **(changes or {})}
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in recipe.items() if value is not None}))
-    return resolve(path, catalog=discover([PROBES]), overrides=overrides, data_root=folder)
+    return resolve(path, catalog=_catalog(), overrides=overrides, data_root=folder)
 
 
 def probe(folder: Path, changes: dict[str, Any] | None = None, *overrides: str, name: str = "run") -> Path:
     """That run, in this process; its directory."""
     torch.set_num_threads(1)
     plan = probe_plan(folder, changes, *overrides, name=name)
-    return start(plan, discover([PROBES]), folder, folder / name)
+    return start(plan, _catalog(), folder, folder / name)
 
 
 def state(run: Path, name: str = "last") -> dict[str, Any]:
