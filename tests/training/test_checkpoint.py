@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from probe_runs import PROBES, probe, state
+from run_comparison import differences
 from torch import nn
 
 from maskrec.contracts.errors import UsageError
@@ -45,6 +46,15 @@ def test_each_seed_and_step_has_generators_of_its_own() -> None:
     assert found[0] == found[3]
     for several in zip(*found[:3], strict=True):
         assert len(set(several)) == 3
+
+
+def test_a_new_run_seeds_every_generator_whatever_was_drawn_before(tmp_path: Path) -> None:
+    ends = []
+    for number in (1, 2):
+        seed_process(number, 99)
+        ends.append(state(probe(tmp_path, name=f"run{number}"))["random"])
+    assert differences(*ends) == []
+    assert differences(ends[0], state(probe(tmp_path, {"seed": 6}, name="other"))["random"]) != []
 
 
 @pytest.mark.parametrize(
