@@ -31,6 +31,7 @@ def transformed(loaded: LoadedBatch, transforms: Mapping[str, Transform], seed: 
         indices=loaded.indices,
         epoch=epoch,
         step=step,
+        positions=loaded.positions,
     )
     for label, transform in transforms.items():
         shape = batch.images.shape
