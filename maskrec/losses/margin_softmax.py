@@ -59,7 +59,7 @@ class MarginSoftmax(ClassifierLoss):
         seed: int = 0,
         context: Context | None = None,
     ) -> None:
-        refuse(_scale_problems(scale))
+        refuse(scale_problems({"scale": scale}))
         if isinstance(head, str):
             head = head_of(head, embedding_size, num_classes)
         if isinstance(criterion, str):
@@ -71,7 +71,7 @@ class MarginSoftmax(ClassifierLoss):
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
         """Parameters out of range, without effect, or not fitting the data's classes."""
-        yield from _scale_problems(values["scale"])
+        yield from scale_problems(values)
         yield from weighting_problems(values, context.givens.get("class_counts"))
 
     def margin_for(self, embeddings: Tensor, labels: Tensor, batch: Batch | None) -> ScaledMargin:
@@ -93,6 +93,7 @@ class MarginSoftmax(ClassifierLoss):
         return super().diagnostics() | own
 
 
-def _scale_problems(scale: float) -> Iterator[Problem]:
-    if not (math.isfinite(scale) and scale > 0):
-        yield Problem(f"scale must be a finite number above 0, not {scale}", "scale")
+def scale_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with a ``scale``."""
+    if not (math.isfinite(values["scale"]) and values["scale"] > 0):
+        yield Problem(f"scale must be a finite number above 0, not {values['scale']}", "scale")
