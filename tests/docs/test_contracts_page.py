@@ -57,7 +57,9 @@ def test_the_one_file_margin_trains_with_a_criterion_and_a_head(maskrec_here, tm
 
     write_blocks(PAGE, tmp_path)
     loss = "loss={use: margin_softmax, scale: 24, margin: {use: by_norm, margin: 0.2}, criterion: focal}"
-    done = maskrec_here("run", "maskrec:quickstart", "--demo", "--run-dir", "run", "--plugin", "by_norm.py", loss, *TINY)
+    done = maskrec_here(
+        "run", "maskrec:quickstart", "--demo", "--run-dir", "run", "--plugin", "by_norm.py", loss, *TINY
+    )
     assert done.returncode == 0, done.stderr
     recipe = (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
     assert "file:by_norm.py/by_norm" in recipe
