@@ -33,6 +33,7 @@ class ClassifierLoss(nn.Module):
         ValueError: an option out of range.
     """
 
+    scope: Literal["sample"]
     class_weights: Tensor | None
 
     def __init__(
@@ -42,16 +43,11 @@ class ClassifierLoss(nn.Module):
         refuse(weighting_problems({"class_weights": weighting, "beta": beta}, class_counts))
         if len(class_counts) != head.num_classes:
             raise ValueError(f"class_counts has {len(class_counts)} entries for {head.num_classes} classes")
-        self.head, self.criterion = head, criterion
+        self.head, self.criterion, self.scope = head, criterion, head.scope
         # Not in the checkpoint: they follow from the data, and the recipe may change them between runs.
         self.register_buffer("class_weights", class_weights(weighting, class_counts, beta), persistent=False)
         self.register_state_dict_post_hook(_save_head_as_own)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_pre_hook(_load_own_as_head)  # type: ignore[no-untyped-call]
-
-    @property
-    def scope(self) -> Literal["sample"]:
-        """The head's."""
-        return self.head.scope
 
     def forward(self, embeddings: Tensor, labels: Tensor, batch: Batch | None = None) -> Tensor:
         """The mean over samples, a scalar in float32 (float64 for float64 embeddings).
