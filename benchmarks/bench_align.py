@@ -21,12 +21,12 @@ import torch
 from PIL import Image
 from rows import report
 
+from maskrec.detection.find_faces import find_faces
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
-from maskrec.preparation.aligning.finding import find_faces
-from maskrec.preparation.job.progress import Meter
-from maskrec.preparation.job.work import GROUP, run
+from maskrec.preparation.resumable.job import GROUP, run
+from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.given_landmarks import with_landmarks
-from maskrec.preparation.sources.source import Source, open_source
+from maskrec.preparation.sources.photo_source import Source, open_source
 
 FACES = Path(__file__).parents[2] / "shared" / "faces"
 RATE_GOAL, FOUND_GOAL = 2.5, 0.999

@@ -39,8 +39,8 @@ from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.images.tars.index import write_tar_index
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.packing.packing import Packing, pack
-from maskrec.preparation.sources.source import open_source
-from maskrec.training.loading import Samples, load
+from maskrec.preparation.sources.photo_source import open_source
+from maskrec.runtime.loading import Samples, load
 
 CORES = len(os.sched_getaffinity(0))
 DISTINCT, FACES, BATCH, SHARD = 4096, 131_072, 256, 1024

@@ -13,9 +13,10 @@ from enum import Enum
 from pathlib import Path
 
 from maskrec.cli.showing import type_text
-from maskrec.plugin.catalog import Catalog, Entry
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.host import discover
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import EMPTY, ParameterInfo, parameter_help, read_parameters, without_parameters
 
 OUTPUT = Path(__file__).with_name("components.md")
@@ -40,13 +41,13 @@ def components_page() -> str:
     return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
 
 
-def _overview(entries: Iterable[Entry]) -> Iterator[str]:
+def _overview(entries: Iterable[Registered]) -> Iterator[str]:
     yield from _table(
         ("name", "what"), ((f"[`{entry.name}`](#{entry.name})", entry.component.summary) for entry in entries)
     )
 
 
-def _component(entry: Entry, catalog: Catalog) -> list[str]:
+def _component(entry: Registered, catalog: Catalog) -> list[str]:
     """Heading, text and parameters of one component."""
     target = catalog.load(entry)
     parameters = read_parameters(target, entry.kind)

@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maskrec.contracts.errors import MaskrecError, PluginError, RecipeError, UsageError
+    from maskrec.base.errors import MaskrecError, PluginError, UsageError
     from maskrec.contracts.evaluation import Evaluation, Threshold, View
     from maskrec.contracts.input_spec import InputSpec
     from maskrec.contracts.pair_set import PairSet
-    from maskrec.contracts.problem import Problem
+    from maskrec.contracts.problem import Problem, RecipeError
     from maskrec.contracts.sample import Batch, Sample
     from maskrec.plugin.component import Component, hookimpl
 
@@ -25,14 +25,14 @@ _HOMES = {
     "Component": "maskrec.plugin.component",
     "Evaluation": "maskrec.contracts.evaluation",
     "InputSpec": "maskrec.contracts.input_spec",
-    "MaskrecError": "maskrec.contracts.errors",
+    "MaskrecError": "maskrec.base.errors",
     "PairSet": "maskrec.contracts.pair_set",
-    "PluginError": "maskrec.contracts.errors",
+    "PluginError": "maskrec.base.errors",
     "Problem": "maskrec.contracts.problem",
-    "RecipeError": "maskrec.contracts.errors",
+    "RecipeError": "maskrec.contracts.problem",
     "Sample": "maskrec.contracts.sample",
     "Threshold": "maskrec.contracts.evaluation",
-    "UsageError": "maskrec.contracts.errors",
+    "UsageError": "maskrec.base.errors",
     "View": "maskrec.contracts.evaluation",
     "hookimpl": "maskrec.plugin.component",
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from training_runs import go_on, train  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from maskrec.contracts.errors import MaskrecError, UsageError
-from maskrec.training.device import pick_device
-from maskrec.training.state_tree import load_tree, save_tree
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.runtime.device import pick_device
+from maskrec.runtime.state_tree import load_tree, save_tree
 
 NAMES = {
     "the last identity never sampled": "test_known_fault_the_last_identity_was_never_sampled",
@@ -72,7 +72,7 @@ def test_known_fault_whole_modules_pickled(tmp_path: Path) -> None:
     with pytest.raises(MaskrecError, match="only tensors and plain values"):
         save_tree({"backbone": module}, tmp_path / "a.safetensors")
     (tmp_path / "b.safetensors").write_bytes(pickle.dumps(module))
-    with pytest.raises(UsageError, match="no maskrec checkpoint"):
+    with pytest.raises(UsageError, match="not a maskrec checkpoint"):
         load_tree(tmp_path / "b.safetensors")
 
 

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 from maskrec.faces.masks import MASK_TYPES, mask_index, put_on_masks
 from maskrec.faces.masks.geometry import fit_camera
 from maskrec.images.canvas import to_canvas

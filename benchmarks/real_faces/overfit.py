@@ -5,7 +5,7 @@
 Takes the people of DIR (a folder each) with the most photos, writes train.csv (path,target and the five landmarks),
 trains the recipes in benchmarks/real_faces/overfit/ on it for at most 300 steps and prints the training accuracy by
 nearest class centre (cosine, eval mode). It shows that backbone, loss and optimizer learn together; that says nothing
-about people who were not trained on. A run that is there already goes on.
+about people who were not trained on. An existing run is continued.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from split_lfw import LANDMARKS, read_landmarks, relative
 from torch.nn.functional import interpolate
 
 from maskrec import PairSet, View
-from maskrec.contracts.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.inference.embedder import Embedder
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
 from maskrec.training.assemble import assemble
-from maskrec.training.embedding import Embedder
 from maskrec.training.recording import read_rows
 from maskrec.training.runner import start
 

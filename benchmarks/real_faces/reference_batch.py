@@ -4,7 +4,7 @@
 
 Everything of the recipe but its data, starting weights and evaluation is kept; the faces are embedded ones, an epoch
 of three batches. Each recipe runs in a process of its own, so that its peak resident memory is its own: whatever the
-process held at once, loader and checkpoint included. On CUDA the device's peak is told too.
+process held at once, loader and checkpoint included. On CUDA the device's peak is reported too.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def measured(name: str, changes: Sequence[str]) -> str:
     from maskrec.plugin.host import discover
     from maskrec.recipe.checking import resolve
     from maskrec.recipe.shipped import shipped_recipe
-    from maskrec.training.device import pick_device, pick_precision
+    from maskrec.runtime.device import pick_device, pick_precision
     from maskrec.training.recording import read_rows
     from maskrec.training.runner import start
 

@@ -25,20 +25,20 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import Images, PairSet
 from maskrec.contracts.sample import Sample
 from maskrec.evaluators.verification import Verification
 from maskrec.faces.masks import MASK_TYPES
+from maskrec.inference.embedder import Embedder
+from maskrec.inference.open_model import open_backbone
 from maskrec.pairs.lfw_pairs import lfw_pairs
 from maskrec.pairs.pairs_csv import pairs_csv
 from maskrec.pairs.photo_pairs import PairImages
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
-from maskrec.training.embedding import Embedder
-from maskrec.training.opening import open_backbone
 
 FAR = 0.01
 HEADER = (
@@ -47,7 +47,7 @@ HEADER = (
 
 
 def main() -> None:
-    """Open the network, measure one pair set after the other, print a row a condition."""
+    """Open the network, measure one pair set after the other, print a row per condition."""
     arguments = read_arguments()
     network = open_network(arguments)
     embed = Embedding(network, arguments)

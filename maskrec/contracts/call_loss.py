@@ -1,9 +1,9 @@
-"""Calls a loss as its ``scope`` asks, so that several processes together compute what one would.
+"""Call a loss as its ``scope`` requires, so that several processes together compute what one would.
 
 Gradients of all processes are averaged afterwards (as DistributedDataParallel does). ``global``: every process sees
 the gathered batch and computes the same loss. ``sample``: a plain mean over samples; each process's part is
 weighted so that the average over processes is the mean over the global batch. ``sharded`` and ``parts``: called with
-local tensors; they gather, or call their parts through here, for themselves.
+local tensors; they gather, or call their parts through this module, themselves.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from maskrec.contracts.collectives import gather_rows, processes, row_counts
+from maskrec.contracts.collectives import gather_rows, row_counts, world_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,10 +23,10 @@ SCOPES = ("global", "sample", "sharded", "parts")
 
 
 def scope_of(loss: object) -> str:
-    """The loss's declared scope, ``global`` where it says nothing.
+    """The loss's declared scope, ``global`` by default.
 
     Raises:
-        ValueError: an unknown scope, or a loss that names ``batch`` under a scope that gathers.
+        ValueError: the scope is unknown, or the loss names ``batch`` under a scope that gathers.
     """
     scope = getattr(loss, "scope", "global")
     if scope not in SCOPES:
@@ -57,9 +57,9 @@ def call_loss(loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | Non
         A scalar whose gradient, averaged over processes, is that of the loss of the global batch.
     """
     scope = scope_of(loss)
-    if scope == "global" and processes() > 1:
+    if scope == "global" and world_size() > 1:
         return loss(gather_rows(embeddings), gather_rows(labels))
     value = loss(embeddings, labels, batch) if wants_batch(loss) else loss(embeddings, labels)
-    if scope == "sample" and processes() > 1:
-        value = value * (len(labels) * processes() / sum(row_counts(labels)))
+    if scope == "sample" and world_size() > 1:
+        value = value * (len(labels) * world_size() / sum(row_counts(labels)))
     return value

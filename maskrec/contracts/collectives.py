@@ -1,4 +1,4 @@
-"""What losses may ask of the other processes; with one process every call is the identity."""
+"""Collective operations for losses; with one process every call is the identity."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-def processes() -> int:
+def world_size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
     """This process's number, from 0."""
-    return dist.get_rank() if processes() > 1 else 0
+    return dist.get_rank() if world_size() > 1 else 0
 
 
-def sum_over_processes(values: Tensor) -> Tensor:
+def shard_bounds(size: int) -> tuple[int, int]:
+    """Where this process's shard of ``size`` samples starts and ends; shards differ by one sample at most."""
+    ranks = world_size()
+    return size * rank() // ranks, size * (rank() + 1) // ranks
+
+
+def all_reduce_sum(values: Tensor) -> Tensor:
     """The sum over all processes of a tensor of one shape, without gradient."""
-    if processes() == 1:
+    if world_size() == 1:
         return values
     total = values.detach().clone()
     dist.all_reduce(total)
@@ -35,7 +41,7 @@ def mean_over_processes(values: Tensor) -> Tensor:
     """
     values = values.detach()
     both = torch.stack([values.double().sum(), torch.tensor(len(values), dtype=torch.float64, device=values.device)])
-    both = sum_over_processes(both)
+    both = all_reduce_sum(both)
     return (both[0] / both[1].clamp(min=1)).to(values.dtype)
 
 
@@ -67,20 +73,20 @@ def _gather(rows: Tensor, counts: list[int]) -> Tensor:
 
 def row_counts(rows: Tensor) -> list[int]:
     """How many rows each process holds, in rank order."""
-    if processes() == 1:
+    if world_size() == 1:
         return [len(rows)]
-    counts = torch.zeros(processes(), dtype=torch.int64, device=rows.device)
+    counts = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
     counts[rank()] = len(rows)
-    return [int(count) for count in sum_over_processes(counts).tolist()]
+    return [int(count) for count in all_reduce_sum(counts).tolist()]
 
 
 def gather_rows(rows: Tensor) -> Tensor:
     """Rows ``(b, ...)`` of all processes in rank order as ``(B, ...)``, with gradient for floating point rows.
 
-    The gradient of the local rows is the sum of what every process's result says of them, so a loss computed alike
-    on all processes and averaged over them afterwards gives the gradient of that loss.
+    The gradient of the local rows is the sum of their gradients in every process's result, so a loss computed
+    identically on all processes and averaged over them afterwards gives the gradient of that loss.
     """
-    if processes() == 1:
+    if world_size() == 1:
         return rows
     counts = row_counts(rows)
     if rows.is_floating_point() and rows.requires_grad:

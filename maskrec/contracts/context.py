@@ -19,9 +19,9 @@ class Context:
         input_spec: the backbone's, once it is built; None while building the backbone itself.
         path: the component's place in the recipe (``loss.parts.arc``), for messages.
         device: where tensors of the run live ("cpu", "cuda:0").
-        processes: how many processes train together.
-        shards: for each training sample the number of the file it lies in, once the data set is built; None where it
-            does not say (its attribute ``shards``).
+        world_size: how many processes train together.
+        shards: for each training sample the number of the file that holds it, once the data set is built; None where it
+            does not know (its attribute ``shards``).
         restoring: whether a checkpoint's weights come next, so that a backbone need not find its pretrained ones.
     """
 
@@ -29,17 +29,17 @@ class Context:
     input_spec: InputSpec | None = None
     path: str = ""
     device: str = "cpu"
-    processes: int = 1
+    world_size: int = 1
     restoring: bool = False
     shards: Sequence[int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What a target's ``check(values, context)`` may look at.
+    """What a target's ``check(values, context)`` may read.
 
     Args:
-        givens: the givens of its kind that are known by now (``labels``, ``num_classes``, ``image_size``, ...).
+        givens: the givens of its kind that are known so far (``labels``, ``num_classes``, ``image_size``, ...).
         has_landmarks: whether the training data carries landmarks; None where no data has been opened.
     """
 

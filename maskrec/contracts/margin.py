@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import mean_over_processes
-from maskrec.contracts.errors import MaskrecError
 
 if TYPE_CHECKING:
     from torch import Tensor

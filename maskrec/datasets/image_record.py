@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
-from maskrec.contracts.sample import Columns, Sample
-from maskrec.datasets.filling import fill
-from maskrec.datasets.opening import alignment_of, canvas_of
+from maskrec.contracts.sample import Sample, SampleColumns
+from maskrec.datasets.batch_reading import read_into
+from maskrec.datasets.options import alignment_of, canvas_of
+from maskrec.images.aligner import Aligner
 from maskrec.images.decoding import decode_image, decode_into
 from maskrec.images.insightface.recordio import RecordFile
-from maskrec.images.placing import Placing
 
 
 class ImageRecord:
-    """The images of a ``.rec`` with its ``.idx``, as InsightFace's training sets come; read without MXNet.
+    """The images of a ``.rec`` with its ``.idx``, the format of InsightFace's training sets; read without MXNet.
 
-    Such images are aligned already and have no landmarks: the middle square is cut out and resized to the canvas.
-    Labels are the records', moved together where some are missing (a set from which people were taken out); names are
-    unknown.
+    Such images are already aligned and have no landmarks: the middle square is cropped and resized to the canvas.
+    Labels are the records', renumbered without gaps where some are missing (a set from which people were removed);
+    names are unknown.
 
     Args:
         path: the ``.rec``.
@@ -30,8 +30,8 @@ class ImageRecord:
         image_size: side of the canvas in pixels.
 
     Raises:
-        UsageError: a file that is cut short or damaged, or labels that are no whole numbers, when opened; an image that
-            does not decode, with its place.
+        UsageError: when opened, the file is truncated or damaged, or labels are not whole numbers; an image does not
+            decode, with its place.
     """
 
     has_landmarks = False
@@ -39,7 +39,7 @@ class ImageRecord:
 
     def __init__(self, path: Path, context: Context, image_size: int) -> None:
         self._records = RecordFile(path)
-        self._placing = Placing(canvas_of(image_size), alignment_of(context))
+        self._aligner = Aligner(canvas_of(image_size), alignment_of(context))
         people, labels = np.unique(self._records.identities(), return_inverse=True)
         self.labels: list[int] = labels.tolist()
         self.num_classes = len(people)
@@ -51,11 +51,11 @@ class ImageRecord:
         """One sample; UsageError with the file and its number when it cannot be read."""
         name = f"{self._records.path}:image {index}"
         pixels = decode_image(self._records[index][1], name)
-        return self._placing.sample(pixels, index, self.labels[index], masked=False, name=name)
+        return self._aligner.sample(pixels, index, self.labels[index], masked=False, name=name)
 
-    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
-        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(self.__getitem__, self.labels, self._placing, self._put, indices, space)
+    def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
+        """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
+        return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images)
 
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
         for index, row in zip(indices, space, strict=True):

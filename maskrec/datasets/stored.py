@@ -1,4 +1,4 @@
-"""What data sets over large files have in common."""
+"""The common part of data sets over large files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import Context
-from maskrec.contracts.sample import Columns, Sample
-from maskrec.datasets.filling import fill
-from maskrec.datasets.opening import alignment_of, canvas_of
+from maskrec.contracts.sample import Sample, SampleColumns
+from maskrec.datasets.batch_reading import read_into
+from maskrec.datasets.options import alignment_of, canvas_of
 from maskrec.images.packed.face_store import FaceStore
 
 
@@ -24,7 +24,7 @@ class StoredFaces:
     """
 
     def __init__(self, store: FaceStore, context: Context, image_size: int) -> None:
-        self._store, self._placing = store, store.planned(canvas_of(image_size), alignment_of(context))
+        self._store, self._aligner = store, store.planned(canvas_of(image_size), alignment_of(context))
         index = store.index
         self.labels: Sequence[int] = index.entries["label"].tolist()
         self.num_classes = len(index.identities)
@@ -38,16 +38,16 @@ class StoredFaces:
 
     def __getitem__(self, index: int) -> Sample:
         """One sample; UsageError with its place when it cannot be read."""
-        return self._store.sample(index, self._placing)
+        return self._store.sample(index, self._aligner)
 
-    def fill(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Columns:
-        """The samples' images in ``space``, and their columns; see ``contracts.protocols.Dataset``."""
-        return fill(self.__getitem__, self.labels, self._placing, self._put, indices, space, self._masked)
+    def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
+        """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
+        return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images, self._masked)
 
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
-        return self._store.put(indices, self._placing, space)
+        return self._store.put(indices, self._aligner, space)
 
 
 def names_or_none(identities: Sequence[str]) -> list[str] | None:
-    """Names of people; None where they are only numbers, which say nothing outside of their set."""
+    """Names of people; None where they are only numbers, which mean nothing outside of their set."""
     return None if all(name.isdigit() for name in identities) else list(identities)

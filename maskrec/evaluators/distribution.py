@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.evaluators.drawing import DIFFERENT_COLOR, LINE_COLOR, SAME_COLOR, draw_png
+from maskrec.evaluators.figures import DIFFERENT_COLOR, LINE_COLOR, SAME_COLOR, draw_png
 from maskrec.metrics import histograms
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
-"""ROC curves on a logarithmic FAR axis, where verification systems live."""
+"""ROC curves on a logarithmic FAR axis, the range in which verification systems work."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from maskrec.evaluators.drawing import CONDITION_COLORS, draw_png
+from maskrec.evaluators.figures import CONDITION_COLORS, draw_png
 
 if TYPE_CHECKING:
     from maskrec.metrics import Roc

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 
 
 @contextmanager

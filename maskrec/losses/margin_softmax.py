@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from maskrec.base.random import Draws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.kinds import Part
 from maskrec.contracts.margin import Criterion, Head, Margin, MarginContext, ScaledMargin
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Batch
-from maskrec.faces.draws import Draws
 from maskrec.losses.class_weights import ClassWeighting
 from maskrec.losses.classifier import BETA, ClassifierLoss, reported_by, weighting_problems
 from maskrec.losses.criteria import CriterionName, criterion_of

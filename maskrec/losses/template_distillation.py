@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.kinds import Backbone
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Batch

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.errors import MaskrecError
 from maskrec.contracts.kinds import Part
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.losses.inputs import check_embeddings, full_precision

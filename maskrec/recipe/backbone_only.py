@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.components import Components
-from maskrec.recipe.files import check_files
-from maskrec.recipe.findings import Findings, each_once
 from maskrec.recipe.layering import read_layers
+from maskrec.recipe.named_files import check_files
 from maskrec.recipe.node import marks_by_path
 from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.problems import Problems, each_once
 from maskrec.recipe.sections import check_field, read_requires
-from maskrec.recipe.values import BAD
+from maskrec.recipe.values import INVALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class NamedBackbone:
 
 
 def resolve_backbone(path: Path, *, catalog: Catalog, data_root: Path = Path()) -> NamedBackbone:
-    """The backbone of a recipe; its other sections are neither wanted nor looked at.
+    """The backbone of a recipe; its other sections are neither needed nor read.
 
     Args:
         path: the recipe file, or one with ``backbone`` alone.
@@ -44,7 +44,7 @@ def resolve_backbone(path: Path, *, catalog: Catalog, data_root: Path = Path()) 
         RecipeError: all problems of that section at once; exit code 3 where a plugin that it needs is broken.
     """
     layers = read_layers(path)
-    findings = Findings(list(layers.problems))
+    findings = Problems(list(layers.problems))
     found: NamedBackbone | None = None
     if layers.root is not None:
         root, said = layers.form(False)
@@ -56,7 +56,7 @@ def resolve_backbone(path: Path, *, catalog: Catalog, data_root: Path = Path()) 
             there = root.child(name)
             if there is not None and there.value is not None:
                 values[name] = check_field(there, annotation, name, findings)
-        values = {name: value for name, value in values.items() if value is not BAD}
+        values = {name: value for name, value in values.items() if value is not INVALID}
         if node is None or node.value is None:
             findings.error(f"{path} has no `backbone`", "backbone", None, "name a recipe that has one")
         else:

@@ -1,4 +1,4 @@
-"""The one checker of recipes: ``check``, ``run``, ``resume`` and the tests all come here."""
+"""The one checker of recipes, used by ``check``, ``run``, ``resume`` and the tests."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maskrec.contracts.errors import RecipeError
-from maskrec.contracts.problem import Problem
+from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.plugin.catalog import Catalog
-from maskrec.recipe.files import missing_in_words
-from maskrec.recipe.findings import Findings, as_note, each_once
-from maskrec.recipe.forms import Form
 from maskrec.recipe.layering import WHEN_MISSING, Layers, read_layers
+from maskrec.recipe.named_files import missing_in_words
 from maskrec.recipe.plan import Plan
+from maskrec.recipe.problems import Problems, as_note, each_once
+from maskrec.recipe.resolver import RecipeResolver
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check came to.
+    """The result of a check.
 
     Args:
-        plan: what would start; None where there is something to mend, and after ``names_only``.
-        problems: sorted by place, notes among them.
+        plan: what would start; None where there is something to fix, and after ``names_only``.
+        problems: sorted by place, including notes.
         broken_plugin: whether a plugin that the recipe needs is broken.
     """
 
@@ -32,12 +31,12 @@ class Checked:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has to be mended."""
+        """Whether nothing has to be fixed."""
         return all(problem.note for problem in self.problems)
 
     @property
     def exit_code(self) -> int:
-        """As ``run`` would exit: 0 ok, 2 for a recipe to mend, 3 for a plugin."""
+        """The exit code of ``run``: 0 for ok, 2 for a faulty recipe, 3 for a broken plugin."""
         return 0 if self.ok else 3 if self.broken_plugin else 2
 
 
@@ -51,23 +50,23 @@ def check_recipe(
     names_only: bool = False,
     allow_fallback: bool = True,
 ) -> Checked:
-    """Check a recipe by stages 1 and 2, and whether the files that it names are there.
+    """Check a recipe by stages 1 and 2, and whether the files that it names exist.
 
     Args:
         path: the recipe file.
         catalog: where names are looked up.
         overrides: ``key.path=value`` from the command line.
-        demo: whether the recipe's ``demo`` overrides are in.
+        demo: whether the recipe's ``demo`` overrides are applied.
         data_root: what the recipe's paths are relative to.
         names_only: stage 1 only (text, keys, names); torch is not imported.
         allow_fallback: whether ``when_data_is_missing`` counts.
 
     Returns:
-        All problems at once; never raises for anything that a recipe or an override says.
+        All problems at once; never raises, whatever a recipe or an override contains.
     """
     layers = read_layers(path, overrides)
     if layers.root is None:
-        return _answer(None, Findings(list(layers.problems)))
+        return _answer(None, Problems(list(layers.problems)))
     check = _Check(layers, path, catalog, data_root, names_only)
     return check.demo_form() if demo else check.both_forms(allow_fallback)
 
@@ -81,7 +80,7 @@ def resolve(
     data_root: Path = Path(),
     allow_fallback: bool = True,
 ) -> Plan:
-    """The plan that a recipe comes to; arguments as of ``check_recipe``.
+    """The plan that a recipe resolves to; arguments as for ``check_recipe``.
 
     Raises:
         RecipeError: all problems at once; its exit code is 3 where a plugin that the recipe needs is broken.
@@ -105,8 +104,8 @@ class _Check:
     names_only: bool
 
     def demo_form(self) -> Checked:
-        """With ``--demo``: that form alone."""
-        findings = Findings(list(self.layers.problems))
+        """With ``--demo``: the demo form alone."""
+        findings = Problems(list(self.layers.problems))
         if self.layers.demo is None:
             findings.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
             return self._answer(None, findings)
@@ -114,8 +113,8 @@ class _Check:
         return self._answer(plan and replace(plan, demo=True), findings)
 
     def both_forms(self, allow_fallback: bool) -> Checked:
-        """The recipe as it is; its demo form when that would start instead, or to be checked beside it."""
-        findings = Findings(list(self.layers.problems))
+        """The recipe as written; its demo form when that would start instead, or is checked as well."""
+        findings = Problems(list(self.layers.problems))
         plan = self._form(False, findings)
         if self.layers.demo is None:
             return self._answer(plan, findings)
@@ -126,32 +125,32 @@ class _Check:
         self._beside(findings)
         return self._answer(plan, self._with_way_out(findings))
 
-    def _fallen_back(self, normal: Findings) -> Checked:
+    def _fallen_back(self, normal: Problems) -> Checked:
         reason = missing_in_words(normal.missing_paths)
-        findings = Findings(list(self.layers.problems))
+        findings = Problems(list(self.layers.problems))
         plan = self._form(True, findings)
-        said = f"{reason}, so the `demo` overrides would start instead; `{WHEN_MISSING}: true` says so"
+        said = f"{reason}, so the `demo` overrides would start instead; because of `{WHEN_MISSING}: true`"
         missing = [as_note(problem) for problem in normal.missing]
         findings.problems += [*missing, Problem(said, note=True)]
         return self._answer(plan and replace(plan, demo=True, demo_reason=reason), findings)
 
-    def _beside(self, findings: Findings) -> None:
+    def _beside(self, findings: Problems) -> None:
         """Check the demo form of the file itself: overrides are meant for the form that starts."""
         alone = replace(self, layers=replace(self.layers, overrides=()))
-        other = Findings()
+        other = Problems()
         if not self.layers.falls_back:
             alone = replace(alone, names_only=True)
         alone._form(True, other)
         findings.problems += [problem for problem in other.errors if problem not in other.missing]
         findings.broken_plugin |= other.broken_plugin
 
-    def _form(self, demo: bool, findings: Findings) -> Plan | None:
+    def _form(self, demo: bool, findings: Problems) -> Plan | None:
         root, said = self.layers.form(demo)
         findings.problems += said
-        return Form(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
+        return RecipeResolver(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
 
-    def _with_way_out(self, findings: Findings) -> Findings:
-        """Missing data with the command that does without it."""
+    def _with_way_out(self, findings: Problems) -> Problems:
+        """Missing data, with the command that works without it."""
         way = f"; or try the recipe on embedded faces: maskrec run {self.path} --demo"
         if self.layers.demo is not None and self.layers.demo.map:
             findings.problems = [
@@ -160,11 +159,11 @@ class _Check:
             ]
         return findings
 
-    def _answer(self, plan: Plan | None, findings: Findings) -> Checked:
+    def _answer(self, plan: Plan | None, findings: Problems) -> Checked:
         return _answer(plan, findings, self.layers.problems)
 
 
-def _answer(plan: Plan | None, findings: Findings, unread: Sequence[Problem] = ()) -> Checked:
+def _answer(plan: Plan | None, findings: Problems, unread: Sequence[Problem] = ()) -> Checked:
     problems = each_once(findings.problems, unread)
     if any(not problem.note for problem in problems):
         return Checked(None, tuple(problems), findings.broken_plugin)

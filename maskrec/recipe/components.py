@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from maskrec.contracts.errors import PluginError
-from maskrec.plugin.catalog import Catalog, Entry, LookupFailed
+from maskrec.base.errors import PluginError
+from maskrec.plugin.catalog import Catalog, LookupFailed
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
-from maskrec.recipe.findings import Findings
-from maskrec.recipe.hints import describe, holds_component
+from maskrec.recipe.annotations import describe, holds_component
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.nesting import Nesting
 from maskrec.recipe.node import Node, article, nearest, plain, show
 from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.problems import Problems
 from maskrec.recipe.targets import ask_check
-from maskrec.recipe.values import BAD, EMPTY, check_value, settled
+from maskrec.recipe.values import EMPTY, INVALID, check_value, normalized_default
 
 LABEL = re.compile(r"\w[\w-]*")
 
@@ -28,16 +29,16 @@ class Components:
     Args:
         catalog: where names are looked up.
         requires: the recipe's requirements, or None when it has none.
-        findings: where problems go.
-        givens: what is known before anything is built: ``seed`` and, when the recipe says it, ``image_size``.
+        findings: collects the problems.
+        givens: what is known before anything is built: ``seed`` and, when the recipe sets it, ``image_size``.
     """
 
     def __init__(
-        self, catalog: Catalog, requires: tuple[str, ...] | None, findings: Findings, givens: Mapping[str, Any]
+        self, catalog: Catalog, requires: tuple[str, ...] | None, findings: Problems, givens: Mapping[str, Any]
     ) -> None:
         self.catalog, self.requires, self.findings, self.givens = catalog, requires, findings, givens
 
-    def entry(self, node: Node, kind: str, path: str, part: str = "") -> Entry | None:
+    def entry(self, node: Node, kind: str, path: str, part: str = "") -> Registered | None:
         """Stage 1: the component that the node names; None, with a problem, where it names none."""
         noun = part or kind
         if node.map is None:
@@ -72,8 +73,8 @@ class Components:
         names = [name for name in OPENED if node.child(name) is not None]
         for name, other in (node.map or {}).items():
             if name != names[0]:
-                message = f"`{path}` is opened from `{names[0]}` and takes no `{name}`"
-                self.findings.error(message, f"{path}.{name}", other.label, f"keep `{names[0]}` alone, or `use`")
+                message = f"`{path}` is opened from `{names[0]}` and has no parameter `{name}`"
+                self.findings.error(message, f"{path}.{name}", other.label, f"keep `{names[0]}` alone, or write `use`")
                 return None
         value = (node.map or {})[names[0]]
         if not isinstance(value.value, str) or not value.value or "\0" in value.value:
@@ -86,7 +87,7 @@ class Components:
         """Stage 2: the checked component; None, with problems, where it cannot be started.
 
         Args:
-            node: what the recipe says.
+            node: the recipe's value.
             kind: one of ``contracts.kinds.KINDS``, or ``part``.
             path: its place in the recipe.
             part: which sort of part.
@@ -115,25 +116,25 @@ class Components:
         return spec
 
     def _parameters(
-        self, node: Node, infos: tuple[ParameterInfo, ...], entry: Entry, path: str, kind: str
+        self, node: Node, infos: tuple[ParameterInfo, ...], entry: Registered, path: str, kind: str
     ) -> dict[str, Any]:
         known = {info.name: info for info in infos}
         written = {name: child for name, child in (node.map or {}).items() if name != "use"}
         for name, child in written.items():
             if name not in known:
                 settable = [info.name for info in infos if not info.given or info.default is not EMPTY]
-                hint = nearest(name, settable, nothing="it has no parameters that a recipe sets")
+                hint = nearest(name, settable, nothing="it has no parameters that a recipe can set")
                 message = f"{entry.noun} {entry.name} has no parameter `{name}`"
                 self.findings.error(message, f"{path}.{name}", child.label, hint)
         found: dict[str, Any] = {}
         for info in infos:
             value = self._parameter(info, written.get(info.name), node, entry, path, kind)
-            if value is not BAD:
+            if value is not INVALID:
                 found[info.name] = value
         return found
 
     def _parameter(
-        self, info: ParameterInfo, child: Node | None, node: Node, entry: Entry, path: str, kind: str
+        self, info: ParameterInfo, child: Node | None, node: Node, entry: Registered, path: str, kind: str
     ) -> Any:
         inner = f"{path}.{info.name}"
         if child is None:
@@ -141,17 +142,17 @@ class Components:
                 wanted = "" if info.annotation is EMPTY else f": {describe(info.annotation)}"
                 message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
                 self.findings.error(message, inner, node.label)
-            return BAD if info.given or info.required else settled(info.default, info.annotation)
+            return INVALID if info.given or info.required else normalized_default(info.default, info.annotation)
         if info.given and info.default is EMPTY:
             message = f"`{info.name}` is given by the run itself, so a recipe cannot set it; remove it"
             self.findings.error(message, inner, child.label)
-            return BAD
+            return INVALID
         if holds_component(info.annotation):
             return Nesting(self, kind).value(child, info.annotation, inner, info.default)
         return check_value(child, info.annotation, inner, self.findings, info.default)
 
     def labels(self, node: Node, path: str) -> None:
-        """Labels name files, metrics and paths, so they are plain words."""
+        """Labels are used in the names of files, metrics and paths, so they must be plain words."""
         for name, child in (node.map or {}).items():
             if not LABEL.fullmatch(name):
                 message = f"the label {show(name)} must be letters, digits, _ and - only"

@@ -1,4 +1,4 @@
-"""Parameters in which components stand: alone, beside other types, or in lists and maps, at any depth."""
+"""Parameters that contain components: alone, beside other types, or in lists and maps, at any depth."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Union, get_origin
 
 from maskrec.contracts.kinds import Kind
 from maskrec.plugin.catalog import LookupFailed
-from maskrec.recipe.hints import describe, holds_component, is_union, item_hint, members, slot
+from maskrec.recipe.annotations import component_marker, describe, holds_component, is_union, item_annotation, members
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.node import Node, plain, show
-from maskrec.recipe.values import BAD, EMPTY, check_value, narrow
+from maskrec.recipe.values import EMPTY, INVALID, check_value, narrow
 
 if TYPE_CHECKING:
     from maskrec.recipe.components import Components
@@ -20,7 +20,7 @@ class Nesting:
     """Checks such parameters of one component.
 
     Args:
-        components: checks each component that stands there.
+        components: checks each nested component.
         kind: of the component around them, whose givens its parts see.
     """
 
@@ -28,8 +28,8 @@ class Nesting:
         self.components, self.kind, self.findings = components, kind, components.findings
 
     def value(self, node: Node, annotation: Any, path: str, default: Any = EMPTY) -> Any:
-        """What the parameter receives, specs in place of components; ``BAD`` when it is refused."""
-        if slot(annotation) is not None:
+        """What the parameter receives, specs in place of components; ``INVALID`` when it is rejected."""
+        if component_marker(annotation) is not None:
             return self._component(node, annotation, path)
         if is_union(annotation):
             return self._union(node, annotation, path, default)
@@ -38,7 +38,7 @@ class Nesting:
         children = _children(node, annotation)
         if children is None or is_component(node):
             return self._refuse(node, annotation, path)
-        values = [self.value(child, hint, f"{path}.{key}") for key, child, hint in children]
+        values = [self.value(child, item, f"{path}.{key}") for key, child, item in children]
         self.components.labels(node, path)
         if node.map is None:
             return tuple(values) if get_origin(annotation) is tuple else values
@@ -47,14 +47,14 @@ class Nesting:
     def _component(self, node: Node, annotation: Any, path: str) -> Any:
         kind, part = _wanted(annotation)
         found = self.components.component(node, kind, path, part, self.kind)
-        return BAD if found is None else found
+        return INVALID if found is None else found
 
     def _union(self, node: Node, annotation: Any, path: str, default: Any) -> Any:
-        slots = [member for member in members(annotation) if slot(member) is not None]
+        slots = [member for member in members(annotation) if component_marker(member) is not None]
         if slots and is_component(node):
             return self._component(node, self._fitting(slots, node), path)
         for member in members(narrow(annotation, node)):
-            if holds_component(member) and slot(member) is None and _children(node, member) is not None:
+            if holds_component(member) and component_marker(member) is None and _children(node, member) is not None:
                 return self.value(node, member, path)
         rest = tuple(member for member in members(annotation) if not holds_component(member))
         if rest:
@@ -64,10 +64,10 @@ class Nesting:
     def _refuse(self, node: Node, annotation: Any, path: str) -> Any:
         message = f"`{path.rpartition('.')[2]}` must be {describe(annotation)}, not {show(plain(node))}"
         self.findings.error(message, path, node.mark)
-        return BAD
+        return INVALID
 
     def _fitting(self, slots: list[Any], node: Node) -> Any:
-        """Of several kinds, the first that has a component of this name."""
+        """Among several kinds, the first that has a component of this name."""
         use = node.child("use")
         for member in slots:
             kind, part = _wanted(member)
@@ -81,18 +81,18 @@ class Nesting:
 
 def _wanted(annotation: Any) -> tuple[str, str]:
     """The kind, and for a part its name."""
-    found = slot(annotation)
+    found = component_marker(annotation)
     assert found is not None
     return (found.name, "") if isinstance(found, Kind) else ("part", found.name)
 
 
 def _children(node: Node, annotation: Any) -> list[tuple[Any, Node, Any]] | None:
-    """Key, node and annotation of every item; None where the value is no such collection."""
-    is_map = item_hint(annotation, "label") is not EMPTY
+    """Key, node and annotation of every item; None where the value is not such a collection."""
+    is_map = item_annotation(annotation, "label") is not EMPTY
     if (node.map is None and node.items is None) or is_map != (node.map is not None):
         return None
     pairs: Iterator[tuple[Any, Node]] = iter((node.map or {}).items() if is_map else enumerate(node.items or []))
-    found = [(key, child, item_hint(annotation, key)) for key, child in pairs]
+    found = [(key, child, item_annotation(annotation, key)) for key, child in pairs]
     arguments = getattr(annotation, "__args__", ())
     if get_origin(annotation) is tuple and Ellipsis not in arguments and len(found) != len(arguments):
         return None

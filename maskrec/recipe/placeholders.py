@@ -1,4 +1,4 @@
-"""Annotations in which each component stands for itself by a word that the JSON Schema keeps."""
+"""Annotations in which each component is replaced by a word that the JSON Schema keeps."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import WithJsonSchema
 
 from maskrec.contracts.kinds import Kind
-from maskrec.recipe.hints import holds_component, is_union, slot, strict
+from maskrec.recipe.annotations import component_marker, holds_component, is_union, strict
 
 
 def replaced(annotation: Any, word: str) -> Any:
     """The annotation as pydantic is to describe it: ``Loss`` becomes ``{word: "loss"}``, a part ``part.NAME``."""
-    wanted = slot(annotation)
+    wanted = component_marker(annotation)
     if wanted is not None:
         name = wanted.name if isinstance(wanted, Kind) else f"part.{wanted.name}"
         return Annotated[Any, WithJsonSchema({word: name})]

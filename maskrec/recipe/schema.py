@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from maskrec.contracts.errors import PluginError
-from maskrec.plugin.catalog import Catalog, Entry
+from maskrec.base.errors import PluginError
+from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
-from maskrec.recipe.forms import KIND_OF
-from maskrec.recipe.hints import holds_component, strict, unannotated
+from maskrec.recipe.annotations import holds_component, strict, unannotated
 from maskrec.recipe.merging import LABELLED
 from maskrec.recipe.plan import Best, Optimizer, Scheduler, Train
+from maskrec.recipe.resolver import KIND_OF
 from maskrec.recipe.sections import REQUIRED, TOP, hints_of
-from maskrec.recipe.values import EMPTY, NotForRecipesError, writable
+from maskrec.recipe.values import EMPTY, NotForRecipesError, to_plain
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -21,8 +22,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def recipe_schema(catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
     """The schema of a recipe file, and a sentence for each component whose parameters it cannot hold.
 
-    A recipe that extends another may leave out what the other says, and ``demo`` changes single values: there, nothing
-    is required.
+    A recipe that extends another may omit what the other sets, and ``demo`` changes single values: nothing is required
+    there.
     """
     maker = _Maker(catalog)
     whole, part = maker.sections(partial=False), maker.sections(partial=True)
@@ -51,13 +52,13 @@ def _top(demo: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Maker:
-    """Collects definitions; ``loss`` is a whole component, ``loss.part`` one of which only some is written."""
+    """Collects definitions; ``loss`` is a whole component, ``loss.part`` one that is written only in part."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.definitions: dict[str, Any] = {}
         self.left_out: list[str] = []
-        groups: dict[str, list[Entry]] = {kind: [] for kind in KIND_OF.values()}
+        groups: dict[str, list[Registered]] = {kind: [] for kind in KIND_OF.values()}
         for entry in catalog.entries:
             groups.setdefault(_group(entry), []).append(entry)
         for group, entries in groups.items():
@@ -79,7 +80,7 @@ class _Maker:
                 found[section] = one
         return found | _own_sections(partial)
 
-    def _define(self, group: str, entries: list[Entry]) -> None:
+    def _define(self, group: str, entries: list[Registered]) -> None:
         read = [(entry, self._parameters(entry)) for entry in entries]
         for partial in (False, True):
             name = f"{group}.part" if partial else group
@@ -99,7 +100,7 @@ class _Maker:
                 shape = {"anyOf": [shape, *opened]}
             self.definitions[name] = shape
 
-    def _parameters(self, entry: Entry) -> tuple[ParameterInfo, ...] | None:
+    def _parameters(self, entry: Registered) -> tuple[ParameterInfo, ...] | None:
         try:
             return read_parameters(self.catalog.load(entry), entry.kind)
         except (PluginError, DeclarationError) as error:
@@ -113,15 +114,15 @@ class _Maker:
             found = _schema_of(info.annotation, partial)
         if info.default is not EMPTY:
             with suppress(NotForRecipesError):
-                found = {**found, "default": writable(info.default)}
+                found = {**found, "default": to_plain(info.default)}
         return found
 
 
-def _group(entry: Entry) -> str:
+def _group(entry: Registered) -> str:
     return f"part.{entry.component.part}" if entry.kind == "part" else entry.kind
 
 
-def _variant(entry: Entry, infos: tuple[ParameterInfo, ...] | None, partial: bool, make: Any) -> dict[str, Any]:
+def _variant(entry: Registered, infos: tuple[ParameterInfo, ...] | None, partial: bool, make: Any) -> dict[str, Any]:
     named = {"properties": {"use": {"enum": [entry.name, entry.qualified]}}, "required": ["use"]}
     if infos is None:
         return {"if": named, "then": {}}
@@ -156,13 +157,13 @@ _PLACEHOLDER = "x-maskrec-component"
 
 
 def _schema_of(annotation: Any, partial: bool) -> dict[str, Any]:
-    """What pydantic says of the annotation, nested components as references; anything where it has no word."""
+    """pydantic's schema of the annotation, nested components as references; any value where pydantic has none."""
     from pydantic import TypeAdapter
 
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(_with_placeholders(annotation))
         schema = adapter.json_schema()
-    except Exception:  # pydantic raises many things for types that JSON has no word for
+    except Exception:  # pydantic raises various errors for types that JSON Schema cannot express
         return {}
     definitions = schema.pop("$defs", {})
     found = _referring(schema, definitions, partial)
@@ -179,7 +180,7 @@ def _with_placeholders(annotation: Any) -> Any:
 
 
 def _referring(schema: Any, definitions: dict[str, Any], partial: bool) -> Any:
-    """Enums written out where they are used, placeholders made references."""
+    """Write enums out where they are used, and turn placeholders into references."""
     if isinstance(schema, list):
         return [_referring(item, definitions, partial) for item in schema]
     if not isinstance(schema, dict):

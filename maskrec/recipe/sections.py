@@ -1,4 +1,4 @@
-"""The sections that are no components: ``train``, ``optimizer``, ``scheduler`` and the values at the top."""
+"""The sections that are not components: ``train``, ``optimizer``, ``scheduler`` and the values at the top."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from maskrec.recipe.findings import Findings
-from maskrec.recipe.hints import describe
+from maskrec.recipe.annotations import describe
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Train
-from maskrec.recipe.values import BAD, check_value
+from maskrec.recipe.problems import Problems
+from maskrec.recipe.values import INVALID, check_value
 
 TOP = (
     "extends",
@@ -50,8 +50,8 @@ _BELOW: dict[str, float] = {"seed": 2**63, "train.ema": 1, "image_size": 10_000}
 _ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0}
 
 
-def check_top(root: Node, findings: Findings) -> None:
-    """Keys of the recipe itself: unknown ones, and those that every recipe needs."""
+def check_top(root: Node, findings: Problems) -> None:
+    """Check the recipe's top-level keys: unknown ones, and those that every recipe needs."""
     for name, node in (root.map or {}).items():
         if name not in TOP:
             findings.error(f"a recipe has no section `{name}`", name, node.label, nearest(name, TOP))
@@ -62,7 +62,7 @@ def check_top(root: Node, findings: Findings) -> None:
             findings.error(f"the recipe lacks `{name}`", name, mark)
 
 
-def read_requires(root: Node, findings: Findings) -> tuple[str, ...] | None:
+def read_requires(root: Node, findings: Problems) -> tuple[str, ...] | None:
     """The requirement strings; None where the recipe has none."""
     node = root.child("requires")
     if node is None or node.value is None:
@@ -74,7 +74,7 @@ def read_requires(root: Node, findings: Findings) -> tuple[str, ...] | None:
     return tuple(text for item in node.items if (text := _requirement(item, findings)))
 
 
-def _requirement(node: Node, findings: Findings) -> str:
+def _requirement(node: Node, findings: Problems) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     text = node.value
@@ -94,7 +94,7 @@ def _requirement(node: Node, findings: Findings) -> str:
         return ""
     if not wanted.specifier.contains(there, prereleases=True):
         hint = f"pip install '{text}'"
-        findings.error(f"this recipe requires {text}, and {there} is installed", "requires", node.mark, hint)
+        findings.error(f"this recipe requires {text}, but {there} is installed", "requires", node.mark, hint)
     return str(text)
 
 
@@ -104,10 +104,10 @@ def _own_version() -> str:
     return maskrec.__version__
 
 
-def check_field(node: Node, annotation: Any, path: str, findings: Findings) -> Any:
-    """A value of the recipe's own: type and range; ``BAD`` when it is refused."""
+def check_field(node: Node, annotation: Any, path: str, findings: Problems) -> Any:
+    """A value of the recipe's own: type and range; ``INVALID`` when it is rejected."""
     value = check_value(node, annotation, path, findings)
-    if value is BAD or value is None or isinstance(value, (bool, str)):
+    if value is INVALID or value is None or isinstance(value, (bool, str)):
         return value
     low, above, below = _AT_LEAST.get(path), _ABOVE.get(path), _BELOW.get(path)
     limits = [f"at least {low:g}"] if low is not None else []
@@ -118,11 +118,11 @@ def check_field(node: Node, annotation: Any, path: str, findings: Findings) -> A
         return value
     wanted = " and ".join(limits) or "finite"
     findings.error(f"`{path.rpartition('.')[2]}` must be {wanted}, not {show(value)}", path, node.mark)
-    return BAD
+    return INVALID
 
 
-def section_map(root: Node, name: str, findings: Findings) -> Node | None:
-    """The section's node where it is a map; None, with a problem where it is something else."""
+def section_map(root: Node, name: str, findings: Problems) -> Node | None:
+    """The section's node where it is a map; None, with a problem, where it is not."""
     node = root.child(name)
     if node is None or node.value is None:
         return None
@@ -138,7 +138,7 @@ def hints_of(cls: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
-def check_fields(node: Node, cls: type, path: str, findings: Findings, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+def check_fields(node: Node, cls: type, path: str, findings: Problems, skip: tuple[str, ...] = ()) -> dict[str, Any]:
     """The values of those keys that are fields of ``cls``; the others are left to the caller."""
     found: dict[str, Any] = {}
     for name, annotation in hints_of(cls).items():
@@ -146,13 +146,13 @@ def check_fields(node: Node, cls: type, path: str, findings: Findings, skip: tup
         if name in skip or child is None:
             continue
         value = check_field(child, annotation, f"{path}.{name}", findings)
-        if value is not BAD:
+        if value is not INVALID:
             found[name] = value
     return found
 
 
-def read_train(root: Node, findings: Findings) -> Train | None:
-    """The ``train`` section without ``best``; None where it cannot be had."""
+def read_train(root: Node, findings: Problems) -> Train | None:
+    """The ``train`` section without ``best``; None where it is invalid."""
     node = section_map(root, "train", findings)
     if node is None:
         return None

@@ -1,4 +1,4 @@
-"""Values of parameters: checked by pydantic, strictly, each on its own; defaults in the form that recipes hold."""
+"""Values of parameters: checked by pydantic, strictly, one by one; defaults in the form that recipes use."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
-from maskrec.recipe.findings import Findings
-from maskrec.recipe.hints import choices, describe, is_union, item_hint, members, strict, unannotated
+from maskrec.recipe.annotations import choices, describe, is_union, item_annotation, members, strict, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
+from maskrec.recipe.problems import Problems
 
-BAD = object()
-"""Stands for a value that has been refused."""
+INVALID = object()
+"""Stands for a value that has been rejected."""
 
 EMPTY = inspect.Parameter.empty
 
@@ -26,16 +26,16 @@ class NotForRecipesError(ValueError):
 
 
 def check_value(
-    node: Node, annotation: Any, path: str, findings: Findings, default: Any = EMPTY, whole: Any = EMPTY
+    node: Node, annotation: Any, path: str, findings: Problems, default: Any = EMPTY, whole: Any = EMPTY
 ) -> Any:
-    """The value that the parameter at ``path`` receives, or ``BAD`` when it is refused.
+    """The value that the parameter at ``path`` receives, or ``INVALID`` when it is rejected.
 
     Args:
-        node: what the recipe says.
-        annotation: of the parameter; a value for an unannotated one is taken as it is, with a note.
+        node: the recipe's value.
+        annotation: of the parameter; a value for an unannotated one is accepted unchecked, with a note.
         path: its place in the recipe.
-        findings: where problems go, one a value.
-        default: the parameter's; writing it out is always allowed, whatever the annotation says.
+        findings: collects the problems, one per value.
+        default: the parameter's default; writing it out is always allowed, whatever the annotation says.
         whole: what messages describe, where ``annotation`` is only a part of it.
     """
     value = plain(node)
@@ -44,7 +44,7 @@ def check_value(
         findings.note(f"`{name}` could not be checked: its parameter has no type", path, node.label)
         return value
     if default is not EMPTY and _same(value, default):
-        return settled(default, annotation)
+        return normalized_default(default, annotation)
     narrowed = narrow(annotation, node)
     try:
         return _validate(narrowed, value)
@@ -53,26 +53,26 @@ def check_value(
     except _RefusedError as error:
         for loc in error.places:
             _refuse(node, narrowed, annotation if whole is EMPTY else whole, loc, path, findings, error.texts[loc])
-    return BAD
+    return INVALID
 
 
-def settled(default: Any, annotation: Any) -> Any:
-    """A default as it is after a recipe has been written and read again; as it is where no recipe can write it."""
+def normalized_default(default: Any, annotation: Any) -> Any:
+    """A default as it is after a recipe was written and read again; unchanged where no recipe can express it."""
     try:
-        value = writable(default)
+        value = to_plain(default)
         return value if unannotated(annotation) else _validate(annotation, value)
     except (NotForRecipesError, _RefusedError):
         return default
 
 
-def writable(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """A parameter's value as scalars, lists and dicts.
 
     Raises:
-        NotForRecipesError: there is no such form.
+        NotForRecipesError: the value cannot be written in a recipe.
     """
     if isinstance(value, enum.Enum):
-        return writable(value.value)
+        return to_plain(value.value)
     if isinstance(value, Path):
         return value.as_posix()
     if value is None or isinstance(value, (bool, int, str)):
@@ -80,14 +80,14 @@ def writable(value: Any) -> Any:
     if isinstance(value, float) and not math.isnan(value):
         return float(value)
     if isinstance(value, (list, tuple)):
-        return [writable(item) for item in value]
+        return [to_plain(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: writable(item) for key, item in value.items()}
-    raise NotForRecipesError(f"{show(value)} has no form in a recipe")
+        return {key: to_plain(item) for key, item in value.items()}
+    raise NotForRecipesError(f"{show(value)} cannot be written in a recipe")
 
 
 def narrow(annotation: Any, node: Node) -> Any:
-    """A union's only member that takes lists (or maps), where the value is one: errors then say which item is wrong."""
+    """The only member of a union that takes lists (or maps), where the value is one: errors then name the item."""
     if not is_union(annotation) or (node.items is None and node.map is None):
         return annotation
     fitting = [member for member in members(annotation) if _takes_collection(member, node.map is not None)]
@@ -137,26 +137,26 @@ def _cached_adapter(annotation: Any) -> Any:
     try:
         return TypeAdapter(strict(annotation))
     except (PydanticUserError, TypeError, ValueError, NameError) as error:
-        raise NotForRecipesError(f"{describe(annotation)} has no form in a recipe") from error
+        raise NotForRecipesError(f"{describe(annotation)} cannot be written in a recipe") from error
 
 
 def _refuse(
-    node: Node, annotation: Any, whole: Any, loc: tuple[Any, ...], path: str, findings: Findings, text: str
+    node: Node, annotation: Any, whole: Any, loc: tuple[Any, ...], path: str, findings: Problems, text: str
 ) -> None:
     """One error at the innermost value of the recipe that ``loc`` leads to."""
     name = path.rpartition(".")[2]
-    hint = annotation if loc else whole
+    expected = annotation if loc else whole
     for step in loc:
         child = _inside(node, step)
-        if child is None or is_union(hint):
+        if child is None or is_union(expected):
             break
-        hint = item_hint(_bare(hint), step)
+        expected = item_annotation(_bare(expected), step)
         node, name, path = child, f"{name}[{step}]" if isinstance(step, int) else f"{name}.{step}", f"{path}.{step}"
     kind, _, message = text.partition(":")
-    wanted = f"must be {describe(whole if hint is EMPTY else hint)}, not {show(plain(node))}"
+    wanted = f"must be {describe(whole if expected is EMPTY else expected)}, not {show(plain(node))}"
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of"):
         wanted = f"is {show(plain(node))}: {message[:1].lower()}{message[1:]}"
-    known = choices(hint)
+    known = choices(expected)
     value = node.value
     near = nearest(value, known) if isinstance(value, str) and known else ""
     findings.error(f"`{name}` {wanted}", path, node.mark, near if near.startswith("did you") else "")
@@ -175,6 +175,6 @@ def _inside(node: Node, step: Any) -> Node | None:
 def _same(value: Any, default: Any) -> bool:
     """Whether a recipe's value is this default, written out; ``True`` is not ``1``."""
     try:
-        return json.dumps(value, sort_keys=True) == json.dumps(writable(default), sort_keys=True)
+        return json.dumps(value, sort_keys=True) == json.dumps(to_plain(default), sort_keys=True)
     except NotForRecipesError:
         return False

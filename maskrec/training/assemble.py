@@ -1,4 +1,4 @@
-"""Builds everything a plan names, in the order of the givens, and checks what only built things can tell."""
+"""Build everything that a plan names, in the order of the givens, and check what only built components can show."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskrec.contracts.call_loss import scope_of
-from maskrec.contracts.collectives import processes
+from maskrec.contracts.collectives import world_size
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import RecipeError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
-from maskrec.contracts.problem import Problem
+from maskrec.contracts.problem import Problem, RecipeError
+from maskrec.inference.open_model import load_initial_weights, open_backbone
 from maskrec.recipe.plan import Opened, Plan, Spec
-from maskrec.training.building import Builder, BuildError
-from maskrec.training.device import pick_device
-from maskrec.training.opening import load_initial_weights, open_backbone
+from maskrec.runtime.builder import Builder, BuildError
+from maskrec.runtime.device import pick_device
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,7 +44,7 @@ class Assembly:
     pair_sets: tuple[tuple[Spec, PairSet], ...]
 
     def remarks(self) -> list[str]:
-        """What the data sets and pairs want said of every figure, each once."""
+        """What the data sets and pairs require to be said beside every figure, each once."""
         told = [getattr(self.dataset, "remark", ""), *(pairs.remark for _, pairs in self.pair_sets)]
         return [remark for remark in dict.fromkeys(told) if remark]
 
@@ -113,24 +112,24 @@ def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
     """Stage 4 of checking: one forward and backward pass over the sampler's first batch, nothing written.
 
     Raises:
-        RecipeError, MaskrecError: as `assemble`, and whatever the pass itself runs into.
+        RecipeError, MaskrecError: as `assemble`, and any error that the pass itself raises.
     """
-    from maskrec.training.stepping import Stepper
+    from maskrec.training.train_step import TrainStep
 
     assembly = assemble(plan, catalog, data_root)
-    Stepper(assembly).try_first_batch()
+    TrainStep(assembly).try_first_batch()
 
 
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:
     device = str(pick_device(plan.train.device))
-    context = Context(data_root=data_root, device=device, processes=processes(), restoring=restoring)
+    context = Context(data_root=data_root, device=device, world_size=world_size(), restoring=restoring)
     opener = partial(open_backbone, catalog=catalog, data_root=data_root)
     givens = {"seed": plan.seed, "image_size": plan.image_size}
     return Builder(catalog, plan.seed, context, opener, givens)
 
 
 def _or_problems(builder: Builder, spec: Spec | Opened) -> Any:
-    """Built, or a RecipeError at once: what comes after cannot be built without it."""
+    """Build it or raise RecipeError at once: what follows cannot be built without it."""
     try:
         return builder.build(spec)
     except BuildError as error:
@@ -138,7 +137,7 @@ def _or_problems(builder: Builder, spec: Spec | Opened) -> Any:
 
 
 def _try(builder: Builder, spec: Spec, problems: list[Problem]) -> Any:
-    """Built, or None with its problems noted."""
+    """Build it, or return None with its problems recorded."""
     try:
         return builder.build(spec)
     except BuildError as error:
@@ -168,8 +167,8 @@ def _cross_checks(
     problems += _schedule_problems(plan, len(sampler))
     if len(sampler) == 0:
         problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
-    if sampler.batch_size < 2 * processes():
-        message = f"batch_size {sampler.batch_size} leaves fewer than 2 images to one of {processes()} processes"
+    if sampler.batch_size < 2 * world_size():
+        message = f"batch_size {sampler.batch_size} leaves fewer than 2 images to one of {world_size()} processes"
         problems.append(Problem(message, "sampler", mark=plan.sampler.mark))
     if loss is not None:
         try:
@@ -207,13 +206,13 @@ def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Tr
 def _pair_problems(spec: Spec, pairs: PairSet, dataset: Dataset) -> list[Problem]:
     problems = []
     if any(kind is not None for kind in pairs.mask_types) and not pairs.has_landmarks:
-        message = "masks are to be put on these pairs and their photos have no landmarks"
+        message = "masks are to be put on these pairs, but their photos have no landmarks"
         problems.append(Problem(message, spec.path, "name a landmarks file, or leave the masks off", spec.mark))
     if pairs.identities is not None and dataset.identities is not None:
         shared = sorted(set(pairs.identities) & set(dataset.identities))
         if shared:
             some = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
             message = f"{len(shared)} people of these pairs are also in the training data ({some})"
-            hint = "nobody may be measured who was trained on: take them out of one of the two"
+            hint = "people used in training must not be measured: remove them from one of the two"
             problems.append(Problem(message, spec.path, hint, spec.mark))
     return problems

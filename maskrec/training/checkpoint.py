@@ -1,33 +1,31 @@
-"""What a checkpoint holds, and going on from one bit for bit."""
+"""What a checkpoint holds, and how a run continues from one bit for bit."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from maskrec.base.errors import UsageError
+from maskrec.base.random import key_of
 from maskrec.contracts.call_loss import scope_of
-from maskrec.contracts.collectives import processes, rank
-from maskrec.contracts.errors import UsageError
-from maskrec.contracts.files import write_json
-from maskrec.faces.draws import key_of
+from maskrec.contracts.collectives import rank, world_size
+from maskrec.runtime.weight_files import load_weights
 from maskrec.training import distributed
 from maskrec.training.optimizing import frozen_tensors
-from maskrec.training.state_tree import load_tree, save_tree
 
 if TYPE_CHECKING:
-    from maskrec.training.stepping import Stepper
+    from maskrec.training.train_step import TrainStep
 
 
-def networks_state(stepper: Stepper) -> dict[str, Any]:
+def networks_state(stepper: TrainStep) -> dict[str, Any]:
     """Weights, loss, optimizer, schedule, moving average and every process's random state.
 
-    Every process must call this: random states and shares of sharded losses are collected from all.
+    Every process must call this: random states and shards of sharded losses are collected from all.
     """
     return {
         "backbone": dict(stepper.backbone.state_dict()),
@@ -35,11 +33,11 @@ def networks_state(stepper: Stepper) -> dict[str, Any]:
         "optimizer": stepper.optimizer.state_dict(),
         "schedule": stepper.schedule.state_dict(),
         "ema": None if stepper.ema is None else dict(stepper.ema.module.state_dict()),
-        "random": distributed.from_all(random_state()),
+        "random": distributed.all_gather_object(random_state()),
     }
 
 
-def restore_networks(stepper: Stepper, state: Mapping[str, Any], seed: int, step: int) -> None:
+def restore_networks(stepper: TrainStep, state: Mapping[str, Any], seed: int, step: int) -> None:
     """Set everything that `networks_state` collected.
 
     Raises:
@@ -55,27 +53,10 @@ def restore_networks(stepper: Stepper, state: Mapping[str, Any], seed: int, step
     if stepper.ema is not None and state["ema"] is not None:
         load_weights(stepper.ema.module, state["ema"], "the checkpoint's moving average")
     states = state["random"]
-    if len(states) == processes():
+    if len(states) == world_size():
         restore_random_state(states[rank()])
     else:
         seed_process(seed, step)
-
-
-def load_weights(module: nn.Module, weights: Mapping[str, Any], what: str) -> None:
-    """Copy weights into a module.
-
-    Raises:
-        UsageError: names or shapes differ; says the first few.
-    """
-    own = module.state_dict()
-    wrong = sorted(set(own) ^ set(weights))
-    wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape]
-    if wrong:
-        raise UsageError(
-            f"{what} does not fit: {len(wrong)} tensors differ in name or shape, the first is {wrong[0]!r}; "
-            "the recipe's backbone or its number of identities has changed"
-        )
-    module.load_state_dict(dict(weights))
 
 
 def _loss_state(loss: nn.Module) -> Any:
@@ -83,14 +64,14 @@ def _loss_state(loss: nn.Module) -> Any:
     named = {**dict(loss.named_parameters()), **dict(loss.named_buffers())}
     left_out = {name for name, tensor in named.items() if id(tensor) in frozen}
     state = {name: value for name, value in loss.state_dict().items() if name not in left_out}
-    return distributed.from_all(state) if scope_of(loss) == "sharded" else state
+    return distributed.all_gather_object(state) if scope_of(loss) == "sharded" else state
 
 
 def _restore_loss(loss: nn.Module, state: Any) -> None:
     if scope_of(loss) == "sharded":
-        if len(state) != processes():
+        if len(state) != world_size():
             raise UsageError(
-                f"a sharded loss goes on only with as many processes as before: {len(state)}, not {processes()}"
+                f"a sharded loss goes on only with as many processes as before: {len(state)}, not {world_size()}"
             )
         state = state[rank()]
     own = loss.state_dict()
@@ -139,20 +120,3 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
     version, words, gauss_next = state["python"]
     random.setstate((version, tuple(words.tolist()), gauss_next))
-
-
-def save(path: Path, state: Mapping[str, Any], evaluations: Mapping[str, Any]) -> None:
-    """Write a checkpoint, then its thresholds as JSON beside it (the same are inside; that file is for reading)."""
-    save_tree({**state, "evaluations": dict(evaluations)}, path)
-    thresholds = {label: plain["thresholds"] for label, plain in evaluations.items()}
-    write_json(path.with_name(f"{path.stem}.thresholds.json"), thresholds)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's content, on the CPU.
-
-    Raises:
-        UsageError: missing, damaged or not a checkpoint.
-    """
-    state: dict[str, Any] = load_tree(path)
-    return state

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskrec.contracts.errors import MaskrecError
+from maskrec.base.errors import MaskrecError
+from maskrec.base.files import write_bytes
 from maskrec.contracts.evaluation import Embed, Evaluation, Threshold
-from maskrec.contracts.files import write_bytes
 from maskrec.recipe.plan import Best
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
     """Every evaluator's answer on its evaluation pairs, by label.
 
     Raises:
-        MaskrecError: an evaluator that answers with a metric it did not declare or that is not finite.
+        MaskrecError: an evaluator returned a metric that it did not declare or that is not finite.
     """
     answers = {}
     for label, evaluator in assembly.evaluators.items():

@@ -1,22 +1,22 @@
-"""The end of a run: test once with the best weights, write what came out, say where it is."""
+"""The end of a run: test once with the best weights, write the results, report where they are."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from maskrec.base.files import write_json
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.events import Ended
-from maskrec.contracts.files import write_json
-from maskrec.training import checkpoint
-from maskrec.training.distributed import wait_for_all
+from maskrec.runtime.weight_files import load_weights, read_checkpoint
+from maskrec.training.distributed import barrier
 from maskrec.training.evaluating import apply_to_test_pairs, from_plain, to_plain
-from maskrec.training.loop import Trainer
+from maskrec.training.trainer import Trainer
 
 
 def finish(trainer: Trainer) -> None:
-    """Everything after the last epoch's checkpoint; killed in it, a run comes back here."""
+    """Everything after the last epoch's checkpoint; a run that is killed during it starts here again."""
     plan, run, position = trainer.assembly.plan, trainer.run, trainer.position
-    wait_for_all()
+    barrier()
     tested = _test(trainer) if position.best_epoch is not None else {}
     trainer.observers.tell("on_end", Ended(position.step, position.stopped))
     trainer.observers.report_detached()
@@ -45,8 +45,8 @@ def finish(trainer: Trainer) -> None:
 def _test(trainer: Trainer) -> dict[str, Any]:
     """Each evaluator's answer on its test pairs, with the best weights and what was found with them."""
     path = trainer.run.checkpoint("best")
-    best = checkpoint.read(path)
-    checkpoint.load_weights(trainer.stepper.evaluated, best["backbone"], str(path))
+    best = read_checkpoint(path)
+    load_weights(trainer.stepper.evaluated, best["backbone"], str(path))
     chosen = {label: from_plain(plain) for label, plain in best["evaluations"].items()}
     answers = apply_to_test_pairs(trainer.assembly, trainer.embedder(), chosen)
     for label, evaluation in answers.items():

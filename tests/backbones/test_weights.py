@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from maskrec.backbones.weights import load_strictly, read_weights
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 
 
 def model(seed: int = 0) -> nn.Module:
@@ -86,7 +86,7 @@ def test_other_content_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     for content in ([1, 2], {}, {"a": 3}, torch.zeros(2)):
         torch.save(content, path)
-        with pytest.raises(UsageError, match="no dictionary of tensors"):
+        with pytest.raises(UsageError, match="not hold a dictionary of tensors"):
             read_weights(path)
     with pytest.raises(UsageError, match="there is no weight file"):
         read_weights(tmp_path / "absent.pt")

@@ -1,4 +1,4 @@
-"""The examples of docs/contracts.md run as they stand there."""
+"""The examples of docs/contracts.md run as written."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_its_check_answers_in_one_sentence(maskrec_here, tmp_path):
 
 
 def test_the_one_file_margin_trains_with_a_criterion_and_a_head(maskrec_here, tmp_path):
-    from maskrec.training.state_tree import load_tree
+    from maskrec.runtime.state_tree import load_tree
 
     write_blocks(PAGE, tmp_path)
     loss = "loss={use: margin_softmax, scale: 24, margin: {use: by_norm, margin: 0.2}, criterion: focal}"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from markdown_blocks import commands, write_blocks
 
+from maskrec.faces.synthetic.cartoon_photos import DEVIATIONS
 from maskrec.faces.synthetic.features import WITH_GLASSES
 from maskrec.faces.synthetic.hair import RESTYLED
 from maskrec.faces.synthetic.people import RANGES
-from maskrec.faces.synthetic.photos import DEVIATIONS
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import check_recipe
 

@@ -7,8 +7,8 @@ from dataclasses import fields
 import numpy as np
 import torch
 
+from maskrec.faces.synthetic.cartoon_photos import CONDITIONS, DEVIATIONS, draw_photos
 from maskrec.faces.synthetic.people import RANGES, People, along, draw_people, within
-from maskrec.faces.synthetic.photos import CONDITIONS, DEVIATIONS, draw_photos
 
 MANY = draw_people(3, torch.arange(4000))
 

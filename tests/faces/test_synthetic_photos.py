@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from maskrec.faces.synthetic import photograph
+from maskrec.faces.synthetic.cartoon_photos import Photos, draw_photos
 from maskrec.faces.synthetic.features import paint_eyes, paint_mouth, paint_nose
 from maskrec.faces.synthetic.people import People, draw_people
-from maskrec.faces.synthetic.photos import Photos, draw_photos
 from maskrec.faces.synthetic.pose import head_grid, landmarks, place
 
 SIZE = 256

@@ -21,16 +21,16 @@ from pathlib import Path
 
 import valid_files
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import Context
-from maskrec.contracts.errors import MaskrecError
 from maskrec.datasets.image_csv import ImageCsv
+from maskrec.images.face_table import Faults, read_table
 from maskrec.images.insightface.binfile import read_bin
 from maskrec.images.insightface.record_labels import MAGIC
 from maskrec.images.insightface.recordio import RecordFile
-from maskrec.images.tables import Faults, read_table
 from maskrec.images.tars.tarfiles import TarIndex
 from maskrec.pairs.pairs_csv import pairs_csv
-from maskrec.preparation.sources.source import open_source
+from maskrec.preparation.sources.photo_source import open_source
 
 SECONDS = 5.0
 MEBIBYTES = 512
@@ -156,7 +156,7 @@ def targets(folder: Path) -> list[Target]:
 
 @dataclass
 class Count:
-    """What became of a target's inputs."""
+    """The outcome of a target's inputs."""
 
     read: int = 0
     refused: int = 0

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from maskrec.images.insightface.record_labels import MAGIC
-from maskrec.images.insightface.record_writing import write_records
 from maskrec.images.tars.tarfiles import write_index, write_tar
+from tests.support.record_writing import write_records
 
 
 def records(folder: Path) -> list[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.random_access import RandomAccessFile
 
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.errors import UsageError
 from maskrec.losses.arcface import ArcFace
 from maskrec.losses.cosface import CosFace
 from maskrec.losses.criteria import Focal

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from third_party_margins import Everything
 from torch import Tensor
 
+from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.errors import MaskrecError
 from maskrec.losses.arcface import ArcFace
 from maskrec.losses.criteria import Focal
 from maskrec.losses.heads import Dense, reduce_logits

@@ -16,7 +16,7 @@ from third_party_margins import Elastic
 from torch import Tensor
 
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import RecipeError
 from maskrec.losses.arcface import ArcFace
 from maskrec.losses.cosface import CosFace
 from maskrec.losses.criteria import Focal
@@ -24,8 +24,8 @@ from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.losses.margins import Arc, Cos
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
+from maskrec.runtime.state_tree import load_tree
 from maskrec.training.runner import start
-from maskrec.training.state_tree import load_tree
 
 COUNTS = [2, 5, 9, 30]
 THEIRS = Path(third_party_margins.__file__)

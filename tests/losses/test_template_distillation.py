@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from plain_templates import Teacher, plain_loss
 from torch import Tensor, multiprocessing
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.sample import Batch
 from maskrec.losses.arcface import ArcFace
@@ -183,7 +183,7 @@ def test_an_exported_file_teaches_what_its_weights_do(tmp_path: Path) -> None:
     from maskrec.faces.normalising import normalise
     from maskrec.images.canvas import to_canvas
     from maskrec.images.decoding import read_image
-    from maskrec.training.opening import OnnxBackbone
+    from maskrec.inference.open_model import OnnxBackbone
 
     model = onnx.load(str(FACES / "mobilefacenet.onnx"))
     spec = {"size": 112, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "alignment": "arcface"}

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.errors import MaskrecError, UsageError
 from maskrec.losses.mining import BatchAll, BatchHard, SemiHard
 from maskrec.losses.triplet import Triplet, pairwise_distances
 

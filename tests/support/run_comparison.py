@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from maskrec.runtime.state_tree import load_tree
 from maskrec.training.recording import TIME_FIELDS, read_rows
-from maskrec.training.state_tree import load_tree
 
 
 def rows_without_times(run_dir: Path) -> list[dict[str, Any]]:

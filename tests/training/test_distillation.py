@@ -12,9 +12,9 @@ import torch
 from run_comparison import assert_same_run, largest_difference
 from safetensors.torch import save_file
 
-from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import RecipeError
+from maskrec.runtime.state_tree import load_tree
 from maskrec.training.recording import read_rows
-from maskrec.training.state_tree import load_tree
 
 Train = Callable[..., Path]
 STUDENT = {"use": "timm", "model": "test_resnet", "embedding_size": 32, "neck": "linear_bn"}
@@ -31,7 +31,7 @@ def distilled(teacher: dict[str, Any], size: int = 96) -> dict[str, Any]:
 
 @pytest.fixture
 def teacher(tmp_path: Path) -> dict[str, Any]:
-    """A teacher whose weights are those of a file and of no seed."""
+    """A teacher whose weights come from a file and not from a seed."""
     torch.manual_seed(99)
     network = timm.create_model("test_resnet", pretrained=False)
     for tensor in network.state_dict().values():
@@ -57,7 +57,7 @@ def test_the_teacher_is_neither_trained_nor_saved_and_the_student_nears_it(
 
 
 def test_a_resumed_run_has_its_teacher_again(train: Train, go_on: Train, teacher: dict[str, Any]) -> None:
-    """What a resume builds looks for no starting weights of the student, but the teacher's are in no checkpoint."""
+    """A resume does not load starting weights for the student, but the teacher's are in no checkpoint."""
     whole = train("whole", {**distilled(teacher), "train": {"epochs": 3, "workers": 0}})
     parts = train("parts", {**distilled(teacher), "train": {"epochs": 1, "workers": 0}})
     go_on(parts, epochs=3)

@@ -1,4 +1,4 @@
-"""Memory that tensors give back stays with the process."""
+"""Memory that tensors release stays with the process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 _COUNT_FAULTS = """
 import resource, sys, torch
-from maskrec.training.memory import keep_freed_memory
+from maskrec.training.allocator import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else None
 def taken():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,11 +1,14 @@
-"""Simulated masks by five landmarks: ``types`` says which there are, ``choosing`` which one, ``wearing`` how each face
-wears it, ``geometry`` and ``outline`` where, ``relief``, ``prints`` and ``light`` how it looks, ``drawing`` does it."""
+"""Simulated masks by five landmarks.
+
+``types`` defines them, ``choosing`` selects one, ``wearing`` decides how each face wears it, ``geometry`` and
+``outline`` place it, ``relief``, ``prints`` and ``light`` give its look, and ``drawing`` draws it.
+"""
 
 from __future__ import annotations
 
-from maskrec.faces.masks.choosing import cheek_problems, choose_types, type_problems, wear_problems
 from maskrec.faces.masks.colours import colour_problems
-from maskrec.faces.masks.drawing import put_on_masks
+from maskrec.faces.masks.mask_choice import cheek_problems, choose_types, type_problems, wear_problems
+from maskrec.faces.masks.painting import put_on_masks
 from maskrec.faces.masks.types import FREE_TYPES, MASK_TYPES, REFERENCE_TYPES, mask_index
 from maskrec.faces.masks.wearing import HEIGHT
 

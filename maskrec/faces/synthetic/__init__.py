@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from maskrec.faces.synthetic.camera import develop, light_up
+from maskrec.faces.synthetic.cartoon_photos import PHOTOS_A_PERSON, draw_photos
 from maskrec.faces.synthetic.features import paint_eyes, paint_mouth, paint_nose, paint_skin_marks
 from maskrec.faces.synthetic.hair import hair_of_the_day
 from maskrec.faces.synthetic.painter import head_cover, paint_background, paint_behind, paint_ears, paint_fringe
 from maskrec.faces.synthetic.people import draw_people
-from maskrec.faces.synthetic.photos import PHOTOS_A_PERSON, draw_photos
 from maskrec.faces.synthetic.pose import head_grid, landmarks, place
 from maskrec.faces.synthetic.shapes import paint
 
@@ -23,7 +23,7 @@ def photograph(face_seed: int, identities: Tensor, photos: Tensor, size: int) ->
     """Photo number ``photos[i]`` of person ``identities[i]`` of the world ``face_seed``, for every i.
 
     Args:
-        face_seed: names the world of people; the same numbers give the same bytes whatever is drawn beside them.
+        face_seed: selects the world of people; the same numbers give the same bytes whatever is drawn beside them.
         identities: int64 ``(B,)``, from 0.
         photos: int64 ``(B,)``, from 0 to ``PHOTOS_A_PERSON - 1``.
         size: side of the square canvas in pixels.

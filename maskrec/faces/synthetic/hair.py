@@ -1,4 +1,4 @@
-"""The hair of the day: a person's own, or on some days a style and colour that tell nothing about who it is."""
+"""The hair of the day: a person's own, or on some days a style and colour that are unrelated to the identity."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from maskrec.faces.synthetic.cartoon_photos import Photos
 from maskrec.faces.synthetic.people import People
-from maskrec.faces.synthetic.photos import Photos
 
 RESTYLED = 0.3
 

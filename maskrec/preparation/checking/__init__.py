@@ -1,7 +1,7 @@
-"""What is wrong with data sets of faces, found before a training run finds out: ``check_sets`` does it all."""
+"""What is wrong with data sets of faces, found before training: ``check_sets`` does it all."""
 
 from __future__ import annotations
 
-from maskrec.preparation.checking.whole import Report, Settings, check_sets
+from maskrec.preparation.checking.check_sets import Report, Settings, check_sets
 
 __all__ = ["Report", "Settings", "check_sets"]

@@ -16,7 +16,7 @@ from maskrec.losses.margins import Arc
 
 
 class Curricular(nn.Module):
-    """ArcFace's margin, with hard negatives that weigh more the further training is.
+    """ArcFace's margin, with hard negatives that count more as training progresses.
 
     Huang et al., "CurricularFace: Adaptive Curriculum Learning Loss for Deep Face Recognition", CVPR 2020, equations
     5 to 8. The true class's cosine becomes ``cos(theta + margin)``. Another class's cosine ``c`` above that is a hard
@@ -43,7 +43,7 @@ class Curricular(nn.Module):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Parameters out of range, for ``maskrec check``."""
+        """Report parameters out of range, for ``maskrec check``."""
         yield from Arc.check(values, context)
         if not 0 <= values["momentum"] < 1:
             yield Problem(f"momentum must be in [0, 1), not {values['momentum']}", "momentum")
@@ -61,7 +61,7 @@ class Curricular(nn.Module):
         return torch.where(harder, cosines * (self.t.to(cosines.dtype) + cosines), cosines)
 
     def diagnostics(self) -> dict[str, float]:
-        """``t``: how far the curriculum is, from 0 (easy) to about 1 (hard)."""
+        """``t``: the progress of the curriculum, from 0 (easy) to about 1 (hard)."""
         return {"t": float(self.t)}
 
 
@@ -96,6 +96,6 @@ class CurricularFace(MarginSoftmax):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Parameters out of range, for ``maskrec check``."""
+        """Report parameters out of range, for ``maskrec check``."""
         yield from Curricular.check(values, context)
         yield from scale_problems(values)

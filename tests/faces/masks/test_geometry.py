@@ -143,7 +143,7 @@ MEMORY = """
 from pathlib import Path
 import torch
 from maskrec.faces.alignment import arcface_template
-from maskrec.faces.draws import Draws
+from maskrec.base.random import Draws
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 
 def peak():

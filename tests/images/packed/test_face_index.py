@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.contracts.errors import UsageError
+from maskrec.base.errors import UsageError
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index, write_face_index
 
 NAMES = ["a b/1.jpg", "é,\n\"'/2.jpg", "", "写真.png"]
@@ -69,7 +69,7 @@ def test_missing_cut_short_and_newer(tmp_path: Path) -> None:
     write_face_index(tmp_path, "packed", _index())
     content, header = (tmp_path / "packed.index").read_bytes(), (tmp_path / "packed.json").read_bytes()
     (tmp_path / "packed.index").write_bytes(content[:-1])
-    assert "copy it again" in _refused(tmp_path)
+    assert "copy the whole file again" in _refused(tmp_path)
     (tmp_path / "packed.index").write_bytes(content[:-1] + b"x")
     assert "checksum" in _refused(tmp_path)
     (tmp_path / "packed.index").unlink()

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from maskrec.contracts.errors import RecipeError
+from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
-from maskrec.preparation.checking import people
-from maskrec.preparation.checking.embedding import photos_of_people
-from maskrec.preparation.checking.people import alike
+from maskrec.preparation.checking import shared_faces
+from maskrec.preparation.checking.people_embeddings import photos_of_people
+from maskrec.preparation.checking.shared_faces import alike
 from maskrec.preparation.face_sets import open_sets
 from maskrec.recipe.backbone_only import resolve_backbone
 
@@ -115,7 +115,7 @@ def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Tol
     (two_sets / "m.pt").write_text("x")
     for name, said in [
         ("bare.onnx", "maskrec.input_spec"), ("text.onnx", "not an ONNX file"), ("r.yaml", "no `backbone`"),
-        ("m.pt", "takes a run directory"), ("absent", "no such file"), ("train", "no run directory"),
+        ("m.pt", "takes a run directory"), ("absent", "no such file"), ("train", "not a run directory"),
     ]:  # fmt: skip
         told = command("data", "check", "train", "--model", name, cwd=two_sets)
         assert told.returncode == 2
@@ -123,7 +123,7 @@ def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Tol
         assert "Traceback" not in told.stderr
 
 
-def test_a_network_that_has_learned_nothing_compares_nobody(two_sets: Path, command: Callable[..., Told]) -> None:
+def test_an_untrained_network_is_not_used_to_compare_people(two_sets: Path, command: Callable[..., Told]) -> None:
     (two_sets / "random.yaml").write_text(
         "image_size: 112\nbackbone: {use: inception_resnet_v1, pretrained: null}\ndata: {use: image_folder, path: x}\n"
     )
@@ -161,11 +161,11 @@ def test_blocks_find_what_loops_find(rows: int, columns: int, seed: int, one_set
     generator = np.random.default_rng(seed)
     left = generator.normal(size=(rows, 3)).astype(np.float32)
     right = left if one_set else generator.normal(size=(columns, 3)).astype(np.float32)
-    before, people.BLOCK = people.BLOCK, block
+    before, shared_faces.BLOCK = shared_faces.BLOCK, block
     try:
         found = alike(left, right, 0.5, one_set)
     finally:
-        people.BLOCK = before
+        shared_faces.BLOCK = before
     expected = {
         (i, j)
         for i in range(len(left))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from maskrec.preparation.checking.examining import perceptual_hash
-from maskrec.preparation.checking.near import MOST_BITS, differing_bits, groups_of, near_pairs
+from maskrec.preparation.checking.near_duplicates import MOST_BITS, differing_bits, groups_of, near_pairs
 
 
 def plain_bits(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> int:
@@ -73,7 +73,7 @@ def test_equal_hashes_are_a_chain_and_not_all_pairs() -> None:
 
 @pytest.mark.parametrize("most", [-1, MOST_BITS + 1])
 def test_a_limit_out_of_range_is_refused(most: int) -> None:
-    with pytest.raises(ValueError, match="bits are wanted"):
+    with pytest.raises(ValueError, match="expected hashes of shape"):
         near_pairs(np.zeros((2, 4), np.uint64), most)
 
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.preparation.pairing.drawing import (
+from maskrec.preparation.pairing.pair_sampling import (
     Sides,
     different_pairs,
     different_room,
     same_pairs,
     same_room,
 )
-from maskrec.preparation.pairing.people import Image, Person, Photo, split_people
-from maskrec.preparation.pairing.shuffling import Dice, fill_evenly
+from maskrec.preparation.pairing.seeded_order import SeededOrder, fill_evenly
+from maskrec.preparation.pairing.splits import Image, Person, Photo, split_people
 from maskrec.preparation.sources.face_list import Face
 
 CONDITIONS = ("bare", "one_masked", "both_masked")
@@ -101,7 +101,7 @@ def test_different_pairs_are_distinct_and_of_two_people(crowd: Crowd, condition:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(2, 25), st.integers(1, 3), st.floats(0, 1), st.integers(0, 99))
-def test_everybody_comes_up_equally_often_in_different_pairs(count: int, photos: int, part: float, seed: int) -> None:
+def test_every_person_occurs_equally_often_in_different_pairs(count: int, photos: int, part: float, seed: int) -> None:
     people, sides = people_of([[(1, 0)] * photos] * count), Sides("bare")
     wanted = round(part * different_room(people, sides))
     met = Counter(image.face.identity for pair in different_pairs(people, sides, wanted, seed) for image in pair)
@@ -154,7 +154,7 @@ def test_splits_take_their_share_of_people_with_many_photos_and_with_few(sizes: 
 
 @pytest.mark.parametrize("count", [0, 1, 100])
 def test_dice_are_their_names(count: int) -> None:
-    one, again, other = Dice(3, "a"), Dice(3, "a"), Dice(3, "b")
+    one, again, other = SeededOrder(3, "a"), SeededOrder(3, "a"), SeededOrder(3, "b")
     assert one.numbers("x", count).tolist() == again.numbers("x", count).tolist()
     assert sorted(one.order("x", count).tolist()) == list(range(count))
     if count > 1:
@@ -164,7 +164,7 @@ def test_dice_are_their_names(count: int) -> None:
 
 def test_the_first_numbers_stay_what_they_are() -> None:
     """Files that were written once can be written again by any later version."""
-    assert Dice(17, "pairs/split").order("ties", 10).tolist() == FIRST_ORDER
+    assert SeededOrder(17, "pairs/split").order("ties", 10).tolist() == FIRST_ORDER
     people = people_of([[(1, 0)] * 3 for _ in range(3)])
     drawn = same_pairs(people, Sides("bare"), False, 3, 17)
     assert [[image.face.path for image in pair] for pair in drawn] == FIRST_PAIRS

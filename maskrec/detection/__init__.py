@@ -1,0 +1,1 @@
+"""Photos to faces with five landmarks."""

@@ -1,0 +1,193 @@
+"""CSV files read with their line numbers, and everything wrong with them reported at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from maskrec.base.errors import UsageError
+from maskrec.base.words import did_you_mean
+
+SHOWN = 20
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong with some files, collected to be reported at once.
+
+    Args:
+        found: sentences, each with its place.
+    """
+
+    found: list[str] = field(default_factory=list)
+
+    def add(self, place: str | Path, sentence: str) -> None:
+        """Record one fault; ``place`` is ``FILE`` or ``FILE:LINE``."""
+        self.found.append(f"{place}: {sentence}")
+
+    def stop_if_any(self, what: str) -> None:
+        """Raise UsageError with the first ``SHOWN`` faults and their number, if there are any."""
+        if len(self.found) == 1:
+            raise UsageError(self.found[0])
+        if self.found:
+            rest = len(self.found) - SHOWN
+            lines = [f"{what} has {len(self.found)} faults:", *(f"  {fault}" for fault in self.found[:SHOWN])]
+            raise UsageError("\n".join([*lines, f"  and {rest} more"] if rest > 0 else lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV file's rows.
+
+    Args:
+        path: of the file.
+        columns: each column's values, by name, those of the known columns only.
+        lines: the line in which each row starts, from 1.
+    """
+
+    path: Path
+    columns: Mapping[str, Sequence[str]]
+    lines: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.columns
+
+    def place(self, row: int) -> str:
+        """``FILE:LINE`` of a row."""
+        return f"{self.path}:{self.lines[row]}"
+
+
+def read_table(
+    path: Path, required: Sequence[str], optional: Sequence[str], ignored: Sequence[str], faults: Faults
+) -> Table:
+    """A UTF-8 CSV file with a header (RFC 4180: quotes, commas and line breaks within quotes).
+
+    Rows of a wrong length are faults and are skipped; blank lines are ignored.
+
+    Args:
+        path: of the file.
+        required: columns that must be there.
+        optional: columns that may be.
+        ignored: columns that may be there and are ignored; any other is an error.
+        faults: collects rows that cannot be read.
+
+    Raises:
+        UsageError: the file cannot be read, its header does not fit, or it has no rows.
+    """
+    rows = _rows(path)
+    if not rows:
+        raise UsageError(f"{path}: the file is empty; it needs a header {','.join(required)} and rows")
+    header = [name.strip() for name in rows[0][1]]
+    _check_header(path, header, required, [*required, *optional, *ignored])
+    kept = [name for name in header if name in required or name in optional]
+    places = [header.index(name) for name in kept]
+    good: list[tuple[int, list[str]]] = []
+    for line, row in rows[1:]:
+        if len(row) == len(header):
+            good.append((line, row))
+        else:
+            faults.add(f"{path}:{line}", f"{len(row)} values where the header has {len(header)} columns")
+    if not good:
+        faults.add(path, "no rows that can be read below the header")
+    columns = {name: [row[place] for _, row in good] for name, place in zip(kept, places, strict=True)}
+    return Table(path, columns, [line for line, _ in good])
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    if (nul := text.find("\0")) >= 0:
+        line = text.count("\n", 0, nul) + 1
+        raise UsageError(f"{path}:{line}: it contains a NUL character, which no name has; remove it")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, start = [], 1
+    try:
+        for row in reader:
+            if row:
+                rows.append((start, row))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise UsageError(f"{path}:{start}: not CSV: {error}") from error
+    return rows
+
+
+def _check_header(path: Path, header: list[str], required: Sequence[str], known: Sequence[str]) -> None:
+    if missing := [name for name in required if name not in header]:
+        raise UsageError(f"{path}:1: no column {', '.join(missing)}; the header is {','.join(header)}")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise UsageError(f"{path}:1: column {', '.join(map(repr, twice))} is listed twice")
+    for name in header:
+        if name in known:
+            continue
+        if not name:
+            raise UsageError(f"{path}:1: a column has no name (an index that pandas wrote? save with index=False)")
+        hint = did_you_mean(name, known, "remove it.", quote="'")
+        raise UsageError(f"{path}:1: unknown column {name!r}; {hint} Known columns are {', '.join(known)}")
+
+
+_Target = TypeVar("_Target", int, str)
+
+
+def refuse_paths_twice(table: Table, faults: Faults) -> None:
+    """Record rows that name the same file in the column ``path``, however it is spelt (``./a.jpg`` is ``a.jpg``)."""
+    folder, seen = str(table.path.parent.absolute()), dict[str, int]()
+    for row, name in enumerate(table.columns["path"]):
+        path = os.path.join(folder, name)  # noqa: PTH118 - a million Paths take seconds
+        first = seen.setdefault(os.path.normpath(path), row)
+        if name and first != row:
+            faults.add(table.place(row), f"{name!r} is listed twice, before in line {table.lines[first]}; remove one")
+
+
+def names_of_targets(table: Table, targets: Sequence[_Target], faults: Faults) -> dict[_Target, str]:
+    """The name of each target, by the column ``identity``; rows that contradict others are faults.
+
+    Args:
+        table: with that column.
+        targets: of its rows.
+        faults: collects empty names, targets of two names and names of two targets.
+    """
+    names: dict[_Target, str] = {}
+    for row, (target, name) in enumerate(zip(targets, table.columns["identity"], strict=True)):
+        if not name.strip():
+            faults.add(table.place(row), "the identity is empty")
+        elif names.setdefault(target, name) != name:
+            faults.add(table.place(row), f"target {target} is {name!r} here and {names[target]!r} before")
+    for name, count in Counter(names.values()).items():
+        if count > 1:
+            faults.add(table.path, f"{name!r} has {count} targets")
+    return names
+
+
+def whole_number(text: str) -> int | None:
+    """A decimal integer of at most 18 digits, else None."""
+    text = text.strip()
+    digits = text[1:] if text.startswith("-") else text
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
+
+
+def number(text: str) -> float | None:
+    """A finite number, else None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def flag(text: str) -> bool | None:
+    """``1/0``, ``true/false`` or ``yes/no``, else None."""
+    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.strip().lower())

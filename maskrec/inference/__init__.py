@@ -1,0 +1,1 @@
+"""A trained model that is used: opened, and asked to embed."""

@@ -1,0 +1,188 @@
+"""A complete check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from maskrec.images.photos import read_landmarks
+from maskrec.preparation.checking.duplicates import find_duplicates
+from maskrec.preparation.checking.examining import Examined, Photos, distinct_photos, examine
+from maskrec.preparation.checking.landmark_faults import find_broken_landmarks
+from maskrec.preparation.checking.shared_people import find_shared_names
+from maskrec.preparation.face_sets import FaceSet, Finding
+from maskrec.preparation.face_sets.face_set import NotedFaults
+
+NEAR_BITS = 12
+COSINE = 0.6
+PHOTOS_EACH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to check for.
+
+    Args:
+        near_bits: bits of 256 that near duplicates' hashes may differ in; None looks for equal pixels only.
+        cosine: cosine of mean embeddings from which two people count as one.
+        photos_each: largest number of photos of a person to embed.
+        workers: threads.
+    """
+
+    near_bits: int | None = NEAR_BITS
+    cosine: float = COSINE
+    photos_each: int = PHOTOS_EACH
+    workers: int = 1
+
+
+@dataclass(slots=True)
+class Report:
+    """The result of a check.
+
+    Args:
+        sets: the sets that were checked.
+        findings: errors first, then by kind, in the order found.
+        notes: what the user should know that is not a fault.
+    """
+
+    sets: Sequence[FaceSet]
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def errors(self) -> int:
+        """How many findings are errors."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """How many are warnings."""
+        return len(self.findings) - self.errors
+
+
+class Progress(Protocol):
+    """Shows the progress of a check."""
+
+    def begin(self, what: str, total: int) -> Callable[[int], None]:
+        """Begin a stage of ``total`` photos; the returned function is called with how many more are finished."""
+
+
+def check_sets(
+    sets: Sequence[FaceSet],
+    settings: Settings,
+    progress: Progress,
+    landmarks: Sequence[Path] = (),
+    network: Any = None,
+) -> Report:
+    """Find everything that is wrong.
+
+    Args:
+        sets: opened; their own findings come first.
+        settings: what to check for.
+        progress: shows the progress.
+        landmarks: CSVs of landmarks for photos of sets that have none.
+        network: embeds faces, to find people by them; None looks at names only.
+
+    Raises:
+        UsageError: a landmarks file cannot be read, or lists none of the photos.
+        MaskrecError: a network that fails.
+    """
+    report = Report(sets, notes=[note for faces in sets for note in faces.notes])
+    for path in landmarks:
+        _attach(path, sets)
+    found = [finding for faces in sets for finding in faces.findings]
+    photos = distinct_photos(sets)
+    examined = examine(photos, settings.workers, progress.begin("reading", len(photos)))
+    found += [Finding("error", "unreadable", fault, (photos.place(number),))
+              for number, fault in sorted(examined.faults.items())]  # fmt: skip
+    for faces, numbers in zip(sets, photos.numbers, strict=True):
+        if faces.landmarks is not None:
+            found += find_broken_landmarks(faces, examined.sizes[numbers])
+    found += find_duplicates(photos, examined, settings.near_bits)
+    pairs = _should_share_nobody(photos, report)
+    found += find_shared_names(sets, pairs)
+    if network is not None:
+        found += _by_face(photos, examined, pairs, settings, progress, network)
+    kinds = {kind: place for place, kind in enumerate(dict.fromkeys(finding.kind for finding in found))}
+    report.findings = sorted(found, key=lambda finding: (finding.severity != "error", kinds[finding.kind]))
+    return report
+
+
+def _attach(path: Path, sets: Sequence[FaceSet]) -> None:
+    """Add a file's landmarks to sets without landmarks."""
+    known = 0
+    for faces in sets:
+        if faces.landmarks is not None or faces.base is None or not len(faces):
+            continue
+        table = read_landmarks(path, faces.base, NotedFaults(faces.findings, "landmarks"))
+        rows = np.array([table.rows.get(faces.real(index), -1) for index in range(len(faces))])
+        if (rows < 0).all():
+            faces.findings = [finding for finding in faces.findings if not finding.places[0].startswith(f"{path}:")]
+            continue
+        known += 1
+        faces.landmarks = np.where(rows[:, None, None] < 0, np.nan, table.points[rows]).astype(np.float32)
+        for index in np.flatnonzero(rows < 0).tolist():
+            faces.error("landmarks", f"{path} has no landmarks for this photo", faces.place(index))
+    if not known:
+        from maskrec.base.errors import UsageError
+
+        raise UsageError(f"--landmarks {path}: it names no photo of a set that lacks landmarks; check its paths")
+
+
+def _should_share_nobody(photos: Photos, report: Report) -> list[tuple[int, int]]:
+    """Pairs of sets to compare: of two roles, or both without one. A set of photos of another set is a part of it."""
+    pairs = []
+    for one, other in combinations(range(len(photos.sets)), 2):
+        left, right = photos.sets[one], photos.sets[other]
+        if left.group == right.group:
+            continue
+        both_told = bool(left.role and right.role)
+        if not both_told and len(np.intersect1d(photos.numbers[one], photos.numbers[other])):
+            report.notes.append(
+                f"{left.path} and {right.path} name the same photos, so their people are not compared; "
+                "use --train and --test where they must not share people"
+            )
+            continue
+        pairs.append((one, other))
+    return pairs
+
+
+def _by_face(
+    photos: Photos,
+    examined: Examined,
+    pairs: Sequence[tuple[int, int]],
+    settings: Settings,
+    progress: Progress,
+    network: Any,
+) -> list[Finding]:
+    from maskrec.preparation.checking.people_embeddings import embed_people, photos_of_people
+    from maskrec.preparation.checking.shared_faces import find_shared_faces
+
+    usable = examined.usable
+    found: list[Finding] = []
+    chosen = []
+    for faces, numbers in zip(photos.sets, photos.numbers, strict=True):
+        good = usable[numbers] if len(faces) else np.zeros(0, np.bool_)
+        if faces.landmarks is not None:
+            good = good & np.isfinite(faces.landmarks).all((1, 2))
+        elif len(faces) and network.input_spec.alignment != "none":
+            faces.warn(
+                "not_aligned",
+                "no landmarks, so its photos are embedded as if they were aligned; if not, `maskrec data align` "
+                "them first, or name a file with --landmarks",
+                str(faces.path),
+            )
+            found.append(faces.findings[-1])
+        chosen.append(photos_of_people(faces, good, settings.photos_each))
+    total = sum(len(mine) for people in chosen for mine in people.values())
+    advance = progress.begin("embedding", total)
+    people = [
+        embed_people(faces, mine, network, settings.workers, advance)
+        for faces, mine in zip(photos.sets, chosen, strict=True)
+    ]
+    return [*found, *find_shared_faces(people, pairs, settings.cosine)]

@@ -1,0 +1,142 @@
+"""Opens what is at a path: tables, folders and archives of faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from maskrec.base.errors import UsageError
+from maskrec.preparation.face_sets.csv_sets import open_table
+from maskrec.preparation.face_sets.face_set import FaceSet, Role, nothing
+from maskrec.preparation.sources.photo_source import (
+    KINDS,
+    NOT_FINISHED,
+    PACKED_FILE,
+    UNFINISHED,
+    Item,
+    Source,
+    open_source,
+)
+
+FACES_FILE = "faces.csv"
+_SPLITS: tuple[tuple[str, Role], ...] = (("train*.csv", "train"), ("eval*.csv", "evaluation"), ("test*.csv", "test"))
+_PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def open_sets(path: Path, role: Role = "") -> list[FaceSet]:
+    """The data sets at a path, each with what is wrong with its listing.
+
+    A folder with ``faces.csv`` is opened as that file; one with ``train*.csv``, ``eval*.csv`` or ``test*.csv`` as
+    these, each in the role that its name says; a CSV with ``pair_path`` as a list of pairs; anything else with
+    ``open_source``.
+
+    Args:
+        path: a file or folder.
+        role: training, evaluation or test; where "", a CSV's name may give it.
+
+    Raises:
+        UsageError: nothing is there, or nothing that can hold faces.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder; a data set is {KINDS}, or a .csv of pairs")
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return [open_table(path, role or _role_of(path))]
+    if not path.is_dir():
+        return [_archive(path, role)]
+    if (path / PACKED_FILE).is_file():
+        raise UsageError(f"{path}: packed faces are for training; name the folder or file that they were packed from")
+    if (path / UNFINISHED).is_dir():
+        return [_unfinished(path, role)]
+    splits = _splits(path)
+    if (path / FACES_FILE).is_file():
+        return [_aligned(path, role, [file.name for file, _ in splits])]
+    if splits:
+        return [open_table(file, role or found) for file, found in splits]
+    return [_archive(path, role)]
+
+
+def _role_of(path: Path) -> Role:
+    return next((role for pattern, role in _SPLITS if path.match(pattern)), "")
+
+
+def _splits(folder: Path) -> list[tuple[Path, Role]]:
+    return [(file, role) for pattern, role in _SPLITS for file in sorted(folder.glob(pattern)) if file.is_file()]
+
+
+def _unfinished(path: Path, role: Role) -> FaceSet:
+    faces = FaceSet(path, role, "unfinished", [], [], nothing)
+    faces.error("unfinished", NOT_FINISHED, str(path / UNFINISHED))
+    return faces
+
+
+def _aligned(path: Path, role: Role, others: Sequence[str]) -> FaceSet:
+    """A folder with ``faces.csv``, and the photos in it that the file does not name."""
+    faces = open_table(path / FACES_FILE, role)
+    faces.kind = FACES_FILE
+    if others:
+        faces.notes.append(f"{path}: {', '.join(others)} are also in it but are not checked; name them to check them")
+    named = {faces.real(index) for index in range(len(faces))}
+    root = path.resolve()
+    for file in sorted(root.rglob("*")):
+        relative = file.relative_to(root)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if not hidden and file.suffix.lower() in _PHOTO_ENDINGS and str(file) not in named:
+            faces.warn("unlisted", f"{FACES_FILE} does not name this photo", str(path / relative))
+    return faces
+
+
+def _archive(path: Path, role: Role) -> FaceSet:
+    """What ``open_source`` reads; a folder or archive that it rejects becomes a finding."""
+    try:
+        source = open_source(path)
+    except UsageError as error:
+        if not path.is_dir() and path.suffix.lower() not in (".rec", ".bin", ".tar"):
+            raise
+        faces = FaceSet(path, role, "unreadable", [], [], nothing)
+        faces.error("damaged", str(error).removeprefix(f"{path}: "), str(path))
+        return faces
+    return _from_source(source, path, role)
+
+
+def _from_source(source: Source, path: Path, role: Role) -> FaceSet:
+    items = source.items
+    places = [item.place for item in items]
+
+    def read(index: int) -> bytes:
+        return source.read(items[index])
+
+    files = source.kind in ("folder", "flat")
+    faces = FaceSet(path, role, source.kind, [item.key for item in items], [item.identity for item in items], read)
+    faces.base = path if files else None
+    faces.named = source.kind not in ("rec", "bin")
+    if any(item.landmarks for item in items):
+        missing = (float("nan"),) * 10
+        faces.landmarks = np.array([item.landmarks or missing for item in items], np.float32).reshape(-1, 5, 2)
+    if any(item.masked for item in items):
+        faces.masked = np.array([item.masked for item in items], np.bool_)
+        faces.mask_types = [item.mask_type for item in items]
+    if files:
+        _check_files(faces, [str(place) for place in places])
+    _check_nameless(faces, items)
+    return faces
+
+
+def _check_nameless(faces: FaceSet, items: Sequence[Item]) -> None:
+    for index, item in enumerate(items):
+        if not item.identity:
+            faces.error("nameless", "this photo has no identity; move it to its person's folder", faces.photo(index))
+
+
+def _check_files(faces: FaceSet, names: Sequence[str]) -> None:
+    """Files in a folder of people that are not photos by their names, and people's folders without photos."""
+    for name in names:
+        if not name.lower().endswith(_PHOTO_ENDINGS):
+            what = f"not a photo by its name (photos end in {', '.join(_PHOTO_ENDINGS)}); remove or convert it"
+            faces.error("no_photo", what, str(faces.path / name))
+    if faces.kind == "folder":
+        people = {name.partition("/")[0] for name in names}
+        for folder in sorted(faces.path.iterdir()):
+            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in people:
+                faces.error("empty_folder", "no photos in this person's folder; fill it or remove it", str(folder))

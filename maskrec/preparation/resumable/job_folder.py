@@ -1,0 +1,199 @@
+"""The folder of an unfinished data set: what is finished, which process works on it, and what it will be."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import Lock, json_bytes, not_written, write_atomically
+from maskrec.base.words import differences
+from maskrec.preparation.sources.photo_source import UNFINISHED
+
+WORK = "work.json"
+FACES = "faces.csv"
+REJECTED = "rejected.csv"
+PARTS = UNFINISHED
+FINISHED = ".parts.finished"
+
+_LOCK = re.compile(r"lock-(\d+)-of-(\d+)$")
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """The folder of a data set and, in ``.parts``, the records of its groups.
+
+    A group's record is written after its files, and holds each file's size and CRC-32: a kill at any moment leaves a
+    group either finished or not, and files lost in a power cut are detected when a later run reads them again.
+
+    Args:
+        destination: the data set's folder.
+    """
+
+    destination: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of records, locks and temporary files."""
+        return self.destination / PARTS
+
+    @property
+    def finished(self) -> bool:
+        """Whether the data set is complete."""
+        return (self.destination / FACES).is_file() and not self.folder.exists()
+
+    def work(self) -> dict[str, Any] | None:
+        """What the folder's data set is to be; None where none was started.
+
+        Raises:
+            UsageError: its ``work.json`` is damaged.
+        """
+        path = self.destination / WORK
+        if not path.exists():
+            return None
+        try:
+            work = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: damaged ({error}); empty the folder or choose another") from error
+        if not isinstance(work, dict):
+            raise UsageError(f"{path}: damaged (not an object); empty the folder or choose another")
+        return work
+
+    def begin(self, work: dict[str, Any]) -> None:
+        """Start a data set here, or continue the same one.
+
+        Raises:
+            UsageError: the folder holds something else; nothing in it is touched.
+        """
+        there = self.work()
+        if there is not None and there != work:
+            raise UsageError(
+                f"{self.destination}: holds a data set made in another way ({', '.join(differences(there, work))}); "
+                "use the same command again, or another folder"
+            )
+        if there is None:
+            self._begin_new(work)
+        shutil.rmtree(self.destination / FINISHED, ignore_errors=True)
+        if not self.finished:
+            self.folder.mkdir(exist_ok=True)
+
+    def _begin_new(self, work: dict[str, Any]) -> None:
+        try:
+            self.destination.mkdir(parents=True, exist_ok=True)
+            others = sorted(entry.name for entry in self.destination.iterdir() if entry.name != PARTS)
+        except OSError as error:
+            raise UsageError(f"{self.destination}: {error.strerror}; name a folder that can be created") from error
+        if others:
+            raise UsageError(
+                f"{self.destination}: holds {others[0]!r} but not a data set that was started here; name a new folder"
+            )
+        self.folder.mkdir(exist_ok=True)
+        self.place(self.destination / WORK, json_bytes(work))
+
+    def place(self, path: Path, data: bytes, *, durable: bool = False) -> None:
+        """Write a file atomically; a kill leaves at most a temporary file in ``.parts``.
+
+        Raises:
+            MaskrecError: the disk is full, or the folder is not writable.
+        """
+        temporary = self.folder / f"temporary-{os.getpid()}"
+        write_atomically(path, lambda place: place.write_bytes(data), durable=durable, temporary=temporary)
+
+    def record_path(self, group: int) -> Path:
+        """The path of a group's record, once it is finished."""
+        return self.folder / f"{group:08d}.json"
+
+    def data_path(self, group: int) -> Path:
+        """The path of a group's files, one after the other, until they go into a tar."""
+        return self.folder / f"{group:08d}.data"
+
+    def record(self, group: int) -> dict[str, Any] | None:
+        """The record of a group; None when it is not finished."""
+        try:
+            record = json.loads(self.record_path(group).read_bytes())
+        except (OSError, ValueError):  # absent, or lost in a power cut: the group is done again
+            return None
+        return record if isinstance(record, dict) else None
+
+    def holds(self, group: int, tar: Path | None = None) -> bool:
+        """Whether a group is finished and its files match its record; reads them.
+
+        Args:
+            group: its number.
+            tar: the finished tar that would contain the group, for a data set in tars.
+        """
+        record = self.record(group)
+        if record is None:
+            return False
+        if tar is not None and tar.exists():
+            return True
+        data = self.data_path(group).read_bytes() if tar and self.data_path(group).exists() else None
+        start = 0
+        for name, size, checksum in record["files"]:
+            piece = data[start : start + size] if data is not None else _read(self.destination / name)
+            start += size
+            if piece is None or len(piece) != size or zlib.crc32(piece) != checksum:
+                return False
+        return True
+
+    def lock(self, shard: int, shards: int) -> Lock:
+        """The lock of a shard; 1 of 1 is the whole."""
+        return Lock(self.folder / f"lock-{shard}-of-{shards}", f"the data set {self.destination}")
+
+    def shard_locks(self) -> Iterator[tuple[int, int, Lock]]:
+        """Locks that exist here, by shard and number of shards."""
+        for path in sorted(self.folder.iterdir()):
+            if matched := _LOCK.match(path.name):
+                shard, shards = int(matched[1]), int(matched[2])
+                yield shard, shards, Lock(path, f"shard {shard}/{shards} of {self.destination}")
+
+    def take(self, shard: int, shards: int) -> Lock:
+        """Acquire a shard's lock; the whole (1 of 1) and any shard exclude each other.
+
+        Raises:
+            MaskrecError: another process works on it.
+        """
+        own = self.lock(shard, shards)
+        try:
+            own.take()
+            for other, of, lock in list(self.shard_locks()):
+                if (other, of) != (shard, shards) and 1 in (shards, of):
+                    _probe(lock)
+        except OSError as error:
+            raise not_written(self.folder, error) from error
+        except MaskrecError:
+            own.give_back()
+            raise
+        return own
+
+    def finish(self) -> None:
+        """Flush everything to disk, then remove the records."""
+        os.sync()
+        # In one step: a kill during the removal must not leave half of the records.
+        self.folder.replace(self.destination / FINISHED)
+        shutil.rmtree(self.destination / FINISHED, ignore_errors=True)
+
+
+def _probe(lock: Lock) -> None:
+    """Raise MaskrecError where another process holds the lock; the holder's own text stays as it is."""
+    import fcntl
+
+    with lock.path.open("a+") as stream:
+        try:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise MaskrecError(f"{lock.what} is being written by another process; wait until it ends") from error
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

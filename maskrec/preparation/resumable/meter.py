@@ -1,0 +1,48 @@
+"""What the user sees while a job works through photos."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from maskrec.base.progress import Progress
+
+
+class Meter:
+    """Counts photos, faces and rejected photos, and shows them with faces per second and the remaining time.
+
+    Args:
+        what: the work, such as ``aligning``.
+        console: where to print; None for silence.
+    """
+
+    def __init__(self, what: str = "working", console: Console | None = None) -> None:
+        self.what = what
+        self.progress = Progress(console, "{done}/{total} photos")
+        self.faces = self.rejected = 0
+
+    def start(self, total: int) -> None:
+        """The work begins; ``total`` photos in all."""
+        self.progress.begin(self.what, total)
+
+    def skip(self, photos: int) -> None:
+        """Photos that were finished before."""
+        self.progress.continue_from(self.progress.done + photos)
+
+    def advance(self, photos: int, faces: int, rejected: int) -> None:
+        """Photos that are finished now."""
+        self.faces, self.rejected = self.faces + faces, self.rejected + rejected
+        status = f"{self.faces / self.seconds:,.0f} faces/s  {self.rejected} rejected"
+        self.progress.update(self.progress.done + photos, status)
+
+    def stop(self) -> None:
+        """The work is over, or failed."""
+        self.progress.stop()
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        self.progress.line(text)
+
+    @property
+    def seconds(self) -> float:
+        """Since the work began."""
+        return self.progress.seconds

@@ -1,0 +1,144 @@
+"""Worker processes of one thread each, which end when their parent ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait as wait_for
+
+from maskrec.base.errors import MaskrecError
+from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.sources.photo_source import Item
+
+_AHEAD = 3  # tasks in a worker's queue
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A group to process.
+
+    Args:
+        group: its number.
+        items: its photos.
+        names: the names for their files.
+        tars: whether the files will go into a tar.
+    """
+
+    group: int
+    items: Sequence[Item]
+    names: Sequence[str]
+    tars: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The result of a group: photos read, faces written, photos rejected."""
+
+    photos: int
+    faces: int
+    rejected: int
+
+
+Do = Callable[[Task], Count]
+
+_do: Do | None = None
+
+
+def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None:
+    """Do all tasks, in this process or in others.
+
+    Raises:
+        MaskrecError: a task raised it (the first; tasks that were started are finished), or a worker was killed.
+    """
+    if workers == 1 or len(tasks) < 2:
+        with _one_thread():
+            for task in tasks:
+                _tell(meter, do(task))
+        return
+    executor = ProcessPoolExecutor(
+        min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(do,)
+    )
+    try:
+        for count in _counts(executor, tasks, workers * _AHEAD):
+            _tell(meter, count)
+    except BrokenProcessPool as error:
+        raise MaskrecError(
+            "a worker process was killed (out of memory?); run the same command again, with fewer --workers"
+        ) from error
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _tell(meter: Meter, count: Count) -> None:
+    meter.advance(count.photos, count.faces, count.rejected)
+
+
+def _counts(executor: ProcessPoolExecutor, tasks: Sequence[Task], ahead: int) -> Iterator[Count]:
+    pending: set[Future[Count]] = set()
+    for task in tasks:
+        with _interrupts_held():
+            pending.add(executor.submit(_do_task, task))
+        if len(pending) >= ahead:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        yield from (future.result() for future in done)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A worker that starts here ignores Ctrl-C from the beginning; this process receives it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would unblock interrupts
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _begin(do: Do) -> None:
+    """Set a worker up: it ends with its parent, leaves interrupts to it, uses one thread."""
+    global _do
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(1)
+    _do = do
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _do_task(task: Task) -> Count:
+    assert _do is not None
+    return _do(task)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread as in a worker: with several threads the last bits of sums differ."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

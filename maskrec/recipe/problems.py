@@ -1,0 +1,76 @@
+"""Collects what a check finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from maskrec.contracts.problem import Mark, Problem
+
+
+@dataclass(slots=True)
+class Problems:
+    """All problems of one check.
+
+    Args:
+        problems: including notes.
+        missing: those of ``problems`` that are data which is not there.
+        missing_paths: the paths of ``missing``, as the recipe writes them.
+        data_named: whether the command line names data.
+        broken_plugin: whether one of them is caused by a plugin that the recipe needs.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    missing: list[Problem] = field(default_factory=list)
+    missing_paths: list[str] = field(default_factory=list)
+    data_named: bool = False
+    broken_plugin: bool = False
+
+    def error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
+        """Record something that has to be fixed."""
+        self.problems.append(Problem(message, path, hint, mark))
+
+    def note(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
+        """Record something worth knowing."""
+        self.problems.append(Problem(message, path, hint, mark, note=True))
+
+    def plugin_error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
+        """Record something for a plugin's author to fix."""
+        self.broken_plugin = True
+        self.error(message, path, mark, hint)
+
+    def missing_data(self, shown: str, problem: Problem) -> None:
+        """Record a file or folder of data that does not exist."""
+        self.problems.append(problem)
+        self.missing.append(problem)
+        self.missing_paths.append(shown)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Without the notes."""
+        return [problem for problem in self.problems if not problem.note]
+
+    def only_data_is_missing(self) -> bool:
+        """Whether missing data is the only thing to fix."""
+        return bool(self.missing) and len(self.errors) == len(self.missing)
+
+
+def each_once(problems: Sequence[Problem], unread: Sequence[Problem] = ()) -> list[Problem]:
+    """Sorted by place, without duplicates.
+
+    Args:
+        problems: all of them.
+        unread: problems of reading; what the checker reports about a value that could not be read follows from them.
+    """
+    places = {problem.place[:3] for problem in unread if problem.mark and not problem.note}
+    problems = [problem for problem in problems if problem in unread or problem.place[:3] not in places]
+    found: dict[tuple[object, ...], Problem] = {}
+    for problem in sorted(problems, key=lambda problem: (problem.place, problem.message)):
+        found.setdefault((problem.place[:3] if problem.mark else problem.place, problem.message), problem)
+    return list(found.values())
+
+
+def as_note(problem: Problem) -> Problem:
+    """The same problem on one line, as a note."""
+    mark = problem.mark and replace(problem.mark, text="")
+    return replace(problem, note=True, mark=mark, hint="")

@@ -1,0 +1,230 @@
+"""From a sampler's global batches to this process's tensors, the same whatever the number of workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from maskrec.base.errors import MaskrecError
+from maskrec.contracts.collectives import shard_bounds
+from maskrec.contracts.kinds import Sampler
+from maskrec.contracts.sample import Sample, SampleColumns
+from maskrec.runtime.buffers import SharedBatches
+
+Place = tuple[int, int]  # position in the global epoch, index in the data set
+
+
+class Samples(Protocol):
+    """Anything that gives samples by index: a data set, the images of a pair set."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBatch:
+    """This process's part of a global batch, as workers made it: uint8 images, everything else per sample.
+
+    Images may be stored by pixel (channels last), as decoders leave them; ``to`` brings them into planes.
+    """
+
+    images: Tensor
+    labels: Tensor
+    landmarks: Tensor | None
+    masked: Tensor
+    indices: Tensor
+    positions: Tensor
+
+    def to(self, device: torch.device) -> LoadedBatch:
+        """The batch on a device, its images contiguous."""
+        moved = {name: getattr(self, name) for name in ("images", "labels", "masked", "indices", "positions")}
+        moved = {name: value.to(device, non_blocking=True) for name, value in moved.items()}
+        moved["images"] = moved["images"].contiguous()
+        landmarks = None if self.landmarks is None else self.landmarks.to(device, non_blocking=True)
+        return replace(self, landmarks=landmarks, **moved)
+
+
+def epoch_places(sampler: Sampler, epoch: int) -> list[list[Place]]:
+    """This process's part of each global batch of an epoch.
+
+    Positions count through the global epoch, so that what is drawn for a sample does not depend on how many
+    processes share the batch.
+    """
+    sampler.set_epoch(epoch)
+    places, position = [], 0
+    for batch in sampler:
+        first, last = shard_bounds(len(batch))
+        places.append([(position + offset, int(batch[offset])) for offset in range(first, last)])
+        position += len(batch)
+    return places
+
+
+def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin: bool) -> Iterator[LoadedBatch]:
+    """Batches in order.
+
+    Raises:
+        MaskrecError: a sample cannot be read (the data set's own message), or a worker died.
+    """
+    workers = min(workers, len(places))
+    slots = _slots(samples, places, workers)
+    loader: DataLoader[Any] = DataLoader(
+        _Placed(samples, slots),  # type: ignore[arg-type]
+        batch_sampler=_Handed(places, slots),  # type: ignore[arg-type]
+        num_workers=workers,
+        collate_fn=_as_it_is,  # type: ignore[arg-type]
+        pin_memory=pin,
+        # Its own: otherwise creating an iterator draws from the global generator and a resumed run diverges from the
+        # first.
+        generator=torch.Generator(),
+    )
+    try:
+        for parcel in loader:
+            if isinstance(parcel, Exception):
+                raise parcel
+            yield _unpacked(parcel, slots)
+            del parcel  # otherwise its slot would stay in use for one more batch
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        message = "a loader worker was killed (out of memory is the usual cause); try a smaller train.workers"
+        raise MaskrecError(message) from error
+
+
+def _slots(samples: Samples, places: Sequence[Sequence[Place]], workers: int) -> SharedBatches | None:
+    """Memory for the batches in flight; None where workers would not share it."""
+    if not workers or multiprocessing.get_start_method() != "fork":
+        return None
+    try:
+        image = samples[next(place for batch in places for place in batch)[1]].image
+    except Exception:  # a worker meets the same error and reports it in its place
+        return None
+    if image.dtype != torch.uint8:
+        return None
+    # Two for each worker (a DataLoader's prefetch), one in use, one not yet released, one to spare.
+    by_pixel = image.dim() == 3 and image.permute(1, 2, 0).is_contiguous()
+    return SharedBatches(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """Batches of places as passed to workers, each with a slot that is free by then, or None."""
+
+    places: Sequence[Sequence[Place]]
+    slots: SharedBatches | None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[tuple[int | None, NDArray[np.int64]]]:
+        for batch in self.places:
+            yield (self.slots.take() if self.slots is not None else None), np.array(batch, dtype=np.int64)
+
+
+class _Parcel(NamedTuple):
+    """A batch in flight from a worker: arrays, which need no shared memory of their own."""
+
+    images: Tensor | int  # or the slot they are in
+    labels: NDArray[np.int64]
+    landmarks: NDArray[np.float32] | None
+    masked: NDArray[np.bool_]
+    places: NDArray[np.int64]
+
+
+class _Placed:
+    """Samples by place; an error comes back as a value, so that it reaches the user in its own words."""
+
+    def __init__(self, samples: Samples, slots: SharedBatches | None) -> None:
+        self.samples, self.slots = samples, slots
+        self.read_into: Callable[[Sequence[int], NDArray[np.uint8]], SampleColumns] | None = None
+        if slots is not None and slots.by_pixel:
+            self.read_into = getattr(samples, "read_into", None)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitems__(self, handed: tuple[int | None, NDArray[np.int64]]) -> _Parcel | Exception:
+        """The whole batch, each image written into its slot as soon as it is there."""
+        slot, places = handed
+        space = None if slot is None or self.slots is None else self.slots.space(slot)[: len(places)]
+        if slot is not None and space is not None and self.read_into is not None:
+            return self._filled(slot, space, places)
+        return self._one_by_one(slot, space, places)
+
+    def _filled(self, slot: int, space: NDArray[np.uint8], places: NDArray[np.int64]) -> _Parcel | Exception:
+        assert self.read_into is not None
+        try:
+            columns = self.read_into(places[:, 1].tolist(), space.transpose(0, 2, 3, 1))
+        except MaskrecError as error:
+            return type(error)(str(error))
+        except Exception:  # reading one by one shows which sample raised it
+            return self._one_by_one(slot, space, places)
+        return _Parcel(slot, columns.labels, columns.landmarks, columns.masked, places)
+
+    def _one_by_one(
+        self, slot: int | None, space: NDArray[np.uint8] | None, places: NDArray[np.int64]
+    ) -> _Parcel | Exception:
+        labels, landmarks, masked, images = [], [], [], []
+        for row, index in enumerate(places[:, 1].tolist()):
+            sample = self._sample(index)
+            if isinstance(sample, Exception):
+                return sample
+            labels.append(sample.label)
+            masked.append(sample.masked)
+            if sample.landmarks is not None:
+                landmarks.append(sample.landmarks)
+            if space is None:
+                images.append(sample.image)
+            elif sample.image.shape == space.shape[1:] and sample.image.dtype == torch.uint8:
+                space[row] = sample.image.numpy()
+            else:
+                return _unlike(index, sample.image, space)
+        return _Parcel(
+            torch.stack(images) if slot is None else slot,
+            np.array(labels, dtype=np.int64),
+            torch.stack(landmarks).float().numpy() if len(landmarks) == len(places) else None,
+            np.array(masked, dtype=np.bool_),
+            places,
+        )
+
+    def _sample(self, index: int) -> Sample | Exception:
+        try:
+            return self.samples[index]
+        except MaskrecError as error:
+            return type(error)(str(error))
+        except Exception as error:
+            return MaskrecError(f"sample {index} cannot be read: {type(error).__name__}: {error}")
+
+
+def _unlike(index: int, image: Tensor, space: NDArray[np.uint8]) -> MaskrecError:
+    return MaskrecError(
+        f"sample {index} is an image of {image.dtype} {tuple(image.shape)}, but others are of torch.uint8 "
+        f"{tuple(space.shape[1:])}; a data set must bring all images to one canvas"
+    )
+
+
+def _unpacked(parcel: _Parcel, slots: SharedBatches | None) -> LoadedBatch:
+    images = parcel.images
+    if isinstance(images, int):
+        assert slots is not None
+        images = slots.batch(images, len(parcel.labels))
+    return LoadedBatch(
+        images=images,
+        labels=torch.from_numpy(parcel.labels),
+        landmarks=None if parcel.landmarks is None else torch.from_numpy(parcel.landmarks),
+        masked=torch.from_numpy(parcel.masked),
+        indices=torch.from_numpy(parcel.places[:, 1].copy()),
+        positions=torch.from_numpy(parcel.places[:, 0].copy()),
+    )
+
+
+def _as_it_is(parcel: _Parcel | Exception) -> _Parcel | Exception:
+    return parcel

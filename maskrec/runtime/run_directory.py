@@ -1,0 +1,159 @@
+"""A run's folder: who owns it, what is in it, and whether it may continue."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import Lock
+
+if TYPE_CHECKING:
+    from maskrec.plugin.catalog import Catalog
+    from maskrec.recipe.plan import Plan
+
+_OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
+
+
+@dataclass
+class RunDirectory:
+    """Paths of a run and its lock.
+
+    Args:
+        path: the folder.
+    """
+
+    path: Path
+    _lock: Lock | None = field(default=None, repr=False)
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def provenance(self) -> Path:
+        """Versions, sources, fingerprints and the history of starts."""
+        return self.path / "provenance.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON row per step, evaluation and epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """The results; the file exists only when the run has finished."""
+        return self.path / "result.json"
+
+    @property
+    def figures(self) -> Path:
+        """The evaluators' pictures."""
+        return self.path / "figures"
+
+    def checkpoint(self, name: str) -> Path:
+        """Path of the checkpoint ``last`` or ``best``."""
+        return self.path / "checkpoints" / f"{name}.safetensors"
+
+    def lock(self) -> None:
+        """Take the folder for this process until it ends, however it ends.
+
+        Raises:
+            MaskrecError: another process holds it; the message says which.
+        """
+        self._lock = Lock(self.path / ".lock", str(self.path), self.path / "owner.json")
+        self._lock.take()
+
+    def unlock(self) -> None:
+        """Release the folder."""
+        if self._lock is not None:
+            self._lock.give_back()
+            self._lock = None
+
+    def refuse_foreign(self) -> None:
+        """Refuse a folder that holds something other than a run.
+
+        Raises:
+            UsageError: the folder holds a file that no run writes, and no recipe.
+        """
+        foreign = sorted(
+            entry.name for entry in self.path.iterdir() if entry.name not in _OURS and entry.name[0] != "."
+        )
+        if foreign and not self.recipe.exists():
+            raise UsageError(f"{self.path} holds other files ({foreign[0]}) but no run; choose an empty folder")
+
+
+def name_directory(parent: Path, name: str) -> RunDirectory:
+    """A new folder ``parent/NAME/UTC time``, created exclusively; with a suffix where that second is taken.
+
+    Raises:
+        MaskrecError: the folder cannot be created.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    for number in range(1, 1000):
+        path = parent / name / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            path.mkdir(parents=True, exist_ok=False)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise MaskrecError(
+                f"{path} cannot be created: {error.strerror}; give --run-dir a folder that is writable"
+            ) from error
+        return RunDirectory(path)
+    raise MaskrecError(f"{parent / name} already has a thousand runs of this second; give --run-dir a name")
+
+
+def open_directory(path: Path) -> RunDirectory:
+    """A folder that the user named, created if it does not exist.
+
+    Raises:
+        UsageError: it is a file, or the folder holds something else.
+        MaskrecError: the folder cannot be created.
+    """
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file; --run-dir must name a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaskrecError(
+            f"{path} cannot be created: {error.strerror}; give --run-dir a folder that is writable"
+        ) from error
+    run = RunDirectory(path)
+    run.refuse_foreign()
+    return run
+
+
+def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
+    """The plan of a run directory and the data root that it was started with.
+
+    Raises:
+        UsageError: not a run directory, or its recipe no longer resolves with what is installed.
+    """
+    from maskrec.recipe.checking import resolve
+
+    run = RunDirectory(run_dir)
+    if not run.recipe.is_file():
+        raise UsageError(f"{run_dir} is not a run directory: it has no recipe.yaml")
+    record = read_json(run.provenance)
+    if not isinstance(record, dict) or "data_root" not in record:
+        raise UsageError(f"{run.provenance} does not say where the data is; the run directory is damaged")
+    data_root = Path(record["data_root"])
+    plan = resolve(run.recipe, catalog=catalog, data_root=data_root)
+    told = {name: record[name] for name in ("name", "demo", "demo_reason") if name in record}
+    return replace(plan, **told), data_root
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        UsageError: missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); the run directory is damaged") from error

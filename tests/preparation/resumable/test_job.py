@@ -1,0 +1,367 @@
+"""The job of aligning and masking: the same bytes however it ran, and nothing lost."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.images.face_table import Faults, read_table
+from maskrec.images.tars.tarfiles import read_members
+from maskrec.preparation.resumable import finishing, job_folder, worker_pool
+from maskrec.preparation.resumable import job as job_module
+from maskrec.preparation.resumable.finishing import merge
+from maskrec.preparation.resumable.job_folder import JobFolder
+from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.sources.photo_source import Item, Reader, open_source
+
+COLUMNS = ("path", "target", "identity", "source")
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Writes each photo's digest twice; rejects the empty ones."""
+
+    reader: Reader
+    die: bool = False
+
+    def __call__(self, items: Sequence[Item], names: Sequence[str]) -> job_module.Outcome:
+        outcome = job_module.Outcome()
+        for item, name in zip(items, names, strict=True):
+            data = self.reader(item)
+            if self.die and data == b"3/2":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if not data:
+                outcome.rejected.append(job_module.Rejected(item.key, "empty", f'{item.key}: nothing, "not" a thing'))
+                continue
+            for copy in "ab":
+                path = f"{name}-{copy}.jpg"
+                outcome.files.append((path, hashlib.sha256(data + copy.encode()).hexdigest().encode() * 20))
+                outcome.rows.append({"path": path, "identity": item.identity, "source": item.key})
+        return outcome
+
+
+@pytest.fixture(autouse=True)
+def _small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_module, "GROUP", 3)
+    monkeypatch.setattr(finishing, "TAR_GROUPS", 2)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Seven people of three photos, one of them with none that is any good."""
+    for person in range(7):
+        folder = tmp_path / "photos" / f"person {person}"
+        folder.mkdir(parents=True)
+        for photo in range(3):
+            empty = person == 4 or (person, photo) == (1, 1)
+            (folder / f'{photo}, "x"\né.jpg').write_bytes(b"" if empty else f"{person}/{photo}".encode())
+    return tmp_path / "photos"
+
+
+def job(photos: Path, destination: Path, tars: bool = False, **settings: Any) -> job_module.Job:
+    source = open_source(photos)
+    return job_module.Job(destination, "copy", settings, COLUMNS, source, Copies(source.reader), tars)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file and folder below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"a folder"
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture(params=[False, True], ids=["folder", "tars"])
+def tars(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+def undisturbed(photos: Path, tmp_path: Path, tars: bool) -> dict[str, bytes]:
+    job_module.run(job(photos, tmp_path / "undisturbed", tars))
+    return tree(tmp_path / "undisturbed")
+
+
+def test_every_photo_ends_in_one_of_two_files(photos: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+    folder, faults = tmp_path / "undisturbed", Faults()
+    faces = read_table(folder / "faces.csv", COLUMNS, (), (), faults)
+    rejected = read_table(folder / "rejected.csv", ("source", "reason", "detail"), (), (), faults)
+    faults.stop_if_any("it")
+    sources = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.jpg"))
+    assert sorted({*faces.columns["source"], *rejected.columns["source"]}) == sources
+    assert not set(faces.columns["source"]) & set(rejected.columns["source"])
+    assert list(rejected.columns["source"]) == sorted(rejected.columns["source"])
+    assert list(faces.columns["path"]) == sorted(faces.columns["path"])
+    people = dict(zip(faces.columns["identity"], faces.columns["target"], strict=True))
+    assert people == {f"person {who}": str(target) for target, who in enumerate([0, 1, 2, 3, 5, 6])}
+    assert not (folder / ".parts").exists()
+    assert set(json.loads((folder / "job.json").read_text())["source"]) == {"kind", "photos", "fingerprint"}
+
+
+def test_tars_hold_what_folders_do(photos: Path, tmp_path: Path) -> None:
+    job_module.run(job(photos, tmp_path / "folder"))
+    job_module.run(job(photos, tmp_path / "tars", tars=True))
+    inside = {}
+    for tar in sorted((tmp_path / "tars").glob("*.tar")):
+        for member in read_members(tar):
+            with tar.open("rb") as stream:
+                stream.seek(member.offset)
+                inside[f"{tar.name}/{member.name}"] = stream.read(member.size)
+    table = read_table(tmp_path / "tars" / "faces.csv", COLUMNS, (), (), Faults())
+    assert len(table) == 34
+    for row, path in enumerate(table.columns["path"]):
+        assert inside[path] == (tmp_path / "folder" / path.partition("/")[2]).read_bytes()
+        stem = path.removesuffix(".jpg")
+        assert inside[f"{stem}.cls"].decode() == table.columns["target"][row]
+        assert json.loads(inside[f"{stem}.json"])["source"] == table.columns["source"][row]
+    again = open_source(tmp_path / "tars")
+    assert [again.read(item) for item in again.items] == [inside[item.key] for item in again.items]
+    bare = shutil.copytree(tmp_path / "tars", tmp_path / "bare", ignore=shutil.ignore_patterns("*.csv"))
+    named = {item.key: item.identity for item in open_source(bare).items}
+    assert named == dict(zip(table.columns["path"], table.columns["identity"], strict=True))
+
+
+@pytest.mark.parametrize("shards", [2, 3, 9])
+def test_shards_join_to_the_same_bytes(
+    photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes], shards: int
+) -> None:
+    this = job(photos, tmp_path / "shards", tars)
+    for shard in random.Random(shards).sample(range(1, shards + 1), shards):
+        assert not (tmp_path / "shards" / "faces.csv").exists()
+        job_module.run(this, shard=(shard, shards))
+    merge(this.destination, Meter())
+    assert tree(this.destination) == undisturbed
+    merge(this.destination, Meter())
+    assert tree(this.destination) == undisturbed
+
+
+def test_workers_change_no_byte(photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes]) -> None:
+    job_module.run(job(photos, tmp_path / "workers", tars), workers=2)
+    assert tree(tmp_path / "workers") == undisturbed
+
+
+def test_merging_says_which_shards_are_missing(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no data set was started there"):
+        merge(tmp_path / "nowhere", Meter())
+    this = job(photos, tmp_path / "faces")
+    job_module.run(this, shard=(1, 3))
+    with pytest.raises(
+        MaskrecError, match=r"4 of 7 groups .* run these shards again: 2/3 \(2 groups\), 3/3 \(2 groups\)"
+    ):
+        merge(this.destination, Meter())
+    job_module.run(this, shard=(3, 3))
+    JobFolder(this.destination).record_path(0).unlink()
+    with pytest.raises(MaskrecError, match=r"shards 1/3 \(1 groups\), 2/3"):
+        merge(this.destination, Meter())
+
+
+def _killed_child(this: job_module.Job, operation: int, shard: tuple[int, int]) -> bool:
+    """Runs a job in a forked process that kills itself before its n-th operation on files; whether it got there."""
+    child = os.fork()
+    if child == 0:
+        try:
+            left = operation
+
+            def count(event: str, arguments: tuple[Any, ...]) -> None:
+                nonlocal left
+                if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir") and left >= 0:
+                    left -= 1
+                    if left < 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            sys.addaudithook(count)
+            job_module.run(this, shard=shard)
+            if shard[1] > 1 and shard[0] == shard[1]:
+                merge(this.destination, Meter())
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+def test_kills_at_any_operation_change_no_byte(
+    photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes]
+) -> None:
+    """Every operation on a file is a moment at which a kill could come: some tens of them, one after the other."""
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    dice = random.Random(seed)
+    kills = 0
+    for round_ in range(12):
+        this = job(photos, tmp_path / f"killed-{round_}", tars)
+        shards = dice.choice([1, 1, 3])
+        for shard in range(1, shards + 1):
+            while kills < 400 and _killed_child(this, dice.randrange(4, 160), (shard, shards)):
+                kills += 1
+        if shards > 1:
+            merge(this.destination, Meter())
+        job_module.run(this)
+        assert tree(this.destination) == undisturbed, f"seed {seed}, round {round_}"
+    assert 10 < kills < 400
+
+
+def test_what_a_power_cut_takes_is_done_again(
+    photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes]
+) -> None:
+    this = job(photos, tmp_path / "cut", tars)
+    job_module.run(this, shard=(1, 2))
+    folder = JobFolder(this.destination)
+    damaged = [folder.data_path(0), folder.data_path(2)] if tars else sorted(this.destination.glob("person */*"))[:2]
+    damaged[0].write_bytes(b"")
+    damaged[1].write_bytes(b"\0" * damaged[1].stat().st_size)
+    folder.record_path(4).write_bytes(b"")
+    with pytest.raises(MaskrecError, match="groups of photos are missing"):
+        merge(this.destination, Meter())
+    job_module.run(this)
+    assert tree(this.destination) == undisturbed
+
+
+def test_other_settings_and_other_folders_are_refused(photos: Path, tmp_path: Path) -> None:
+    job_module.run(job(photos, tmp_path / "faces", size=112), shard=(1, 2))
+    before = tree(tmp_path / "faces")
+    with pytest.raises(UsageError, match=r"settings\.size 112 there, 160 here"):
+        job_module.run(job(photos, tmp_path / "faces", size=160))
+    (photos / "person 0" / "new.jpg").write_bytes(b"new")
+    with pytest.raises(UsageError, match=r"source\.photos 21 there, 22 here"):
+        job_module.run(job(photos, tmp_path / "faces", size=112))
+    assert tree(tmp_path / "faces") == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    with pytest.raises(UsageError, match=r"holds 'thesis.txt' but not a data set"):
+        job_module.run(job(photos, tmp_path / "mine"))
+    assert tree(tmp_path / "mine") == {"thesis.txt": b"all of it"}
+    with pytest.raises(UsageError, match="is inside the source"):
+        job_module.run(job(photos, photos / "person 0" / "faces"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="name a folder that can be created"):
+        job_module.run(job(photos, tmp_path / "file" / "faces"))
+    (tmp_path / "faces" / "job.json").write_text("{")
+    with pytest.raises(UsageError, match="damaged"):
+        job_module.run(job(photos, tmp_path / "faces"))
+
+
+@pytest.mark.parametrize("shard", [(0, 1), (4, 3), (-1, 2)])
+def test_numbers_out_of_range(photos: Path, tmp_path: Path, shard: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match="shards are counted from"):
+        job_module.run(job(photos, tmp_path / "faces"), shard=shard)
+    with pytest.raises(UsageError, match="workers must be at least 1"):
+        job_module.run(job(photos, tmp_path / "faces"), workers=0)
+    assert not (tmp_path / "faces").exists()
+
+
+def _holding(folder: JobFolder, shard: int, shards: int) -> int:
+    """A process that holds a shard's lock until it is killed."""
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        lock = folder.take(shard, shards)
+        assert lock
+        os.write(told, b"!")
+        signal.pause()
+    os.read(ready, 1)
+    os.close(ready)
+    os.close(told)
+    return child
+
+
+def test_two_runs_into_one_folder(photos: Path, tmp_path: Path) -> None:
+    this = job(photos, tmp_path / "faces")
+    job_module.run(this, shard=(1, 3))
+    child = _holding(JobFolder(this.destination), 2, 3)
+    try:
+        with pytest.raises(MaskrecError, match=rf"in use by process {child} on "):
+            job_module.run(this, shard=(2, 3))
+        with pytest.raises(MaskrecError, match=r"shard 2/3 of .* is being written by another process"):
+            job_module.run(this)
+        with pytest.raises(MaskrecError, match=r"shard 2/3 of .* is being written by another process"):
+            merge(this.destination, Meter())
+        job_module.run(this, shard=(3, 3))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    child = _holding(JobFolder(this.destination), 1, 1)
+    try:
+        with pytest.raises(MaskrecError, match=r"shard 1/1 of .* is being written by another process"):
+            job_module.run(this, shard=(2, 3))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    job_module.run(this)
+    assert (this.destination / "faces.csv").exists()
+
+
+@pytest.mark.parametrize("full_after", [0, 1, 7, 16, 30, 43])
+def test_a_full_disk(
+    photos: Path,
+    tmp_path: Path,
+    tars: bool,
+    undisturbed: dict[str, bytes],
+    full_after: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The n-th file cannot be written; after freeing space the same command continues."""
+    place, left = JobFolder.place, full_after
+
+    def full(self: JobFolder, path: Path, data: bytes, *, durable: bool = False) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            path = path.with_name("x" * 300)  # the file system refuses it as it would on a full disk, by an OSError
+        place(self, path, data, durable=durable)
+
+    this = job(photos, tmp_path / "full", tars)
+    monkeypatch.setattr(JobFolder, "place", full)
+    if tars and full_after > 16:
+        job_module.run(this)
+    else:
+        with pytest.raises(
+            MaskrecError, match=r"could not be written: .*; free some space and run the same command again"
+        ):
+            job_module.run(this)
+        assert not list(this.destination.rglob("temporary-*"))
+    monkeypatch.undo()
+    monkeypatch.setattr(job_module, "GROUP", 3)
+    monkeypatch.setattr(finishing, "TAR_GROUPS", 2)
+    job_module.run(this)
+    assert tree(this.destination) == undisturbed
+
+
+def test_no_space_is_reported(photos: Path, tmp_path: Path) -> None:
+    assert "No space left on device" in str(
+        job_folder.not_written(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
+    )
+
+
+def test_a_worker_that_is_killed(photos: Path, tmp_path: Path) -> None:
+    this = job(photos, tmp_path / "faces")
+    (photos / "person 3" / '2, "x"\né.jpg').write_bytes(b"3/2")
+    with pytest.raises(MaskrecError, match="a worker process was killed"):
+        job_module.run(replace(this, process=Copies(this.source.reader, die=True)), workers=2)
+    job_module.run(this)
+    job_module.run(job(photos, tmp_path / "again"))
+    assert tree(tmp_path / "faces") == tree(tmp_path / "again")
+
+
+def test_nothing_may_become_of_nothing(photos: Path, tmp_path: Path) -> None:
+    this = job(photos, tmp_path / "faces")
+    with pytest.raises(RuntimeError, match="no outcome for"):
+        job_module.run(replace(this, process=lambda items, names: job_module.Outcome()))
+
+
+def test_tasks_are_reported_to_the_meter(photos: Path, tmp_path: Path) -> None:
+    meter = Meter()
+    job_module.run(job(photos, tmp_path / "faces"), meter=meter)
+    assert (meter.progress.total, meter.progress.done, meter.faces, meter.rejected) == (21, 21, 34, 4)
+    assert worker_pool.Count(1, 2, 3).faces == 2

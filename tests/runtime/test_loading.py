@@ -1,0 +1,196 @@
+"""The loader gives the samples' own bytes, whatever the workers, and never overwrites what somebody still holds."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.contracts.sample import Sample, SampleColumns
+from maskrec.runtime.buffers import SharedBatches
+from maskrec.runtime.loading import LoadedBatch, load
+
+
+class Faces:
+    """Images of noise; faults to raise, by index."""
+
+    def __init__(self, number: int = 50, wrong: dict[int, Any] | None = None, by_pixel: bool = False) -> None:
+        self.images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (number, 3, 8, 6), np.uint8))
+        if by_pixel:
+            self.images = self.images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+        self.points = torch.randn(number, 5, 2, generator=torch.Generator().manual_seed(1))
+        self.wrong = wrong or {}
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Sample:
+        wrong = self.wrong.get(index)
+        if isinstance(wrong, Exception):
+            raise wrong
+        if wrong == "die":
+            os._exit(3)
+        image = self.images[index] if wrong is None or wrong == "no landmarks" else wrong
+        points = None if wrong == "no landmarks" else self.points[index]
+        return Sample(image, index * 3, points, index % 2 == 0, str(index))
+
+
+def _places(sizes: Sequence[int], number: int = 50) -> list[list[tuple[int, int]]]:
+    order, batches, start = random.Random(5), [], 0
+    for size in sizes:
+        batches.append([(start + k, order.randrange(number)) for k in range(size)])
+        start += size
+    return batches
+
+
+def _check(batch: LoadedBatch, faces: Faces, places: Sequence[tuple[int, int]]) -> None:
+    indices = [index for _, index in places]
+    assert torch.equal(batch.images, faces.images[indices])
+    assert batch.to(torch.device("cpu")).images.is_contiguous()
+    assert batch.images.dtype == torch.uint8
+    assert batch.labels.tolist() == [index * 3 for index in indices]
+    assert batch.labels.dtype == batch.indices.dtype == batch.positions.dtype == torch.int64
+    assert batch.landmarks is not None
+    assert torch.equal(batch.landmarks, faces.points[indices])
+    assert batch.masked.tolist() == [index % 2 == 0 for index in indices]
+    assert batch.masked.dtype == torch.bool
+    assert batch.indices.tolist() == indices
+    assert batch.positions.tolist() == [position for position, _ in places]
+
+
+@pytest.mark.parametrize("by_pixel", [False, True])
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_every_batch_holds_its_samples(workers: int, by_pixel: bool) -> None:
+    faces, places = Faces(by_pixel=by_pixel), _places([4, 9, 1, 4, 9, 2, 5, 5, 5, 5, 5, 5, 5, 5, 3])
+    batches = 0
+    for batch, wanted in zip(load(faces, places, workers, pin=False), places, strict=True):
+        _check(batch, faces, wanted)
+        batches += 1
+    assert batches == len(places)
+
+
+def test_a_data_set_that_fills_the_space_itself() -> None:
+    class Filling(Faces):
+        """A batch at once."""
+
+        def __getitem__(self, index: int) -> Sample:
+            assert os.getpid() == here, "filled at once, not one by one"
+            return super().__getitem__(index)
+
+        def read_into(self, indices: Sequence[int], images: np.ndarray[Any, np.dtype[np.uint8]]) -> SampleColumns:
+            samples = [Faces.__getitem__(self, index) for index in indices]
+            images[:] = torch.stack([sample.image for sample in samples]).permute(0, 2, 3, 1).numpy()
+            points = [sample.landmarks for sample in samples if sample.landmarks is not None]
+            return SampleColumns(
+                np.array([sample.label for sample in samples]),
+                torch.stack(points).numpy(),
+                np.array([sample.masked for sample in samples]),
+            )
+
+    here = os.getpid()
+    faces, places = Filling(by_pixel=True), _places([6, 2] * 10)
+    for batch, wanted in zip(load(faces, places, 2, pin=False), places, strict=True):
+        _check(batch, faces, wanted)
+
+
+@pytest.mark.parametrize("error", [UsageError("a.jpg: truncated"), ValueError("odd")])
+def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
+    class Failing(Faces):
+        def read_into(self, indices: Sequence[int], images: object) -> SampleColumns:
+            raise error
+
+    faces, places = Failing(wrong={3: error}, by_pixel=True), _places([6] * 20)
+    wanted = "a.jpg: truncated" if isinstance(error, UsageError) else "sample 3 cannot be read: ValueError: odd"
+    with pytest.raises(MaskrecError, match=wanted):
+        list(load(faces, places, 2, pin=False))
+
+
+def test_batches_that_are_kept_stay_as_they_were() -> None:
+    """More of them than there are slots; also a view of a batch that is itself gone."""
+    faces, places = Faces(), _places([6] * 40)
+    kept, views = [], []
+    for number, batch in enumerate(load(faces, places, 2, pin=False)):
+        if number % 3 == 0:
+            kept.append((batch, places[number]))
+        if number % 3 == 1:
+            views.append((batch.images[2:3], places[number]))
+    for batch, wanted in kept:
+        _check(batch, faces, wanted)
+    for view, wanted in views:
+        assert torch.equal(view, faces.images[[wanted[2][1]]])
+
+
+def test_writing_into_a_batch_changes_no_other() -> None:
+    faces, places = Faces(), _places([6] * 30)
+    for batch, wanted in zip(load(faces, places, 2, pin=False), places, strict=True):
+        _check(batch, faces, wanted)
+        batch.images.zero_()
+        batch.labels.zero_()
+
+
+def test_nothing_is_drawn_from_global_generators() -> None:
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    list(load(Faces(), _places([4] * 5), 2, pin=False))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_landmarks_of_some_samples_only_are_none(workers: int) -> None:
+    faces = Faces(wrong={7: "no landmarks"})
+    with_it, without = load(faces, [[(0, 1), (1, 7)], [(2, 1), (3, 2)]], workers, pin=False)
+    assert with_it.landmarks is None
+    assert without.landmarks is not None
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("first", [0, 7])
+def test_an_error_comes_in_its_own_words(workers: int, first: int) -> None:
+    faces = Faces(wrong={7: UsageError("photo seven is gone"), 8: KeyError("x")})
+    with pytest.raises(UsageError, match=r"^photo seven is gone$"):
+        list(load(faces, [[(0, first), (1, 7)]], workers, pin=False))
+    with pytest.raises(MaskrecError, match="sample 8 cannot be read: KeyError"):
+        list(load(faces, [[(0, first and 8), (1, 8)]], workers, pin=False))
+
+
+def test_images_of_another_size_or_type_are_an_error() -> None:
+    for wrong in (torch.zeros(3, 8, 9, dtype=torch.uint8), torch.zeros(3, 8, 8)):
+        with pytest.raises(MaskrecError, match=r"sample 7 is an image of .*one canvas"):
+            list(load(Faces(wrong={7: wrong}), [[(0, 1), (1, 7)]], 1, pin=False))
+
+
+def test_floating_point_images_go_their_old_way() -> None:
+    faces = Faces()
+    faces.images = faces.images.double()
+    (batch,) = load(faces, [[(0, 1), (1, 7)]], 1, pin=False)
+    assert torch.equal(batch.images, faces.images[[1, 7]])
+
+
+def test_a_worker_that_dies_is_reported() -> None:
+    with pytest.raises(MaskrecError, match="loader worker was killed"):
+        list(load(Faces(wrong={7: "die"}), [[(0, 1)], [(1, 7)]], 1, pin=False))
+
+
+def test_slots_are_free_when_all_views_are_gone() -> None:
+    slots = SharedBatches(2, 4, (3, 2, 2))
+    one, two = slots.take(), slots.take()
+    assert {one, two} == {0, 1}
+    assert slots.take() is None
+    assert one is not None
+    slots.space(one)[:] = 7
+    batch = slots.batch(one, 3)
+    assert batch.shape == (3, 3, 2, 2)
+    assert (batch == 7).all()
+    view = batch[1:].float()[0]  # a copy
+    part = batch[1]
+    del batch
+    assert slots.take() is None
+    del part
+    assert slots.take() == one
+    assert (view == 7).all()
