@@ -1,8 +1,8 @@
 """The three parts of a loss over class centres: margin, criterion and head.
 
 A head owns the class centres and returns ``(target, logsumexp)`` for every sample; their difference is the sample's
-entropy, from which a criterion makes its loss. A margin changes the cosine to the sample's own class on the way. So a
-margin works with every head and every criterion, whoever wrote them.
+entropy, from which a criterion makes its loss. A margin changes the cosine to the sample's true class before that. So
+a margin works with every head and every criterion, whoever wrote them.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class MarginContext:
 
 
 class Margin(Protocol):
-    """Cosines to the own class, changed so that training has to reach further than the bare classification.
+    """Changes the cosine to the true class, so that training must reach further than a correct classification.
 
     One with state is an ``nn.Module``; its buffers must be equal on all processes. Optional members:
 
-    - ``hard(cosines (B, c), target (B,)) -> (B, c)``: changes the cosines to the other classes, given the target as
-      the margin returned it. Element by element, for a head may call it on any block of classes.
+    - ``hard(cosines (B, c), target (B,)) -> (B, c)``: changes the cosines to the other classes; ``target`` has the
+      margin already. Must work element by element, because a head may call it on any block of classes.
     - ``penalty(context) -> (B,)``: added to each sample's loss after criterion and class weights.
-    - ``reduction``: ``softplus_sum`` where each class is a yes-or-no question of its own; ``logsumexp`` by default.
-    - ``diagnostics() -> dict``: as of a loss; shown as ``margin/NAME``.
+    - ``reduction``: ``softplus_sum`` for a binary cross entropy summed over the classes; by default ``logsumexp``.
+    - ``diagnostics() -> dict``: as for a loss; shown as ``margin/NAME``.
     """
 
     def __call__(self, target: Tensor, context: MarginContext, /) -> Tensor:
@@ -62,7 +62,7 @@ class Margin(Protocol):
 
 
 class Criterion(Protocol):
-    """From each sample's entropy, ``-log p`` of its own class, at least 0, to its loss; both ``(B,)``."""
+    """From each sample's entropy, ``-log p`` of its true class, at least 0, to its loss; both ``(B,)``."""
 
     def __call__(self, entropy: Tensor, /) -> Tensor: ...
 
@@ -70,8 +70,8 @@ class Criterion(Protocol):
 class Head(Protocol):
     """The class centres and what is reduced over all of them; an ``nn.Module``.
 
-    Its parameters are saved under the loss's own name (``weight``, not ``head.weight``). Optional ``diagnostics()``, as
-    of a loss. ``scope`` is the one of the loss around it: ``sample`` where every process holds all centres.
+    Its parameters are saved as the loss's (``weight``, not ``head.weight``). ``scope`` becomes the loss's: ``sample``
+    where every process holds all centres. Optional: ``diagnostics()``, as for a loss.
     """
 
     embedding_size: int
@@ -84,9 +84,9 @@ class Head(Protocol):
     def __call__(self, embeddings: Tensor, labels: Tensor, margin: ScaledMargin | None, /) -> tuple[Tensor, Tensor]:
         """``(target, logsumexp)``, each ``(B,)``; the cross entropy of a sample is ``logsumexp - target``.
 
-        A number may be taken off both (the largest logit, or the logsumexp itself), so that a small entropy is not
-        lost in the difference of two large numbers. With ``softplus_sum``, ``target`` is ``log(sigmoid(own logit))``,
-        and in place of the logsumexp stands the sum of ``softplus(logit)`` over the other classes.
+        One number a sample may be subtracted from both (the largest logit, or the logsumexp itself), so that a small
+        entropy is not lost in the difference of two large numbers. With ``softplus_sum``, ``target`` is the log of the
+        true class's sigmoid, and the second is the sum of ``softplus(logit)`` over the other classes.
 
         Args:
             embeddings: ``(B, embedding_size)`` in float32 or float64, before normalisation.
@@ -116,8 +116,8 @@ class ScaledMargin:
         found: Reduction = getattr(self.margin, "reduction", "logsumexp")
         return found
 
-    def own(self, cosines: Tensor) -> Tensor:
-        """``(B,)`` cosines to the own class with the margin, not yet scaled.
+    def target(self, cosines: Tensor) -> Tensor:
+        """``(B,)`` cosines to the true class with the margin, not yet scaled.
 
         Raises:
             MaskrecError: the margin did not return ``(B,)``.
@@ -126,11 +126,11 @@ class ScaledMargin:
         return one_a_sample(moved, cosines, self.margin).to(cosines.dtype)
 
     def others(self, cosines: Tensor, target: Tensor) -> Tensor:
-        """``(B, c)`` cosines to a block of classes as they count for other samples' classes, not yet scaled.
+        """``(B, c)`` cosines to a block of classes as they count where they are not the true class, not yet scaled.
 
         Args:
-            cosines: ``(B, c)``; what is said of a sample's own class is not used.
-            target: ``(B,)``, what ``own`` returned.
+            cosines: ``(B, c)``; the result for a sample's true class is not used.
+            target: ``(B,)``, what ``target()`` returned.
         """
         hard = getattr(self.margin, "hard", None)
         return cosines if hard is None else hard(cosines, target)
@@ -146,12 +146,12 @@ class ScaledMargin:
 
 
 def one_a_sample(values: Tensor, samples: Tensor, part: object) -> Tensor:
-    """The values, if they are one a sample; anything else would broadcast to a wrong loss without an error.
+    """The values, if there is one a sample; any other shape would broadcast to a wrong loss without an error.
 
     Args:
         values: what a part returned.
         samples: ``(B,)``, any tensor of the batch.
-        part: to be named.
+        part: to be named in the message.
 
     Raises:
         MaskrecError: another shape.

@@ -23,7 +23,7 @@ class ClassifierLoss(nn.Module):
     Without a margin, the head compares plain products; subclasses give it one.
 
     Args:
-        head: a new one; its parameters become this loss's and are saved under their own names.
+        head: a new one; its parameters become this loss's and are saved under their names in the head.
         criterion: from ``(B,)`` entropies to ``(B,)`` losses.
         class_counts: training images of each class.
         weighting: ``none``, ``log`` or ``effective_number``.

@@ -1,4 +1,4 @@
-"""Criteria: from a sample's entropy, ``-log p`` of its own class, to its loss; and the mean over samples."""
+"""Criteria: from a sample's entropy, ``-log p`` of its true class, to its loss; and the mean over samples."""
 
 from __future__ import annotations
 

@@ -59,11 +59,11 @@ class Dense(nn.Module):
     def forward(self, embeddings: Tensor, labels: Tensor, margin: ScaledMargin | None) -> tuple[Tensor, Tensor]:
         """``(target, logsumexp)``, each ``(B,)``; see ``contracts.margin.Head``."""
         scores = self.products(embeddings) if margin is None else self.cosines(embeddings)
-        own = scores.gather(1, labels[:, None]).squeeze(1)
-        self._remember(scores.detach(), own.detach(), labels)
+        true = scores.gather(1, labels[:, None]).squeeze(1)
+        self._remember(scores.detach(), true.detach(), labels)
         if margin is None:
             return reduce_logits(scores, labels, "logsumexp")
-        target = margin.own(own)
+        target = margin.target(true)
         moved = margin.others(scores, target).scatter(1, labels[:, None], target[:, None])
         return reduce_logits(margin.scale * moved, labels, margin.reduction)
 
@@ -81,28 +81,28 @@ class Dense(nn.Module):
             return scores
         return scores.view(-1, self.num_classes, self.centres_per_class).amax(dim=2)
 
-    def _remember(self, scores: Tensor, own: Tensor, labels: Tensor) -> None:
+    def _remember(self, scores: Tensor, true: Tensor, labels: Tensor) -> None:
         self._seen = {
             "accuracy": (scores.argmax(dim=1) == labels).float().mean(),
-            "true_class_score": own.mean(),
+            "true_class_score": true.mean(),
         }
 
     def diagnostics(self) -> dict[str, float]:
-        """Of the last forward: ``accuracy`` (share of samples nearest to their own class, without margin) and
+        """Of the last forward: ``accuracy`` (share of samples nearest to their true class, without margin) and
         ``true_class_score`` (the mean cosine to it; without a margin the mean product). Waits for the device."""
         return {name: float(value) for name, value in self._seen.items()}
 
 
 def reduce_logits(logits: Tensor, labels: Tensor, reduction: Reduction) -> tuple[Tensor, Tensor]:
     """``(target, logsumexp)`` of ``(B, C)`` logits, each ``(B,)``; see ``contracts.margin.Head``."""
-    own = labels[:, None]
+    column = labels[:, None]
     if reduction == "softplus_sum":
         # softplus(x) is -logsigmoid(-x): torch's softplus is cut to x above 20.
-        others = -F.logsigmoid(-logits).scatter(1, own, 0.0)
-        return F.logsigmoid(logits.gather(1, own)).squeeze(1), others.sum(dim=1)
-    # The logsumexp is taken off both, and so is 0: a logsumexp of 64 in float32 less the target would leave an entropy
-    # no digits below 4e-6.
-    target = F.log_softmax(logits, dim=1).gather(1, own).squeeze(1)
+        others = -F.logsigmoid(-logits).scatter(1, column, 0.0)
+        return F.logsigmoid(logits.gather(1, column)).squeeze(1), others.sum(dim=1)
+    # log_softmax subtracts the logsumexp from both, which leaves 0 of it. In float32 the difference of two logits near
+    # 64 would leave no digits below 4e-6 of an entropy.
+    target = F.log_softmax(logits, dim=1).gather(1, column).squeeze(1)
     return target, torch.zeros_like(target)
 
 

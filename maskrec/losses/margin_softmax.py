@@ -22,7 +22,7 @@ from maskrec.losses.heads import HeadName, head_of
 
 
 class MarginSoftmax(ClassifierLoss):
-    """Softmax over scaled cosines to class centres, the cosine to the own class changed by a margin.
+    """Softmax over scaled cosines to class centres, the cosine to the true class changed by a margin.
 
     ``arcface`` and ``cosface`` are this with the margins ``arc`` and ``cos``. Here margin, criterion and head are
     parts, so that one of your own works with all others.

@@ -1,4 +1,4 @@
-"""Margins on the cosine to a sample's own class; ``contracts.margin`` says what one must do."""
+"""Margins on the cosine to a sample's true class; ``contracts.margin`` says what one must do."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Blocks(Dense):
         """``(target, logsumexp)``, not lowered by anything."""
         assert margin is not None
         rows, centres = F.normalize(embeddings), F.normalize(self.weight.to(embeddings.dtype))
-        target = margin.own((rows * centres[labels]).sum(1))
+        target = margin.target((rows * centres[labels]).sum(1))
         reduced = []
         for first in range(0, self.num_classes, self.block):
             logits = margin.scale * margin.others(rows @ centres[first : first + self.block].T, target)

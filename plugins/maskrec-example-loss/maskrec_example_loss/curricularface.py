@@ -49,7 +49,7 @@ class Curricular(nn.Module):
             yield Problem(f"momentum must be in [0, 1), not {values['momentum']}", "momentum")
 
     def forward(self, target: Tensor, context: MarginContext) -> Tensor:
-        """``(B,)`` cosines to the own class with the margin."""
+        """``(B,)`` cosines to the true class with the margin."""
         if self.training:
             # over the samples of all processes, so that t is the same everywhere
             self.t.lerp_(context.mean(target).to(self.t.dtype), 1 - self.momentum)

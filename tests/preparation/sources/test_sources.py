@@ -151,7 +151,7 @@ def test_a_csv(tmp_path: Path) -> None:
             ["a", "b", "1"],
             "unknown column 'left_eye'; did you mean 'left_eye_",
         ),
-        (["path", "identity", "left_eye_x"], ["a", "b", "1"], "want left_eye_y"),
+        (["path", "identity", "left_eye_x"], ["a", "b", "1"], "need left_eye_y"),
         (["path", "target"], ["a", "-1"], "not a whole number from 0"),
         (["path", "target"], ["a", "Ann"], "target is 'Ann'"),
         (["path", "identity"], ["a", " "], "the identity is empty"),
