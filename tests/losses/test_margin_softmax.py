@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +144,9 @@ def test_a_margin_that_draws_draws_alike_in_a_run_that_is_repeated(tmp_path: Pat
         weights.append(load_tree(run / "checkpoints" / "last.safetensors")["loss"]["weight"])
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+    rows = [json.loads(line) for line in (tmp_path / "one" / "metrics.jsonl").read_text().splitlines()]
+    drawn = [row["diagnostics"]["margin/drawn"] for row in rows if row["kind"] == "step"]
+    assert len(set(drawn)) == len(drawn) == 6, "every sample of a run draws for itself"
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,17 @@ class Elastic:
     """
 
     def __init__(self, margin: float = 0.35, spread: float = 0.05) -> None:
-        self.margin, self.spread = margin, spread
+        self.margin, self.spread, self.drawn = margin, spread, 0.0
 
     def __call__(self, target: Tensor, context: MarginContext) -> Tensor:
         """``(B,)`` cosines, lowered by what is drawn."""
-        return target - (self.margin + self.spread * context.draws.normal("margin").to(target.dtype))
+        drawn = context.draws.normal("margin").to(target.dtype)
+        self.drawn = float(drawn.mean())
+        return target - (self.margin + self.spread * drawn)
+
+    def diagnostics(self) -> dict[str, float]:
+        """The last batch's mean of what was drawn."""
+        return {"drawn": self.drawn}
 
 
 class Everything(nn.Module):
