@@ -44,7 +44,7 @@ class Sampler(Protocol):
 class Dataset(Protocol):
     """Map-style; checked when opened. ``identities`` are names by label, or None where unknown.
 
-    An optional attribute ``remark`` is what must be said of whatever is trained on it, as of ``PairSet``; an optional
+    An optional attribute ``caveat`` is what must be said of whatever is trained on it, as of ``PairSet``; an optional
     ``shards`` the number of the file that each sample lies in, for samplers that read one after another; an optional
     method ``read_into(indices, images)`` puts many samples' images into ``images`` (uint8 ``(B, H, W, 3)``, contiguous,
     of ``image_size``) and returns their ``SampleColumns``, for sets that do so faster than sample by sample.

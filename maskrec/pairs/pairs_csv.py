@@ -82,7 +82,7 @@ def _read(reader: PairReader, files: Sequence[tuple[Path, bool | None]], root: P
         reader.read(file, file.parent if root is None else root, wanted)
     reader.finish(" and ".join(str(file) for file, _ in files))
     if any(reader.pairs.masked):
-        reader.pairs.remark = SHOWN
+        reader.pairs.caveat = SHOWN
 
 
 def _check_masks(reader: PairReader, name: str, masks: Masks | list[Masks], landmarks: Path | None) -> None:

@@ -43,10 +43,10 @@ class Assembly:
     observers: Mapping[str, Observer]
     pair_sets: tuple[tuple[Spec, PairSet], ...]
 
-    def remarks(self) -> list[str]:
+    def caveats(self) -> list[str]:
         """What the data sets and pairs want said of every figure, each once."""
-        told = [getattr(self.dataset, "remark", ""), *(pairs.remark for _, pairs in self.pair_sets)]
-        return [remark for remark in dict.fromkeys(told) if remark]
+        told = [getattr(self.dataset, "caveat", ""), *(pairs.caveat for _, pairs in self.pair_sets)]
+        return [caveat for caveat in dict.fromkeys(told) if caveat]
 
     def notes(self) -> list[str]:
         """What the user should know of the pair sets: people who choose a threshold and are measured by it too."""

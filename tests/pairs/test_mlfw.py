@@ -38,7 +38,7 @@ def test_pairs_people_conditions_and_what_must_be_said(root: Path) -> None:
     assert pairs.identities == ["Ann_De", "Ann_De", "Bob", "Bob"]
     assert [pairs.images[index].masked for index in range(4)] == [True, False, True, True]
     assert list(pairs.mask_types) == [None] * 4
-    assert "simulated" in pairs.remark
+    assert "simulated" in pairs.caveat
 
 
 @pytest.mark.parametrize("word", ["0", "none", "-1", "no-mask"])

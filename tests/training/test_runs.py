@@ -277,7 +277,7 @@ def test_a_schedule_that_ends_before_the_run_is_an_error_before_training(train: 
 def test_what_the_data_wants_said_is_said_first_and_last(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train("run")
     lines = capsys.readouterr().out.splitlines()
-    (remark,) = json.loads((run / "result.json").read_text())["remarks"]
-    assert "nothing about real faces" in remark
-    assert lines.count(f"note: {remark}") == 2
-    assert lines[-1] == f"note: {remark}"
+    (caveat,) = json.loads((run / "result.json").read_text())["caveats"]
+    assert "nothing about real faces" in caveat
+    assert lines.count(f"note: {caveat}") == 2
+    assert lines[-1] == f"note: {caveat}"
