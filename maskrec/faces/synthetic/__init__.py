@@ -14,7 +14,7 @@ from maskrec.faces.synthetic.people import draw_people
 from maskrec.faces.synthetic.pose import head_grid, landmarks, place
 from maskrec.faces.synthetic.shapes import paint
 
-__all__ = ["PHOTOS_A_PERSON", "CAVEAT", "photograph"]
+__all__ = ["CAVEAT", "PHOTOS_A_PERSON", "photograph"]
 
 CAVEAT = "these are cartoon faces drawn by the program; figures on them say nothing about real faces"
 
