@@ -1,4 +1,4 @@
-"""What losses may ask of the other processes; with one process every call is the identity."""
+"""Collective operations for losses; with one process every call is the identity."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def row_counts(rows: Tensor) -> list[int]:
 def gather_rows(rows: Tensor) -> Tensor:
     """Rows ``(b, ...)`` of all processes in rank order as ``(B, ...)``, with gradient for floating point rows.
 
-    The gradient of the local rows is the sum of what every process's result says of them, so a loss computed alike
-    on all processes and averaged over them afterwards gives the gradient of that loss.
+    The gradient of the local rows is the sum of their gradients in every process's result, so a loss computed
+    identically on all processes and averaged over them afterwards gives the gradient of that loss.
     """
     if world_size() == 1:
         return rows

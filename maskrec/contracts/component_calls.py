@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.errors import PluginError
+from maskrec.base.words import typed_line
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
 
@@ -31,7 +32,7 @@ SCOPES = ("global", "sample", "sharded", "parts")
 def static_function(target: Any, name: str) -> Callable[..., Any] | None:
     """A static or class method of a class, or an attribute that a function carries; None where there is none.
 
-    An ordinary method of this name is something else: it needs an instance, and nobody meant it for us.
+    An ordinary method of this name is another thing: it needs an instance.
     """
     stated = inspect.getattr_static(target, name, None)
     if inspect.isclass(target) and not isinstance(stated, (staticmethod, classmethod)):
@@ -71,9 +72,9 @@ def ask_check(
                 yield answer
             else:
                 other.append(type(answer).__name__)
-    except Exception as error:  # somebody else's code
+    except Exception as error:  # third-party code
         if not (isinstance(error, KeyError) and error.args and error.args[0] in later):
-            raise PluginError(f"the check of {name} failed: {_described(error)}") from error
+            raise PluginError(f"the check of {name} failed: {typed_line(error)}") from error
     if other:
         raise PluginError(f"the check of {name} yielded {other[0]}, not Problem")
 
@@ -94,8 +95,8 @@ def declared_metrics(target: Any, name: str, values: Mapping[str, Any]) -> Metri
         raise PluginError(f"{name} has no static `metrics`, so it cannot say what it measures")
     try:
         found = dict(stated(dict(values)))
-    except Exception as error:  # somebody else's code
-        raise PluginError(f"the metrics of {name} failed: {_described(error)}") from error
+    except Exception as error:  # third-party code
+        raise PluginError(f"the metrics of {name} failed: {typed_line(error)}") from error
     wrong = [key for key, mode in found.items() if mode not in ("min", "max") or not isinstance(key, str)]
     if wrong:
         raise PluginError(f"the metrics of {name} must be min or max, not {found[wrong[0]]!r} for {wrong[0]!r}")
@@ -103,10 +104,10 @@ def declared_metrics(target: Any, name: str, values: Mapping[str, Any]) -> Metri
 
 
 def scope_of(loss: object) -> str:
-    """The loss's declared scope, ``global`` where it declares none.
+    """The loss's declared scope, ``global`` by default.
 
     Raises:
-        ValueError: an unknown scope, or a loss that names ``batch`` under a scope that gathers.
+        ValueError: the scope is unknown, or the loss names ``batch`` under a scope that gathers.
     """
     scope = getattr(loss, "scope", "global")
     if scope not in SCOPES:
@@ -171,7 +172,3 @@ def shards_of(dataset: object) -> Sequence[int] | None:
 def batch_reader(samples: object) -> ReadInto | None:
     """The method ``read_into`` of a data set that reads many samples at once, or None."""
     return method_of(samples, "read_into")
-
-
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

@@ -1,4 +1,4 @@
-"""The built-in components, by the same door as everybody's: names and targets as strings, nothing imported."""
+"""The built-in components, declared by the same hooks as any plugin: names and targets as strings, nothing imported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def maskrec_losses() -> list[Component]:
         Component(
             "template_distillation",
             "maskrec.losses.template_distillation:TemplateDistillation",
-            "a masked face's embedding drawn to a frozen teacher's of the bare face",
+            "pulls a masked face's embedding towards a frozen teacher's of the bare face",
         ),
         Component("weighted_sum", "maskrec.losses.weighted_sum:WeightedSum", "a weighted sum of nested losses"),
     ]

@@ -22,7 +22,7 @@ def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
     """Every evaluator's answer on its evaluation pairs, by label.
 
     Raises:
-        MaskrecError: an evaluator that answers with a metric it did not declare, or with a number that is not finite.
+        MaskrecError: an evaluator returned a metric that it did not declare or a number that is not finite.
     """
     answers = {}
     for label, evaluator in assembly.evaluators.items():

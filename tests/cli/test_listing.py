@@ -154,7 +154,7 @@ def test_plugins_names_what_is_wrong(maskrec_cli, twenty):
     assert done.stderr == "noise\n"
 
 
-def test_show_tells_parameters_givens_units_place_and_provider(maskrec_cli, twenty):
+def test_show_prints_parameters_givens_units_place_and_provider(maskrec_cli, twenty):
     done = maskrec_cli("show", "loss_7", path=[twenty])
     assert done.returncode == 0
     lines = done.stdout.splitlines()

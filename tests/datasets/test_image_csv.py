@@ -142,7 +142,7 @@ def test_boxes_are_used(tmp_path: Path) -> None:
     assert (ImageCsv(file, _context("box"), 16)[0].image == 255).all()
 
 
-def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     good = _photo(tmp_path / "good.png")
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()
@@ -170,14 +170,14 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         (3, "no such file"),
         (4, "empty"),
         (5, "not a file"),
-        (6, "line 2 already"),
+        (6, "already in line 2"),
         (7, "2 values"),
         (8, "'bob'"),
         (9, "'-1'"),
         (10, "'1.0'"),
         (11, "'maybe'"),
         (12, "left_eye_x is 'nan'"),
-        (13, "one point"),
+        (13, "coincide"),
         (14, "path is empty"),
     ]:
         assert any(f"train.csv:{line}: " in part and words in part for part in message.split("\n")), (line, message)
@@ -185,7 +185,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("targets", "words"),
-    [([0, 2], "nobody has 1"), ([1, 2], "nobody has 0"), ([0, 10**17], "nobody has 1, 2"), ([5], "nobody has 0, 1")],
+    [([0, 2], "no row has 1"), ([1, 2], "no row has 0"), ([0, 10**17], "no row has 1, 2"), ([5], "no row has 0, 1")],
 )
 def test_gaps_between_targets(tmp_path: Path, targets: list[int], words: str) -> None:
     rows = [[_photo(tmp_path / f"{i}.png"), target] for i, target in enumerate(targets)]

@@ -53,7 +53,7 @@ def test_people_with_few_photos_are_left_out_when_asked(tmp_path: Path) -> None:
         ImageFolder(tmp_path, CONTEXT, 8, minimum_images=0)
 
 
-def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     _photo(tmp_path / "a/1.png")
     _photo(tmp_path / "lost.png")
     (tmp_path / "b").mkdir()
@@ -63,7 +63,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "a/gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     message = _complaint(tmp_path)
     for name, words in [
-        ("lost.png", "belongs to nobody"),
+        ("lost.png", "has no identity"),
         ("b", "no photos"),
         ("notes.txt", "not a photo"),
         ("sub", "a folder within"),

@@ -111,7 +111,7 @@ def test_numbers_out_of_range(name: str, value: int) -> None:
 
 
 def test_a_huge_album_opens_at_once_and_takes_no_memory() -> None:
-    """Ten million people: nothing is rendered or reserved before a photo is asked for."""
+    """Ten million people: nothing is rendered or reserved before a photo is requested."""
     album = Album(0, 112, 10_000_000, 20)
     assert len(album) == 200_000_000
     assert album[199_999_999][0].shape == (3, 112, 112)

@@ -102,7 +102,7 @@ class Frozen(nn.Module):
 
 
 class Meter:
-    """An evaluator that embeds and answers with whatever it is told to."""
+    """An evaluator that embeds and returns whatever it is configured to."""
 
     def __init__(
         self, pairs: Pairs, answer: Literal["spread", "undeclared", "nan"] = "spread", pause: float = 0.0

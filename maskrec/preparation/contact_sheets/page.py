@@ -1,4 +1,4 @@
-"""A contact sheet as one HTML file that holds everything and asks for nothing."""
+"""A contact sheet as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from maskrec.preparation.contact_sheets.text import visible
+from maskrec.base.console import escaped
 from maskrec.preparation.contact_sheets.tiles import Section
 
 _TEMPLATE = """<!doctype html>
@@ -64,7 +64,7 @@ it has been looked at.</p>
 
 
 def draw_page(heading: str, sections: Sequence[Section], size: int) -> bytes:
-    """The page as UTF-8; every name goes through an escaping template, and a policy in it forbids all but its own.
+    """The page as UTF-8; every name is escaped by the template, and a content policy forbids external resources.
 
     Args:
         heading: at the top.
@@ -75,11 +75,11 @@ def draw_page(heading: str, sections: Sequence[Section], size: int) -> bytes:
 
     plain = [
         {
-            "title": visible(section.title),
+            "title": escaped(section.title),
             "tiles": [
                 {
-                    "title": visible(tile.title),
-                    "lines": [visible(line) for line in tile.lines],
+                    "title": escaped(tile.title),
+                    "lines": [escaped(line) for line in tile.lines],
                     "source": "" if tile.picture is None else _data(tile.picture),
                 }
                 for tile in section.tiles
@@ -89,12 +89,12 @@ def draw_page(heading: str, sections: Sequence[Section], size: int) -> bytes:
     ]
     pictures = sum(tile.picture is not None for section in sections for tile in section.tiles)
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(_TEMPLATE)
-    page = template.render(heading=visible(heading), sections=plain, size=size, pictures=pictures, broken=_breakable)
+    page = template.render(heading=escaped(heading), sections=plain, size=size, pictures=pictures, broken=_breakable)
     return page.encode("utf-8")
 
 
 def _breakable(text: str) -> Markup:
-    """The text escaped, with places where a long name may go on in the next line."""
+    """The text escaped, with places where a long name may break."""
     escaped = str(escape(text))
     return Markup(escaped.replace("_", "_<wbr>").replace("/", "/<wbr>"))
 

@@ -1,4 +1,4 @@
-"""Names in pictures: a font that has their letters, and none that a viewer could be fooled by."""
+"""Text in pictures: fonts that have its characters, and no characters that could mislead a viewer."""
 
 from __future__ import annotations
 
@@ -8,26 +8,15 @@ from pathlib import Path
 
 from PIL import ImageDraw, ImageFont
 
-_JOINERS = "\u200c\u200d"  # Persian, Indian scripts
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
-def visible(text: str) -> str:
-    """The text with control, direction and unassigned characters as ``\\xNN``, so that nothing hides or turns."""
-    return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _HIDDEN and character not in _JOINERS
-        else character
-        for character in text
-    )
+from maskrec.base.console import escaped
 
 
 class Lettering:
-    """Draws text in DejaVu Sans, which matplotlib brings, and what that lacks in whatever font of the machine has it.
+    """Draws text in DejaVu Sans, which comes with matplotlib, or in an installed font for characters that it lacks.
 
     Args:
-        size: of the letters in pixels.
-        bold: whether they are.
+        size: of the characters in pixels.
+        bold: whether the text is bold.
     """
 
     def __init__(self, size: int, bold: bool = False) -> None:
@@ -41,19 +30,19 @@ class Lettering:
     def draw(
         self, draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, fill: tuple[int, int, int]
     ) -> None:
-        """Text with its left top corner at a place, in runs of one font each."""
+        """Draw text with its top left corner at a place, in runs of one font each."""
         x, y = place
-        for font, run in self._runs(visible(text)):
+        for font, run in self._runs(escaped(text)):
             draw.text((x, y + self.size), run, font=font, fill=fill, anchor="ls")
             x += font.getlength(run)
 
     def width(self, text: str) -> float:
-        """Of the text in pixels."""
-        return float(sum(font.getlength(run) for font, run in self._runs(visible(text))))
+        """The width of the text in pixels."""
+        return float(sum(font.getlength(run) for font, run in self._runs(escaped(text))))
 
     def cut(self, text: str, width: float) -> str:
         """The text, cut to a width with an ellipsis where it is longer."""
-        text = visible(text)
+        text = escaped(text)
         if self.width(text) <= width:
             return text
         low, high = 0, len(text)
@@ -63,9 +52,9 @@ class Lettering:
         return text[:low].rstrip() + "…"
 
     def wrap(self, text: str, width: float, most: int) -> list[str]:
-        """The text on at most ``most`` lines, broken at spaces and underscores where that goes, else anywhere."""
+        """The text on at most ``most`` lines, broken at spaces and underscores where possible, else anywhere."""
         lines: list[str] = []
-        rest = visible(text)
+        rest = escaped(text)
         while rest and len(lines) < most - 1 and self.width(rest) > width:
             end = len(self.cut(rest, width)) - 1
             breaks = [place for place in range(end // 4, end) if rest[place] in " _/-"]
@@ -88,7 +77,7 @@ class Lettering:
         return [(_open(path, self.size), run) for path, run in runs]
 
     def _font_of(self, character: str) -> str | None:
-        # Marks and joiners belong to the letter before; the main font has them all.
+        # Marks and joiners belong to the preceding character; the main font has them all.
         if ord(character) in _letters(self.main) or unicodedata.combining(character):
             return self.main
         return next((path for path in _other_fonts() if ord(character) in _letters(path)), None)

@@ -1,4 +1,4 @@
-"""``pairs.json``: what files of pairs were made from, so that they can be made again, and are not mixed with others."""
+"""``pairs.json``: what files of pairs were made from, so that they can be made again and are not mixed with others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from maskrec import __version__
 from maskrec.base.errors import UsageError
+from maskrec.base.words import differences
 from maskrec.images.photos import place_of
 from maskrec.preparation.pairing.pair_rows import seen_from
 from maskrec.preparation.pairing.settings import COMMAND, PairSettings
@@ -21,7 +22,7 @@ FILES = ("train.csv", "eval_same.csv", "eval_diff.csv", "test.csv", "landmarks.c
 def manifest_of(
     out: Path, settings: PairSettings, inputs: Sequence[Path], contents: Mapping[str, tuple[bytes, dict[str, Any]]]
 ) -> dict[str, Any]:
-    """What was asked for, of which faces, and what came of it; nothing of this machine."""
+    """The settings, the faces and the result; nothing about this machine."""
     return {
         "command": COMMAND,
         "maskrec": __version__,
@@ -38,34 +39,26 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def as_json(value: object) -> bytes:
-    """As it is written."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
-
-
 def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
-    """Raises UsageError where ``out`` holds files that this command would not have written."""
+    """Raise UsageError where ``out`` holds files that this command would not have written."""
     there = [name for name in FILES if (out / name).exists()]
     if not (out / MANIFEST).exists():
         if there:
             raise UsageError(
-                f"{out} holds {', '.join(there)} and no {MANIFEST}; choose another folder or move them away"
+                f"{out} holds {', '.join(there)} but no {MANIFEST}; choose another folder or move them away"
             )
         return
     try:
         before = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         for part in ("settings", "faces", "maskrec"):
             if before[part] != manifest[part]:
-                what = _difference(before[part], manifest[part])
+                what = _what(before[part], manifest[part])
                 raise UsageError(
-                    f"{out} holds pairs made otherwise ({part}: {what}); choose another folder or remove it"
+                    f"{out} holds pairs made in another way ({part}: {what}); choose another folder or remove it"
                 )
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{out / MANIFEST} cannot be read ({error!r}); choose another folder or remove it") from error
 
 
-def _difference(before: Any, now: Any) -> str:
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = [name for name in now if before.get(name) != now[name]]
-        return ", ".join(f"{name} {before.get(name)} there, {now[name]} here" for name in names)
-    return "other files" if isinstance(before, list) else f"{before} there, {now} here"
+def _what(before: Any, now: Any) -> str:
+    return "other files" if isinstance(before, list) else ", ".join(differences(before, now))

@@ -15,7 +15,7 @@ from maskrec.contracts.problem import Problem
 
 
 class CurricularFace(nn.Module):
-    """ArcFace whose hard negatives weigh more the further training is.
+    """ArcFace whose hard negatives count more as training progresses.
 
     Huang et al., "CurricularFace: Adaptive Curriculum Learning Loss for Deep Face Recognition", CVPR 2020, equations
     5 to 8. The true class's logit is ``scale * cos(theta + margin)``. Another class's cosine ``c`` above
@@ -56,7 +56,7 @@ class CurricularFace(nn.Module):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Parameters out of range, for ``maskrec check``."""
+        """Report parameters out of range, for ``maskrec check``."""
         yield from _problems(values["scale"], values["margin"], values["momentum"])
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class CurricularFace(nn.Module):
             return F.cross_entropy(self.scale * negatives.scatter(1, labels[:, None], widened), labels)
 
     def diagnostics(self) -> dict[str, float]:
-        """``t``: how far the curriculum is, from 0 (easy) to about 1 (hard)."""
+        """``t``: the progress of the curriculum, from 0 (easy) to about 1 (hard)."""
         return {"t": float(self.t)}
 
     def _widened(self, cosine: Tensor) -> Tensor:
@@ -94,6 +94,6 @@ def _problems(scale: float, margin: float, momentum: float) -> Iterator[Problem]
     if not (math.isfinite(scale) and scale > 0):
         yield Problem(f"scale must be a finite number above 0, not {scale}", "scale")
     if not 0 <= margin < math.pi / 2:
-        yield Problem(f"margin is an angle in radians in [0, pi / 2), not {margin}", "margin")
+        yield Problem(f"margin must be an angle in radians in [0, pi / 2), not {margin}", "margin")
     if not 0 <= momentum < 1:
         yield Problem(f"momentum must be in [0, 1), not {momentum}", "momentum")

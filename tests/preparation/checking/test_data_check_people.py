@@ -115,7 +115,7 @@ def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Tol
     (two_sets / "m.pt").write_text("x")
     for name, said in [
         ("bare.onnx", "maskrec.input_spec"), ("text.onnx", "not an ONNX file"), ("r.yaml", "no `backbone`"),
-        ("m.pt", "takes a run directory"), ("absent", "no such file"), ("train", "no run directory"),
+        ("m.pt", "takes a run directory"), ("absent", "no such file"), ("train", "not a run directory"),
     ]:  # fmt: skip
         told = command("data", "check", "train", "--model", name, cwd=two_sets)
         assert told.returncode == 2
@@ -123,7 +123,7 @@ def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Tol
         assert "Traceback" not in told.stderr
 
 
-def test_a_network_that_has_learned_nothing_compares_nobody(two_sets: Path, command: Callable[..., Told]) -> None:
+def test_an_untrained_network_is_not_used_to_compare_people(two_sets: Path, command: Callable[..., Told]) -> None:
     (two_sets / "random.yaml").write_text(
         "image_size: 112\nbackbone: {use: inception_resnet_v1, pretrained: null}\ndata: {use: image_folder, path: x}\n"
     )
