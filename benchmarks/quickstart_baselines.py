@@ -80,7 +80,7 @@ def main() -> None:
     pairs = next(found for _, found in parts.pair_sets if found.label.endswith(".test"))
     spec: InputSpec = parts.backbone.input_spec
     plain = InputSpec(parts.image_size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    print(pairs.remark)
+    print(pairs.caveat)
     print(f"{len(pairs) // len(CONDITIONS)} pairs per condition".ljust(28) + "".join(f"{c:>13}" for c in CONDITIONS))
     print(row(f"{SIDE} x {SIDE} pixels", embed(Pixels(), plain, pairs, parts.plan.seed), pairs))
     print(row("untrained", embed(parts.backbone, spec, pairs, parts.plan.seed), pairs))

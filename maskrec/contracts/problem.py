@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import PluginError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,18 @@ class Problem:
 
 
 class RecipeError(UsageError):
-    """A recipe with problems, each with its place; ``problems`` are sorted by file and line."""
+    """A recipe with problems, each with its place.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    Args:
+        problems: what is wrong; the attribute of this name has them sorted by file and line.
+        broken_plugin: whether one of them is the fault of a plugin that the recipe needs; the exit code is then 3.
+    """
+
+    def __init__(self, problems: Sequence[Problem], broken_plugin: bool = False) -> None:
         self.problems = sorted(problems, key=lambda problem: problem.place)
+        self.broken_plugin = broken_plugin
+        if broken_plugin:
+            self.exit_code = PluginError.exit_code
         super().__init__("\n".join(problem.render() for problem in self.problems))
 
 

@@ -77,12 +77,12 @@ def pairs_csv(
 
 
 def _read(reader: PairReader, files: Sequence[tuple[Path, bool | None]], root: Path | None) -> None:
-    """All files' pairs, and the remark on them."""
+    """All files' pairs, and the caveat on them."""
     for file, wanted in files:
         reader.read(file, file.parent if root is None else root, wanted)
     reader.finish(" and ".join(str(file) for file, _ in files))
     if any(reader.pairs.masked):
-        reader.pairs.remark = SHOWN
+        reader.pairs.caveat = SHOWN
 
 
 def _check_masks(reader: PairReader, name: str, masks: Masks | list[Masks], landmarks: Path | None) -> None:

@@ -25,7 +25,7 @@ class Nesting:
     """
 
     def __init__(self, components: Components, kind: str) -> None:
-        self.components, self.kind, self.findings = components, kind, components.findings
+        self.components, self.kind, self.problems = components, kind, components.problems
 
     def value(self, node: Node, annotation: Any, path: str, default: Any = EMPTY) -> Any:
         """What the parameter receives, specs in place of components; ``INVALID`` when it is rejected."""
@@ -34,7 +34,7 @@ class Nesting:
         if is_union(annotation):
             return self._union(node, annotation, path, default)
         if not holds_component(annotation):
-            return check_value(node, annotation, path, self.findings, default)
+            return check_value(node, annotation, path, self.problems, default)
         children = _children(node, annotation)
         if children is None or is_component(node):
             return self._refuse(node, annotation, path)
@@ -58,12 +58,12 @@ class Nesting:
                 return self.value(node, member, path)
         rest = tuple(member for member in members(annotation) if not holds_component(member))
         if rest:
-            return check_value(node, Union[rest], path, self.findings, default, annotation)  # noqa: UP007
+            return check_value(node, Union[rest], path, self.problems, default, annotation)  # noqa: UP007
         return self._component(node, slots[0], path) if slots else self._refuse(node, annotation, path)
 
     def _refuse(self, node: Node, annotation: Any, path: str) -> Any:
         message = f"`{path.rpartition('.')[2]}` must be {describe(annotation)}, not {show(plain(node))}"
-        self.findings.error(message, path, node.mark)
+        self.problems.error(message, path, node.mark)
         return INVALID
 
     def _fitting(self, slots: list[Any], node: Node) -> Any:

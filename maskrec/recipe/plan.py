@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.contracts.problem import Mark
+from maskrec.recipe.node import closest_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,19 @@ class Spec:
     parameters: Mapping[str, Any]
     mark: Mark | None = field(default=None, compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+
+    def walk(self) -> Iterator[tuple[str, Any]]:
+        """Path and value of this component and of everything in it, as `walk` gives them."""
+        return walk(self, self.path)
+
+    def mark_of(self, path: str) -> Mark | None:
+        """Where a parameter, named from this component (``parts.arc.margin``), or what is nearest to it stands."""
+        marks: dict[str, Mark] = {}
+        for place, value in self.walk():
+            if isinstance(value, Spec):
+                marks |= {f"{place}.{name}": mark for name, mark in value.marks.items()}
+                marks |= {place: value.mark} if value.mark else {}
+        return closest_mark(marks, f"{self.path}.{path}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +170,45 @@ class Plan:
     demo_reason: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+
+    def walk(self) -> Iterator[tuple[str, Any]]:
+        """Path and value of all components and of everything in them, in the order of the recipe; without ``init``."""
+        for top in (self.backbone, self.data, self.sampler, self.loss):
+            yield from walk(top, top.path)
+        for section in (self.transforms, self.evaluate, self.observe):
+            for spec in section.values():
+                yield from spec.walk()
+
+    def specs(self) -> Iterator[tuple[str, Spec]]:
+        """Path and spec of every component, nested ones after the one around them."""
+        return ((path, value) for path, value in self.walk() if isinstance(value, Spec))
+
+
+def walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Path and value of everything that a value is made of.
+
+    A spec comes first and its parameters after it. Maps, lists and tuples are entered and not yielded themselves; what
+    is in them has their path and its key or number (``data.paths.0``). Everything else is yielded as it is: numbers,
+    paths, opened backbones.
+    """
+    if isinstance(value, Spec):
+        yield value.path, value
+        for name, inner in value.parameters.items():
+            yield from walk(inner, f"{value.path}.{name}")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from walk(inner, f"{path}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for number, inner in enumerate(value):
+            yield from walk(inner, f"{path}.{number}")
+    else:
+        yield path, value
+
+
+def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The value with ``change(leaf)`` for everything in its maps, lists and tuples; a spec is a leaf here."""
+    if isinstance(value, Mapping):
+        return {key: map_leaves(inner, change) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_leaves(inner, change) for inner in value)
+    return change(value)

@@ -1,11 +1,11 @@
-"""Collects what a check finds."""
+"""All problems of one check, collected on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from maskrec.contracts.problem import Mark, Problem
+from maskrec.contracts.problem import Mark, Problem, RecipeError
 
 
 @dataclass(slots=True)
@@ -13,14 +13,14 @@ class Problems:
     """All problems of one check.
 
     Args:
-        problems: including notes.
-        missing: those of ``problems`` that are data which is not there.
+        entries: all of them, including notes.
+        missing: those of ``entries`` that are data which is not there.
         missing_paths: the paths of ``missing``, as the recipe writes them.
         data_named: whether the command line names data.
         broken_plugin: whether one of them is caused by a plugin that the recipe needs.
     """
 
-    problems: list[Problem] = field(default_factory=list)
+    entries: list[Problem] = field(default_factory=list)
     missing: list[Problem] = field(default_factory=list)
     missing_paths: list[str] = field(default_factory=list)
     data_named: bool = False
@@ -28,11 +28,11 @@ class Problems:
 
     def error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
         """Record something that has to be fixed."""
-        self.problems.append(Problem(message, path, hint, mark))
+        self.entries.append(Problem(message, path, hint, mark))
 
     def note(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
         """Record something worth knowing."""
-        self.problems.append(Problem(message, path, hint, mark, note=True))
+        self.entries.append(Problem(message, path, hint, mark, note=True))
 
     def plugin_error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
         """Record something for a plugin's author to fix."""
@@ -41,14 +41,24 @@ class Problems:
 
     def missing_data(self, shown: str, problem: Problem) -> None:
         """Record a file or folder of data that does not exist."""
-        self.problems.append(problem)
+        self.entries.append(problem)
         self.missing.append(problem)
         self.missing_paths.append(shown)
+
+    def take(self, error: RecipeError) -> None:
+        """Everything that another check raised."""
+        self.entries += error.problems
+        self.broken_plugin |= error.broken_plugin
+
+    def refuse(self) -> None:
+        """Raises RecipeError with everything that is not a note, if there is anything."""
+        if self.errors:
+            raise RecipeError(self.errors, self.broken_plugin)
 
     @property
     def errors(self) -> list[Problem]:
         """Without the notes."""
-        return [problem for problem in self.problems if not problem.note]
+        return [problem for problem in self.entries if not problem.note]
 
     def only_data_is_missing(self) -> bool:
         """Whether missing data is the only thing to fix."""

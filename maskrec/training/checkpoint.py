@@ -12,8 +12,8 @@ from torch import nn
 
 from maskrec.base.errors import UsageError
 from maskrec.base.random import key_of
-from maskrec.contracts.call_loss import scope_of
 from maskrec.contracts.collectives import rank, world_size
+from maskrec.contracts.component_calls import scope_of
 from maskrec.runtime.weight_files import load_weights
 from maskrec.training import distributed
 from maskrec.training.optimizing import frozen_tensors

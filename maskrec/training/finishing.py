@@ -27,7 +27,7 @@ def finish(trainer: Trainer) -> None:
             "stopped": position.stopped,
             "demo": plan.demo,
             "demo_reason": plan.demo_reason,
-            "remarks": trainer.assembly.remarks(),
+            "caveats": trainer.assembly.caveats(),
             "best": {"epoch": position.best_epoch, "value": position.best_value},
             "evaluate": trainer.evaluations,
             "test": tested,
@@ -36,8 +36,8 @@ def finish(trainer: Trainer) -> None:
     if position.stopped:
         trainer.display.line(f"stopped: {position.stopped}")
     trainer.display.line(f"finished: {position.step} steps; results in {run.result}")
-    for remark in trainer.assembly.remarks():
-        trainer.display.line(f"note: {remark}")
+    for caveat in trainer.assembly.caveats():
+        trainer.display.line(f"note: {caveat}")
     if plan.demo_reason:
         trainer.display.line(f"DEMO: {plan.demo_reason}; these figures say nothing about real faces")
 

@@ -10,14 +10,9 @@ import torch
 from torch import nn
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.component_calls import frozen_modules
 from maskrec.recipe.plan import Optimizer, Scheduler
 from maskrec.recipe.torch_optim import CONSTANT, UnknownNameError, optimizer_class, scheduler_class
-
-
-def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
-    """The modules that the loss declares as neither optimised nor saved."""
-    frozen = getattr(loss, "frozen", None)
-    return tuple(frozen()) if callable(frozen) else ()
 
 
 def frozen_tensors(loss: nn.Module) -> set[int]:

@@ -221,8 +221,8 @@ def _introduce(trainer: Trainer, plan: Plan) -> None:
     display, position = trainer.display, trainer.position
     if plan.demo_reason:
         display.line(f"DEMO: {plan.demo_reason}; this run trains on embedded faces and says nothing about real ones")
-    for remark in trainer.assembly.remarks():
-        display.line(f"note: {remark}")
+    for caveat in trainer.assembly.caveats():
+        display.line(f"note: {caveat}")
     for note in (*plan.notes, *trainer.assembly.notes()):
         display.line(note)
     where = f"continuing at step {position.step}" if position.step else "starting"

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maskrec.base.errors import MaskrecError
-from maskrec.contracts.call_loss import call_loss, scope_of
+from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.collectives import world_size
+from maskrec.contracts.component_calls import diagnostics, frozen_modules, scope_of
 from maskrec.runtime.device import autocast, parameter_dtype, pick_device, pick_precision
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
 from maskrec.runtime.model_input import apply_transforms, normalize_input
 from maskrec.training import distributed
-from maskrec.training.optimizing import Schedule, build_optimizer, frozen_modules, trained_parameters
+from maskrec.training.optimizing import Schedule, build_optimizer, trained_parameters
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
@@ -106,7 +107,7 @@ class TrainStep:
             images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * world_size())
         with self.schedule.rate_at(step) as rate:
             norm = self._finish_gradients()
-            result = StepResult(total, rate, norm, self.diagnostics(), embeddings, loaded.labels, images)
+            result = StepResult(total, rate, norm, diagnostics(self.loss), embeddings, loaded.labels, images)
             if result.finite:
                 self.optimizer.step()
         if result.finite:
@@ -140,12 +141,6 @@ class TrainStep:
             return None
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         return float(nn.utils.clip_grad_norm_(weights, self.train.clip_gradient_norm))
-
-    def diagnostics(self) -> dict[str, float]:
-        """The loss's diagnostics of its last batch."""
-        diagnostics = getattr(self.loss, "diagnostics", None)
-        told = diagnostics() if callable(diagnostics) else {}
-        return {name: float(value) for name, value in told.items()}
 
     def try_first_batch(self) -> None:
         """One forward and backward pass over the first batch of epoch 0."""

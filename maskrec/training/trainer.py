@@ -11,6 +11,7 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import rank
+from maskrec.contracts.component_calls import restore_state, state_of
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import EpochEnded, Evaluated, Started, Stepped, Stop
 from maskrec.inference.embedder import Embedder
@@ -214,12 +215,10 @@ class Trainer:
     def _remember_sampler(self) -> None:
         """A sampler's own state is saved as it was when its epoch began: a resume iterates over that epoch again."""
         sampler = self.assembly.sampler
-        if not hasattr(sampler, "state_dict") or not hasattr(sampler, "load_state_dict"):
-            return
         if self.sampler_state is not None:
-            sampler.load_state_dict(self.sampler_state)
+            restore_state(sampler, self.sampler_state)
         else:
-            self.sampler_state = sampler.state_dict()
+            self.sampler_state = state_of(sampler)
 
     def _note_stop(self, stop: Stop | None) -> None:
         if stop is None:

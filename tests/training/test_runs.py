@@ -258,10 +258,10 @@ def test_a_schedule_that_ends_before_the_run_is_an_error_before_training(train: 
         go_on(run, epochs=3)
 
 
-def test_the_remark_of_the_data_is_reported_first_and_last(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_caveat_of_the_data_is_reported_first_and_last(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train("run")
     lines = capsys.readouterr().out.splitlines()
-    (remark,) = json.loads((run / "result.json").read_text())["remarks"]
-    assert "nothing about real faces" in remark
-    assert lines.count(f"note: {remark}") == 2
-    assert lines[-1] == f"note: {remark}"
+    (caveat,) = json.loads((run / "result.json").read_text())["caveats"]
+    assert "nothing about real faces" in caveat
+    assert lines.count(f"note: {caveat}") == 2
+    assert lines[-1] == f"note: {caveat}"
