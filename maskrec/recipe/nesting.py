@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Union, get_origin
+from typing import Any, Protocol, Union, get_origin
 
 from maskrec.contracts.kinds import Kind
-from maskrec.plugin.catalog import LookupFailed
+from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.recipe.annotations import component_marker, describe, holds_component, is_union, item_annotation, members
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.node import Node, plain, show
+from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.problems import Problems
 from maskrec.recipe.values import EMPTY, INVALID, check_value, narrow
 
-if TYPE_CHECKING:
-    from maskrec.recipe.components import Components
+
+class ComponentChecker(Protocol):
+    """What checks a component that is found here; it meets nested ones here again."""
+
+    catalog: Catalog
+    requires: tuple[str, ...] | None
+    problems: Problems
+
+    def component(self, node: Node, kind: str, path: str, part: str, around: str, /) -> Spec | Opened | None:
+        """The checked component, or None with problems."""
+        ...
+
+    def labels(self, node: Node, path: str) -> None:
+        """Problems of the names in a map."""
+        ...
 
 
 class Nesting:
@@ -24,7 +39,7 @@ class Nesting:
         kind: of the component around them, whose givens its parts see.
     """
 
-    def __init__(self, components: Components, kind: str) -> None:
+    def __init__(self, components: ComponentChecker, kind: str) -> None:
         self.components, self.kind, self.problems = components, kind, components.problems
 
     def value(self, node: Node, annotation: Any, path: str, default: Any = EMPTY) -> Any:
