@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.runtime.device import pick_device
+from maskrec.runtime.compute import pick_device
 from maskrec.runtime.state_tree import load_tree, save_tree
 
 NAMES = {

@@ -19,7 +19,7 @@ from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.open_model import load_initial_weights, open_backbone
 from maskrec.recipe.plan import Opened, Plan, Spec
 from maskrec.runtime.builder import Builder, BuildError
-from maskrec.runtime.device import pick_device
+from maskrec.runtime.compute import pick_device
 
 if TYPE_CHECKING:
     from torch import nn
@@ -106,18 +106,6 @@ def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> list[Problem]:
     except (RecipeError, BuildError) as error:
         return list(error.problems)
     return []
-
-
-def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
-    """Stage 4 of checking: one forward and backward pass over the sampler's first batch, nothing written.
-
-    Raises:
-        RecipeError, MaskrecError: as `assemble`, and whatever the pass itself runs into.
-    """
-    from maskrec.training.train_step import TrainStep
-
-    assembly = assemble(plan, catalog, data_root)
-    TrainStep(assembly).try_first_batch()
 
 
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:

@@ -17,7 +17,8 @@ from small_recipe import PIECES
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import RecipeError
-from maskrec.inference.open_model import OnnxBackbone, open_backbone
+from maskrec.inference.onnx_backbone import OnnxBackbone
+from maskrec.inference.open_model import open_backbone
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.state_tree import load_tree
