@@ -67,7 +67,9 @@ def check(
     everything: Annotated[
         bool, typer.Option("--all", help="Print every finding, not the first 10 of each kind.")
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Threads; 0: as many as there are CPUs.")] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Threads; loader processes with --model. 0: as many as CPUs.")
+    ] = 0,
     data_root: _DataRoot = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,

@@ -34,7 +34,7 @@ class Settings:
         near_bits: bits of 256 that near duplicates' hashes may differ in; None looks for equal pixels only.
         cosine: of mean embeddings, from which on two people look like one.
         photos_each: how many photos of a person are embedded at most.
-        workers: threads.
+        workers: threads that decode.
     """
 
     near_bits: int | None = NEAR_BITS
