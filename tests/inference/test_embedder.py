@@ -172,6 +172,9 @@ def test_masks_are_drawn_by_seed_and_label_and_put_on_where_they_belong() -> Non
     assert changed == [kind is not None for kind in MASKS]
     for other in (embedder(seed=4)(pair_set(faces, MASKS)), embedder()(pair_set(faces, MASKS, label="others"))):
         assert (other != masked).any(1).tolist() == changed
+    same = Faces(3)
+    same.images[1:] = same.images[0]
+    assert len(np.unique(embedder()(pair_set(same, ["n95"] * 3)), axis=0)) == 3
     # Masks first, then the view: a mirrored copy is the mirror image of the masked face.
     flipped = embedder()(pair_set(faces, MASKS), View(flip=True))
     assert torch.equal(as_images(flipped), as_images(masked).flip(-1))
