@@ -60,7 +60,8 @@ def check(
 
 def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> Checked:
     """Stages 3 and 4: the recipe with the problems that only built components can show."""
-    from maskrec.training.assemble import check_built, dry_run
+    from maskrec.training.assemble import check_built
+    from maskrec.training.dry_run import dry_run
 
     assert checked.plan is not None
     problems = check_built(checked.plan, catalog, root)

@@ -49,7 +49,10 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A backbone taken from a run directory or an exported file: ``{run: DIR}`` or ``{file: model.onnx}``."""
+    """A backbone taken from a run directory or an exported file: ``{run: DIR}`` or ``{file: model.onnx}``.
+
+    It is frozen: in eval mode, and no step moves its weights.
+    """
 
     source: Literal["run", "file"]
     location: Path

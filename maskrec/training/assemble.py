@@ -21,7 +21,7 @@ from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import Problems
 from maskrec.runtime.builder import Builder
-from maskrec.runtime.device import pick_device
+from maskrec.runtime.compute import pick_device
 
 if TYPE_CHECKING:
     from maskrec.contracts.kinds import Backbone, Dataset, Evaluator, Loss, Observer, Sampler, Transform
@@ -125,18 +125,6 @@ def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> Problems:
     except RecipeError as error:
         problems.take(error)
     return problems
-
-
-def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
-    """Stage 4 of checking: one forward and backward pass over the sampler's first batch, nothing written.
-
-    Raises:
-        RecipeError, MaskrecError: as `assemble`, and any error that the pass itself raises.
-    """
-    from maskrec.training.train_step import TrainStep
-
-    assembly = assemble(plan, catalog, data_root)
-    TrainStep(assembly).try_first_batch()
 
 
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:

@@ -13,7 +13,7 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import rank, world_size
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml
-from maskrec.runtime.device import set_threads
+from maskrec.runtime.compute import set_threads
 from maskrec.runtime.run_directory import (
     RunDirectory,
     name_directory,
@@ -170,7 +170,7 @@ def _run_in(
         keep_plugin_files(run, plugin_files)
     barrier()
     stepper = TrainStep(assembly)
-    if stepper.device.type == "cpu":
+    if stepper.compute.device.type == "cpu":
         keep_freed_memory()
     position, kept, state = _last_position(run, stepper, assembly)
     with (
@@ -227,7 +227,9 @@ def _introduce(trainer: Trainer, plan: Plan) -> None:
         display.line(note)
     where = f"continuing at step {position.step}" if position.step else "starting"
     stepper = trainer.stepper
-    display.line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.device} in {stepper.precision}")
+    display.line(
+        f"{where}: {plan.name} in {trainer.run.path} on {stepper.compute.device} in {stepper.compute.precision}"
+    )
     if world_size() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
         display.line(f"note: batch norm uses the samples of each of the {world_size()} processes separately")
 

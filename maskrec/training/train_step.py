@@ -16,9 +16,10 @@ from maskrec.base.errors import MaskrecError
 from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import diagnostics, frozen_modules, scope_of
-from maskrec.runtime.device import autocast, parameter_dtype, pick_device, pick_precision
+from maskrec.recipe.plan import Opened
+from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
-from maskrec.runtime.model_input import apply_transforms, normalize_input
+from maskrec.runtime.model_input import apply_transforms
 from maskrec.training import distributed
 from maskrec.training.optimizing import Schedule, build_optimizer, trained_parameters
 
@@ -54,11 +55,9 @@ class TrainStep:
     def __init__(self, assembly: Assembly) -> None:
         plan, train = assembly.plan, assembly.plan.train
         self.assembly, self.train, self.seed = assembly, train, plan.seed
-        self.device = pick_device(train.device)
-        self.precision = pick_precision(train.precision, self.device)
-        self.dtype = parameter_dtype(self.precision)
+        self.compute = Compute.pick(train)
         self.backbone: nn.Module = self._prepared(assembly.backbone)
-        self.loss: nn.Module = assembly.loss.to(self.device, self.dtype)
+        self.loss: nn.Module = assembly.loss.to(self.compute.device, self.compute.dtype)
         distributed.broadcast_weights(self.backbone)
         if scope_of(self.loss) != "sharded":
             distributed.broadcast_weights(self.loss)
@@ -66,16 +65,13 @@ class TrainStep:
         self.schedule = Schedule(plan.scheduler, self.optimizer)
         self.ema = _moving_average(self.backbone, train.ema)
         compiled = torch.compile(self.backbone) if train.compile else self.backbone
-        self.network: nn.Module = distributed.replicate(compiled, self.device)  # type: ignore[arg-type]
+        self.network: nn.Module = distributed.replicate(compiled, self.compute.device)  # type: ignore[arg-type]
         self.train_mode()
 
     def _prepared(self, backbone: nn.Module) -> nn.Module:
-        if self.train.sync_batchnorm and self.device.type == "cuda" and world_size() > 1:
+        if self.train.sync_batchnorm and self.compute.device.type == "cuda" and world_size() > 1:
             backbone = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # type: ignore[no-untyped-call]
-        backbone = backbone.to(self.device, self.dtype)
-        if self.train.channels_last:
-            backbone = backbone.to(memory_format=torch.channels_last)
-        return backbone
+        return self.compute.place(backbone)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -83,8 +79,8 @@ class TrainStep:
         return self.ema.module if self.ema is not None else self.backbone
 
     def train_mode(self) -> None:
-        """Put everything into training mode, except what the loss declares as frozen."""
-        self.network.train()
+        """Put everything into training mode, except an opened backbone and what the loss declares as frozen."""
+        self.network.train(not isinstance(self.assembly.plan.backbone, Opened))
         self.loss.train()
         for module in frozen_modules(self.loss):
             module.eval()
@@ -100,7 +96,7 @@ class TrainStep:
         self.optimizer.zero_grad(set_to_none=True)
         total, images = 0.0, 0
         for number, loaded in enumerate(batches, start=1):
-            loaded = loaded.to(self.device)
+            loaded = loaded.to(self.compute.device)
             last = number == len(batches)
             value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
             total += distributed.global_mean(value, 1) / len(batches)
@@ -118,13 +114,12 @@ class TrainStep:
 
     def _backward(self, loaded: LoadedBatch, epoch: int, step: int, parts: int, last: bool) -> tuple[Tensor, Tensor]:
         batch = apply_transforms(loaded, self.assembly.transforms, self.seed, epoch, step)
-        spec = self.assembly.backbone.input_spec
-        images = normalize_input(batch.images, spec, self.dtype, self.train.channels_last)
+        images = self.compute.feed(batch.images, self.assembly.backbone.input_spec)
         waits = not last and isinstance(self.network, DistributedDataParallel)
         with self.network.no_sync() if waits else nullcontext():  # type: ignore[operator]
-            with autocast(self.precision, self.device):
+            with self.compute.autocast():
                 embeddings = self.network(images)
-            embeddings = embeddings.to(self.dtype)
+            embeddings = embeddings.to(self.compute.dtype)
             value = call_loss(self.assembly.loss, embeddings, batch.labels, batch)
             if value.ndim != 0:
                 message = f"{self.assembly.plan.loss.name} returned a tensor of shape {tuple(value.shape)}"
@@ -146,7 +141,7 @@ class TrainStep:
         """One forward and backward pass over the first batch of epoch 0."""
         places = epoch_places(self.assembly.sampler, 0)[:1]
         for loaded in load(self.assembly.dataset, places, workers=0, pin=False):
-            self._backward(loaded.to(self.device), 0, 0, 1, True)
+            self._backward(loaded.to(self.compute.device), 0, 0, 1, True)
 
 
 def _moving_average(backbone: nn.Module, decay: float | None) -> Any:

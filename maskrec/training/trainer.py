@@ -15,6 +15,7 @@ from maskrec.contracts.component_calls import restore_state, state_of
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import EpochEnded, Evaluated, Started, Stepped, Stop
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.model import Model
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import save_checkpoint
@@ -90,7 +91,7 @@ class Trainer:
         train, position = self.assembly.plan.train, self.position
         self._remember_sampler()
         places = epoch_places(self.assembly.sampler, position.epoch)[position.batches :]
-        batches = load(self.assembly.dataset, places, train.workers, self.stepper.device.type == "cuda")
+        batches = load(self.assembly.dataset, places, train.workers, self.stepper.compute.pin_memory)
         for group in grouped(batches, train.accumulate):
             began = time.monotonic()
             result = self.stepper.step(group, position.epoch, position.step)
@@ -179,16 +180,8 @@ class Trainer:
     def embedder(self) -> Embedder:
         """A fresh ``embed`` over the network that is evaluated."""
         stepper, train = self.stepper, self.assembly.plan.train
-        return Embedder(
-            network=stepper.evaluated,
-            spec=self.assembly.backbone.input_spec,
-            device=stepper.device,
-            precision=stepper.precision,
-            dtype=stepper.dtype,
-            channels_last=train.channels_last,
-            seed=self.assembly.plan.seed,
-            workers=train.workers,
-        )
+        model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, str(self.run.path))
+        return Embedder(model, stepper.compute, self.assembly.plan.seed, train.workers)
 
     def save(self, name: str) -> None:
         """Write a checkpoint from which the run continues bit for bit; every process must call this."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +104,7 @@ def _archive(path: Path, role: Role) -> FaceSet:
 def _from_source(source: Source, path: Path, role: Role) -> FaceSet:
     items = source.items
     places = [item.place for item in items]
-
-    def read(index: int) -> bytes:
-        return source.read(items[index])
-
+    read = partial(_read_item, source)
     files = source.kind in ("folder", "flat")
     faces = FaceSet(path, role, source.kind, [item.key for item in items], [item.identity for item in items], read)
     faces.base = path if files else None
@@ -121,6 +119,11 @@ def _from_source(source: Source, path: Path, role: Role) -> FaceSet:
         _check_files(faces, [str(place) for place in places])
     _check_nameless(faces, items)
     return faces
+
+
+def _read_item(source: Source, index: int) -> bytes:
+    """No closure, so that a set's ``read`` pickles for loader workers."""
+    return source.read(source.items[index])
 
 
 def _check_nameless(faces: FaceSet, items: Sequence[Item]) -> None:
