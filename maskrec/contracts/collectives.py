@@ -34,6 +34,17 @@ def all_reduce_sum(values: Tensor) -> Tensor:
     return total
 
 
+def mean_over_processes(values: Tensor) -> Tensor:
+    """The mean of ``(b,)`` values over all processes, whatever each one's b; a scalar without gradient.
+
+    Summed in float64, so that it hardly depends on how many processes share the batch; 0 where nobody has a value.
+    """
+    values = values.detach()
+    both = torch.stack([values.double().sum(), torch.tensor(len(values), dtype=torch.float64, device=values.device)])
+    both = all_reduce_sum(both)
+    return (both[0] / both[1].clamp(min=1)).to(values.dtype)
+
+
 class _GatherWithGradient(torch.autograd.Function):
     """All-gather whose backward sums every process's gradient for the local rows (the adjoint of gathering)."""
 

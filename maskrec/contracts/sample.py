@@ -60,6 +60,7 @@ class Batch:
         indices: int64 ``(B,)``, the samples' indices in the data set.
         epoch: from 0.
         step: optimizer steps finished before this batch.
+        positions: int64 ``(B,)``, the samples' positions in the global epoch; None in a batch made by hand.
     """
 
     images: Tensor
@@ -70,3 +71,4 @@ class Batch:
     indices: Tensor
     epoch: int
     step: int
+    positions: Tensor | None = None

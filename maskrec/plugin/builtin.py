@@ -29,6 +29,11 @@ def maskrec_losses() -> list[Component]:
     return [
         Component("arcface", "maskrec.losses.arcface:ArcFace", "additive angular margin over class centres"),
         Component("cosface", "maskrec.losses.cosface:CosFace", "additive cosine margin over class centres"),
+        Component(
+            "margin_softmax",
+            "maskrec.losses.margin_softmax:MarginSoftmax",
+            "any margin, criterion and head over class centres",
+        ),
         Component("softmax", "maskrec.losses.softmax:Softmax", "plain linear classifier, the baseline without margin"),
         Component("triplet", "maskrec.losses.triplet:Triplet", "triplets mined in the batch"),
         Component(
@@ -48,6 +53,11 @@ def maskrec_parts() -> list[Component]:
         ),
         Component("semi_hard", "maskrec.losses.mining:SemiHard", "negatives just beyond the positive", part="miner"),
         Component("batch_all", "maskrec.losses.mining:BatchAll", "every valid triplet of the batch", part="miner"),
+        Component("arc", "maskrec.losses.margins:Arc", "additive angular margin (ArcFace)", part="margin"),
+        Component("cos", "maskrec.losses.margins:Cos", "additive cosine margin (CosFace)", part="margin"),
+        Component("cross_entropy", "maskrec.losses.criteria:CrossEntropy", "-log p as it is", part="criterion"),
+        Component("focal", "maskrec.losses.criteria:Focal", "faces already recognised count less", part="criterion"),
+        Component("dense", "maskrec.losses.heads:Dense", "all logits of a batch at once", part="head"),
     ]
 
 

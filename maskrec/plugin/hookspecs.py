@@ -105,7 +105,7 @@ def maskrec_observers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def maskrec_parts() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Things that only other components use: miners, distances, criteria; ``part`` says which.
+    """Things that only other components use: miners, margins, criteria, heads; ``part`` says which.
 
     >>> @hookimpl
     ... def maskrec_parts():

@@ -33,6 +33,7 @@ def apply_transforms(
         indices=loaded.indices,
         epoch=epoch,
         step=step,
+        positions=loaded.positions,
     )
     for label, transform in transforms.items():
         shape = batch.images.shape

@@ -127,15 +127,6 @@ class Meter:
         return self.evaluate(embed)
 
 
-class Clumsy:
-    """An observer that raises at its third step."""
-
-    def on_step(self, event: Stepped) -> None:
-        """Raises."""
-        if event.step == 3:
-            raise RuntimeError("[/data/x.csv] tripped")
-
-
 class Stopper:
     """Stops the run, as planned or as a failure; keeps count in its state."""
 
@@ -180,5 +171,4 @@ def maskrec_evaluators() -> Iterator[Component]:
 
 @hookimpl
 def maskrec_observers() -> Iterator[Component]:
-    yield Component("clumsy", ":Clumsy", "raises")
     yield Component("stopper", ":Stopper", "stops")

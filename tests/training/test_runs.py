@@ -143,15 +143,6 @@ def test_a_frozen_teacher_is_neither_trained_nor_saved(train: Train) -> None:
     assert state["loss"]["scale"].item() != 1.0
 
 
-def test_an_observer_that_raises_is_detached_and_reported_twice(
-    train: Train, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = train("run", {"observe": {"clumsy": {"use": "clumsy"}}})
-    out = capsys.readouterr().out
-    assert out.count("[/data/x.csv] tripped") == 2
-    assert_same_run(run, train("without"))
-
-
 def test_an_observer_may_end_the_run_early_or_as_a_failure(train: Train) -> None:
     run = train("early", {"observe": {"stop": {"use": "stopper"}}})
     result = json.loads((run / "result.json").read_text())
@@ -231,13 +222,6 @@ def test_two_small_batches_accumulated_are_one_large_one(train: Train) -> None:
         "train.accumulate=2",
     )
     assert largest_difference(weights(large), weights(small)) < 1e-12
-
-
-def test_the_moving_average_is_what_is_evaluated_and_kept(train: Train) -> None:
-    run = train("run", None, "train.ema=0.5")
-    last, best = (load_tree(run / "checkpoints" / f"{name}.safetensors") for name in ("last", "best"))
-    assert largest_difference(last["ema"], best["backbone"]) == 0
-    assert largest_difference(last["backbone"], best["backbone"]) > 0
 
 
 def test_a_batch_of_one_identity_says_which_sampler_to_use(train: Train) -> None:

@@ -17,9 +17,9 @@ from maskrec.faces.masks.relief import noise_of, shade_of
 from maskrec.faces.masks.types import MASK_TYPES, families_of, features_of
 from maskrec.faces.masks.wearing import HEIGHT, worn_by
 
-_PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 26}
+PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 26}
 # On a CPU a family skips what only others have. A GPU is faster with more work at once than with more kernels.
-_FAMILIES_APART = {"cpu"}
+FAMILIES_APART = {"cpu"}
 
 
 def put_on_masks(
@@ -97,7 +97,7 @@ Run = tuple[slice, frozenset[str]]
 
 def _parts(families: list[int], boxes: list[list[int]], device: str) -> Iterator[tuple[int, int, Box]]:
     """Runs of faces and the box around them, of about as many pixels as fit in caches; of one family where faster."""
-    most, apart = _PIXELS_AT_ONCE.get(device, 1 << 24), device in _FAMILIES_APART
+    most, apart = PIXELS_AT_ONCE.get(device, 1 << 24), device in FAMILIES_APART
     start = 0
     while start < len(families):
         stop, box = start, boxes[start]

@@ -15,3 +15,16 @@ def maskrec_losses() -> list[Component]:
             "ArcFace that learns easy faces first, hard ones later",
         )
     ]
+
+
+@hookimpl
+def maskrec_parts() -> list[Component]:
+    """The parts of this plugin: the margin by itself, for ``margin_softmax``."""
+    return [
+        Component(
+            "curricular",
+            "maskrec_example_loss.curricularface:Curricular",
+            "the margin of curricularface",
+            part="margin",
+        )
+    ]

@@ -159,8 +159,8 @@ def test_families_painted_together_as_on_a_gpu_are_those_painted_apart(monkeypat
     noise = torch.rand(count, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
     types = torch.arange(count) % (len(MASK_TYPES) + 1) - 1
     apart = put_on_masks(noise, _template(count), types, _draws(count))
-    monkeypatch.setattr(painting, "_FAMILIES_APART", set())
-    monkeypatch.setattr(painting, "_PIXELS_AT_ONCE", {"cpu": 1 << 26})
+    monkeypatch.setattr(painting, "FAMILIES_APART", set())
+    monkeypatch.setattr(painting, "PIXELS_AT_ONCE", {"cpu": 1 << 26})
     assert torch.equal(apart, put_on_masks(noise, _template(count), types, _draws(count)))
 
 
