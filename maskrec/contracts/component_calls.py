@@ -131,9 +131,9 @@ def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
     return tuple(frozen()) if frozen is not None else ()
 
 
-def diagnostics(loss: nn.Module) -> dict[str, float]:
-    """What the loss says of its last batch."""
-    asked = method_of(loss, "diagnostics")
+def diagnostics(component: object) -> dict[str, float]:
+    """What a loss, or a part of one, reports of its last batch; waits for the device where that is a tensor."""
+    asked = method_of(component, "diagnostics")
     return {name: float(value) for name, value in asked().items()} if asked is not None else {}
 
 
