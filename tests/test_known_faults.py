@@ -72,7 +72,7 @@ def test_known_fault_whole_modules_pickled(tmp_path: Path) -> None:
     with pytest.raises(MaskrecError, match="only tensors and plain values"):
         save_tree({"backbone": module}, tmp_path / "a.safetensors")
     (tmp_path / "b.safetensors").write_bytes(pickle.dumps(module))
-    with pytest.raises(UsageError, match="no maskrec checkpoint"):
+    with pytest.raises(UsageError, match="not a maskrec checkpoint"):
         load_tree(tmp_path / "b.safetensors")
 
 

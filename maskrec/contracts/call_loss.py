@@ -4,6 +4,9 @@ Gradients of all processes are averaged afterwards (as DistributedDataParallel d
 the gathered batch and computes the same loss. ``sample``: a plain mean over samples; each process's part is
 weighted so that the average over processes is the mean over the global batch. ``sharded`` and ``parts``: called with
 local tensors; they gather, or call their parts through here, for themselves.
+
+The weights of a ``sharded`` loss are on one process only. Its collectives have summed what every process's result
+says of them (`gather_rows`, `all_reduce_sum`), so their gradient is divided by the number of processes and not summed.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 from maskrec.contracts.collectives import gather_rows, row_counts, world_size
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from maskrec.contracts.kinds import Loss
     from maskrec.contracts.sample import Batch
@@ -42,6 +45,11 @@ def scope_of(loss: object) -> str:
 def wants_batch(loss: object) -> bool:
     """Whether the loss's ``forward`` has a parameter called ``batch``."""
     return "batch" in inspect.signature(loss.forward).parameters  # type: ignore[attr-defined]
+
+
+def sharded_modules(loss: nn.Module) -> dict[str, nn.Module]:
+    """The losses within ``loss``, itself among them, whose scope is ``sharded``, by their name in it ("" for itself)."""
+    return {name: module for name, module in loss.named_modules() if getattr(module, "scope", None) == "sharded"}
 
 
 def call_loss(loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | None = None) -> Tensor:

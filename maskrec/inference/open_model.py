@@ -38,7 +38,7 @@ def open_run(run_dir: Path, catalog: Catalog) -> nn.Module:
     Raises:
         UsageError: not a run directory, no checkpoint in it, or weights that do not fit its recipe.
     """
-    from maskrec.runtime.run_directory import read_plan
+    from maskrec.runtime.run_directory import RunDirectory, read_plan
 
     plan, data_root = read_plan(run_dir, catalog)
     if isinstance(plan.backbone, Opened):
@@ -47,7 +47,7 @@ def open_run(run_dir: Path, catalog: Catalog) -> nn.Module:
     for name in ("best", "last"):
         path = run_dir / "checkpoints" / f"{name}.safetensors"
         if path.exists():
-            state = read_checkpoint(path)
+            state = read_checkpoint(path, RunDirectory(run_dir).run_id)
             weights = state.get("ema") or state["backbone"]
             load_weights(backbone, weights, str(path))
             return backbone

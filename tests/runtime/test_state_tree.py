@@ -81,10 +81,10 @@ class Bomb:
 def test_a_pickled_checkpoint_that_runs_code_is_refused_and_runs_nothing(tmp_path: Path) -> None:
     path, trace = tmp_path / "last.safetensors", tmp_path / "ran"
     path.write_bytes(pickle.dumps({"backbone": Bomb(trace)}))
-    with pytest.raises(UsageError, match="no maskrec checkpoint"):
+    with pytest.raises(UsageError, match="not a maskrec checkpoint"):
         load_tree(path)
     torch.save({"backbone": Bomb(trace)}, path)
-    with pytest.raises(UsageError, match="no maskrec checkpoint"):
+    with pytest.raises(UsageError, match="not a maskrec checkpoint"):
         load_tree(path)
     assert not trace.exists()
 
