@@ -48,7 +48,7 @@ def wants_batch(loss: object) -> bool:
 
 
 def sharded_modules(loss: nn.Module) -> dict[str, nn.Module]:
-    """The losses within ``loss``, itself among them, whose scope is ``sharded``, by their name in it ("" for itself)."""
+    """The losses within ``loss`` whose scope is ``sharded``, by their name in it; its own name is empty."""
     return {name: module for name, module in loss.named_modules() if getattr(module, "scope", None) == "sharded"}
 
 
