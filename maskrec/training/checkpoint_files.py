@@ -72,7 +72,7 @@ def _remove_old_shards(run: RunDirectory) -> None:
                 return  # it may come back from a backup, and then needs its shards
     for file in files:
         if file.name not in kept:
-            file.unlink()
+            file.unlink(missing_ok=True)
 
 
 def has_checkpoint(run: RunDirectory) -> bool:
