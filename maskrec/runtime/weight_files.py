@@ -95,5 +95,5 @@ def read_checkpoint(path: Path, run_id: str | None = None, *, resuming: bool = F
             )
         print(f"note: {path} has no checksum, so damage in it would go unnoticed", file=sys.stderr)
     elif run_id is not None and state.get("run_id") != run_id:
-        raise UsageError(f"{path} belongs to another run; put the file of this run back in its place")
+        raise UsageError(f"{path} belongs to another run than its provenance.json; put the file of this run back")
     return state
