@@ -4,6 +4,9 @@ Gradients of all processes are averaged afterwards (as DistributedDataParallel d
 the gathered batch and computes the same loss. ``sample``: a plain mean over samples; each process's part is
 weighted so that the average over processes is the mean over the global batch. ``sharded`` and ``parts``: called with
 local tensors; they gather, or call their parts through this module, themselves.
+
+The weights of a ``sharded`` loss are on one process only. Its collectives have summed what every process's result
+says of them (`gather_rows`, `all_reduce_sum`), so their gradient is divided by the number of processes and not summed.
 """
 
 from __future__ import annotations
@@ -14,10 +17,15 @@ from maskrec.contracts.collectives import gather_rows, row_counts, world_size
 from maskrec.contracts.component_calls import scope_of, takes_batch
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from maskrec.contracts.kinds import Loss
     from maskrec.contracts.sample import Batch
+
+
+def sharded_modules(loss: nn.Module) -> dict[str, nn.Module]:
+    """The losses within ``loss`` whose scope is ``sharded``, by their name in it; its own name is empty."""
+    return {name: module for name, module in loss.named_modules() if getattr(module, "scope", None) == "sharded"}
 
 
 def call_loss(loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | None = None) -> Tensor:

@@ -61,7 +61,7 @@ def open_run(run_dir: Path, catalog: Catalog) -> Model:
     if name is None:
         raise UsageError(f"{run_dir} has no checkpoint yet; let the run get to its first one")
     backbone = _build(plan.backbone, plan.seed, plan.image_size, catalog, Context(data_root=data_root, restoring=True))
-    state = read_checkpoint(run.checkpoint(name))
+    state = read_checkpoint(run.checkpoint(name), run.run_id)
     load_weights(backbone, state.get("ema") or state["backbone"], str(run.checkpoint(name)))
     # What a last checkpoint holds are the best epoch's evaluations, whose thresholds are not for these weights.
     thresholds = _thresholds(state["evaluations"]) if name == "best" else None

@@ -45,7 +45,7 @@ def finish(trainer: Trainer) -> None:
 def _test(trainer: Trainer) -> dict[str, Any]:
     """Each evaluator's answer on its test pairs, with the best weights and what was found with them."""
     path = trainer.run.checkpoint("best")
-    best = read_checkpoint(path)
+    best = read_checkpoint(path, trainer.run.run_id)
     load_weights(trainer.stepper.evaluated, best["backbone"], str(path))
     chosen = {label: from_plain(plain) for label, plain in best["evaluations"].items()}
     answers = apply_to_test_pairs(trainer.assembly, trainer.embedder(), chosen)

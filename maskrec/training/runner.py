@@ -21,14 +21,15 @@ from maskrec.runtime.run_directory import (
     read_json,
     read_plan,
 )
-from maskrec.runtime.weight_files import read_checkpoint
-from maskrec.training import checkpoint
 from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
+from maskrec.training.checkpoint import restore_networks
+from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.display import Display
 from maskrec.training.distributed import barrier, broadcast_object, process_group
 from maskrec.training.finishing import finish
 from maskrec.training.observing import Observers
+from maskrec.training.random_state import seed_process
 from maskrec.training.recording import Recorder
 from maskrec.training.run_record import keep_plugin_files, write_run_record
 from maskrec.training.train_step import TrainStep
@@ -164,7 +165,8 @@ def _run_in(
     set_threads(plan.train)
     if _already_finished(run, plan):
         return
-    assembly = assemble(plan, catalog, data_root, run.path, restoring=broadcast_object(run.checkpoint("last").exists()))
+    restoring = has_checkpoint(run)
+    assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
     if rank() == 0:
         write_run_record(run, plan, catalog, assembly, data_root, allow_drift)
         keep_plugin_files(run, plugin_files)
@@ -172,7 +174,7 @@ def _run_in(
     stepper = TrainStep(assembly)
     if stepper.compute.device.type == "cpu":
         keep_freed_memory()
-    position, kept, state = _last_position(run, stepper, assembly)
+    position, kept, state = _last_position(run, stepper, assembly, restoring)
     with (
         Recorder(run.metrics, kept) as recorder,
         Display(plan.train.epochs, _total_steps(assembly), position.step) as display,
@@ -201,19 +203,20 @@ def _already_finished(run: RunDirectory, plan: Plan) -> bool:
     return finished
 
 
-def _last_position(run: RunDirectory, stepper: TrainStep, assembly: Assembly) -> tuple[Position, int, dict[str, Any]]:
+def _last_position(
+    run: RunDirectory, stepper: TrainStep, assembly: Assembly, restoring: bool
+) -> tuple[Position, int, dict[str, Any]]:
     """Where to continue: position, bytes of the metrics to keep, the checkpoint's content; the start without one."""
-    path = run.checkpoint("last")
-    if not broadcast_object(path.exists()):
-        checkpoint.seed_process(assembly.plan.seed, 0)
+    if not restoring:
+        seed_process(assembly.plan.seed, 0)
         return Position(), 0, {}
-    state = read_checkpoint(path)
+    state, shard = read_last(run)
     position = Position(**state["position"])
     if position.epoch > assembly.plan.train.epochs:
         raise UsageError(f"{run.path}: {position.epoch} epochs are already finished; train.epochs cannot be fewer")
     if position.epoch < assembly.plan.train.epochs:
         position.stopped = None
-    checkpoint.restore_networks(stepper, state, assembly.plan.seed, position.step)
+    restore_networks(stepper, state, shard, assembly.plan.seed, position.step)
     return position, int(state["metrics_bytes"]), state
 
 

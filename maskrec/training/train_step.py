@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maskrec.base.errors import MaskrecError
-from maskrec.contracts.call_loss import call_loss
+from maskrec.contracts.call_loss import call_loss, sharded_modules
 from maskrec.contracts.collectives import world_size
-from maskrec.contracts.component_calls import diagnostics, frozen_modules, scope_of
+from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
 from maskrec.runtime.model_input import apply_transforms
 from maskrec.training import distributed
-from maskrec.training.optimizing import Schedule, build_optimizer, trained_parameters
+from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
+from maskrec.training.optimizing import Schedule, build_optimizer, frozen_tensors, trained_parameters
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
+
+
+TensorT = TypeVar("TensorT", bound=Tensor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,14 @@ class TrainStep:
         self.compute = Compute.pick(train)
         self.backbone: nn.Module = self._prepared(assembly.backbone)
         self.loss: nn.Module = assembly.loss.to(self.compute.device, self.compute.dtype)
-        distributed.broadcast_weights(self.backbone)
-        if scope_of(self.loss) != "sharded":
-            distributed.broadcast_weights(self.loss)
+        self.shard = _shard_tensors(self.loss)
+        for module in (self.backbone, self.loss):
+            distributed.broadcast_values(self._common(module.parameters(), module.buffers()))
         self.optimizer = build_optimizer(plan.optimizer, self.backbone, self.loss)
         self.schedule = Schedule(plan.scheduler, self.optimizer)
         self.ema = _moving_average(self.backbone, train.ema)
         compiled = torch.compile(self.backbone) if train.compile else self.backbone
-        self.network: nn.Module = distributed.replicate(compiled, self.compute.device)  # type: ignore[arg-type]
+        self.network: nn.Module = replicate(compiled, self.compute.device)  # type: ignore[arg-type]
         self.train_mode()
 
     def _prepared(self, backbone: nn.Module) -> nn.Module:
@@ -108,6 +112,7 @@ class TrainStep:
                 self.optimizer.step()
         if result.finite:
             self.schedule.step_ended()
+            self._broadcast_buffers()
             if self.ema is not None:
                 self.ema.update(self.backbone)
         return result
@@ -129,19 +134,37 @@ class TrainStep:
         return value.detach(), embeddings.detach()
 
     def _finish_gradients(self) -> float | None:
-        """Average the loss's gradients over processes and clip everything; the norm before clipping."""
-        if scope_of(self.loss) != "sharded":
-            distributed.average_gradients(trained_parameters(self.loss))
+        """Average gradients over processes and clip them; the norm before clipping."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        averaged = isinstance(self.network, DistributedDataParallel)
+        backbone = [] if averaged else [weight for weight in self.backbone.parameters() if weight.requires_grad]
+        average_gradients([*backbone, *self._common(trained_parameters(self.loss))])
+        scale_shard_gradients([weight for weight in weights if id(weight) in self.shard])
         if self.train.clip_gradient_norm is None:
             return None
-        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        return float(nn.utils.clip_grad_norm_(weights, self.train.clip_gradient_norm))
+        return clip_gradients(weights, self.shard, self.train.clip_gradient_norm)
+
+    def _common(self, *groups: Iterable[TensorT]) -> list[TensorT]:
+        """The tensors that every process holds, without this process's shards."""
+        return [tensor for group in groups for tensor in group if id(tensor) not in self.shard]
+
+    def _broadcast_buffers(self) -> None:
+        """Rank 0's buffers everywhere, as its checkpoint holds them: batch norm saw other samples on each process."""
+        left_out = _shard_tensors(self.loss) | frozen_tensors(self.loss)  # a module may have replaced a buffer
+        buffers = (*self.backbone.buffers(), *self.loss.buffers())
+        distributed.broadcast_values(buffer for buffer in buffers if id(buffer) not in left_out)
 
     def try_first_batch(self) -> None:
         """One forward and backward pass over the first batch of epoch 0."""
         places = epoch_places(self.assembly.sampler, 0)[:1]
         for loaded in load(self.assembly.dataset, places, workers=0, pin=False):
             self._backward(loaded.to(self.compute.device), 0, 0, 1, True)
+
+
+def _shard_tensors(loss: nn.Module) -> set[int]:
+    """Identities of the parameters and buffers that this process alone holds."""
+    modules = sharded_modules(loss).values()
+    return {id(tensor) for module in modules for tensor in (*module.parameters(), *module.buffers())}
 
 
 def _moving_average(backbone: nn.Module, decay: float | None) -> Any:

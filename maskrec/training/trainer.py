@@ -19,9 +19,11 @@ from maskrec.inference.model import Model
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import save_checkpoint
-from maskrec.training import checkpoint
 from maskrec.training.assemble import Assembly
+from maskrec.training.checkpoint import networks_state, shard_state
+from maskrec.training.checkpoint_files import save_last
 from maskrec.training.display import Display
+from maskrec.training.distributed import on_rank_zero
 from maskrec.training.evaluating import best_value, evaluate_all, is_better, to_plain, write_figures
 from maskrec.training.observing import Observers
 from maskrec.training.recording import Recorder
@@ -100,7 +102,7 @@ class Trainer:
                 return
             unfinished = position.batches < len(self.assembly.sampler)
             if unfinished and position.step % train.checkpoint_every == 0:
-                self.save("last")
+                self.save()
 
     def _record_step(self, result: StepResult, batches: int, speed: float) -> None:
         position = self.position
@@ -175,7 +177,7 @@ class Trainer:
         position.epoch += 1
         position.batches, position.loss_sum, position.loss_steps = 0, 0.0, 0
         self.sampler_state = None
-        self.save("last")
+        self.save()
 
     def embedder(self) -> Embedder:
         """A fresh ``embed`` over the network that is evaluated."""
@@ -183,27 +185,26 @@ class Trainer:
         model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, str(self.run.path))
         return Embedder(model, stepper.compute, self.assembly.plan.seed, train.workers)
 
-    def save(self, name: str) -> None:
+    def save(self) -> None:
         """Write a checkpoint from which the run continues bit for bit; every process must call this."""
         state = {
-            **checkpoint.networks_state(self.stepper),
+            **networks_state(self.stepper),
             "position": asdict(self.position),
             "sampler": self.sampler_state,
             "observers": self.observers.state_dict(),
             "metrics_bytes": self.recorder.size(),
         }
-        if rank() == 0:
-            save_checkpoint(self.run.checkpoint(name), state, self.evaluations)
+        save_last(self.run, state, shard_state(self.stepper), self.evaluations)
 
     def save_best(self) -> None:
         """Write the evaluated network's weights, with the evaluations that go with them."""
-        if rank() == 0:
-            state = {
-                "backbone": dict(self.stepper.evaluated.state_dict()),
-                "epoch": self.position.epoch,
-                "step": self.position.step,
-            }
-            save_checkpoint(self.run.checkpoint("best"), state, self.evaluations)
+        state = {
+            "run_id": self.run.run_id,
+            "backbone": dict(self.stepper.evaluated.state_dict()),
+            "epoch": self.position.epoch,
+            "step": self.position.step,
+        }
+        on_rank_zero(lambda: save_checkpoint(self.run.checkpoint("best"), state, self.evaluations))
 
     def _remember_sampler(self) -> None:
         """A sampler's own state is saved as it was when its epoch began: a resume iterates over that epoch again."""
