@@ -50,7 +50,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "cosface_everything": {
         "loss": {"use": "cosface", "scale": 16, "margin": 0.2},
         "optimizer": {"use": "adamw", "lr": 0.01, "groups": {"loss": {"lr": 0.05}}},
-        "scheduler": {"use": "cosineannealing", "T_max": 8, "every": "step", "warmup_steps": 2},
+        "scheduler": {"use": "cosineannealing", "every": "step", "warmup_steps": 2},
         "transforms": {"jitter": {"use": "color_jitter"}, "erase": {"use": "random_erasing"}},
         "train": {"epochs": 2, "workers": 2, "ema": 0.9, "accumulate": 2, "clip_gradient_norm": 0.5},
     },
@@ -135,7 +135,12 @@ def picture_hashes(folder: Path) -> dict[str, str]:
         done = subprocess.run([sys.executable, "-m", "maskrec", *words], capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"{words} failed:\n{done.stdout}{done.stderr}")
-    files = [path for place in (masked, pairs) for path in sorted(place.rglob("*")) if path.suffix in (".csv", ".jpg", ".png")]
+    files = [
+        path
+        for place in (masked, pairs)
+        for path in sorted(place.rglob("*"))
+        if path.suffix in (".csv", ".jpg", ".png")
+    ]
     return {f"pictures/{path.relative_to(folder)}": sha(path.read_bytes()) for path in files}
 
 

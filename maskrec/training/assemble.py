@@ -20,6 +20,7 @@ from maskrec.inference.open_model import load_initial_weights, open_backbone
 from maskrec.recipe.plan import Opened, Plan, Spec
 from maskrec.runtime.builder import Builder, BuildError
 from maskrec.runtime.device import pick_device
+from maskrec.training.run_length import RunLength, schedule_problems
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +43,11 @@ class Assembly:
     evaluators: Mapping[str, Evaluator]
     observers: Mapping[str, Observer]
     pair_sets: tuple[tuple[Spec, PairSet], ...]
+
+    @property
+    def length(self) -> RunLength:
+        """Epochs and optimizer steps of the run."""
+        return RunLength.of(self.plan.train, len(self.sampler))
 
     def remarks(self) -> list[str]:
         """What the data sets and pairs want said of every figure, each once."""
@@ -164,7 +170,7 @@ def _cross_checks(
 ) -> list[Problem]:
     problems = _landmark_problems(plan, dataset, transforms)
     problems += [problem for spec, pairs in builder.pair_sets for problem in _pair_problems(spec, pairs, dataset)]
-    problems += _schedule_problems(plan, len(sampler))
+    problems += schedule_problems(plan, RunLength.of(plan.train, len(sampler)))
     if len(sampler) == 0:
         problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
     if sampler.batch_size < 2 * world_size():
@@ -176,18 +182,6 @@ def _cross_checks(
         except ValueError as error:
             problems.append(Problem(str(error), "loss", mark=plan.loss.mark))
     return problems
-
-
-def _schedule_problems(plan: Plan, batches: int) -> list[Problem]:
-    """A schedule that ends before the run does: torch's one-cycle raises at the step after its last."""
-    total = plan.scheduler.parameters.get("total_steps")
-    steps = -(-batches // plan.train.accumulate) * plan.train.epochs
-    needed = steps if plan.scheduler.every == "step" else plan.train.epochs
-    if total is None or total >= needed:
-        return []
-    message = f"`total_steps` is {total} and this run has {needed} {plan.scheduler.every}s"
-    mark = plan.marks.get("scheduler.total_steps", plan.marks.get("scheduler"))
-    return [Problem(message, "scheduler.total_steps", f"set scheduler.total_steps={needed}", mark)]
 
 
 def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Transform]) -> list[Problem]:

@@ -175,7 +175,7 @@ def _run_in(
     position, kept, state = _last_position(run, stepper, assembly)
     with (
         Recorder(run.metrics, kept) as recorder,
-        Display(plan.train.epochs, _total_steps(assembly), position.step) as display,
+        Display(plan.train.epochs, assembly.length.total_steps, position.step) as display,
     ):
         observers = Observers(assembly.observers, display.line)
         observers.load_state_dict(state.get("observers", {}))
@@ -185,11 +185,6 @@ def _run_in(
         _introduce(trainer, plan)
         trainer.train()
         finish(trainer)
-
-
-def _total_steps(assembly: Assembly) -> int:
-    train = assembly.plan.train
-    return -(-len(assembly.sampler) // train.accumulate) * train.epochs
 
 
 def _already_finished(run: RunDirectory, plan: Plan) -> bool:
@@ -227,6 +222,8 @@ def _introduce(trainer: Trainer, plan: Plan) -> None:
         display.line(note)
     where = f"going on at step {position.step}" if position.step else "starting"
     stepper = trainer.stepper
+    if stepper.schedule.note:
+        display.line(f"note: {stepper.schedule.note}")
     display.line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.device} in {stepper.precision}")
     if world_size() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
         display.line(f"note: batch norm sees each of the {world_size()} processes' samples for itself")

@@ -19,7 +19,8 @@ from maskrec.runtime.device import autocast, parameter_dtype, pick_device, pick_
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
 from maskrec.runtime.model_input import apply_transforms, normalize_input
 from maskrec.training import distributed
-from maskrec.training.optimizing import Schedule, build_optimizer, frozen_modules, trained_parameters
+from maskrec.training.optimizing import build_optimizer, frozen_modules, trained_parameters
+from maskrec.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
@@ -62,7 +63,7 @@ class TrainStep:
         if scope_of(self.loss) != "sharded":
             distributed.broadcast_weights(self.loss)
         self.optimizer = build_optimizer(plan.optimizer, self.backbone, self.loss)
-        self.schedule = Schedule(plan.scheduler, self.optimizer)
+        self.schedule = Schedule(plan.scheduler, self.optimizer, assembly.length)
         self.ema = _moving_average(self.backbone, train.ema)
         compiled = torch.compile(self.backbone) if train.compile else self.backbone
         self.network: nn.Module = distributed.replicate(compiled, self.device)  # type: ignore[arg-type]
@@ -104,12 +105,11 @@ class TrainStep:
             value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
             total += distributed.global_mean(value, 1) / len(batches)
             images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * world_size())
-        with self.schedule.rate_at(step) as rate:
-            norm = self._finish_gradients()
-            result = StepResult(total, rate, norm, self.diagnostics(), embeddings, loaded.labels, images)
-            if result.finite:
-                self.optimizer.step()
+        norm = self._finish_gradients()
+        rate = self.schedule.rate
+        result = StepResult(total, rate, norm, self.diagnostics(), embeddings, loaded.labels, images)
         if result.finite:
+            self.optimizer.step()
             self.schedule.step_ended()
             if self.ema is not None:
                 self.ema.update(self.backbone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -66,11 +65,6 @@ class Trainer:
     sampler_state: Any = None
     evaluations: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimizer steps of an epoch; the last one may be made of fewer batches."""
-        return math.ceil(len(self.assembly.sampler) / self.assembly.plan.train.accumulate)
-
     def train(self) -> None:
         """Everything up to the last epoch's checkpoint.
 
@@ -78,7 +72,7 @@ class Trainer:
             MaskrecError: the loss is not finite, an observer calls the run a failure, or something cannot be written.
         """
         epochs, position = self.assembly.plan.train.epochs, self.position
-        started = Started(self.run.path, epochs, self.steps_per_epoch, position.step)
+        started = Started(self.run.path, epochs, self.assembly.length.steps_per_epoch, position.step)
         self._note_stop(self.observers.tell("on_start", started))
         while position.epoch < epochs and position.stopped is None:
             self._train_epoch()
