@@ -58,7 +58,8 @@ def check(
 
 def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> int:
     """Stages 3 and 4: what only built components can tell. Prints problems; the exit code."""
-    from maskrec.training.assemble import check_built, dry_run
+    from maskrec.training.assemble import check_built
+    from maskrec.training.dry_run import dry_run
 
     assert checked.plan is not None
     problems = check_built(checked.plan, catalog, root)

@@ -114,18 +114,6 @@ def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> list[Problem]:
     return []
 
 
-def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
-    """Stage 4 of checking: one forward and backward pass over the sampler's first batch, nothing written.
-
-    Raises:
-        RecipeError, MaskrecError: as `assemble`, and whatever the pass itself runs into.
-    """
-    from maskrec.training.train_step import TrainStep
-
-    assembly = assemble(plan, catalog, data_root)
-    TrainStep(assembly).try_first_batch()
-
-
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:
     device = str(pick_device(plan.train.device))
     context = Context(data_root=data_root, device=device, world_size=world_size(), restoring=restoring)

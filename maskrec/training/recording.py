@@ -12,8 +12,6 @@ from typing import Any
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import rank
 
-TIME_FIELDS = ("time", "images_per_second")
-
 
 class Recorder:
     """Appends rows on rank 0; other processes' rows go nowhere.
@@ -66,9 +64,3 @@ class Recorder:
     ) -> None:
         if self.stream is not None:
             self.stream.close()
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Every whole row of a metrics file."""
-    lines = path.read_bytes().split(b"\n")
-    return [json.loads(line) for line in lines[:-1]]

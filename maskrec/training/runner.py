@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.contracts.collectives import rank, world_size
+from maskrec.contracts.collectives import rank
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml
 from maskrec.runtime.device import set_threads
@@ -26,13 +26,15 @@ from maskrec.training import checkpoint
 from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.distributed import barrier, broadcast_object, process_group
-from maskrec.training.finishing import finish
 from maskrec.training.observing import Observers
 from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
+from maskrec.training.run_log import RunLog
+from maskrec.training.run_messages import conclude, introduce
 from maskrec.training.run_record import keep_plugin_files, write_run_record
+from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
-from maskrec.training.trainer import Position, Trainer
+from maskrec.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -172,19 +174,19 @@ def _run_in(
     stepper = TrainStep(assembly)
     if stepper.device.type == "cpu":
         keep_freed_memory()
-    position, kept, state = _last_position(run, stepper, assembly)
+    state, saved = _last_state(run, stepper, assembly)
     with (
-        Recorder(run.metrics, kept) as recorder,
-        Display(plan.train.epochs, assembly.length.total_steps, position.step) as display,
+        Recorder(run.metrics, saved["metrics_bytes"]) as recorder,
+        Display(plan.train.epochs, assembly.length.total_steps, state.position.step) as display,
     ):
         observers = Observers(assembly.observers, display.line)
-        observers.load_state_dict(state.get("observers", {}))
-        trainer = Trainer(assembly, stepper, run, recorder, observers, display, position)
-        trainer.sampler_state = state.get("sampler")
-        trainer.evaluations = state.get("evaluations", {})
-        _introduce(trainer, plan)
+        observers.load_state_dict(saved["observers"])
+        log = RunLog(recorder, observers, display, run.figures)
+        trainer = Trainer(assembly, stepper, run, log, state)
+        introduce(trainer)
         trainer.train()
-        finish(trainer)
+        trainer.test()
+        conclude(trainer)
 
 
 def _already_finished(run: RunDirectory, plan: Plan) -> bool:
@@ -196,38 +198,17 @@ def _already_finished(run: RunDirectory, plan: Plan) -> bool:
     return finished
 
 
-def _last_position(run: RunDirectory, stepper: TrainStep, assembly: Assembly) -> tuple[Position, int, dict[str, Any]]:
-    """Where to go on: position, bytes of the metrics to keep, the checkpoint's content; the start without one."""
-    path = run.checkpoint("last")
+def _last_state(run: RunDirectory, stepper: TrainStep, assembly: Assembly) -> tuple[TrainState, dict[str, Any]]:
+    """Where to go on, the networks brought there, and what else the checkpoint holds; the start without one."""
+    path, epochs = run.checkpoint("last"), assembly.plan.train.epochs
     if not broadcast_object(path.exists()):
         checkpoint.seed_process(assembly.plan.seed, 0)
-        return Position(), 0, {}
-    state = read_checkpoint(path)
-    position = Position(**state["position"])
-    if position.epoch > assembly.plan.train.epochs:
-        raise UsageError(f"{run.path}: {position.epoch} epochs are done already; train.epochs cannot be fewer")
-    if position.epoch < assembly.plan.train.epochs:
-        position.stopped = None
-    checkpoint.restore_networks(stepper, state, assembly.plan.seed, position.step)
-    return position, int(state["metrics_bytes"]), state
-
-
-def _introduce(trainer: Trainer, plan: Plan) -> None:
-    display, position = trainer.display, trainer.position
-    if plan.demo_reason:
-        display.line(f"DEMO: {plan.demo_reason}; this run trains on embedded faces and says nothing about real ones")
-    for remark in trainer.assembly.remarks():
-        display.line(f"note: {remark}")
-    for note in (*plan.notes, *trainer.assembly.notes()):
-        display.line(note)
-    where = f"going on at step {position.step}" if position.step else "starting"
-    stepper = trainer.stepper
-    if stepper.schedule.note:
-        display.line(f"note: {stepper.schedule.note}")
-    display.line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.device} in {stepper.precision}")
-    if world_size() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
-        display.line(f"note: batch norm sees each of the {world_size()} processes' samples for itself")
-
-
-def _has_batch_norm(module: Any) -> bool:
-    return any("BatchNorm" in type(each).__name__ for each in module.modules())
+        return TrainState(), {"metrics_bytes": 0, "observers": {}}
+    saved = read_checkpoint(path)
+    state = TrainState.from_checkpoint(saved)
+    if state.position.epoch > epochs:
+        raise UsageError(f"{run.path}: {state.position.epoch} epochs are done already; train.epochs cannot be fewer")
+    if state.position.epoch < epochs:
+        state.position.stopped = None
+    checkpoint.restore_networks(stepper, saved, assembly.plan.seed, state.position.step)
+    return state, saved
