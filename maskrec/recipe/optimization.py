@@ -26,7 +26,7 @@ from maskrec.recipe.values import INVALID, NotForRecipesError, check_value, norm
 GROUPS = ("backbone", "loss")
 _OPTIMIZER_FIELDS = ("use", "groups", "decay_norm_and_bias")
 _SCHEDULER_FIELDS = ("use", "every", "warmup_steps")
-# How long the run is says its data, which is opened later; ranges that depend on it are checked again then.
+# The run's length depends on its data, which is opened later; ranges that depend on the length are checked then.
 _ANY_LENGTH = {name: 1000 for names in LENGTHS.values() for name in names}
 
 Section = TypeVar("Section", Optimizer, Scheduler)

@@ -9,7 +9,7 @@ from maskrec.training.trainer import Trainer
 
 
 def introduce(trainer: Trainer) -> None:
-    """Say what starts or goes on, where, and what the user should know of it."""
+    """Say what starts or continues, where, and what the user should know about it."""
     plan, line, step = trainer.assembly.plan, trainer.log.display.line, trainer.state.position.step
     if plan.demo_reason:
         line(f"DEMO: {plan.demo_reason}; this run trains on embedded faces and says nothing about real ones")

@@ -24,7 +24,7 @@ class Schedule:
 
     Args:
         plan: the recipe's ``scheduler`` section.
-        optimizer: whose rates are set.
+        optimizer: the optimizer whose rates are set.
         length: of the run.
 
     Raises:
@@ -48,15 +48,15 @@ class Schedule:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def step_ended(self) -> None:
-        """To be called after each optimizer step."""
+        """Call after each optimizer step."""
         if self.by_step is not None:
             self.by_step.step()
 
     def epoch_ended(self) -> None:
-        """To be called after each epoch."""
+        """Call after each epoch."""
         if self.by_epoch is None:
             return
-        # Some of torch's schedulers set rates and others change the ones they find, so each finds its own.
+        # Some of torch's schedulers set rates and others change the ones they find, so it is called on its own rates.
         factors = [rate / own if own else 1.0 for rate, own in zip(self._rates(), self.unwarmed, strict=True)]
         self._set(self.unwarmed)
         self.by_epoch.step()
@@ -64,7 +64,7 @@ class Schedule:
         self._set([own * factor for own, factor in zip(self.unwarmed, factors, strict=True)])
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume needs."""
+        """The state that a resume needs."""
         return {
             "lengths": dict(self.lengths),
             "unwarmed": list(self.unwarmed),
@@ -73,9 +73,9 @@ class Schedule:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state; the optimizer's has been loaded before.
+        """Continue from a saved state; the optimizer's state must be loaded before.
 
-        A run that is now longer or shorter goes on where a run of the new length would be; ``note`` says so.
+        A run that is now longer or shorter continues where a run of the new length would be; ``note`` says so.
         """
         if state["lengths"] != self.lengths:
             self._replay(*(each["last_epoch"] if each else 0 for each in (state["by_step"], state["by_epoch"])))
@@ -83,7 +83,7 @@ class Schedule:
                 ", ".join(f"{name} {value}" for name, value in lengths.items())
                 for lengths in (state["lengths"], self.lengths)
             )
-            self.note = f"the schedule goes on as in a run of the new length ({now}; it had {before})"
+            self.note = f"the schedule continues as in a run of the new length ({now}; it had {before})"
             return
         self.unwarmed = list(state["unwarmed"])
         if self.by_step is not None:
@@ -94,7 +94,7 @@ class Schedule:
     def _replay(self, steps: int, epochs: int) -> None:
         self._set(self.first)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")  # the optimizer stands still here
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")  # no weight is stepped here
             for _ in range(steps):
                 self.step_ended()
             for _ in range(epochs):

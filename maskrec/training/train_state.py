@@ -79,7 +79,7 @@ class TrainState:
     best: BestEpoch = field(default_factory=BestEpoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint; ``evaluations`` go into it with their thresholds (``weight_files.save_checkpoint``)."""
+        """The state without ``evaluations``, which ``weight_files.save_checkpoint`` writes with their thresholds."""
         return {"position": asdict(self.position), "sampler": self.sampler, "best": asdict(self.best)}
 
     @classmethod

@@ -140,7 +140,7 @@ def test_a_run_made_longer_says_that_its_schedule_is_another(
     assert "new length" not in capsys.readouterr().out
     go_on(run, epochs=4)
     lines = capsys.readouterr().out.splitlines()
-    assert "note: the schedule goes on as in a run of the new length (T_max 4; it had T_max 2)" in lines
+    assert "note: the schedule continues as in a run of the new length (T_max 4; it had T_max 2)" in lines
     rates = [row["learning_rate"] for row in rows_without_times(run) if row["kind"] == "step"]
     assert rates == pytest.approx([*[0.05] * 3, *[0.025] * 3, *[0.025] * 3, *[0.05 * (1 - math.sqrt(0.5)) / 2] * 3])
 
