@@ -7,7 +7,7 @@
 5. ``train_step.py`` is one step: transforms (``runtime/model_input.py``), loss, gradients, optimizer, moving average.
 6. ``schedule.py`` sets the learning rate, ``run_length.py`` its length; ``optimizing.py`` makes the parameter groups.
 7. ``transforms/synthetic_mask.py`` masks a batch's faces; ``faces/masks/painting.py`` draws the masks.
-8. ``run_log.py`` writes rows (``recording.py``), asks the observers (``observing.py``), shows it (``progress.py``).
+8. ``run_log.py`` writes rows (``recording.py``), asks the observers (``observing.py``), shows it (``display.py``).
 9. ``evaluating.py`` runs the evaluators after an epoch; ``inference/embedder.py`` embeds their pairs.
 10. Thresholds are stored in the best checkpoint and beside it (``Trainer.save_best``); ``Trainer.test`` applies them.
 """

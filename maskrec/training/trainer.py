@@ -95,7 +95,7 @@ class Trainer:
         self._note_stop(self.log.epoch_ended(EpochEnded(position.epoch, position.step, position.mean_loss)))
         self.stepper.schedule.epoch_ended()
         position.epoch_ended()
-        self.state.sampler = None
+        self.state.sampler = state_of(self.assembly.sampler)
         self.save()
 
     def test(self) -> None:

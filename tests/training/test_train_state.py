@@ -13,7 +13,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from maskrec.training.progress import Display
 from run_comparison import read_rows
 from small_recipe import PIECES, write_recipe
 
@@ -27,6 +26,7 @@ from maskrec.recipe.plan import Best
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.state_tree import load_tree, save_tree
 from maskrec.training.assemble import assemble
+from maskrec.training.display import Display
 from maskrec.training.observing import Observers
 from maskrec.training.recording import Recorder
 from maskrec.training.run_log import RunLog
