@@ -135,7 +135,12 @@ def picture_hashes(folder: Path) -> dict[str, str]:
         done = subprocess.run([sys.executable, "-m", "maskrec", *words], capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"{words} failed:\n{done.stdout}{done.stderr}")
-    files = [path for place in (masked, pairs) for path in sorted(place.rglob("*")) if path.suffix in (".csv", ".jpg", ".png")]
+    files = [
+        path
+        for place in (masked, pairs)
+        for path in sorted(place.rglob("*"))
+        if path.suffix in (".csv", ".jpg", ".png")
+    ]
     return {f"pictures/{path.relative_to(folder)}": sha(path.read_bytes()) for path in files}
 
 

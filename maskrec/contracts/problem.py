@@ -1,4 +1,4 @@
-"""One thing wrong with a recipe: what, where, how to mend it."""
+"""One thing wrong with a recipe: what, where, how to fix it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Problem:
 
     Args:
         message: one sentence: what is wrong.
-        path: the parameter's path. A component's own ``check`` names it from itself (``margin``); the checker
+        path: the parameter's path. A component's own ``check`` names it relative to itself (``margin``); the checker
             puts the component's path before it (``loss.parts.arc.margin``).
-        hint: how to mend it.
+        hint: how to fix it.
         mark: the place in the recipe; the checker fills it in from ``path``.
         note: True for something worth knowing that is no error.
     """
@@ -45,7 +45,7 @@ class Problem:
         return (self.mark.file, self.mark.line, self.mark.column, self.path)
 
     def within(self, path: str) -> Problem:
-        """The same problem, its path seen from the recipe's top."""
+        """The same problem, with its path seen from the top of the recipe."""
         inner = f"{path}.{self.path}" if self.path and path else self.path or path
         return replace(self, path=inner)
 
@@ -71,7 +71,7 @@ class RecipeError(UsageError):
 
 
 def refuse(problems: Iterable[Problem]) -> None:
-    """Raises ``ValueError`` with the first problem's sentence: a constructor's use of its own ``check``."""
+    """Raise ``ValueError`` with the first problem's message: for constructors that use their own ``check``."""
     for problem in problems:
         if not problem.note:
             raise ValueError(f"{problem.message}; {problem.hint}" if problem.hint else problem.message)

@@ -1,4 +1,4 @@
-"""Batches of faces, put where they are wanted with little work for each."""
+"""Batches of faces, written to given memory with little work per face."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def read_into(
     images: NDArray[np.uint8],
     masked: NDArray[np.bool_] | None = None,
 ) -> SampleColumns:
-    """The faces in ``images``; as ``Dataset.read_into``.
+    """Write the faces into ``images``; see ``Dataset.read_into``.
 
     Args:
-        samples: gives the faces that ``put`` does not take.
+        samples: gives the faces that ``put`` does not handle.
         labels: of all faces of the set.
         aligner: of the set's faces.
-        put: puts faces there, one after another, that fill the canvas as they are stored; False for every other.
+        put: writes faces that fill the canvas as they are stored; False for all others.
         indices: which faces.
         images: uint8 ``(B, H, W, 3)``.
-        masked: bool, a value for every face of the set; None where none is.
+        masked: bool, a value for every face of the set; None where no face is masked.
 
     Raises:
-        UsageError: a face that cannot be read.
+        UsageError: a face cannot be read.
     """
     rows = np.asarray(indices, dtype=np.int64)
     landmarks = aligner.points(rows)

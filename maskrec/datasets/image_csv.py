@@ -31,27 +31,27 @@ class ImageCsv:
 
     Optional columns: the five landmarks (``left_eye_x``, ``left_eye_y``, ``right_eye_x``, ..., ``nose_x``, ...,
     ``mouth_left_x``, ..., ``mouth_right_y``) and the detector's box (``x1,y1,x2,y2``) in pixels of the photo as a
-    viewer shows it (EXIF orientation applied); ``masked`` (0 or 1: a mask is on already); ``identity`` (the person's
-    name). ``mask_type`` (which mask that is), ``score``, ``source``, ``split`` and ``note`` are left alone; any other
+    viewer shows it (EXIF orientation applied); ``masked`` (0 or 1: the face already wears a mask); ``identity`` (the
+    person's name). ``mask_type`` (its mask type), ``score``, ``source``, ``split`` and ``note`` are ignored; any other
     column is an error.
 
-    The backbone's ``input_spec.alignment`` decides how faces are brought to the canvas. **Without landmarks the photos
-    are taken as aligned already**: the middle square is cut out and resized.
+    The backbone's ``input_spec.alignment`` decides how faces are placed on the canvas. **Without landmarks the photos
+    are treated as already aligned**: the middle square is cropped and resized.
 
-    When opened, all rows are checked and all that is wrong is listed at once: rows that cannot be read, files that are
-    missing or empty, targets that are not 0 to n-1 without gaps, photos named twice, broken landmarks. Whether a file
-    decodes shows when it is read.
+    When opened, all rows are checked and all faults are listed at once: rows that cannot be read, files that are
+    missing or empty, targets that are not 0 to n-1 without gaps, photos listed twice, broken landmarks. Whether a file
+    decodes is only known when it is read.
 
     Args:
         path: the CSV, UTF-8.
         context: the runner's.
         image_size: side of the canvas in pixels.
         root: the folder that paths are relative to; by default the CSV's.
-        landmarks: a CSV of ``path`` and the five landmarks (and perhaps boxes), paths relative to its own folder or to
-            ``root``, instead of landmark columns; every photo must be in it.
+        landmarks: a CSV of ``path`` and the five landmarks (and optionally boxes), paths relative to its own folder or
+            to ``root``, instead of landmark columns; every photo must be in it.
 
     Raises:
-        UsageError: with everything wrong with the file, at opening; with the path, for a photo that does not decode.
+        UsageError: at opening, with everything wrong with the file; with the path, for a photo that does not decode.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class ImageCsv:
         self._masked = _read_masked(table, faults)
         points, boxes = read_points(table, faults), read_boxes(table, faults)
         if landmarks is not None and points is not None:
-            faults.add(landmarks, f"{path} has landmark columns already: name one or the other")
+            faults.add(landmarks, f"{path} already has landmark columns: use one or the other")
         elif landmarks is not None:
             points, boxes = read_landmarks(landmarks, base, faults).of(paths, faults)
         faults.stop_if_any(str(path))
@@ -89,7 +89,7 @@ class ImageCsv:
         return self._photos.open(index, self.labels[index], bool(self._masked[index]))
 
     def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
-        """The samples' images in ``images``, and their columns; see ``contracts.protocols.Dataset``."""
+        """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
         return read_into(
             self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images, self._masked
         )
@@ -101,7 +101,7 @@ def _check_files(table: Table, paths: Sequence[str], faults: Faults) -> None:
         if not table.columns["path"][row]:
             faults.add(table.place(row), "the path is empty")
         elif (before := first.setdefault(path, row)) != row:
-            faults.add(table.place(row), f"{path} is in line {table.lines[before]} already")
+            faults.add(table.place(row), f"{path} is already in line {table.lines[before]}")
         elif fault := file_fault(path):
             faults.add(table.place(row), f"{path}: {fault}")
 
@@ -123,7 +123,7 @@ def _read_labels(table: Table, faults: Faults) -> list[int]:
             )
             faults.add(
                 table.path,
-                f"targets go up to {max(there)}, but nobody has {shown}: number the people from 0 without gaps",
+                f"targets go up to {max(there)}, but no row has {shown}: number the people from 0 without gaps",
             )
     return labels
 

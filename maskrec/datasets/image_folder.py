@@ -25,22 +25,22 @@ class ImageFolder:
     """``PATH/<person>/<photo>``: folders sorted by name are the people, 0, 1, ...; photos are sorted by name too.
 
     Photos are files ending in .jpg, .jpeg, .png, .bmp, .webp, .tif or .tiff, in any case. Names that start with a dot
-    (and Thumbs.db) are left alone; anything else inside a person's folder is an error, as is a photo beside the folders
-    and a folder without photos. Files that are no photos may lie beside the folders.
+    (and Thumbs.db) are ignored; anything else inside a person's folder is an error, as is a photo beside the folders
+    and a folder without photos. Files that are not photos may be beside the folders.
 
-    The backbone's ``input_spec.alignment`` decides how faces are brought to the canvas. **Without landmarks the photos
-    are taken as aligned already**: the middle square is cut out and resized.
+    The backbone's ``input_spec.alignment`` decides how faces are placed on the canvas. **Without landmarks the photos
+    are treated as already aligned**: the middle square is cropped and resized.
 
     Args:
         path: the folder of folders.
         context: the runner's.
         image_size: side of the canvas in pixels.
-        minimum_images: people with fewer photos are left out.
-        landmarks: a CSV of ``path`` and the five landmarks (and perhaps boxes ``x1,y1,x2,y2``), paths relative to its
-            own folder or to ``path``; every photo must be in it.
+        minimum_images: people with fewer photos are skipped.
+        landmarks: a CSV of ``path`` and the five landmarks (and optionally boxes ``x1,y1,x2,y2``), paths relative to
+            its own folder or to ``path``; every photo must be in it.
 
     Raises:
-        UsageError: with everything wrong with the folder, at opening; with the path, for a photo that does not decode.
+        UsageError: at opening, with everything wrong with the folder; with the path, for a photo that does not decode.
         ValueError: ``minimum_images`` below 1.
     """
 
@@ -57,7 +57,7 @@ class ImageFolder:
         faults = Faults()
         people = {name: photos for name, photos in _people(path, faults).items() if len(photos) >= minimum_images}
         if not people and not faults.found:
-            faults.add(path, f"no folder with {minimum_images} or more photos; it wants one folder per person")
+            faults.add(path, f"no folder with {minimum_images} or more photos; expected one folder per person")
         paths = [photo for photos in people.values() for photo in photos]
         points, boxes = None, None
         if landmarks is not None:
@@ -71,7 +71,7 @@ class ImageFolder:
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether the least number of photos is one."""
+        """Check ``minimum_images``."""
         if values["minimum_images"] < 1:
             yield Problem(f"minimum_images must be at least 1, not {values['minimum_images']}", "minimum_images")
 
@@ -83,7 +83,7 @@ class ImageFolder:
         return self._photos.open(index, self.labels[index], masked=False)
 
     def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
-        """The samples' images in ``images``, and their columns; see ``contracts.protocols.Dataset``."""
+        """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
         return read_into(self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images)
 
 
@@ -93,7 +93,7 @@ def _people(root: Path, faults: Faults) -> dict[str, list[str]]:
         if entry.is_dir():
             people[entry.name] = _photos(entry, root, faults)
         elif entry.name.lower().endswith(IMAGE_ENDINGS):
-            faults.add(entry.path, "a photo beside the folders belongs to nobody; put it into its person's folder")
+            faults.add(entry.path, "a photo beside the folders has no identity; move it to its person's folder")
     return people
 
 
@@ -101,7 +101,7 @@ def _photos(folder: os.DirEntry[str], root: Path, faults: Faults) -> list[str]:
     photos = []
     for entry in _entries(Path(folder.path), faults):
         if entry.is_dir():
-            faults.add(entry.path, "a folder within a person's folder; photos lie directly in it")
+            faults.add(entry.path, "a folder within a person's folder; photos must be directly in it")
         elif not entry.name.lower().endswith(IMAGE_ENDINGS):
             faults.add(entry.path, f"not a photo by its name (photos end in {', '.join(IMAGE_ENDINGS)}); remove it")
         elif fault := file_fault(entry.path):
@@ -114,7 +114,7 @@ def _photos(folder: os.DirEntry[str], root: Path, faults: Faults) -> list[str]:
 
 
 def _entries(folder: Path, faults: Faults) -> list[os.DirEntry[str]]:
-    """What is in a folder, sorted by name, without hidden files."""
+    """The contents of a folder, sorted by name, without hidden files."""
     try:
         with os.scandir(folder) as entries:
             return sorted(

@@ -10,11 +10,11 @@ from maskrec.images.packed.packed import open_packed
 
 
 class ImagePacked(StoredFaces):
-    """What `maskrec data pack` made: the fastest to read, its files mapped into memory and shared by all workers.
+    """A set written by `maskrec data pack`, the fastest to read: its files are memory-mapped and shared by all workers.
 
-    Landmarks, masks and names are those of the packed source; labels count its people in the order of their names. The
+    Landmarks, masks and names are those of the packed source; labels number its people in the order of their names. The
     backbone's ``input_spec.alignment`` decides how faces are brought to the canvas, as in ``image_csv``. Raw pixels of
-    the canvas's size, aligned already or without landmarks, are taken as they are.
+    the canvas's size, already aligned or without landmarks, are used as they are.
 
     Args:
         path: the folder.
@@ -22,7 +22,7 @@ class ImagePacked(StoredFaces):
         image_size: side of the canvas in pixels.
 
     Raises:
-        UsageError: a folder that is incomplete, damaged or cut short, when opened; an image that does not decode.
+        UsageError: when opened, the folder is incomplete, damaged or truncated; an image does not decode.
     """
 
     def __init__(self, path: Path, context: Context, image_size: int) -> None:

@@ -18,11 +18,11 @@ from maskrec.images.insightface.recordio import RecordFile
 
 
 class ImageRecord:
-    """The images of a ``.rec`` with its ``.idx``, as InsightFace's training sets come; read without MXNet.
+    """The images of a ``.rec`` with its ``.idx``, the format of InsightFace's training sets; read without MXNet.
 
-    Such images are aligned already and have no landmarks: the middle square is cut out and resized to the canvas.
-    Labels are the records', moved together where some are missing (a set from which people were taken out); names are
-    unknown.
+    Such images are already aligned and have no landmarks: the middle square is cropped and resized to the canvas.
+    Labels are the records', renumbered without gaps where some are missing (a set from which people were removed);
+    names are unknown.
 
     Args:
         path: the ``.rec``.
@@ -30,8 +30,8 @@ class ImageRecord:
         image_size: side of the canvas in pixels.
 
     Raises:
-        UsageError: a file that is cut short or damaged, or labels that are no whole numbers, when opened; an image that
-            does not decode, with its place.
+        UsageError: when opened, the file is truncated or damaged, or labels are not whole numbers; an image does not
+            decode, with its place.
     """
 
     has_landmarks = False
@@ -54,7 +54,7 @@ class ImageRecord:
         return self._aligner.sample(pixels, index, self.labels[index], masked=False, name=name)
 
     def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
-        """The samples' images in ``images``, and their columns; see ``contracts.protocols.Dataset``."""
+        """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
         return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images)
 
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:

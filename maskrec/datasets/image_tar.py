@@ -20,11 +20,11 @@ from maskrec.images.tars.remote_files import CachedFiles, RangedFiles, RemoteFil
 
 
 class ImageTar(StoredFaces):
-    """Tar shards in webdataset's layout (KEY.jpg, and KEY.json or KEY.cls or a folder that says who it is).
+    """Tar shards in webdataset's layout (KEY.jpg, and KEY.json or KEY.cls or a folder that gives the identity).
 
-    Map-style, so that a run goes on where it was and a sample's random numbers stay its own: the shards' headers are
+    Map-style, so that a run continues where it was and a sample keeps its random numbers: the shards' headers are
     read when it is opened, or the index that `maskrec data index` left beside them. With the sampler
-    ``shard_shuffled`` they are then read one after another. Labels count the people in the order of their names.
+    ``shard_shuffled`` they are then read one after another. Labels number the people in the order of their names.
 
     Args:
         context: the runner's.
@@ -34,10 +34,10 @@ class ImageTar(StoredFaces):
             ``maskrec[streaming]`` and the store's own package, s3fs or gcsfs or aiohttp). Without an index beside them,
             their headers are read over the network at each opening.
         cache_gib: disk space for shards fetched by ``url``, in ``~/.cache/maskrec/shards`` (or XDG_CACHE_HOME), shared
-            by the machine's processes; 0 keeps none and asks for every face by itself.
+            by the machine's processes; 0 keeps none and requests every face separately.
 
     Raises:
-        UsageError: with everything wrong with the shards, at opening; with its place, for a face that cannot be read.
+        UsageError: with everything wrong with the shards, at opening; with its place, for a face cannot be read.
         ValueError: neither ``path`` nor ``url``, both, or a negative ``cache_gib``.
     """
 
@@ -55,7 +55,7 @@ class ImageTar(StoredFaces):
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether it is said once where the shards are."""
+        """Check that the place of the shards is given once."""
         if (values["path"] is None) == (values["url"] is None):
             yield Problem("give either path (shards on this machine) or url (shards elsewhere)", "path")
         if values["cache_gib"] < 0:
@@ -73,7 +73,7 @@ def _open_here(path: Path) -> FaceStore:
 def _open_elsewhere(url: str, cache_gib: float) -> FaceStore:
     tars = [RemoteFile(each) for each in expand(url)]
     if len({tar.url for tar in tars}) != len(tars):
-        raise UsageError(f"{url}: names a shard twice")
+        raise UsageError(f"{url}: a shard is listed twice")
     index = remote_index(tars) or index_tars(tars, url)
     limit = int(cache_gib * 2**30)
     files = CachedFiles(tars, limit) if limit else RangedFiles(tars)

@@ -1,4 +1,4 @@
-"""What every data set asks of its givens."""
+"""Values that every data set derives from its givens."""
 
 from __future__ import annotations
 

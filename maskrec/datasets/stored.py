@@ -1,4 +1,4 @@
-"""What data sets over large files have in common."""
+"""The common part of data sets over large files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StoredFaces:
         return self._store.sample(index, self._aligner)
 
     def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
-        """The samples' images in ``images``, and their columns; see ``contracts.protocols.Dataset``."""
+        """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
         return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images, self._masked)
 
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
@@ -49,5 +49,5 @@ class StoredFaces:
 
 
 def names_or_none(identities: Sequence[str]) -> list[str] | None:
-    """Names of people; None where they are only numbers, which say nothing outside of their set."""
+    """Names of people; None where they are only numbers, which mean nothing outside of their set."""
     return None if all(name.isdigit() for name in identities) else list(identities)

@@ -1,4 +1,4 @@
-"""The data set of embedded cartoon faces: nothing to download, as many people as wanted."""
+"""The data set of embedded cartoon faces: nothing to download, any number of people."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ class SyntheticFaces:
     """Cartoon people drawn by the program; figures measured on them say nothing about real faces.
 
     Person N of a face world looks the same whatever the other parameters are: training on people 0 to 399 and
-    measuring on people from 10000 on never lets the two meet, and runs with different seeds train on the same people.
+    testing on people from 10000 on never mixes the two, and runs with different seeds train on the same people.
 
     Args:
         image_size: side of the canvas in pixels, 16 to 1024; faces are drawn at that size.
         identities: how many people; they are the classes.
-        images_per_identity: photos of each, with pose, expression, light, hair of the day and background of their own.
+        images_per_identity: photos of each, with pose, expression, light, hair of the day and background drawn for
+            each.
         first_identity: number of the first person.
-        face_seed: names the world of people. It is apart from the run's seed.
+        face_seed: selects the world of people; independent of the run's seed.
         cache_mib: memory in MiB that rendered photos may take; a larger set renders each photo whenever it is read.
 
     Raises:

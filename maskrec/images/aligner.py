@@ -1,4 +1,4 @@
-"""How the faces of a set come to the canvas, worked out once for all of them."""
+"""How the faces of a set are placed on the canvas, computed once for all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_ONCE = 65_536
 
 
 class Aligner:
-    """Landmarks and boxes of a set, and which of its faces are on the canvas already if they have its size.
+    """Landmarks and boxes of a set, and which of its faces are already aligned if they have the canvas's size.
 
     Args:
         size: of the canvas in pixels.
@@ -38,7 +38,7 @@ class Aligner:
         self._in_place = _in_place(size, alignment, landmarks, boxes)
 
     def is_aligned(self, index: int) -> bool:
-        """Whether a face of the canvas's size is on the canvas as it is."""
+        """Whether a face of the canvas's size needs no change."""
         return self._in_place is None or bool(self._in_place[index])
 
     def are_aligned(self, indices: NDArray[np.int64]) -> list[bool]:
@@ -53,17 +53,17 @@ class Aligner:
     def sample(self, image: NDArray[np.uint8], index: int, label: int, masked: bool, name: str) -> Sample:
         """A face of the set on the canvas: what ``to_canvas`` gives, without its arithmetic where nothing moves.
 
-        The image stays in memory as decoders leave it, pixel by pixel: its planes are taken apart on the device.
+        The image stays in memory as decoders leave it, pixel by pixel: its planes are separated on the device.
 
         Args:
             image: uint8 RGB ``(H, W, 3)``.
             index: its number in the set.
-            label: whose face it is.
+            label: of the identity.
             masked: whether it wears a mask.
             name: its place, for messages.
 
         Raises:
-            UsageError: landmarks or a box that do not fit the image; begins with ``name``.
+            UsageError: landmarks or a box do not fit the image; the message begins with ``name``.
         """
         points = None if self.landmarks is None else self.landmarks[index]
         size = self.size
@@ -74,7 +74,7 @@ class Aligner:
         try:
             pixels, places = pixels_on_canvas(image, points, size, self.alignment, box)
         except (ValueError, cv2.error) as error:
-            raise UsageError(f"{name}: cannot be brought to the canvas: {error}") from error
+            raise UsageError(f"{name}: cannot be placed on the canvas: {error}") from error
         moved = None if places is None else torch.from_numpy(places)
         return Sample(_tensor(pixels), label, moved, masked, name)
 
@@ -87,7 +87,7 @@ def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
 def _in_place(
     size: int, alignment: Alignment, landmarks: NDArray[np.float64] | None, boxes: NDArray[np.float64] | None
 ) -> NDArray[np.bool_] | None:
-    """Which faces stay where they are; None for all."""
+    """Which faces stay in place; None for all."""
     if alignment == "arcface" and landmarks is not None:
         template = arcface_template(size)
         parts = range(0, len(landmarks), _AT_ONCE)

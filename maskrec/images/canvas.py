@@ -1,4 +1,4 @@
-"""Bringing a photo and its landmarks to the square canvas that a backbone sees."""
+"""Placing a photo and its landmarks on the square canvas that a backbone receives."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch import Tensor
 from maskrec.contracts.input_spec import Alignment
 from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
 
-# facenet's weights saw MTCNN boxes with 14 of 160 pixels of margin, stretched to a square.
+# facenet's weights were trained on MTCNN boxes with 14 of 160 pixels of margin, stretched to a square.
 BOX_MARGIN = 14 / 160
 
 Fill = Literal["black", "edge"]
 _BORDER: dict[Fill, int] = {"black": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE}
-# An aligned face's landmarks, rounded to 0.01 pixels, ask for a warp of less than this: blur and time for nothing.
+# Rounding an aligned face's landmarks to 0.01 pixels gives a warp smaller than this, which only blurs and takes time.
 _IN_PLACE = 0.05
 
 _BOX_WIDTH = (1.516, 0.647)
 _BOX_HEIGHT = (1.455, 1.374)
-_BOX_NOSE = -1.219  # a head that turns right has more of itself on the left
+_BOX_NOSE = -1.219  # a head that turns right extends further on the left
 _BOX_DOWN = -0.192
 
 
@@ -37,12 +37,12 @@ def to_canvas(
     """A photo on the canvas, by the alignment that the backbone's weights expect.
 
     - ``arcface``: the similarity that brings the five landmarks nearest to ArcFace's template; black outside the photo.
-      A photo of the canvas's size that it would move by less than 0.05 pixels is in place and stays as it is.
+      A photo of the canvas's size that it would move by less than 0.05 pixels is already aligned and stays unchanged.
     - ``box``: the detector's box with facenet's margin, cut at the photo's edges, stretched to the square. Without a
-      box, the one that MTCNN would about give is derived from the landmarks (``box_from_landmarks``).
-    - ``none``: the middle square cut out and resized.
+      box, MTCNN's is approximated from the landmarks (``box_from_landmarks``).
+    - ``none``: the middle square cropped and resized.
 
-    A photo without landmarks (for ``box``: without both) **is taken as aligned already** and treated as with ``none``.
+    A photo without landmarks (for ``box``: without both) **is treated as already aligned**, as with ``none``.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``.
@@ -55,7 +55,7 @@ def to_canvas(
         uint8 RGB ``(3, size, size)`` and float32 ``(5, 2)`` in pixels of the canvas (None without landmarks).
 
     Raises:
-        ValueError: landmarks or a box that no photo could have.
+        ValueError: impossible landmarks or box.
     """
     pixels, moved = pixels_on_canvas(image, landmarks, size, alignment, box)
     tensor = torch.from_numpy(planes_of(pixels))
@@ -69,7 +69,7 @@ def pixels_on_canvas(
     alignment: Alignment,
     box: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
-    """``to_canvas`` as arrays, the image ``(size, size, 3)`` as decoders have it."""
+    """``to_canvas`` as arrays, the image ``(size, size, 3)`` as decoders return it."""
     if alignment == "arcface" and landmarks is not None:
         matrix = similarity_transform(landmarks, arcface_template(size))
         if image.shape[:2] == (size, size) and moves_nothing(matrix[None], size)[0]:
@@ -91,19 +91,19 @@ def pixels_on_canvas(
 def planes_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """``(H, W, 3)`` as contiguous ``(3, H, W)``."""
     planes = np.empty((3, *image.shape[:2]), np.uint8)
-    cv2.split(image, [planes[0], planes[1], planes[2]])  # several times as fast as numpy's copy
+    cv2.split(image, [planes[0], planes[1], planes[2]])  # several times faster than numpy's copy
     return planes
 
 
 def moves_nothing(matrices: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
-    """For affines ``(b, 2, 3)``, whether each leaves a canvas where it is, to 0.05 pixels: bool ``(b,)``."""
+    """For affines ``(b, 2, 3)``, whether each leaves a canvas in place, to 0.05 pixels: bool ``(b,)``."""
     corners = np.array([[0.0, 0.0], [size - 1.0, 0.0], [0.0, size - 1.0], [size - 1.0, size - 1.0]])
     moved = corners @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
     return np.asarray(np.abs(moved - corners).max((1, 2)) < _IN_PLACE)
 
 
 def box_from_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """About the box that MTCNN gives for a face with these landmarks.
+    """An approximation of the box that MTCNN gives for a face with these landmarks.
 
     Centre and sides are linear in the landmarks' centre, the distance between the eyes and the one between eyes and
     mouth; coefficients fitted by least squares to MTCNN's boxes of 13,233 press photos.
@@ -130,7 +130,7 @@ def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int, fill:
         image: RGB ``(H, W, 3)``.
         matrix: 2 x 3, from its pixels to the canvas's.
         size: side of the canvas.
-        fill: what lies beyond the photo: ``black``, or its ``edge`` continued.
+        fill: how pixels beyond the photo are filled: ``black``, or its ``edge`` repeated.
     """
     factor = int(1.0 / max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-6))
     if factor >= 2 and min(image.shape[:2]) // factor >= 1:
@@ -167,7 +167,7 @@ def _cut_middle(image: NDArray[np.uint8], size: int) -> tuple[NDArray[np.uint8],
 
 
 def _resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Area averages when shrinking, bilinear when growing."""
+    """Resize by area averages when shrinking, bilinearly when enlarging."""
     if image.shape[:2] == (height, width):
         return image
     shrinking = width < image.shape[1] or height < image.shape[0]

@@ -17,8 +17,8 @@ def encode_image(pixels: NDArray[np.uint8], form: Format, quality: int = 95) -> 
 
     Args:
         pixels: uint8 RGB ``(H, W, 3)``.
-        form: ``png`` loses nothing.
-        quality: of JPEG files, 1 to 100; colours at half the resolution (4:2:0), as nearly all photos have them.
+        form: ``png`` is lossless.
+        quality: of JPEG files, 1 to 100; colours at half the resolution (4:2:0), as in nearly all photos.
     """
     if form == "png":
         return bytes(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1])

@@ -1,4 +1,4 @@
-"""CSV files read with their line numbers, and everything wrong with them said at once."""
+"""CSV files read with their line numbers, and everything wrong with them reported at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN = 20
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong with some files, collected so that it can be said at once.
+    """What is wrong with some files, collected to be reported at once.
 
     Args:
         found: sentences, each with its place.
@@ -29,11 +29,11 @@ class Faults:
     found: list[str] = field(default_factory=list)
 
     def add(self, place: str | Path, sentence: str) -> None:
-        """Notes one fault; ``place`` is ``FILE`` or ``FILE:LINE``."""
+        """Record one fault; ``place`` is ``FILE`` or ``FILE:LINE``."""
         self.found.append(f"{place}: {sentence}")
 
     def stop_if_any(self, what: str) -> None:
-        """Raises UsageError with the first ``SHOWN`` faults and their number, if there is one."""
+        """Raise UsageError with the first ``SHOWN`` faults and their number, if there are any."""
         if len(self.found) == 1:
             raise UsageError(self.found[0])
         if self.found:
@@ -49,7 +49,7 @@ class Table:
     Args:
         path: of the file.
         columns: each column's values, by name, those of the known columns only.
-        lines: the line each row starts in, from 1.
+        lines: the line in which each row starts, from 1.
     """
 
     path: Path
@@ -72,21 +72,21 @@ def read_table(
 ) -> Table:
     """A UTF-8 CSV file with a header (RFC 4180: quotes, commas and line breaks within quotes).
 
-    Rows of a wrong length are faults and left out; blank lines are nothing.
+    Rows of a wrong length are faults and are skipped; blank lines are ignored.
 
     Args:
         path: of the file.
         required: columns that must be there.
         optional: columns that may be.
-        ignored: columns that may be there and are left alone; any other is an error.
-        faults: where rows that cannot be read are noted.
+        ignored: columns that may be there and are ignored; any other is an error.
+        faults: collects rows that cannot be read.
 
     Raises:
-        UsageError: a file that cannot be read, a header that does not fit, or no rows at all.
+        UsageError: the file cannot be read, its header does not fit, or it has no rows.
     """
     rows = _rows(path)
     if not rows:
-        raise UsageError(f"{path}: the file is empty; it wants a header {','.join(required)} and rows")
+        raise UsageError(f"{path}: the file is empty; it needs a header {','.join(required)} and rows")
     header = [name.strip() for name in rows[0][1]]
     _check_header(path, header, required, [*required, *optional, *ignored])
     kept = [name for name in header if name in required or name in optional]
@@ -112,7 +112,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
     if (nul := text.find("\0")) >= 0:
         line = text.count("\n", 0, nul) + 1
-        raise UsageError(f"{path}:{line}: a NUL character in it, which no name has; remove it")
+        raise UsageError(f"{path}:{line}: it contains a NUL character, which no name has; remove it")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, start = [], 1
     try:
@@ -129,7 +129,7 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], known:
     if missing := [name for name in required if name not in header]:
         raise UsageError(f"{path}:1: no column {', '.join(missing)}; the header is {','.join(header)}")
     if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise UsageError(f"{path}:1: column {', '.join(map(repr, twice))} is there twice")
+        raise UsageError(f"{path}:1: column {', '.join(map(repr, twice))} is listed twice")
     for name in header:
         if name in known:
             continue
@@ -137,29 +137,29 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], known:
             raise UsageError(f"{path}:1: a column has no name (an index that pandas wrote? save with index=False)")
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]!r}?" if near else "remove it."
-        raise UsageError(f"{path}:1: nobody reads a column {name!r}; {hint} Known are {', '.join(known)}")
+        raise UsageError(f"{path}:1: unknown column {name!r}; {hint} Known columns are {', '.join(known)}")
 
 
 _Target = TypeVar("_Target", int, str)
 
 
 def refuse_paths_twice(table: Table, faults: Faults) -> None:
-    """Faults where two rows name one file in the column ``path``, however it is spelt (``./a.jpg`` is ``a.jpg``)."""
+    """Record rows that name the same file in the column ``path``, however it is spelt (``./a.jpg`` is ``a.jpg``)."""
     folder, seen = str(table.path.parent.absolute()), dict[str, int]()
     for row, name in enumerate(table.columns["path"]):
         path = os.path.join(folder, name)  # noqa: PTH118 - a million Paths take seconds
         first = seen.setdefault(os.path.normpath(path), row)
         if name and first != row:
-            faults.add(table.place(row), f"{name!r} is there twice, before in line {table.lines[first]}; remove one")
+            faults.add(table.place(row), f"{name!r} is listed twice, before in line {table.lines[first]}; remove one")
 
 
 def names_of_targets(table: Table, targets: Sequence[_Target], faults: Faults) -> dict[_Target, str]:
-    """Who each target is, by the column ``identity``; rows that contradict others are faults.
+    """The name of each target, by the column ``identity``; rows that contradict others are faults.
 
     Args:
         table: with that column.
         targets: of its rows.
-        faults: where an empty name, a target of two names and a name of two targets are noted.
+        faults: collects empty names, targets of two names and names of two targets.
     """
     names: dict[_Target, str] = {}
     for row, (target, name) in enumerate(zip(targets, table.columns["identity"], strict=True)):

@@ -1,4 +1,4 @@
-"""The few bytes of a JPEG that say whether a fast decoder may have it."""
+"""The few bytes of a JPEG that decide whether a fast decoder can be used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KEPT, _LONGEST = 256, 4096  # headers, bytes of one
 
 
 class _Headers:
-    """Headers that were read and their sizes: an encoder writes the same few hundred bytes before every face.
+    """A cache of headers and their sizes: an encoder writes the same few hundred bytes before every face.
 
     Looking one up costs a tenth of reading it, and reading it 4 % of decoding a face of 112 pixels.
     Threads may share it.
@@ -18,7 +18,7 @@ class _Headers:
 
     def __init__(self) -> None:
         self.sizes: dict[bytes, tuple[int, int]] = {}
-        self.length = 0  # of the last one that was read
+        self.length = 0  # of the last header that was read
 
     def size(self, data: bytes) -> tuple[int, int] | None:
         seen = self.sizes.get(data[: self.length])
@@ -38,15 +38,15 @@ _HEADERS = _Headers()
 def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Height and width of a complete, plain JPEG; None for every other.
 
-    Plain: JFIF, Huffman coded, 8 bits, gray or YCbCr, without EXIF (which may turn it), Adobe marker (which may make it
-    CMYK or RGB) or pictures beside the first; complete: it ends with the end marker. What is not plain is not wrong, it
-    only needs a decoder that looks closer. (ITU-T T.81, annex B; T.871.)
+    Plain: JFIF, Huffman coded, 8 bits, gray or YCbCr, without EXIF (which may rotate it), Adobe marker (which may make
+    it CMYK or RGB) or further pictures; complete: it ends with the end marker. A file that is not plain is not invalid;
+    it only needs a more careful decoder. (ITU-T T.81, annex B; T.871.)
     """
     return _HEADERS.size(data) if data[-2:] == b"\xff\xd9" else None
 
 
 def _read(data: bytes) -> tuple[tuple[int, int] | None, int]:
-    """A header's size, and where the scan begins: nothing after that was looked at. None and 0: it is not plain."""
+    """A header's size, and where the scan begins: nothing after that was checked. None and 0: it is not plain."""
     if data[:4] != b"\xff\xd8\xff\xe0" or data[6:11] != b"JFIF\0":
         return None, 0
     size, place, end = None, 2, len(data)
@@ -65,7 +65,7 @@ def _read(data: bytes) -> tuple[tuple[int, int] | None, int]:
 
 
 def _size_of(frame: bytes) -> tuple[int, int] | None:
-    """Of a frame header's content: precision, height, width, components with three bytes each."""
+    """The content of a frame header: precision, height, width, components with three bytes each."""
     if len(frame) < 6 or frame[0] != 8 or frame[5] not in (1, 3) or len(frame) != 6 + 3 * frame[5]:
         return None
     height, width = frame[1] << 8 | frame[2], frame[3] << 8 | frame[4]

@@ -28,12 +28,12 @@ _OF_FACES = ("target", "identity", "masked", "mask_type")  # in a faces.csv, whi
 
 
 class Photos:
-    """Photos that are there, each brought to the canvas when it is opened; pickles for loader workers.
+    """Existing photos, each placed on the canvas when it is opened; can be pickled for loader workers.
 
     Args:
         paths: of the files.
         size: of the canvas in pixels.
-        alignment: how faces are brought to it; see ``images.canvas.to_canvas``.
+        alignment: how faces are placed on it; see ``images.canvas.to_canvas``.
         landmarks: float64 ``(n, 5, 2)`` in pixels of each photo as the viewer sees it, or None.
         boxes: float64 ``(n, 4)`` left, top, right, bottom, or None.
     """
@@ -55,13 +55,13 @@ class Photos:
         """One photo on the canvas.
 
         Raises:
-            UsageError: the file is no image, or its landmarks do not fit it; with the path.
+            UsageError: the file is not an image, or its landmarks do not fit it; with the path.
         """
         path = self.paths[index]
         return self.aligner.sample(read_image(path), index, label, masked, path)
 
     def put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
-        """Photos into their rows of ``space``: whether each could be put there as it is, a JPEG that fills the canvas.
+        """Write photos into their rows of ``space``; returns whether each was written as it is, a JPEG that fills it.
 
         Args:
             indices: which photos.
@@ -99,19 +99,19 @@ def place_of(root: Path, name: str) -> str:
 
 
 def read_points(table: Table, faults: Faults) -> NDArray[np.float64] | None:
-    """The ten landmark columns of a table as ``(n, 5, 2)``; None when it has none of them; faults are noted."""
+    """The ten landmark columns of a table as ``(n, 5, 2)``; None when it has none of them; faults are recorded."""
     values = _read_numbers(table, LANDMARK_COLUMNS, faults)
     if values is None:
         return None
     points = values.reshape(-1, 5, 2)
     spread = np.ptp(points, axis=1).max(1)
     for row in np.flatnonzero(spread < 1.0):
-        faults.add(table.place(int(row)), "the five landmarks lie on one point")
+        faults.add(table.place(int(row)), "the five landmarks coincide")
     return points
 
 
 def read_boxes(table: Table, faults: Faults) -> NDArray[np.float64] | None:
-    """The four box columns of a table as ``(n, 4)``; None when it has none of them; faults are noted."""
+    """The four box columns of a table as ``(n, 4)``; None when it has none of them; faults are recorded."""
     boxes = _read_numbers(table, BOX_COLUMNS, faults)
     if boxes is not None:
         for row in np.flatnonzero((boxes[:, 2:] <= boxes[:, :2]).any(1)):
@@ -124,21 +124,21 @@ def _read_numbers(table: Table, names: Sequence[str], faults: Faults) -> NDArray
     if not there:
         return None
     if missing := [name for name in names if name not in table]:
-        raise UsageError(f"{table.path}:1: columns {', '.join(there)} want {', '.join(missing)} beside them")
+        raise UsageError(f"{table.path}:1: columns {', '.join(there)} need {', '.join(missing)} as well")
     values = np.empty((len(table), len(names)))
     for column, name in enumerate(names):
         for row, text in enumerate(table.columns[name]):
             value = number(text)
             if value is None:
                 faults.add(table.place(row), f"{name} is {text!r}, not a number")
-            # What a fault leaves is never used; a stand-in that is no fault itself keeps it from being told twice.
+            # The value of a faulty cell is never used; a valid placeholder keeps the fault from being reported twice.
             values[row, column] = float(column) * 10.0 if value is None else value
     return values
 
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
-    """A CSV of ``path``, five points and perhaps a box; ``rows`` finds a photo's place in it."""
+    """A CSV of ``path``, five points and optionally a box; ``rows`` gives a photo's row."""
 
     path: Path
     rows: dict[str, int]
@@ -146,27 +146,27 @@ class Landmarks:
     boxes: NDArray[np.float64] | None
 
     def of(self, photos: Sequence[str], faults: Faults) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Points and boxes of these photos; those that it does not know are faults."""
+        """Points and boxes of these photos; photos that it does not list are faults."""
         rows = np.array([self.rows.get(photo, -1) for photo in photos], dtype=np.int64)
         for photo in np.flatnonzero(rows < 0):
-            faults.add(photos[int(photo)], f"no landmarks for it in {self.path}; `maskrec data align` finds some")
+            faults.add(photos[int(photo)], f"no landmarks for it in {self.path}; `maskrec data align` finds them")
         return self.points[rows], None if self.boxes is None else self.boxes[rows]
 
 
 def read_landmarks(path: Path, root: Path, faults: Faults) -> Landmarks:
-    """A landmarks file: ``path,left_eye_x,...,mouth_right_y`` and perhaps ``x1,y1,x2,y2``.
+    """A landmarks file: ``path,left_eye_x,...,mouth_right_y`` and optionally ``x1,y1,x2,y2``.
 
-    Its paths are absolute, or relative to its own folder or to ``root``: a photo is looked for by both. A ``faces.csv``
-    is such a file; who is on a photo is not read from it.
+    Its paths are absolute, or relative to its own folder or to ``root``: both are tried for a photo. A ``faces.csv`` is
+    such a file; its identities are not read.
 
     Raises:
-        UsageError: a file that cannot be read or a header that does not fit.
+        UsageError: the file cannot be read or its header does not fit.
     """
     table = read_table(path, ("path", *LANDMARK_COLUMNS), BOX_COLUMNS, (*IGNORED_COLUMNS, *_OF_FACES), faults)
     points, boxes = read_points(table, faults), read_boxes(table, faults)
     assert points is not None
     rows: dict[str, int] = {}
-    for base in (root, path.parent):  # its own folder wins where both would fit
+    for base in (root, path.parent):  # its own folder wins where both match
         found: set[str] = set()
         for row, name in enumerate(table.columns["path"]):
             place = place_of(base, name)

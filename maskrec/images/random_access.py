@@ -1,4 +1,4 @@
-"""A large file read piece by piece, by several processes at once, without ever holding it whole."""
+"""A large file read piece by piece, by several processes at once, without loading it whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maskrec.base.errors import UsageError
 
 
 class Readable(Protocol):
-    """Something read by position: a file here or elsewhere. ``path`` is what messages call it."""
+    """Something read by position: a local or remote file. ``path`` is its name in messages."""
 
     @property
     def path(self) -> Path | str:
@@ -23,13 +23,13 @@ class Readable(Protocol):
         """In bytes."""
 
     def read(self, offset: int, count: int) -> bytes:
-        """``count`` bytes from ``offset``; UsageError where they are not there."""
+        """``count`` bytes from ``offset``; UsageError where they are missing."""
 
 
 class RandomAccessFile:
-    """Reads stretches of a file by position (``pread``), so that threads and forked processes may share it.
+    """Reads byte ranges of a file (``pread``), so that threads and forked processes may share it.
 
-    Pickles as its path: a loader worker opens the file for itself, when it first reads.
+    Pickled as its path: each loader worker opens the file when it first reads.
 
     Args:
         path: of a regular file.
@@ -48,19 +48,19 @@ class RandomAccessFile:
             self._open()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise UsageError(f"{path}: cannot be read ({reason}); check its name and your rights") from error
+            raise UsageError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
         self.size = status.st_size
 
     def read(self, offset: int, count: int) -> bytes:
-        """``count`` bytes from ``offset``; what asks for more than the file has is refused before any memory is taken.
+        """``count`` bytes from ``offset``; a request beyond the file's end is rejected before any memory is allocated.
 
         Raises:
-            UsageError: the stretch is not in the file, or the file cannot be read or has become shorter.
+            UsageError: the range is not in the file, or the file cannot be read or has become shorter.
         """
         if offset < 0 or count < 0 or offset + count > self.size:
             raise UsageError(
-                f"{self.path}: cut short or damaged: bytes {offset} to {offset + count} are wanted of "
-                f"{self.size}; fetch the file again"
+                f"{self.path}: truncated or damaged: bytes {offset} to {offset + count} were requested "
+                f"of {self.size}; download the file again"
             )
         pieces = []
         try:
@@ -69,7 +69,7 @@ class RandomAccessFile:
                 piece = os.pread(handle, count, offset)
                 if not piece:
                     raise UsageError(
-                        f"{self.path}: ends at byte {offset} by now; something shortens it while it is read"
+                        f"{self.path}: now ends at byte {offset}; another program shortened it while it was read"
                     )
                 pieces.append(piece)
                 offset += len(piece)

@@ -1,4 +1,4 @@
-"""Collects the pairs that a list of photos names, and everything wrong with them."""
+"""Collects the pairs that a list of photos names, with everything wrong with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
     """``FILE:LINE`` and text of every line that is not blank.
 
     Raises:
-        UsageError: the file cannot be read, is no UTF-8, or has no such line.
+        UsageError: the file cannot be read, is not UTF-8, or has no such line.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -25,17 +25,17 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
     lines = text.replace("\r\n", "\n").split("\n")
     found = [(f"{path}:{number}", line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     if not found:
-        raise UsageError(f"{path}: no line in it; is it the right file?")
+        raise UsageError(f"{path}: it has no lines; is it the right file?")
     return found
 
 
 @dataclass(slots=True)
 class Gathering:
-    """Pairs of photos as they come, each photo once.
+    """Pairs of photos in their order, each photo once.
 
     Args:
-        faults: where what is wrong is noted.
-        pairs: what has come so far.
+        faults: collects the faults.
+        pairs: the pairs so far.
     """
 
     faults: Faults
@@ -43,7 +43,7 @@ class Gathering:
     _photos: dict[str, int] = field(default_factory=dict)
 
     def photo(self, place: str, path: str, identity: str, masked: bool) -> int:
-        """A photo's index; a new one is looked for, and noted when it is not there."""
+        """A photo's index; a new one is checked for existence and recorded as a fault when missing."""
         index = self._photos.setdefault(path, len(self._photos))
         if index == len(self.pairs.paths):
             assert self.pairs.identities is not None
@@ -55,7 +55,7 @@ class Gathering:
         return index
 
     def pair(self, place: str, left: int, right: int, same: bool, fold: int | None = None) -> None:
-        """One pair; a photo with itself is a fault."""
+        """Add a pair; a photo with itself is a fault."""
         if left == right:
             self.faults.add(place, f"one photo on both sides of a pair ({self.pairs.paths[left]})")
         self.pairs.left.append(left)
@@ -66,9 +66,9 @@ class Gathering:
             self.pairs.folds.append(fold)
 
     def finish(self, name: str) -> PhotoPairs:
-        """All pairs; that there are only same or only different ones is a fault."""
+        """All pairs; only same or only different ones is a fault."""
         if len(set(self.pairs.same)) == 1:
             kind = "one person" if self.pairs.same[0] else "two people"
-            self.faults.add(name, f"only pairs of {kind}; both are wanted")
+            self.faults.add(name, f"only pairs of {kind}; both are needed")
         self.pairs.folds = self.pairs.folds or None
         return self.pairs

@@ -26,9 +26,9 @@ def lfw_pairs(
     masks: Masks | list[Masks] = "none",
     types: list[str] | dict[str, float] | None = None,
 ) -> PairSet:
-    """The pairs of a ``pairs.txt`` in LFW's format (Huang et al., 2007), with simulated masks when asked.
+    """The pairs of a ``pairs.txt`` in LFW's format (Huang et al., 2007), optionally with simulated masks.
 
-    The first line says ``folds<TAB>n`` (or ``n`` alone: one fold); then each fold has n lines ``Name i j`` of one
+    The first line is ``folds<TAB>n`` (or ``n`` alone: one fold); then each fold has n lines ``Name i j`` of one
     person and n lines ``Name i Other j`` of two. Photo i of Name is ``ROOT/Name/Name_000i.jpg``.
 
     Args:
@@ -37,8 +37,8 @@ def lfw_pairs(
         context: the runner's; its ``path`` is the set's label.
         image_size: side of the canvas in pixels.
         seed: of the mask types.
-        landmarks: a CSV of ``path``, the five landmarks and perhaps boxes, for alignment and masks; paths relative to
-            its own folder or to ``root``. Without it photos are taken as aligned already.
+        landmarks: a CSV of ``path``, the five landmarks and optionally boxes, for alignment and masks; paths relative
+            to its own folder or to ``root``. Without it photos are treated as already aligned.
         masks: which faces of a pair wear a mask: ``none``, ``one`` (the right one), ``both``, or a list of these: all
             pairs once each way.
         types: mask types to choose from, evenly (a list) or by weight (a map); by default all.
@@ -48,7 +48,7 @@ def lfw_pairs(
 
     Raises:
         UsageError: malformed lines, missing or empty photos, photos without landmarks: all at once, with their lines.
-        ValueError: masks without landmarks, or types that there are not.
+        ValueError: masks without landmarks, or unknown types.
     """
     for problem in _check({"masks": masks, "types": types, "landmarks": landmarks}, CheckContext()):
         raise ValueError(problem.message)
@@ -80,7 +80,7 @@ class _Reader:
             self._pair(f"{self.path}:{number + 2}", line.split(), number // (2 * size), number % (2 * size) < size)
         if len(lines) - 1 != 2 * folds * size:
             self.faults.add(
-                self.path, f"{len(lines) - 1} pairs where {folds} x 2 x {size} are announced; is the file whole?"
+                self.path, f"{len(lines) - 1} pairs, but {folds} x 2 x {size} are announced; is the file complete?"
             )
 
     def _lines(self) -> list[str]:
@@ -97,12 +97,12 @@ class _Reader:
         numbers = numbers if len(numbers) == 2 else [1, *numbers]
         folds, size = (numbers[0], numbers[1]) if len(numbers) == 2 else (None, None)
         if folds is None or size is None or folds < 1 or size < 1:
-            raise UsageError(f"{self.path}:1: the first line must say folds and pairs a fold (10<TAB>300)")
+            raise UsageError(f"{self.path}:1: the first line must give folds and pairs per fold (10<TAB>300)")
         return folds, size
 
     def _pair(self, place: str, words: list[str], fold: int, same: bool) -> None:
         if len(words) != (3 if same else 4):
-            self.faults.add(place, "'Name i j' is wanted here" if same else "'Name i Other j' is wanted here")
+            self.faults.add(place, "expected 'Name i j'" if same else "expected 'Name i Other j'")
             return
         name, other = words[0], words[0] if same else words[2]
         first, second = whole_number(words[1]), whole_number(words[-1])
@@ -123,7 +123,7 @@ class _Reader:
         self.pairs.folds.append(fold)
 
     def _photo(self, place: str, name: str, number: int) -> int:
-        """The photo's index; a new one is looked for, and noted when it is not there."""
+        """The photo's index; a new one is checked for existence and recorded as a fault when missing."""
         path = place_of(self.root, f"{name}/{name}_{number:04d}.jpg")
         if path not in self.photos:
             self.photos[path] = len(self.photos)

@@ -30,7 +30,7 @@ def mfr2(
     53 people, 269 photos of 160 x 160 pixels, 848 pairs. Photo i of Name is ``ROOT/Name/Name_000i.png`` (or .jpg). A
     line of pairs.txt is ``Name i j`` (one person) or ``Name i Other j`` (two), without a header. A line of
     mfr2_labels.txt is ``Name, i, mask``, where ``no-mask`` says that photo i is bare and any other word that a mask is
-    worn; so each pair's condition is bare, one_masked or both_masked as the photos are. No masks are put on.
+    worn; so each pair's condition is bare, one_masked or both_masked depending on its photos. No masks are put on.
 
     Args:
         root: the folder with a folder per person.
@@ -38,7 +38,7 @@ def mfr2(
         image_size: side of the canvas in pixels.
         path: the pairs file; by default ``ROOT/pairs.txt``.
         mask_labels: the labels file; by default ``ROOT/mfr2_labels.txt``.
-        landmarks: a CSV of ``path``, the five landmarks and perhaps boxes. Without it photos are taken as aligned.
+        landmarks: a CSV of ``path``, the five landmarks and optionally boxes. Without it photos are treated as aligned.
 
     Returns:
         Pairs with ``identities``, without folds.
@@ -67,7 +67,7 @@ def _read_labels(path: Path, faults: Faults) -> dict[tuple[str, int], bool]:
         words = [word.strip() for word in line.split(",")]
         number = whole_number(words[1]) if len(words) == 3 else None
         if number is None or not words[0] or not words[2]:
-            faults.add(place, f"'Name, i, mask' is wanted here, not {line[:60]!r}")
+            faults.add(place, f"expected 'Name, i, mask', not {line[:60]!r}")
             continue
         masked = words[2].lower() not in BARE
         if found.setdefault((words[0], number), masked) != masked:
@@ -85,7 +85,7 @@ class _Reader:
     def read(self, place: str, words: list[str]) -> None:
         same = len(words) == 3
         if len(words) not in (3, 4):
-            self.faults.add(place, "'Name i j' or 'Name i Other j' is wanted here")
+            self.faults.add(place, "expected 'Name i j' or 'Name i Other j'")
             return
         name, other = words[0], words[0] if same else words[2]
         if not same and name == other:
@@ -103,12 +103,12 @@ class _Reader:
         masked = self.masked.get((name, number))
         if masked is None:
             self.faults.add(
-                place, f"photo {number} of {name} is not in the labels file, so nobody knows if it is masked"
+                place, f"photo {number} of {name} is not in the labels file, so it is unknown whether it is masked"
             )
             return None
         return self.gathering.photo(place, self._path(name, number), name, masked)
 
     def _path(self, name: str, number: int) -> str:
-        """The photo's file; the first name that MFR2 gives it where there is none."""
+        """The photo's file; the first of its possible names where there is none."""
         stem = place_of(self.root, f"{name}/{name}_{number:04d}")
         return next((stem + suffix for suffix in _SUFFIXES if Path(stem + suffix).exists()), stem + _SUFFIXES[0])

@@ -29,11 +29,11 @@ def mlfw(
 ) -> PairSet:
     """The 6,000 pairs of MLFW (Wang et al., 2021): CALFW's pairs, **masks simulated** by its authors' program.
 
-    A line of pairs.txt is two photos and 1 (one person) or 0, with tabs between. Photos lie in one folder (``aligned``
-    at 112 x 112 pixels, or ``origin``) and are called ``Name_0001_0002.jpg``: what stands before the numbers is the
-    person. In MLFW at least one photo of a pair is masked; which ones, the mask list says: each line starts with a
-    photo that wears a mask, and may name the mask behind it (``0`` or ``none`` there: bare); photos that it does not
-    name are bare. No masks are put on.
+    A line of pairs.txt is two photos and 1 (one person) or 0, with tabs between. Photos are in one folder (``aligned``
+    at 112 x 112 pixels, or ``origin``) and are called ``Name_0001_0002.jpg``: the part before the numbers is the
+    person. In MLFW at least one photo of a pair is masked; the mask list gives these: each line starts with a photo
+    that wears a mask, optionally followed by the mask (``0`` or ``none``: bare); photos that it does not list are
+    bare. No masks are put on.
 
     Args:
         path: the pairs file, ``pairs.txt``.
@@ -41,7 +41,7 @@ def mlfw(
         mask_list: the list of masked photos, ``mask_list.txt``.
         context: the runner's; its ``path`` is the set's label.
         image_size: side of the canvas in pixels.
-        landmarks: a CSV of ``path``, the five landmarks and perhaps boxes. Without it photos are taken as aligned.
+        landmarks: a CSV of ``path``, the five landmarks and optionally boxes. Without it photos are treated as aligned.
 
     Returns:
         Pairs with ``identities``, without folds (cut in the file's order they are CALFW's), and a remark that the masks
@@ -78,13 +78,13 @@ class _Reader:
     def read(self, place: str, words: list[str]) -> None:
         names, same = [word.strip() for word in words[:2]], words[-1].strip()
         if len(words) != 3 or same not in ("0", "1") or not all(names):
-            self.faults.add(place, "two photos and 0 or 1 are wanted here")
+            self.faults.add(place, "expected two photos and 0 or 1")
             return
         people = [_NUMBERS.sub("", PurePosixPath(name).stem) for name in names]
         if same == "1" and people[0] != people[1]:
             self.faults.add(place, f"a pair of one person names {people[0]} and {people[1]}")
         if not any(name in self.masked for name in names):
-            self.faults.add(place, "neither photo is in the mask list, and in MLFW one is masked at least")
+            self.faults.add(place, "neither photo is in the mask list, but in MLFW at least one is masked")
         left, right = (
             self.gathering.photo(place, place_of(self.root, name), person, name in self.masked)
             for name, person in zip(names, people, strict=True)

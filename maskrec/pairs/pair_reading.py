@@ -1,4 +1,4 @@
-"""Rows of pair CSVs as pairs of photos, everything wrong with them noted."""
+"""Rows of pair CSVs as pairs of photos, with everything wrong with them recorded."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class PairReader:
     """Collects the pairs of one file or two.
 
     Args:
-        faults: where what is wrong is noted.
+        faults: collects the faults.
         photos_masked: whether all photos show masks, instead of a column.
         allow_same_photo: whether one photo may be on both sides.
-        pairs: what was read.
+        pairs: the pairs read so far.
     """
 
     faults: Faults
@@ -61,7 +61,7 @@ class PairReader:
             if (name in table) != (f"pair_{name}" in table):
                 raise UsageError(f"{file}:1: columns {name} and pair_{name} go together; add the other one")
         if self.photos_masked and "masked" in table:
-            self.faults.add(f"{file}:1", "a column masked, and photos_masked too: say it once")
+            self.faults.add(f"{file}:1", "both a column masked and photos_masked: use one of them")
         for row in range(len(table)):
             self._pair(table, row, root, wanted)
 
@@ -86,10 +86,10 @@ class PairReader:
         self._fold(table, row)
 
     def _condition(self, table: Table, row: int, wearing: int) -> None:
-        """What the column says against how many faces wear a mask."""
+        """Compare the column with how many faces wear a mask."""
         said = table.columns["condition"][row].strip() if "condition" in table else CONDITIONS[wearing]
         if said not in CONDITIONS:
-            self.faults.add(table.place(row), f"condition is {said!r}; it is one of {', '.join(CONDITIONS)}")
+            self.faults.add(table.place(row), f"condition is {said!r}; it must be one of {', '.join(CONDITIONS)}")
         elif said != CONDITIONS[wearing]:
             self.faults.add(
                 table.place(row), f"condition is {said}, but by masked and mask_type the pair is {CONDITIONS[wearing]}"
@@ -135,7 +135,7 @@ class PairReader:
         return known
 
     def _mask_type(self, table: Table, row: int, side: str) -> str:
-        """Which mask a photo shows, or is to wear; a fault where there is no such mask to put on."""
+        """The mask that a photo shows or will wear; a fault where there is no such mask to put on."""
         if "mask_type" not in table:
             return ""
         name = table.columns[f"{side}mask_type"][row].strip()
@@ -147,14 +147,14 @@ class PairReader:
         return name
 
     def finish(self, name: str) -> None:
-        """What only all pairs together show."""
+        """Check what only all pairs together show."""
         pairs = self.pairs
         pairs.masked = [photo.masked for photo in self.photos.values()]
         put_on = [None if photo.masked else photo.mask_type or None for photo in self.photos.values()]
         pairs.put_on = put_on if any(put_on) else None
         for column in ("identity", "fold"):
             if len({column in columns for columns in self.columns}) > 1:
-                self.faults.add(name, f"a column {column} in one of them only")
+                self.faults.add(name, f"a column {column} in only one of them")
         folds = set(pairs.folds or ())
         if folds and folds != set(range(len(folds))):
             self.faults.add(name, f"folds are {sorted(folds)[:20]}: number them from 0 without gaps")
@@ -162,11 +162,11 @@ class PairReader:
         with_names = all("identity" in columns for columns in self.columns)
         pairs.identities = [photo.identity for photo in self.photos.values()] if with_names else None
         if pairs.same and len(set(pairs.same)) == 1:
-            self.faults.add(name, f"only pairs of {'one person' if pairs.same[0] else 'two people'}; both are wanted")
+            self.faults.add(name, f"only pairs of {'one person' if pairs.same[0] else 'two people'}; both are needed")
 
 
 def _target(text: str) -> str | None:
-    """A person's number in its shortest form, or a name; None for nothing and for numbers that are not whole."""
+    """A person's number in its shortest form, or a name; None for empty text and for numbers that are not whole."""
     text = text.strip()
     whole = whole_number(text)
     if whole is not None:

@@ -13,7 +13,7 @@ from maskrec.images.face_table import Faults
 from maskrec.pairs.pair_reading import PairReader
 from maskrec.pairs.photo_pairs import Masks, build_pair_set, conditions_of, mask_problems
 
-SHOWN = "masks that photos of these pairs show already count as simulated ones, unless you know that they are real"
+SHOWN = "masks that photos of these pairs already show count as simulated, unless you know that they are real"
 
 
 def pairs_csv(
@@ -30,15 +30,16 @@ def pairs_csv(
     photos_masked: bool = False,
     allow_same_photo: bool = False,
 ) -> PairSet:
-    """Pairs from one CSV (``path``), or from one of same-person pairs and one of different ones, as the reference has.
+    """Pairs from one CSV (``path``), or from one of same-person pairs and one of different ones, as in the reference.
 
-    Columns ``path,target,pair_path,pair_target``; a pair is one person where the targets are equal. Optional, both of a
-    pair together: ``masked,pair_masked`` (0 or 1: the photo shows a mask already); ``identity,pair_identity`` (names);
-    ``photo,pair_photo`` (what photo an image was made from, so that one photo under two masks is seen as such);
-    ``mask_type,pair_mask_type`` (which mask a masked photo shows; for one that is not masked, the mask to put on when
-    it is embedded, by its landmarks; empty for none). Also ``condition`` (bare, one_masked, both_masked: compared with
-    what the other columns say) and ``fold`` (0, 1, ...). So files of `maskrec data pairs` are read as they are.
-    ``score``, ``source``, ``split`` and ``note`` are left alone; any other column is an error.
+    Columns ``path,target,pair_path,pair_target``; a pair is one person where the targets are equal. Optional, each for
+    both
+    photos of a pair: ``masked,pair_masked`` (0 or 1: the photo already shows a mask); ``identity,pair_identity``
+    (names); ``photo,pair_photo`` (the photo that an image was made from, so that one photo under two masks is
+    recognised); ``mask_type,pair_mask_type`` (which mask a masked photo shows; for one that is not masked, the mask to
+    put on when it is embedded, by its landmarks; empty for none). Also ``condition`` (bare, one_masked, both_masked:
+    compared with what the other columns say) and ``fold`` (0, 1, ...). So files of `maskrec data pairs` are read as
+    they are. ``score``, ``source``, ``split`` and ``note`` are ignored; any other column is an error.
 
     Args:
         context: the runner's; its ``path`` is the set's label.
@@ -48,19 +49,19 @@ def pairs_csv(
         same: a CSV of pairs of one person, instead of ``path`` and with ``different``.
         different: a CSV of pairs of two people.
         root: the folder that paths are relative to; by default each CSV's own.
-        landmarks: a CSV of ``path``, the five landmarks and perhaps boxes, for alignment and masks; paths relative to
-            its own folder or to ``root``. Without it photos are taken as aligned already.
+        landmarks: a CSV of ``path``, the five landmarks and optionally boxes, for alignment and masks; paths relative
+            to its own folder or to ``root``. Without it photos are treated as already aligned.
         masks: simulated masks to put on: ``none``, ``one`` (the right face), ``both``, or a list of these: all pairs
             once each way.
         types: mask types to choose from, evenly (a list) or by weight (a map); by default all.
-        photos_masked: all photos show masks already (as the reference's), instead of the columns.
+        photos_masked: all photos already show masks (as in the reference), instead of the columns.
         allow_same_photo: whether one photo may be on both sides of a pair.
 
     Raises:
         UsageError: everything wrong with the files at once: rows that cannot be read, missing or empty photos, one
-            photo on both sides, a photo with two targets, a pair named twice, photos without landmarks, a condition
+            photo on both sides, a photo with two targets, a pair listed twice, photos without landmarks, a condition
             that the masks contradict.
-        ValueError: files, masks and types that do not go together.
+        ValueError: files, masks and types contradict each other.
     """
     values = {"path": path, "same": same, "different": different, "landmarks": landmarks, "masks": masks}
     for problem in _check({**values, "types": types, "photos_masked": photos_masked}, CheckContext()):
@@ -77,7 +78,7 @@ def pairs_csv(
 
 
 def _read(reader: PairReader, files: Sequence[tuple[Path, bool | None]], root: Path | None) -> None:
-    """All files' pairs, and what has to be said of them."""
+    """All files' pairs, and the remark on them."""
     for file, wanted in files:
         reader.read(file, file.parent if root is None else root, wanted)
     reader.finish(" and ".join(str(file) for file, _ in files))
@@ -86,12 +87,12 @@ def _read(reader: PairReader, files: Sequence[tuple[Path, bool | None]], root: P
 
 
 def _check_masks(reader: PairReader, name: str, masks: Masks | list[Masks], landmarks: Path | None) -> None:
-    """What the file says of masks against what the recipe does."""
+    """Compare the masks of the file with those of the recipe."""
     if set(conditions_of(masks)) != {"none"}:
         if any(reader.pairs.masked):
-            reader.faults.add(name, "photos show masks already; put none on (masks: none)")
+            reader.faults.add(name, "photos already show masks; put none on (masks: none)")
         if reader.pairs.put_on is not None:
-            reader.faults.add(name, "its mask_type columns say which masks to put on; leave masks out")
+            reader.faults.add(name, "its mask_type columns say which masks to put on; remove masks")
     elif reader.pairs.put_on is not None and landmarks is None:
         reader.faults.add(
             name, "its mask_type columns say which masks to put on, by landmarks: name their file with landmarks: FILE"
@@ -106,7 +107,7 @@ def _check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
             "path",
         )
     if values["photos_masked"] and set(conditions_of(values["masks"])) != {"none"}:
-        yield Problem("photos that show masks already can have none put on", "masks", "leave masks out")
+        yield Problem("photos that already show masks cannot have masks put on", "masks", "remove masks")
     yield from mask_problems(values, context)
 
 

@@ -26,19 +26,19 @@ SIMULATED = "masks on these pairs are simulated: the program puts them on bare p
 Types = Sequence[str] | Mapping[str, float] | None
 
 _MASKS: tuple[Masks, ...] = ("none", "one", "both")
-# What a face of each side wears by condition: 0 nothing, 1 a mask, 2 another mask.
+# What the face on each side wears by condition: 0 nothing, 1 a mask, 2 another mask.
 _WORN = {"none": (0, 0), "one": (0, 1), "both": (1, 1)}
 _WAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PairImages:
-    """The distinct images of a pair set: photos, each perhaps several times (bare, masked); pickles.
+    """The distinct images of a pair set: photos, each possibly several times (bare, masked); can be pickled.
 
     Args:
         photos: the files.
         photo: int64 ``(m,)``, each image's photo.
-        masked: bool ``(p,)``, whether each photo shows a mask already.
+        masked: bool ``(p,)``, whether each photo already shows a mask.
     """
 
     photos: Photos
@@ -60,14 +60,14 @@ class PhotoPairs:
 
     Args:
         paths: distinct photos.
-        left, right: index into ``paths`` a pair.
-        same: whether both are one person, a pair.
-        folds: from 0, a pair; None without.
-        identities: the person's name a photo; None where unknown.
-        masked: whether each photo shows a mask already.
+        left, right: index into ``paths`` per pair.
+        same: whether both are one person, per pair.
+        folds: from 0, per pair; None without folds.
+        identities: the person's name per photo; None where unknown.
+        masked: whether each photo already shows a mask.
         put_on: the mask type to put on each photo when it is embedded, or None; no list: none on any. A photo that is
             bare in one pair and wears a mask in another is in ``paths`` twice.
-        remark: what must be said of figures on these pairs, beside that masks which are put on are simulated.
+        remark: what must be reported with figures on these pairs, besides that masks put on are simulated.
     """
 
     paths: list[str]
@@ -87,18 +87,20 @@ def conditions_of(masks: Masks | Sequence[Masks]) -> tuple[Masks, ...]:
 
 
 def mask_problems(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-    """What is wrong with ``masks``, ``types`` and ``landmarks`` together."""
+    """Check ``masks``, ``types`` and ``landmarks`` together."""
     masks = conditions_of(values["masks"])
     if not masks or len(set(masks)) != len(masks) or not set(masks) <= set(_MASKS):
-        yield Problem(f"masks wants none, one or both, or a list of these without repeats, not {list(masks)}", "masks")
+        yield Problem(
+            f"masks must be none, one or both, or a list of these without repeats, not {list(masks)}", "masks"
+        )
     elif set(masks) != {"none"} and values["landmarks"] is None:
         yield Problem(
-            "masks are put on by landmarks, and there are none", "masks", "name the landmarks file with landmarks: FILE"
+            "masks are put on by landmarks, but there are none", "masks", "name the landmarks file with landmarks: FILE"
         )
     yield from (Problem(sentence, "types") for sentence in type_problems(values["types"]))
     if set(masks) == {"none"} and values["types"] is not None:
-        hint = "say masks: one or both, or leave types out"
-        yield Problem("types are those of masks that this set puts on, and it puts none on", "types", hint)
+        hint = "set masks: one or both, or remove types"
+        yield Problem("types apply to masks that this set puts on, but it puts none on", "types", hint)
 
 
 def build_pair_set(
@@ -112,11 +114,11 @@ def build_pair_set(
     root: Path,
     faults: Faults,
 ) -> PairSet:
-    """All pairs once a condition, and the distinct images that these need.
+    """All pairs once per condition, and the distinct images that they need.
 
     With ``one`` the right face wears a mask, with ``both`` both; a photo's masked copy is the same in all its pairs,
-    but for a photo paired with itself, which wears two different masks. A mask's type is drawn by the seed, the set's
-    place in the recipe and the photo's number.
+    except for a photo paired with itself, which wears two different masks. A mask's type is drawn by the seed, the
+    set's place in the recipe and the photo's number.
 
     Raises:
         UsageError: all ``faults``, those of the landmarks file with them.
@@ -157,12 +159,12 @@ def _types_of(keys: NDArray[np.int64], types: Types, seed: int, label: str) -> l
 
 
 def _named(keys: NDArray[np.int64], put_on: Sequence[str | None]) -> list[str | None]:
-    """The types that the file names; then ``masks`` is none, so that a key says the photo alone."""
+    """The types that the file names; then ``masks`` is none, so that a key identifies the photo alone."""
     return [put_on[photo] for photo in (keys // _WAYS).tolist()]
 
 
 def _conditions(pairs: PhotoPairs, masks: Sequence[Masks]) -> NDArray[np.int8]:
-    """How many of a pair's faces wear a mask is its index into ``CONDITIONS``."""
+    """The number of masked faces in a pair is its index into ``CONDITIONS``."""
     assert CONDITIONS == ("bare", "one_masked", "both_masked")
     wearing = np.asarray(pairs.masked, np.int8)
     if pairs.put_on is not None:

@@ -1,4 +1,4 @@
-"""Draws pairs of people with different numbers of photos, balanced over people: numbers only, no images."""
+"""Sampling of pairs of people with different numbers of photos, balanced over people: numbers only, no images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TRIES = 32
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """What pairs are drawn from.
+    """The photos that pairs are drawn from.
 
     Args:
         left: each person's photos for the left side, by number.
@@ -33,23 +33,21 @@ class Pools:
 
 
 def draw_same(pools: Pools, count: int, seed: int, what: str) -> list[tuple[int, int]]:
-    """``count`` different pairs of one person: people in turn, each person's pairs in an order of its own.
+    """``count`` different pairs of one person: people in turn, each person's pairs in a separate random order.
 
     Args:
         pools: what to draw from.
         count: how many.
         seed: same seed and ``what``, same pairs.
-        what: names the draw, also in the message.
+        what: the name of the draw, also in messages.
 
     Raises:
-        ValueError: there are not so many.
+        ValueError: there are not enough.
     """
     people = _shuffled(seed, f"{what}/people", len(pools.left))
     queues = {person: pools.combinations(person) for person in people}
     if (there := sum(map(len, queues.values()))) < count:
-        raise ValueError(
-            f"{what}: {there} pairs of one person are there and {count} wanted; ask for fewer pairs or folds"
-        )
+        raise ValueError(f"{what}: {there} pairs of one person exist, but {count} are needed; use fewer pairs or folds")
     orders = {person: _shuffled(seed, f"{what}/photos", len(queue), person) for person, queue in queues.items()}
     drawn: list[tuple[int, int]] = []
     turn = 0
@@ -61,16 +59,16 @@ def draw_same(pools: Pools, count: int, seed: int, what: str) -> list[tuple[int,
 
 
 def draw_different(pools: Pools, count: int, seed: int, what: str) -> list[tuple[int, int]]:
-    """``count`` different pairs of two people: on the left people in turn, on the right anybody else.
+    """``count`` different pairs of two people: on the left people in turn, on the right any other person.
 
     Args:
         pools: what to draw from.
         count: how many.
         seed: same seed and ``what``, same pairs.
-        what: names the draw, also in the message.
+        what: the name of the draw, also in messages.
 
     Raises:
-        ValueError: so many are not found.
+        ValueError: too few are found.
     """
     lefts = [person for person in _shuffled(seed, f"{what}/lefts", len(pools.left)) if pools.left[person]]
     rights = [person for person, photos in enumerate(pools.right) if photos]
@@ -84,7 +82,7 @@ def draw_different(pools: Pools, count: int, seed: int, what: str) -> list[tuple
                 drawn.append((left, right))
                 break
         else:
-            raise ValueError(f"{what}: no {count} different pairs of two people found; ask for fewer pairs or folds")
+            raise ValueError(f"{what}: cannot find {count} different pairs of two people; use fewer pairs or folds")
     return drawn
 
 
@@ -106,6 +104,6 @@ def _shuffled(seed: int, name: str, count: int, number: int = 0) -> list[int]:
 
 
 def split_people(people: int, folds: int, seed: int) -> list[list[int]]:
-    """People dealt out to folds of about one size, by chance."""
+    """Assign people randomly to folds of about equal size."""
     order = _shuffled(seed, "folds", people)
     return [sorted(order[fold::folds]) for fold in range(folds)]

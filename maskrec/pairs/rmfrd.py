@@ -47,16 +47,16 @@ def rmfrd(
         context: the runner's; its ``path`` is the set's label.
         image_size: side of the canvas in pixels.
         pairs: of each condition, an even number.
-        conditions: which of bare, one_masked and both_masked there are.
+        conditions: which of bare, one_masked and both_masked to draw.
         folds: parts of the pairs whose people are in no other part; None for no folds.
         pairs_seed: draws the pairs; the same seed and files, the same pairs.
-        landmarks: a CSV of ``path``, the five landmarks and perhaps boxes. Without it photos are taken as aligned.
+        landmarks: a CSV of ``path``, the five landmarks and optionally boxes. Without it photos are treated as aligned.
 
     Returns:
         Pairs with ``fold`` and ``identities``.
 
     Raises:
-        UsageError: folders that are not there or hold something else than photos, or too few photos for the pairs.
+        UsageError: folders are missing or hold something other than photos, or there are too few photos for the pairs.
         ValueError: a parameter out of range, in one sentence.
     """
     refuse(check({"pairs": pairs, "conditions": conditions, "folds": folds}, CheckContext()))
@@ -89,7 +89,9 @@ def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
             f"folds must be at least 2 and at most half the pairs, or null for none, not {values['folds']}", "folds"
         )
     if not values["conditions"] or len(set(values["conditions"])) < len(values["conditions"]):
-        yield Problem(f"conditions wants at least one name and none twice, not {values['conditions']}", "conditions")
+        yield Problem(
+            f"conditions must have at least one name and none twice, not {values['conditions']}", "conditions"
+        )
 
 
 rmfrd.check = check  # type: ignore[attr-defined]
@@ -117,28 +119,28 @@ class _People:
 
 
 def _read_folder(folder: Path, faults: Faults) -> dict[str, list[str]]:
-    """Each person's photos, relative to the folder above; what cannot be one is a fault."""
+    """Each person's photos, relative to the folder above; any other file is a fault."""
     found: dict[str, list[str]] = {}
     for person in _entries(folder):
         if not person.is_dir():
-            faults.add(person.path, "a folder per person is wanted here, not a file; remove it")
+            faults.add(person.path, "expected a folder per person, not a file; remove it")
             continue
         files = sorted(_entries(Path(person.path)), key=lambda entry: entry.name)
         for file in files:
             if file.is_dir() or not file.name.lower().endswith(_SUFFIXES):
-                faults.add(file.path, f"no photo by its name ({', '.join(_SUFFIXES)}); remove it")
+                faults.add(file.path, f"not a photo by its name ({', '.join(_SUFFIXES)}); remove it")
         found[person.name] = [f"{folder.name}/{person.name}/{file.name}" for file in files]
     return found
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, but for hidden files and what file managers leave."""
+    """The contents of a folder, except hidden files and those that file managers create."""
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _LITTER]
     except OSError as error:
         raise UsageError(
-            f"{folder}: cannot be read as a folder ({error.strerror or error}); in RMFRD {BARE} and {MASKED} lie side "
+            f"{folder}: cannot be read as a folder ({error.strerror or error}); in RMFRD {BARE} and {MASKED} are side "
             "by side"
         ) from error
 
@@ -146,7 +148,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _draw(
     people: _People, crowd: Sequence[int], condition: Condition, count: int, seed: int, what: str
 ) -> list[tuple[tuple[int, int], bool]]:
-    """``count`` pairs of one person and as many of two, of these people, and which are which."""
+    """``count`` pairs of one person and as many of two, of these people, and which kind each is."""
     bare, masked = ([pool[person] for person in crowd] for pool in (people.bare, people.masked))
     left = masked if condition == "both_masked" else bare
     pools = Pools(left, masked if condition == "one_masked" else left)

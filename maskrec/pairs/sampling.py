@@ -1,4 +1,4 @@
-"""Draws pairs of photos of numbered people, balanced over people: numbers only, no images."""
+"""Sampling of pairs of photos of numbered people, balanced over people: numbers only, no images."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Drawn:
 
 
 def too_many(people: int, photos: int, pairs: int, folds: int) -> str:
-    """Why so many pairs cannot be drawn without one twice, as a sentence; empty when they can."""
+    """Why so many pairs cannot be drawn without repetition, as a sentence; empty when they can."""
     if people < 2 * folds:
-        return f"{people} people make no {folds} folds of at least 2 people; use fewer folds or more identities"
+        return f"{people} people do not make {folds} folds of at least 2 people; use fewer folds or more identities"
     smallest = people // folds
     rounds = ceil(ceil(pairs / 2 / folds) / smallest)
     if rounds > photos * (photos - 1) // 2 or 2 * ceil(rounds / (smallest - 1)) > photos**2:
-        return f"{people} people with {photos} photos each have no {pairs} different pairs; use more of them"
+        return f"{people} people with {photos} photos each do not have {pairs} different pairs; use more of them"
     return ""
 
 
@@ -44,7 +44,7 @@ def draw_pairs(people: int, photos: int, pairs: int, folds: int, seed: int) -> D
     """``pairs`` different pairs, half of one person, spread evenly over folds and over each fold's own people.
 
     Args:
-        people: how many, numbered from 0; at least 2 a fold.
+        people: number of people, numbered from 0; at least 2 per fold.
         photos: of each, at least 2.
         pairs: even; at most what ``too_many`` allows.
         folds: at least 1.
@@ -75,7 +75,7 @@ def _shuffled(seed: int, name: str, count: int, number: int = 0) -> list[int]:
 
 
 def _same(order: list[int], photos: int, count: int, seed: int) -> Iterator[tuple[int, int]]:
-    """Two photos of one person, people in turn, each person's photo pairs in an order of its own."""
+    """Two photos of one person, people in turn, each person's photo pairs in a separate random order."""
     choices = [(one, other) for one in range(photos) for other in range(one)]
     queues = {person: _shuffled(seed, "photos", len(choices), person) for person in order}
     swaps = _draws(seed, order[0]).integers("swap", 0, 2, (count,))[0].tolist()
@@ -87,7 +87,7 @@ def _same(order: list[int], photos: int, count: int, seed: int) -> Iterator[tupl
 
 
 def _different(order: list[int], photos: int, count: int, seed: int) -> Iterator[tuple[int, int]]:
-    """Photos of two people: in each round everybody is left once and right once, apart by the round's own shift."""
+    """Photos of two people: in each round everyone is once left and once right, offset by the round's shift."""
     shifts = [shift + 1 for shift in _shuffled(seed, "shifts", len(order) - 1, order[0])]
     combinations = _draws(seed, order[0]).integers("combinations", 0, photos * photos, (count,))[0].tolist()
     seen: set[frozenset[int]] = set()

@@ -24,7 +24,7 @@ MaskType = Literal["surgical_green", "surgical_blue", "n95", "kn95", "cloth_blac
 
 @dataclass(frozen=True)
 class _AlbumImages:
-    """Photos of an album by their places in it; one that is to wear a mask is there once more."""
+    """Photos of an album by their places in it; one that will wear a mask occurs a second time."""
 
     album: Album
     photos: Sequence[int]
@@ -54,22 +54,22 @@ def synthetic_pairs(
 ) -> PairSet:
     """Pairs of cartoon people, half of them one person; figures on them say nothing about real faces.
 
-    Every condition has the same pairs, so that what differs between conditions is the masks. People and their photos
-    appear equally often, no pair twice, no photo beside itself or its own masked copy. A photo that is to wear a mask
-    always wears the same type. Nothing depends on the run's seed, so runs are measured on the same pairs.
+    Every condition has the same pairs, so that conditions differ only in the masks. People and their photos
+    appear equally often, no pair twice, no photo beside itself or its own masked copy. A photo that wears a mask always
+    wears the same type. Nothing depends on the run's seed, so all runs are measured on the same pairs.
 
     Args:
-        context: names the set by its place in the recipe.
+        context: gives the set's place in the recipe, which names it.
         image_size: side of the canvas in pixels, 16 to 1024.
         identities: how many people.
         images_per_identity: photos of each, at least 2.
-        first_identity: number of the first person; keep them apart from the people trained on.
-        pairs: pairs a condition, an even number; half are of one person.
-        conditions: which of bare, one_masked (left or right, by chance) and both_masked there are.
-        mask_types: the masks put on, by chance with equal shares.
+        first_identity: number of the first person; keep it clear of the people trained on.
+        pairs: pairs per condition, an even number; half are of one person.
+        conditions: which of bare, one_masked (left or right at random) and both_masked to draw.
+        mask_types: the masks to put on, drawn evenly.
         folds: parts of the pairs whose people are in no other part, each half same; None for no folds.
         pairs_seed: draws the pairs and masks.
-        face_seed: names the world of people; must be the training data's for the two to be comparable.
+        face_seed: selects the world of people; must equal the training data's for the two to be comparable.
         cache_mib: memory in MiB that rendered photos may take.
 
     Raises:
@@ -99,7 +99,7 @@ def check(values: Mapping[str, Any], context: CheckContext) -> Iterable[Problem]
         found.append(("folds", f"folds must be at least 2, or null for none, not {values['folds']}"))
     for name in ("conditions", "mask_types"):
         if not values[name] or len(set(values[name])) < len(values[name]):
-            found.append((name, f"{name} wants at least one name and none twice, not {list(values[name])}"))
+            found.append((name, f"{name} must have at least one name and none twice, not {list(values[name])}"))
     if not found:
         sentence = too_many(values["identities"], values["images_per_identity"], values["pairs"], values["folds"] or 1)
         found += [("pairs", sentence)] if sentence else []
@@ -110,7 +110,7 @@ synthetic_pairs.check = check  # type: ignore[attr-defined]
 
 
 def _masks(photos: int, mask_types: Sequence[str], seed: int) -> list[str]:
-    """The mask that each photo wears when it wears one."""
+    """The mask type that each photo wears when masked."""
     draws = Draws(seed, 0, "synthetic pairs", torch.arange(photos))
     return [mask_types[kind] for kind in draws.integers("mask", 0, len(mask_types)).tolist()]
 
@@ -118,7 +118,7 @@ def _masks(photos: int, mask_types: Sequence[str], seed: int) -> list[str]:
 def _assemble(
     label: str, album: Album, drawn: Drawn, conditions: Sequence[str], masks: Sequence[str], folds: int | None
 ) -> PairSet:
-    """The pairs under every condition, and each image that any of them shows, once."""
+    """The pairs under every condition, and each image that occurs in them, once."""
     sides = Draws(0, 0, "synthetic pairs", torch.arange(len(drawn.left))).integers("masked side", 0, 2).tolist()
     shown: dict[tuple[int, bool], int] = {}
     columns: tuple[list[int], list[int]] = ([], [])

@@ -185,7 +185,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("targets", "words"),
-    [([0, 2], "nobody has 1"), ([1, 2], "nobody has 0"), ([0, 10**17], "nobody has 1, 2"), ([5], "nobody has 0, 1")],
+    [([0, 2], "no row has 1"), ([1, 2], "no row has 0"), ([0, 10**17], "no row has 1, 2"), ([5], "no row has 0, 1")],
 )
 def test_gaps_between_targets(tmp_path: Path, targets: list[int], words: str) -> None:
     rows = [[_photo(tmp_path / f"{i}.png"), target] for i, target in enumerate(targets)]

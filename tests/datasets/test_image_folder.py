@@ -63,7 +63,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "a/gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     message = _complaint(tmp_path)
     for name, words in [
-        ("lost.png", "belongs to nobody"),
+        ("lost.png", "has no identity"),
         ("b", "no photos"),
         ("notes.txt", "not a photo"),
         ("sub", "a folder within"),

@@ -118,7 +118,7 @@ def test_a_photo_that_is_gone_when_a_batch_wants_it(sets: Path, tmp_path: Path) 
 
 
 def test_a_face_in_place_is_not_warped(sets: Path) -> None:
-    """Landmarks rounded to 0.01 pixels would ask for a warp that only blurs."""
+    """Landmarks rounded to 0.01 pixels would require a warp that only blurs."""
     arcface, none = (ImagePacked(sets / "packed", _context(alignment), 32) for alignment in ("arcface", "none"))
     equal = [torch.equal(arcface[index].image, none[index].image) for index in range(30)]
     assert equal[:10] == [True] * 10
@@ -143,7 +143,7 @@ def test_a_packed_set_whose_files_changed_is_refused(sets: Path, tmp_path: Path,
     data = tmp_path / "p" / "data-00000.bin"
     whole = data.read_bytes()
     data.unlink() if change == "gone" else data.write_bytes(whole[:-1] if change == "cut" else whole + b"x")
-    with pytest.raises(UsageError, match=r"data-00000\.bin: (cannot be read|cut short|changed)"):
+    with pytest.raises(UsageError, match=r"data-00000\.bin: (cannot be read|truncated|changed)"):
         ImagePacked(tmp_path / "p", _context(), 32)
 
 

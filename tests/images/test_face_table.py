@@ -103,7 +103,7 @@ NO_NUL = st.characters(exclude_characters="\0")
 
 
 def test_a_nul_character_is_refused_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"a\.csv:3: a NUL character in it, which no name has; remove it"):
+    with pytest.raises(UsageError, match=r"a\.csv:3: it contains a NUL character, which no name has; remove it"):
         _read(tmp_path / "a.csv", b"path,target\n1.jpg,0\n2\0.jpg,1\n")
 
 

@@ -174,7 +174,7 @@ def test_a_jpeg_damaged_inside_is_refused_by_name_and_nothing_else_is_said(
     }[kind]()
     decode_image(whole, "whole")
     damaged = whole[:-2] + b"\x12\x34\x56\x78" * 8 + b"\xff\xd9"  # what a lost beginning of a block leaves over
-    with pytest.raises(UsageError, match=r"^the name: .*Corrupt JPEG data.*; fetch it again or leave it out$"):
+    with pytest.raises(UsageError, match=r"^the name: .*Corrupt JPEG data.*; download it again or remove it$"):
         decode_image(damaged, "the name")
     assert not decode_into(damaged, np.zeros((48, 64, 3), np.uint8))
     assert capfd.readouterr() == ("", "")

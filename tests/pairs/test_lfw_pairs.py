@@ -177,7 +177,7 @@ def test_photos_without_landmarks_are_listed(people: Path) -> None:
     [
         ({"masks": "one"}, "no"),
         ({"masks": ["none", "both"]}, "none"),
-        ({"masks": []}, "masks wants"),
+        ({"masks": []}, "masks must be"),
         ({"masks": ["none", "none"]}, "repeats"),
         ({"types": ["n96"]}, "did you mean n95"),
     ],

@@ -73,7 +73,7 @@ def test_files_elsewhere_and_photos_as_jpg(root: Path, tmp_path: Path) -> None:
         ("pairs.txt", "AnnBe 1 Bob 1\n", "Bob 1 Bob 2\n", r"pairs\.txt:4: .*names Bob twice"),
         ("pairs.txt", "AnnBe 1 Bob 1\n", "AnnBe 9 Bob 1\n", r"pairs\.txt:4: photo 9 of AnnBe is not in the labels"),
         ("pairs.txt", PAIRS, "AnnBe 1 2\n", "only pairs of one person"),
-        ("pairs.txt", PAIRS, "\n\n", "no line in it"),
+        ("pairs.txt", PAIRS, "\n\n", "it has no lines"),
         ("mfr2_labels.txt", "Bob, 2, n95\n", "Bob, 2\n", r"mfr2_labels\.txt:5: 'Name, i, mask'"),
         ("mfr2_labels.txt", "Bob, 2, n95\n", "Bob, two, n95\n", r"mfr2_labels\.txt:5: 'Name, i, mask'"),
         ("mfr2_labels.txt", "Bob, 2, n95\n", "Bob, 2, n95\nBob, 2, no-mask\n", "bare in one line and masked"),

@@ -60,7 +60,7 @@ def test_spaces_do_for_tabs(root: Path) -> None:
         (f"{PHOTOS[1]}\t1", f"{PHOTOS[0]}\t1", r"pairs\.txt:1: one photo on both sides"),
         (f"{PHOTOS[3]}\t0", f"{PHOTOS[3]}\t1", r"pairs\.txt:3: a pair of one person names Ann_De and Bob"),
         (PHOTOS[3], "Bob_0009_0009.jpg", r"Bob_0009_0009\.jpg: no such file"),
-        (PAIRS, "", "no line in it"),
+        (PAIRS, "", "it has no lines"),
     ],
 )
 def test_what_is_wrong_is_named(root: Path, before: str, after: str, words: str) -> None:

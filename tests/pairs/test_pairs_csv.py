@@ -193,7 +193,7 @@ def test_columns_that_do_not_fit(photos: Path, columns: list[str], values: list[
 def test_a_column_in_one_of_two_files(photos: Path) -> None:
     same = _write(photos / "same.csv", [["a1.png", 0, "a2.png", 0, 0]], [*COLUMNS, "fold"])
     different = _write(photos / "diff.csv", [["a1.png", 0, "b1.png", 1]])
-    assert "a column fold in one of them only" in _complaint(same=same, different=different)
+    assert "a column fold in only one of them" in _complaint(same=same, different=different)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_parameters_that_do_not_go_together(values: dict[str, object], words: st
 
 def test_masks_on_photos_that_a_column_calls_masked(photos: Path) -> None:
     file = _write(photos / "t.csv", [[*row, 1, 1] for row in ROWS], [*COLUMNS, "masked", "pair_masked"])
-    assert "masks already" in _complaint(path=file, masks="one", landmarks=_landmarks(photos))
+    assert "already show masks" in _complaint(path=file, masks="one", landmarks=_landmarks(photos))
 
 
 def test_a_hundred_thousand_pairs_open(photos: Path) -> None:
@@ -264,7 +264,7 @@ WORN = [*COLUMNS, "masked", "pair_masked", "mask_type", "pair_mask_type", "condi
 
 
 def test_masks_that_the_file_names(photos: Path) -> None:
-    """Shown already (masked) or to be put on: a photo under two masks is two images."""
+    """Present (masked) or to be put on: a photo under two masks is two images."""
     rows = [
         ["a1.png", 0, "a2.png", 0, 0, 0, "", "", "bare"],
         ["a1.png", 0, "b1.png", 1, 0, 0, "n95", "", "one_masked"],
@@ -311,7 +311,7 @@ def test_one_photo_under_two_masks_that_the_file_names(photos: Path) -> None:
         ((0, 0, "n95", "", "both_masked"), "the pair is one_masked"),
         ((1, 1, "", "", "bare"), "the pair is both_masked"),
         ((1, 0, "real", "n95", "one_masked"), "the pair is both_masked"),
-        ((0, 0, "", "", "masked"), "condition is 'masked'; it is one of"),
+        ((0, 0, "", "", "masked"), "condition is 'masked'; it must be one of"),
         ((0, 0, "", "", ""), "condition is ''"),
     ],
 )
@@ -332,7 +332,7 @@ def test_a_masked_photo_shows_one_mask(photos: Path) -> None:
 
 def test_types_of_masks_that_nobody_puts_on_are_refused(photos: Path) -> None:
     """Whatever the file says of masks, ``types`` would change nothing."""
-    with pytest.raises(ValueError, match="that this set puts on, and it puts none on"):
+    with pytest.raises(ValueError, match="that this set puts on, but it puts none on"):
         pairs_csv(Context(path="test"), 32, 17, path=photos / "pairs.csv", types=["n95"])
 
 
@@ -343,6 +343,6 @@ def test_masks_are_named_once_and_want_landmarks(photos: Path) -> None:
     ]
     file = _write(photos / "t.csv", rows, WORN)
     assert "name their file with landmarks: FILE" in _complaint(path=file)
-    assert "leave masks out" in _complaint(path=file, landmarks=_landmarks(photos), masks="both")
+    assert "remove masks" in _complaint(path=file, landmarks=_landmarks(photos), masks="both")
     message = _complaint(path=_write(photos / "u.csv", [row[:-2] for row in rows], WORN[:-2]))
     assert "mask_type and pair_mask_type go together" in message

@@ -35,7 +35,7 @@ def test_masks_that_are_put_on(folder: Path, masks: str | list[str], said: bool)
     assert bool(pairs.remark) == said
 
 
-@pytest.mark.parametrize(("masked", "said"), [("0", ""), ("1", "simulated ones, unless you know")])
+@pytest.mark.parametrize(("masked", "said"), [("0", ""), ("1", "simulated, unless you know")])
 def test_masks_that_photos_show(folder: Path, masked: str, said: str) -> None:
     (folder / "pairs.csv").write_text(
         "path,target,pair_path,pair_target,masked,pair_masked\n"

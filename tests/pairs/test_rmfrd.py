@@ -110,7 +110,7 @@ def test_parameters_out_of_range(root: Path, values: dict[str, Any], words: str)
 def test_too_few_photos_for_the_pairs(root: Path) -> None:
     # One masked and one bare photo of one person: 5*2 + 3*3 + 2*1 + 6*2 + 1*1 pairs.
     assert len(rmfrd(root, CONTEXT, 8, pairs=68, folds=None)) == 68
-    with pytest.raises(UsageError, match=r"one_masked: 34 pairs of one person are there and 35 wanted"):
+    with pytest.raises(UsageError, match=r"one_masked: 34 pairs of one person exist, but 35 are needed"):
         rmfrd(root, CONTEXT, 8, pairs=70, folds=None)
     with pytest.raises(UsageError, match="in fold 0"):
         rmfrd(root, CONTEXT, 8, pairs=2000, folds=2)
@@ -122,7 +122,11 @@ def test_what_is_no_photo_of_rmfrd(root: Path) -> None:
     (root / MASKED / "fan" / "more").mkdir()
     with pytest.raises(UsageError) as caught:
         rmfrd(root, CONTEXT, 8, pairs=2, folds=None)
-    for words in ("notes.txt: a folder per person", "list.txt: no photo by its name", "more: no photo by its name"):
+    for words in (
+        "notes.txt: a folder per person",
+        "list.txt: not a photo by its name",
+        "more: not a photo by its name",
+    ):
         assert words in str(caught.value)
     shutil.rmtree(root / MASKED)
     with pytest.raises(UsageError, match=f"{MASKED}: cannot be read as a folder"):

@@ -1,4 +1,4 @@
-"""Pairs of cartoon people: balance, no pair twice, nobody in two folds, and no way around training."""
+"""Pairs of cartoon people: balance, no pair twice, nobody in two folds, and no shortcut around training."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def counts(crowd: list[int], *columns: NDArray[np.int64]) -> list[int]:
 
 
 def crowd_of(people: int, folds: int, number: int) -> list[int]:
-    """The people of a fold: consecutive, as evenly many as can be."""
+    """The people of a fold: consecutive, as evenly as possible."""
     return list(range(number * people // folds, (number + 1) * people // folds))
 
 
@@ -214,7 +214,7 @@ def held_out() -> tuple[PairSet, Tensor]:
 
 
 def best_accuracies(found: PairSet, embeddings: Tensor) -> list[float]:
-    """Per condition, the accuracy at the threshold that is best for these very pairs."""
+    """Per condition, the accuracy at the threshold that is best for these same pairs."""
     unit = nn.functional.normalize(embeddings.double(), dim=1).numpy()
     distance = ((unit[found.left] - unit[found.right]) ** 2).sum(1)
     best = []

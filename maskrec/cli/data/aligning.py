@@ -19,9 +19,9 @@ _Source = Annotated[
         "InsightFace's .rec or .bin, a .tar or a folder of tars.",
     ),
 ]
-_Destination = Annotated[Path, typer.Argument(metavar="DST", help="The folder for the faces; made if absent.")]
+_Destination = Annotated[Path, typer.Argument(metavar="DST", help="The folder for the faces; created if needed.")]
 _Device = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where faces are looked for; auto: a GPU if any.")
+    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where faces are detected; auto: a GPU if any.")
 ]
 
 
@@ -30,15 +30,15 @@ def align(
     destination: _Destination,
     size: Annotated[int, typer.Option("--size", metavar="PX", help="Side of the aligned faces.")] = 112,
     margin: Annotated[
-        float, typer.Option("--margin", metavar="SHARE", help="More around the face, as a share of its side.")
+        float, typer.Option("--margin", metavar="SHARE", help="Extra margin around the face, as a share of its side.")
     ] = 0.0,
     fill: Annotated[
-        Literal["black", "edge"], typer.Option("--fill", help="Beyond the photo: black, or its edge continued.")
+        Literal["black", "edge"], typer.Option("--fill", help="Beyond the photo: black, or its edge repeated.")
     ] = "black",
-    box: Annotated[bool, typer.Option("--box", help="Cut the box that facenet's weights expect; no turning.")] = False,
-    largest: Annotated[bool, typer.Option("--largest", help="Of several faces take the largest.")] = False,
-    central: Annotated[bool, typer.Option("--central", help="Of several faces take the most central.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Of several faces take all.")] = False,
+    box: Annotated[bool, typer.Option("--box", help="Cut the box that facenet's weights expect; no rotation.")] = False,
+    largest: Annotated[bool, typer.Option("--largest", help="Of several faces, take the largest.")] = False,
+    central: Annotated[bool, typer.Option("--central", help="Of several faces, take the most central.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Of several faces, take all.")] = False,
     min_face: Annotated[
         float | None,
         typer.Option("--min-face", metavar="PX", help="Smallest face.  [default: a fifth of the photo's shorter side]"),
@@ -46,17 +46,17 @@ def align(
     landmarks: Annotated[
         Path | None, typer.Option("--landmarks", metavar="FILE", help="A CSV of path and five points: no detection.")
     ] = None,
-    detect: Annotated[
-        bool, typer.Option("--detect", help="Find faces anew where the source has landmarks already.")
-    ] = False,
-    form: Annotated[Literal["jpg", "png"], typer.Option("--format", help="Of the files.")] = "jpg",
-    quality: Annotated[int | None, typer.Option("--quality", help="Of JPEG files, 1 to 100.  [default: 95]")] = None,
+    detect: Annotated[bool, typer.Option("--detect", help="Detect faces even where the source has landmarks.")] = False,
+    form: Annotated[Literal["jpg", "png"], typer.Option("--format", help="Format of the files.")] = "jpg",
+    quality: Annotated[
+        int | None, typer.Option("--quality", help="Quality of JPEG files, 1 to 100.  [default: 95]")
+    ] = None,
     tars: Annotated[bool, typer.Option("--tars", help="Write tar shards instead of folders.")] = False,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: as many as there are CPUs.")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Number of processes; 0: one per CPU.")] = 0,
     shard: Annotated[str, typer.Option("--shard", metavar="i/n", help="This machine's part of the work.")] = "1/1",
     device: _Device = "auto",
 ) -> None:
-    """Find the face on every photo and bring it to the size and place that backbones expect; run it again to go on."""
+    """Find the face in every photo and align it to the canvas that backbones expect; run it again to continue."""
     from rich.console import Console
 
     from maskrec.preparation.aligning.aligning import AlignSettings, aligning
@@ -66,9 +66,9 @@ def align(
     from maskrec.preparation.sources.photo_source import open_source
 
     if form == "png" and quality is not None:
-        raise UsageError("--quality is of JPEG files; PNG files lose nothing")
+        raise UsageError("--quality applies to JPEG files; PNG files are lossless")
     if landmarks is not None and detect:
-        raise UsageError("--landmarks gives what --detect would find; say one of them")
+        raise UsageError("--landmarks gives what --detect would find; use one of them")
     settings = AlignSettings(
         size, "box" if box else "arcface", margin, fill, _choice(largest, central, every), min_face, detect, form,
         95 if quality is None else quality,
@@ -84,14 +84,14 @@ def align(
 def _choice(largest: bool, central: bool, every: bool) -> Any:
     chosen = [name for name, said in (("largest", largest), ("central", central), ("all", every)) if said]
     if len(chosen) > 1:
-        raise UsageError(f"--{' and --'.join(chosen)} contradict each other; say one")
+        raise UsageError(f"--{' and --'.join(chosen)} contradict each other; choose one")
     return chosen[0] if chosen else "only"
 
 
 def merge(
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The folder that all shards wrote into.")],
 ) -> None:
-    """Put together what shards wrote, once all are done; says which are not."""
+    """Merge what the shards wrote, once all are finished; reports those that are not."""
     from rich.console import Console
 
     from maskrec.preparation.resumable.finishing import merge as join

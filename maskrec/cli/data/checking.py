@@ -24,7 +24,9 @@ _Landmarks = Annotated[
 ]
 _Model = Annotated[
     Path | None,
-    typer.Option("--model", metavar="M", help="Compare people by faces too: a run, a .onnx file or a recipe.yaml."),
+    typer.Option(
+        "--model", metavar="M", help="Also compare people by their faces: a run, a .onnx file or a recipe.yaml."
+    ),
 ]
 _DataRoot = Annotated[
     Path | None, typer.Option("--data-root", metavar="D", help="What the paths in --model's recipe are relative to.")
@@ -32,14 +34,14 @@ _DataRoot = Annotated[
 
 
 _Train = Annotated[
-    list[Path] | None, typer.Option("--train", metavar="PATH", help="A data set to train on; may be repeated.")
+    list[Path] | None, typer.Option("--train", metavar="PATH", help="A data set for training; may be repeated.")
 ]
 _Evaluation = Annotated[
     list[Path] | None,
-    typer.Option("--evaluation", metavar="PATH", help="One that thresholds are chosen on; may be repeated."),
+    typer.Option("--evaluation", metavar="PATH", help="A data set for choosing thresholds; may be repeated."),
 ]
 _Test = Annotated[
-    list[Path] | None, typer.Option("--test", metavar="PATH", help="One that is measured on; may be repeated.")
+    list[Path] | None, typer.Option("--test", metavar="PATH", help="A data set for testing; may be repeated.")
 ]
 
 
@@ -52,28 +54,30 @@ def check(
     model: _Model = None,
     cosine: Annotated[
         float | None,
-        typer.Option("--cosine", min=-1.0, max=1.0, help="With --model: from where two people look like one (0.6)."),
+        typer.Option(
+            "--cosine", min=-1.0, max=1.0, help="With --model: cosine from which two people look like one (0.6)."
+        ),
     ] = None,
     photos_each: Annotated[
         int | None,
-        typer.Option("--photos-each", min=1, help="With --model: photos of a person to embed at most (5)."),
+        typer.Option("--photos-each", min=1, help="With --model: most photos of a person to embed (5)."),
     ] = None,
     near: Annotated[
         int, typer.Option("--near", min=0, max=32, help="Bits of 256 that near duplicates' hashes may differ in.")
     ] = 12,
-    no_near: Annotated[bool, typer.Option("--no-near", help="Look for duplicates of equal pixels only.")] = False,
+    no_near: Annotated[bool, typer.Option("--no-near", help="Look only for duplicates of equal pixels.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all findings as JSON.")] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Print every finding, not the first 10 of each kind.")
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Threads; 0: as many as there are CPUs.")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Number of threads; 0: one per CPU.")] = 0,
     data_root: _DataRoot = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Say what is wrong with data sets of faces; exits 0 when nothing is, 1 when there are errors.
+    """Report what is wrong with data sets of faces; exits with 0 when nothing is, 1 when there are errors.
 
-    A CSV called train*, eval* or test* has that role unless another is given. People may be in one role only.
+    A CSV called train*, eval* or test* has that role unless another is given. A person may be in one role only.
     """
     from maskrec.cli.data.findings import as_dict, show
     from maskrec.cli.data.stages import Stages
@@ -82,7 +86,7 @@ def check(
     by_face: dict[str, Any] = {"cosine": cosine, "photos_each": photos_each}
     by_face = {name: value for name, value in by_face.items() if value is not None}
     if model is None and by_face:
-        raise UsageError("--cosine and --photos-each compare faces by a network; name one with --model")
+        raise UsageError("--cosine and --photos-each apply when faces are compared by a network; name one with --model")
     sets = _open(paths or [], {"train": train or [], "evaluation": evaluation or [], "test": test or []})
     network = _open_model(model, data_root, plugin, no_plugins)
     workers = workers or len(os.sched_getaffinity(0))
@@ -109,7 +113,7 @@ def _open(paths: list[Path], roles: dict[str, list[Path]]) -> list[Any]:
     for path, role in named:
         for faces in open_sets(path, role):
             if any(faces.path.resolve() == other.path.resolve() for other in sets):
-                raise UsageError(f"{faces.path} is named twice; name each data set once")
+                raise UsageError(f"{faces.path} is listed twice; name each data set once")
             sets.append(faces)
     return sets
 

@@ -1,4 +1,4 @@
-"""What a check found, for the terminal and as JSON."""
+"""The findings of a check, for the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ KINDS = {
     "twice": "photos listed twice",
     "label_gap": "targets with gaps",
     "labels": "people and targets that contradict each other",
-    "nameless": "photos of nobody",
-    "no_photo": "files that are no photos",
+    "nameless": "photos without an identity",
+    "no_photo": "files that are not photos",
     "empty_folder": "folders without photos",
     "unlisted": "photos that are not listed",
     "landmarks": "broken landmarks",
-    "duplicate_across": "one photo under several names",
-    "duplicate_in_roles": "one photo in several roles",
-    "duplicate_within": "one photo several times under one name",
-    "near_duplicate_across": "nearly one photo under several names",
-    "near_duplicate_in_roles": "nearly one photo in several roles",
-    "near_duplicate_within": "nearly one photo several times under one name",
+    "duplicate_across": "the same photo under several names",
+    "duplicate_in_roles": "the same photo in several roles",
+    "duplicate_within": "the same photo several times under one name",
+    "near_duplicate_across": "nearly the same photo under several names",
+    "near_duplicate_in_roles": "nearly the same photo in several roles",
+    "near_duplicate_within": "nearly the same photo several times under one name",
     "in_both": "people in two sets, by name",
     "in_both_by_face": "people in two sets, by their faces",
-    "one_person": "people of one set who look like one",
+    "one_person": "people of one set who look like one person",
     "not_aligned": "sets that may not be aligned",
-    "no_names": "sets that name nobody",
+    "no_names": "sets without names",
 }
 
 
@@ -131,12 +131,12 @@ def _told(finding: Finding) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Line breaks in names as two letters, so that a name cannot write lines of its own."""
+    """Line breaks in names escaped, so that a name cannot add lines to the output."""
     return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def as_dict(report: Report, settings: Settings, model: Path | None) -> dict[str, Any]:
-    """Everything as plain values."""
+    """All findings as plain values."""
     return {
         "version": 1,
         "clean": report.errors == 0,

@@ -13,7 +13,7 @@ from maskrec.cli.text import clean
 def index(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of tar shards.")],
 ) -> None:
-    """Put an index beside tar shards, so that opening them as training data reads no shard."""
+    """Write an index beside tar shards, so that opening them as training data reads no shard."""
     from maskrec.images.tars.index import write_tar_index
 
     made = write_tar_index(folder)

@@ -14,10 +14,14 @@ from maskrec.cli.options import listed
 _Source = Annotated[
     Path, typer.Argument(metavar="SRC", help="Faces with landmarks: a folder that `data align` made, a CSV, tars.")
 ]
-_Destination = Annotated[Path, typer.Argument(metavar="DST", help="The folder for the masked copies; made if absent.")]
+_Destination = Annotated[
+    Path, typer.Argument(metavar="DST", help="The folder for the masked copies; created if needed.")
+]
 _Types = Annotated[
     list[str] | None,
-    typer.Option("--types", metavar="NAME[=WEIGHT],...", help="Masks to choose from; by default the reference's five."),
+    typer.Option(
+        "--types", metavar="NAME[=WEIGHT],...", help="Mask types to choose from; by default the reference's five."
+    ),
 ]
 _Height = Annotated[
     str | None,
@@ -38,8 +42,10 @@ def mask(
     source: _Source,
     destination: _Destination,
     types: _Types = None,
-    copies: Annotated[int | None, typer.Option("--copies", metavar="N", help="Of each face.  [default: 1]")] = None,
-    every_type: Annotated[bool, typer.Option("--every-type", help="Each face once in each type.")] = False,
+    copies: Annotated[
+        int | None, typer.Option("--copies", metavar="N", help="Copies of each face.  [default: 1]")
+    ] = None,
+    every_type: Annotated[bool, typer.Option("--every-type", help="Each face once with each type.")] = False,
     height: _Height = None,
     cheeks: _Cheeks = None,
     wear: Annotated[
@@ -47,24 +53,28 @@ def mask(
         typer.Option("--wear", metavar="WAY=SHARE,...", help="Worn low: under_nose=0.1,on_chin=0.05."),
     ] = None,
     colors: Annotated[
-        list[str] | None, typer.Option("--colors", metavar="#rrggbb,...", help="For types that come in any colour.")
+        list[str] | None,
+        typer.Option("--colors", metavar="#rrggbb,...", help="Colours for types that come in any colour."),
     ] = None,
     share: Annotated[
-        float | None, typer.Option("--share", help="Of the faces that are masked.  [default: 1.0]")
+        float | None, typer.Option("--share", help="Share of the faces that are masked.  [default: 1.0]")
     ] = None,
     form: Annotated[
-        Literal["jpg", "png"] | None, typer.Option("--format", help="Of the files.  [default: jpg]")
+        Literal["jpg", "png"] | None, typer.Option("--format", help="Format of the files.  [default: jpg]")
     ] = None,
-    quality: Annotated[int | None, typer.Option("--quality", help="Of JPEG files, 1 to 100.  [default: 95]")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Another seed, other masks.  [default: 17]")] = None,
+    quality: Annotated[
+        int | None, typer.Option("--quality", help="Quality of JPEG files, 1 to 100.  [default: 95]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the masks.  [default: 17]")] = None,
     again: Annotated[
-        Path | None, typer.Option("--again", metavar="work.json", help="Settings from the copies that it lies beside.")
+        Path | None,
+        typer.Option("--again", metavar="work.json", help="Take the settings of the copies beside this file."),
     ] = None,
     tars: Annotated[bool, typer.Option("--tars", help="Write tar shards instead of folders.")] = False,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: as many as there are CPUs.")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Number of processes; 0: one per CPU.")] = 0,
     shard: _Shard = "1/1",
 ) -> None:
-    """Write masked copies of faces, and a faces.csv that says which mask each wears; run it again to go on."""
+    """Write masked copies of faces, and a faces.csv that says which mask each wears; run it again to continue."""
     from rich.console import Console
 
     from maskrec.preparation.masking.masking import masking
@@ -100,12 +110,10 @@ def _settings(
     named = bool(types) or copies is not None or every_type
     if again is not None:
         if named:
-            raise UsageError(
-                "--again takes types and copies from its file: leave --types, --copies and --every-type out"
-            )
+            raise UsageError("--again takes types and copies from its file: remove --types, --copies and --every-type")
         return replace(from_work(again), **changes)
     if changes.get("format") == "png" and "quality" in changes:
-        raise UsageError("--quality is of JPEG files; PNG files lose nothing")
+        raise UsageError("--quality applies to JPEG files; PNG files are lossless")
     return MaskSettings(make_plan(types, 1 if copies is None else copies, every_type), **changes)
 
 
@@ -113,7 +121,7 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in text.split(","))
     except ValueError:
-        raise UsageError(f"{option} {text}: it is written LOW,HIGH, such as 0.2,0.4") from None
+        raise UsageError(f"{option} {text}: expected LOW,HIGH, such as 0.2,0.4") from None
 
 
 def _wear(texts: list[str]) -> dict[str, float]:
@@ -130,7 +138,7 @@ def _weighted(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError:
-        raise UsageError(f"--wear {text}: it is written WAY=SHARE, such as under_nose=0.1") from None
+        raise UsageError(f"--wear {text}: expected WAY=SHARE, such as under_nose=0.1") from None
 
 
 def read_shard(text: str) -> tuple[int, int]:
@@ -141,5 +149,5 @@ def read_shard(text: str) -> tuple[int, int]:
     """
     first, slash, count = text.partition("/")
     if not (slash and first.isdecimal() and count.isdecimal()):
-        raise UsageError(f"--shard {text}: it is written i/n, such as 1/4")
+        raise UsageError(f"--shard {text}: expected i/n, such as 1/4")
     return int(first), int(count)

@@ -16,23 +16,23 @@ _Source = Annotated[
     Path,
     typer.Argument(metavar="SRC", help="A folder with faces.csv or a folder per person, a CSV, a .rec, a .bin, tars."),
 ]
-_Destination = Annotated[Path, typer.Argument(metavar="DST", help="The folder for the packed set; made when absent.")]
+_Destination = Annotated[Path, typer.Argument(metavar="DST", help="The folder for the packed set; created if needed.")]
 
 
 def pack(
     source: _Source,
     destination: _Destination,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Store pixels and not the images' files: larger, and nothing to decode.")
+        bool, typer.Option("--raw", help="Store pixels instead of the images' files: larger, but nothing to decode.")
     ] = False,
     size: Annotated[
         int | None,
         typer.Option("--size", min=1, max=4096, metavar="N", help="Side of raw pixels; by default the images' own."),
     ] = None,
 ) -> None:
-    """Pack faces into a few large files that are mapped into memory; the same command goes on, or checks them."""
+    """Pack faces into a few large files that are mapped into memory; run it again to continue, or to verify them."""
     if size is not None and not raw:
-        raise UsageError("--size is the side of raw pixels; add --raw, or leave it out to copy the files as they are")
+        raise UsageError("--size is the side of raw pixels; add --raw, or remove --size to copy the files as they are")
     from rich.console import Console
 
     from maskrec.preparation.packing.packing import Packing, pack
@@ -55,5 +55,5 @@ def _side_of(source: Source) -> int:
     first = source.items[0]
     height, width, _ = decode_image(source.read(first), first.key).shape
     if height != width:
-        raise UsageError(f"{first.key}: {width} x {height} pixels are no square; name --size N, or align the faces")
+        raise UsageError(f"{first.key}: {width} x {height} pixels are not square; give --size N, or align the faces")
     return int(height)

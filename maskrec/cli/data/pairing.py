@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from maskrec.preparation.pairing.settings import PairSettings
 
 _Faces = Annotated[Path, typer.Argument(metavar="FACES", help="A folder that holds faces.csv, or such a file.")]
-_Out = Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files; made where it is absent.")]
+_Out = Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files; created if needed.")]
 _Masked = Annotated[
     list[Path] | None, typer.Option("--masked", metavar="DIR", help="Masked copies of these faces (`data mask`).")
 ]
 _Preset = Annotated[
     Literal["reference"] | None,
-    typer.Option("--preset", help="The original's numbers: both masked, 6,482 test and 58,000 evaluation pairs."),
+    typer.Option("--preset", help="The original's settings: both masked, 6,482 test and 58,000 evaluation pairs."),
 ]
-_Again = Annotated[Path | None, typer.Option("--again", metavar="pairs.json", help="Settings from such a file.")]
+_Again = Annotated[Path | None, typer.Option("--again", metavar="pairs.json", help="Take the settings of this file.")]
 _Masks = Annotated[
     list[str] | None,
-    typer.Option("--masks", help="none, one, both or several with commas: each gets an equal part.  [default: none]"),
+    typer.Option("--masks", help="none, one, both, or several with commas: each gets an equal share.  [default: none]"),
 ]
 _Types = Annotated[
     list[str] | None,
@@ -50,13 +50,13 @@ def pairs(
     preset: _Preset = None,
     again: _Again = None,
     evaluation: Annotated[
-        int | None, _number("evaluation", "Evaluation pairs of one person, and as many of two.  [default: 3000]")
+        int | None, _number("evaluation", "Evaluation pairs of one person, and as many of two people.  [default: 3000]")
     ] = None,
     test: Annotated[int | None, _number("test", "Test pairs, half of them of one person.  [default: 6000]")] = None,
     masks: _Masks = None,
     types: _Types = None,
-    copies: Annotated[int | None, _number("copies", "Masks of each photo to put on.  [default: 1]")] = None,
-    every_type: Annotated[bool, typer.Option("--every-type", help="Each photo once in each type.")] = False,
+    copies: Annotated[int | None, _number("copies", "Masks to put on each photo.  [default: 1]")] = None,
+    every_type: Annotated[bool, typer.Option("--every-type", help="Each photo once with each type.")] = False,
     same_photo: Annotated[
         float | None,
         typer.Option("--same-photo", help="Share of same-person pairs made from one photo.  [default: 0]"),
@@ -66,13 +66,11 @@ def pairs(
     test_share: Annotated[float | None, _share("test", "0.1")] = None,
     train_faces: Annotated[
         Literal["all", "bare", "masked"] | None,
-        typer.Option("--train-faces", help="Which faces are trained on.  [default: all]"),
+        typer.Option("--train-faces", help="Which faces are used for training.  [default: all]"),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Another seed, other people and pairs.  [default: 17]")
-    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the people and pairs.  [default: 17]")] = None,
 ) -> None:
-    """Write train.csv, eval_same.csv, eval_diff.csv and test.csv, nobody in two of them, and pairs.json."""
+    """Write train.csv, eval_same.csv, eval_diff.csv and test.csv with disjoint people, and pairs.json."""
     from maskrec.preparation.pairing.pairing import make_pairs
     from maskrec.preparation.pairing.settings import ALL_FIVE, ONE_EACH
 
@@ -97,21 +95,21 @@ def _settings(
     masked: bool,
     plan: tuple[list[str], int | None, bool],
 ) -> PairSettings:
-    """The preset or a manifest's settings, changed by what was given."""
+    """The settings of the preset or a manifest, changed by the given options."""
     from dataclasses import replace
 
     from maskrec.preparation.masking.mask_plan import make_plan
     from maskrec.preparation.pairing.settings import REFERENCE, PairSettings, from_manifest
 
     if preset and again:
-        raise UsageError("--preset and --again: settings come from one of them")
+        raise UsageError("--preset and --again both give settings; use one of them")
     start = REFERENCE if preset else from_manifest(again) if again else PairSettings()
     changes = {name: value for name, value in given.items() if value is not None}
     changes["shares"] = {**start.shares, **{name: value for name, value in shares.items() if value is not None}}
     types, copies, every_type = plan
     if types or copies is not None or every_type:
         if masked:
-            raise UsageError("--masked, and types or copies of masks to put on: use one or the other")
+            raise UsageError("--masked and options for masks to put on exclude each other; use one")
         changes["put_on"] = make_plan(types, 1 if copies is None else copies, every_type)
     elif masked or set(changes.get("masks", start.masks)) == {"none"}:
         changes["put_on"] = None
@@ -119,7 +117,7 @@ def _settings(
 
 
 def _told(made: Written, out: Path, settings: PairSettings) -> str:
-    """What was written, as a table, and how a recipe names it."""
+    """What was written, as a table, and how to name it in a recipe."""
     columns = ("people", "photos", "faces", "pairs", "same", "one_photo", "bare", "one_masked", "both_masked")
     rows: list[list[object]] = [["file", *(name.replace("_", " ") for name in columns)]]
     for name, counts in made.counts.items():

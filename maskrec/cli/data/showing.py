@@ -27,14 +27,16 @@ _Set = Annotated[
 _Out = Annotated[Path, typer.Argument(metavar="OUT", help="The contact sheet: OUT.png or OUT.html.")]
 _Source = Annotated[
     Path | None,
-    typer.Option("--source", metavar="SRC", help="Where PATH was made from; its rejected photos are shown from there."),
+    typer.Option("--source", metavar="SRC", help="The source of PATH; its rejected photos are shown from there."),
 ]
-_Only = Annotated[list[What] | None, typer.Option("--only", help="These sections; by default all. May be repeated.")]
+_Only = Annotated[
+    list[What] | None, typer.Option("--only", help="Only these sections; may be repeated.  [default: all]")
+]
 _Types = Annotated[
-    list[str] | None, typer.Option("--mask-type", metavar="NAME,...", help="These masks only; may be repeated.")
+    list[str] | None, typer.Option("--mask-type", metavar="NAME,...", help="Only these masks; may be repeated.")
 ]
 _People = Annotated[
-    list[str] | None, typer.Option("--person", metavar="NAME", help="These people only; may be repeated.")
+    list[str] | None, typer.Option("--person", metavar="NAME", help="Only these people; may be repeated.")
 ]
 
 
@@ -42,15 +44,15 @@ def show(
     path: _Set,
     out: _Out,
     source: _Source = None,
-    number: Annotated[int, typer.Option("--number", min=1, help="Faces in each section at most.")] = 48,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, other faces.")] = 17,
+    number: Annotated[int, typer.Option("--number", min=1, help="Most faces in each section.")] = 48,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the choice of faces.")] = 17,
     only: _Only = None,
     mask_type: _Types = None,
     person: _People = None,
     landmarks: Annotated[bool, typer.Option("--landmarks", help="Draw the five landmarks.")] = False,
     size: Annotated[int, typer.Option("--size", min=32, max=1024, help="Side of each picture in pixels.")] = 128,
     columns: Annotated[int, typer.Option("--columns", min=1, max=100, help="Faces in a row (PNG).")] = 8,
-    force: Annotated[bool, typer.Option("--force", help="Write over OUT where it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite OUT if it exists.")] = False,
 ) -> None:
     """Draw a contact sheet of bare, masked and rejected faces: look before you train.
 
@@ -75,7 +77,11 @@ def show(
         content, missing = draw_sheet(heading, made, size, columns)
         if missing:
             some = "".join(sorted(missing)[:20])
-            print(clean(f"note: no font here has the letters {some}; they stand as [HEX], and in HTML as themselves"))
+            print(
+                clean(
+                    f"note: no installed font has the characters {some}; they appear as [HEX] here, unchanged in HTML"
+                )
+            )
     else:
         content = draw_page(heading, made, size)
     write_bytes(out, content)
@@ -87,18 +93,18 @@ def _check_out(out: Path, force: bool) -> None:
     if out.suffix.lower() not in (".png", ".html"):
         raise UsageError(f"{out}: a contact sheet is a .png or a .html file; name one")
     if not out.parent.is_dir():
-        raise UsageError(f"{out}: there is no folder {out.parent}; make it first")
+        raise UsageError(f"{out}: there is no folder {out.parent}; create it first")
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name a file")
     if out.exists() and not force:
-        raise UsageError(f"{out} exists; name another file, or write over it with --force")
+        raise UsageError(f"{out} exists; name another file, or overwrite it with --force")
 
 
 def _check_rejected(path: Path, source: Path | None, rejected: int, only: list[What] | None) -> None:
-    """Rejected photos are shown, or it is said why not."""
+    """Check that rejected photos can be shown, or report why not."""
     asked = only is not None and What.rejected in only
     if asked and source is None:
-        raise UsageError("--only rejected wants --source, the photos that the data set was made from")
+        raise UsageError("--only rejected needs --source, the photos that the data set was made from")
     if asked and not rejected:
         raise UsageError(f"{path} has no rejected photos (no rejected.csv with rows)")
     if source is not None and not rejected:
@@ -117,5 +123,5 @@ def _open(path: Path) -> Any:
     for finding in faces.findings if not len(faces) else ():
         raise UsageError(f"{finding.places[0]}: {finding.message}")
     if faces.findings:
-        print(clean(f"note: {len(faces.findings):,} things are wrong with {path}; see maskrec data check {path}"))
+        print(clean(f"note: {len(faces.findings):,} problems were found in {path}; see maskrec data check {path}"))
     return faces

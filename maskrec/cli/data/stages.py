@@ -13,10 +13,10 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Stages:
-    """Shows one stage after the other; standard output is left to the answer.
+    """Shows the progress of each stage; standard output is left to the result.
 
     Args:
-        console: where to; standard error by default.
+        console: where to print; standard error by default.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -30,7 +30,7 @@ class Stages:
         self._stop()
 
     def begin(self, what: str, total: int) -> Callable[[int], None]:
-        """A stage of ``total`` photos begins; what it returns is told how many more are done."""
+        """Begin a stage of ``total`` photos; the returned function is called with how many more are finished."""
         self._stop()
         return self._bar(what, total) if self.console.is_terminal else self._lines(what, total)
 

@@ -1,1 +1,1 @@
-"""InsightFace's .rec and .bin files, read without running anything in them."""
+"""InsightFace's .rec and .bin files, read without running any code in them."""

@@ -28,27 +28,27 @@ class BinPairs:
 
 
 def read_bin(path: Path) -> BinPairs:
-    """A pickle of ``(images, same)``: a list of encoded images, two a pair, and a list of truth values.
+    """A pickle of ``(images, same)``: a list of encoded images, two per pair, and a list of truth values.
 
     Images are bytes (or numpy uint8 arrays), truth values bool (or numpy's, or 0 and 1), written by Python 2 or 3. No
-    pickle is run: the few instructions that such a file needs are followed, all others are refused.
+    pickle is executed: the few instructions that such a file needs are interpreted, all others are rejected.
 
     Raises:
-        UsageError: the file holds anything else, wants to call something, or is cut short.
+        UsageError: the file holds anything else, tries to call something, or is truncated.
     """
     content = read_pickle(path)
     if not isinstance(content, tuple | list) or len(content) != 2:
-        raise UsageError(f"{path}: holds no pair (images, same); it is no verification file of InsightFace")
+        raise UsageError(f"{path}: does not hold a pair (images, same); it is not a verification file of InsightFace")
     images, same = content
     if not isinstance(images, list | tuple):
-        raise UsageError(f"{path}: its images are no list; it is no verification file of InsightFace")
+        raise UsageError(f"{path}: its images are not a list; it is not a verification file of InsightFace")
     pairs = BinPairs(
         [_image(path, place, image) for place, image in enumerate(images)],
         [_truth(path, place, value) for place, value in enumerate(_values(path, same))],
     )
     if len(pairs.images) != 2 * len(pairs.same) or not pairs.same:
         raise UsageError(
-            f"{path}: {len(pairs.images)} images and {len(pairs.same)} answers; two images an answer are wanted"
+            f"{path}: {len(pairs.images)} images and {len(pairs.same)} answers; expected two images per answer"
         )
     return pairs
 
@@ -58,7 +58,9 @@ def _image(path: Path, place: int, image: object) -> bytes:
         return image
     if isinstance(image, ByteArray) and image.kind == "u1" and image.complete:
         return image.data
-    raise UsageError(f"{path}: image {place} is no bytes and no uint8 array; it is no verification file of InsightFace")
+    raise UsageError(
+        f"{path}: image {place} is neither bytes nor a uint8 array; it is not a verification file of InsightFace"
+    )
 
 
 def _values(path: Path, same: object) -> Sequence[object]:
@@ -66,7 +68,7 @@ def _values(path: Path, same: object) -> Sequence[object]:
         return same
     if isinstance(same, ByteArray) and same.complete:
         return list(same.data)
-    raise UsageError(f"{path}: its answers are no list; it is no verification file of InsightFace")
+    raise UsageError(f"{path}: its answers are not a list; it is not a verification file of InsightFace")
 
 
 def _truth(path: Path, place: int, value: object) -> bool:
@@ -74,4 +76,4 @@ def _truth(path: Path, place: int, value: object) -> bool:
         value = value.data[0]
     if isinstance(value, int) and value in (0, 1):
         return bool(value)
-    raise UsageError(f"{path}: answer {place} is neither true nor false; it is no verification file of InsightFace")
+    raise UsageError(f"{path}: answer {place} is neither true nor false; it is not a verification file of InsightFace")

@@ -1,4 +1,4 @@
-"""What a plain pickle may be made of beside lists and bytes: numpy's arrays of bytes, told apart without numpy."""
+"""What a plain pickle may contain besides lists and bytes: numpy's arrays of bytes, recognised without numpy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PYTHON = (
 
 
 class RefusedError(Exception):
-    """The pickle wants what plain lists of bytes do not need; the message says what."""
+    """The pickle requests what plain lists of bytes do not need; the message says what."""
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class ByteArray:
     Args:
         kind: its type: ``u1`` (bytes) or ``b1`` (truth values).
         data: its bytes.
-        complete: whether they are there; an array gets them after it was made.
+        complete: whether they are set; an array receives them after it was created.
     """
 
     kind: str = ""
@@ -43,7 +43,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A name that may be written in the file; what "calling" it gives is in ``call``."""
+    """A name that may occur in the file; ``call`` gives the result of "calling" it."""
 
     name: str
 
@@ -52,18 +52,18 @@ def named(module: object, name: object) -> Named:
     """A name that a plain pickle may use.
 
     Raises:
-        RefusedError: any other.
+        RefusedError: any other name.
     """
     if not isinstance(module, str) or not isinstance(name, str):
-        raise RefusedError("the pickle wants something without a name")
+        raise RefusedError("the pickle requests something without a name")
     numpy = module in _NUMPY and name in ("_reconstruct", "_frombuffer", "scalar")
     if numpy or (module == "numpy" and name in ("ndarray", "dtype")) or (module, name) in _PYTHON:
         return Named(name)
-    raise RefusedError(f"the pickle wants {module[:60]}.{name[:60]}")
+    raise RefusedError(f"the pickle requests {module[:60]}.{name[:60]}")
 
 
 def call(name: str, arguments: tuple[Any, ...]) -> object:
-    """What numpy's and Python's own functions would make of these arguments, for one-byte types."""
+    """The result of numpy's and Python's own functions for these arguments, for one-byte types."""
     latin1 = len(arguments) == 2 and arguments[1] in ("latin1", b"latin1", "latin-1")
     if name in ("encode", "bytearray") and latin1 and isinstance(arguments[0], str):
         return arguments[0].encode("latin-1")
@@ -87,11 +87,11 @@ def _text(value: object) -> str:
 
 
 def fill(array: ByteArray, data: object, kind: object, shape: object) -> ByteArray:
-    """Gives an array its bytes, once their number fits its shape."""
+    """Set an array's bytes, once their number matches its shape."""
     if not isinstance(kind, Kind) or not isinstance(data, bytes) or not isinstance(shape, tuple):
         raise RefusedError("the pickle holds an array that is not of bytes")
     if not all(isinstance(size, int) for size in shape):
-        raise RefusedError("the pickle holds an array whose shape is no numbers")
+        raise RefusedError("the pickle holds an array whose shape is not made of numbers")
     sides = [size for size in shape if size != 1]
     if sides != ([] if len(data) == 1 else [len(data)]):
         raise RefusedError(f"the pickle holds an array of shape {str(shape)[:40]} with {len(data)} bytes")

@@ -1,4 +1,4 @@
-"""The few pickle instructions that lists of bytes, truth values and numpy byte arrays need; all others are refused."""
+"""The few pickle instructions that lists of bytes, truth values and numpy byte arrays need; all others are rejected."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 def read_pickle(path: Path) -> object:
-    """What a pickle holds: lists, tuples, bytes, texts, truth values, whole numbers, ``ByteArray``s.
+    """The content of a pickle: lists, tuples, bytes, texts, truth values, whole numbers, ``ByteArray``s.
 
     Nothing is imported or called. Lengths in the file are compared with its size before anything is read.
 
     Raises:
-        UsageError: an instruction or a name that such things do not need; a file cut short; anything behind the end.
+        UsageError: an instruction or a name that such objects do not need; a truncated file; anything after the end.
     """
     try:
-        RandomAccessFile(path)  # a pipe would wait for ever, and says here what it is
+        RandomAccessFile(path)  # a pipe would block for ever, but is rejected here
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             content = _Machine().run(data)
             if data.tell() != len(data):
@@ -42,12 +42,12 @@ def read_pickle(path: Path) -> object:
             return content
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read ({error.strerror or error}); check its name and your rights"
+            f"{path}: cannot be read ({error.strerror or error}); check its name and permissions"
         ) from error
     except RefusedError as error:
-        raise UsageError(f"{path}: {error}; nothing of it was run: it is no plain verification file") from error
+        raise UsageError(f"{path}: {error}; none of its code was run: it is not a plain verification file") from error
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:
-        raise UsageError(f"{path}: no pickle that can be read, or cut short ({error}); fetch it again") from error
+        raise UsageError(f"{path}: not a readable pickle, or truncated ({error}); download it again") from error
 
 
 class _Machine:
@@ -63,7 +63,7 @@ class _Machine:
             place, code = data.tell(), data.read(1)
             opcode = _OPCODES.get(code)
             if opcode is None:
-                raise ValueError(f"byte {place} is no instruction" if code else f"it ends at byte {place}")
+                raise ValueError(f"byte {place} is not an instruction" if code else f"it ends at byte {place}")
             name = opcode.name
             if name == "STRING":  # pickletools reads ASCII only
                 self.stack.append(_quoted(data.readline()))
@@ -94,7 +94,7 @@ class _Machine:
 
     def _pop(self, count: int) -> list[Any]:
         if count > len(self.stack):
-            raise RefusedError("the pickle takes more than it has")
+            raise RefusedError("the pickle takes more values than it has")
         items = self.stack[len(self.stack) - count :]
         del self.stack[len(self.stack) - count :]
         return items
@@ -104,7 +104,7 @@ class _Machine:
             if self.stack[place] is _MARK:
                 items = self._pop(len(self.stack) - place)
                 return items[1:]
-        raise RefusedError("the pickle goes back to a mark that it did not set")
+        raise RefusedError("the pickle returns to a mark that it did not set")
 
     def _do_memoize(self, _: Any) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
@@ -129,7 +129,7 @@ class _Machine:
 
     def _extend(self, items: list[Any]) -> None:
         if not self.stack or not isinstance(self.stack[-1], list):
-            raise RefusedError("the pickle appends to what is no list")
+            raise RefusedError("the pickle appends to something that is not a list")
         self.stack[-1].extend(items)
 
     def _do_global(self, argument: str) -> None:
@@ -144,7 +144,7 @@ class _Machine:
     def _do_reduce(self, _: Any) -> None:
         named, arguments = self._pop(2)
         if not isinstance(named, Named) or not isinstance(arguments, tuple):
-            raise RefusedError("the pickle calls what cannot be called")
+            raise RefusedError("the pickle calls something that cannot be called")
         self.stack.append(call(named.name, arguments))
 
     def _do_build(self, _: Any) -> None:
@@ -157,7 +157,7 @@ class _Machine:
                 raise RefusedError("the pickle fills an array twice, or one in Fortran's order")
             fill(target, data, kind, shape)
         else:
-            raise RefusedError("the pickle sets the state of what has none")
+            raise RefusedError("the pickle sets the state of an object without state")
         self.stack.append(target)
 
 

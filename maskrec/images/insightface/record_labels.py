@@ -1,4 +1,4 @@
-"""How a record of a ``.rec`` begins, and the first labels of millions of them at once."""
+"""The start of a ``.rec`` record, and the first labels of millions of records at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = 0xCED7230A
-PART = struct.Struct("<II")  # the magic word; the upper 3 bits say which part of a record, the lower 29 its length
+PART = struct.Struct("<II")  # the magic word; the upper 3 bits give the part of a record, the lower 29 its length
 HEADER = struct.Struct("<IfQQ")  # MXNet's IRHeader: flag, label, id, id2
 
 _CHUNK = 1 << 16
@@ -19,7 +19,7 @@ _START = np.dtype(
 
 
 def first_labels(path: Path, offsets: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The first label of each record, and whether it could be read by its first bytes alone.
+    """The first label of each record, and whether it could be read from its first bytes alone.
 
     Args:
         path: of the ``.rec``.
@@ -34,7 +34,7 @@ def first_labels(path: Path, offsets: NDArray[np.int64]) -> tuple[NDArray[np.flo
     for start in range(0, len(offsets), _CHUNK):
         places = np.flatnonzero(offsets[start : start + _CHUNK] <= len(data) - _START.itemsize) + start
         rows = data[offsets[places][:, None] + reach].view(_START)[:, 0]
-        # Of a whole record the upper 3 bits are 0, so that the word is its length.
+        # In an undivided record the upper 3 bits are 0, so the word is its length.
         whole = (rows["magic"] == MAGIC) & (rows["word"] < 1 << 29)
         whole &= rows["word"] >= HEADER.size + 4 * np.minimum(rows["flag"], 1 << 29).astype(np.int64)
         whole &= offsets[places] + PART.size + rows["word"] <= len(data)

@@ -16,8 +16,8 @@ from maskrec.base.errors import UsageError
 from maskrec.images.insightface.record_labels import HEADER, MAGIC, PART, first_labels
 from maskrec.images.random_access import RandomAccessFile
 
-_LABELS = 1 << 24  # a 32-bit float tells whole numbers apart up to here
-_START = struct.Struct("<IIIfQQ")  # both of a whole record
+_LABELS = 1 << 24  # a 32-bit float represents whole numbers exactly up to here
+_START = struct.Struct("<IIIfQQ")  # both of an undivided record
 _LABELS_SEEN = 8
 _GLANCE = _START.size + 4 * _LABELS_SEEN
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
@@ -27,20 +27,20 @@ Label = float | tuple[float, ...]
 
 
 class RecordFile:
-    """The images of a ``.rec`` file, in the order of their keys; safe in threads and forks, pickles for workers.
+    """The images of a ``.rec`` file, in the order of their keys; safe in threads and forks, can be pickled for workers.
 
     A record is MXNet's ``IRHeader`` (flag, label, id, id2; a flag above 0 says that so many float labels follow) and
     an encoded image. InsightFace's record 0 holds no image but, as labels, the key after the last image and the one
-    after the last person; the persons' records in that range hold no images either and are left out.
+    after the last person; the persons' records in that range hold no images either and are skipped.
 
     With ``NAME.idx`` beside it (``key<TAB>offset`` lines) opening reads that; without it the ``.rec`` is scanned, image
-    records in the order of the file. Record 0 and the last one are looked at when opened, others when they are read.
+    records in the order of the file. Record 0 and the last one are checked when opened, others when they are read.
 
     Args:
         path: of the ``.rec``.
 
     Raises:
-        UsageError: a file that is cut short, damaged, or of something else; an index that does not fit it.
+        UsageError: the file is truncated, damaged, or of another kind; or the index does not match it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,14 +50,14 @@ class RecordFile:
             raise UsageError(f"{path}: a .bin holds pairs to verify, not records; `maskrec data align` reads its faces")
         self._file = RandomAccessFile(path)
         if self._file.size < PART.size:
-            raise UsageError(f"{path}: {self._file.size} bytes are no .rec file; fetch it again")
+            raise UsageError(f"{path}: {self._file.size} bytes are not a .rec file; download it again")
         self._indexed = self.index_path.exists()
         self._offsets = self._indexed_images() if self._indexed else self._scanned_images()
         if not len(self._offsets):
-            raise UsageError(f"{path}: no record in it holds an image; is it the right file?")
+            raise UsageError(f"{path}: none of its records holds an image; is it the right file?")
 
     def __len__(self) -> int:
-        """How many images."""
+        """The number of images."""
         return len(self._offsets)
 
     def __getitem__(self, index: int) -> tuple[Label, bytes]:
@@ -65,7 +65,7 @@ class RecordFile:
 
         Raises:
             IndexError: no such image.
-            UsageError: the record is cut short or damaged.
+            UsageError: the record is truncated or damaged.
         """
         return self._unpack(int(self._offsets[index]))
 
@@ -77,7 +77,7 @@ class RecordFile:
         """An image's person: its label, or the first of its labels, as a whole number from 0.
 
         Raises:
-            UsageError: the label is no such number.
+            UsageError: the label is not such a number.
         """
         label = self.label(index)
         first = label[0] if isinstance(label, tuple) else label
@@ -98,7 +98,7 @@ class RecordFile:
 
     def _indexed_images(self) -> NDArray[np.int64]:
         keys, offsets = self._read_index()
-        self._unpack(int(offsets.max()))  # a file cut short is known by its last record
+        self._unpack(int(offsets.max()))  # a truncated file is detected by its last record
         end = self._first_key_of_people(int(offsets[0])) if keys[0] == 0 else None
         if end is None:
             return offsets
@@ -107,12 +107,12 @@ class RecordFile:
         if there != end - 1:
             raise UsageError(
                 f"{self.index_path}: lists {there} of the {end - 1} images that record 0 of {self.path.name} "
-                "announces; fetch it again, or delete it and the .rec is scanned"
+                "announces; download it again, or delete it to scan the .rec"
             )
         return offsets[images]
 
     def _first_key_of_people(self, offset: int) -> int | None:
-        """What InsightFace's record 0 announces: one more than its images' number; None when it is an image."""
+        """The number in InsightFace's record 0: one more than the number of images; None when it is an image."""
         label, image = self._unpack(offset)
         if image or not isinstance(label, tuple):
             return None
@@ -130,7 +130,7 @@ class RecordFile:
                 raise self._bad_index(number, "is not 'key<TAB>offset'")
             lines.extend(map(int, words))
         if not lines:
-            raise UsageError(f"{self.index_path}: no line in it; delete it and the .rec is scanned")
+            raise UsageError(f"{self.index_path}: it has no lines; delete it to scan the .rec")
         keys, offsets = np.array(lines, dtype=np.int64).reshape(-1, 2).T
         for values, what in ((keys, "key"), (offsets, "offset")):
             order = np.argsort(values, kind="stable")
@@ -141,14 +141,14 @@ class RecordFile:
         if (beyond := np.flatnonzero(offsets + PART.size > self._file.size)).size:
             place = int(beyond[0])
             raise self._bad_index(
-                place, f"says byte {offsets[place]} of a .rec of {self._file.size} bytes (is that cut short?)"
+                place, f"says byte {offsets[place]} of a .rec of {self._file.size} bytes (is that truncated?)"
             )
         order = np.argsort(keys)
         return keys[order], offsets[order]
 
     def _bad_index(self, line: int, what: str) -> UsageError:
         return UsageError(
-            f"{self.index_path}:{line + 1}: the line {what}; fetch it again, or delete it to have the .rec scanned"
+            f"{self.index_path}:{line + 1}: the line {what}; download it again, or delete it to scan the .rec"
         )
 
     def _scanned_images(self) -> NDArray[np.int64]:
@@ -160,7 +160,7 @@ class RecordFile:
                 offsets.append(offset)
             offset = end
         if offset > self._file.size:
-            raise UsageError(f"{self.path}: cut short at byte {self._file.size}, behind a record; fetch it again")
+            raise UsageError(f"{self.path}: truncated at byte {self._file.size}, after a record; download it again")
         return np.array(offsets, dtype=np.int64)
 
     def _parts(self, offset: int) -> Iterator[tuple[int, int]]:
@@ -168,19 +168,19 @@ class RecordFile:
         wanted = (_WHOLE, _FIRST)
         while True:
             if offset + PART.size > self._file.size:
-                raise UsageError(f"{self.path}: cut short at byte {self._file.size}, within a record; fetch it again")
+                raise UsageError(
+                    f"{self.path}: truncated at byte {self._file.size}, within a record; download it again"
+                )
             magic, word = PART.unpack(self._file.read(offset, PART.size))
             part, length = word >> 29, word & 0x1FFFFFFF
             if magic != MAGIC or part not in wanted:
-                mend = (
-                    f"delete {self.index_path.name} to have it scanned, or fetch both" if self._indexed else "fetch it"
-                )
+                mend = f"delete {self.index_path.name} to scan it, or download both" if self._indexed else "download it"
                 raise UsageError(f"{self.path}: no record begins at byte {offset}; {mend} again")
             offset += PART.size
             if offset + length > self._file.size:
                 raise UsageError(
-                    f"{self.path}: cut short: the record at byte {offset - PART.size} wants {length} bytes and "
-                    f"{self._file.size - offset} are there; fetch it again"
+                    f"{self.path}: truncated: the record at byte {offset - PART.size} needs {length} bytes, but "
+                    f"{self._file.size - offset} are present; download it again"
                 )
             yield offset, length
             if part in (_WHOLE, _LAST):
@@ -201,7 +201,7 @@ class RecordFile:
         block = self._file.read(offset, min(_GLANCE, self._file.size - offset))
         if len(block) == _GLANCE:
             magic, word, flag, label, _, _ = _START.unpack_from(block)
-            end = offset + PART.size + word  # of a whole record: its upper 3 bits are 0
+            end = offset + PART.size + word  # for an undivided record: its upper 3 bits are 0
             if magic == MAGIC and HEADER.size <= word < 1 << 29 and flag <= _LABELS_SEEN and end <= self._file.size:
                 size = HEADER.size + 4 * flag
                 if size <= word:
@@ -224,7 +224,7 @@ class RecordFile:
         size = HEADER.size + 4 * flag
         if size > len(record):
             raise UsageError(
-                f"{self.path}: the record at byte {offset} announces {flag} labels and has {len(record)} bytes; "
-                "the file is damaged: fetch it again"
+                f"{self.path}: the record at byte {offset} announces {flag} labels but has {len(record)} bytes; "
+                "the file is damaged: download it again"
             )
         return struct.unpack_from(f"<{flag}f", record, HEADER.size), size

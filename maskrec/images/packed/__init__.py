@@ -1,1 +1,1 @@
-"""Many faces in a few files mapped into memory."""
+"""Many faces in a few memory-mapped files."""

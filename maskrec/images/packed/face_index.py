@@ -1,7 +1,7 @@
-"""Where each face of a large set lies, whose it is and what it wears: one small header and one binary file.
+"""The place, identity and mask of each face of a large set: one small header and one binary file.
 
-``STEM.json`` says what ``STEM.index`` holds: the entries, landmarks, boxes and names of all faces one after another,
-little-endian, mapped into memory and shared by all processes. Data files are named, never looked into.
+``STEM.json`` describes ``STEM.index``: the entries, landmarks, boxes and names of all faces one after another,
+little-endian, mapped into memory and shared by all processes. Data files are named, but never read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENTRY = np.dtype(
     [
         ("offset", "<u8"),
         ("size", "<u4"),
-        ("checksum", "<u4"),  # CRC-32 of the bytes; 0 where nobody has summed them
+        ("checksum", "<u4"),  # CRC-32 of the bytes; 0 where not computed
         ("file", "<u4"),
         ("label", "<u4"),
         ("masked", "u1"),
@@ -60,13 +60,13 @@ class FaceIndex:
         encoding: ``encoded`` (JPEG, PNG, ... files) or ``raw`` (uint8 RGB ``(side, side, 3)``).
         side: of raw images in pixels; 0 for encoded ones.
         identities: names by label, in the order of the labels.
-        mask_types: names that entries point to; the first is empty.
+        mask_types: names that entries refer to; the first is empty.
         entries: ``(n,)`` of ``ENTRY``.
-        name_ends: ``(n,)``, where each name ends in ``names``.
+        name_ends: ``(n,)``, the end of each name in ``names``.
         names: uint8, the names as UTF-8 one after another.
         landmarks: float64 ``(n, 5, 2)`` in pixels of each image, or None.
         boxes: float64 ``(n, 4)``, or None.
-        origin: the folder and stem that it was read from; it pickles as these.
+        origin: the folder and stem that it was read from; it is pickled as these.
     """
 
     files: Sequence[DataFile]
@@ -90,7 +90,7 @@ class FaceIndex:
         return len(self.entries)
 
     def name(self, index: int) -> str:
-        """What a face is called in its source."""
+        """A face's name in its source."""
         start = int(self.name_ends[index - 1]) if index else 0
         return self.names[start : int(self.name_ends[index])].tobytes().decode("utf-8", "replace")
 
@@ -103,7 +103,7 @@ def name_columns(names: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.u
 
 
 def write_face_index(folder: Path, stem: str, index: FaceIndex) -> None:
-    """Put both files in place, the header last; the same faces give the same bytes.
+    """Write both files, the header last; the same faces give the same bytes.
 
     Raises:
         MaskrecError: the disk is full or not writable.
@@ -131,10 +131,10 @@ def write_face_index(folder: Path, stem: str, index: FaceIndex) -> None:
 
 
 def read_face_index(folder: Path, stem: str) -> FaceIndex:
-    """An index, mapped into memory, with everything in it checked against everything else.
+    """A memory-mapped index whose parts have been checked against each other.
 
     Raises:
-        UsageError: missing, damaged, cut short, of a newer version or of something else.
+        UsageError: it is missing, damaged, truncated, of a newer version or of another kind.
     """
     path = folder / f"{stem}.json"
     try:
@@ -146,8 +146,8 @@ def read_face_index(folder: Path, stem: str) -> FaceIndex:
         raise UsageError(f"{path}: not an index of faces that maskrec wrote")
     if header.get("version") != VERSION:
         raise UsageError(
-            f"{path}: format version {header.get('version')!r}, and this maskrec reads {VERSION}; make it again or "
-            "install the maskrec that wrote it"
+            f"{path}: format version {header.get('version')!r}, but this maskrec reads {VERSION}; make it again or "
+            "install the version of maskrec that wrote it"
         )
     content = _map(folder / f"{stem}.index", header)
     try:
@@ -163,13 +163,13 @@ def _map(path: Path, header: dict[str, Any]) -> memoryview:
     try:
         size = path.stat().st_size
         if size != header.get("size") or not size:
-            raise UsageError(f"{path}: {size} bytes where {header.get('size')} were written; copy it again whole")
+            raise UsageError(f"{path}: {size} bytes, but {header.get('size')} were written; copy the whole file again")
         with path.open("rb") as stream:
             content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error}); is the folder complete?") from error
     if zlib.crc32(content) != header.get("checksum"):
-        raise UsageError(f"{path}: its checksum does not fit, so it is damaged; copy it again or make it again")
+        raise UsageError(f"{path}: its checksum does not match, so it is damaged; copy or make it again")
     return content
 
 
@@ -191,7 +191,7 @@ def _index_of(header: dict[str, Any], content: memoryview) -> FaceIndex:
 
 
 def _fault(index: FaceIndex) -> str | None:
-    """What in an index points to nothing."""
+    """Find invalid references in an index."""
     entries, sizes = index.entries, np.array([file.size for file in index.files], dtype=np.uint64)
     if index.encoding not in ("encoded", "raw") or (index.encoding == "raw") != (index.side > 0):
         return f"images of the encoding {index.encoding!r} and side {index.side}"
@@ -199,7 +199,7 @@ def _fault(index: FaceIndex) -> str | None:
         return "a data file that is not beside it"
     for column, end in (("file", len(sizes)), ("label", len(index.identities)), ("mask_type", len(index.mask_types))):
         if len(entries) and int(entries[column].max()) >= end:
-            return f"an entry's {column} is beyond the {end} there are"
+            return f"an entry's {column} is beyond the last of {end}"
     if not np.bincount(entries["label"], minlength=len(index.identities)).all():
         return "people without faces"
     ends = sizes[entries["file"]]

@@ -1,4 +1,4 @@
-"""Faces of a large set by number: an index and the files it points into."""
+"""Faces of a large set by number: an index and the files that it refers to."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from maskrec.images.packed.mapped_files import DataFiles, MappedFiles
 
 
 class FaceStore:
-    """A set of faces; safe in threads and forks, pickles for loader workers.
+    """A set of faces; safe in threads and forks, can be pickled for loader workers.
 
     Args:
         place: the folder of its files, for messages: a path or an address.
         index: of its faces.
-        files: that the index points into; ``MappedFiles`` where the images are raw.
+        files: the files that the index refers to; ``MappedFiles`` where the images are raw.
     """
 
     def __init__(self, place: str, index: FaceIndex, files: DataFiles) -> None:
@@ -36,7 +36,7 @@ class FaceStore:
         return len(self.index)
 
     def name(self, index: int) -> str:
-        """A face in messages: its file and its name in the source."""
+        """A face's name in messages: its file and its name in the source."""
         return self._name(index, int(self.index.entries["file"][index]))
 
     def _name(self, index: int, file: int) -> str:
@@ -48,7 +48,7 @@ class FaceStore:
         return self._files.read(file, offset, size)
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
-        """A face: uint8 RGB ``(H, W, 3)``; a raw one is the mapped file's, and changing it leaves the file as it is.
+        """A face: uint8 RGB ``(H, W, 3)``; a raw one is a view of the mapped file; changing it leaves that unchanged.
 
         Raises:
             UsageError: it cannot be read or does not decode.
@@ -70,7 +70,7 @@ class FaceStore:
         return whole[offset : offset + size].reshape(side, side, 3)
 
     def planned(self, size: int, alignment: Alignment) -> Aligner:
-        """How its faces come to a canvas."""
+        """The plan for aligner its faces on a canvas."""
         return Aligner(size, alignment, self.index.landmarks, self.index.boxes)
 
     def sample(self, index: int, aligner: Aligner) -> Sample:
@@ -88,7 +88,7 @@ class FaceStore:
         return aligner.sample(self._pixels(file, offset, size, name), index, label, bool(masked), name)
 
     def put(self, indices: Sequence[int], aligner: Aligner, images: NDArray[np.uint8]) -> Iterator[bool]:
-        """Faces into their rows of ``images``: whether each could be put there as it is, raw or a plain JPEG.
+        """Write faces into their rows of ``images``; returns whether each was written as it is, raw or a plain JPEG.
 
         Args:
             indices: which faces.
@@ -110,11 +110,11 @@ class FaceStore:
         return True
 
     def verify(self) -> Iterator[str]:
-        """A sentence for every face whose bytes are not those that were summed; reads everything."""
+        """A sentence for every face whose bytes do not match their checksum; reads everything."""
         checksums = self.index.entries["checksum"]
         for index in range(len(self)):
             if checksums[index] and zlib.crc32(self.read(index)) != int(checksums[index]):
-                yield f"{self.name(index)}: its checksum does not fit, so it is damaged; make the set again"
+                yield f"{self.name(index)}: its checksum does not match, so it is damaged; make the set again"
 
     def __getstate__(self) -> dict[str, Any]:
         return {"place": self.place, "index": self.index, "files": self._files}

@@ -1,4 +1,4 @@
-"""Data files of a set, mapped into memory when they are first read, by each process for itself."""
+"""Data files of a set, mapped into memory when first read, by each process separately."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from maskrec.images.packed.face_index import DataFile
 
 
 class DataFiles(Protocol):
-    """Files whose stretches are read by number, offset and size; pickles for loader workers."""
+    """Files read by number, offset and size; can be pickled for loader workers."""
 
     def read(self, file: int, offset: int, size: int) -> bytes:
-        """The bytes; UsageError where they are not there."""
+        """The bytes; UsageError where they are missing."""
 
 
 class MappedFiles:
-    """Files in a folder, checked for their sizes when opened.
+    """Files in a folder, whose sizes are checked when opened.
 
     Args:
-        folder: where they lie.
+        folder: the files' folder.
         files: their names and sizes.
 
     Raises:
@@ -40,8 +40,10 @@ class MappedFiles:
                     f"{path}: cannot be read ({error.strerror or error}); is the folder complete?"
                 ) from error
             if size != file.size:
-                what = "cut short" if size < file.size else "changed"
-                raise UsageError(f"{path}: {what}: {size} bytes where {file.size} were written; copy it again whole")
+                what = "truncated" if size < file.size else "changed"
+                raise UsageError(
+                    f"{path}: {what}: {size} bytes, but {file.size} were written; copy the whole file again"
+                )
         self._maps: list[mmap.mmap | None] = [None] * len(self.files)
 
     def map(self, file: int) -> mmap.mmap:
@@ -53,7 +55,7 @@ class MappedFiles:
                 with path.open("rb") as stream:
                     mapped = mmap.mmap(stream.fileno(), self.files[file].size, access=mmap.ACCESS_COPY)
             except (OSError, ValueError) as error:  # a shorter file is a ValueError
-                raise UsageError(f"{path}: cannot be mapped into memory ({error}); is it still whole?") from error
+                raise UsageError(f"{path}: cannot be mapped into memory ({error}); is it still complete?") from error
             self._maps[file] = mapped
         return mapped
 

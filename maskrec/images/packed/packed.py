@@ -1,7 +1,7 @@
-"""A packed set of faces: an index and a few large files, mapped into memory.
+"""A packed set of faces: an index and a few large memory-mapped files.
 
 ``packed.json`` and ``packed.index`` are a ``face_index``; ``data-NNNNN.bin`` hold the images of ``group_size`` faces
-each, one after another: files as they came, or raw pixels.
+each, one after another: the original files, or raw pixels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def data_name(group: int) -> str:
 
 
 def group_size(side: int) -> int:
-    """Faces a data file: ``GROUP``, or what fits into 1 GiB of raw images with this side (0: not raw)."""
+    """Faces per data file: ``GROUP``, or what fits into 1 GiB of raw images with this side (0: not raw)."""
     return min(GROUP, max(1, _LARGEST // (3 * side * side))) if side else GROUP
 
 
@@ -32,7 +32,7 @@ def open_packed(path: Path) -> FaceStore:
     """The packed set in a folder, its files' sizes and its index's checksum checked.
 
     Raises:
-        UsageError: incomplete, damaged, cut short or of a newer format; says which file.
+        UsageError: it is incomplete, damaged, truncated or of a newer format; the message names the file.
     """
     if not path.is_dir():
         raise UsageError(f"{path}: no such folder; make one with `maskrec data pack`")

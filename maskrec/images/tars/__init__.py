@@ -1,1 +1,1 @@
-"""Tar shards, on this disk and elsewhere."""
+"""Tar shards, local and remote."""

@@ -1,4 +1,4 @@
-"""Faces in tar shards, in webdataset's layout: KEY.jpg and what KEY.json, KEY.cls or the folder says of it."""
+"""Faces in tar shards, in webdataset's layout: KEY.jpg with KEY.json, KEY.cls or the folder for its identity."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONGEST = 1 << 20
 
 @dataclass(slots=True)
 class _Found:
-    """What the tars hold, face by face."""
+    """The content of the tars, face by face."""
 
     names: list[str] = field(default_factory=list)
     places: list[tuple[int, int, int]] = field(default_factory=list)  # file, offset, size
@@ -54,32 +54,32 @@ def stored_index(folder: Path, files: Sequence[DataFile]) -> FaceIndex | None:
     """The index that `maskrec data index` left beside the tars; None where there is none.
 
     Raises:
-        UsageError: it is damaged, or one of other tars.
+        UsageError: it is damaged, or belongs to other tars.
     """
     if not (folder / f"{STEM}.json").exists():
         return None
     index = read_face_index(folder, STEM)
     if list(index.files) != list(files):
         raise UsageError(
-            f"{folder / STEM}.json: made for other tars than those that are here; run `maskrec data index {folder}`"
+            f"{folder / STEM}.json: made for other tars than those in this folder; run `maskrec data index {folder}`"
         )
     return index
 
 
 def index_tars(tars: Sequence[Readable], where: str) -> FaceIndex:
-    """Reads through the tars' headers and the small files beside the images.
+    """Read the tars' headers and the small files beside the images.
 
-    Who is on an image is told by ``identity``, ``label`` or ``target`` in its ``.json``, by its ``.cls``, ``.id`` or
-    ``.txt``, by the folder it lies in, or by its name (NAME_0001.jpg), the first of these that there is. A ``.json``
-    may also hold the landmark columns (numbers, as text or not), ``masked`` and ``mask_type``. Labels count the people
-    in the order of their names, numbers in the order of numbers.
+    The identity of an image is ``identity``, ``label`` or ``target`` in its ``.json``, its ``.cls``, ``.id`` or
+    ``.txt``, its folder, or its name (NAME_0001.jpg), whichever exists first. A ``.json``
+    may also hold the landmark columns (numbers, as text or not), ``masked`` and ``mask_type``. Labels number the people
+    in the order of their names, or numerically where names are numbers.
 
     Args:
         tars: open files.
-        where: names all of them in messages.
+        where: their common name in messages.
 
     Raises:
-        UsageError: tars that are damaged, samples without an image or a person; all at once.
+        UsageError: the tars are damaged, or samples have no image or identity; all at once.
     """
     faults, found = Faults(), _Found()
     for file, tar in enumerate(tars):
@@ -89,7 +89,7 @@ def index_tars(tars: Sequence[Readable], where: str) -> FaceIndex:
         faults.add(where, f"no images in it (files ending in {', '.join(IMAGE_ENDINGS)})")
     some = [name for name, points in zip(found.names, found.landmarks, strict=True) if points is None]
     if some and len(some) < len(found.names):
-        faults.add(where, f"{len(some)} faces have no landmarks and the others have ({some[0]!r} is the first)")
+        faults.add(where, f"{len(some)} faces have no landmarks but the others do ({some[0]!r} is the first)")
     faults.stop_if_any(where)
     return _index(found, [DataFile(str(tar.path).rpartition("/")[2], tar.size) for tar in tars], has=not some)
 
@@ -124,7 +124,7 @@ def _add(found: _Found, file: int, tar: Readable, sample: TarSample, faults: Fau
         faults.add(place, str(error))
         return
     if not person or masked is None:
-        what = "masked is not 0 or 1" if person else "nobody says who is on it: put it into a folder, or add a .cls"
+        what = "masked is not 0 or 1" if person else "it has no identity: put it into a folder, or add a .cls"
         faults.add(place, what)
         return
     found.names.append(images[0].name)
@@ -143,13 +143,13 @@ def _told(tar: Readable, member: Member | None) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its .json is damaged ({error})") from error
     if not isinstance(told, dict):
-        raise ValueError("its .json is no object")
+        raise ValueError("its .json is not an object")
     return told
 
 
 def _text(tar: Readable, member: Member) -> str:
     if member.size > _LONGEST:
-        raise ValueError(f"{member.name} has {member.size} bytes, too many to say who it is")
+        raise ValueError(f"{member.name} has {member.size} bytes, too many for an identity")
     return tar.read(member.offset, member.size).decode("utf-8").strip()
 
 
@@ -174,5 +174,5 @@ def _landmarks(told: dict[str, Any]) -> list[float] | None:
     if len(points) != len(values):
         raise ValueError(f"its .json has {', '.join(there)}, but not all ten landmark columns as numbers")
     if max(np.ptp(points[::2]), np.ptp(points[1::2])) < 1.0:
-        raise ValueError("the five landmarks lie on one point")
+        raise ValueError("the five landmarks coincide")
     return points

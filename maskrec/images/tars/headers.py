@@ -24,7 +24,7 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a header says: a regular file (or a folder) of this name, its data at ``offset``."""
+    """The content of a header: a regular file (or a folder) of this name, its data at ``offset``."""
 
     name: str
     offset: int
@@ -36,7 +36,8 @@ def entries(file: Readable) -> Iterator[Entry]:
     """All files and folders of a tar (POSIX ustar and pax, GNU long names).
 
     Raises:
-        UsageError: cut short, damaged, compressed; a link, device or sparse file in it; data behind the end.
+        UsageError: it is truncated, damaged or compressed, holds a link, device or sparse file, or has data after the
+            end.
     """
     place = 0
     extended: dict[str, bytes] = {}
@@ -46,19 +47,19 @@ def entries(file: Readable) -> Iterator[Entry]:
                 f"{file.path}: compressed; unpack it with gunzip, so that its images can be read in any order"
             )
         if place + BLOCK > file.size:
-            raise UsageError(f"{file.path}: cut short at byte {file.size}: no end mark; fetch it again")
+            raise UsageError(f"{file.path}: truncated at byte {file.size}: no end mark; download it again")
         block = file.read(place, BLOCK)
         if not any(block):
             if extended:
-                raise UsageError(f"{file.path}: a name without its member before byte {place}; fetch it again")
+                raise UsageError(f"{file.path}: a name without its member before byte {place}; download it again")
             return _end(file, place)
         kind, size = check_header(file, block, place)
         offset = place + BLOCK
         size = _number(extended["size"], file, place) if "size" in extended and kind in _REGULAR else size
         if offset + size > file.size:
             raise UsageError(
-                f"{file.path}: cut short: the member at byte {place} wants {size} bytes, and "
-                f"{file.size - offset} are there; fetch it again"
+                f"{file.path}: truncated: the member at byte {place} needs {size} bytes, but "
+                f"{file.size - offset} are present; download it again"
             )
         place = offset + size + -size % BLOCK
         if kind in b"xgLK":
@@ -69,20 +70,20 @@ def entries(file: Readable) -> Iterator[Entry]:
 
 
 def check_header(file: Readable, block: bytes, place: int) -> tuple[bytes, int]:
-    """Kind and size that the header at ``place`` gives, once its checksum fits."""
+    """Kind and size that the header at ``place`` gives, once its checksum matches."""
     total = sum(block) - sum(block[148:156]) + 8 * 32
     told = _octal(block[148:156])
-    # Some old tars sum signed bytes.
+    # Some old tars use signed bytes in the sum.
     if told != total and told != total - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
-        raise UsageError(f"{file.path}: no tar header at byte {place}; it is damaged or no tar: fetch it again")
+        raise UsageError(f"{file.path}: no tar header at byte {place}; it is damaged or not a tar: download it again")
     size = int.from_bytes(block[125:136], "big") if block[124] == 0x80 else _octal(block[124:136])
     if size is None:
-        raise UsageError(f"{file.path}: the header at byte {place} has no size; it is damaged: fetch it again")
+        raise UsageError(f"{file.path}: the header at byte {place} has no size; it is damaged: download it again")
     return block[156:157], size
 
 
 def name_in(block: bytes) -> bytes:
-    """The name in a header itself, cut off where an extended header has the whole."""
+    """The name in a header itself, truncated where an extended header has the whole name."""
     name = block[:100].split(b"\0")[0]
     prefix = block[345:500].split(b"\0")[0] if block[257:263] == b"ustar\0" else b""
     return prefix + b"/" + name if prefix else name
@@ -95,12 +96,12 @@ def _octal(field: bytes) -> int | None:
 
 def _number(text: bytes, file: Readable, place: int) -> int:
     if not text.isdigit() or len(text) > 18:
-        raise UsageError(f"{file.path}: the extended header before byte {place} is damaged; fetch it again")
+        raise UsageError(f"{file.path}: the extended header before byte {place} is damaged; download it again")
     return int(text)
 
 
 def _extended(file: Readable, kind: bytes, offset: int, size: int) -> dict[str, bytes]:
-    """Name and size that an extended header gives to the next member; its times and owners mean nothing here."""
+    """Name and size that an extended header gives to the next member; its times and owners are ignored."""
     if size > _LONGEST:
         raise UsageError(f"{file.path}: an extended header of {size} bytes at byte {offset}; is it damaged?")
     data = file.read(offset, size)
@@ -114,7 +115,7 @@ def _extended(file: Readable, kind: bytes, offset: int, size: int) -> dict[str, 
         end = int(length) if length.isdigit() and len(length) <= 7 else 0
         key, equals, value = data[len(length) + 1 : end - 1].partition(b"=")
         if not equals or end > len(data) or data[end - 1 : end] != b"\n":
-            raise UsageError(f"{file.path}: the extended header at byte {offset} is damaged; fetch it again")
+            raise UsageError(f"{file.path}: the extended header at byte {offset} is damaged; download it again")
         if key in (b"path", b"size"):
             found[key.decode()] = value
         elif key.startswith(b"GNU.sparse"):
@@ -141,12 +142,12 @@ def _entry(file: Readable, block: bytes, kind: bytes, long: bytes | None, offset
 
 
 def _end(file: Readable, place: int) -> None:
-    """Nothing but zeros may follow the end mark: a second archive behind it would be lost."""
+    """Nothing but zeros may follow the end mark: a second archive after it would be lost."""
     while place < file.size:
         count = min(1 << 20, file.size - place)
         if file.read(place, count).strip(b"\0"):
             raise UsageError(
                 f"{file.path}: more follows the end mark at about byte {place} (tars joined with cat?); "
-                "unpack and pack them anew"
+                "unpack and pack them again"
             )
         place += count

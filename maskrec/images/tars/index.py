@@ -1,4 +1,4 @@
-"""The index that stands beside tar shards: made once, so that opening a set reads no shard."""
+"""The index beside tar shards: made once, so that opening a set reads no shard."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from maskrec.images.tars.remote_files import RemoteFile, cache_folder, exists
 
 
 def write_tar_index(folder: Path) -> FaceIndex:
-    """Index all tars of a folder; ``tars.json`` and ``tars.index`` are put beside them.
+    """Index all tars of a folder; ``tars.json`` and ``tars.index`` are written beside them.
 
     Raises:
-        UsageError: everything wrong with the tars.
+        UsageError: lists everything wrong with the tars.
         MaskrecError: the disk is full or not writable.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder}: name the folder of the tars; the index is put beside them")
+        raise UsageError(f"{folder}: name the folder of the tars; the index is written beside them")
     index = index_tars([RandomAccessFile(tar) for tar in tars_in(folder)], str(folder))
     write_face_index(folder, STEM, index)
     return index
@@ -32,7 +32,7 @@ def remote_index(tars: Sequence[RemoteFile]) -> FaceIndex | None:
     """The index beside remote shards, kept in the local cache; None where there is none.
 
     Raises:
-        UsageError: it is damaged, or one of other shards.
+        UsageError: it is damaged, or belongs to other shards.
     """
     base = tars[0].url.rpartition("/")[0]
     if not exists(f"{base}/{STEM}.json"):
@@ -45,7 +45,9 @@ def remote_index(tars: Sequence[RemoteFile]) -> FaceIndex | None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise MaskrecError(f"{folder}: cannot be made ({error.strerror}); set XDG_CACHE_HOME elsewhere") from error
+            raise MaskrecError(
+                f"{folder}: cannot be created ({error.strerror}); set XDG_CACHE_HOME to another folder"
+            ) from error
         write_bytes(folder / f"{STEM}.index", content.fetch(0, content.size))
         write_bytes(folder / f"{STEM}.json", said)
     return stored_index(folder, [DataFile(tar.url.rpartition("/")[2], tar.size) for tar in tars])

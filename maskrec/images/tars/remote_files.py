@@ -1,4 +1,4 @@
-"""Files in object stores and on servers, read through fsspec: whole shards by a local cache, or by ranges."""
+"""Files in object stores and on servers, read through fsspec: whole shards through a local cache, or by ranges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAPS = 8
 
 
 def expand(url: str) -> list[str]:
-    """Addresses that webdataset's notation ``faces-{000000..000012}.tar`` stands for.
+    """The addresses of webdataset's notation ``faces-{000000..000012}.tar``.
 
     Raises:
         UsageError: a range that runs backwards, or over more than 100,000 shards.
@@ -31,17 +31,17 @@ def expand(url: str) -> list[str]:
         return [url]
     first, last, digits = int(matched[1]), int(matched[2]), len(matched[1])
     if not first <= last < first + 100_000:
-        raise UsageError(f"{url}: {matched[0]} is no range of shards; write it as {{000000..000012}}")
+        raise UsageError(f"{url}: {matched[0]} is not a range of shards; write it as {{000000..000012}}")
     names = [f"{url[: matched.start()]}{number:0{digits}d}{url[matched.end() :]}" for number in range(first, last + 1)]
     return [each for name in names for each in expand(name)]
 
 
 @dataclass
 class RemoteFile:
-    """A file elsewhere, read by ranges; pickles as its address, every process connects for itself.
+    """A remote file, read by ranges; pickled as its address, every process opens its own connection.
 
     Args:
-        url: ``s3://...``, ``gs://...``, ``https://...``, whatever fsspec opens.
+        url: ``s3://...``, ``gs://...``, ``https://...``, anything that fsspec opens.
 
     Raises:
         UsageError: fsspec or the package for this kind of address is missing, or the file cannot be read.
@@ -65,9 +65,9 @@ class RemoteFile:
         return self.url
 
     def read(self, offset: int, count: int) -> bytes:
-        """``count`` bytes from ``offset``; small ones come a block at a time, for who reads on."""
+        """``count`` bytes from ``offset``; small ones are read a block at a time, for sequential reading."""
         if offset < 0 or count < 0 or offset + count > self.size:
-            raise UsageError(f"{self.url}: cut short or damaged: bytes {offset} to {offset + count} of {self.size}")
+            raise UsageError(f"{self.url}: truncated or damaged: bytes {offset} to {offset + count} of {self.size}")
         start, block = self._block
         if count < _BLOCK and not start <= offset <= offset + count <= start + len(block):
             start, block = self._block = (offset, self.fetch(offset, min(_BLOCK, self.size - offset)))
@@ -81,7 +81,9 @@ class RemoteFile:
         except Exception as error:
             raise _unreadable(self.url, error) from error
         if len(data) != count:
-            raise UsageError(f"{self.url}: gave {len(data)} of {count} bytes from byte {offset}; has it been replaced?")
+            raise UsageError(
+                f"{self.url}: returned {len(data)} of {count} bytes from byte {offset}; has it been replaced?"
+            )
         return data
 
     def download(self, target: Path) -> None:
@@ -92,7 +94,9 @@ class RemoteFile:
         except Exception as error:
             raise _unreadable(self.url, error) from error
         if target.stat().st_size != self.size:
-            raise UsageError(f"{self.url}: gave {target.stat().st_size} of {self.size} bytes; has it been replaced?")
+            raise UsageError(
+                f"{self.url}: returned {target.stat().st_size} of {self.size} bytes; has it been replaced?"
+            )
 
     def _connect(self) -> tuple[Any, str]:
         """Connections do not outlive a fork."""
@@ -109,7 +113,7 @@ class RemoteFile:
 
 
 def exists(url: str) -> bool:
-    """Whether there is such a file."""
+    """Whether the file exists."""
     system, path = _system_of(url)
     try:
         return bool(system.exists(path))
@@ -136,12 +140,12 @@ def _unreadable(url: str, error: Exception) -> UsageError:
 
 
 def cache_folder() -> Path:
-    """Where shards are kept: ``maskrec/shards`` in XDG_CACHE_HOME, or in ``~/.cache``."""
+    """The folder where shards are kept: ``maskrec/shards`` in XDG_CACHE_HOME, or in ``~/.cache``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maskrec" / "shards"
 
 
 class RangedFiles:
-    """Every face is asked for by itself; for faces read in no order, or where no disk is at hand."""
+    """Requests every face separately; for faces read in random order, or where no disk is available."""
 
     def __init__(self, files: Sequence[RemoteFile]) -> None:
         self.files = files
@@ -152,11 +156,11 @@ class RangedFiles:
 
 
 class CachedFiles:
-    """Whole shards, fetched when their first face is wanted, by one process for all on the machine.
+    """Whole shards, downloaded when their first face is needed, by one process for all on the machine.
 
     Args:
         files: the shards.
-        limit: bytes that shards may take on the disk; the one used longest ago goes first.
+        limit: bytes that shards may take on disk; the least recently used one is removed first.
         folder: where they are kept; ``cache_folder()`` by default.
 
     Raises:
@@ -169,7 +173,7 @@ class CachedFiles:
         largest = max(files, key=lambda file: file.size)
         if largest.size > limit:
             raise UsageError(
-                f"{largest.url}: {largest.size / 2**30:.2f} GiB are more than cache_gib; raise it or say 0"
+                f"{largest.url}: {largest.size / 2**30:.2f} GiB are more than cache_gib; raise it or set it to 0"
             )
 
     def read(self, file: int, offset: int, size: int) -> bytes:
@@ -190,7 +194,7 @@ class CachedFiles:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / "lock").open("a") as lock:
-                fcntl.lockf(lock, fcntl.LOCK_EX)  # waits while another process fetches: most often this very shard
+                fcntl.lockf(lock, fcntl.LOCK_EX)  # waits while another process downloads, usually this same shard
                 if not path.exists():
                     self._fetch(shard, path)
                 os.utime(path)
@@ -198,11 +202,11 @@ class CachedFiles:
                     return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise MaskrecError(
-                f"{shard.url}: cannot be kept in {self.folder} ({error}); make room, or set cache_gib to less"
+                f"{shard.url}: cannot be kept in {self.folder} ({error}); free some space, or lower cache_gib"
             ) from error
 
     def _fetch(self, shard: RemoteFile, path: Path) -> None:
-        for leftover in self.folder.glob("*.part"):  # of a process that was killed; the lock is ours
+        for leftover in self.folder.glob("*.part"):  # of a process that was killed; this process holds the lock
             leftover.unlink()
         kept = sorted(self.folder.glob("*.shard"), key=lambda entry: entry.stat().st_mtime)
         total = sum(entry.stat().st_size for entry in kept) + shard.size

@@ -1,4 +1,4 @@
-"""Tar shards: their members by position, samples as webdataset groups them, and a writer that repeats itself."""
+"""Tar shards: their members by position, samples as webdataset groups them, and a deterministic writer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VERSION = 1
 
 
 class Member(NamedTuple):
-    """A regular file in a tar: its name ("/" between folders), where its bytes begin, and how many they are."""
+    """A regular file in a tar: its name ("/" between folders), the offset of its bytes, and their number."""
 
     name: str
     offset: int
@@ -30,7 +30,7 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TarSample:
-    """Members of one key, as webdataset has them.
+    """Members of one key, as in webdataset.
 
     Args:
         key: the name up to the first dot of its last part.
@@ -42,17 +42,17 @@ class TarSample:
 
 
 def read_members(path: Path) -> list[Member]:
-    """The regular files of a tar in their order, without extracting anything; folders are left out.
+    """The regular files of a tar in their order, without extracting anything; folders are skipped.
 
     Raises:
-        UsageError: cut short, damaged or compressed; links, devices, names that are absolute, empty or lead outside, or
-            that come twice.
+        UsageError: it is truncated, damaged or compressed, or holds links, devices, or names that are absolute, empty,
+            lead outside or repeat.
     """
     return members_in(RandomAccessFile(path))
 
 
 def members_in(file: Readable) -> list[Member]:
-    """``read_members`` of a tar that is open already, or lies elsewhere."""
+    """``read_members`` of a tar that is already open, or remote."""
     members: list[Member] = []
     seen: set[str] = set()
     for entry in entries(file):
@@ -60,14 +60,14 @@ def members_in(file: Readable) -> list[Member]:
         if entry.folder:
             continue
         if not name or name in seen:
-            raise UsageError(f"{file.path}: {name or entry.name!r} is there twice or has no name; pack it again")
+            raise UsageError(f"{file.path}: {name or entry.name!r} is listed twice or has no name; pack it again")
         seen.add(name)
         members.append(Member(name, entry.offset, entry.size))
     return members
 
 
 def _safe_name(path: Path | str, name: str) -> str:
-    """The name without ``.`` parts; refused where it would lead out of a folder."""
+    """The name without ``.`` parts; rejected where it would lead out of a folder."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
         raise UsageError(f"{path}: the name {name!r} leads outside of the archive; do not use it, or pack it again")
@@ -75,16 +75,16 @@ def _safe_name(path: Path | str, name: str) -> str:
 
 
 class TarIndex:
-    """The members of a tar, read in any order; safe in threads and forks, pickles for workers.
+    """The members of a tar, read in any order; safe in threads and forks, can be pickled for workers.
 
-    Reads ``NAME.tar.index`` where ``write_index`` has left one that fits, else scans the tar's headers. Every read
-    checks the member's header, so an index of another tar is found out.
+    Reads ``NAME.tar.index`` where ``write_index`` has written a matching one, else scans the tar's headers. Every read
+    checks the member's header, so an index of another tar is detected.
 
     Args:
         path: of the tar.
 
     Raises:
-        UsageError: as ``read_members``.
+        UsageError: as in ``read_members``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +101,7 @@ class TarIndex:
         """A member's bytes.
 
         Raises:
-            UsageError: the tar is cut short or damaged, or its index does not fit it.
+            UsageError: the tar is truncated or damaged, or its index does not match it.
         """
         block = self._file.read(max(member.offset - BLOCK, 0), BLOCK)
         try:
@@ -112,7 +112,7 @@ class TarIndex:
         except UsageError:
             fits = False
         if not fits:
-            mend = f"delete {self.path.name}{INDEX_SUFFIX}" if self.indexed else "fetch it again"
+            mend = f"delete {self.path.name}{INDEX_SUFFIX}" if self.indexed else "download it again"
             raise UsageError(f"{self.path}: {member.name!r} is not at byte {member.offset}; {mend}")
         return self._file.read(member.offset, member.size)
 
@@ -129,8 +129,8 @@ def group_samples(members: Iterable[Member], where: str = "the tar") -> list[Tar
         where: names the tar in messages.
 
     Raises:
-        UsageError: a name without extension (hidden files apart, which are left out as webdataset does), or one
-            extension twice for a key.
+        UsageError: a name has no extension (except hidden files, which are skipped as in webdataset), or a key has
+            one extension twice.
     """
     samples: dict[str, TarSample] = {}
     for member in members:
@@ -162,7 +162,7 @@ def write_index(path: Path, members: Sequence[Member] | None = None) -> Path:
 
 
 def _read_index(path: Path, size: int) -> list[Member] | None:
-    """The members that an index lists; None when there is none, it is no index, or the tar has another size."""
+    """The members that an index lists; None when there is none, it is not an index, or the tar has another size."""
     place = path.with_name(path.name + INDEX_SUFFIX)
     try:
         content = json.loads(place.read_bytes())
@@ -176,18 +176,18 @@ def _read_index(path: Path, size: int) -> list[Member] | None:
 
 
 def write_tar(path: Path, files: Iterable[tuple[str, bytes]], *, durable: bool = True) -> list[Member]:
-    """A tar of these files, whole or not at all; the same files give the same bytes (no times, no owners).
+    """Write a tar of these files atomically; the same files give the same bytes (no times, no owners).
 
     Args:
-        path: of the tar; its folder exists.
+        path: of the tar; its folder must exist.
         files: name and content of each, in order.
-        durable: whether to wait until the disk has it.
+        durable: whether to wait until it is on disk.
 
     Returns:
-        What ``read_members`` would.
+        What ``read_members`` would return.
 
     Raises:
-        UsageError: a name that ``read_members`` would refuse.
+        UsageError: a name that ``read_members`` would reject.
         MaskrecError: the disk is full or not writable.
     """
     members: list[Member] = []
@@ -197,7 +197,7 @@ def write_tar(path: Path, files: Iterable[tuple[str, bytes]], *, durable: bool =
         with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT, encoding="utf-8") as archive:
             for name, content in files:
                 if _safe_name(path, name) != name or not name or name in seen:
-                    raise UsageError(f"{path}: {name!r} cannot be a member's name, or comes twice")
+                    raise UsageError(f"{path}: {name!r} cannot be a member's name, or is listed twice")
                 seen.add(name)
                 header = tarfile.TarInfo(name)
                 header.size = len(content)

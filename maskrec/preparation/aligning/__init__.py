@@ -1,1 +1,1 @@
-"""Finding faces and bringing them to one canvas."""
+"""Face detection and alignment to one canvas."""

@@ -1,4 +1,4 @@
-"""``data align``: the faces of any photos on one canvas."""
+"""``data align``: the faces of any photos, aligned to one canvas."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ Pixels = NDArray[np.uint8]
 COMMAND = "data align"
 COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "score")
 _MASK_COLUMNS = ("masked", "mask_type")
-_AT_ONCE = 50_000_000  # pixels of photos that are held in memory
+_AT_ONCE = 50_000_000  # pixels of decoded photos held in memory
 
 
 @dataclass(frozen=True, slots=True)
 class AlignSettings:
-    """Everything that decides what aligned faces look like, the photos apart.
+    """Everything that determines what aligned faces look like, apart from the photos.
 
     Args:
         size: side of the canvas in pixels.
         alignment: ``arcface`` (landmarks to the template) or ``box`` (the detector's box with facenet's margin).
-        margin: what is seen around the template, as a share of its side, on every side; for ``arcface``.
-        fill: what lies beyond the photo, ``black`` or its ``edge`` continued; for ``arcface``.
-        choice: which face is meant; see ``choosing.choose``.
+        margin: margin around the template, as a share of its side, on every side; for ``arcface``.
+        fill: how pixels beyond the photo are filled, ``black`` or its ``edge`` repeated; for ``arcface``.
+        choice: which face to use; see ``choosing.choose``.
         min_face: side of the smallest face in pixels; None: a fifth of the photo's shorter side.
-        detect: whether landmarks that the source gives are left alone, and found anew.
+        detect: whether faces are detected even where the source gives landmarks.
         format: of the files.
         quality: of JPEG files, 1 to 100.
     """
@@ -61,17 +61,19 @@ class AlignSettings:
 
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 2048:
-            raise UsageError(f"--size {self.size}: a canvas has 16 to 2048 pixels a side")
+            raise UsageError(f"--size {self.size}: must be 16 to 2048 pixels")
         if not 0.0 <= self.margin <= 2.0:
-            raise UsageError(f"--margin {self.margin}: what is seen around the face is a share from 0 to 2")
+            raise UsageError(f"--margin {self.margin}: must be a share from 0 to 2")
         if self.margin and self.alignment == "box":
-            raise UsageError("--margin goes with the landmarks' alignment; --box has facenet's own margin")
+            raise UsageError("--margin applies to alignment by landmarks; --box uses facenet's own margin")
         if self.fill != "black" and self.alignment == "box":
-            raise UsageError("--fill goes with the landmarks' alignment; a box is cut where the photo ends")
+            raise UsageError("--fill applies to alignment by landmarks; a box is cut where the photo ends")
         if self.min_face is not None and not self.min_face >= 12:
-            raise UsageError(f"--min-face {self.min_face}: faces below 12 pixels are not found")
+            raise UsageError(
+                f"--min-face {self.min_face}: must be at least 12 pixels, because smaller faces are not found"
+            )
         if not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality {self.quality}: JPEG qualities are 1 to 100")
+            raise UsageError(f"--quality {self.quality}: must be 1 to 100")
 
     def as_dict(self) -> dict[str, Any]:
         """For ``work.json``."""
@@ -88,7 +90,7 @@ class AlignFaces:
     Args:
         reader: reads their files.
         settings: how they are aligned.
-        device: where faces are looked for; ``auto``: a GPU where there is one.
+        device: where faces are detected; ``auto``: a GPU if there is one.
     """
 
     reader: Reader
@@ -96,7 +98,7 @@ class AlignFaces:
     device: str = "auto"
 
     def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
-        """Each photo's face, or why it has none: unreadable, nobody's, no face, several, landmarks that do not fit."""
+        """Each photo's face, or why it has none: unreadable, no identity, no face, several, bad landmarks."""
         outcome = Outcome()
         named = dict(zip((item.key for item in items), names, strict=True))
         for batch in self._batches(items, outcome):
@@ -110,12 +112,12 @@ class AlignFaces:
         return outcome
 
     def _batches(self, items: Sequence[Item], outcome: Outcome) -> Iterator[list[tuple[Item, Pixels]]]:
-        """Photos decoded, as many at a time as memory should hold: where a group is cut depends on it alone."""
+        """Decoded photos, as many at a time as fit in memory: where a group is cut depends on the group alone."""
         batch: list[tuple[Item, Pixels]] = []
         pixels = 0
         for item in items:
             if not item.identity:
-                reason = "nobody's photo: beside people's folders it must lie in one, else have a name like NAME_0001"
+                reason = "no identity: move the photo to a person's folder, or name it like NAME_0001"
                 outcome.rejected.append(Rejected(item.key, "no_identity", f"{item.key}: {reason}"))
                 continue
             try:
@@ -132,7 +134,7 @@ class AlignFaces:
             yield batch
 
     def _found(self, batch: Sequence[tuple[Item, Pixels]]) -> Mapping[str, Faces]:
-        """Faces by key: what the source gives, or what is found."""
+        """Faces by key: given by the source, or detected."""
         searched = [(item, photo) for item, photo in batch if self.settings.detect or item.landmarks is None]
         found = find_faces([photo for _, photo in searched], self.settings.min_face, self.device) if searched else []
         given = {item.key: _given(item) for item, _ in batch if item.landmarks is not None}
@@ -144,10 +146,10 @@ class AlignFaces:
         if item.landmarks is not None and not self.settings.detect:
             fault = landmark_fault(faces.landmarks[0], photo.shape[1], photo.shape[0])
             if fault:
-                return Rejected(item.key, "bad_landmarks", f"{item.key}: {fault}; --detect finds them anew")
+                return Rejected(item.key, "bad_landmarks", f"{item.key}: {fault}; --detect finds new ones")
         chosen = choose(faces, photo.shape[:2], self.settings.choice)
         if chosen is None:
-            told = f"{item.key}: {tell_apart(faces)}; --largest, --central or --all takes one or all"
+            told = f"{item.key}: {tell_apart(faces)}; choose with --largest, --central or --all"
             return Rejected(item.key, "several_faces", told)
         return chosen
 
@@ -176,13 +178,13 @@ class AlignFaces:
 
 
 def looser(template: NDArray[np.float64], size: int, margin: float) -> NDArray[np.float64]:
-    """The template's points with ``margin`` of its side more around it: shrunk about the canvas's centre."""
+    """The template's points with ``margin`` of its side added around it: scaled down about the canvas's centre."""
     centre = (size - 1) / 2.0
     return (template - centre) / (1.0 + 2.0 * margin) + centre
 
 
 def _given(item: Item) -> Faces:
-    """A face that the source tells of; no detector has scored it."""
+    """A face that the source gives; it has no detector score."""
     points = np.array(item.landmarks, np.float64).reshape(1, 5, 2)
     box = box_from_landmarks(points[0]) if item.box is None else np.array(item.box, np.float64)
     return Faces(box[None], np.full(1, np.nan), np.round(points, 2))
@@ -198,13 +200,13 @@ def _row(item: Item, path: str, landmarks: Sequence[float], score: float) -> dic
 def aligning(
     source: Source, destination: Path, settings: AlignSettings, tars: bool = False, device: str = "auto"
 ) -> Job:
-    """The job of aligning a source; what that tells of masks is told on.
+    """The job of aligning a source; the source's mask columns are passed on.
 
     Raises:
-        UsageError: a GPU is asked for and there is none.
+        UsageError: a GPU is requested but there is none.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: this machine has no usable CUDA device; leave --device out, or say cpu")
+        raise UsageError("--device cuda: this machine has no usable CUDA device; remove --device, or use cpu")
     process = AlignFaces(source.reader, settings, device)
     told = any(item.masked or item.mask_type for item in source.items)
     columns = (*COLUMNS, *_MASK_COLUMNS) if told else COLUMNS

@@ -1,4 +1,4 @@
-"""What is wrong with data sets of faces, found before a training run finds out: ``check_sets`` does it all."""
+"""What is wrong with data sets of faces, found before training: ``check_sets`` does it all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A check from beginning to end."""
+"""A complete check."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PHOTOS_EACH = 5
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is looked for.
+    """What to check for.
 
     Args:
         near_bits: bits of 256 that near duplicates' hashes may differ in; None looks for equal pixels only.
-        cosine: of mean embeddings, from which on two people look like one.
-        photos_each: how many photos of a person are embedded at most.
+        cosine: cosine of mean embeddings from which two people count as one.
+        photos_each: largest number of photos of a person to embed.
         workers: threads.
     """
 
@@ -42,12 +42,12 @@ class Settings:
 
 @dataclass(slots=True)
 class Report:
-    """What came out.
+    """The result of a check.
 
     Args:
-        sets: what was looked at.
+        sets: the sets that were checked.
         findings: errors first, then by kind, in the order found.
-        notes: what the user should know that is no fault.
+        notes: what the user should know that is not a fault.
     """
 
     sets: Sequence[FaceSet]
@@ -66,10 +66,10 @@ class Report:
 
 
 class Progress(Protocol):
-    """Shows how far a check is."""
+    """Shows the progress of a check."""
 
     def begin(self, what: str, total: int) -> Callable[[int], None]:
-        """A stage of ``total`` photos begins; what it returns is told how many more are done."""
+        """Begin a stage of ``total`` photos; the returned function is called with how many more are finished."""
 
 
 def check_sets(
@@ -79,17 +79,17 @@ def check_sets(
     landmarks: Sequence[Path] = (),
     network: Any = None,
 ) -> Report:
-    """Look for everything that is wrong.
+    """Find everything that is wrong.
 
     Args:
         sets: opened; their own findings come first.
-        settings: what is looked for.
-        progress: shows how far it is.
+        settings: what to check for.
+        progress: shows the progress.
         landmarks: CSVs of landmarks for photos of sets that have none.
         network: embeds faces, to find people by them; None looks at names only.
 
     Raises:
-        UsageError: a landmarks file that cannot be read, or one that knows none of the photos.
+        UsageError: a landmarks file cannot be read, or lists none of the photos.
         MaskrecError: a network that fails.
     """
     report = Report(sets, notes=[note for faces in sets for note in faces.notes])
@@ -114,7 +114,7 @@ def check_sets(
 
 
 def _attach(path: Path, sets: Sequence[FaceSet]) -> None:
-    """Give sets without landmarks those of a file."""
+    """Add a file's landmarks to sets without landmarks."""
     known = 0
     for faces in sets:
         if faces.landmarks is not None or faces.base is None or not len(faces):
@@ -131,11 +131,11 @@ def _attach(path: Path, sets: Sequence[FaceSet]) -> None:
     if not known:
         from maskrec.base.errors import UsageError
 
-        raise UsageError(f"--landmarks {path}: it names no photo of a set that lacks landmarks; are its paths right?")
+        raise UsageError(f"--landmarks {path}: it names no photo of a set that lacks landmarks; check its paths")
 
 
 def _should_share_nobody(photos: Photos, report: Report) -> list[tuple[int, int]]:
-    """Numbers of sets to be compared: of two roles, or both without one. A set of photos of another set is a part."""
+    """Pairs of sets to compare: of two roles, or both without one. A set of photos of another set is a part of it."""
     pairs = []
     for one, other in combinations(range(len(photos.sets)), 2):
         left, right = photos.sets[one], photos.sets[other]
@@ -145,7 +145,7 @@ def _should_share_nobody(photos: Photos, report: Report) -> list[tuple[int, int]
         if not both_told and len(np.intersect1d(photos.numbers[one], photos.numbers[other])):
             report.notes.append(
                 f"{left.path} and {right.path} name the same photos, so their people are not compared; "
-                "say --train and --test where they must share nobody"
+                "use --train and --test where they must not share people"
             )
             continue
         pairs.append((one, other))

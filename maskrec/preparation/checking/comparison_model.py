@@ -1,4 +1,4 @@
-"""The network that people are compared by: a run, an exported file, or a recipe's backbone with its weights."""
+"""The network for comparing people: a run, an exported file, or a recipe's backbone with its weights."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 def open_model(path: Path, catalog: Catalog, data_root: Path) -> nn.Module:
-    """The backbone, frozen, in eval mode, on the GPU where there is one.
+    """The backbone, frozen, in eval mode, on the GPU if there is one.
 
     Args:
-        path: a run directory, a ``.onnx`` file, or a recipe (``.yaml``) whose backbone finds weights of its own.
+        path: a run directory, a ``.onnx`` file, or a recipe (``.yaml``) whose backbone has its own weights.
         catalog: where names are looked up.
         data_root: what a recipe's paths are relative to.
 
     Raises:
-        UsageError: none of these, one that cannot be opened, or a recipe whose backbone has random weights.
+        UsageError: it is none of these, cannot be opened, or is a recipe whose backbone has random weights.
     """
     if path.is_dir():
         network: Any = open_run(path, catalog)
@@ -60,8 +60,8 @@ def _from_recipe(path: Path, catalog: Catalog, data_root: Path) -> nn.Module:
     built: nn.Module = first.build(named.backbone)
     if _nothing_learned(built, second.build(named.backbone)):
         raise UsageError(
-            f"--model {path}: its backbone starts from random weights, by which faces cannot be compared; give it "
-            "weights that were trained, or name a run"
+            f"--model {path}: its backbone starts from random weights, which cannot compare faces; give it trained "
+            "weights, or name a run"
         )
     return built
 

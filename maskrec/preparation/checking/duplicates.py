@@ -1,4 +1,4 @@
-"""Photos that are there more than once."""
+"""Photos that occur more than once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def find_duplicates(photos: Photos, examined: Examined, most: int | None) -> Ite
     """Photos of equal pixels, then photos that look alike, in groups.
 
     Two identities with one photo are an error, and so is one photo in two roles (training, test); within one identity
-    both are warnings. Copies of one source under one name (a face and its masked copy) are meant and left out.
+    both are warnings. Copies of one source under one name (a face and its masked copy) are intended and ignored.
 
     Args:
         photos: all photos.
-        examined: what was seen of them.
-        most: bits that hashes of near duplicates may differ in; None looks for equal pixels only.
+        examined: the results of examining them.
+        most: bits that hashes of near duplicates may differ in; None finds equal pixels only.
     """
     people = _People(photos)
     usable = np.flatnonzero(examined.usable)
@@ -51,7 +51,7 @@ def _equal_groups(digests: NDArray[np.uint64], usable: NDArray[np.int64]) -> lis
 
 
 class _People:
-    """Who each distinct photo shows and what it is for, looked up only for the few that are asked about."""
+    """The identity and role of each distinct photo, looked up only for those that are queried."""
 
     def __init__(self, photos: Photos) -> None:
         self.photos = photos
@@ -67,7 +67,7 @@ class _People:
         return found
 
     def names(self, number: int) -> list[str]:
-        """Whom a photo shows, as its sets say."""
+        """The identities of a photo, as its sets name them."""
         return [self.photos.sets[which].people[entry] for which, entry in self.entries(number)]
 
     def roles(self, number: int) -> set[str]:
@@ -75,7 +75,7 @@ class _People:
         return {role for which, _ in self.entries(number) if (role := self.photos.sets[which].role)}
 
     def source(self, number: int) -> str:
-        """What it was made from; "" where not told."""
+        """The photo that it was made from; "" where unknown."""
         faces, index = self.photos.sets[self.photos.owner[number]], int(self.photos.index[number])
         return faces.sources[index] if faces.sources is not None else ""
 

@@ -18,14 +18,14 @@ from maskrec.preparation.checking.near_duplicates import BITS, WORDS
 from maskrec.preparation.face_sets import FaceSet
 
 CHUNK = 64
-_SIDE = 64  # pixels a side that the cosine transform sees
-_KEPT = 16  # frequencies a side whose signs are kept: 16 x 16 = BITS
+_SIDE = 64  # pixels per side of the cosine transform's input
+_KEPT = 16  # frequencies per side whose signs are kept: 16 x 16 = BITS
 assert _KEPT * _KEPT == BITS
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """The distinct photos of all sets: a photo that several tables name is there once.
+    """The distinct photos of all sets: a photo that several tables name occurs once.
 
     Args:
         sets: all sets.
@@ -43,7 +43,7 @@ class Photos:
         return len(self.owner)
 
     def place(self, number: int) -> str:
-        """How findings name it."""
+        """The photo's name in findings."""
         faces: FaceSet = self.sets[self.owner[number]]
         return faces.place(int(self.index[number]))
 
@@ -67,7 +67,7 @@ def distinct_photos(sets: Sequence[FaceSet]) -> Photos:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was seen of each photo.
+    """The results for each photo.
 
     Args:
         faults: why a photo cannot be used, by its number.
@@ -83,19 +83,19 @@ class Examined:
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """Which photos could be decoded and show something."""
+        """The photos that could be decoded and are not empty."""
         good = np.ones(len(self.sizes), np.bool_)
         good[list(self.faults)] = False
         return good
 
 
 def examine(photos: Photos, workers: int, advance: Callable[[int], None]) -> Examined:
-    """Decode every photo, in threads (decoders and digests let go of the interpreter).
+    """Decode every photo, in threads (decoders and digests release the interpreter lock).
 
     Args:
         photos: all of them.
         workers: threads.
-        advance: told how many photos are done more.
+        advance: called with how many more photos are finished.
     """
     count = len(photos)
     examined = Examined(
@@ -132,7 +132,7 @@ def _examine(photos: Photos, number: int, into: Examined) -> None:
     into.sizes[number] = pixels.shape[1], pixels.shape[0]
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     if int(gray.max()) - int(gray.min()) < 2:
-        into.faults[number] = "the photo is empty: every pixel is of one colour"
+        into.faults[number] = "the photo is empty: all pixels have one colour"
         return
     shape = np.array(pixels.shape, np.int64).tobytes()
     digest = hashlib.blake2b(pixels.data, digest_size=16, key=shape).digest()
@@ -145,9 +145,9 @@ def perceptual_hash(gray: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
     The photo is averaged down to 64 x 64 and cosine transformed, after Zauner, "Implementation and Benchmarking of
     Perceptual Image Hash Functions" (2010). Measured on 13,233 press photos, aligned: copies saved at JPEG quality 50,
-    at half the size or with noise differ in 12 bits at most, at quality 20 in 12 or fewer nine times out of ten; of two
-    different faces, one pair in 10,000 differs in fewer than 70. A copy that was cropped, turned or mirrored is another
-    photo to it.
+    at half the size or with noise differ in at most 12 bits, at quality 20 in 12 or fewer nine times out of ten; of two
+    different faces, one pair in 10,000 differs in fewer than 70. A copy that was cropped, rotated or mirrored counts as
+    another photo.
 
     Args:
         gray: ``(H, W)``.

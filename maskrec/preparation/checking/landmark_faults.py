@@ -12,10 +12,10 @@ from maskrec.preparation.face_sets import FaceSet, Finding
 
 
 def find_broken_landmarks(faces: FaceSet, sizes: NDArray[np.int32]) -> Iterator[Finding]:
-    """Points that coincide, sides that are swapped, points outside of the photo.
+    """Check for points that coincide, sides that are swapped, points outside of the photo.
 
     Args:
-        faces: a set with landmarks; NaN where its listing was at fault already.
+        faces: a set with landmarks; NaN where its listing is already faulty.
         sizes: int32 ``(n, 2)`` width and height of its photos; zeros where unknown.
     """
     assert faces.landmarks is not None

@@ -1,4 +1,4 @@
-"""Which hashes are near each other, found by bands and not by comparing all with all."""
+"""Which hashes are near each other, found by bands instead of comparing all with all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MOST_BITS = 32
 def near_pairs(hashes: NDArray[np.uint64], most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All pairs of hashes that differ in at most ``most`` bits.
 
-    Two hashes of ``most`` differing bits, cut into ``most + 1`` bands, agree in one band at least. So only hashes that
-    share a band's value are compared. Equal hashes are one: their pairs are a chain, each with the next, and pairs with
-    other hashes name the first of them.
+    Two hashes of ``most`` differing bits, cut into ``most + 1`` bands, agree in at least one band. So only hashes that
+    share a band's value are compared. Equal hashes count as one: their pairs form a chain, each with the next, and
+    pairs with other hashes name the first of them.
 
     Args:
         hashes: uint64 ``(n, 4)``.
@@ -30,7 +30,7 @@ def near_pairs(hashes: NDArray[np.uint64], most: int) -> tuple[NDArray[np.int64]
         ValueError: another shape, or ``most`` out of range.
     """
     if hashes.ndim != 2 or hashes.shape[1] != WORDS or not 0 <= most <= MOST_BITS:
-        raise ValueError(f"hashes of shape (n, {WORDS}) and 0 to {MOST_BITS} bits are wanted")
+        raise ValueError(f"expected hashes of shape (n, {WORDS}) and 0 to {MOST_BITS} bits")
     order = np.lexsort(hashes.T)
     ordered = hashes[order]
     equal = (ordered[1:] == ordered[:-1]).all(1)
@@ -56,7 +56,7 @@ def _unequal_pairs(hashes: NDArray[np.uint64], most: int) -> list[NDArray[np.int
 def _pairs_of_runs(
     hashes: NDArray[np.uint64], band: NDArray[np.uint64], order: NDArray[np.int64], most: int
 ) -> list[NDArray[np.int64]]:
-    """Near pairs among hashes that lie side by side with one band value: each with the 1st, 2nd, ... after it."""
+    """Near pairs among adjacent hashes with one band value: each with the 1st, 2nd, ... after it."""
     found = []
     rows = np.flatnonzero(band[1:] == band[:-1])
     step = 1
@@ -78,8 +78,8 @@ def _band(hashes: NDArray[np.uint64], start: int, stop: int) -> NDArray[np.uint6
             bits = hashes[:, word] >> np.uint64(first)
             if last - first < 64:
                 bits = bits & np.uint64((1 << (last - first)) - 1)
-            # An odd multiplier keeps the words' bits apart where a band is longer than 64 bits; a chance meeting of
-            # two values costs one comparison.
+            # An odd multiplier keeps the words' bits separate where a band is longer than 64 bits; a collision of two
+            # values costs one comparison.
             values = values * np.uint64(0x9E3779B97F4A7C15) + bits
     return values
 
@@ -94,7 +94,7 @@ def differing_bits(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArr
 
 
 def groups_of(pairs: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """Indices that hang together by pairs, each group sorted, groups by their first; those alone are left out."""
+    """Indices connected by pairs, each group sorted, groups by their first; single indices are omitted."""
     parent = np.arange(size)
 
     def root(index: int) -> int:

@@ -31,7 +31,7 @@ class People:
     Args:
         faces: the set.
         names: of the people, as the set writes them.
-        photos: one photo of each, to be named in findings.
+        photos: one photo of each, used in findings.
         means: float32 ``(people, d)`` of length 1.
     """
 
@@ -42,7 +42,7 @@ class People:
 
 
 def photos_of_people(faces: FaceSet, usable: NDArray[np.bool_], most: int) -> dict[str, list[int]]:
-    """At most ``most`` photos of each person, spread evenly over theirs, by the name as compared."""
+    """At most ``most`` photos of each person, spread evenly over all, by normalised name."""
     photos: dict[str, list[int]] = {}
     for index in np.flatnonzero(usable).tolist():
         if faces.people[index]:
@@ -56,17 +56,17 @@ def photos_of_people(faces: FaceSet, usable: NDArray[np.bool_], most: int) -> di
 def embed_people(
     faces: FaceSet, chosen: dict[str, list[int]], network: Any, workers: int, advance: Callable[[int], None]
 ) -> People:
-    """Each person's mean of unit embeddings, of length 1 again.
+    """Each person's mean of unit embeddings, scaled to length 1.
 
     Args:
         faces: the set.
         chosen: photos of each person.
-        network: embeds by its own ``input_spec``; in eval mode.
+        network: embeds according to its own ``input_spec``; in eval mode.
         workers: threads that decode.
-        advance: told how many photos are done more.
+        advance: called with how many more photos are finished.
 
     Raises:
-        MaskrecError: a photo that cannot be brought to the canvas, or embeddings that are not finite.
+        MaskrecError: a photo cannot be fitted to the canvas, or embeddings are not finite.
     """
     owners = np.repeat(np.arange(len(chosen)), [len(photos) for photos in chosen.values()])
     order = [index for photos in chosen.values() for index in photos]
@@ -93,7 +93,7 @@ def _canvas(faces: FaceSet, spec: Any, index: int) -> Tensor:
     try:
         return to_canvas(pixels, points, spec.size, spec.alignment)[0]
     except (ValueError, cv2.error) as error:
-        raise UsageError(f"{name}: cannot be brought to the canvas: {error}") from error
+        raise UsageError(f"{name}: cannot be fitted to the canvas: {error}") from error
 
 
 def _embed(network: Any, images: list[Tensor], what: str) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""People of one set found in another by their faces, which names cannot tell."""
+"""People of one set found in another by their faces, which names do not show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def find_shared_faces(people: Sequence[People], apart: Sequence[tuple[int, int]]
 
     Args:
         people: of each set.
-        apart: numbers of sets that should share nobody; a set is compared with itself too, which gives warnings.
+        apart: pairs of sets that must not share people; a set is also compared with itself, which gives warnings.
         least: cosine.
     """
     for one, other in [*((number, number) for number in range(len(people))), *apart]:
@@ -51,7 +51,7 @@ def alike(
         left: ``(n, d)``.
         right: ``(m, d)``.
         least: cosine.
-        one_set: whether both are the same rows: each pair once, nobody with itself.
+        one_set: whether both are the same rows: each pair once, no row with itself.
 
     Returns:
         Rows, columns and cosines.

@@ -7,25 +7,25 @@ from collections.abc import Iterator, Sequence
 
 from maskrec.preparation.face_sets import FaceSet, Finding, Severity
 
-_NUMBER = "; by its number, which tells nothing where the two sets count their people apart"
+_NUMBER = "; matched by number, which means nothing where the two sets number their people independently"
 
 
 def plain_name(name: str) -> str:
-    """A name as names are compared: without case, underscores and double spaces, letters in one Unicode form."""
+    """A name normalised for comparison: without case, underscores and double spaces, letters in one Unicode form."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())
 
 
 def severity_of(one: FaceSet, other: FaceSet) -> Severity:
-    """People of the training set must not be measured; between other sets it is for the user to judge."""
+    """People of the training set must not be tested; between other sets the user must judge."""
     return "error" if "train" in (one.role, other.role) and one.role and other.role else "warning"
 
 
 def find_shared_names(sets: Sequence[FaceSet], apart: Sequence[tuple[int, int]]) -> Iterator[Finding]:
-    """People who are in two sets by name, a finding each; sets that name nobody are told, not passed over.
+    """People who are in two sets by name, one finding each; sets without names are reported, not ignored.
 
     Args:
         sets: all sets.
-        apart: numbers of sets that should share nobody.
+        apart: pairs of sets that must not share people.
     """
     people = [_first_photos(faces) if faces.named else {} for faces in sets]
     for number, second in apart:
@@ -39,8 +39,8 @@ def find_shared_names(sets: Sequence[FaceSet], apart: Sequence[tuple[int, int]])
     for number in sorted({number for pair in apart for number in pair}):
         if len(sets[number]) and not sets[number].named:
             message = (
-                "its people have no names, so nobody can tell by name whether they are in another set; give it a "
-                "column identity, or compare by --model"
+                "its people have no names, so they cannot be compared with another set by name; add a column identity, "
+                "or compare faces with --model"
             )
             yield Finding("warning", "no_names", message, (str(sets[number].path),))
 

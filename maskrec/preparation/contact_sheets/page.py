@@ -1,4 +1,4 @@
-"""A contact sheet as one HTML file that holds everything and asks for nothing."""
+"""A contact sheet as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ it has been looked at.</p>
 
 
 def draw_page(heading: str, sections: Sequence[Section], size: int) -> bytes:
-    """The page as UTF-8; every name goes through an escaping template, and a policy in it forbids all but its own.
+    """The page as UTF-8; every name is escaped by the template, and a content policy forbids external resources.
 
     Args:
         heading: at the top.
@@ -94,7 +94,7 @@ def draw_page(heading: str, sections: Sequence[Section], size: int) -> bytes:
 
 
 def _breakable(text: str) -> Markup:
-    """The text escaped, with places where a long name may go on in the next line."""
+    """The text escaped, with places where a long name may break."""
     escaped = str(escape(text))
     return Markup(escaped.replace("_", "_<wbr>").replace("/", "/<wbr>"))
 

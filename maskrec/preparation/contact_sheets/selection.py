@@ -1,4 +1,4 @@
-"""Which faces a contact sheet shows: some of every mask type, some of every reason."""
+"""The choice of faces for a contact sheet: some of every mask type, some of every reason."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Choice:
     """What to show.
 
     Args:
-        number: of faces in each section at most.
+        number: largest number of faces in each section.
         seed: of the choice.
-        mask_types: only masked faces of these types; empty: of all.
+        mask_types: only masked faces of these types; empty: all types.
         people: only these people; empty: all.
         sections: of ``bare``, ``masked`` and ``rejected``.
     """
@@ -56,12 +56,12 @@ def choose(faces: FaceSet, choice: Choice) -> dict[str, list[int]]:
     """Entries of a set for the sections ``bare`` and ``masked``, sorted by mask type, person and place in the set.
 
     Raises:
-        UsageError: a mask type or a person that the set does not have.
+        UsageError: the set does not have the mask type or person.
     """
     wanted = {plain_name(name) for name in choice.people}
     there = {plain_name(name) for name in faces.people} if wanted else set()
     if unknown := [name for name in choice.people if plain_name(name) not in there]:
-        raise UsageError(f"--person {unknown[0]}: nobody in {faces.path} is called so")
+        raise UsageError(f"--person {unknown[0]}: {faces.path} has no person of that name")
     types = faces.mask_types or [""] * len(faces)
     known = sorted({kind for kind in types if kind})
     if unknown := [kind for kind in choice.mask_types if kind not in known]:
@@ -93,7 +93,7 @@ def choose_rejected(rejected: Sequence[Rejected], choice: Choice) -> list[Reject
 
 
 def _some(groups: Mapping[str, Sequence[int]], number: int, seed: int) -> list[int]:
-    """At most ``number``, as many of each group as there are, by turns."""
+    """At most ``number``, taken from the groups in turn."""
     generator = np.random.default_rng(seed)
     shuffled = [generator.permutation(groups[name]).tolist() for name in sorted(groups)]
     chosen: list[int] = []
@@ -129,6 +129,6 @@ def read_rejected(folder: Path) -> list[Rejected]:
 
 
 def find_items(rejected: Sequence[Rejected], source: Source) -> list[Item | None]:
-    """Each rejected photo in the source that it came from; None where it is not there any more."""
+    """Each rejected photo in the source that it came from; None where it no longer exists."""
     items = {item.key: item for item in source.items}
     return [items.get(one.source) for one in rejected]

@@ -28,10 +28,10 @@ def draw_sheet(heading: str, sections: Sequence[Section], size: int, columns: in
         columns: tiles in a row.
 
     Returns:
-        The file's bytes, and the characters that no font here has (they stand as ``[HEX]``).
+        The file's bytes, and the characters that no installed font has (they appear as ``[HEX]``).
 
     Raises:
-        UsageError: a sheet of more than ``MOST_PIXELS``.
+        UsageError: the sheet has more than ``MOST_PIXELS``.
     """
     text = max(11, min(14, size // 9))
     columns = min(columns, max(4, *(len(section.tiles) for section in sections)))
@@ -40,7 +40,7 @@ def draw_sheet(heading: str, sections: Sequence[Section], size: int, columns: in
     layouts = [pen.layout(section) for section in sections]
     height = MARGIN + pen.heading_height + sum(sum(rows) + pen.title_height for rows in layouts) + MARGIN
     if width * height > MOST_PIXELS:
-        raise UsageError(f"the sheet would have {width} x {height} pixels; ask for a smaller --number or --size")
+        raise UsageError(f"the sheet would have {width} x {height} pixels; use a smaller --number or --size")
     image = Image.new("RGB", (width, height), _PAPER)
     pen.paint(ImageDraw.Draw(image), image, heading, sections, layouts)
     file = io.BytesIO()

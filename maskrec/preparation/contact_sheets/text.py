@@ -1,4 +1,4 @@
-"""Names in pictures: a font that has their letters, and none that a viewer could be fooled by."""
+"""Text in pictures: fonts that have its characters, and no characters that could mislead a viewer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def visible(text: str) -> str:
-    """The text with control, direction and unassigned characters as ``\\xNN``, so that nothing hides or turns."""
+    """The text with control, direction and unassigned characters as ``\\xNN``, so that no text hides or is reversed."""
     return "".join(
         character.encode("unicode_escape").decode()
         if unicodedata.category(character) in _HIDDEN and character not in _JOINERS
@@ -23,11 +23,11 @@ def visible(text: str) -> str:
 
 
 class Lettering:
-    """Draws text in DejaVu Sans, which matplotlib brings, and what that lacks in whatever font of the machine has it.
+    """Draws text in DejaVu Sans, which comes with matplotlib, or in an installed font for characters that it lacks.
 
     Args:
-        size: of the letters in pixels.
-        bold: whether they are.
+        size: of the characters in pixels.
+        bold: whether the text is bold.
     """
 
     def __init__(self, size: int, bold: bool = False) -> None:
@@ -41,14 +41,14 @@ class Lettering:
     def draw(
         self, draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, fill: tuple[int, int, int]
     ) -> None:
-        """Text with its left top corner at a place, in runs of one font each."""
+        """Draw text with its top left corner at a place, in runs of one font each."""
         x, y = place
         for font, run in self._runs(visible(text)):
             draw.text((x, y + self.size), run, font=font, fill=fill, anchor="ls")
             x += font.getlength(run)
 
     def width(self, text: str) -> float:
-        """Of the text in pixels."""
+        """The width of the text in pixels."""
         return float(sum(font.getlength(run) for font, run in self._runs(visible(text))))
 
     def cut(self, text: str, width: float) -> str:
@@ -63,7 +63,7 @@ class Lettering:
         return text[:low].rstrip() + "…"
 
     def wrap(self, text: str, width: float, most: int) -> list[str]:
-        """The text on at most ``most`` lines, broken at spaces and underscores where that goes, else anywhere."""
+        """The text on at most ``most`` lines, broken at spaces and underscores where possible, else anywhere."""
         lines: list[str] = []
         rest = visible(text)
         while rest and len(lines) < most - 1 and self.width(rest) > width:
@@ -88,7 +88,7 @@ class Lettering:
         return [(_open(path, self.size), run) for path, run in runs]
 
     def _font_of(self, character: str) -> str | None:
-        # Marks and joiners belong to the letter before; the main font has them all.
+        # Marks and joiners belong to the preceding character; the main font has them all.
         if ord(character) in _letters(self.main) or unicodedata.combining(character):
             return self.main
         return next((path for path in _other_fonts() if ord(character) in _letters(path)), None)

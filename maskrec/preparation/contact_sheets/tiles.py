@@ -1,4 +1,4 @@
-"""What each tile of a contact sheet shows: a picture, and who or why."""
+"""The tiles of a contact sheet: a picture, and its identity or reason."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Tile:
 
     Args:
         picture: uint8 RGB ``(size, size, 3)``; None where there is nothing to show.
-        title: who, or why rejected.
-        lines: what else is told.
+        title: the identity, or the reason for the rejection.
+        lines: further text.
     """
 
     picture: NDArray[np.uint8] | None
@@ -55,13 +55,13 @@ def make_sections(
     Args:
         faces: the set.
         rejected: photos that gave no face.
-        source: where they are; None leaves them out.
+        source: their source; None omits them.
         choice: what to show.
         size: side of a tile's picture in pixels.
         points: whether landmarks are drawn.
 
     Raises:
-        UsageError: nothing to show, or no landmarks to draw.
+        UsageError: there is nothing to show, or there are no landmarks to draw.
     """
     if points and faces.landmarks is None:
         raise UsageError(f"--landmarks: {faces.path} has none; `maskrec data align` finds them")
@@ -76,7 +76,7 @@ def make_sections(
         tiles = [_rejected(one, item, source, size) for one, item in zip(some, items, strict=True)]
         sections.append(Section(f"{_TITLES['rejected']}: {len(tiles):,} of {len(rejected):,}", tiles))
     if not any(section.tiles for section in sections):
-        raise UsageError(f"{faces.path}: there is nothing of that to show")
+        raise UsageError(f"{faces.path}: there is nothing to show for these options")
     return sections
 
 
@@ -108,7 +108,7 @@ def _face(faces: FaceSet, index: int, size: int, points: bool) -> Tile:
 def _rejected(one: Rejected, item: object, source: Source, size: int) -> Tile:
     tile = Tile(None, one.reason, (one.source, one.detail.removeprefix(f"{one.source}: ")))
     if item is None:
-        return replace(tile, lines=(*tile.lines, f"not in {source.path} any more"))
+        return replace(tile, lines=(*tile.lines, f"no longer in {source.path}"))
     try:
         pixels = decode_image(source.read(item), one.source)  # type: ignore[arg-type]
     except UsageError:

@@ -1,4 +1,4 @@
-"""CSV files of photos, opened with every fault they have."""
+"""CSV files of photos, opened with all their faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEFT_ALONE = (*BOX_COLUMNS, "score", "split", "note")
 
 
 def open_table(path: Path, role: Role) -> FaceSet:
-    """A CSV of ``path`` and ``target`` or ``identity``, or one of pairs; a file that cannot be read is a finding."""
+    """A CSV of ``path`` and ``target`` or ``identity``, or one of pairs; an unreadable file becomes a finding."""
     faces = FaceSet(path, role, "table", [], [], nothing, base=path.parent)
     try:
         if _is_pairs(path):
@@ -47,7 +47,7 @@ def _fill_faces(faces: FaceSet) -> None:
     rows = NotedFaults(faces.findings, "bad_row")
     table = read_table(faces.path, ("path",), _FACE, _LEFT_ALONE, rows)
     if "identity" not in table and "target" not in table:
-        raise UsageError("no column identity or target, so nobody knows who is who; add one")
+        raise UsageError("no column identity or target, so the people are unknown; add one")
     broken = NotedFaults(faces.findings, "landmarks")
     points = read_points(table, broken)
     targets, masked = _targets(table, "target", rows), _masked(table, "masked", rows)
@@ -85,7 +85,7 @@ def _usable(table: Table, row: int, rows: NotedFaults) -> bool:
 
 
 def _targets(table: Table, column: str, rows: NotedFaults) -> list[str] | None:
-    """Targets in their shortest form, "" where one is none; a name will do where pairs have names for targets."""
+    """Targets in their shortest form, "" where invalid; names are accepted where pairs have names for targets."""
     if column not in table:
         return None
     targets = []
@@ -110,7 +110,7 @@ def _masked(table: Table, column: str, rows: NotedFaults) -> NDArray[np.bool_] |
 
 
 def _name_people(faces: FaceSet, names: list[str] | None, targets: list[str] | None) -> None:
-    """Who is on each photo: by name, else by the folder it lies in where folders and targets agree, else by target."""
+    """The identity of each photo: by name, else by its folder where folders and targets agree, else by target."""
     if names is not None:
         faces.people = names
         if targets is not None:
@@ -121,7 +121,7 @@ def _name_people(faces: FaceSet, names: list[str] | None, targets: list[str] | N
     pairs = set(zip(folders, targets, strict=True))
     if all(folders) and len(pairs) == len(set(folders)) == len(set(targets)):
         faces.people = folders
-        faces.notes.append(f"{faces.path}: no column identity; people are called by their photos' folders")
+        faces.notes.append(f"{faces.path}: no column identity; people are named by their photos' folders")
         return
     faces.named = False
     faces.people = [f"target {target}" if target else "" for target in targets]
@@ -143,7 +143,7 @@ def _check_twice(faces: FaceSet) -> None:
     for index in range(len(faces)):
         before = first.setdefault(faces.real(index), index)
         if before != index:
-            faces.error("twice", "one photo is listed twice", faces.place(before), faces.place(index))
+            faces.error("twice", "a photo is listed twice", faces.place(before), faces.place(index))
 
 
 def _check_gaps(faces: FaceSet, targets: set[str]) -> None:
@@ -156,6 +156,6 @@ def _check_gaps(faces: FaceSet, targets: set[str]) -> None:
         few = [target for target in range(min(last, len(there) + 10)) if target not in there][:10]
         more = ", ..." if missing > len(few) else ""
         message = (
-            f"targets go up to {last}, but nobody has {', '.join(map(str, few))}{more}: number from 0 without gaps"
+            f"targets go up to {last}, but no row has {', '.join(map(str, few))}{more}: number from 0 without gaps"
         )
         faces.error("label_gap", message, str(faces.path))

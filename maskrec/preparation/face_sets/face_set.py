@@ -1,4 +1,4 @@
-"""A data set of faces as it is, with what is wrong with it beside what can be used."""
+"""A data set of faces as found, with its faults beside what can be used."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or that somebody should look at.
+    """One thing that is wrong, or that the user should look at.
 
     Args:
         severity: ``error`` where training or measuring would be wrong, ``warning`` where a person must judge.
-        kind: a word such as ``unreadable``; findings of one kind are told together.
+        kind: a word such as ``unreadable``; findings of one kind are reported together.
         message: one sentence.
-        places: what it is about: ``FILE:LINE``, or paths.
-        people: whom it is about, by name.
+        places: the places it concerns: ``FILE:LINE``, or paths.
+        people: the people it concerns, by name.
         value: how many bits differ, or the cosine, where one was measured.
     """
 
@@ -39,7 +39,7 @@ class Finding:
 
 
 class NotedFaults(Faults):
-    """Faults of a table, noted as findings of one kind; ``stop_if_any`` is not for them."""
+    """Faults of a table, recorded as findings of one kind; ``stop_if_any`` does not apply to them."""
 
     def __init__(self, findings: list[Finding], kind: str) -> None:
         super().__init__()
@@ -47,31 +47,31 @@ class NotedFaults(Faults):
         self.places: set[str] = set()
 
     def add(self, place: str | Path, sentence: str) -> None:
-        """Notes one fault; ``place`` is ``FILE`` or ``FILE:LINE``."""
+        """Record one fault; ``place`` is ``FILE`` or ``FILE:LINE``."""
         self.places.add(str(place))
         self.findings.append(Finding("error", self.kind, sentence, (str(place),)))
 
 
 @dataclass(slots=True)
 class FaceSet:
-    """Photos with their people, one entry a photo; columns instead of objects, so that millions fit in memory.
+    """Photos with their people, one entry per photo; columns instead of objects, so that millions fit in memory.
 
     Args:
         path: the file or folder, as the user named it.
-        role: what it is for; "" where nobody said.
+        role: training, evaluation or test; "" where not given.
         kind: ``faces.csv``, ``table``, ``pairs``, or a source's kind (``folder``, ``rec``, ``tar``, ...).
         names: of the photos, in the set.
         people: each photo's person; "" where unknown.
         read: the bytes of photo i; raises UsageError.
-        named: whether people are called by names that mean the same in other sets.
-        base: the folder that names are relative to; None where photos are no files of their own.
+        named: whether people have names that mean the same in other sets.
+        base: the folder that names are relative to; None where photos are not separate files.
         lines: the line that names each photo, where a table does.
         landmarks: float32 ``(n, 5, 2)`` in pixels of each photo, NaN where broken or missing; None without any.
-        sources: what photo each was made from; "" where not told.
+        sources: the photo that each was made from; "" where unknown.
         masked: whether a mask is on.
         mask_types: its name, or "".
         findings: what was wrong with the listing itself.
-        notes: what the user should know that is no fault.
+        notes: what the user should know that is not a fault.
     """
 
     path: Path
@@ -95,11 +95,11 @@ class FaceSet:
 
     @property
     def group(self) -> str:
-        """Sets of one group are never compared with each other: those of one role, else each for itself."""
+        """Sets of one group are never compared with each other: those of one role, else each set alone."""
         return self.role or f"\0{self.path}"
 
     def photo(self, index: int) -> str:
-        """A photo as findings name it: a path that the user can open, or the archive and the name in it."""
+        """A photo's name in findings: a path that the user can open, or the archive and the name in it."""
         name = self.names[index]
         if self.base is None:
             return f"{self.path}: {name}"
@@ -120,11 +120,11 @@ class FaceSet:
         return place_of(self.base, self.names[index])
 
     def error(self, kind: str, message: str, *places: str, people: Sequence[str] = ()) -> None:
-        """Notes an error."""
+        """Record an error."""
         self.findings.append(Finding("error", kind, message, places, tuple(people)))
 
     def warn(self, kind: str, message: str, *places: str, people: Sequence[str] = ()) -> None:
-        """Notes a warning."""
+        """Record a warning."""
         self.findings.append(Finding("warning", kind, message, places, tuple(people)))
 
 

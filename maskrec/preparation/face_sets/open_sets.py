@@ -1,4 +1,4 @@
-"""What lies at a path: tables, folders and archives of faces."""
+"""Opens what is at a path: tables, folders and archives of faces."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 def open_sets(path: Path, role: Role = "") -> list[FaceSet]:
     """The data sets at a path, each with what is wrong with its listing.
 
-    A folder with ``faces.csv`` is what that names; one with ``train*.csv``, ``eval*.csv`` or ``test*.csv`` is these,
-    each in the role that its name says; a CSV with ``pair_path`` is a list of pairs; all else is what
-    ``open_source`` reads.
+    A folder with ``faces.csv`` is opened as that file; one with ``train*.csv``, ``eval*.csv`` or ``test*.csv`` as
+    these, each in the role that its name says; a CSV with ``pair_path`` as a list of pairs; anything else with
+    ``open_source``.
 
     Args:
         path: a file or folder.
-        role: what it is for; where "", a CSV's name may say it.
+        role: training, evaluation or test; where "", a CSV's name may give it.
 
     Raises:
-        UsageError: there is nothing, or nothing that could hold faces.
+        UsageError: nothing is there, or nothing that can hold faces.
     """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder; a data set is {KINDS}, or a .csv of pairs")
@@ -72,11 +72,11 @@ def _unfinished(path: Path, role: Role) -> FaceSet:
 
 
 def _aligned(path: Path, role: Role, others: Sequence[str]) -> FaceSet:
-    """A folder with ``faces.csv``, and what lies in it that the file does not name."""
+    """A folder with ``faces.csv``, and the photos in it that the file does not name."""
     faces = open_table(path / FACES_FILE, role)
     faces.kind = FACES_FILE
     if others:
-        faces.notes.append(f"{path}: {', '.join(others)} in it too, not looked at; name them to have them checked")
+        faces.notes.append(f"{path}: {', '.join(others)} are also in it but are not checked; name them to check them")
     named = {faces.real(index) for index in range(len(faces))}
     root = path.resolve()
     for file in sorted(root.rglob("*")):
@@ -88,7 +88,7 @@ def _aligned(path: Path, role: Role, others: Sequence[str]) -> FaceSet:
 
 
 def _archive(path: Path, role: Role) -> FaceSet:
-    """What ``open_source`` reads; a folder or archive that it refuses is a finding."""
+    """What ``open_source`` reads; a folder or archive that it rejects becomes a finding."""
     try:
         source = open_source(path)
     except UsageError as error:
@@ -126,13 +126,11 @@ def _from_source(source: Source, path: Path, role: Role) -> FaceSet:
 def _check_nameless(faces: FaceSet, items: Sequence[Item]) -> None:
     for index, item in enumerate(items):
         if not item.identity:
-            faces.error(
-                "nameless", "nobody knows whose face this is; put it into its person's folder", faces.photo(index)
-            )
+            faces.error("nameless", "this photo has no identity; move it to its person's folder", faces.photo(index))
 
 
 def _check_files(faces: FaceSet, names: Sequence[str]) -> None:
-    """What a folder of people holds that is no photo by its name, and people's folders without photos."""
+    """Files in a folder of people that are not photos by their names, and people's folders without photos."""
     for name in names:
         if not name.lower().endswith(_PHOTO_ENDINGS):
             what = f"not a photo by its name (photos end in {', '.join(_PHOTO_ENDINGS)}); remove or convert it"

@@ -31,10 +31,10 @@ def read_pairs(faces: FaceSet) -> list[str]:
     """Fill a set with the photos of its list of pairs.
 
     Returns:
-        Each photo's target; people are named where the table has ``identity`` and ``pair_identity``.
+        Each photo's target; people have names where the table has ``identity`` and ``pair_identity``.
 
     Raises:
-        UsageError: a file that cannot be read, or a header that does not fit.
+        UsageError: a file cannot be read, or its header does not fit.
     """
     faces.kind = "pairs"
     rows = NotedFaults(faces.findings, "bad_row")
@@ -75,6 +75,6 @@ def _side(faces: FaceSet, table: Table, row: int, side: str, photos: _Photos, ro
     if masked is None:
         rows.add(table.place(row), f"{side}masked is {value('masked')!r}, not 0 or 1")
     photos.masked.append(bool(masked))
-    # On a photo that shows none, mask_type is what an evaluation puts on.
+    # On a photo without a mask, mask_type is what an evaluation puts on.
     photos.mask_types.append(value("mask_type") if masked else "")
     photos.sources.append(value("photo"))

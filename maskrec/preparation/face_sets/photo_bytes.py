@@ -1,4 +1,4 @@
-"""Photos read by path, from files of their own or from within tars."""
+"""Photos read by path, from separate files or from within tars."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class FileBytes:
         self.files = files
 
     def __call__(self, index: int) -> bytes:
-        """The file's bytes; UsageError where there are none to be had."""
+        """The file's bytes; UsageError where it cannot be read."""
         file = self.files[index]
         try:
-            if not stat.S_ISREG(os.stat(file).st_mode):  # noqa: PTH116 - a Path for every photo takes long
+            if not stat.S_ISREG(os.stat(file).st_mode):  # noqa: PTH116 - a Path for every photo is slow
                 raise UsageError(f"{file}: not a file")
             with open(file, "rb") as stream:  # noqa: PTH123 - likewise
                 return stream.read()

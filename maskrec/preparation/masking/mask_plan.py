@@ -1,4 +1,4 @@
-"""Which masks a face's copies wear: by weights, without one type twice before all have been worn."""
+"""Which masks a face's copies wear: by weights, no type repeats before all have been used."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class MaskPlan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The types worn."""
+        """The types in use."""
         return tuple(name for name, weight in self.types.items() if weight > 0)
 
     @property
     def number(self) -> int:
-        """Copies of a face."""
+        """The number of copies of a face."""
         return len(self.names) if self.every_type else self.copies
 
     def worn(self, keys: Sequence[str], seed: int) -> list[list[str]]:
@@ -58,7 +58,7 @@ class MaskPlan:
 
 
 def draws_of(keys: Sequence[str], seed: int, label: str) -> Draws:
-    """Random numbers that belong to a face by its name: groups, shards and what else is in the source change none."""
+    """Random numbers determined by a face's name: groups, shards and other faces in the source do not change them."""
     return Draws(seed, 0, label, torch.tensor([key_of(key) for key in keys], dtype=torch.int64))
 
 
@@ -66,7 +66,7 @@ def read_types(words: Sequence[str]) -> dict[str, float]:
     """``NAME`` and ``NAME=WEIGHT`` words (or several with commas) as weights; no words: the reference's five.
 
     Raises:
-        UsageError: an unknown type, one named twice, or weights that are none.
+        UsageError: a type is unknown or listed twice, or a weight is invalid.
     """
     weights: dict[str, float] = {}
     for word in (part.strip() for text in words for part in text.split(",")):
@@ -76,7 +76,7 @@ def read_types(words: Sequence[str]) -> dict[str, float]:
         except ValueError:
             raise UsageError(f"--types {word}: a weight is a number, such as {name}=2") from None
         if name in weights:
-            raise UsageError(f"--types: {name} is named twice")
+            raise UsageError(f"--types: {name} is listed twice")
         weights[name] = weight
     weights = weights or dict.fromkeys(REFERENCE_TYPES, 1.0)
     for sentence in type_problems(weights):
@@ -88,10 +88,10 @@ def make_plan(words: Sequence[str], copies: int, every_type: bool) -> MaskPlan:
     """A plan from what the user typed.
 
     Raises:
-        UsageError: types as in ``read_types``; copies below 1, or together with every type.
+        UsageError: types as in ``read_types``; copies below 1, or combined with every type.
     """
     if copies < 1:
-        raise UsageError(f"--copies {copies}: at least 1 is wanted")
+        raise UsageError(f"--copies {copies}: must be at least 1")
     if every_type and copies != 1:
-        raise UsageError("--every-type makes one copy in each type: leave --copies out")
+        raise UsageError("--every-type makes one copy in each type: remove --copies")
     return MaskPlan(read_types(words), copies, every_type)

@@ -36,7 +36,7 @@ COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "masked", 
 
 @dataclass(frozen=True, slots=True)
 class MaskSettings:
-    """Everything that decides what copies look like, the faces apart.
+    """Everything that determines what copies look like, apart from the faces.
 
     Args:
         plan: types and numbers of copies.
@@ -44,10 +44,10 @@ class MaskSettings:
         cheeks: range of how far the top edge is pulled up on the cheeks; likewise.
         wear: probabilities of a mask that hangs under_nose or on_chin.
         colors: ``#rrggbb`` to choose from for types of any colour; none: any.
-        share: of the faces that get copies, each by its own draw.
+        share: share of the faces that get copies, each by its own draw.
         format: of the files.
         quality: of JPEG files, 1 to 100.
-        seed: of everything.
+        seed: seed of everything random.
     """
 
     plan: MaskPlan
@@ -62,19 +62,19 @@ class MaskSettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
-            raise UsageError(f"--share {self.share}: a share is above 0 and at most 1")
+            raise UsageError(f"--share {self.share}: must be above 0 and at most 1")
         if not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality {self.quality}: JPEG qualities are 1 to 100")
+            raise UsageError(f"--quality {self.quality}: must be 1 to 100")
         worn = (*wear_problems(self.height, self.wear), *cheek_problems(self.cheeks))
         for sentence in (*worn, *colour_problems(self.colors or None)):
             raise UsageError(sentence)
         if self.colors and not set(self.plan.names) & set(FREE_TYPES):
             raise UsageError(
-                f"--colors: none of {', '.join(self.plan.names)} takes a colour; {', '.join(FREE_TYPES)} do"
+                f"--colors: none of {', '.join(self.plan.names)} accepts a colour; {', '.join(FREE_TYPES)} do"
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``work.json``, as it will be read; a quality only where there is one."""
+        """The settings for ``work.json``; a quality only where there is one."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if self.format != "jpg":
             del values["quality"]
@@ -103,8 +103,8 @@ class MaskFaces:
     settings: MaskSettings
 
     def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
-        """Each face's copies, or why it has none: masked already, left bare by the share, unreadable, no
-        landmarks or such as no face has."""
+        """Each face's copies, or why it has none: already masked, left bare by the share, unreadable, no
+        landmarks or impossible ones."""
         keys = [item.key for item in items]
         luck = draws_of(keys, self.settings.seed, LABEL).uniform("share").tolist()
         worn = self.settings.plan.worn(keys, self.settings.seed)
@@ -127,11 +127,11 @@ class MaskFaces:
     def _pixels(self, item: Item, chance: float) -> NDArray[np.uint8] | Rejected:
         if item.masked:
             worn = f" ({item.mask_type})" if item.mask_type else ""
-            return Rejected(item.key, "masked_already", f"wears a mask already{worn}; a second one is never put on")
+            return Rejected(item.key, "masked_already", f"already wears a mask{worn}; a second one is never put on")
         if chance >= self.settings.share:
             return Rejected(item.key, "left_bare", f"left without masked copies by --share {self.settings.share}")
         if item.landmarks is None:
-            return Rejected(item.key, "no_landmarks", "its landmarks are not known; align it first")
+            return Rejected(item.key, "no_landmarks", "its landmarks are unknown; align it first")
         try:
             pixels = decode_image(self.reader(item), item.key)
         except UsageError as error:
@@ -141,7 +141,7 @@ class MaskFaces:
         return pixels
 
     def _masked(self, copies: Sequence[_Copy]) -> Iterator[tuple[_Copy, NDArray[np.uint8]]]:
-        """All copies with their masks on; those of one size and number at a time."""
+        """All copies with their masks on, processed by size and number."""
         batches: dict[tuple[object, ...], list[_Copy]] = {}
         for copy in copies:
             batches.setdefault((copy.pixels.shape, copy.number), []).append(copy)
@@ -183,19 +183,19 @@ def masking(source: Source, destination: Path, settings: MaskSettings, tars: boo
     """The job of masking a source.
 
     Raises:
-        UsageError: a source without landmarks, or whose faces are all masked already.
+        UsageError: the source has no landmarks, or all its faces are already masked.
     """
     if all(item.landmarks is None for item in source.items):
         raise UsageError(
-            f"{source.path}: masks are put on by landmarks, and there are none; `maskrec data align` finds them"
+            f"{source.path}: masks are put on by landmarks, but there are none; `maskrec data align` finds them"
         )
     if all(item.masked for item in source.items):
-        raise UsageError(f"{source.path}: all faces there are masked already")
+        raise UsageError(f"{source.path}: all faces there are already masked")
     process = MaskFaces(source.reader, settings)
     return Job(destination, COMMAND, settings.as_dict(), COLUMNS, source, process, tars)
 
 
-# A work.json older than a setting was made with what it is now by default.
+# A work.json older than a setting was written with the setting's present default.
 _BEFORE_IT_WAS_ASKED = {"cheeks": (0.0, 0.0)}
 
 
@@ -203,7 +203,7 @@ def from_work(file: Path) -> MaskSettings:
     """The settings that a ``work.json`` of masked copies holds.
 
     Raises:
-        UsageError: it is no such file.
+        UsageError: it is not such a file.
     """
     try:
         work = json.loads(file.read_text(encoding="utf-8"))
@@ -215,4 +215,4 @@ def from_work(file: Path) -> MaskSettings:
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{file} is no work.json that `maskrec {COMMAND}` wrote ({error!r})") from error
+        raise UsageError(f"{file} is not a work.json written by `maskrec {COMMAND}` ({error!r})") from error

@@ -1,1 +1,1 @@
-"""Many faces into a few files."""
+"""Packing many faces into a few files."""

@@ -29,18 +29,18 @@ class GroupWriter:
     Args:
         reader: of the source.
         side: of raw pixels, or 0.
-        fit: whether other sizes are cut and resized.
-        meter: told what is done.
+        fit: whether images of other sizes are cropped and resized.
+        meter: receives what is finished.
     """
 
     def __init__(self, reader: Reader, side: int, fit: bool, meter: Meter) -> None:
         self.reader, self.side, self.fit, self.meter = reader, side, fit, meter
 
     def write(self, path: Path, items: Sequence[Item]) -> bytes:
-        """The file, on the disk when this returns, and its record.
+        """The file, flushed to disk when this returns, and its record.
 
         Raises:
-            UsageError: a raw image of another size.
+            UsageError: a raw image has another size.
             OSError: the disk is full.
         """
         kept: list[int] = []
@@ -79,11 +79,11 @@ class GroupWriter:
         return data, decode_image(data, item.key)
 
     def _raw(self, item: Item, pixels: NDArray[np.uint8]) -> tuple[bytes, list[list[float]] | None]:
-        """Pixels, and landmarks and box (as two corners) where they are now."""
+        """Pixels, with landmarks and box (as two corners) moved along."""
         if not self.fit and pixels.shape[:2] != (self.side, self.side):
             raise UsageError(
                 f"{item.key}: {pixels.shape[1]} x {pixels.shape[0]} pixels among faces of {self.side} x {self.side}; "
-                "align them alike, or name --size and their middle squares are resized"
+                "align them in the same way, or give --size to resize their middle squares"
             )
         points = [*(item.landmarks or ()), *(item.box or ())]
         corners = np.array(points, dtype=np.float64).reshape(-1, 2) if points else None
@@ -93,7 +93,7 @@ class GroupWriter:
 
 
 def group_index(kept: Sequence[Item], records: Sequence[dict[str, Any]], side: int) -> FaceIndex:
-    """The index over the data files that these records tell of; labels count the sorted identities that are left."""
+    """The index over the data files of these records; labels number the sorted identities that remain."""
     identities = sorted({item.identity for item in kept})
     mask_types = ["", *sorted({item.mask_type for item in kept if item.mask_type})]
     if len(mask_types) > 256:
@@ -118,7 +118,7 @@ def group_index(kept: Sequence[Item], records: Sequence[dict[str, Any]], side: i
 def _geometry(
     kept: Sequence[Item], moved: Sequence[list[list[float]] | None]
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    """Landmarks and boxes of all, as in the source or where resizing moved them; sources have them for all or none."""
+    """Landmarks and boxes of all, as in the source or as moved by resizing; sources have them for all or none."""
     points = [item.landmarks for item in kept if item.landmarks is not None]
     boxes = [item.box for item in kept if item.box is not None]
     landmarks = np.array(points).reshape(-1, 5, 2) if len(points) == len(kept) else None

@@ -1,7 +1,7 @@
 """Packing a source of faces into a few large files: copied as they are, or decoded to raw pixels.
 
-A data file holds a fixed range of the sorted source and is put in place whole, then its record; so a kill at any moment
-loses one file at most, and the same command goes on to the same bytes.
+A data file holds a fixed range of the sorted source and is written atomically, then its record; so a kill at any moment
+loses at most one file, and the same command continues to the same bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from maskrec.preparation.sources.photo_source import Source
 
 
 class PackParts(JobFolder):
-    """The folder of a packed set while it is made."""
+    """The folder of an unfinished packed set."""
 
     @property
     def finished(self) -> bool:
@@ -35,13 +35,13 @@ class PackParts(JobFolder):
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """A packed set to be made.
+    """A packed set to make.
 
     Args:
         source: the faces, each with an identity.
-        destination: the folder; absent, or begun by the same packing.
+        destination: the folder; absent, or started by the same packing.
         side: of raw pixels; 0 copies the files as they are.
-        fit: whether raw images of another size are cut to their middle square and resized; else they are an error.
+        fit: whether raw images of another size are cropped to their middle square and resized; else they are an error.
     """
 
     source: Source
@@ -51,11 +51,11 @@ class Packing:
 
     @property
     def groups(self) -> int:
-        """How many data files."""
+        """The number of data files."""
         return -(-len(self.source.items) // group_size(self.side))
 
     def members(self, group: int) -> slice:
-        """Which items a data file holds."""
+        """The items of a data file."""
         size = group_size(self.side)
         return slice(group * size, (group + 1) * size)
 
@@ -75,14 +75,14 @@ class Packing:
 
 
 def pack(packing: Packing, meter: Meter | None = None) -> None:
-    """Make a packed set, or go on with it; a complete one is read again and compared with its checksums.
+    """Make a packed set, or continue it; a complete one is read again and compared with its checksums.
 
-    Images that cannot be read or decoded are left out and listed in ``rejected.csv``.
+    Images that cannot be read or decoded are skipped and listed in ``rejected.csv``.
 
     Raises:
-        UsageError: the destination holds something else or lies in the source, faces without identity, sizes that
+        UsageError: the destination holds something else or lies in the source, faces have no identity, or sizes
             differ.
-        MaskrecError: the disk is full, another process is at it, or a complete set is damaged.
+        MaskrecError: the disk is full, another process works on it, or a complete set is damaged.
     """
     meter = meter or Meter()
     _check(packing)
@@ -108,8 +108,8 @@ def _check(packing: Packing) -> None:
     if nobody:
         more = f" and {len(nobody) - 1} more" if len(nobody) > 1 else ""
         raise UsageError(
-            f"{packing.source.path}: nobody knows who is on {nobody[0]!r}{more}; "
-            "put photos into a folder per person, or name a CSV of path,identity"
+            f"{packing.source.path}: no identity for {nobody[0]!r}{more}; put "
+            "photos into a folder per person, or name a CSV of path,identity"
         )
 
 
@@ -118,7 +118,7 @@ def _verify(destination: Path, meter: Meter) -> None:
     faults = list(store.verify())
     if faults:
         raise MaskrecError(f"{faults[0]} ({len(faults)} of {len(store)} images are damaged)")
-    meter.say(f"{destination} is complete already: {len(store):,} images, and all fit their checksums")
+    meter.say(f"{destination} is already complete: {len(store):,} images, and all match their checksums")
 
 
 def _write_groups(packing: Packing, parts: PackParts, meter: Meter) -> None:
@@ -140,7 +140,7 @@ def _write_groups(packing: Packing, parts: PackParts, meter: Meter) -> None:
 
 
 def _done(parts: PackParts, group: int) -> bool:
-    """A record is written after its file, which was brought to the disk before."""
+    """A record is written after its file, which has been flushed to disk."""
     record, path = parts.record(group), parts.destination / data_name(group)
     return record is not None and path.is_file() and path.stat().st_size == sum(record["sizes"])
 
@@ -149,8 +149,8 @@ def _check_room(packing: Packing, images: int) -> None:
     needed, free = images * 3 * packing.side**2, shutil.disk_usage(packing.destination).free
     if needed > free:
         raise MaskrecError(
-            f"{packing.destination}: raw pixels want {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; make "
-            "room, or pack without --raw"
+            f"{packing.destination}: raw pixels need {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free; free "
+            "some space, or pack without --raw"
         )
 
 
@@ -159,7 +159,7 @@ def _put_together(packing: Packing, parts: PackParts, meter: Meter) -> None:
     for group in range(packing.groups):
         record = parts.record(group)
         if record is None:
-            raise MaskrecError(f"{parts.record_path(group)}: gone or damaged; run the same command again")
+            raise MaskrecError(f"{parts.record_path(group)}: missing or damaged; run the same command again")
         records.append(record)
     kept = [packing.source.items[packing.members(group).start + place] for group in range(packing.groups)
             for place in records[group]["kept"]]  # fmt: skip

@@ -1,4 +1,4 @@
-"""``pairs.json``: what files of pairs were made from, so that they can be made again, and are not mixed with others."""
+"""``pairs.json``: what files of pairs were made from, so that they can be made again and are not mixed with others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = ("train.csv", "eval_same.csv", "eval_diff.csv", "test.csv", "landmarks.c
 def manifest_of(
     out: Path, settings: PairSettings, inputs: Sequence[Path], contents: Mapping[str, tuple[bytes, dict[str, Any]]]
 ) -> dict[str, Any]:
-    """What was asked for, of which faces, and what came of it; nothing of this machine."""
+    """The settings, the faces and the result; nothing about this machine."""
     return {
         "command": COMMAND,
         "maskrec": __version__,
@@ -39,17 +39,17 @@ def _hash(content: bytes) -> str:
 
 
 def as_json(value: object) -> bytes:
-    """As it is written."""
+    """The manifest as written."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
-    """Raises UsageError where ``out`` holds files that this command would not have written."""
+    """Raise UsageError where ``out`` holds files that this command would not have written."""
     there = [name for name in FILES if (out / name).exists()]
     if not (out / MANIFEST).exists():
         if there:
             raise UsageError(
-                f"{out} holds {', '.join(there)} and no {MANIFEST}; choose another folder or move them away"
+                f"{out} holds {', '.join(there)} but no {MANIFEST}; choose another folder or move them away"
             )
         return
     try:
@@ -58,7 +58,7 @@ def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
             if before[part] != manifest[part]:
                 what = _difference(before[part], manifest[part])
                 raise UsageError(
-                    f"{out} holds pairs made otherwise ({part}: {what}); choose another folder or remove it"
+                    f"{out} holds pairs made in another way ({part}: {what}); choose another folder or remove it"
                 )
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{out / MANIFEST} cannot be read ({error!r}); choose another folder or remove it") from error

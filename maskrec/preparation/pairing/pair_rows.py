@@ -35,7 +35,7 @@ def seen_from(folder: Path, path: str) -> str:
 
 
 def train_rows(images: Sequence[Image], out: Path) -> list[Row]:
-    """``path,target,identity,masked``, where there are masks ``mask_type,source``, and the landmarks if there are any.
+    """``path,target,identity,masked``, with masks also ``mask_type,source``, and the landmarks if there are any.
 
     Targets count from 0 without gaps.
     """
@@ -53,7 +53,7 @@ def train_rows(images: Sequence[Image], out: Path) -> list[Row]:
 
 
 def pair_rows(pairs: Sequence[Pair], out: Path, people: Sequence[Person]) -> list[Row]:
-    """The reference's four columns; who wears a mask, shown already or put on, and which; whose faces they are."""
+    """The reference's four columns; which face wears a mask, present or put on, and its type; the identities."""
     numbers = {person.identity: person.number for person in people}
     rows: list[Row] = [PAIR_COLUMNS]
     for pair in pairs:
@@ -66,6 +66,6 @@ def pair_rows(pairs: Sequence[Pair], out: Path, people: Sequence[Person]) -> lis
 
 
 def landmark_rows(images: Iterable[Image], out: Path) -> list[Row]:
-    """``path`` and the five points of every file that is in a pair, once."""
+    """``path`` and the five points of every file that occurs in a pair, once."""
     points = {seen_from(out, image.face.path): image.face.landmarks for image in images}
     return [["path", *LANDMARK_COLUMNS], *([path, *points[path]] for path in sorted(points))]

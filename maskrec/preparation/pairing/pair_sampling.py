@@ -18,7 +18,7 @@ Pair = tuple[Image, Image]
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What images of a photo may be on the left of a pair and what on the right.
+    """Which images of a photo may be on the left of a pair and which on the right.
 
     With one masked, the left face is bare and the right one masked; otherwise both sides have the same images, and a
     pair and its mirror image are one pair.
@@ -32,20 +32,20 @@ class Sides:
         return self.condition != "one_masked"
 
     def left(self, photo: Photo) -> list[Image]:
-        """Images for the left."""
+        """Images for the left side."""
         return photo.masked if self.condition == "both_masked" else photo.bare
 
     def right(self, photo: Photo) -> list[Image]:
-        """Images for the right."""
+        """Images for the right side."""
         return photo.bare if self.condition == "bare" else photo.masked
 
 
 @dataclass(frozen=True, slots=True)
 class Meetings:
-    """One person's meetings of photos, and how many pairs of images each has room for.
+    """One person's pairs of photos, and how many pairs of images each allows.
 
     Args:
-        first, second: int64 ``(n,)``, the photos; equal ones are a photo that meets itself.
+        first, second: int64 ``(n,)``, the photos; equal ones pair a photo with itself.
         room: int64 ``(n,)``.
     """
 
@@ -74,7 +74,7 @@ def _meetings(person: Person, sides: Sides, one_photo: bool) -> Meetings:
 
 
 def same_room(people: Sequence[Person], sides: Sides, one_photo: bool) -> NDArray[np.int64]:
-    """How many different same-person pairs each person has: int64 ``(n,)``."""
+    """The number of different same-person pairs of each person: int64 ``(n,)``."""
     room = []
     for person in people:
         left, right = _counts(person, sides)
@@ -88,7 +88,7 @@ def same_room(people: Sequence[Person], sides: Sides, one_photo: bool) -> NDArra
 
 
 def different_room(people: Sequence[Person], sides: Sides) -> int:
-    """How many different pairs of two people there are."""
+    """The number of different pairs of two people."""
     counts = [[int(side.sum()) for side in _counts(person, sides)] for person in people]
     both = sum(left for left, _ in counts) * sum(right for _, right in counts)
     apart = both - sum(left * right for left, right in counts)
@@ -96,12 +96,12 @@ def different_room(people: Sequence[Person], sides: Sides) -> int:
 
 
 def same_pairs(people: Sequence[Person], sides: Sides, one_photo: bool, wanted: int, seed: int) -> list[Pair]:
-    """``wanted`` different pairs of one person, everybody as evenly as their photos allow.
+    """``wanted`` different pairs of one person, spread over all people as evenly as their photos allow.
 
     Args:
-        people: to draw from.
+        people: the people to draw from.
         sides: which images.
-        one_photo: whether both images of a pair are made from one photo, or from two.
+        one_photo: whether both images of a pair come from one photo, or from two.
         wanted: at most the sum of ``same_room``.
         seed: same seed, same pairs.
     """
@@ -144,10 +144,10 @@ def _corner(place: int) -> tuple[int, int]:
 
 
 def different_pairs(people: Sequence[Person], sides: Sides, wanted: int, seed: int) -> list[Pair]:
-    """``wanted`` different pairs of two people: in each round everybody is once left and once right of somebody else.
+    """``wanted`` different pairs of two people: in each round everyone is once on the left and once on the right.
 
     Args:
-        people: to draw from.
+        people: the people to draw from.
         sides: which images.
         wanted: at most ``different_room``.
         seed: same seed, same pairs.
@@ -173,13 +173,13 @@ def different_pairs(people: Sequence[Person], sides: Sides, wanted: int, seed: i
 
 
 def _taken(used: dict[tuple[int, int], set[int]], left: int, right: int, sides: Sides) -> set[int]:
-    """The combinations that these two have used, both ways round together where the sides are alike."""
+    """The combinations that these two people have used, both orders together where the sides are alike."""
     key = (min(left, right), max(left, right)) if sides.alike else (left, right)
     return used.setdefault(key, set())
 
 
 def _take(left: list[Image], right: list[Image], ordered: bool, used: set[int], start: int) -> list[Pair]:
-    """One unused pair of two people's images, or none when all are used; noted in ``used``."""
+    """One unused pair of two people's images, or none when all are used; recorded in ``used``."""
     room = len(left) * len(right)
     if len(used) >= room:
         return []

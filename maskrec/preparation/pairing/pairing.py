@@ -1,4 +1,4 @@
-"""``data pairs``: training people, evaluation pairs and test pairs of one set of faces, nobody in two of them."""
+"""``data pairs``: training people, evaluation pairs and test pairs of one set of faces, with disjoint people."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _WEARING: dict[Condition, str] = {"bare": "bare", "one_masked": "with one face m
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was made.
+    """The result of ``data pairs``.
 
     Args:
         files: names of the files in the folder.
-        counts: what is in each of them, by name, as in the manifest.
+        counts: their contents in numbers, by name, as in the manifest.
     """
 
     files: tuple[str, ...]
@@ -47,22 +47,22 @@ class Written:
 def make_pairs(
     faces: Path, out: Path, settings: PairSettings, masked: Sequence[Path] = (), otherwise: MaskPlan = ONE_EACH
 ) -> Written:
-    """Writes the files and ``pairs.json`` into ``out``; the same command again writes the same bytes.
+    """Write the files and ``pairs.json`` into ``out``; the same command again writes the same bytes.
 
     Args:
         faces: a ``faces.csv``, or the folder that holds it.
-        out: a folder; made where it is absent.
+        out: a folder; created if needed.
         settings: what to write.
-        masked: masked copies of these faces: files or folders likewise.
-        otherwise: masks to put on where some are wanted, no face is masked and the settings name none.
+        masked: masked copies of these faces, also files or folders.
+        otherwise: masks to put on where some are needed, no face is masked and the settings name none.
 
     Raises:
-        UsageError: input that is wrong, numbers that cannot be reached, or a folder that holds something else.
-        MaskrecError: another process works there, or the disk is full.
+        UsageError: the input is wrong, the numbers cannot be reached, or the folder holds something else.
+        MaskrecError: another process works in the folder, or the disk is full.
     """
     file, copies = faces_file(faces), [faces_file(place) for place in masked]
     if twice := [str(name) for name, count in Counter([file, *copies]).items() if count > 1]:
-        raise UsageError(f"{twice[0]} is named twice")
+        raise UsageError(f"{twice[0]} is listed twice")
     rows, copy_rows = read_faces(file), {name: read_faces(name) for name in copies}
     people = gather_people(rows, copy_rows)
     settings = _put_on(people, rows, settings, copies, otherwise)
@@ -74,7 +74,7 @@ def make_pairs(
     lock.take()
     try:
         refuse_strangers(out, manifest)
-        # The manifest first: what a kill leaves is known by it, and the same command completes it.
+        # The manifest first: after a kill it identifies the files, and the same command completes them.
         write_bytes(out / MANIFEST, as_json(manifest))
         for name, (content, _) in contents.items():
             write_bytes(out / name, content)
@@ -87,15 +87,15 @@ def make_pairs(
 def _put_on(
     people: Sequence[Person], rows: Sequence[Face], settings: PairSettings, copies: Sequence[Path], otherwise: MaskPlan
 ) -> PairSettings:
-    """Makes sure that who is to wear a mask has one; the settings with the plan that was used."""
+    """Make sure that every face that should wear a mask has one; return the settings with the plan that was used."""
     there = bool(images_of(people, bare=False))
     if set(settings.masks) == {"none"}:
         if settings.put_on is not None:
-            raise UsageError("mask types to put on, and pairs without masks: say --masks one or both")
+            raise UsageError("mask types to put on need pairs with masks: use --masks one or both")
         return settings
     if settings.put_on is not None and there:
         where = ", ".join(map(str, copies)) or "the faces"
-        raise UsageError(f"{where}: some are masked already, and there are mask types to put on: use one or the other")
+        raise UsageError(f"{where}: some faces are already masked, so no masks can be put on: use one or the other")
     if not there:
         settings = replace(settings, put_on=settings.put_on or otherwise)
         assert settings.put_on is not None
@@ -106,7 +106,7 @@ def _put_on(
 def _contents(
     splits: Mapping[str, list[Person]], settings: PairSettings, out: Path, landmarks: bool
 ) -> dict[str, tuple[bytes, dict[str, Any]]]:
-    """Every file's bytes and what is in it."""
+    """Every file's bytes and its contents in numbers."""
     contents: dict[str, tuple[bytes, dict[str, Any]]] = {}
     if settings.weights["train"]:
         images = images_of(
@@ -116,7 +116,7 @@ def _contents(
         if not images:
             raise UsageError(
                 f"train.csv would be empty: {len(splits['train'])} people there, no {settings.train_faces} faces; "
-                "raise --train-share, or say --train-share 0"
+                "raise --train-share, or use --train-share 0"
             )
         known = {image.face.identity for image in images}
         contents["train.csv"] = written(train_rows(images, out)), {"people": len(known), "faces": len(images)}
@@ -139,7 +139,7 @@ def _contents(
 
 
 def _draw(people: Sequence[Person], each: int, settings: PairSettings, split: str) -> tuple[list[Pair], list[Pair]]:
-    """``each`` pairs of one person and ``each`` of two, the conditions sharing them evenly."""
+    """``each`` pairs of one person and ``each`` of two people, divided evenly among the conditions."""
     same: list[Pair] = []
     different: list[Pair] = []
     for place, masks in enumerate(settings.masks):
@@ -165,21 +165,21 @@ def _same_kind(sides: Sides, one_photo: bool) -> str:
 
 
 def _enough(wanted: int, room: int, kind: str, split: str, people: Sequence[Person]) -> None:
-    """Raises UsageError, with the number that is possible, where too many pairs are wanted."""
+    """Raise UsageError, with the possible number, where too many pairs are requested."""
     if wanted <= room:
         return
     photos = sum(len(person.photos) for person in people)
     several = sum(len(person.photos) > 1 for person in people)
     more = "" if kind.startswith("bare") else ", or more masked copies of each photo (--copies, --every-type)"
     raise UsageError(
-        f"{split}: {wanted} {kind} were asked for, and {room} different ones are possible ({len(people)} people there, "
-        f"{several} of them with two photos or more, {photos} photos); ask for fewer, or give it a greater share of "
+        f"{split}: {wanted} {kind} were requested, but only {room} different ones are possible ({len(people)} people, "
+        f"{several} of them with two photos or more, {photos} photos); request fewer, or give it a greater share of "
         f"the people{more}"
     )
 
 
 def count_pairs(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """What is in a list of pairs: numbers by kind, people, photos, and how evenly people come up."""
+    """Statistics of a list of pairs: numbers by kind, people, photos, and how evenly people occur."""
     people = Counter(name for left, right in pairs for name in {left.face.identity, right.face.identity})
     wearing = Counter(sum(bool(image.put_on or image.face.masked) for image in pair) for pair in pairs)
     return {

@@ -13,8 +13,8 @@ class SeededOrder:
     """Random numbers by name: the same (seed, label, name) always gives the same ones.
 
     Args:
-        seed: of everything.
-        label: what they are for.
+        seed: seed of everything random.
+        label: the purpose of the numbers.
     """
 
     def __init__(self, seed: int, label: str) -> None:
@@ -31,12 +31,12 @@ class SeededOrder:
 
 
 def fill_evenly(capacities: NDArray[np.int64], wanted: int, order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many each gets, so that all together get ``wanted`` and nobody more than its capacity, as evenly as can be.
+    """Quotas that sum to ``wanted``, none above its capacity, as even as possible.
 
     Args:
         capacities: ``(n,)``, 0 or more.
         wanted: at most their sum.
-        order: a permutation: who comes first where some must get one more than others.
+        order: a permutation: which come first where some must get one more than others.
 
     Returns:
         int64 ``(n,)``; ``min(capacity, level)`` or one more for some level.

@@ -1,4 +1,4 @@
-"""What a user may choose about pairs, and the numbers of the original."""
+"""The user's settings of pairs, and those of the original."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ COMMAND = "maskrec data pairs"
 
 @dataclass(frozen=True, slots=True)
 class PairSettings:
-    """Everything that decides what is written, the faces apart.
+    """Everything that determines what is written, apart from the faces.
 
     Args:
         evaluation: pairs of one person, and as many of two people, to choose thresholds on.
         test: pairs to test on, half of them of one person.
-        masks: who wears a mask in a pair; each gets an equal part of the pairs.
-        put_on: masks to put on when embedded; None for the masked faces that are there.
+        masks: which faces wear a mask in a pair; each gets an equal share of the pairs.
+        put_on: masks to put on when embedded; None uses the masked faces that exist.
         same_photo: share of the same-person pairs whose two images are made from one photo.
         shares: weight of each split in dividing the people.
         train_faces: which faces of the training people are in ``train.csv``.
-        seed: of everything.
+        seed: seed of everything random.
     """
 
     evaluation: int = 3000
@@ -50,29 +50,29 @@ class PairSettings:
         faults = []
         if self.evaluation < 0 or self.test < 0 or self.evaluation + self.test == 0:
             faults.append(
-                f"--evaluation {self.evaluation} --test {self.test}: numbers of pairs are 0 or more, one above"
+                f"--evaluation {self.evaluation} --test {self.test}: numbers of pairs must be 0 or more, one above"
             )
         if self.test % 2:
-            faults.append(f"--test {self.test}: half of the test pairs are of one person, so the number is even")
+            faults.append(f"--test {self.test}: must be even, because half of the test pairs are of one person")
         if not self.masks or len(set(self.masks)) != len(self.masks) or not set(self.masks) <= set(get_args(Masks)):
-            faults.append(f"--masks {','.join(self.masks)}: name none, one or both, each at most once")
+            faults.append(f"--masks {','.join(self.masks)}: use none, one or both, each at most once")
         if not 0 <= self.same_photo <= 1:
-            faults.append(f"--same-photo {self.same_photo}: a share is 0 to 1")
+            faults.append(f"--same-photo {self.same_photo}: must be 0 to 1")
         if min(self.shares.values()) < 0 or not 0 < sum(self.shares.values()) < float("inf"):
             faults.append(f"the splits' shares must be 0 or more and one above 0, not {self.shares}")
         for split, pairs in (("evaluation", self.evaluation), ("test", self.test)):
             if pairs and not self.shares[split]:
-                faults.append(f"--{split}-share 0: {pairs} {split} pairs want people; or say --{split} 0")
+                faults.append(f"--{split}-share 0: {pairs} {split} pairs need people; or use --{split} 0")
         return faults
 
     @property
     def weights(self) -> dict[str, float]:
-        """The splits' weights; one without pairs gets nobody."""
+        """The splits' weights; a split without pairs gets no people."""
         none = {name for name, pairs in (("evaluation", self.evaluation), ("test", self.test)) if not pairs}
         return {name: 0.0 if name in none else self.shares[name] for name in SPLITS}
 
     def as_dict(self) -> dict[str, Any]:
-        """For the manifest."""
+        """The settings for the manifest."""
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
 
 
@@ -82,7 +82,7 @@ REFERENCE = PairSettings(
     masks=("both",),
     shares={"train": 0.0, "evaluation": 0.9, "test": 0.1},
 )
-"""The numbers of the project that this one grew out of: both faces masked, LFW for evaluation and test only."""
+"""The settings of the project that this one grew out of: both faces masked, LFW for evaluation and test only."""
 
 ONE_EACH = MaskPlan(dict.fromkeys(REFERENCE_TYPES, 1.0))
 """One mask of the reference's five types for each photo."""
@@ -95,7 +95,7 @@ def from_manifest(file: Path) -> PairSettings:
     """The settings that a ``pairs.json`` holds.
 
     Raises:
-        UsageError: it is no such file.
+        UsageError: it is not such a file.
     """
     try:
         written = json.loads(file.read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def from_manifest(file: Path) -> PairSettings:
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file} is no pairs.json that `maskrec data pairs` wrote ({error!r})") from error
+        raise UsageError(f"{file} is not a pairs.json written by `maskrec data pairs` ({error!r})") from error
 
 
 def _from_dict(values: Mapping[str, Any]) -> PairSettings:

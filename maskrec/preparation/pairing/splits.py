@@ -1,4 +1,4 @@
-"""Who there is to pair: people, their photos, and each photo's images, bare and masked; people parted into splits."""
+"""The people to pair: their photos, and each photo's images, bare and masked; people divided into splits."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _BLOCK = 20
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One picture of a photo: a file, and perhaps a mask to put on when it is embedded.
+    """One image of a photo: a file, and optionally a mask to put on when it is embedded.
 
     Args:
         face: its row.
-        photo: what photo it was made from; no two people share one.
+        photo: the photo that it was made from; no two people share one.
         put_on: the type of that mask; empty for none.
     """
 
@@ -31,13 +31,13 @@ class Image:
 
     @property
     def mask_type(self) -> str:
-        """What it wears, put on or there already."""
+        """The mask type that it wears, put on or present."""
         return self.put_on or self.face.mask_type
 
 
 @dataclass(slots=True)
 class Photo:
-    """What was made from one photo of one person."""
+    """The images made from one photo of one person."""
 
     name: str
     bare: list[Image] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Photo:
 
 @dataclass(slots=True)
 class Person:
-    """One person and all photos of it.
+    """One person with all photos.
 
     Args:
         number: place among all people, from 0.
@@ -58,19 +58,19 @@ class Person:
 
 
 def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) -> list[Person]:
-    """Everybody, numbered in the order of their names, with their photos sorted by name.
+    """All people, numbered in the order of their names, with their photos sorted by name.
 
     Args:
         faces: of ``faces.csv``, sorted.
-        copies: masked copies by their file; ``source`` names the face that each was made from, by its path there.
+        copies: masked copies by their file; ``source`` gives the path of the face that each was made from.
 
     Raises:
-        UsageError: a copy that is not masked, of an unknown face, or of somebody else's.
+        UsageError: a copy is not masked, or comes from an unknown face or from another person's.
     """
     photos: dict[tuple[str, str], Photo] = {}
     owners: dict[str, str] = {}
     for face in faces:
-        shared = owners.setdefault(face.source, face.identity) != face.identity  # two people in one picture
+        shared = owners.setdefault(face.source, face.identity) != face.identity  # two people in one photo
         name = f"{face.source} ({face.identity})" if shared else face.source
         photo = photos.setdefault((face.identity, face.source), Photo(name))
         (photo.masked if face.masked else photo.bare).append(Image(face, photo.name))
@@ -84,9 +84,9 @@ def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) 
             elif not copy.masked:
                 faults.add(file, f"{copy.name} is not masked (masked: 0)")
             elif original.identity != copy.identity:
-                faults.add(file, f"{copy.name} is {copy.identity!r}, made from a face of {original.identity!r}")
+                faults.add(file, f"{copy.name} is {copy.identity!r}, but was made from a face of {original.identity!r}")
             elif bool(copy.landmarks) != bool(original.landmarks):
-                faults.add(file, f"{copy.name}: landmarks in one of the two files only")
+                faults.add(file, f"{copy.name}: landmarks in only one of the two files")
             else:
                 photo = photos[original.identity, original.source]
                 photo.masked.append(Image(copy, photo.name))
@@ -99,14 +99,14 @@ def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) 
 
 
 def put_masks_on(people: Sequence[Person], faces: Sequence[Face], plan: MaskPlan, seed: int) -> None:
-    """Gives every bare image masked ones beside it, their masks to be put on when embedded; changes ``people``.
+    """Add masked images beside every bare one, whose masks are put on when embedded; changes ``people``.
 
     Raises:
-        UsageError: faces without landmarks, or more copies than types.
+        UsageError: the faces have no landmarks, or there are more copies than types.
     """
     if faces and not faces[0].landmarks:
         raise UsageError(
-            "masks are put on by landmarks, and the faces have none; `maskrec data align` writes them, or name masked "
+            "masks are put on by landmarks, but the faces have none; `maskrec data align` writes them, or name masked "
             "copies with --masked"
         )
     if plan.number > len(plan.names):
@@ -123,11 +123,11 @@ def put_masks_on(people: Sequence[Person], faces: Sequence[Face], plan: MaskPlan
 
 
 def split_people(people: Sequence[Person], weights: Mapping[str, float], seed: int) -> dict[str, list[Person]]:
-    """Everybody into one split each, so that each split has its share of people with many photos and with few.
+    """Assign every person to one split, so that each split has its share of people with many photos and with few.
 
     Args:
         people: all.
-        weights: each split's weight; 0 gives it nobody.
+        weights: each split's weight; 0 gives it no people.
         seed: same seed, same splits.
     """
     dice = SeededOrder(seed, "pairs/split")
@@ -145,7 +145,7 @@ def split_people(people: Sequence[Person], weights: Mapping[str, float], seed: i
 
 
 def images_of(people: Iterable[Person], *, bare: bool = True, masked: bool = True) -> list[Image]:
-    """All their images of these kinds."""
+    """All images of these kinds."""
     return [
         image
         for person in people

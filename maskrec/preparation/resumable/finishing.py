@@ -1,4 +1,4 @@
-"""Putting the parts of a data set together: faces.csv, rejected.csv, tars; joining what shards wrote."""
+"""Assembling a data set: faces.csv, rejected.csv, tars; merging what shards wrote."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.resumable.job_folder import FACES, REJECTED, JobFolder, not_written
 from maskrec.preparation.resumable.meter import Meter
 
-TAR_GROUPS = 128  # 4,096 photos a tar: about 20 MB of JPEG at 112 px
+TAR_GROUPS = 128  # 4,096 photos per tar: about 20 MB of JPEG at 112 px
 
-_ANEW = "move the folder away and run the command again: it makes the same bytes"
+_ANEW = "move the folder away and run the command again: it writes the same bytes"
 
 _Row = tuple[str, str, dict[str, str]]
 
@@ -28,23 +28,25 @@ def tar_path(parts: JobFolder, group: int) -> Path:
 
 
 def pack_record(record: dict[str, Any]) -> bytes:
-    """A record as it is kept."""
+    """A record as it is stored."""
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def merge(destination: Path, meter: Meter) -> None:
-    """Join what all shards wrote, once each is complete.
+    """Merge what all shards wrote, once each is complete.
 
     Raises:
-        UsageError: no data set was begun there.
-        MaskrecError: a shard is at work, or groups are missing; says which shards to run again.
+        UsageError: no data set was started there.
+        MaskrecError: a shard is running, or groups are missing; the message says which shards to run again.
     """
     parts = JobFolder(destination)
     work = parts.work()
     if work is None:
-        raise UsageError(f"{destination}: no data set was begun there (no work.json)")
+        raise UsageError(f"{destination}: no data set was started there (no work.json)")
     if "output" not in work:
-        raise UsageError(f"{destination}: maskrec data pack made it, in one piece; there are no shards to merge")
+        raise UsageError(
+            f"{destination}: written by maskrec data pack, which makes no shards; there is nothing to merge"
+        )
     if parts.finished:
         say_complete(parts, meter)
         return
@@ -68,10 +70,10 @@ def merge(destination: Path, meter: Meter) -> None:
 
 
 def say_complete(parts: JobFolder, meter: Meter) -> None:
-    """Say that a finished data set is finished, if every file that it lists is there.
+    """Report that a data set is complete, if every file that it lists exists.
 
     Raises:
-        MaskrecError: files are gone, or faces.csv cannot be read; says the first.
+        MaskrecError: files are missing, or faces.csv cannot be read; the message gives the first.
     """
     path, tars = parts.destination / FACES, (parts.work() or {}).get("output") == "tars"
     try:
@@ -83,12 +85,12 @@ def say_complete(parts: JobFolder, meter: Meter) -> None:
     gone = [name for name in files if not (parts.destination / name).is_file()]
     if gone:
         raise MaskrecError(
-            f"{parts.destination}: was complete, and {len(gone):,} of its {len(files):,} files are gone since, the "
+            f"{parts.destination}: was complete, but {len(gone):,} of its {len(files):,} files are missing now, the "
             f"first of them {gone[0]!r}; {_ANEW}"
         )
     if not listed:
         raise MaskrecError(_nothing(parts.destination))
-    meter.say(f"{parts.destination} is complete already")
+    meter.say(f"{parts.destination} is already complete")
 
 
 def _what_is_missing(destination: Path, missing: Sequence[int], groups: int, shards: list[tuple[int, int]]) -> str:
@@ -97,17 +99,17 @@ def _what_is_missing(destination: Path, missing: Sequence[int], groups: int, sha
     told = ", ".join(f"{shard}/{of} ({count} groups)" for shard, count in sorted(counts.items())[:20])
     told += ", ..." if len(counts) > 20 else ""
     return (
-        f"{destination}: {len(missing)} of {groups} groups of photos are missing; run again the shards {told}"
+        f"{destination}: {len(missing)} of {groups} groups of photos are missing; run these shards again: {told}"
         if of > 1
         else f"{destination}: {len(missing)} of {groups} groups of photos are missing; run the same command again"
     )
 
 
 def assemble(parts: JobFolder, meter: Meter) -> None:
-    """The two CSVs (and the tars) of a data set whose groups are all done; then the records go.
+    """Write the two CSVs (and the tars) of a data set whose groups are all finished, then remove the records.
 
     Raises:
-        MaskrecError: the disk is full, nothing is lost; or no photo gave a face, and the CSVs are written.
+        MaskrecError: the disk is full (nothing is lost), or no photo gave a face (the CSVs are written).
     """
     meter.stop()
     work = parts.work()
@@ -136,14 +138,14 @@ def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) 
 
 
 def _nothing(destination: Path) -> str:
-    return f"{destination}: not one face came of these photos; {destination / REJECTED} says of each of them why"
+    return f"{destination}: none of these photos gave a face; {destination / REJECTED} gives the reason for each"
 
 
 def _records(parts: JobFolder, groups: int) -> Iterator[tuple[int, dict[str, Any]]]:
     for group in range(groups):
         record = parts.record(group)
         if record is None:
-            raise MaskrecError(f"{parts.record_path(group)}: gone or damaged; run the same command again")
+            raise MaskrecError(f"{parts.record_path(group)}: missing or damaged; run the same command again")
         yield group, record
 
 

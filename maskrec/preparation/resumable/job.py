@@ -1,7 +1,7 @@
-"""The job of aligning or masking a source: fixed groups, worker processes, records; the same bytes however it went.
+"""The job of aligning or masking a source: fixed groups, worker processes, records; the same bytes however it ran.
 
-Group g holds the items 32 g to 32 g + 31 of the sorted source and belongs to shard i of n where g % n is i - 1. What a
-group gives depends on the group alone, so kills, workers and shards change no byte.
+Group g holds the items 32 g to 32 g + 31 of the sorted source and belongs to shard i of n where g % n is i - 1. A
+group's output depends on the group alone, so kills, workers and shards change no byte.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a group's photos; each is in a row's ``source`` or in ``rejected``.
+    """The outcome of a group's photos; each is in a row's ``source`` or in ``rejected``.
 
     Args:
         files: path (relative to the data set's folder) and content.
@@ -55,23 +55,23 @@ class Outcome:
 
 
 class Process(Protocol):
-    """What is done to a group; pickled once for every worker process, which gives it one thread."""
+    """The processing of a group; pickled once for every worker process, which gives it one thread."""
 
     def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
-        """The outcome, a function of the arguments alone; ``names`` are what the photos' files may be called."""
+        """The outcome, a function of the arguments alone; ``names`` are the names for the photos' files."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A data set to be made.
+    """A data set to make.
 
     Args:
         destination: its folder.
         command: the command's name, for messages and ``work.json``.
-        settings: all that the bytes depend on beside the source and the program's version; JSON.
+        settings: everything that the bytes depend on besides the source and the program's version; JSON.
         columns: of faces.csv, in order, with ``target``.
         source: the photos.
-        process: what is done to a group.
+        process: processes a group.
         tars: whether the files go into tars instead of folders.
     """
 
@@ -89,7 +89,7 @@ class Job:
         return -(-len(self.source.items) // GROUP)
 
     def work(self) -> dict[str, Any]:
-        """The content of ``work.json``: what is needed to make the same bytes again, and nothing of this machine."""
+        """The content of ``work.json``: what is needed to make the same bytes again, and nothing about this machine."""
         return {
             "maskrec": __version__,
             "format": FORMAT,
@@ -107,18 +107,19 @@ class Job:
 
 
 def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: Meter | None = None) -> None:
-    """Make a data set, or one shard of it, or go on with it.
+    """Make a data set, or one shard of it, or continue it.
 
     Args:
         job: what to make.
-        shard: (i, n) for shard i of n, from 1; the whole data set is put together at the end only with (1, 1), else by
+        shard: (i, n) for shard i of n, from 1; the whole data set is assembled at the end only with (1, 1), else by
             ``finishing.merge``.
-        workers: processes; with 1 the work is done in this one.
-        meter: told what is done.
+        workers: number of processes; with 1 the work runs in this one.
+        meter: receives what is finished.
 
     Raises:
         UsageError: the destination holds something else, lies in the source, or a number is out of range.
-        MaskrecError: the disk is full, another process is at it, a worker died, or files of a finished set are gone.
+        MaskrecError: the disk is full, another process works on it, a worker died, or files of a finished set are
+            missing.
     """
     _check(job, shard, workers)
     meter = meter or Meter()
@@ -135,7 +136,7 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
         if shard[1] == 1:
             finishing.assemble(parts, meter)
         else:
-            meter.say(f"shard {shard[0]}/{shard[1]} is done; when all are: maskrec data merge {job.destination}")
+            meter.say(f"shard {shard[0]}/{shard[1]} is finished; when all are: maskrec data merge {job.destination}")
     finally:
         meter.stop()
         lock.give_back()
@@ -150,7 +151,7 @@ def _check(job: Job, shard: tuple[int, int], workers: int) -> None:
 
 
 def _remaining(job: Job, parts: JobFolder, own: Sequence[int], meter: Meter) -> list[worker_pool.Task]:
-    """The groups that are not done yet."""
+    """The groups that are not finished yet."""
     names = output_names(job.source.items, dots=not job.tars)
     items, tasks = job.source.items, []
     meter.start(sum(len(items[group * GROUP : (group + 1) * GROUP]) for group in own))
@@ -165,7 +166,7 @@ def _remaining(job: Job, parts: JobFolder, own: Sequence[int], meter: Meter) -> 
 
 @dataclass(frozen=True)
 class _Group:
-    """Does one group in whatever process it is called."""
+    """Process one group, in any process."""
 
     destination: Path
     process: Process
@@ -205,4 +206,4 @@ def _make_folder(folder: Path) -> None:
 def _check_complete(items: Sequence[Item], outcome: Outcome) -> None:
     told = {row["source"] for row in outcome.rows} | {one.source for one in outcome.rejected}
     if missing := [item.key for item in items if item.key not in told]:
-        raise RuntimeError(f"nothing became of {missing[0]!r}")
+        raise RuntimeError(f"no outcome for {missing[0]!r}")

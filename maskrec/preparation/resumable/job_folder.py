@@ -1,4 +1,4 @@
-"""The folder of a data set while it is made: what is done of it, who is at it, and what it will be."""
+"""The folder of an unfinished data set: what is finished, which process works on it, and what it will be."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _LOCK = re.compile(r"lock-(\d+)-of-(\d+)$")
 class JobFolder:
     """The folder of a data set and, in ``.parts``, the records of its groups.
 
-    A group's record is put in place after its files, and holds each file's size and CRC-32: a kill at any moment leaves
-    a group done or not done, and files that a power cut took show when whoever goes on reads them again.
+    A group's record is written after its files, and holds each file's size and CRC-32: a kill at any moment leaves a
+    group either finished or not, and files lost in a power cut are detected when a later run reads them again.
 
     Args:
         destination: the data set's folder.
@@ -40,7 +40,7 @@ class JobFolder:
 
     @property
     def folder(self) -> Path:
-        """Where records, locks and temporary files are."""
+        """The folder of records, locks and temporary files."""
         return self.destination / PARTS
 
     @property
@@ -49,7 +49,7 @@ class JobFolder:
         return (self.destination / FACES).is_file() and not self.folder.exists()
 
     def work(self) -> dict[str, Any] | None:
-        """What the folder's data set is to be; None where none was begun.
+        """What the folder's data set is to be; None where none was started.
 
         Raises:
             UsageError: its ``work.json`` is damaged.
@@ -62,11 +62,11 @@ class JobFolder:
         except (OSError, ValueError) as error:
             raise UsageError(f"{path}: damaged ({error}); empty the folder or choose another") from error
         if not isinstance(work, dict):
-            raise UsageError(f"{path}: damaged (no object); empty the folder or choose another")
+            raise UsageError(f"{path}: damaged (not an object); empty the folder or choose another")
         return work
 
     def begin(self, work: dict[str, Any]) -> None:
-        """Start a data set here, or go on with the same one.
+        """Start a data set here, or continue the same one.
 
         Raises:
             UsageError: the folder holds something else; nothing in it is touched.
@@ -74,8 +74,8 @@ class JobFolder:
         there = self.work()
         if there is not None and there != work:
             raise UsageError(
-                f"{self.destination}: holds a data set made otherwise ({', '.join(differences(there, work))}); "
-                "give the same command again, or another folder"
+                f"{self.destination}: holds a data set made in another way ({', '.join(differences(there, work))}); "
+                "use the same command again, or another folder"
             )
         if there is None:
             self._begin_new(work)
@@ -88,19 +88,19 @@ class JobFolder:
             self.destination.mkdir(parents=True, exist_ok=True)
             others = sorted(entry.name for entry in self.destination.iterdir() if entry.name != PARTS)
         except OSError as error:
-            raise UsageError(f"{self.destination}: {error.strerror}; name a folder that can be made") from error
+            raise UsageError(f"{self.destination}: {error.strerror}; name a folder that can be created") from error
         if others:
             raise UsageError(
-                f"{self.destination}: holds {others[0]!r} and is no data set that was begun here; name a new folder"
+                f"{self.destination}: holds {others[0]!r} but not a data set that was started here; name a new folder"
             )
         self.folder.mkdir(exist_ok=True)
         self.place(self.destination / WORK, (json.dumps(work, indent=2, ensure_ascii=False) + "\n").encode())
 
     def place(self, path: Path, data: bytes, *, durable: bool = False) -> None:
-        """Put a file in its place whole; a kill leaves at most a temporary file in ``.parts``.
+        """Write a file atomically; a kill leaves at most a temporary file in ``.parts``.
 
         Raises:
-            MaskrecError: the disk is full, or the place cannot be written.
+            MaskrecError: the disk is full, or the folder is not writable.
         """
         temporary = self.folder / f"temporary-{os.getpid()}"
         try:
@@ -115,27 +115,27 @@ class JobFolder:
             raise not_written(path, error) from error
 
     def record_path(self, group: int) -> Path:
-        """Where the record of a group is, once it is done."""
+        """The path of a group's record, once it is finished."""
         return self.folder / f"{group:08d}.json"
 
     def data_path(self, group: int) -> Path:
-        """Where the files of a group are, one after the other, until they go into a tar."""
+        """The path of a group's files, one after the other, until they go into a tar."""
         return self.folder / f"{group:08d}.data"
 
     def record(self, group: int) -> dict[str, Any] | None:
-        """What a group gave; None when it is not done."""
+        """The record of a group; None when it is not finished."""
         try:
             record = json.loads(self.record_path(group).read_bytes())
-        except (OSError, ValueError):  # absent, or taken by a power cut: it is done again
+        except (OSError, ValueError):  # absent, or lost in a power cut: the group is done again
             return None
         return record if isinstance(record, dict) else None
 
     def holds(self, group: int, tar: Path | None = None) -> bool:
-        """Whether a group is done and its files are as its record says; reads them.
+        """Whether a group is finished and its files match its record; reads them.
 
         Args:
             group: its number.
-            tar: the finished tar that the group would be in, for a data set in tars.
+            tar: the finished tar that would contain the group, for a data set in tars.
         """
         record = self.record(group)
         if record is None:
@@ -156,17 +156,17 @@ class JobFolder:
         return Lock(self.folder / f"lock-{shard}-of-{shards}", f"the data set {self.destination}")
 
     def shard_locks(self) -> Iterator[tuple[int, int, Lock]]:
-        """Locks that were taken here, by shard and number of shards."""
+        """Locks that exist here, by shard and number of shards."""
         for path in sorted(self.folder.iterdir()):
             if matched := _LOCK.match(path.name):
                 shard, shards = int(matched[1]), int(matched[2])
                 yield shard, shards, Lock(path, f"shard {shard}/{shards} of {self.destination}")
 
     def take(self, shard: int, shards: int) -> Lock:
-        """Take a shard's lock; the whole (1 of 1) and any shard exclude each other.
+        """Acquire a shard's lock; the whole (1 of 1) and any shard exclude each other.
 
         Raises:
-            MaskrecError: another process is at it.
+            MaskrecError: another process works on it.
         """
         own = self.lock(shard, shards)
         try:
@@ -182,22 +182,22 @@ class JobFolder:
         return own
 
     def finish(self) -> None:
-        """Bring all to the disk, then drop the records."""
+        """Flush everything to disk, then remove the records."""
         os.sync()
-        # In one step: a kill within the removal must not leave half of the records.
+        # In one step: a kill during the removal must not leave half of the records.
         self.folder.replace(self.destination / FINISHED)
         shutil.rmtree(self.destination / FINISHED, ignore_errors=True)
 
 
 def _probe(lock: Lock) -> None:
-    """MaskrecError where another process holds the lock; what it says of its holder stays as it is."""
+    """Raise MaskrecError where another process holds the lock; the holder's own text stays as it is."""
     import fcntl
 
     with lock.path.open("a+") as stream:
         try:
             fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise MaskrecError(f"{lock.what} is being made by another process; wait until it ends") from error
+            raise MaskrecError(f"{lock.what} is being written by another process; wait until it ends") from error
 
 
 def _read(path: Path) -> bytes | None:
@@ -210,11 +210,11 @@ def _read(path: Path) -> bytes | None:
 def not_written(path: Path, error: OSError) -> MaskrecError:
     """The sentence for a file that could not be written."""
     what = error.strerror or str(error)
-    return MaskrecError(f"{path} could not be written: {what}; make room and run the same command again")
+    return MaskrecError(f"{path} could not be written: {what}; free some space and run the same command again")
 
 
 def differences(there: dict[str, Any], here: dict[str, Any], prefix: str = "") -> Sequence[str]:
-    """What differs between two works, as ``name X there, Y here``."""
+    """The differences between two works, as ``name X there, Y here``."""
     told: list[str] = []
     for key in [*there, *(key for key in here if key not in there)]:
         one, two = there.get(key), here.get(key)

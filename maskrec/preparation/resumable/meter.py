@@ -1,4 +1,4 @@
-"""What the user sees while photos are worked off: a bar on a terminal, plain lines elsewhere."""
+"""The progress of work on photos: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Meter:
-    """Counts photos, faces and rejected ones; shows faces a second and the time that is left.
+    """Counts photos, faces and rejected ones; shows faces per second and the remaining time.
 
     Args:
-        what: is going on, as ``aligning``.
-        console: where to; None for silence.
+        what: the name of the work, such as ``aligning``.
+        console: where to print; None for silence.
     """
 
     def __init__(self, what: str = "working", console: Console | None = None) -> None:
@@ -27,7 +27,7 @@ class Meter:
         self.task = TaskID(0)
 
     def start(self, total: int) -> None:
-        """The work begins; ``total`` photos in all."""
+        """Begin the work; ``total`` photos in all."""
         self.total = total
         self.started = self.last_line = time.monotonic()
         if self.console is not None and self.console.is_terminal:
@@ -38,14 +38,14 @@ class Meter:
             self.bar.start()
 
     def skip(self, photos: int) -> None:
-        """Photos that were done before."""
+        """Count photos that were finished before."""
         self.done += photos
         self.started = time.monotonic()
         if self.bar is not None:
             self.bar.update(self.task, completed=self.done)
 
     def advance(self, photos: int, faces: int, rejected: int) -> None:
-        """Photos that were done now."""
+        """Count photos that were finished now."""
         self.done, self.fresh = self.done + photos, self.fresh + photos
         self.faces, self.rejected = self.faces + faces, self.rejected + rejected
         told = f"{self.faces / self.seconds:,.0f} faces/s  {self.rejected} rejected  ETA {self._remaining()}"
@@ -56,19 +56,19 @@ class Meter:
             self.say(f"{self.what}  {self.done}/{self.total} photos  {told}")
 
     def stop(self) -> None:
-        """The work is over, or failed."""
+        """End the work, finished or failed."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
 
     def say(self, text: str) -> None:
-        """One line that stays."""
+        """Print one permanent line."""
         if self.console is not None:
             self.console.print(Text(text), highlight=False, soft_wrap=True)
 
     @property
     def seconds(self) -> float:
-        """Since the work began."""
+        """Seconds since the work began."""
         return max(1e-6, time.monotonic() - self.started)
 
     def _remaining(self) -> str:

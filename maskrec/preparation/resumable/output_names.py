@@ -1,4 +1,4 @@
-"""What the files of a data set are called, after the photos that they come from."""
+"""Names of a data set's files, derived from the photos that they come from."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import PurePosixPath
 
 from maskrec.preparation.sources.photo_source import Item
 
-_LONGEST = 180  # bytes of one part of a path; file systems take 255, and endings are added
+_LONGEST = 180  # bytes of one part of a path; file systems allow 255, and endings are added
 
 
 def output_names(items: Sequence[Item], *, dots: bool = True) -> list[str]:
-    """A name for each photo, ``identity/photo`` without an ending: unique, below its folder, short enough for a file.
+    """A name for each photo, ``identity/photo`` without an ending: unique, inside its folder, short enough for a file.
 
     Args:
-        items: the whole sorted list of a source; the names of a part would differ.
-        dots: whether dots stay (webdataset takes what follows the first for the ending).
+        items: the whole sorted list of a source; a part would give other names.
+        dots: whether dots are kept (webdataset takes everything after the first as the ending).
     """
     taken: set[str] = set()
     names = []

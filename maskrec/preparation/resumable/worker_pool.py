@@ -1,4 +1,4 @@
-"""Worker processes of one thread each, which end when their parent does."""
+"""Worker processes of one thread each, which end when their parent ends."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from maskrec.base.errors import MaskrecError
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.photo_source import Item
 
-_AHEAD = 3  # tasks a worker has in its queue
+_AHEAD = 3  # tasks in a worker's queue
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A group to be done.
+    """A group to process.
 
     Args:
         group: its number.
         items: its photos.
-        names: what their files may be called.
+        names: the names for their files.
         tars: whether the files will go into a tar.
     """
 
@@ -40,7 +40,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What a group came to: photos read, faces written, photos rejected."""
+    """The result of a group: photos read, faces written, photos rejected."""
 
     photos: int
     faces: int
@@ -56,7 +56,7 @@ def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None
     """Do all tasks, in this process or in others.
 
     Raises:
-        MaskrecError: what a task raised (the first; those begun are finished), or a worker was killed.
+        MaskrecError: a task raised it (the first; tasks that were started are finished), or a worker was killed.
     """
     if workers == 1 or len(tasks) < 2:
         with _one_thread():
@@ -96,11 +96,11 @@ def _counts(executor: ProcessPoolExecutor, tasks: Sequence[Task], ahead: int) ->
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """A worker that starts here takes no Ctrl-C, not even before it can say so itself; this process gets it after."""
+    """A worker that starts here ignores Ctrl-C from the beginning; this process receives it afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # starting it would let interrupts through
+    resource_tracker.ensure_running()  # starting it would unblock interrupts
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -109,7 +109,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _begin(do: Do) -> None:
-    """What a worker does first: ends with its parent, leaves interrupts to it, takes one thread."""
+    """Set a worker up: it ends with its parent, leaves interrupts to it, uses one thread."""
     global _do
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -133,7 +133,7 @@ def _do_task(task: Task) -> Count:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread as in a worker: sums of several come out otherwise in the last bits."""
+    """One thread as in a worker: with several threads the last bits of sums differ."""
     import torch
 
     before = torch.get_num_threads()

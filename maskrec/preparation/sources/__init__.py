@@ -1,1 +1,1 @@
-"""What photos there are to work on."""
+"""Sources of photos."""

@@ -22,7 +22,7 @@ from maskrec.preparation.sources.photo_source import (
     sorted_source,
 )
 
-_NAMING = (".cls", ".json")  # what says who it is; a .txt is a caption
+_NAMING = (".cls", ".json")  # what gives the identity; a .txt is a caption
 _LONGEST_SIDECAR = 1_000_000
 _SIDECARS = (*_NAMING, ".txt")
 
@@ -40,7 +40,7 @@ class RecReader:
         """The record's image; UsageError where the file is damaged there."""
         try:
             return _record_file(self.path)[item.place][1]
-        except UsageError as error:  # said without the machine's folders
+        except UsageError as error:  # reported without the machine's folders
             raise UsageError(str(error).replace(str(self.path), self.path.name)) from error
 
 
@@ -70,8 +70,8 @@ class BinReader:
 def open_bin(path: Path) -> Source:
     """An InsightFace ``.bin`` of pairs, images 2i and 2i+1 being pair i.
 
-    It names nobody: the two images of a same-person pair have the identity ``pair000012``, those of another pair
-    ``pair000012_left`` and ``pair000012_right``, although people come back in other pairs.
+    It has no names: the two images of a same-person pair have the identity ``pair000012``, those of another pair
+    ``pair000012_left`` and ``pair000012_right``, although people may recur in other pairs.
 
     Raises:
         UsageError: the file is damaged, or its pickle is more than lists of images and flags.
@@ -89,12 +89,12 @@ def _pair_name(pairs: BinPairs, index: int) -> str:
 def open_tars(path: Path, tars: Sequence[Path]) -> Source:
     """Tars in webdataset's layout, or of folders per person.
 
-    A photo's identity is ``identity``, ``label`` or ``target`` in its ``.json``, or what its ``.cls`` says, or else the
-    folder it lies in, or its name in LFW's naming. Keys are the members' names, with the tar's
+    A photo's identity is ``identity``, ``label`` or ``target`` in its ``.json``, or its ``.cls``, or else its folder,
+    or its name in LFW's naming. Keys are the members' names, with the tar's
     name in front where the source is a folder.
 
     Raises:
-        UsageError: a tar that is cut short, or whose members point outside it.
+        UsageError: a tar is truncated, or its members point outside it.
     """
     folder = (path if path.is_dir() else path.parent).absolute()
     items: list[Item] = []
@@ -111,7 +111,7 @@ def open_tars(path: Path, tars: Sequence[Path]) -> Source:
 
 
 def _stem(name: str) -> str:
-    """Webdataset's key of a member: all before the first dot of its last part."""
+    """Webdataset's key of a member: everything before the first dot of its last part."""
     folder, slash, last = name.rpartition("/")
     return folder + slash + last.partition(".")[0]
 
@@ -124,7 +124,7 @@ def _sidecar_identities(tar: Path, members: Iterable[Member]) -> dict[str, str]:
             text = read_piece(tar, member.offset, member.size).decode("utf-8").strip()
             value = _from_json(text) if suffix == ".json" else _padded(text)
         except (OSError, ValueError) as error:
-            raise UsageError(f"{tar}: {member.name} does not say who it is: {error}") from error
+            raise UsageError(f"{tar}: {member.name} gives no identity: {error}") from error
         names[_stem(member.name)] = value or names.get(_stem(member.name), "")
     return names
 
@@ -136,7 +136,7 @@ def _padded(text: str) -> str:
 def _from_json(text: str) -> str:
     told = json.loads(text)
     if not isinstance(told, dict):
-        raise ValueError("its JSON is no object")
+        raise ValueError("its JSON is not an object")
     for key in ("identity", "label", "target"):
         if isinstance(value := told.get(key), str):
             return value

@@ -28,14 +28,14 @@ _OPTIONAL = ("identity", "target", *LANDMARK_COLUMNS, *BOX_COLUMNS, "masked", "m
 
 
 def open_csv(path: Path) -> Source:
-    """A CSV of ``path`` and ``identity`` or ``target``, perhaps with landmarks, boxes, ``masked`` and ``mask_type``.
+    """A CSV of ``path`` and ``identity`` or ``target``, optionally with landmarks, boxes, ``masked`` and ``mask_type``.
 
     Paths are absolute or relative to the CSV's folder; ``NAME.tar/MEMBER`` is a file in a tar. A person without a name
-    is called by the target, with zeros in front so that names sort as targets do. Files that are missing are found out
-    when they are read.
+    is named by the target, with leading zeros so that names sort as targets do. Missing files are detected when they
+    are read.
 
     Raises:
-        UsageError: with everything wrong with the file.
+        UsageError: lists everything wrong with the file.
     """
     faults = Faults()
     table = read_table(path, ("path",), _OPTIONAL, IGNORED_COLUMNS, faults)
@@ -62,7 +62,7 @@ def open_csv(path: Path) -> Source:
 
 
 def _places(path: Path, names: Sequence[str]) -> list[Any]:
-    """Where the files are: paths as they stand, members of tars by position."""
+    """The places of the files: paths as written, members of tars by position."""
     tars: dict[str, dict[str, Member]] = {}
     places: list[Any] = []
     for name in names:
@@ -89,7 +89,7 @@ def _identities(path: Path, table: Table, faults: Faults) -> list[str]:
         names_of_targets(table, people, faults)
         return names
     if "target" not in table:
-        raise UsageError(f"{path}:1: no column identity or target, so nobody knows who is who; add one")
+        raise UsageError(f"{path}:1: no column identity or target, so the people are unknown; add one")
     targets = [whole_number(text) for text in table.columns["target"]]
     for row, target in enumerate(targets):
         if target is None or target < 0:
@@ -98,7 +98,7 @@ def _identities(path: Path, table: Table, faults: Faults) -> list[str]:
 
 
 def name_targets(targets: list[int]) -> list[str]:
-    """Names for numbers that sort as the numbers do: at least six digits."""
+    """Names for numbers that sort like the numbers: at least six digits."""
     digits = max(6, len(str(max(targets, default=0))))
     return [f"{target:0{digits}d}" for target in targets]
 

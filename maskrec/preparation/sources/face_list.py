@@ -1,4 +1,4 @@
-"""Faces as ``faces.csv`` names them: whose they are, what photo they came from, what they wear."""
+"""Faces as listed in ``faces.csv``: their identities, the photos they came from, the masks they wear."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Face:
     Args:
         name: the path as the file has it, in its shortest form.
         path: the same, absolute.
-        identity: whose face it is.
-        source: what photo it was made from; its own name where the file does not tell.
+        identity: the person's name.
+        source: the photo that it was made from; its own name where the file does not say.
         masked: whether it shows a mask.
         mask_type: which, or an empty text.
         landmarks: the ten numbers as they are written, in the order of ``LANDMARK_COLUMNS``; empty without.
@@ -44,7 +44,7 @@ def faces_file(place: Path) -> Path:
     """The CSV itself: ``place``, or the ``faces.csv`` in the folder ``place``.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it does not exist.
     """
     if not place.is_dir():
         return place
@@ -62,12 +62,12 @@ def read_faces(file: Path) -> list[Face]:
     Optional: ``source``, ``masked``, ``mask_type`` and the five landmarks.
 
     Raises:
-        UsageError: everything wrong with the file at once.
+        UsageError: lists everything wrong with the file.
     """
     faults = Faults()
     table = read_table(file, ("path",), _OPTIONAL, _LEFT_ALONE, faults)
     if "identity" not in table and "target" not in table:
-        raise UsageError(f"{file}:1: no column identity or target, so nobody knows whose faces these are")
+        raise UsageError(f"{file}:1: no column identity or target, so the people are unknown; add one")
     read_points(table, faults)
     names = _identities(table, faults)
     faces = [face for row, name in enumerate(names) if (face := _face(table, row, name, faults)) is not None]
@@ -97,7 +97,7 @@ def _face(table: Table, row: int, identity: str, faults: Faults) -> Face | None:
 
 
 def _identities(table: Table, faults: Faults) -> list[str]:
-    """Names; people without are called by their targets, as ``sources`` does."""
+    """Names; people without one are named by their targets, as in ``sources``."""
     if "identity" in table:
         return list(table.columns["identity"])
     targets = [whole_number(text) for text in table.columns["target"]]
@@ -108,7 +108,7 @@ def _identities(table: Table, faults: Faults) -> list[str]:
 
 
 def _check_people(table: Table, faults: Faults) -> None:
-    """Where a file has both, one name has one target and one target one name."""
+    """Check that, where a file has both, names and targets match one to one."""
     if "identity" not in table or "target" not in table:
         return
     for one, other in (("identity", "target"), ("target", "identity")):

@@ -12,17 +12,17 @@ from maskrec.preparation.sources.photo_source import FileReader, Source
 
 
 def with_landmarks(source: Source, path: Path) -> Source:
-    """The source with the landmarks (and boxes) of a CSV of ``path`` and ten numbers, perhaps ``x1,y1,x2,y2``.
+    """The source with the landmarks (and boxes) of a CSV of ``path`` and ten numbers, optionally ``x1,y1,x2,y2``.
 
     Its paths are relative to its own folder or to the source's root; every photo of the source must be in it.
 
     Raises:
-        UsageError: a source that is no files, with landmarks of its own, or with photos that the CSV lacks.
+        UsageError: the source is not files, has its own landmarks, or has photos that the CSV lacks.
     """
     if not isinstance(source.reader, FileReader):
-        raise UsageError(f"{source.path}: --landmarks names files, and this source is {source.kind}")
+        raise UsageError(f"{source.path}: --landmarks names files, but this source is {source.kind}")
     if any(item.landmarks is not None for item in source.items):
-        raise UsageError(f"{source.path}: has landmarks already; leave --landmarks out")
+        raise UsageError(f"{source.path}: already has landmarks; remove --landmarks")
     faults, root = Faults(), source.reader.root
     read = read_landmarks(path, root, faults)
     points, boxes = read.of([place_of(root, item.place) for item in source.items], faults)

@@ -1,4 +1,4 @@
-"""Where photos come from: every kind of source is a sorted list of items whose bytes can be read one by one."""
+"""Sources of photos: every kind is a sorted list of items whose bytes can be read one by one."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Item:
 
     Args:
         key: its name, unique in the source, the same on every machine; ``/`` separates folders.
-        identity: who is on it; empty where the source does not say.
-        place: where the reader of its source finds the bytes.
+        identity: the person; empty where the source does not say.
+        place: where its source's reader finds the bytes.
         landmarks: ten numbers, the five points in pixels of the photo, where the source gives them.
         box: left, top, right, bottom, likewise.
-        masked: whether the source says that a mask is on.
+        masked: whether the source says that the face wears a mask.
         mask_type: its name, where the source gives one.
     """
 
@@ -46,7 +46,7 @@ class Item:
 
 
 class Reader(Protocol):
-    """Reads the bytes of an item; small, and pickled for worker processes."""
+    """Reads the bytes of an item; small, so that it can be pickled for worker processes."""
 
     def __call__(self, item: Item) -> bytes:
         """The photo's file.
@@ -81,7 +81,7 @@ class Source:
         return self.reader(item)
 
     def refuse_inside(self, destination: Path) -> None:
-        """Refuse to write into the source: what is written would be taken for photos of it.
+        """Refuse to write into the source: the output would be taken for its photos.
 
         Raises:
             UsageError: the destination is the source's folder, or lies in it.
@@ -101,14 +101,16 @@ class Source:
 
 
 UNFINISHED = ".parts"
-NOT_FINISHED = "work in this folder has not finished: run the same command again, or `maskrec data merge` after shards"
+NOT_FINISHED = (
+    "the work in this folder is not finished: run the same command again, or `maskrec data merge` after shards"
+)
 
 
 def open_source(path: Path) -> Source:
-    """A source of any kind, by what lies at the path.
+    """A source of any kind, depending on what is at the path.
 
     Raises:
-        UsageError: nothing is there, a packed set, or nothing that could hold photos; with what could.
+        UsageError: nothing is there, or it is a packed set, or it cannot hold photos; the message lists what can.
     """
     from maskrec.preparation.sources import archives as source_files
     from maskrec.preparation.sources import csv_source as source_tables
@@ -116,7 +118,7 @@ def open_source(path: Path) -> Source:
     if path.is_dir():
         if (path / PACKED_FILE).is_file():
             raise UsageError(
-                f"{path}: a packed set, made to train from (image_packed); name what it was packed from, or {KINDS}"
+                f"{path}: a packed set, which is for training (image_packed); name what it was packed from, or {KINDS}"
             )
         if (path / "faces.csv").is_file():
             return source_tables.open_csv(path / "faces.csv")
@@ -142,13 +144,13 @@ def sorted_source(path: Path, kind: str, items: list[Item], reader: Reader) -> S
     """A source of items in the order of their keys.
 
     Raises:
-        UsageError: no items, or two of one key.
+        UsageError: there are no items, or two have one key.
     """
     if not items:
         raise UsageError(f"{path}: no photos in it; the source of photos may be {KINDS}")
     counts = Counter(item.key for item in items)
     if twice := [key for key, count in counts.items() if count > 1]:
-        raise UsageError(f"{path}: {twice[0]!r} is there twice; every photo is named once")
+        raise UsageError(f"{path}: {twice[0]!r} is listed twice; name every photo once")
     return Source(path, kind, sorted(items, key=lambda item: item.key), reader)
 
 
@@ -162,12 +164,12 @@ class FileReader:
     root: Path
 
     def __call__(self, item: Item) -> bytes:
-        """The bytes; UsageError where the file is missing, cut short, no plain file, or not readable."""
+        """The bytes; UsageError where the file is missing, truncated, not a regular file, or not readable."""
         try:
             if isinstance(item.place, tuple):
                 return read_piece(self.root / item.place[0], *item.place[1:])
             path = self.root / item.place
-            # A named pipe would wait for ever.
+            # A named pipe would block for ever.
             if not stat.S_ISREG(path.stat().st_mode):
                 raise OSError("not a file")
             content: bytes = path.read_bytes()
@@ -183,7 +185,7 @@ def read_piece(path: Path, offset: int, size: int) -> bytes:
         stream.seek(offset)
         piece = stream.read(size)
     if len(piece) < size:
-        raise OSError(f"{path.name} is cut short")
+        raise OSError(f"{path.name} is truncated")
     return piece
 
 
@@ -195,11 +197,11 @@ def printable(name: str) -> str:
 def open_folder(path: Path) -> Source:
     """A folder per person (files at any depth below it), or a flat folder in LFW's naming.
 
-    Hidden files and folders (and Thumbs.db) are left alone. Every other file is an item, whatever its name ends in:
-    what is no photo is found out when it is read. A file beside the people's folders has no identity.
+    Hidden files and folders (and Thumbs.db) are ignored. Every other file is an item, whatever its ending: files that
+    are not photos are detected when read. A file beside the people's folders has no identity.
 
     Raises:
-        UsageError: a folder that cannot be read, or without files.
+        UsageError: a folder cannot be read, or has no files.
     """
     places: list[str] = []
     flat = not any(entry.is_dir() for entry in _entries(path))
@@ -207,8 +209,8 @@ def open_folder(path: Path) -> Source:
     items = [Item(printable(place), _identity(place, flat), place) for place in places]
     if flat and items and not any(item.identity for item in items):
         raise UsageError(
-            f"{path}: no folders in it, and its files are not named like LFW's (NAME_0001.jpg), so nobody knows who "
-            "is who; make a folder per person, or name a CSV of path,identity"
+            f"{path}: it has no folders and its files are not named like LFW's (NAME_0001.jpg), so people are unknown; "
+            "make a folder per person, or name a CSV of path,identity"
         )
     return sorted_source(path, "flat" if flat else "folder", items, FileReader(path.absolute()))
 
@@ -218,7 +220,7 @@ def _identity(place: str, flat: bool) -> str:
 
 
 def identity_by_name(name: str) -> str:
-    """Who is on a photo by its name: the first folder, or what stands before LFW's ``_0001``; else empty."""
+    """The identity of a photo by its name: the first folder, or the part before LFW's ``_0001``; else empty."""
     first, slash, _ = name.partition("/")
     if slash:
         return first
@@ -227,7 +229,7 @@ def identity_by_name(name: str) -> str:
 
 
 def _collect(folder: Path, prefix: str, places: list[str], above: set[str]) -> None:
-    """Files below a folder by relative path; linked folders are followed, but never into one that holds them."""
+    """Files below a folder by relative path; linked folders are followed, but never into one that contains them."""
     real = os.path.realpath(folder)
     if real in above:
         raise UsageError(f"{folder}: the link leads back to a folder above it; remove the link")

@@ -68,7 +68,9 @@ class _Runs:
 def test_a_pickle_that_wants_to_run_code_does_not(tmp_path: Path, protocol: int) -> None:
     mark = tmp_path / "ran"
     for content in (_Runs(mark), ([_Runs(mark), b""], [True]), ([b"", b""], [_Runs(mark)])):
-        with pytest.raises(UsageError, match=r"v\.bin: the pickle wants (posix|nt)\.mkdir; nothing of it was run"):
+        with pytest.raises(
+            UsageError, match=r"v\.bin: the pickle requests (posix|nt)\.mkdir; none of its code was run"
+        ):
             _read(tmp_path, pickle.dumps(content, protocol))
     assert not mark.exists()
 
@@ -93,7 +95,7 @@ def test_a_pickle_that_wants_to_run_code_does_not(tmp_path: Path, protocol: int)
     ],
 )
 def test_other_instructions_and_names_are_refused(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(UsageError, match="nothing of it was run"):
+    with pytest.raises(UsageError, match="none of its code was run"):
         _read(tmp_path, content)
 
 
@@ -106,8 +108,8 @@ def test_other_instructions_and_names_are_refused(tmp_path: Path, content: bytes
         ((IMAGES, [True, None]), "answer 1"),
         (([*IMAGES[:3], "text"], [True, False]), "image 3"),
         (([*IMAGES[:3], []], [True, False]), "image 3"),
-        ((b"images", [True]), "no list"),
-        ((IMAGES, b"same"), "no list"),
+        ((b"images", [True]), "not a list"),
+        ((IMAGES, b"same"), "not a list"),
         (IMAGES, "no pair"),
         (7, "no pair"),
         (None, "no pair"),

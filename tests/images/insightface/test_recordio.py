@@ -126,7 +126,7 @@ def test_the_writer_repeats_itself_and_the_reader_pickles(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("index", "words"),
     [
-        ("", "no line"),
+        ("", "no lines"),
         ("0\n", r"a\.idx:1: .*key<TAB>offset"),
         ("0\t0\n1\t-4\n", r"a\.idx:2: .*key<TAB>offset"),
         ("0\tzero\n", "key<TAB>offset"),
@@ -176,11 +176,11 @@ def test_every_cut_is_found_when_opened(tmp_path: Path, index: bool) -> None:
         (b"\xff\xd8\xff\xe0" * 10, "no record begins at byte 0"),
         (_plain(b"short"), "too few for its header"),
         (_plain(_record(1.0, 0, b"x"), kind=2), "no record begins"),
-        (_plain(_record(1.0, 0, b"x"), kind=1), "cut short"),
+        (_plain(_record(1.0, 0, b"x"), kind=1), "truncated"),
         (_plain(_record(1.0, 0, b"x"), kind=1) + _plain(b"y"), "no record begins"),
         (_plain(struct.pack("<IfQQ", 2**32 - 1, 0, 0, 0) + b"x"), "announces 4294967295 labels"),
-        (MAGIC + struct.pack("<I", 2**29 - 1) + b"x" * 40, "wants 536870911 bytes"),
-        (_plain(_record((4.0, 6.0), 0, b"")), "no record in it holds an image"),
+        (MAGIC + struct.pack("<I", 2**29 - 1) + b"x" * 40, "needs 536870911 bytes"),
+        (_plain(_record((4.0, 6.0), 0, b"")), "none of its records holds an image"),
     ],
 )
 def test_damage_is_a_sentence(tmp_path: Path, content: bytes, words: str) -> None:
@@ -211,5 +211,5 @@ def test_no_file_a_folder_and_a_file_that_shrinks(tmp_path: Path) -> None:
     path = _write(tmp_path, INSIGHT)
     records = RecordFile(path)
     path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(UsageError, match="shortens it"):
+    with pytest.raises(UsageError, match="shortened it"):
         records[2]

@@ -69,7 +69,7 @@ def test_missing_cut_short_and_newer(tmp_path: Path) -> None:
     write_face_index(tmp_path, "packed", _index())
     content, header = (tmp_path / "packed.index").read_bytes(), (tmp_path / "packed.json").read_bytes()
     (tmp_path / "packed.index").write_bytes(content[:-1])
-    assert "copy it again" in _refused(tmp_path)
+    assert "copy the whole file again" in _refused(tmp_path)
     (tmp_path / "packed.index").write_bytes(content[:-1] + b"x")
     assert "checksum" in _refused(tmp_path)
     (tmp_path / "packed.index").unlink()

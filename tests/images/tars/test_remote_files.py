@@ -45,7 +45,7 @@ def test_addresses_in_webdatasets_notation() -> None:
     assert expand("s3://b/{0..1}/{2..3}.tar") == [f"s3://b/{one}/{two}.tar" for one in (0, 1) for two in (2, 3)]
     assert expand("https://x/a.tar") == ["https://x/a.tar"]
     for wrong in ("a-{3..1}.tar", "a-{0..999999}.tar"):
-        with pytest.raises(UsageError, match="no range of shards"):
+        with pytest.raises(UsageError, match="not a range of shards"):
             expand(wrong)
 
 
@@ -56,7 +56,7 @@ def test_reads_ranges_and_refuses_what_is_not_there(store: fsspec.AbstractFileSy
     assert file.size == len(content)
     for offset, count in ((0, 10), (5, 100), (1_048_570, 20), (2_999_999, 1), (0, 2_000_000), (7, 0)):
         assert file.read(offset, count) == content[offset : offset + count]
-    with pytest.raises(UsageError, match="cut short"):
+    with pytest.raises(UsageError, match="truncated"):
         file.read(2_999_999, 2)
     with pytest.raises(UsageError, match=r"memory://b/y\.tar: cannot be read"):
         RemoteFile("memory://b/y.tar")

@@ -104,7 +104,7 @@ def test_every_cut_is_found(tmp_path: Path) -> None:
     end = read_members(path)[-1].offset  # an empty file: the end mark follows its header
     for cut in [*range(0, end + 1, 64), end + 511]:
         path.write_bytes(content[:cut])
-        with pytest.raises(UsageError, match=r"c\.tar: cut short"):
+        with pytest.raises(UsageError, match=r"c\.tar: truncated"):
             read_members(path)
     path.write_bytes(content[: end + 512])
     assert len(read_members(path)) == len(FILES)
@@ -118,7 +118,7 @@ def test_damage_compression_and_joined_tars(tmp_path: Path) -> None:
         (b"\xff\xd8\xff" * 1000, "no tar header"),
         (gzip.compress(content), "compressed"),
         (content + content, "more follows the end mark"),
-        (b"", "cut short"),
+        (b"", "truncated"),
     ]:
         path.write_bytes(damaged)
         with pytest.raises(UsageError, match=words):
@@ -131,12 +131,12 @@ def test_a_length_beyond_the_file(tmp_path: Path) -> None:
         header.size = size
         path = tmp_path / "b.tar"
         path.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024)
-        with pytest.raises(UsageError, match=f"cut short: the member at byte 0 wants {size} bytes"):
+        with pytest.raises(UsageError, match=f"truncated: the member at byte 0 needs {size} bytes"):
             read_members(path)
     pax = tarfile.TarInfo("p.jpg")
     pax.pax_headers = {"size": str(10**15)}
     path.write_bytes(pax.tobuf(tarfile.PAX_FORMAT) + b"\0" * 1024)
-    with pytest.raises(UsageError, match="cut short"):
+    with pytest.raises(UsageError, match="truncated"):
         read_members(path)
 
 

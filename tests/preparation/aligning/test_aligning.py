@@ -247,7 +247,7 @@ def test_photos_of_every_kind(tmp_path: Path, album: Any) -> None:
         "broken.jpg": "unreadable", "pipe.jpg": "unreadable", "blank.png": "no_face", "dot.png": "no_face",
         "two.png": "several_faces", "beside.png": "no_identity",
     }  # fmt: skip
-    words = {"truncated.jpg": "cut short", "empty.jpg": "0 bytes", "text.jpg": "not an image", "bomb.png": "megapixels",
+    words = {"truncated.jpg": "truncated", "empty.jpg": "0 bytes", "text.jpg": "not an image", "bomb.png": "megapixels",
              "two.png": "2 faces, ", "pipe.jpg": "not a file"}  # fmt: skip
     for source, row in rejected.items():
         assert words.get(Path(source).name, "") in row["detail"]
@@ -258,7 +258,7 @@ def test_photos_of_every_kind(tmp_path: Path, album: Any) -> None:
 def test_photos_without_any_face_are_an_error_that_says_where_to_look(tmp_path: Path) -> None:
     save(tmp_path / "photos" / "Ann" / "1.png", np.full((120, 120, 3), 128, np.uint8))
     for _ in range(2):
-        with pytest.raises(MaskrecError, match=r"not one face came of these photos; .*rejected\.csv says"):
+        with pytest.raises(MaskrecError, match=r"none of these photos gave a face; .*rejected\.csv gives"):
             align(tmp_path / "photos", tmp_path / "faces")
         assert [row["reason"] for row in rows(tmp_path / "faces" / "rejected.csv")] == ["no_face"]
 
@@ -286,11 +286,11 @@ def test_a_choice_among_several_faces(tmp_path: Path, album: Any) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"size": 8}, "--size 8: a canvas has 16 to 2048"),
+        ({"size": 8}, "--size 8: must be 16 to 2048"),
         ({"margin": -0.1}, "--margin -0.1"),
         ({"margin": float("nan")}, "--margin nan"),
-        ({"margin": 0.1, "alignment": "box"}, "--margin goes with"),
-        ({"fill": "edge", "alignment": "box"}, "--fill goes with"),
+        ({"margin": 0.1, "alignment": "box"}, "--margin applies to"),
+        ({"fill": "edge", "alignment": "box"}, "--fill applies to"),
         ({"min_face": 3}, "--min-face 3"),
         ({"quality": 0}, "--quality 0"),
     ],
@@ -301,7 +301,7 @@ def test_settings_out_of_range(settings: dict[str, Any], words: str) -> None:
 
 
 def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> None:
-    """Given landmarks far outside, two on one point or with the sides swapped are a reason, never a face."""
+    """Given landmarks far outside, two that coincide or with the sides swapped are a reason, never a face."""
     broken = {3: album[3][1] + 1e6, 5: album[5][1][[0, 0, 2, 3, 4]], 7: album[7][1][[1, 0, 2, 4, 3]]}
     file = with_truth(photos, [(pixels, broken.get(index, points)) for index, (pixels, points) in enumerate(album)])
     for alignment in ("arcface", "box"):
@@ -312,7 +312,7 @@ def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> No
         details = " / ".join(row["detail"] for row in told)
         assert "lies outside of the photo of 120 x 120" in details
         assert "left and right are swapped" in details
-        assert "on one point" in details
+        assert "coincide" in details
 
 
 def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:
@@ -351,15 +351,19 @@ def test_the_command(
     assert done.stdout.endswith("12 faces of 6 people in faces/faces.csv; 0 photos in rejected.csv\n")
     faces, other = tmp_path / "faces", tmp_path / "other"
     for words, code, told in (
-        (["align", file, faces, "--size", 64], 2, "holds a data set made otherwise (settings.size 96 there, 64 here)"),
-        (["merge", faces], 0, "is complete already"),
-        (["merge", other], 2, "no data set was begun there"),
+        (
+            ["align", file, faces, "--size", 64],
+            2,
+            "holds a data set made in another way (settings.size 96 there, 64 here)",
+        ),
+        (["merge", faces], 0, "is already complete"),
+        (["merge", other], 2, "no data set was started there"),
         (["align", file, other, "--largest", "--all"], 2, "--largest and --all contradict"),
-        (["align", file, other, "--format", "png", "--quality", 90], 2, "PNG files lose nothing"),
+        (["align", file, other, "--format", "png", "--quality", 90], 2, "PNG files are lossless"),
         (["align", file, other, "--shard", "0/0"], 2, "shards are counted"),
-        (["align", file, other, "--shard", "x"], 2, "it is written i/n"),
+        (["align", file, other, "--shard", "x"], 2, "expected i/n"),
         (["align", tmp_path / "nowhere", other], 2, "no such file or folder"),
-        (["align", file, other, "--landmarks", file, "--detect"], 2, "say one of them"),
+        (["align", file, other, "--landmarks", file, "--detect"], 2, "use one of them"),
     ):
         with pytest.raises(SystemExit) as ended:
             run_app(["data", *map(str, words)])
@@ -373,7 +377,7 @@ def test_the_command(
             run_app(["data", *map(str, words)])
         output = "".join(capsys.readouterr())
         assert ended.value.code == 1
-        assert f"1 of its 12 files are gone since, the first of them '{first.relative_to(faces)}'" in output
+        assert f"1 of its 12 files are missing now, the first of them '{first.relative_to(faces)}'" in output
 
 
 @pytest.mark.slow
@@ -407,7 +411,7 @@ def start(where: Path, *words: str) -> subprocess.Popen[bytes]:
 
 
 def finish_under_kills(where: Path, folder: str, shard: str, lasts: float, dice: random.Random, most: int) -> int:
-    """How many kills an alignment took that was begun again after each; ``most`` at most."""
+    """How many kills an alignment survived that was restarted after each; ``most`` at most."""
     for kills in range(most + 1):
         words = ["--central", "--shard", shard, "--workers", dice.choice(["1", "2", "3"])]
         running = start(where, "align", "photos", folder, *words)

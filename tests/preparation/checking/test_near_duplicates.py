@@ -73,7 +73,7 @@ def test_equal_hashes_are_a_chain_and_not_all_pairs() -> None:
 
 @pytest.mark.parametrize("most", [-1, MOST_BITS + 1])
 def test_a_limit_out_of_range_is_refused(most: int) -> None:
-    with pytest.raises(ValueError, match="bits are wanted"):
+    with pytest.raises(ValueError, match="expected hashes of shape"):
         near_pairs(np.zeros((2, 4), np.uint64), most)
 
 

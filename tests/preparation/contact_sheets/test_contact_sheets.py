@@ -56,7 +56,7 @@ def faces_folder(tmp_path: Path) -> Path:
     (source / "<b>").mkdir(parents=True)
     cv2.imwrite(str(source / "<b>" / "wide.png"), np.full((20, 80, 3), 200, np.uint8))
     (source / "<b>" / "cut.jpg").write_bytes(b"\xff\xd8cut")
-    rejected = [("<b>/cut.jpg", "unreadable", "<b>/cut.jpg: cut short"), ("<b>/wide.png", "no_face", "no face"),
+    rejected = [("<b>/cut.jpg", "unreadable", "<b>/cut.jpg: truncated"), ("<b>/wide.png", "no_face", "no face"),
                 ("gone.jpg", "no_face", "no face")]  # fmt: skip
     write_csv(folder / "rejected.csv", ("source", "reason", "detail"), rejected)
     return folder
@@ -115,7 +115,7 @@ def test_rejected_photos_show_why(faces_folder: Path) -> None:
     assert [title for title, _, _ in told] == ["no_face", "no_face", "unreadable"]
     assert told[0] == ("no_face", ("<b>/wide.png", "no face"), True)
     assert told[1][1][-1].endswith("any more")
-    assert told[2] == ("unreadable", ("<b>/cut.jpg", "cut short"), False)
+    assert told[2] == ("unreadable", ("<b>/cut.jpg", "truncated"), False)
 
 
 def test_every_mask_type_has_its_share(faces_folder: Path) -> None:
@@ -131,7 +131,7 @@ def test_every_mask_type_has_its_share(faces_folder: Path) -> None:
     assert len(choose(faces, Choice(people=("NEW LINE",), sections=("bare", "masked")))["masked"]) == 2
     with pytest.raises(UsageError, match="has kn95, n95"):
         choose(faces, Choice(mask_types=("ffp2",)))
-    with pytest.raises(UsageError, match="nobody in"):
+    with pytest.raises(UsageError, match="has no person of that name"):
         choose(faces, Choice(people=("Who",)))
 
 
@@ -204,8 +204,8 @@ def test_the_command(faces_folder: Path, command: Callable[..., Told]) -> None:
         (["faces", "x.gif"], "a .png or a .html"),
         (["faces", "no/x.png"], "no folder"),
         (["absent", "x.png"], "no such file"),
-        (["faces", "x.png", "--only", "rejected"], "wants --source"),
-        (["faces", "x.png", "--person", "Who\x1b[31m"], "nobody in"),
+        (["faces", "x.png", "--only", "rejected"], "needs --source"),
+        (["faces", "x.png", "--person", "Who\x1b[31m"], "has no person of that name"),
         (["source", "x.png", "--landmarks"], "has none"),
     ],
 )

@@ -181,11 +181,11 @@ def test_nothing_is_masked_twice_and_nothing_vanishes(tmp_path: Path) -> None:
     rejected = {row["source"]: row for row in read(tmp_path / "out" / "rejected.csv")}
     reasons = [rejected[row["path"]]["reason"] for row in rows[:5]]
     assert reasons == ["masked_already", "masked_already", "unreadable", "unreadable", "unreadable"]
-    assert "wears a mask already (kf94)" in rejected[rows[0]["path"]]["detail"]
+    assert "already wears a mask (kf94)" in rejected[rows[0]["path"]]["detail"]
     assert {row["source"] for row in made} | set(rejected) == {row["path"] for row in rows}
     assert len(made) == 75
     # masked copies are never masked again
-    with pytest.raises(UsageError, match="all faces there are masked already"):
+    with pytest.raises(UsageError, match="all faces there are already masked"):
         run(tmp_path / "out", tmp_path / "twice")
 
 
@@ -280,16 +280,16 @@ def test_the_manifest_makes_the_same_bytes_again(faces: Path, tmp_path: Path) ->
         plan, (0.3, 0.6), (0.1, 0.4), {"under_nose": 0.4}, ("#aa3300", "#0033aa"), share=0.7, quality=80, seed=3
     )
     run(faces, tmp_path / "one", settings)
-    assert from_work(tmp_path / "one" / "job.json") == settings
-    run(faces, tmp_path / "two", from_work(tmp_path / "one" / "job.json"))
+    assert from_work(tmp_path / "one" / "work.json") == settings
+    run(faces, tmp_path / "two", from_work(tmp_path / "one" / "work.json"))
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
-    assert str(tmp_path) not in (tmp_path / "one" / "job.json").read_text()
+    assert str(tmp_path) not in (tmp_path / "one" / "work.json").read_text()
 
 
 def test_a_manifest_from_before_cheeks_could_be_pulled_up(faces: Path, tmp_path: Path) -> None:
     settings = MaskSettings(MaskPlan({"n95": 1.0}, copies=1))
     run(faces, tmp_path / "one", settings)
-    work = json.loads((tmp_path / "one" / "job.json").read_text())
+    work = json.loads((tmp_path / "one" / "work.json").read_text())
     assert work["settings"].pop("cheeks") == [0.0, 0.0]
     (tmp_path / "older.json").write_text(json.dumps(work))
     assert from_work(tmp_path / "older.json") == settings
@@ -299,15 +299,15 @@ def test_a_manifest_from_before_cheeks_could_be_pulled_up(faces: Path, tmp_path:
     "text", ["", "[]", "{}", '{"command": "data mask", "settings": {}}', '{"command": "data mask"}']
 )
 def test_a_manifest_that_is_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "job.json").write_text(text)
-    with pytest.raises(UsageError, match=r"is no work\.json"):
-        from_work(tmp_path / "job.json")
+    (tmp_path / "work.json").write_text(text)
+    with pytest.raises(UsageError, match=r"is not a work\.json"):
+        from_work(tmp_path / "work.json")
 
 
 def test_a_manifest_of_another_command(tmp_path: Path) -> None:
-    (tmp_path / "job.json").write_text(json.dumps({"command": "data align", "settings": {}}))
+    (tmp_path / "work.json").write_text(json.dumps({"command": "data align", "settings": {}}))
     with pytest.raises(UsageError, match="was written by data align"):
-        from_work(tmp_path / "job.json")
+        from_work(tmp_path / "work.json")
 
 
 @pytest.mark.parametrize(
@@ -316,12 +316,12 @@ def test_a_manifest_of_another_command(tmp_path: Path) -> None:
         ({"share": 0.0}, "--share"),
         ({"share": float("nan")}, "--share"),
         ({"quality": 0}, "--quality"),
-        ({"height": (0.6, 0.2)}, "height wants two ascending numbers"),
-        ({"height": (0.6,)}, "height wants two ascending numbers"),
-        ({"cheeks": (0.0, 0.7)}, "cheeks wants two ascending numbers"),
-        ({"wear": {"on_nose": 0.5}}, "there is no way 'on_nose'"),
-        ({"colors": ("red",)}, "a colour is written #rrggbb"),
-        ({"colors": ("#ff0000",)}, "takes a colour"),
+        ({"height": (0.6, 0.2)}, "height must be two ascending numbers"),
+        ({"height": (0.6,)}, "height must be two ascending numbers"),
+        ({"cheeks": (0.0, 0.7)}, "cheeks must be two ascending numbers"),
+        ({"wear": {"on_nose": 0.5}}, "'on_nose' is not a way to wear"),
+        ({"colors": ("red",)}, "a colour must be written as #rrggbb"),
+        ({"colors": ("#ff0000",)}, "accepts a colour"),
     ],
 )
 def test_settings_out_of_range(changes: dict[str, Any], words: str) -> None:
@@ -334,13 +334,13 @@ def test_settings_out_of_range(changes: dict[str, Any], words: str) -> None:
     ("words", "copies", "every", "said"),
     [
         (["n59"], 1, False, "did you mean n95?"),
-        (["n95", "n95=2"], 1, False, "n95 is named twice"),
+        (["n95", "n95=2"], 1, False, "n95 is listed twice"),
         (["n95=x"], 1, False, "a weight is a number"),
         (["n95=-1"], 1, False, "must be 0 or more"),
         (["n95=nan"], 1, False, "must be 0 or more"),
         (["n95=0"], 1, False, "one above 0"),
         ([], 0, False, "--copies 0"),
-        ([], 2, True, "leave --copies out"),
+        ([], 2, True, "remove --copies"),
     ],
 )
 def test_plans_that_are_none(words: list[str], copies: int, every: bool, said: str) -> None:
@@ -422,9 +422,9 @@ def test_the_command(
     assert (done.returncode, done.stderr) == (0, "")
     assert "80 faces of 27 people in [bold]x/faces.csv; 0 photos in rejected.csv" in done.stdout
     assert tree(tmp_path / "[bold]x") == undisturbed
-    wrong = maskrec_cli("data", "mask", faces, "[bold]x", "--again", "[bold]x/job.json", "--copies", "2")
+    wrong = maskrec_cli("data", "mask", faces, "[bold]x", "--again", "[bold]x/work.json", "--copies", "2")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "leave --types, --copies and --every-type out" in wrong.stderr
+    assert "remove --types, --copies and --every-type" in wrong.stderr
 
 
 def test_cheeks_are_pulled_up_by_an_option(
@@ -435,8 +435,8 @@ def test_cheeks_are_pulled_up_by_an_option(
         assert (done.returncode, done.stderr) == (0, "")
     assert tree(tmp_path / "cut") == tree(tmp_path / "zero")
     assert tree(tmp_path / "cut") != tree(tmp_path / "pulled")
-    assert from_work(tmp_path / "pulled" / "job.json").cheeks == (0.2, 0.4)
-    for text, words in (("high", "--cheeks high: it is written LOW,HIGH"), ("0,0.6", "cheeks wants two ascending")):
+    assert from_work(tmp_path / "pulled" / "work.json").cheeks == (0.2, 0.4)
+    for text, words in (("high", "--cheeks high: expected LOW,HIGH"), ("0,0.6", "cheeks must be two ascending")):
         refused = maskrec_cli("data", "mask", faces, "refused", "--cheeks", text)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert words in refused.stderr
@@ -454,7 +454,7 @@ def test_several_words_of_an_option(
     for out, words in (("commas", commas), ("repeated", repeated)):
         done = maskrec_cli("data", "mask", faces, out, "--workers", "1", *words)
         assert (done.returncode, done.stderr) == (0, "")
-    assert from_work(tmp_path / "commas" / "job.json").colors == ("#112233", "#445566")
+    assert from_work(tmp_path / "commas" / "work.json").colors == ("#112233", "#445566")
     assert tree(tmp_path / "commas") == tree(tmp_path / "repeated")
     twice = maskrec_cli("data", "mask", faces, "twice", "--wear", "on_chin=0.1", "--wear", "on_chin=0.2")
     assert (twice.returncode, twice.stdout) == (2, "")

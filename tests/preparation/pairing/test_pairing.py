@@ -309,22 +309,22 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_goes_on(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"evaluation": 100_000}, "evaluation: 100000 bare pairs of two photos of one person were asked for, and"),
+        ({"evaluation": 100_000}, "evaluation: 100000 bare pairs of two photos of one person were requested, but"),
         ({"test": 3}, "half of the test pairs"),
         ({"test": 0, "evaluation": 0}, "numbers of pairs"),
         ({"evaluation": -1}, "numbers of pairs"),
-        ({"masks": ("all",)}, "name none, one or both"),
-        ({"masks": ("one", "one")}, "name none, one or both"),
-        ({"masks": ()}, "name none, one or both"),
-        ({"same_photo": 1.5}, "a share is 0 to 1"),
-        ({"same_photo": float("nan")}, "a share is 0 to 1"),
+        ({"masks": ("all",)}, "use none, one or both"),
+        ({"masks": ("one", "one")}, "use none, one or both"),
+        ({"masks": ()}, "use none, one or both"),
+        ({"same_photo": 1.5}, "must be 0 to 1"),
+        ({"same_photo": float("nan")}, "must be 0 to 1"),
         ({"same_photo": 0.5}, "and 0 different ones are possible"),
         ({"masks": ("both",), "same_photo": 0.5}, "and 0 different ones are possible"),
         ({"shares": {"train": 1.0, "evaluation": 0.0, "test": 1.0}}, "--evaluation-share 0"),
         ({"shares": {"train": 1.0, "evaluation": -1.0, "test": 1.0}}, "0 or more"),
         ({"shares": {"train": float("inf"), "evaluation": 1.0, "test": 1.0}}, "0 or more"),
         ({"shares": {"train": 1e-9, "evaluation": 1.0, "test": 1.0}}, "train.csv would be empty"),
-        ({"put_on": MaskPlan({"n95": 1.0})}, "pairs without masks"),
+        ({"put_on": MaskPlan({"n95": 1.0})}, "need pairs with masks"),
         ({"masks": ("one",), "put_on": MaskPlan({"n95": 1.0}, copies=2)}, "--copies 2 with 1 types"),
     ],
 )
@@ -341,11 +341,11 @@ def test_the_number_that_is_possible_is_told_and_can_be_had(tmp_path: Path) -> N
     for masks in ("none", "one", "both"):
         settings = replace(SMALL, masks=(masks,), evaluation=5000)  # type: ignore[arg-type]
         message = complaint(faces, tmp_path / masks, settings)
-        possible = int(message.split(" asked for, and ")[1].split(" ")[0])
+        possible = int(message.split(" requested, but only ")[1].split(" ")[0])
         assert 0 < possible < 5000
         make_pairs(faces, tmp_path / masks, replace(settings, evaluation=possible))
         message = complaint(faces, tmp_path / f"{masks} more", replace(settings, evaluation=possible + 1))
-        assert f"and {possible} different ones are possible" in message
+        assert f"but only {possible} different ones are possible" in message
 
 
 def test_too_many_different_pairs(tmp_path: Path) -> None:
@@ -375,15 +375,15 @@ def break_row(faces: Path, **values: str) -> None:
     [
         ({"path": ""}, "path is ''"),
         ({"path": "nobody/0.jpg"}, "no such file"),
-        ({"path": f"{people(1)[0]}/0.jpg"}, "is there twice, before in line 2; remove one"),
-        ({"path": f"./{people(1)[0]}/0.jpg"}, "is there twice, before in line 2; remove one"),
+        ({"path": f"{people(1)[0]}/0.jpg"}, "is listed twice, before in line 2; remove one"),
+        ({"path": f"./{people(1)[0]}/0.jpg"}, "is listed twice, before in line 2; remove one"),
         ({"identity": " "}, "identity is ' '"),
         ({"identity": people(1)[0]}, "has target"),
         ({"target": "0"}, "has identity"),
         ({"nose_x": "nan"}, "nose_x is 'nan'"),
         ({"masked": "2"}, "masked is '2'"),
         ({"mask_type": "n95", "masked": "0"}, "on a face that is not masked"),
-        ({"colour": "red"}, "nobody reads a column 'colour'"),
+        ({"colour": "red"}, "unknown column 'colour'"),
     ],
 )
 def test_a_broken_faces_csv(tmp_path: Path, values: dict[str, str], words: str) -> None:
@@ -404,7 +404,7 @@ def test_faces_without_what_is_needed(tmp_path: Path) -> None:
     assert not (tmp_path / "pairs" / "landmarks.csv").exists()
     assert len(opened(tmp_path / "pairs")["test"]) == 16
     (tmp_path / "people.csv").write_text("path\nbare/x.jpg\n")
-    assert "nobody knows whose faces" in complaint(tmp_path / "people.csv", tmp_path / "p", SMALL)
+    assert "the people are unknown" in complaint(tmp_path / "people.csv", tmp_path / "p", SMALL)
 
 
 def test_targets_alone_name_people(tmp_path: Path) -> None:
@@ -437,7 +437,7 @@ def test_copies_and_masks_to_put_on_do_not_mix(tmp_path: Path) -> None:
     copies = write_copies(tmp_path / "masked", faces)
     settings = replace(SMALL, masks=("both",), put_on=ALL_FIVE)
     assert "use one or the other" in complaint(faces, tmp_path / "pairs", settings, [copies])
-    assert "is named twice" in complaint(faces, tmp_path / "pairs", SMALL, [copies, copies])
+    assert "is listed twice" in complaint(faces, tmp_path / "pairs", SMALL, [copies, copies])
 
 
 def test_two_people_in_one_picture_are_two_photos(tmp_path: Path) -> None:
@@ -456,7 +456,7 @@ def test_two_people_in_one_picture_are_two_photos(tmp_path: Path) -> None:
 def test_settings_from_a_file_that_is_none(tmp_path: Path) -> None:
     for text in ("", "{}", "[]", '{"settings": {"seed": 1}}', '{"settings": []}'):
         (tmp_path / "pairs.json").write_text(text)
-        with pytest.raises(UsageError, match=r"is no pairs\.json"):
+        with pytest.raises(UsageError, match=r"is not a pairs\.json"):
             from_manifest(tmp_path / "pairs.json")
     with pytest.raises(UsageError, match="cannot be read"):
         from_manifest(tmp_path / "absent.json")

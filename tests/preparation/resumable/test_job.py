@@ -1,4 +1,4 @@
-"""The job of aligning and masking: the same bytes however it went, and nothing lost."""
+"""The job of aligning and masking: the same bytes however it ran, and nothing lost."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_every_photo_ends_in_one_of_two_files(photos: Path, tmp_path: Path, undi
     people = dict(zip(faces.columns["identity"], faces.columns["target"], strict=True))
     assert people == {f"person {who}": str(target) for target, who in enumerate([0, 1, 2, 3, 5, 6])}
     assert not (folder / ".parts").exists()
-    assert set(json.loads((folder / "job.json").read_text())["source"]) == {"kind", "photos", "fingerprint"}
+    assert set(json.loads((folder / "work.json").read_text())["source"]) == {"kind", "photos", "fingerprint"}
 
 
 def test_tars_hold_what_folders_do(photos: Path, tmp_path: Path) -> None:
@@ -154,11 +154,13 @@ def test_workers_change_no_byte(photos: Path, tmp_path: Path, tars: bool, undist
 
 
 def test_merging_says_which_shards_are_missing(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no data set was begun there"):
+    with pytest.raises(UsageError, match="no data set was started there"):
         merge(tmp_path / "nowhere", Meter())
     this = job(photos, tmp_path / "faces")
     job_module.run(this, shard=(1, 3))
-    with pytest.raises(MaskrecError, match=r"4 of 7 groups .* run again the shards 2/3 \(2 groups\), 3/3 \(2 groups\)"):
+    with pytest.raises(
+        MaskrecError, match=r"4 of 7 groups .* run these shards again: 2/3 \(2 groups\), 3/3 \(2 groups\)"
+    ):
         merge(this.destination, Meter())
     job_module.run(this, shard=(3, 3))
     JobFolder(this.destination).record_path(0).unlink()
@@ -237,15 +239,15 @@ def test_other_settings_and_other_folders_are_refused(photos: Path, tmp_path: Pa
     assert tree(tmp_path / "faces") == before
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
-    with pytest.raises(UsageError, match=r"holds 'thesis.txt' and is no data set"):
+    with pytest.raises(UsageError, match=r"holds 'thesis.txt' but not a data set"):
         job_module.run(job(photos, tmp_path / "mine"))
     assert tree(tmp_path / "mine") == {"thesis.txt": b"all of it"}
     with pytest.raises(UsageError, match="lies in the source"):
         job_module.run(job(photos, photos / "person 0" / "faces"))
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="name a folder that can be made"):
+    with pytest.raises(UsageError, match="name a folder that can be created"):
         job_module.run(job(photos, tmp_path / "file" / "faces"))
-    (tmp_path / "faces" / "job.json").write_text("{")
+    (tmp_path / "faces" / "work.json").write_text("{")
     with pytest.raises(UsageError, match="damaged"):
         job_module.run(job(photos, tmp_path / "faces"))
 
@@ -281,9 +283,9 @@ def test_two_runs_into_one_folder(photos: Path, tmp_path: Path) -> None:
     try:
         with pytest.raises(MaskrecError, match=rf"in use by process {child} on "):
             job_module.run(this, shard=(2, 3))
-        with pytest.raises(MaskrecError, match=r"shard 2/3 of .* is being made by another process"):
+        with pytest.raises(MaskrecError, match=r"shard 2/3 of .* is being written by another process"):
             job_module.run(this)
-        with pytest.raises(MaskrecError, match=r"shard 2/3 of .* is being made by another process"):
+        with pytest.raises(MaskrecError, match=r"shard 2/3 of .* is being written by another process"):
             merge(this.destination, Meter())
         job_module.run(this, shard=(3, 3))
     finally:
@@ -291,7 +293,7 @@ def test_two_runs_into_one_folder(photos: Path, tmp_path: Path) -> None:
         os.waitpid(child, 0)
     child = _holding(JobFolder(this.destination), 1, 1)
     try:
-        with pytest.raises(MaskrecError, match=r"shard 1/1 of .* is being made by another process"):
+        with pytest.raises(MaskrecError, match=r"shard 1/1 of .* is being written by another process"):
             job_module.run(this, shard=(2, 3))
     finally:
         os.kill(child, signal.SIGKILL)
@@ -309,7 +311,7 @@ def test_a_full_disk(
     full_after: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The n-th file cannot be written; after making room the same command goes on."""
+    """The n-th file cannot be written; after freeing space the same command continues."""
     place, left = JobFolder.place, full_after
 
     def full(self: JobFolder, path: Path, data: bytes, *, durable: bool = False) -> None:
@@ -324,7 +326,9 @@ def test_a_full_disk(
     if tars and full_after > 16:
         job_module.run(this)
     else:
-        with pytest.raises(MaskrecError, match=r"could not be written: .*; make room and run the same command again"):
+        with pytest.raises(
+            MaskrecError, match=r"could not be written: .*; free some space and run the same command again"
+        ):
             job_module.run(this)
         assert not list(this.destination.rglob("temporary-*"))
     monkeypatch.undo()
@@ -352,7 +356,7 @@ def test_a_worker_that_is_killed(photos: Path, tmp_path: Path) -> None:
 
 def test_nothing_may_become_of_nothing(photos: Path, tmp_path: Path) -> None:
     this = job(photos, tmp_path / "faces")
-    with pytest.raises(RuntimeError, match="nothing became of"):
+    with pytest.raises(RuntimeError, match="no outcome for"):
         job_module.run(replace(this, process=lambda items, names: job_module.Outcome()))
 
 

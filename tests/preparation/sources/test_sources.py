@@ -88,12 +88,12 @@ def test_folders_that_are_no_source(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no photos in it"):
         open_source(tmp_path)
     _write(tmp_path / "photo.jpg")
-    with pytest.raises(UsageError, match="nobody knows who is who; make a folder per person"):
+    with pytest.raises(UsageError, match="people are unknown; make a folder per person"):
         open_source(tmp_path)
     with pytest.raises(UsageError, match="not a source of photos"):
         open_source(tmp_path / "photo.jpg")
     (tmp_path / "packed.json").write_text("{}")
-    with pytest.raises(UsageError, match="a packed set, made to train from"):
+    with pytest.raises(UsageError, match="a packed set, which is for training"):
         open_source(tmp_path)
     (tmp_path / "packed.json").unlink()
     (tmp_path / "person").mkdir()
@@ -144,12 +144,12 @@ def test_a_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "row", "words"),
     [
-        (["path"], ["a"], "no column identity or target, so nobody knows who is who"),
+        (["path"], ["a"], "no column identity or target, so the people are unknown"),
         (["file", "identity"], ["a", "b"], "no column path"),
         (
             ["path", "identity", "left_eye"],
             ["a", "b", "1"],
-            "nobody reads a column 'left_eye'; did you mean 'left_eye_",
+            "unknown column 'left_eye'; did you mean 'left_eye_",
         ),
         (["path", "identity", "left_eye_x"], ["a", "b", "1"], "want left_eye_y"),
         (["path", "target"], ["a", "-1"], "not a whole number from 0"),
@@ -174,9 +174,9 @@ def test_a_csv_whose_targets_contradict_its_names(tmp_path: Path) -> None:
 
 
 def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"t\.csv:3: '\./a\.jpg' is there twice, before in line 2"):
+    with pytest.raises(UsageError, match=r"t\.csv:3: '\./a\.jpg' is listed twice, before in line 2"):
         open_source(_csv(tmp_path / "t.csv", ["path", "identity"], [["a.jpg", "b"], ["./a.jpg", "c"]]))
-    with pytest.raises(UsageError, match="is there twice, before in line 2"):
+    with pytest.raises(UsageError, match="is listed twice, before in line 2"):
         open_source(_csv(tmp_path / "u.csv", ["path", "identity"], [["a.jpg", "b"], [str(tmp_path / "a.jpg"), "b"]]))
 
 
@@ -185,14 +185,14 @@ def test_a_csv_that_names_a_photo_twice_seen_from_its_own_folder(
 ) -> None:
     _csv(tmp_path / "t.csv", ["path", "identity"], [["a.jpg", "b"], [str(tmp_path / "a.jpg"), "b"]])
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="is there twice, before in line 2"):
+    with pytest.raises(UsageError, match="is listed twice, before in line 2"):
         open_source(Path("t.csv"))
 
 
 def test_a_folder_whose_work_has_not_finished(tmp_path: Path) -> None:
     _write(tmp_path / "Ann" / "1.jpg")
     (tmp_path / ".parts").mkdir()
-    with pytest.raises(UsageError, match="work in this folder has not finished: run the same command again"):
+    with pytest.raises(UsageError, match="the work in this folder is not finished: run the same command again"):
         open_source(tmp_path)
 
 
@@ -214,7 +214,7 @@ def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
     _write(tmp_path / "photos" / "Bo" / "2.jpg")
     with pytest.raises(UsageError, match="no landmarks for it in"):
         with_landmarks(open_source(tmp_path / "photos"), file)
-    with pytest.raises(UsageError, match="has landmarks already"):
+    with pytest.raises(UsageError, match="already has landmarks"):
         with_landmarks(source, file)
     write_tar(tmp_path / "a.tar", [("Ann/1.jpg", b"x")])
     _csv(tmp_path / "faces.csv", ["path", "identity"], [["a.tar/Ann/1.jpg", "Ann"]])
@@ -229,7 +229,7 @@ def test_record_files(tmp_path: Path) -> None:
         (f"{place:08d}", f"{label:06d}", b"image %d" % label) for place, label in enumerate((3, 0, 12, 3))
     ]
     (tmp_path / "t.rec").write_bytes((tmp_path / "t.rec").read_bytes()[:-9])
-    with pytest.raises(UsageError, match="cut short"):
+    with pytest.raises(UsageError, match="truncated"):
         open_source(tmp_path / "t.rec")
 
 
@@ -271,11 +271,11 @@ def test_tars(tmp_path: Path) -> None:
     ]
     source = open_source(tmp_path / "people.tar")
     (tmp_path / "people.tar").write_bytes((tmp_path / "people.tar").read_bytes()[:600])
-    with pytest.raises(UsageError, match=r"Bo_0001\.jpg: cannot be read .people\.tar is cut short"):
+    with pytest.raises(UsageError, match=r"Bo_0001\.jpg: cannot be read .people\.tar is truncated"):
         source.read(source.items[2])
     (tmp_path / "s" / "1.tar").unlink()
     write_tar(tmp_path / "s" / "1.tar", [("a.jpg", b"three"), ("a.json", b"[")])
-    with pytest.raises(UsageError, match=r"a\.json does not say who it is"):
+    with pytest.raises(UsageError, match=r"a\.json gives no identity"):
         open_source(tmp_path / "s")
 
 
