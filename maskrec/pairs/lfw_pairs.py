@@ -10,9 +10,9 @@ from typing import Any
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
-from maskrec.contracts.problem import Problem
-from maskrec.images.face_table import Faults, whole_number
-from maskrec.images.photos import file_fault, place_of
+from maskrec.contracts.problem import Mark, Problem, Problems
+from maskrec.images.csv_table import whole_number
+from maskrec.images.photos import file_problem, place_of
 from maskrec.pairs.photo_pairs import Masks, PhotoPairs, build_pair_set, conditions_of, mask_problems
 
 
@@ -52,10 +52,12 @@ def lfw_pairs(
     """
     for problem in _check({"masks": masks, "types": types, "landmarks": landmarks}, CheckContext()):
         raise ValueError(problem.message)
-    faults = Faults()
-    reader = _Reader(path, root, faults)
+    problems = Problems()
+    reader = _Reader(path, root, problems)
     reader.read()
-    return build_pair_set(reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, root, faults)
+    return build_pair_set(
+        reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, root, problems
+    )
 
 
 def _check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
@@ -69,7 +71,7 @@ lfw_pairs.check = _check  # type: ignore[attr-defined]
 class _Reader:
     path: Path
     root: Path
-    faults: Faults
+    problems: Problems
     pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
     photos: dict[str, int] = field(default_factory=dict)
 
@@ -77,9 +79,9 @@ class _Reader:
         lines = self._lines()
         folds, size = self._header(lines)
         for number, line in enumerate(lines[1:]):
-            self._pair(f"{self.path}:{number + 2}", line.split(), number // (2 * size), number % (2 * size) < size)
+            self._pair(Mark(str(self.path), number + 2), line.split(), number // (2 * size), number % (2 * size) < size)
         if len(lines) - 1 != 2 * folds * size:
-            self.faults.add(
+            self.problems.add(
                 self.path, f"{len(lines) - 1} pairs, but {folds} x 2 x {size} are announced; is the file complete?"
             )
 
@@ -100,18 +102,18 @@ class _Reader:
             raise UsageError(f"{self.path}:1: the first line must give folds and pairs per fold (10<TAB>300)")
         return folds, size
 
-    def _pair(self, place: str, words: list[str], fold: int, same: bool) -> None:
+    def _pair(self, place: Mark, words: list[str], fold: int, same: bool) -> None:
         if len(words) != (3 if same else 4):
-            self.faults.add(place, "expected 'Name i j'" if same else "expected 'Name i Other j'")
+            self.problems.add(place, "expected 'Name i j'" if same else "expected 'Name i Other j'")
             return
         name, other = words[0], words[0] if same else words[2]
         first, second = whole_number(words[1]), whole_number(words[-1])
         if first is None or second is None or first < 1 or second < 1:
-            self.faults.add(place, f"photos are numbered from 1, not {words[1]!r} and {words[-1]!r}")
+            self.problems.add(place, f"photos are numbered from 1, not {words[1]!r} and {words[-1]!r}")
         elif same and first == second:
-            self.faults.add(place, "one photo on both sides of a pair")
+            self.problems.add(place, "one photo on both sides of a pair")
         elif not same and name == other:
-            self.faults.add(place, f"a pair of different people names {name} twice")
+            self.problems.add(place, f"a pair of different people names {name} twice")
         else:
             self._keep(self._photo(place, name, first), self._photo(place, other, second), fold, same)
 
@@ -122,8 +124,8 @@ class _Reader:
         assert self.pairs.folds is not None
         self.pairs.folds.append(fold)
 
-    def _photo(self, place: str, name: str, number: int) -> int:
-        """The photo's index; a new one is checked for existence and recorded as a fault when missing."""
+    def _photo(self, place: Mark, name: str, number: int) -> int:
+        """The photo's index; a new one is checked for existence and recorded as a problem when missing."""
         path = place_of(self.root, f"{name}/{name}_{number:04d}.jpg")
         if path not in self.photos:
             self.photos[path] = len(self.photos)
@@ -131,6 +133,6 @@ class _Reader:
             self.pairs.paths.append(path)
             self.pairs.identities.append(name)
             self.pairs.masked.append(False)
-            if fault := file_fault(path):
-                self.faults.add(place, f"{path}: {fault}")
+            if said := file_problem(path):
+                self.problems.add(place, f"{path}: {said}")
         return self.photos[path]

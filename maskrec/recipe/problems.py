@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from maskrec.contracts.problem import Mark, Problem
+from maskrec.contracts.problem import Problems as SharedProblems
 
 
 @dataclass(slots=True)
-class Problems:
+class Problems(SharedProblems):
     """All problems of one check.
 
     Args:
@@ -20,19 +21,10 @@ class Problems:
         broken_plugin: whether one of them is the fault of a plugin that the recipe needs.
     """
 
-    problems: list[Problem] = field(default_factory=list)
     missing: list[Problem] = field(default_factory=list)
     missing_paths: list[str] = field(default_factory=list)
     data_named: bool = False
     broken_plugin: bool = False
-
-    def error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
-        """Something that has to be mended."""
-        self.problems.append(Problem(message, path, hint, mark))
-
-    def note(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
-        """Something worth knowing."""
-        self.problems.append(Problem(message, path, hint, mark, note=True))
 
     def plugin_error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
         """Something for a plugin's author to mend."""
@@ -44,11 +36,6 @@ class Problems:
         self.problems.append(problem)
         self.missing.append(problem)
         self.missing_paths.append(shown)
-
-    @property
-    def errors(self) -> list[Problem]:
-        """Without the notes."""
-        return [problem for problem in self.problems if not problem.note]
 
     def only_data_is_missing(self) -> bool:
         """Whether there is nothing to mend but data to be put in place."""

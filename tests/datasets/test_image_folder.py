@@ -53,7 +53,7 @@ def test_people_with_few_photos_are_left_out_when_asked(tmp_path: Path) -> None:
         ImageFolder(tmp_path, CONTEXT, 8, minimum_images=0)
 
 
-def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     _photo(tmp_path / "a/1.png")
     _photo(tmp_path / "lost.png")
     (tmp_path / "b").mkdir()

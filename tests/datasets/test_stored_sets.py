@@ -25,7 +25,7 @@ from maskrec.images.packed.packed import open_packed
 from maskrec.images.tars.index import write_tar_index
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.packing.packing import Packing, pack
-from maskrec.preparation.sources.photo_source import open_source
+from maskrec.preparation.sources.opening import open_source
 from tests.support.record_writing import write_records
 
 
@@ -97,7 +97,7 @@ def _check_filled(data: Dataset, wanted: Dataset, size: int) -> None:
         assert np.array_equal(space[row].transpose(2, 0, 1), sample.image)
 
 
-def test_only_a_plain_jpeg_in_place_is_decoded_where_it_is_wanted(sets: Path) -> None:
+def test_only_a_plain_jpeg_in_place_is_decoded_into_given_memory(sets: Path) -> None:
     space = np.zeros((3, 32, 32, 3), np.uint8)
     packed, csv = open_packed(sets / "packed"), ImageCsv(sets / "faces" / "faces.csv", _context(), 32)
     placing = packed.planned(32, "arcface")
@@ -107,7 +107,7 @@ def test_only_a_plain_jpeg_in_place_is_decoded_where_it_is_wanted(sets: Path) ->
     assert list(packed.put([4], packed.planned(24, "none"), np.zeros((1, 24, 24, 3), np.uint8))) == [False]
 
 
-def test_a_photo_that_is_gone_when_a_batch_wants_it(sets: Path, tmp_path: Path) -> None:
+def test_a_photo_that_is_missing_when_a_batch_needs_it(sets: Path, tmp_path: Path) -> None:
     shutil.copytree(sets / "faces", tmp_path / "faces")
     data = ImageCsv(tmp_path / "faces" / "faces.csv", _context(), 32)
     gone = Path(data[4].path)
@@ -179,7 +179,7 @@ def test_people_in_tars_by_class_number_folder_and_name(tmp_path: Path) -> None:
     assert (list(flat.labels), flat.identities) == ([0, 0], ["Al"])
 
 
-def test_everything_wrong_with_tars_is_said_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_with_tars_is_reported_at_once(tmp_path: Path) -> None:
     image = face_bytes(1)
     files = {
         "p/a.jpg": image,
@@ -220,7 +220,7 @@ def test_an_index_of_other_tars_is_refused(sets: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "url", "gib"), [(None, None, 1.0), (Path(), "s3://x", 1.0), (Path(), None, -1.0)])
-def test_it_is_said_once_where_the_shards_are(path: Path | None, url: str | None, gib: float) -> None:
+def test_the_place_of_the_shards_is_given_once(path: Path | None, url: str | None, gib: float) -> None:
     values = {"path": path, "url": url, "cache_gib": gib}
     (problem,) = ImageTar.check(values, CheckContext())
     with pytest.raises(ValueError, match=r"path|cache_gib") as caught:
@@ -228,7 +228,7 @@ def test_it_is_said_once_where_the_shards_are(path: Path | None, url: str | None
     assert problem.message in str(caught.value)
 
 
-def test_what_is_no_packed_set_and_no_record_file(sets: Path, tmp_path: Path) -> None:
+def test_what_is_neither_a_packed_set_nor_a_record_file(sets: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"not packed: image_csv reads .*faces.csv"):
         ImagePacked(sets / "faces", _context(), 32)
     (tmp_path / "lfw.bin").write_bytes(b"x" * 100)
@@ -260,7 +260,7 @@ def test_a_record_that_does_not_decode_says_which(tmp_path: Path) -> None:
         data[1]
 
 
-def test_names_that_are_numbers_are_no_names(tmp_path: Path) -> None:
+def test_names_that_are_numbers_are_not_names(tmp_path: Path) -> None:
     for person in ("7", "10"):
         (tmp_path / "faces" / person).mkdir(parents=True)
         (tmp_path / "faces" / person / "a.jpg").write_bytes(face_bytes(int(person)))

@@ -42,7 +42,7 @@ def test_a_person_stays_the_same_beside_others() -> None:
     assert few.identities[1] == many.identities[11]
 
 
-def test_ranges_apart_share_nobody() -> None:
+def test_separate_ranges_share_no_people() -> None:
     training, held_out = SyntheticFaces(32, 400), SyntheticFaces(32, 100, first_identity=10_000)
     assert not set(training.identities) & set(held_out.identities)
     assert not set(training.identities) & set(SyntheticFaces(32, 400, face_seed=1).identities)

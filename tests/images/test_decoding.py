@@ -170,7 +170,7 @@ def test_cut_short_after_its_thumbnail_is_refused(tmp_path: Path) -> None:
     _refused(tmp_path / "cut.jpg")
 
 
-def test_a_broken_exif_header_says_nothing_and_warns_nobody(recwarn: pytest.WarningsRecorder) -> None:
+def test_a_broken_exif_header_is_ignored_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     stream = io.BytesIO()

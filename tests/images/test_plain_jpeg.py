@@ -69,7 +69,7 @@ def test_a_files_bytes_are_all_of_them(tmp_path: Path, size: int) -> None:
     assert read_bytes(tmp_path / "x") == data
 
 
-def test_headers_that_were_read_before_are_told_apart_by_all_of_their_bytes() -> None:
+def test_cached_headers_are_distinguished_by_all_of_their_bytes() -> None:
     """Each after each other, so that it is looked for by the other's length too; and more than are kept."""
     files = [_jpeg(_noise(16 + k % 3, 24 + k % 2), quality=50 + k, comment=b"c" * (k % 2)) for k in range(12)]
     files += [_insert(files[0], 0xE1, b"Exif"), files[1][:-2], files[2][:30] + b"\xff\xd9", b"\xff\xd9"]
@@ -160,7 +160,7 @@ def test_damage_never_makes_the_two_ways_differ(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "turned", "cmyk", "gray"])
-def test_a_jpeg_damaged_inside_is_refused_by_name_and_nothing_else_is_said(
+def test_a_jpeg_damaged_inside_is_rejected_by_name_and_nothing_else_is_printed(
     kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     turned = Image.Exif()
@@ -180,7 +180,7 @@ def test_a_jpeg_damaged_inside_is_refused_by_name_and_nothing_else_is_said(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_png_damaged_inside_is_refused_and_nothing_else_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_png_damaged_inside_is_rejected_and_nothing_else_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     stream = io.BytesIO()
     Image.fromarray(_noise(48, 64)).save(stream, "png")
     data = bytearray(stream.getvalue())

@@ -148,7 +148,7 @@ def test_wrong_lines_are_named(people: Path, text: str, line: int, words: str) -
 
 
 def test_a_file_cut_short_or_of_something_else(people: Path) -> None:
-    with pytest.raises(UsageError, match="6 pairs where 2 x 2 x 2"):
+    with pytest.raises(UsageError, match="6 pairs, but 2 x 2 x 2"):
         _open(people, "\n".join(TEXT.split("\n")[:7]))
     with pytest.raises(UsageError, match="UTF-8"):
         _open(people, b"\xff\xd8\xff\xe0")

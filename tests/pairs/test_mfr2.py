@@ -66,7 +66,7 @@ def test_files_elsewhere_and_photos_as_jpg(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "before", "after", "words"),
     [
-        ("pairs.txt", "AnnBe 1 2\n", "AnnBe 1\n", r"pairs\.txt:1: 'Name i j'"),
+        ("pairs.txt", "AnnBe 1 2\n", "AnnBe 1\n", r"pairs\.txt:1: expected 'Name i j'"),
         ("pairs.txt", "AnnBe 1 2\n", "AnnBe 0 2\n", r"pairs\.txt:1: photos are numbered from 1, not '0'"),
         ("pairs.txt", "AnnBe 1 2\n", "AnnBe 1 x\n", r"pairs\.txt:1: photos are numbered from 1, not 'x'"),
         ("pairs.txt", "AnnBe 1 2\n", "AnnBe 2 2\n", r"pairs\.txt:1: one photo on both sides"),
@@ -74,8 +74,8 @@ def test_files_elsewhere_and_photos_as_jpg(root: Path, tmp_path: Path) -> None:
         ("pairs.txt", "AnnBe 1 Bob 1\n", "AnnBe 9 Bob 1\n", r"pairs\.txt:4: photo 9 of AnnBe is not in the labels"),
         ("pairs.txt", PAIRS, "AnnBe 1 2\n", "only pairs of one person"),
         ("pairs.txt", PAIRS, "\n\n", "it has no lines"),
-        ("mfr2_labels.txt", "Bob, 2, n95\n", "Bob, 2\n", r"mfr2_labels\.txt:5: 'Name, i, mask'"),
-        ("mfr2_labels.txt", "Bob, 2, n95\n", "Bob, two, n95\n", r"mfr2_labels\.txt:5: 'Name, i, mask'"),
+        ("mfr2_labels.txt", "Bob, 2, n95\n", "Bob, 2\n", r"mfr2_labels\.txt:5: expected 'Name, i, mask'"),
+        ("mfr2_labels.txt", "Bob, 2, n95\n", "Bob, two, n95\n", r"mfr2_labels\.txt:5: expected 'Name, i, mask'"),
         ("mfr2_labels.txt", "Bob, 2, n95\n", "Bob, 2, n95\nBob, 2, no-mask\n", "bare in one line and masked"),
         ("mfr2_labels.txt", "Bob, 2, n95\n", "", "photo 2 of Bob is not in the labels"),
     ],

@@ -31,7 +31,7 @@ def _open(root: Path) -> PairSet:
     return mlfw(root / "pairs.txt", root / "aligned", root / "mask_list.txt", Context(path="evaluate.mlfw"), 16)
 
 
-def test_pairs_people_conditions_and_what_must_be_said(root: Path) -> None:
+def test_pairs_people_conditions_and_the_remark(root: Path) -> None:
     pairs = _open(root)
     assert pairs.same.tolist() == [True, True, False]
     assert [CONDITIONS[condition] for condition in pairs.condition] == ["one_masked", "both_masked", "both_masked"]
@@ -55,8 +55,8 @@ def test_spaces_do_for_tabs(root: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        (f"{PHOTOS[1]}\t1", f"{PHOTOS[1]}\tyes", r"pairs\.txt:1: two photos and 0 or 1"),
-        (f"{PHOTOS[1]}\t1", PHOTOS[1], r"pairs\.txt:1: two photos and 0 or 1"),
+        (f"{PHOTOS[1]}\t1", f"{PHOTOS[1]}\tyes", r"pairs\.txt:1: expected two photos and 0 or 1"),
+        (f"{PHOTOS[1]}\t1", PHOTOS[1], r"pairs\.txt:1: expected two photos and 0 or 1"),
         (f"{PHOTOS[1]}\t1", f"{PHOTOS[0]}\t1", r"pairs\.txt:1: one photo on both sides"),
         (f"{PHOTOS[3]}\t0", f"{PHOTOS[3]}\t1", r"pairs\.txt:3: a pair of one person names Ann_De and Bob"),
         (PHOTOS[3], "Bob_0009_0009.jpg", r"Bob_0009_0009\.jpg: no such file"),

@@ -133,7 +133,7 @@ def test_masks_are_put_on_one_or_both_sides(photos: Path) -> None:
     assert {name for name in pairs.mask_types if name} <= {"n95", "cloth_black"}
 
 
-def test_everything_wrong_is_said_at_once(photos: Path) -> None:
+def test_everything_wrong_is_reported_at_once(photos: Path) -> None:
     (photos / "empty.png").touch()
     rows: list[list[object]] = [
         ["a1.png", 0, "a2.png", 0],
@@ -152,7 +152,7 @@ def test_everything_wrong_is_said_at_once(photos: Path) -> None:
         (4, "empty.png: the file is empty"),
         (5, "has target '7' here and '0' before"),
         (6, "the same pair as in"),
-        (7, "path is ''"),
+        (7, "the path is empty"),
         (8, "target is ''"),
         (9, "target is '1.0'"),
         (10, "2 values"),
@@ -330,7 +330,7 @@ def test_a_masked_photo_shows_one_mask(photos: Path) -> None:
     assert _has(message, "t.csv:3", "has mask_type 'kn95' here and 'n95' before")
 
 
-def test_types_of_masks_that_nobody_puts_on_are_refused(photos: Path) -> None:
+def test_types_of_masks_that_are_not_put_on_are_rejected(photos: Path) -> None:
     """Whatever the file says of masks, ``types`` would change nothing."""
     with pytest.raises(ValueError, match="that this set puts on, but it puts none on"):
         pairs_csv(Context(path="test"), 32, 17, path=photos / "pairs.csv", types=["n95"])

@@ -60,7 +60,7 @@ def test_conditions_are_what_the_folders_say(root: Path, condition: Any) -> None
         assert (Path(sample.path).parts[-2], Path(sample.path).parts[-3] == MASKED) == (person, sample.masked)
 
 
-def test_people_are_balanced_and_folds_share_nobody(root: Path) -> None:
+def test_people_are_balanced_and_folds_are_disjoint(root: Path) -> None:
     pairs = rmfrd(root, CONTEXT, 8, pairs=12, conditions=["one_masked", "bare"], folds=2)
     assert len(pairs) == 24
     assert pairs.fold is not None
@@ -116,14 +116,14 @@ def test_too_few_photos_for_the_pairs(root: Path) -> None:
         rmfrd(root, CONTEXT, 8, pairs=2000, folds=2)
 
 
-def test_what_is_no_photo_of_rmfrd(root: Path) -> None:
+def test_what_is_not_a_photo_of_rmfrd(root: Path) -> None:
     (root / BARE / "notes.txt").write_text("x")
     (root / MASKED / "er" / "list.txt").write_text("x")
     (root / MASKED / "fan" / "more").mkdir()
     with pytest.raises(UsageError) as caught:
         rmfrd(root, CONTEXT, 8, pairs=2, folds=None)
     for words in (
-        "notes.txt: a folder per person",
+        "notes.txt: expected a folder per person",
         "list.txt: not a photo by its name",
         "more: not a photo by its name",
     ):
@@ -180,7 +180,7 @@ def test_drawn_pairs_against_all_there_are(
         assert other in right[owner[other]]
 
 
-def test_folds_deal_out_everybody_once() -> None:
+def test_folds_assign_every_person_once() -> None:
     for people, folds in [(7, 3), (10, 10), (525, 10), (2, 4)]:
         crowds = split_people(people, folds, 3)
         assert sorted(person for crowd in crowds for person in crowd) == list(range(people))

@@ -43,7 +43,7 @@ class Photos:
         return len(self.owner)
 
     def place(self, number: int) -> str:
-        """The photo's name in findings."""
+        """The photo's name in problems."""
         faces: FaceSet = self.sets[self.owner[number]]
         return faces.place(int(self.index[number]))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Faults, read_table
+from maskrec.contracts.problem import Problems
+from maskrec.images.csv_table import read_table
 from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet
 from maskrec.preparation.sources.photo_source import Item, Source
@@ -120,9 +121,9 @@ def read_rejected(folder: Path) -> list[Rejected]:
         raise UsageError(f"{path}: cannot be read ({error})") from error
     if empty:
         return []
-    faults = Faults()
-    table = read_table(path, ("source", "reason", "detail"), (), (), faults)
-    faults.stop_if_any(str(path))
+    problems = Problems()
+    table = read_table(path, ("source", "reason", "detail"), (), (), problems)
+    problems.raise_errors(str(path))
     return [
         Rejected(*row) for row in zip(*(table.columns[name] for name in ("source", "reason", "detail")), strict=True)
     ]

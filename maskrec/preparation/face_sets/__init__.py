@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maskrec.preparation.face_sets.face_set import FaceSet, Finding, Role, Severity
+from maskrec.preparation.face_sets.face_set import FaceSet, Role, SetProblem, Severity
 from maskrec.preparation.face_sets.open_sets import open_sets
 
-__all__ = ["FaceSet", "Finding", "Role", "Severity", "open_sets"]
+__all__ = ["FaceSet", "Role", "SetProblem", "Severity", "open_sets"]

@@ -10,15 +10,8 @@ import numpy as np
 from maskrec.base.errors import UsageError
 from maskrec.preparation.face_sets.csv_sets import open_table
 from maskrec.preparation.face_sets.face_set import FaceSet, Role, nothing
-from maskrec.preparation.sources.photo_source import (
-    KINDS,
-    NOT_FINISHED,
-    PACKED_FILE,
-    UNFINISHED,
-    Item,
-    Source,
-    open_source,
-)
+from maskrec.preparation.sources.opening import open_source
+from maskrec.preparation.sources.photo_source import KINDS, NOT_FINISHED, PACKED_FILE, UNFINISHED, Item, Source
 
 FACES_FILE = "faces.csv"
 _SPLITS: tuple[tuple[str, Role], ...] = (("train*.csv", "train"), ("eval*.csv", "evaluation"), ("test*.csv", "test"))

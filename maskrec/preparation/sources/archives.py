@@ -9,15 +9,15 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from maskrec.base.errors import UsageError
+from maskrec.images.face_table import name_targets
 from maskrec.images.insightface.binfile import BinPairs, read_bin
 from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.tars.tarfiles import Member, read_members
-from maskrec.preparation.sources.csv_source import name_targets
+from maskrec.preparation.sources.folder_source import identity_by_name
 from maskrec.preparation.sources.photo_source import (
     FileReader,
     Item,
     Source,
-    identity_by_name,
     read_piece,
     sorted_source,
 )

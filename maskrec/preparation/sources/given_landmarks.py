@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Faults
-from maskrec.images.photos import place_of, read_landmarks
+from maskrec.contracts.problem import Problems
+from maskrec.images.landmarks_file import read_landmarks
+from maskrec.images.photos import place_of
 from maskrec.preparation.sources.photo_source import FileReader, Source
 
 
@@ -23,10 +24,10 @@ def with_landmarks(source: Source, path: Path) -> Source:
         raise UsageError(f"{source.path}: --landmarks names files, but this source is {source.kind}")
     if any(item.landmarks is not None for item in source.items):
         raise UsageError(f"{source.path}: already has landmarks; remove --landmarks")
-    faults, root = Faults(), source.reader.root
-    read = read_landmarks(path, root, faults)
-    points, boxes = read.of([place_of(root, item.place) for item in source.items], faults)
-    faults.stop_if_any(str(path))
+    problems, root = Problems(), source.reader.root
+    read = read_landmarks(path, root, problems)
+    points, boxes = read.of([place_of(root, item.place) for item in source.items], problems)
+    problems.raise_errors(str(path))
     items = [
         replace(
             item,

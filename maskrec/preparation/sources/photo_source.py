@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from maskrec.base.errors import UsageError
@@ -19,7 +17,6 @@ KINDS = (
     "target, a .rec with its .idx, a .bin, a .tar or a folder of tars"
 )
 PACKED_FILE = "packed.json"
-_NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,40 +103,6 @@ NOT_FINISHED = (
 )
 
 
-def open_source(path: Path) -> Source:
-    """A source of any kind, depending on what is at the path.
-
-    Raises:
-        UsageError: nothing is there, or it is a packed set, or it cannot hold photos; the message lists what can.
-    """
-    from maskrec.preparation.sources import archives as source_files
-    from maskrec.preparation.sources import csv_source as source_tables
-
-    if path.is_dir():
-        if (path / PACKED_FILE).is_file():
-            raise UsageError(
-                f"{path}: a packed set, which is for training (image_packed); name what it was packed from, or {KINDS}"
-            )
-        if (path / "faces.csv").is_file():
-            return source_tables.open_csv(path / "faces.csv")
-        if (path / UNFINISHED).is_dir():
-            raise UsageError(f"{path}: {NOT_FINISHED}")
-        tars = sorted(entry for entry in path.iterdir() if entry.suffix == ".tar" and entry.is_file())
-        return source_files.open_tars(path, tars) if tars else open_folder(path)
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder; the source of photos may be {KINDS}")
-    kind = path.suffix.lower()
-    if kind == ".csv":
-        return source_tables.open_csv(path)
-    if kind == ".rec":
-        return source_files.open_rec(path)
-    if kind == ".bin":
-        return source_files.open_bin(path)
-    if kind == ".tar":
-        return source_files.open_tars(path, [path])
-    raise UsageError(f"{path}: not a source of photos; it may be {KINDS}")
-
-
 def sorted_source(path: Path, kind: str, items: list[Item], reader: Reader) -> Source:
     """A source of items in the order of their keys.
 
@@ -192,57 +155,3 @@ def read_piece(path: Path, offset: int, size: int) -> bytes:
 def printable(name: str) -> str:
     """A file's name as text: bytes that are not UTF-8 as ``\\xNN``."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def open_folder(path: Path) -> Source:
-    """A folder per person (files at any depth below it), or a flat folder in LFW's naming.
-
-    Hidden files and folders (and Thumbs.db) are ignored. Every other file is an item, whatever its ending: files that
-    are not photos are detected when read. A file beside the people's folders has no identity.
-
-    Raises:
-        UsageError: a folder cannot be read, or has no files.
-    """
-    places: list[str] = []
-    flat = not any(entry.is_dir() for entry in _entries(path))
-    _collect(path, "", places, set())
-    items = [Item(printable(place), _identity(place, flat), place) for place in places]
-    if flat and items and not any(item.identity for item in items):
-        raise UsageError(
-            f"{path}: it has no folders and its files are not named like LFW's (NAME_0001.jpg), so people are unknown; "
-            "make a folder per person, or name a CSV of path,identity"
-        )
-    return sorted_source(path, "flat" if flat else "folder", items, FileReader(path.absolute()))
-
-
-def _identity(place: str, flat: bool) -> str:
-    return printable(identity_by_name(place) if flat or "/" in place else "")
-
-
-def identity_by_name(name: str) -> str:
-    """The identity of a photo by its name: the first folder, or the part before LFW's ``_0001``; else empty."""
-    first, slash, _ = name.partition("/")
-    if slash:
-        return first
-    matched = _NUMBERED.match(PurePosixPath(name).stem)
-    return matched.group(1) if matched else ""
-
-
-def _collect(folder: Path, prefix: str, places: list[str], above: set[str]) -> None:
-    """Files below a folder by relative path; linked folders are followed, but never into one that contains them."""
-    real = os.path.realpath(folder)
-    if real in above:
-        raise UsageError(f"{folder}: the link leads back to a folder above it; remove the link")
-    for entry in _entries(folder):
-        if entry.is_dir():
-            _collect(Path(entry.path), f"{prefix}{entry.name}/", places, above | {real})
-        else:
-            places.append(prefix + entry.name)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".") and entry.name != "Thumbs.db"]
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be read as a folder ({error.strerror or error})") from error

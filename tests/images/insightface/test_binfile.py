@@ -65,7 +65,7 @@ class _Runs:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_a_pickle_that_wants_to_run_code_does_not(tmp_path: Path, protocol: int) -> None:
+def test_a_pickle_that_tries_to_run_code_does_not(tmp_path: Path, protocol: int) -> None:
     mark = tmp_path / "ran"
     for content in (_Runs(mark), ([_Runs(mark), b""], [True]), ([b"", b""], [_Runs(mark)])):
         with pytest.raises(

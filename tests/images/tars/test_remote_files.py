@@ -65,7 +65,7 @@ def test_reads_ranges_and_refuses_what_is_not_there(store: fsspec.AbstractFileSy
         file.fetch(50, 100)
 
 
-def test_addresses_that_nobody_opens() -> None:
+def test_addresses_that_cannot_be_opened() -> None:
     with pytest.raises(UsageError, match="nothing://x"):
         RemoteFile("nothing://x/y.tar")
 

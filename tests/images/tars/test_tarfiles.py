@@ -76,7 +76,7 @@ def test_folders_are_left_out_and_dots_removed(tmp_path: Path) -> None:
         (".", tarfile.REGTYPE, "no name"),
     ],
 )
-def test_members_that_nobody_should_extract(tmp_path: Path, name: str, kind: bytes, words: str) -> None:
+def test_members_that_must_not_be_extracted(tmp_path: Path, name: str, kind: bytes, words: str) -> None:
     header, _ = _link(name, kind, "" if kind == tarfile.REGTYPE else "x")
     path = tmp_path / "h.tar"
     path.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024)

@@ -31,11 +31,11 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.alignment import ARCFACE_POINTS
 from maskrec.faces.synthetic.album import Album
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_table import LANDMARK_COLUMNS
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
 from maskrec.preparation.resumable import job
 from maskrec.preparation.resumable import job as job_module
-from maskrec.preparation.sources.photo_source import open_source
+from maskrec.preparation.sources.opening import open_source
 
 SIZE = 120
 STRANGE = ["a b", 'c,"d"', "two\nlines", "žluť 漢字 😷", "-rf", "%s{0}"]
@@ -301,7 +301,7 @@ def test_settings_out_of_range(settings: dict[str, Any], words: str) -> None:
 
 
 def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> None:
-    """Given landmarks far outside, two that coincide or with the sides swapped are a reason, never a face."""
+    """Given landmarks far outside, two on one point or with the sides swapped are a reason, never a face."""
     broken = {3: album[3][1] + 1e6, 5: album[5][1][[0, 0, 2, 3, 4]], 7: album[7][1][[1, 0, 2, 4, 3]]}
     file = with_truth(photos, [(pixels, broken.get(index, points)) for index, (pixels, points) in enumerate(album)])
     for alignment in ("arcface", "box"):
@@ -312,7 +312,7 @@ def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> No
         details = " / ".join(row["detail"] for row in told)
         assert "lies outside of the photo of 120 x 120" in details
         assert "left and right are swapped" in details
-        assert "coincide" in details
+        assert "on one point" in details
 
 
 def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:

@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskrec.base.errors import UsageError
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_table import LANDMARK_COLUMNS
 from maskrec.preparation.contact_sheets import Choice, Section, choose, draw_page, draw_sheet, make_sections
 from maskrec.preparation.contact_sheets.selection import Rejected, choose_rejected, read_rejected
 from maskrec.preparation.contact_sheets.text import Lettering, visible
 from maskrec.preparation.contact_sheets.tiles import Tile, fit
 from maskrec.preparation.face_sets import open_sets
-from maskrec.preparation.sources.photo_source import open_source
+from maskrec.preparation.sources.opening import open_source
 
 EVIL = ["<script>alert(1)</script>", "\"><img src=x onerror='alert(2)'>", "{{ 7 * 7 }}", "a, \"b\" 'c'", "new\nline",
         "esc\x1b[31m", "\u202eevil", "陈小明", "محمد علي", "x" * 300, "&lt;b&gt;", "\ud7ff\ufffe"]  # fmt: skip

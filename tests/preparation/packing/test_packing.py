@@ -21,13 +21,14 @@ from face_sets import face_bytes, write_face_set, write_tar_set
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.decoding import decode_image
+from maskrec.images.face_table import LANDMARK_COLUMNS
 from maskrec.images.packed import packed
 from maskrec.images.packed.packed import open_packed
-from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.preparation.packing.packing import Packing, PackParts, pack
 from maskrec.preparation.resumable.finishing import merge
 from maskrec.preparation.resumable.meter import Meter
-from maskrec.preparation.sources.photo_source import open_folder, open_source
+from maskrec.preparation.sources.folder_source import open_folder
+from maskrec.preparation.sources.opening import open_source
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_every_kind_of_source_gives_the_same_faces(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_groups")
-def test_what_does_not_decode_is_listed_and_nobody_is_left_without_faces(tmp_path: Path) -> None:
+def test_what_does_not_decode_is_listed_and_no_person_is_left_without_faces(tmp_path: Path) -> None:
     for person, number in (("a", 1), ("a", 2), ("b", 3), ("c", 4)):
         (tmp_path / "faces" / person).mkdir(parents=True, exist_ok=True)
         (tmp_path / "faces" / person / f"{number}.jpg").write_bytes(face_bytes(number))
@@ -119,7 +120,7 @@ def test_what_does_not_decode_is_listed_and_nobody_is_left_without_faces(tmp_pat
     assert (list(store.index.identities), store.index.entries["label"].tolist()) == (["a", "c"], [0, 0, 1])
 
 
-def test_nothing_to_pack_and_nobody_known(tmp_path: Path) -> None:
+def test_nothing_to_pack_and_no_identities(tmp_path: Path) -> None:
     (tmp_path / "faces" / "a").mkdir(parents=True)
     (tmp_path / "faces" / "a" / "1.jpg").write_text("no image")
     with pytest.raises(UsageError, match="none of its 1 images"):
@@ -136,7 +137,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match=r"thesis\.txt"):
         pack(Packing(source, tmp_path / "mine"))
     assert _tree(tmp_path / "mine") == {"thesis.txt": b"years"}
-    with pytest.raises(UsageError, match="lies in the source"):
+    with pytest.raises(UsageError, match="is inside the source"):
         pack(Packing(open_folder(tmp_path / "faces"), tmp_path / "faces" / "packed"))
     pack(Packing(source, tmp_path / "packed"))
     before = _tree(tmp_path / "packed")
@@ -233,7 +234,7 @@ def _kill_and_compare(tmp_path: Path, events: range, side: int) -> int:
 
 @pytest.mark.usefixtures("small_groups")
 @pytest.mark.parametrize("side", [0, 32])
-def test_killed_before_any_file_operation_it_goes_on_to_the_same_bytes(tmp_path: Path, side: int) -> None:
+def test_killed_before_any_file_operation_it_continues_to_the_same_bytes(tmp_path: Path, side: int) -> None:
     assert 30 < _kill_and_compare(tmp_path, range(2 + side // 16, 1000, 7), side) < 1000
 
 

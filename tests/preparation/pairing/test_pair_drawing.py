@@ -101,7 +101,7 @@ def test_different_pairs_are_distinct_and_of_two_people(crowd: Crowd, condition:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(2, 25), st.integers(1, 3), st.floats(0, 1), st.integers(0, 99))
-def test_everybody_comes_up_equally_often_in_different_pairs(count: int, photos: int, part: float, seed: int) -> None:
+def test_every_person_occurs_equally_often_in_different_pairs(count: int, photos: int, part: float, seed: int) -> None:
     people, sides = people_of([[(1, 0)] * photos] * count), Sides("bare")
     wanted = round(part * different_room(people, sides))
     met = Counter(image.face.identity for pair in different_pairs(people, sides, wanted, seed) for image in pair)

@@ -26,13 +26,13 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.masks import REFERENCE_TYPES
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_table import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.pairing import make_pairs
 from maskrec.preparation.pairing.settings import ALL_FIVE, REFERENCE, PairSettings, from_manifest
 from maskrec.preparation.pairing.splits import gather_people
-from maskrec.preparation.sources.face_list import read_faces
+from maskrec.preparation.sources.face_list import read_face_list
 
 NAMES = ["Ann", "Bo, B.", 'Cy "C"', "Dé", "写真", "E\nE", "F  F", "G'G"]
 POINTS = ["38.29", "51.70", "73.53", "51.50", "56.03", "71.74", "41.55", "92.37", "70.73", "92.20"]
@@ -103,7 +103,7 @@ def complaint(*arguments: Any, error: type[Exception] = UsageError, **keywords: 
     return str(caught.value)
 
 
-def test_nobody_is_in_two_files_and_the_numbers_are_those_asked_for(tmp_path: Path) -> None:
+def test_no_person_is_in_two_files_and_the_numbers_are_as_requested(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "faces")
     made = make_pairs(faces, tmp_path / "pairs", SMALL)
     out = tmp_path / "pairs"
@@ -196,7 +196,7 @@ def test_masked_faces_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("masks", ["none", "one", "both"])
-def test_everybody_comes_up_the_last_one_too(tmp_path: Path, masks: Any) -> None:
+def test_every_person_occurs_including_the_last(tmp_path: Path, masks: Any) -> None:
     faces = write_faces(tmp_path / "faces")
     shares = {"train": 0.0, "evaluation": 1.0, "test": 0.0}
     make_pairs(faces, tmp_path / "pairs", PairSettings(evaluation=30, test=0, masks=(masks,), shares=shares))
@@ -286,7 +286,7 @@ def test_two_at_a_time_are_refused(tmp_path: Path) -> None:
     make_pairs(faces, tmp_path / "pairs", SMALL)
 
 
-def test_a_full_disk_is_a_sentence_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_sentence_and_the_same_command_continues(tmp_path: Path) -> None:
     """A limit on file sizes fails a write as a full disk does."""
     faces = write_faces(tmp_path / "faces", count=60)
     words = [sys.executable, "-m", "maskrec", "data", "pairs", str(faces), str(tmp_path / "pairs"), "--test", "20"]
@@ -336,7 +336,7 @@ def test_what_cannot_be_is_a_sentence(tmp_path: Path, changes: dict[str, Any], w
     assert not (tmp_path / "pairs").exists()
 
 
-def test_the_number_that_is_possible_is_told_and_can_be_had(tmp_path: Path) -> None:
+def test_the_possible_number_is_reported_and_works(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "faces")
     for masks in ("none", "one", "both"):
         settings = replace(SMALL, masks=(masks,), evaluation=5000)  # type: ignore[arg-type]
@@ -512,7 +512,7 @@ def test_a_damaged_faces_csv_is_sentences_or_pairs(tmp_path: Path, data: st.Data
     (faces / "damaged.csv").write_bytes(bytes(damaged))
     message = "damaged.csv"
     try:
-        assert gather_people(read_faces(faces / "damaged.csv"), {})
+        assert gather_people(read_face_list(faces / "damaged.csv"), {})
     except UsageError as error:
         message = str(error)
     assert "damaged.csv" in message

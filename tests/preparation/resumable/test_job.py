@@ -18,14 +18,16 @@ from typing import Any
 import pytest
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.images.face_table import Faults, read_table
+from maskrec.contracts.problem import Problems
+from maskrec.images.csv_table import read_table
 from maskrec.images.tars.tarfiles import read_members
 from maskrec.preparation.resumable import finishing, job_folder, worker_pool
 from maskrec.preparation.resumable import job as job_module
 from maskrec.preparation.resumable.finishing import merge
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
-from maskrec.preparation.sources.photo_source import Item, Reader, open_source
+from maskrec.preparation.sources.opening import open_source
+from maskrec.preparation.sources.photo_source import Item, Reader
 
 COLUMNS = ("path", "target", "identity", "source")
 
@@ -96,10 +98,10 @@ def undisturbed(photos: Path, tmp_path: Path, tars: bool) -> dict[str, bytes]:
 
 
 def test_every_photo_ends_in_one_of_two_files(photos: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
-    folder, faults = tmp_path / "undisturbed", Faults()
-    faces = read_table(folder / "faces.csv", COLUMNS, (), (), faults)
-    rejected = read_table(folder / "rejected.csv", ("source", "reason", "detail"), (), (), faults)
-    faults.stop_if_any("it")
+    folder, problems = tmp_path / "undisturbed", Problems()
+    faces = read_table(folder / "faces.csv", COLUMNS, (), (), problems)
+    rejected = read_table(folder / "rejected.csv", ("source", "reason", "detail"), (), (), problems)
+    problems.raise_errors("it")
     sources = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.jpg"))
     assert sorted({*faces.columns["source"], *rejected.columns["source"]}) == sources
     assert not set(faces.columns["source"]) & set(rejected.columns["source"])
@@ -120,7 +122,7 @@ def test_tars_hold_what_folders_do(photos: Path, tmp_path: Path) -> None:
             with tar.open("rb") as stream:
                 stream.seek(member.offset)
                 inside[f"{tar.name}/{member.name}"] = stream.read(member.size)
-    table = read_table(tmp_path / "tars" / "faces.csv", COLUMNS, (), (), Faults())
+    table = read_table(tmp_path / "tars" / "faces.csv", COLUMNS, (), (), Problems())
     assert len(table) == 34
     for row, path in enumerate(table.columns["path"]):
         assert inside[path] == (tmp_path / "folder" / path.partition("/")[2]).read_bytes()
@@ -338,7 +340,7 @@ def test_a_full_disk(
     assert tree(this.destination) == undisturbed
 
 
-def test_no_space_is_said(photos: Path, tmp_path: Path) -> None:
+def test_no_space_is_reported(photos: Path, tmp_path: Path) -> None:
     assert "No space left on device" in str(
         job_folder.not_written(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
     )
@@ -360,7 +362,7 @@ def test_nothing_may_become_of_nothing(photos: Path, tmp_path: Path) -> None:
         job_module.run(replace(this, process=lambda items, names: job_module.Outcome()))
 
 
-def test_tasks_are_told_to_the_meter(photos: Path, tmp_path: Path) -> None:
+def test_tasks_are_reported_to_the_meter(photos: Path, tmp_path: Path) -> None:
     meter = Meter()
     job_module.run(job(photos, tmp_path / "faces"), meter=meter)
     assert (meter.total, meter.done, meter.faces, meter.rejected) == (21, 21, 34, 4)

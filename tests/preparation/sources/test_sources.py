@@ -16,7 +16,8 @@ from maskrec.base.errors import UsageError
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.resumable.output_names import output_names, safe_part
 from maskrec.preparation.sources.given_landmarks import with_landmarks
-from maskrec.preparation.sources.photo_source import Item, Source, open_source
+from maskrec.preparation.sources.opening import open_source
+from maskrec.preparation.sources.photo_source import Item, Source
 from tests.support.record_writing import write_records
 
 STRANGE = [
@@ -63,7 +64,7 @@ def test_a_folder_per_person(tmp_path: Path) -> None:
     assert open_source(tmp_path).fingerprint() != source.fingerprint()
 
 
-def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - a name of bytes
     with open(folder + b"/\xff.jpg", "wb") as stream:  # noqa: PTH123
@@ -82,7 +83,7 @@ def test_lfw_naming_in_one_folder(tmp_path: Path) -> None:
     assert [item.identity for item in source.items] == ["Ann_B", "Ann_B", "Bo", ""]
 
 
-def test_folders_that_are_no_source(tmp_path: Path) -> None:
+def test_folders_that_are_not_a_source(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or folder; the source of photos may be a folder per person"):
         open_source(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="no photos in it"):
@@ -151,7 +152,7 @@ def test_a_csv(tmp_path: Path) -> None:
             ["a", "b", "1"],
             "unknown column 'left_eye'; did you mean 'left_eye_",
         ),
-        (["path", "identity", "left_eye_x"], ["a", "b", "1"], "want left_eye_y"),
+        (["path", "identity", "left_eye_x"], ["a", "b", "1"], "need left_eye_y"),
         (["path", "target"], ["a", "-1"], "not a whole number from 0"),
         (["path", "target"], ["a", "Ann"], "target is 'Ann'"),
         (["path", "identity"], ["a", " "], "the identity is empty"),
@@ -170,7 +171,7 @@ def test_a_csv_whose_targets_contradict_its_names(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         open_source(_csv(tmp_path / "t.csv", ["path", "target", "identity"], rows))
     assert "t.csv:3: target 0 is 'Bo' here and 'Ann' before" in str(refused.value)
-    assert "'Cy' has 2 targets" in str(refused.value)
+    assert "t.csv:5: 'Cy' has target 2 here and 1 before" in str(refused.value)
 
 
 def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def test_a_folder_whose_work_has_not_finished(tmp_path: Path) -> None:
 
 
 def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
-    from maskrec.images.photos import LANDMARK_COLUMNS
+    from maskrec.images.face_table import LANDMARK_COLUMNS
 
     for name in ("Ann/1.jpg", "Bo/1.jpg"):
         _write(tmp_path / "photos" / name)
