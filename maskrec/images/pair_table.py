@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import Table, read_table
-from maskrec.images.face_table import PAIR_COLUMNS, SIDE_COLUMNS
+from maskrec.images.face_columns import PAIR_COLUMNS, SIDE_COLUMNS
 
 REQUIRED = ("path", "target", "pair_path", "pair_target")
 

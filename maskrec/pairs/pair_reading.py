@@ -15,7 +15,8 @@ from maskrec.base.errors import UsageError
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.faces.masks import MASK_TYPES
-from maskrec.images.face_table import SIDE_COLUMNS, first_rows
+from maskrec.images.face_columns import SIDE_COLUMNS
+from maskrec.images.face_table import first_rows
 from maskrec.images.pair_table import REQUIRED, PairTable, read_pairs
 from maskrec.images.photos import file_problem, place_of
 from maskrec.pairs.photo_pairs import PhotoPairs

@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problems
-from maskrec.images.face_table import (
-    FACE_COLUMNS,
-    LANDMARK_COLUMNS,
-    PAIR_COLUMNS,
-    columns_of,
-    contradictions,
-    first_rows,
-    landmark_cells,
-    read_faces,
-    target_gaps,
-)
+from maskrec.images.face_columns import FACE_COLUMNS, LANDMARK_COLUMNS, PAIR_COLUMNS, columns_of, landmark_cells
+from maskrec.images.face_table import contradictions, first_rows, read_faces, target_gaps
 from maskrec.images.landmarks_file import read_landmarks
 from maskrec.images.pair_table import read_pairs
 
@@ -207,3 +198,5 @@ def test_each_column_is_declared_once() -> None:
     assert set(LANDMARK_COLUMNS) <= set(FACE_COLUMNS)
     sides = {name.removeprefix("pair_") for name in PAIR_COLUMNS if name.startswith("pair_")}
     assert sides == {"path", "target", "masked", "mask_type", "identity", "photo"}
+    docs = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert [name for name in FACE_COLUMNS if f"`{name}`" not in docs and name not in LANDMARK_COLUMNS] == []

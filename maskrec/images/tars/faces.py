@@ -14,7 +14,7 @@ import numpy as np
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import flag, number
-from maskrec.images.face_table import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index
 from maskrec.images.random_access import Readable
 from maskrec.images.tars.tarfiles import Member, TarSample, group_samples, members_in

@@ -21,9 +21,10 @@ from maskrec.faces.landmarks import landmark_fault
 from maskrec.images.canvas import Fill, box_from_landmarks, cut_box, warp
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
-from maskrec.images.face_table import columns_of, landmark_cells
+from maskrec.images.face_columns import columns_of, landmark_cells
 from maskrec.preparation.resumable.job import Job, Outcome, Rejected
-from maskrec.preparation.sources.photo_source import Item, Reader, Source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Reader, Source
 
 Pixels = NDArray[np.uint8]
 

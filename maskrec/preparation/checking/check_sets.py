@@ -48,7 +48,7 @@ class Report:
     Args:
         sets: the sets that were checked.
         problems: errors first, then by kind, in the order found.
-        notes: what the user should know that is not a fault.
+        notes: what the user should know that is not a problem.
     """
 
     sets: Sequence[FaceSet]
@@ -99,8 +99,8 @@ def check_sets(
     found = [problem for faces in sets for problem in faces.problems]
     photos = distinct_photos(sets)
     examined = examine(photos, settings.workers, progress.begin("reading", len(photos)))
-    found += [SetProblem.of("error", "unreadable", fault, (photos.place(number),))
-              for number, fault in sorted(examined.faults.items())]  # fmt: skip
+    found += [SetProblem.of("error", "unreadable", reason, (photos.place(number),))
+              for number, reason in sorted(examined.unusable.items())]  # fmt: skip
     for faces, numbers in zip(sets, photos.numbers, strict=True):
         if faces.landmarks is not None:
             found += find_broken_landmarks(faces, examined.sizes[numbers])

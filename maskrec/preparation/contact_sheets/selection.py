@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from maskrec.base.errors import UsageError
+from maskrec.base.turns import in_turns
 from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import read_table
 from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet
-from maskrec.preparation.sources.photo_source import Item, Source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Source
 
 REJECTED_FILE = "rejected.csv"
 
@@ -96,13 +98,7 @@ def choose_rejected(rejected: Sequence[Rejected], choice: Choice) -> list[Reject
 def _some(groups: Mapping[str, Sequence[int]], number: int, seed: int) -> list[int]:
     """At most ``number``, taken from the groups in turn."""
     generator = np.random.default_rng(seed)
-    shuffled = [generator.permutation(groups[name]).tolist() for name in sorted(groups)]
-    chosen: list[int] = []
-    turn = 0
-    while len(chosen) < number and any(turn < len(group) for group in shuffled):
-        chosen += [group[turn] for group in shuffled if turn < len(group)]
-        turn += 1
-    return chosen[:number]
+    return in_turns([generator.permutation(groups[name]).tolist() for name in sorted(groups)], number)
 
 
 def read_rejected(folder: Path) -> list[Rejected]:

@@ -1,4 +1,4 @@
-"""Data sets of faces opened for inspection, including their faults: ``opening`` finds what is at a path."""
+"""Data sets of faces opened for inspection, with their problems: ``open_sets`` finds what is at a path."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pandas as pd
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problems
 from maskrec.images.face_table import contradictions, first_rows, read_frame, read_points, read_rows, target_gaps
-from maskrec.preparation.face_sets.face_set import FaceSet, Role, nothing
+from maskrec.preparation.face_sets.face_set import FaceSet, Role
 from maskrec.preparation.face_sets.pairs import fill_from_pairs
 from maskrec.preparation.face_sets.photo_bytes import FileBytes
 
@@ -21,7 +21,7 @@ _FIELDS = ("path", "target", "identity", "source", "masked", "mask_type", "landm
 
 def open_table(path: Path, role: Role) -> FaceSet:
     """A CSV of ``path`` and ``target`` or ``identity``, or one of pairs; an unreadable file becomes a finding."""
-    faces = FaceSet(path, role, "table", [], [], nothing, base=path.parent)
+    faces = FaceSet(path=path, role=role, kind="table", base=path.parent)
     try:
         if _is_pairs(path):
             targets = fill_from_pairs(faces)
@@ -53,6 +53,7 @@ def _fill_faces(faces: FaceSet) -> None:
     finally:
         faces.take("bad_row", rows)
         faces.take("landmarks", broken)
+    gaps = target_gaps(frame["target"][frame["target"] >= 0]) if "target" in frame else ""
     kept = (frame["path"] != "") & (frame["identity"] != "" if "identity" in frame else True)
     frame, lines = frame[kept], np.array(table.lines)[kept]
     faces.names, faces.lines = frame["path"].tolist(), lines.tolist()
@@ -67,7 +68,7 @@ def _fill_faces(faces: FaceSet) -> None:
     targets = [str(target) if target >= 0 else "" for target in frame["target"]] if "target" in frame else None
     _name_people(faces, names, targets)
     _check_twice(faces)
-    if targets is not None and (gaps := target_gaps(frame["target"][frame["target"] >= 0])):
+    if gaps:
         faces.error("label_gap", gaps, str(faces.path))
 
 

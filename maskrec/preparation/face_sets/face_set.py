@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from maskrec.contracts.problem import Problem, Problems
 from maskrec.images.photos import place_of
+from maskrec.preparation.sources.photo_columns import PhotoColumns
 
 Role = Literal["train", "evaluation", "test", ""]
 Severity = Literal["error", "warning"]
@@ -54,24 +52,24 @@ class SetProblem(Problem):
         return cls(message, note=note, kind=kind, places=tuple(places), people=tuple(people), value=value)
 
 
-@dataclass(slots=True)
-class FaceSet:
-    """Photos with their people, one entry per photo; columns instead of objects, so that millions fit in memory.
+def _nothing(index: int) -> bytes:
+    """The ``read`` of a set without photos."""
+    raise IndexError(index)
+
+
+@dataclass(kw_only=True, eq=False)
+class FaceSet(PhotoColumns):
+    """A data set as it is found: its photos in the order of its listing, and what is wrong with it.
 
     Args:
         path: the file or folder, as the user named it.
         role: training, evaluation or test; "" where not given.
         kind: ``faces.csv``, ``table``, ``pairs``, or a source's kind (``folder``, ``rec``, ``tar``, ...).
-        names: of the photos, in the set.
-        people: each photo's person; "" where unknown.
         read: the bytes of photo i; raises UsageError.
         named: whether people have names that mean the same in other sets.
         base: the folder that names are relative to; None where photos are not separate files.
         lines: the line that names each photo, where a table does.
-        landmarks: float32 ``(n, 5, 2)`` in pixels of each photo, NaN where broken or missing; None without any.
         sources: the photo that each was made from; "" where unknown.
-        masked: whether a mask is on.
-        mask_types: its name, or "".
         problems: what was wrong with the listing itself.
         notes: what the user should know that is not a problem.
     """
@@ -79,21 +77,15 @@ class FaceSet:
     path: Path
     role: Role
     kind: str
-    names: Sequence[str]
-    people: Sequence[str]
-    read: Callable[[int], bytes]
+    names: Sequence[str] = ()
+    people: Sequence[str] = ()
+    read: Callable[[int], bytes] = _nothing
     named: bool = True
     base: Path | None = None
     lines: Sequence[int] | None = None
-    landmarks: NDArray[np.float32] | None = None
     sources: Sequence[str] | None = None
-    masked: NDArray[np.bool_] | None = None
-    mask_types: Sequence[str] | None = None
     problems: list[SetProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.names)
 
     @property
     def group(self) -> str:
@@ -131,8 +123,3 @@ class FaceSet:
         """Record the problems of reading a file as errors of one kind."""
         for problem in problems.problems:
             self.error(kind, problem.message, str(problem.mark))
-
-
-def nothing(index: int) -> bytes:
-    """The ``read`` of a set without photos."""
-    raise IndexError(index)

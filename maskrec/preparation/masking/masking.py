@@ -25,10 +25,11 @@ from maskrec.faces.masks import (
 )
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
-from maskrec.images.face_table import columns_of, landmark_cells
+from maskrec.images.face_columns import columns_of, landmark_cells
 from maskrec.preparation.masking.mask_plan import LABEL, MaskPlan, draws_of
 from maskrec.preparation.resumable.job import Job, Outcome, Rejected
-from maskrec.preparation.sources.photo_source import Item, Reader, Source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Reader, Source
 
 COMMAND = "data mask"
 COLUMNS = columns_of("path", "target", "identity", "source", "landmarks", "masked", "mask_type")
@@ -184,7 +185,7 @@ def masking(source: Source, destination: Path, settings: MaskSettings, tars: boo
     Raises:
         UsageError: the source has no landmarks, or all its faces are already masked.
     """
-    if all(item.landmarks is None for item in source.items):
+    if source.items.landmarks is None:
         raise UsageError(
             f"{source.path}: masks are put on by landmarks, but there are none; `maskrec data align` finds them"
         )

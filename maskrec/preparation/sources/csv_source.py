@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from maskrec.contracts.problem import Problems
 from maskrec.images.face_table import read_faces
 from maskrec.images.tars.tarfiles import Member, read_members
-from maskrec.preparation.sources.photo_source import FileReader, Item, Source, sorted_source
+from maskrec.preparation.sources.photo_columns import PhotoColumns
+from maskrec.preparation.sources.photo_source import FileReader, Source, sorted_source
 
 _FIELDS = ("path", "target", "identity", "masked", "mask_type", "landmarks", "box")
 
@@ -35,20 +33,16 @@ def open_csv(path: Path) -> Source:
     names, folder = faces.texts("path"), str(path.parent.absolute())
     faces.check_twice([os.path.normpath(os.path.join(folder, name)) for name in names], problems)  # noqa: PTH118
     problems.raise_errors(str(path))
-    masked, kinds, places = faces.masked(), faces.texts("mask_type"), _places(path, names)
-    items = [
-        Item(
-            os.path.normpath(name),
-            identities[row],
-            places[row],
-            _numbers(faces.landmarks, row),
-            _numbers(faces.boxes, row),
-            bool(masked[row]),
-            kinds[row],
-        )
-        for row, name in enumerate(names)
-    ]
-    return sorted_source(path, "csv", items, FileReader(path.parent.absolute()))
+    photos = PhotoColumns(
+        [os.path.normpath(name) for name in names],
+        identities,
+        _places(path, names),
+        faces.landmarks,
+        faces.boxes,
+        faces.masked(),
+        faces.texts("mask_type"),
+    )
+    return sorted_source(path, "csv", photos, FileReader(path.parent.absolute()))
 
 
 def _places(path: Path, names: Sequence[str]) -> list[Any]:
@@ -63,7 +57,3 @@ def _places(path: Path, names: Sequence[str]) -> list[Any]:
         found = tars.get(tar, {}).get(member)
         places.append(name if found is None else (tar, found.offset, found.size))
     return places
-
-
-def _numbers(values: NDArray[np.float64] | None, row: int) -> tuple[float, ...] | None:
-    return None if values is None else tuple(values[row].ravel().tolist())

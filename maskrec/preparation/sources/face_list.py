@@ -8,7 +8,8 @@ from pathlib import Path
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problems
-from maskrec.images.face_table import LANDMARK_COLUMNS, FaceTable, read_faces
+from maskrec.images.face_columns import LANDMARK_COLUMNS
+from maskrec.images.face_table import FaceTable, read_faces
 from maskrec.preparation.sources.photo_source import NOT_FINISHED, UNFINISHED
 
 FACES_FILE = "faces.csv"

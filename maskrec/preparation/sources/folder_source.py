@@ -7,7 +7,8 @@ import re
 from pathlib import Path, PurePosixPath
 
 from maskrec.base.errors import UsageError
-from maskrec.preparation.sources.photo_source import FileReader, Item, Source, printable, sorted_source
+from maskrec.preparation.sources.photo_columns import PhotoColumns
+from maskrec.preparation.sources.photo_source import FileReader, Source, printable, sorted_source
 
 _NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
 
@@ -24,13 +25,14 @@ def open_folder(path: Path) -> Source:
     places: list[str] = []
     flat = not any(entry.is_dir() for entry in _entries(path))
     _collect(path, "", places, set())
-    items = [Item(printable(place), _identity(place, flat), place) for place in places]
-    if flat and items and not any(item.identity for item in items):
+    people = [_identity(place, flat) for place in places]
+    if flat and people and not any(people):
         raise UsageError(
             f"{path}: it has no folders and its files are not named like LFW's (NAME_0001.jpg), so people are unknown; "
             "make a folder per person, or name a CSV of path,identity"
         )
-    return sorted_source(path, "flat" if flat else "folder", items, FileReader(path.absolute()))
+    photos = PhotoColumns([printable(place) for place in places], people, places)
+    return sorted_source(path, "flat" if flat else "folder", photos, FileReader(path.absolute()))
 
 
 def _identity(place: str, flat: bool) -> str:

@@ -22,18 +22,10 @@ def with_landmarks(source: Source, path: Path) -> Source:
     """
     if not isinstance(source.reader, FileReader):
         raise UsageError(f"{source.path}: --landmarks names files, but this source is {source.kind}")
-    if any(item.landmarks is not None for item in source.items):
+    if source.items.landmarks is not None:
         raise UsageError(f"{source.path}: already has landmarks; remove --landmarks")
     problems, root = Problems(), source.reader.root
     read = read_landmarks(path, root, problems)
-    points, boxes = read.of([place_of(root, item.place) for item in source.items], problems)
+    points, boxes = read.of([place_of(root, place) for place in source.items.places], problems)
     problems.raise_errors(str(path))
-    items = [
-        replace(
-            item,
-            landmarks=tuple(points[row].ravel().tolist()),
-            box=None if boxes is None else tuple(boxes[row].tolist()),
-        )
-        for row, item in enumerate(source.items)
-    ]
-    return replace(source, items=items)
+    return replace(source, items=replace(source.items, landmarks=points, boxes=boxes))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, overload
 
 import numpy as np
@@ -33,7 +35,7 @@ class Item:
     mask_type: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class PhotoColumns(Sequence[Item]):
     """Photos with their people, an entry a photo; columns instead of objects, so that millions fit in memory.
 
@@ -67,19 +69,26 @@ class PhotoColumns(Sequence[Item]):
     def __getitem__(self, index: int | slice) -> Item | list[Item]:
         """A photo, or those of a slice."""
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        return Item(
-            self.names[index],
-            self.people[index],
-            self.places[index] if self.places else None,
-            _numbers(self.landmarks, index),
-            _numbers(self.boxes, index),
-            self.masked is not None and bool(self.masked[index]),
-            "" if self.mask_types is None else self.mask_types[index],
-        )
+            return list(self._rows(index))
+        number = range(len(self))[index]
+        return next(self._rows(slice(number, number + 1)))
 
     def __iter__(self) -> Iterator[Item]:
-        return (self[number] for number in range(len(self)))
+        return self._rows(slice(None))
+
+    def _rows(self, part: slice) -> Iterator[Item]:
+        names = self.names[part]
+        count = len(names)
+        return map(
+            Item,
+            names,
+            self.people[part],
+            self.places[part] if len(self.places) else repeat(None, count),
+            _tuples(self.landmarks, part, count),
+            _tuples(self.boxes, part, count),
+            repeat(False, count) if self.masked is None else self.masked[part].tolist(),
+            repeat("", count) if self.mask_types is None else self.mask_types[part],
+        )
 
     def by_name(self) -> PhotoColumns:
         """The same photos in the order of their names."""
@@ -97,8 +106,10 @@ class PhotoColumns(Sequence[Item]):
         return PhotoColumns(texts(self.names), texts(self.people), places, *sides, types)
 
 
-def _numbers(column: NDArray[Any] | None, row: int) -> tuple[float, ...] | None:
-    """A row's numbers; None where there are none, or one of them is missing."""
-    if column is None or not np.isfinite(column[row]).all():
-        return None
-    return tuple(column[row].ravel().tolist())
+def _tuples(column: NDArray[Any] | None, part: slice, count: int) -> Iterator[tuple[float, ...] | None]:
+    """Each row's numbers; None where there are none, or one of them is missing."""
+    if column is None:
+        return repeat(None, count)
+    rows = column[part].reshape(count, math.prod(column.shape[1:]))
+    there = np.isfinite(rows).all(1).tolist()
+    return (tuple(row) if whole else None for row, whole in zip(rows.tolist(), there, strict=True))

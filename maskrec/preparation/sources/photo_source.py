@@ -5,41 +5,18 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from maskrec.base.errors import UsageError
+from maskrec.preparation.sources.photo_columns import Item, PhotoColumns
 
 KINDS = (
     "a folder per person, a flat folder of NAME_0001.jpg, a folder with faces.csv, a .csv of path and identity or "
     "target, a .rec with its .idx, a .bin, a .tar or a folder of tars"
 )
 PACKED_FILE = "packed.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One photo of a source.
-
-    Args:
-        key: its name, unique in the source, the same on every machine; ``/`` separates folders.
-        identity: the person; empty where the source does not say.
-        place: where its source's reader finds the bytes.
-        landmarks: ten numbers, the five points in pixels of the photo, where the source gives them.
-        box: left, top, right, bottom, likewise.
-        masked: whether the source says that the face wears a mask.
-        mask_type: its name, where the source gives one.
-    """
-
-    key: str
-    identity: str
-    place: Any = None
-    landmarks: tuple[float, ...] | None = None
-    box: tuple[float, ...] | None = None
-    masked: bool = False
-    mask_type: str = ""
 
 
 class Reader(Protocol):
@@ -66,7 +43,7 @@ class Source:
 
     path: Path
     kind: str
-    items: Sequence[Item]
+    items: PhotoColumns
     reader: Reader
 
     def read(self, item: Item) -> bytes:
@@ -103,18 +80,18 @@ NOT_FINISHED = (
 )
 
 
-def sorted_source(path: Path, kind: str, items: list[Item], reader: Reader) -> Source:
-    """A source of items in the order of their keys.
+def sorted_source(path: Path, kind: str, photos: PhotoColumns, reader: Reader) -> Source:
+    """A source of photos in the order of their keys.
 
     Raises:
-        UsageError: there are no items, or two have one key.
+        UsageError: no photos, or two of one key.
     """
-    if not items:
+    if not len(photos):
         raise UsageError(f"{path}: no photos in it; the source of photos may be {KINDS}")
-    counts = Counter(item.key for item in items)
+    counts = Counter(photos.names)
     if twice := [key for key, count in counts.items() if count > 1]:
-        raise UsageError(f"{path}: {twice[0]!r} is listed twice; name every photo once")
-    return Source(path, kind, sorted(items, key=lambda item: item.key), reader)
+        raise UsageError(f"{path}: {twice[0]!r} is listed twice; every photo must be listed once")
+    return Source(path, kind, photos.by_name(), reader)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.alignment import ARCFACE_POINTS
 from maskrec.faces.synthetic.album import Album
-from maskrec.images.face_table import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
 from maskrec.preparation.resumable import job
 from maskrec.preparation.resumable import job as job_module

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.checking import Report, Settings, check_sets
 from maskrec.preparation.checking.shared_people import plain_name
@@ -244,7 +244,7 @@ def test_numbers_for_names_are_reported_as_numbers(clean: Path, tmp_path: Path) 
         save(tmp_path / "train" / name / "old.jpg", 69)
         save(tmp_path / "test" / name / "new.jpg", 70 + len(name))
     report = look((tmp_path / "train", "train"), (tmp_path / "test", "test"))
-    said = {problem.people[0]: "by its number" in problem.message for problem in report.problems}
+    said = {problem.people[0]: "matched by number" in problem.message for problem in report.problems}
     assert said == {"0000045": True, "Person 1": False}
 
 

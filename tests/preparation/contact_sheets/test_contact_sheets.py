@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.contact_sheets import Choice, Section, choose, draw_page, draw_sheet, make_sections
 from maskrec.preparation.contact_sheets.selection import Rejected, choose_rejected, read_rejected
 from maskrec.preparation.contact_sheets.text import Lettering, visible

@@ -27,7 +27,7 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, put_on_masks
-from maskrec.images.face_table import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
 from maskrec.preparation.masking.mask_plan import MaskPlan, make_plan, read_types
 from maskrec.preparation.masking.masking import MaskSettings, from_work, masking

@@ -21,7 +21,7 @@ from face_sets import face_bytes, write_face_set, write_tar_set
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.decoding import decode_image
-from maskrec.images.face_table import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.packed import packed
 from maskrec.images.packed.packed import open_packed
 from maskrec.preparation.packing.packing import Packing, PackParts, pack

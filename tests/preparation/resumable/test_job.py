@@ -27,7 +27,8 @@ from maskrec.preparation.resumable.finishing import merge
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.opening import open_source
-from maskrec.preparation.sources.photo_source import Item, Reader
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Reader
 
 COLUMNS = ("path", "target", "identity", "source")
 

@@ -17,7 +17,8 @@ from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.resumable.output_names import output_names, safe_part
 from maskrec.preparation.sources.given_landmarks import with_landmarks
 from maskrec.preparation.sources.opening import open_source
-from maskrec.preparation.sources.photo_source import Item, Source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Source
 from tests.support.record_writing import write_records
 
 STRANGE = [
@@ -198,7 +199,7 @@ def test_a_folder_whose_work_has_not_finished(tmp_path: Path) -> None:
 
 
 def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
-    from maskrec.images.face_table import LANDMARK_COLUMNS
+    from maskrec.images.face_columns import LANDMARK_COLUMNS
 
     for name in ("Ann/1.jpg", "Bo/1.jpg"):
         _write(tmp_path / "photos" / name)
