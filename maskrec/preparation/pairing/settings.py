@@ -46,7 +46,7 @@ class PairSettings:
         for sentence in self._problems():
             raise UsageError(sentence)
 
-    def _faults(self) -> list[str]:
+    def _problems(self) -> list[str]:
         problems = []
         if self.evaluation < 0 or self.test < 0 or self.evaluation + self.test == 0:
             problems.append(
