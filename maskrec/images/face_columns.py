@@ -24,7 +24,7 @@ class Column:
 
     Args:
         read: a cell's value; None where it cannot be read.
-        missing: the value that stands in for such a cell; the problem is reported, so it is never used.
+        missing: the value that stands in for such a cell, beside the problem that is reported.
         expected: what a cell must be, for the message; "" where it must only not be empty.
     """
 
@@ -36,7 +36,7 @@ class Column:
         """The values of a table's column ``name``; cells that cannot be read are problems."""
         cells = table.columns[name]
         values = [self.read(cell) for cell in cells]
-        for row in [row for row, value in enumerate(values) if value is None]:
+        for row in [row for row, value in enumerate(values) if value is None] if None in values else ():
             said = f"{name} is {cells[row]!r}, not {self.expected}" if self.expected else f"the {name} is empty"
             problems.add(table.mark(row), said)
             values[row] = self.missing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Mark, Problem, Problems
 from maskrec.images.csv_table import whole_number
-from maskrec.images.photos import file_problem, place_of
-from maskrec.pairs.photo_pairs import Masks, PhotoPairs, build_pair_set, conditions_of, mask_problems
+from maskrec.images.photos import place_of
+from maskrec.pairs.gathering import Gathering
+from maskrec.pairs.photo_pairs import Masks, build_pair_set, conditions_of, mask_problems
 
 
 def lfw_pairs(
@@ -53,10 +54,10 @@ def lfw_pairs(
     for problem in _check({"masks": masks, "types": types, "landmarks": landmarks}, CheckContext()):
         raise ValueError(problem.message)
     problems = Problems()
-    reader = _Reader(path, root, problems)
+    reader = _Reader(path, root, problems, Gathering(problems))
     reader.read()
     return build_pair_set(
-        reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, root, problems
+        reader.gathering.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, root, problems
     )
 
 
@@ -72,8 +73,7 @@ class _Reader:
     path: Path
     root: Path
     problems: Problems
-    pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
-    photos: dict[str, int] = field(default_factory=dict)
+    gathering: Gathering
 
     def read(self) -> None:
         lines = self._lines()
@@ -115,24 +115,8 @@ class _Reader:
         elif not same and name == other:
             self.problems.add(place, f"a pair of different people names {name} twice")
         else:
-            self._keep(self._photo(place, name, first), self._photo(place, other, second), fold, same)
-
-    def _keep(self, left: int, right: int, fold: int, same: bool) -> None:
-        self.pairs.left.append(left)
-        self.pairs.right.append(right)
-        self.pairs.same.append(same)
-        assert self.pairs.folds is not None
-        self.pairs.folds.append(fold)
+            left, right = self._photo(place, name, first), self._photo(place, other, second)
+            self.gathering.pair(place, left, right, same, fold)
 
     def _photo(self, place: Mark, name: str, number: int) -> int:
-        """The photo's index; a new one is checked for existence and recorded as a problem when missing."""
-        path = place_of(self.root, f"{name}/{name}_{number:04d}.jpg")
-        if path not in self.photos:
-            self.photos[path] = len(self.photos)
-            assert self.pairs.identities is not None
-            self.pairs.paths.append(path)
-            self.pairs.identities.append(name)
-            self.pairs.masked.append(False)
-            if said := file_problem(path):
-                self.problems.add(place, f"{path}: {said}")
-        return self.photos[path]
+        return self.gathering.photo(place, place_of(self.root, f"{name}/{name}_{number:04d}.jpg"), name, masked=False)

@@ -15,10 +15,9 @@ from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import read_table
 from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet
+from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS
 from maskrec.preparation.sources.photo_columns import Item
 from maskrec.preparation.sources.photo_source import Source
-
-REJECTED_FILE = "rejected.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def read_rejected(folder: Path) -> list[Rejected]:
     Raises:
         UsageError: a file that cannot be read.
     """
-    path = folder / REJECTED_FILE
+    path = folder / REJECTED
     if not path.is_file():
         return []
     try:
@@ -118,11 +117,9 @@ def read_rejected(folder: Path) -> list[Rejected]:
     if empty:
         return []
     problems = Problems()
-    table = read_table(path, ("source", "reason", "detail"), (), (), problems)
+    table = read_table(path, REJECTED_COLUMNS, (), (), problems)
     problems.raise_errors(str(path))
-    return [
-        Rejected(*row) for row in zip(*(table.columns[name] for name in ("source", "reason", "detail")), strict=True)
-    ]
+    return [Rejected(*row) for row in zip(*(table.columns[name] for name in REJECTED_COLUMNS), strict=True)]
 
 
 def find_items(rejected: Sequence[Rejected], source: Source) -> list[Item | None]:

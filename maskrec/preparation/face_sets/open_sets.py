@@ -10,9 +10,8 @@ from maskrec.base.errors import UsageError
 from maskrec.preparation.face_sets.csv_sets import open_table
 from maskrec.preparation.face_sets.face_set import FaceSet, Role
 from maskrec.preparation.sources.opening import open_source
-from maskrec.preparation.sources.photo_source import KINDS, NOT_FINISHED, PACKED_FILE, UNFINISHED, Source
+from maskrec.preparation.sources.photo_source import FACES_FILE, KINDS, NOT_FINISHED, PACKED_FILE, UNFINISHED, Source
 
-FACES_FILE = "faces.csv"
 _SPLITS: tuple[tuple[str, Role], ...] = (("train*.csv", "train"), ("eval*.csv", "evaluation"), ("test*.csv", "test"))
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 

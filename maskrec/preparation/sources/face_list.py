@@ -10,9 +10,8 @@ from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problems
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.face_table import FaceTable, read_faces
-from maskrec.preparation.sources.photo_source import NOT_FINISHED, UNFINISHED
+from maskrec.preparation.sources.photo_source import FACES_FILE, NOT_FINISHED, UNFINISHED
 
-FACES_FILE = "faces.csv"
 _FIELDS = ("path", "target", "identity", "source", "masked", "mask_type", "landmarks")
 
 

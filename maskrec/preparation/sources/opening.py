@@ -8,7 +8,7 @@ from maskrec.base.errors import UsageError
 from maskrec.preparation.sources.archives import open_bin, open_rec, open_tars
 from maskrec.preparation.sources.csv_source import open_csv
 from maskrec.preparation.sources.folder_source import open_folder
-from maskrec.preparation.sources.photo_source import KINDS, NOT_FINISHED, PACKED_FILE, UNFINISHED, Source
+from maskrec.preparation.sources.photo_source import FACES_FILE, KINDS, NOT_FINISHED, PACKED_FILE, UNFINISHED, Source
 
 
 def open_source(path: Path) -> Source:
@@ -22,8 +22,8 @@ def open_source(path: Path) -> Source:
             raise UsageError(
                 f"{path}: a packed set, which is for training (image_packed); name what it was packed from, or {KINDS}"
             )
-        if (path / "faces.csv").is_file():
-            return open_csv(path / "faces.csv")
+        if (path / FACES_FILE).is_file():
+            return open_csv(path / FACES_FILE)
         if (path / UNFINISHED).is_dir():
             raise UsageError(f"{path}: {NOT_FINISHED}")
         tars = sorted(entry for entry in path.iterdir() if entry.suffix == ".tar" and entry.is_file())

@@ -16,6 +16,7 @@ KINDS = (
     "a folder per person, a flat folder of NAME_0001.jpg, a folder with faces.csv, a .csv of path and identity or "
     "target, a .rec with its .idx, a .bin, a .tar or a folder of tars"
 )
+FACES_FILE = "faces.csv"
 PACKED_FILE = "packed.json"
 
 
@@ -60,7 +61,7 @@ class Source:
         Raises:
             UsageError: the destination is the source's folder, or lies in it.
         """
-        path = self.path.parent if self.path.name == "faces.csv" else self.path
+        path = self.path.parent if self.path.name == FACES_FILE else self.path
         inner, outer = destination.resolve(), path.resolve()
         if inner == outer or outer in inner.parents:
             raise UsageError(f"{destination} lies in the source {path}; name a folder elsewhere")

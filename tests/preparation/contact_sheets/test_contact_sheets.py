@@ -114,7 +114,7 @@ def test_rejected_photos_show_why(faces_folder: Path) -> None:
     told = [(tile.title, tile.lines, tile.picture is not None) for tile in rejected.tiles]
     assert [title for title, _, _ in told] == ["no_face", "no_face", "unreadable"]
     assert told[0] == ("no_face", ("<b>/wide.png", "no face"), True)
-    assert told[1][1][-1].endswith("any more")
+    assert told[1][1][-1].startswith("no longer in")
     assert told[2] == ("unreadable", ("<b>/cut.jpg", "truncated"), False)
 
 
