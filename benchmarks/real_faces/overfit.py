@@ -5,7 +5,7 @@
 Takes the people of DIR (a folder each) with the most photos, writes train.csv (path,target and the five landmarks),
 trains the recipes in benchmarks/real_faces/overfit/ on it for at most 300 steps and prints the training accuracy by
 nearest class centre (cosine, eval mode). It shows that backbone, loss and optimizer learn together; that says nothing
-about people who were not trained on. A run that is there already goes on.
+about people who were not trained on. An existing run is continued.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from torch.nn.functional import interpolate
 from maskrec import PairSet, View
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.model import Model
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
+from maskrec.runtime.compute import Compute
 from maskrec.training.assemble import assemble
 from maskrec.training.recording import read_rows
 from maskrec.training.runner import start
@@ -124,16 +126,8 @@ def overfit(recipe: str, overrides: Sequence[str], catalog: Catalog, data: Path,
 def untrained(plan: Plan, catalog: Catalog, data: Path) -> dict[str, str]:
     """The same accuracy of the weights that the run starts with, and of the photos' pixels without any network."""
     assembly = assemble(plan, catalog, data)
-    embed = Embedder(
-        assembly.backbone,
-        assembly.backbone.input_spec,
-        torch.device("cpu"),
-        precision="float32",
-        dtype=torch.float32,
-        channels_last=False,
-        seed=plan.seed,
-        workers=0,
-    )
+    model = Model(assembly.backbone, assembly.backbone.input_spec, None, "untrained")
+    embed = Embedder(model, Compute(torch.device("cpu")), plan.seed, workers=0)
     centres = assembly.evaluators["centres"]
     return {
         "8x8 pixels": f"{centres.evaluate(small_pixels).metrics['accuracy']:.4f}",

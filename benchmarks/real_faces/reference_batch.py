@@ -4,7 +4,7 @@
 
 Everything of the recipe but its data, starting weights and evaluation is kept; the faces are embedded ones, an epoch
 of three batches. Each recipe runs in a process of its own, so that its peak resident memory is its own: whatever the
-process held at once, loader and checkpoint included. On CUDA the device's peak is told too.
+process held at once, loader and checkpoint included. On CUDA the device's peak is reported too.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def measured(name: str, changes: Sequence[str]) -> str:
     from maskrec.plugin.host import discover
     from maskrec.recipe.checking import resolve
     from maskrec.recipe.shipped import shipped_recipe
-    from maskrec.runtime.device import pick_device, pick_precision
+    from maskrec.runtime.compute import Compute
     from maskrec.training.recording import read_rows
     from maskrec.training.runner import start
 
@@ -80,14 +80,13 @@ def measured(name: str, changes: Sequence[str]) -> str:
     batch = sizes["batch_size"] if "batch_size" in sizes else _product(sizes)
     # The first step also finds its memory and plans its convolutions.
     seconds = sum(batch / row["images_per_second"] for row in steps[1:]) / (STEPS - 1)
-    device = pick_device(plan.train.device)
-    precision = pick_precision(plan.train.precision, device)
+    compute = Compute.pick(plan.train)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    if device.type == "cuda":
-        peak = max(peak, torch.cuda.max_memory_reserved(device) / 1e9)
+    if compute.device.type == "cuda":
+        peak = max(peak, torch.cuda.max_memory_reserved(compute.device) / 1e9)
     verdict = "ok" if peak <= LIMIT_GB else "too much"
     return (
-        f"{name:22} | {batch:5} | {plan.image_size:6} | {precision:9} | {len(steps):5} | {seconds:8.1f} "
+        f"{name:22} | {batch:5} | {plan.image_size:6} | {compute.precision:9} | {len(steps):5} | {seconds:8.1f} "
         f"| {peak:7.2f} | {verdict}"
     )
 

@@ -6,10 +6,10 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from maskrec.contracts.component_calls import static_function
 from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
 
 EMPTY = inspect.Parameter.empty
@@ -17,7 +17,7 @@ _ARGS = re.compile(r"^Args:[ \t]*\n((?:[ \t]+\S.*(?:\n|$)|[ \t]*\n)+)", re.MULTI
 
 
 class DeclarationError(ValueError):
-    """A target whose parameters no recipe could fill; one sentence for the plugin's author."""
+    """A target whose parameters no recipe can fill; one sentence for the plugin's author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ParameterInfo:
         name: as in the recipe.
         annotation: the resolved type, ``Annotated`` kept; ``inspect.Parameter.empty`` where there is none.
         default: ``inspect.Parameter.empty`` where there is none.
-        given: whether the runner fills it in.
+        given: whether the runner supplies it.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ParameterInfo:
 
 
 def read_parameters(target: Any, kind: str) -> tuple[ParameterInfo, ...]:
-    """The parameters that a recipe may set and the givens that the target asks for, in the order of its signature.
+    """The parameters that a recipe may set and the givens that the target requests, in the order of its signature.
 
     A class is read by its constructor, a function by itself, and either by its own static
     ``parameters() -> inspect.Signature`` where it has one. ``*args`` and ``**kwargs`` accept nothing.
@@ -74,7 +74,7 @@ def read_parameters(target: Any, kind: str) -> tuple[ParameterInfo, ...]:
 
 
 def _signature(target: Any, name: str) -> inspect.Signature:
-    own = own_table(target)
+    own = static_function(target, "parameters")  # on a class only such a one: nn.Module has another ``parameters``
     try:
         signature = own() if own is not None else inspect.signature(target)
     except NameError as error:  # Python 3.14 evaluates annotations here
@@ -86,23 +86,15 @@ def _signature(target: Any, name: str) -> inspect.Signature:
     return signature
 
 
-def own_table(target: Any) -> Callable[[], Any] | None:
-    """The target's own ``parameters``; on a class a static or class method only, for nn.Module has another one."""
-    stated = inspect.getattr_static(target, "parameters", None)
-    if inspect.isclass(target) and not isinstance(stated, (staticmethod, classmethod)):
-        return None
-    return getattr(target, "parameters", None) if stated is not None else None
-
-
 def _fillable(parameter: inspect.Parameter, name: str) -> bool:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         return False
     if parameter.kind is parameter.POSITIONAL_ONLY:
         if parameter.default is EMPTY:
-            raise DeclarationError(f"{name}: parameter {parameter.name!r} is positional-only, no recipe can fill it")
+            raise DeclarationError(f"{name}: parameter {parameter.name!r} is positional-only, so no recipe can fill it")
         return False
     if parameter.name == "use":
-        raise DeclarationError(f"{name}: a parameter must not be called 'use', recipes use that word; rename it")
+        raise DeclarationError(f"{name}: a parameter must not be called 'use', which recipes reserve; rename it")
     return True
 
 
@@ -137,7 +129,7 @@ def _unresolved(name: str, parameter: str, error: Exception) -> str:
 
 
 def parameter_help(target: Any) -> dict[str, str]:
-    """What the docstring's ``Args:`` says of each parameter, in one line each."""
+    """The descriptions of the parameters in the docstring's ``Args:``, one line each."""
     texts = [inspect.getdoc(target) or ""]
     if inspect.isclass(target):
         texts.append(inspect.getdoc(target.__init__) or "")

@@ -1,4 +1,4 @@
-"""The one checker of recipes: ``check``, ``run``, ``resume`` and the tests all come here."""
+"""The one checker of recipes, used by ``check``, ``run``, ``resume`` and the tests."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from maskrec.recipe.resolver import RecipeResolver
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check came to.
+    """The result of a check.
 
     Args:
-        plan: what would start; None where there is something to mend, and after ``names_only``.
-        problems: sorted by place, notes among them.
+        plan: what would start; None where there is something to fix, and after ``names_only``.
+        problems: sorted by place, including notes.
         broken_plugin: whether a plugin that the recipe needs is broken.
     """
 
@@ -31,13 +31,18 @@ class Checked:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has to be mended."""
+        """Whether nothing has to be fixed."""
         return all(problem.note for problem in self.problems)
 
     @property
     def exit_code(self) -> int:
-        """As ``run`` would exit: 0 ok, 2 for a recipe to mend, 3 for a plugin."""
+        """The exit code of ``run``: 0 for ok, 2 for a faulty recipe, 3 for a broken plugin."""
         return 0 if self.ok else 3 if self.broken_plugin else 2
+
+    def with_more(self, problems: Problems) -> Checked:
+        """With what a later stage found; what is said already is not said again."""
+        entries = tuple(each_once([*self.problems, *problems.entries]))
+        return replace(self, problems=entries, broken_plugin=self.broken_plugin or problems.broken_plugin)
 
 
 def check_recipe(
@@ -50,19 +55,19 @@ def check_recipe(
     names_only: bool = False,
     allow_fallback: bool = True,
 ) -> Checked:
-    """Check a recipe by stages 1 and 2, and whether the files that it names are there.
+    """Check a recipe by stages 1 and 2, and whether the files that it names exist.
 
     Args:
         path: the recipe file.
         catalog: where names are looked up.
         overrides: ``key.path=value`` from the command line.
-        demo: whether the recipe's ``demo`` overrides are in.
+        demo: whether the recipe's ``demo`` overrides are applied.
         data_root: what the recipe's paths are relative to.
         names_only: stage 1 only (text, keys, names); torch is not imported.
         allow_fallback: whether ``when_data_is_missing`` counts.
 
     Returns:
-        All problems at once; never raises for anything that a recipe or an override says.
+        All problems at once; never raises, whatever a recipe or an override contains.
     """
     layers = read_layers(path, overrides)
     if layers.root is None:
@@ -80,7 +85,7 @@ def resolve(
     data_root: Path = Path(),
     allow_fallback: bool = True,
 ) -> Plan:
-    """The plan that a recipe comes to; arguments as of ``check_recipe``.
+    """The plan that a recipe resolves to; arguments as for ``check_recipe``.
 
     Raises:
         RecipeError: all problems at once; its exit code is 3 where a plugin that the recipe needs is broken.
@@ -89,9 +94,7 @@ def resolve(
         path, catalog=catalog, overrides=overrides, demo=demo, data_root=data_root, allow_fallback=allow_fallback
     )
     if checked.plan is None:
-        error = RecipeError([problem for problem in checked.problems if not problem.note])
-        error.exit_code = checked.exit_code
-        raise error
+        raise RecipeError([problem for problem in checked.problems if not problem.note], checked.broken_plugin)
     return checked.plan
 
 
@@ -104,68 +107,68 @@ class _Check:
     names_only: bool
 
     def demo_form(self) -> Checked:
-        """With ``--demo``: that form alone."""
-        findings = Problems(list(self.layers.problems))
+        """With ``--demo``: the demo form alone."""
+        problems = Problems(list(self.layers.problems))
         if self.layers.demo is None:
-            findings.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
-            return self._answer(None, findings)
-        plan = self._form(True, findings)
-        return self._answer(plan and replace(plan, demo=True), findings)
+            problems.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
+            return self._answer(None, problems)
+        plan = self._form(True, problems)
+        return self._answer(plan and replace(plan, demo=True), problems)
 
     def both_forms(self, allow_fallback: bool) -> Checked:
-        """The recipe as it is; its demo form when that would start instead, or to be checked beside it."""
-        findings = Problems(list(self.layers.problems))
-        plan = self._form(False, findings)
+        """The recipe as written; its demo form when that would start instead, or is checked as well."""
+        problems = Problems(list(self.layers.problems))
+        plan = self._form(False, problems)
         if self.layers.demo is None:
-            return self._answer(plan, findings)
-        if findings.only_data_is_missing() and self.layers.falls_back:
-            if allow_fallback and not findings.data_named:
-                return self._fallen_back(findings)
-            return self._answer(None, self._with_way_out(findings))
-        self._beside(findings)
-        return self._answer(plan, self._with_way_out(findings))
+            return self._answer(plan, problems)
+        if problems.only_data_is_missing() and self.layers.falls_back:
+            if allow_fallback and not problems.data_named:
+                return self._fallen_back(problems)
+            return self._answer(None, self._with_way_out(problems))
+        self._beside(problems)
+        return self._answer(plan, self._with_way_out(problems))
 
     def _fallen_back(self, normal: Problems) -> Checked:
         reason = missing_in_words(normal.missing_paths)
-        findings = Problems(list(self.layers.problems))
-        plan = self._form(True, findings)
-        said = f"{reason}, so the `demo` overrides would start instead; `{WHEN_MISSING}: true` says so"
+        problems = Problems(list(self.layers.problems))
+        plan = self._form(True, problems)
+        said = f"{reason}, so the `demo` overrides would start instead; because of `{WHEN_MISSING}: true`"
         missing = [as_note(problem) for problem in normal.missing]
-        findings.problems += [*missing, Problem(said, note=True)]
-        return self._answer(plan and replace(plan, demo=True, demo_reason=reason), findings)
+        problems.entries += [*missing, Problem(said, note=True)]
+        return self._answer(plan and replace(plan, demo=True, demo_reason=reason), problems)
 
-    def _beside(self, findings: Problems) -> None:
+    def _beside(self, problems: Problems) -> None:
         """Check the demo form of the file itself: overrides are meant for the form that starts."""
         alone = replace(self, layers=replace(self.layers, overrides=()))
         other = Problems()
         if not self.layers.falls_back:
             alone = replace(alone, names_only=True)
         alone._form(True, other)
-        findings.problems += [problem for problem in other.errors if problem not in other.missing]
-        findings.broken_plugin |= other.broken_plugin
+        problems.entries += [problem for problem in other.errors if problem not in other.missing]
+        problems.broken_plugin |= other.broken_plugin
 
-    def _form(self, demo: bool, findings: Problems) -> Plan | None:
+    def _form(self, demo: bool, problems: Problems) -> Plan | None:
         root, said = self.layers.form(demo)
-        findings.problems += said
-        return RecipeResolver(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
+        problems.entries += said
+        return RecipeResolver(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(problems)
 
-    def _with_way_out(self, findings: Problems) -> Problems:
-        """Missing data with the command that does without it."""
+    def _with_way_out(self, problems: Problems) -> Problems:
+        """Missing data, with the command that works without it."""
         way = f"; or try the recipe on embedded faces: maskrec run {self.path} --demo"
         if self.layers.demo is not None and self.layers.demo.map:
-            findings.problems = [
-                replace(problem, hint=problem.hint + way) if problem in findings.missing else problem
-                for problem in findings.problems
+            problems.entries = [
+                replace(problem, hint=problem.hint + way) if problem in problems.missing else problem
+                for problem in problems.entries
             ]
-        return findings
+        return problems
 
-    def _answer(self, plan: Plan | None, findings: Problems) -> Checked:
-        return _answer(plan, findings, self.layers.problems)
+    def _answer(self, plan: Plan | None, problems: Problems) -> Checked:
+        return _answer(plan, problems, self.layers.problems)
 
 
-def _answer(plan: Plan | None, findings: Problems, unread: Sequence[Problem] = ()) -> Checked:
-    problems = each_once(findings.problems, unread)
-    if any(not problem.note for problem in problems):
-        return Checked(None, tuple(problems), findings.broken_plugin)
-    notes = tuple(problem.render() for problem in problems)
-    return Checked(None if plan is None else replace(plan, notes=notes), tuple(problems))
+def _answer(plan: Plan | None, problems: Problems, unread: Sequence[Problem] = ()) -> Checked:
+    entries = tuple(each_once(problems.entries, unread))
+    if any(not problem.note for problem in entries):
+        return Checked(None, entries, problems.broken_plugin)
+    notes = tuple(problem.render() for problem in entries)
+    return Checked(None if plan is None else replace(plan, notes=notes), entries)

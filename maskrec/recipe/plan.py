@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.contracts.problem import Mark
+from maskrec.recipe.node import closest_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,8 @@ class Spec:
         parameters: every parameter of the target but its givens (a given that the recipe sets is here too). Values
             are what the target receives: numbers, strings, ``Path`` (as written, relative to the data root), enums,
             lists, dicts, nested ``Spec`` and ``Opened``.
-        mark: where ``use`` stands.
-        marks: where each parameter that the recipe sets stands, by name.
+        mark: the place of ``use``.
+        marks: the place of each parameter that the recipe sets, by name.
     """
 
     kind: str
@@ -32,10 +33,26 @@ class Spec:
     mark: Mark | None = field(default=None, compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
 
+    def walk(self) -> Iterator[tuple[str, Any]]:
+        """Path and value of this component and of everything in it, as `walk` gives them."""
+        return walk(self, self.path)
+
+    def mark_of(self, path: str) -> Mark | None:
+        """Where a parameter, named from this component (``parts.arc.margin``), or what is nearest to it stands."""
+        marks: dict[str, Mark] = {}
+        for place, value in self.walk():
+            if isinstance(value, Spec):
+                marks |= {f"{place}.{name}": mark for name, mark in value.marks.items()}
+                marks |= {place: value.mark} if value.mark else {}
+        return closest_mark(marks, f"{self.path}.{path}")
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A backbone taken from a run directory or an exported file: ``{run: DIR}`` or ``{file: model.onnx}``."""
+    """A backbone taken from a run directory or an exported file: ``{run: DIR}`` or ``{file: model.onnx}``.
+
+    It is frozen: in eval mode, and no step moves its weights.
+    """
 
     source: Literal["run", "file"]
     location: Path
@@ -53,16 +70,16 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """How training goes; the recipe's ``train`` section.
+    """Settings of training; the recipe's ``train`` section.
 
     Args:
-        epochs: how many times the sampler's batches are gone through.
+        epochs: how many times to iterate over the sampler's batches.
         precision: ``auto`` is bfloat16 on CUDA and float32 on CPU; master weights stay float32.
         device: ``auto`` takes CUDA when there is one.
         best: which metric chooses the best epoch; None keeps the last one.
         checkpoint_every: optimizer steps between checkpoints within an epoch.
         evaluate_every: epochs between evaluations; the last epoch is always evaluated.
-        accumulate: batches an optimizer step is made of.
+        accumulate: batches per optimizer step.
         clip_gradient_norm: largest L2 norm of all gradients together; None does not clip.
         ema: decay in (0, 1) of the moving average of the backbone that is then evaluated; None keeps none.
         workers: loader processes.
@@ -95,7 +112,7 @@ class Optimizer:
     Args:
         use: the optimizer's name.
         parameters: passed on to it (lr, momentum, ...).
-        groups: by ``backbone`` or ``loss``: what differs there (``{loss: {lr: 0.5}}``).
+        groups: by ``backbone`` or ``loss``: parameters that differ there (``{loss: {lr: 0.5}}``).
         decay_norm_and_bias: whether weight decay also acts on biases and normalisation weights.
     """
 
@@ -113,7 +130,7 @@ class Scheduler:
         use: the scheduler's name, or ``constant``.
         parameters: passed on to it.
         every: whether it advances after each epoch or each optimizer step.
-        warmup_steps: optimizer steps over which the rate rises linearly from 0 before.
+        warmup_steps: optimizer steps over which the rate first rises linearly from 0.
     """
 
     use: str
@@ -124,17 +141,17 @@ class Scheduler:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole recipe. Two plans are equal when they say the same, whatever file, demo or line it was said in.
+    """The whole recipe. Two plans are equal when they say the same, whatever file, demo or line it comes from.
 
     Args:
-        name: the recipe file's stem; names the run's folder.
-        seed: of everything random.
+        name: the recipe file's stem; used as the name of the run's folder.
+        seed: the seed of everything random.
         image_size: side of the canvas in pixels, or None for the backbone's own.
         requires: requirement strings, all of them from the ``extends`` chain.
         init: a run whose backbone weights are the start, or None.
-        demo: whether the recipe's ``demo`` overrides are in.
+        demo: whether the recipe's ``demo`` overrides are applied.
         demo_reason: why, when the recipe fell back to them by itself ("... is missing"), else "".
-        notes: what the checker wants the user to know (dropped parameters, unchecked values).
+        notes: what the checker reports that is not an error (dropped parameters, unchecked values).
     """
 
     name: str = field(compare=False)
@@ -156,3 +173,45 @@ class Plan:
     demo_reason: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+
+    def walk(self) -> Iterator[tuple[str, Any]]:
+        """Path and value of all components and of everything in them, in the order of the recipe; without ``init``."""
+        for top in (self.backbone, self.data, self.sampler, self.loss):
+            yield from walk(top, top.path)
+        for section in (self.transforms, self.evaluate, self.observe):
+            for spec in section.values():
+                yield from spec.walk()
+
+    def specs(self) -> Iterator[tuple[str, Spec]]:
+        """Path and spec of every component, nested ones after the one around them."""
+        return ((path, value) for path, value in self.walk() if isinstance(value, Spec))
+
+
+def walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Path and value of everything that a value is made of.
+
+    A spec comes first and its parameters after it. Maps, lists and tuples are entered and not yielded themselves; what
+    is in them has their path and its key or number (``data.paths.0``). Everything else is yielded as it is: numbers,
+    paths, opened backbones.
+    """
+    if isinstance(value, Spec):
+        yield value.path, value
+        for name, inner in value.parameters.items():
+            yield from walk(inner, f"{value.path}.{name}")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from walk(inner, f"{path}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for number, inner in enumerate(value):
+            yield from walk(inner, f"{path}.{number}")
+    else:
+        yield path, value
+
+
+def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The value with ``change(leaf)`` for everything in its maps, lists and tuples; a spec is a leaf here."""
+    if isinstance(value, Mapping):
+        return {key: map_leaves(inner, change) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_leaves(inner, change) for inner in value)
+    return change(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from maskrec.recipe.plan import Opened, Plan, Spec
+from maskrec.recipe.plan import Opened, Plan, Spec, map_leaves
 from maskrec.recipe.scalars import read_plain, write_plain
 from maskrec.recipe.values import NotForRecipesError, to_plain
 
@@ -16,11 +16,13 @@ HEADING = "# Resolved by maskrec: every default written out, every name qualifie
 
 
 def resolved_yaml(plan: Plan) -> str:
-    """The recipe that says all that the plan says; reading it again gives an equal plan."""
+    """The recipe that contains all that the plan contains; reading it again gives an equal plan."""
     heading = HEADING
     if plan.demo:
         reason = f" ({plan.demo_reason})" if plan.demo_reason else ""
-        heading += f"# The demo overrides of {plan.name} are in{reason}.\n".encode("ascii", "backslashreplace").decode()
+        heading += f"# The demo overrides of {plan.name} are applied{reason}.\n".encode(
+            "ascii", "backslashreplace"
+        ).decode()
     text: str = yaml.dump(
         _recipe(plan), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
     )
@@ -55,19 +57,19 @@ def _recipe(plan: Plan) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
+    return map_leaves(value, _leaf)
+
+
+def _leaf(value: Any) -> Any:
     if isinstance(value, Spec):
         return {"use": value.name, **_written(value.parameters)}
     if isinstance(value, Opened):
         return {value.source: value.location.as_posix()}
-    if isinstance(value, Mapping):
-        return {name: _value(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_value(inner) for inner in value]
     return to_plain(value)
 
 
 def _written(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that have a form in a recipe; the others are defaults, which the target fills in again."""
+    """The parameters that can be written in a recipe; the others are defaults, which the target fills in again."""
     found = {}
     for name, value in parameters.items():
         try:

@@ -1,4 +1,4 @@
-"""The end of a run: test once with the best weights, write what came out, say where it is."""
+"""The end of a run: test once with the best weights, write the results, report where they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maskrec.training.trainer import Trainer
 
 
 def finish(trainer: Trainer) -> None:
-    """Everything after the last epoch's checkpoint; killed in it, a run comes back here."""
+    """Everything after the last epoch's checkpoint; a run that is killed during it starts here again."""
     plan, run, position = trainer.assembly.plan, trainer.run, trainer.position
     barrier()
     tested = _test(trainer) if position.best_epoch is not None else {}
@@ -27,7 +27,7 @@ def finish(trainer: Trainer) -> None:
             "stopped": position.stopped,
             "demo": plan.demo,
             "demo_reason": plan.demo_reason,
-            "remarks": trainer.assembly.remarks(),
+            "caveats": trainer.assembly.caveats(),
             "best": {"epoch": position.best_epoch, "value": position.best_value},
             "evaluate": trainer.evaluations,
             "test": tested,
@@ -36,8 +36,8 @@ def finish(trainer: Trainer) -> None:
     if position.stopped:
         trainer.display.line(f"stopped: {position.stopped}")
     trainer.display.line(f"finished: {position.step} steps; results in {run.result}")
-    for remark in trainer.assembly.remarks():
-        trainer.display.line(f"note: {remark}")
+    for caveat in trainer.assembly.caveats():
+        trainer.display.line(f"note: {caveat}")
     if plan.demo_reason:
         trainer.display.line(f"DEMO: {plan.demo_reason}; these figures say nothing about real faces")
 
@@ -45,7 +45,7 @@ def finish(trainer: Trainer) -> None:
 def _test(trainer: Trainer) -> dict[str, Any]:
     """Each evaluator's answer on its test pairs, with the best weights and what was found with them."""
     path = trainer.run.checkpoint("best")
-    best = read_checkpoint(path)
+    best = read_checkpoint(path, trainer.run.run_id)
     load_weights(trainer.stepper.evaluated, best["backbone"], str(path))
     chosen = {label: from_plain(plain) for label, plain in best["evaluations"].items()}
     answers = apply_to_test_pairs(trainer.assembly, trainer.embedder(), chosen)

@@ -1,7 +1,8 @@
-"""What a run says of itself, and whether it is still the same run when it goes on."""
+"""What a run records about itself, and whether it is still the same run when it continues."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def write_run_record(
     run: RunDirectory, plan: Plan, catalog: Catalog, assembly: Assembly, data_root: Path, allow_drift: bool
 ) -> None:
-    """Say what this run is; where it already says so, compare, and add this start to its history."""
+    """Record what this run is; where a record exists, compare with it and add this start to its history."""
     components = provenance.component_rows(plan, catalog)
     data = provenance.data_fingerprints(plan, assembly.dataset.labels, data_root)
     begun = run.provenance.exists() and run.recipe.exists()
@@ -32,6 +33,7 @@ def write_run_record(
     train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
     start_row = {"at": now(), "command": provenance.command_line(), "processes": world_size(), "train": train}
     record |= {
+        "run_id": record.get("run_id") or secrets.token_hex(8),
         "name": plan.name,
         "data_root": str(data_root.resolve()),
         "demo": plan.demo,
@@ -53,7 +55,7 @@ def _refuse_drift(run: RunDirectory, record: dict[str, Any], components: Any, da
     if changed:
         raise UsageError(
             f"{run.path}: {', '.join(changed[:3])} changed since this run began, so it would not be the same run; "
-            "put it back, or go on all the same with --allow-drift"
+            "restore it, or continue anyway with --allow-drift"
         )
 
 

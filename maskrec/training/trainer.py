@@ -11,17 +11,21 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import rank
+from maskrec.contracts.component_calls import restore_state, state_of
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import EpochEnded, Evaluated, Started, Stepped, Stop
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.model import Model
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import save_checkpoint
-from maskrec.training import checkpoint
 from maskrec.training.assemble import Assembly
+from maskrec.training.checkpoint import networks_state, shard_state
+from maskrec.training.checkpoint_files import save_last
+from maskrec.training.display import Display
+from maskrec.training.distributed import on_rank_zero
 from maskrec.training.evaluating import best_value, evaluate_all, is_better, to_plain, write_figures
 from maskrec.training.observing import Observers
-from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
 from maskrec.training.summary import by_condition, overall
 from maskrec.training.train_step import StepResult, TrainStep
@@ -29,14 +33,14 @@ from maskrec.training.train_step import StepResult, TrainStep
 
 @dataclass
 class Position:
-    """Where a run is.
+    """How far a run has come.
 
     Args:
-        epoch: the one that is being trained, from 0; equal to ``train.epochs`` when all are done.
-        batches: of that epoch's sampler batches that are done.
+        epoch: the one being trained, from 0; equal to ``train.epochs`` when all are finished.
+        batches: number of that epoch's sampler batches that are finished.
         step: optimizer steps finished.
         loss_sum: of the epoch's steps so far.
-        loss_steps: how many those are.
+        loss_steps: number of steps in ``loss_sum``.
         best_value: of ``train.best``'s metric.
         best_epoch: which epoch ``checkpoints/best`` holds; None before the first evaluation.
         stopped: an observer's reason, once one has ended the run.
@@ -72,7 +76,7 @@ class Trainer:
         return math.ceil(len(self.assembly.sampler) / self.assembly.plan.train.accumulate)
 
     def train(self) -> None:
-        """Everything up to the last epoch's checkpoint.
+        """Train up to the last epoch's checkpoint.
 
         Raises:
             MaskrecError: the loss is not finite, an observer calls the run a failure, or something cannot be written.
@@ -89,7 +93,7 @@ class Trainer:
         train, position = self.assembly.plan.train, self.position
         self._remember_sampler()
         places = epoch_places(self.assembly.sampler, position.epoch)[position.batches :]
-        batches = load(self.assembly.dataset, places, train.workers, self.stepper.device.type == "cuda")
+        batches = load(self.assembly.dataset, places, train.workers, self.stepper.compute.pin_memory)
         for group in grouped(batches, train.accumulate):
             began = time.monotonic()
             result = self.stepper.step(group, position.epoch, position.step)
@@ -98,7 +102,7 @@ class Trainer:
                 return
             unfinished = position.batches < len(self.assembly.sampler)
             if unfinished and position.step % train.checkpoint_every == 0:
-                self.save("last")
+                self.save()
 
     def _record_step(self, result: StepResult, batches: int, speed: float) -> None:
         position = self.position
@@ -150,7 +154,7 @@ class Trainer:
             self.save_best()
 
     def tell_evaluation(self, label: str, stage: str, evaluation: Evaluation) -> Stop | None:
-        """Record an evaluator's answer, write its figures, tell the observers."""
+        """Record an evaluator's result, write its figures, notify the observers."""
         position = self.position
         epoch = position.epoch if stage == "evaluate" else (position.best_epoch or 0)
         self.recorder.write(stage, epoch=epoch, step=position.step, label=label, metrics=dict(evaluation.metrics))
@@ -173,53 +177,42 @@ class Trainer:
         position.epoch += 1
         position.batches, position.loss_sum, position.loss_steps = 0, 0.0, 0
         self.sampler_state = None
-        self.save("last")
+        self.save()
 
     def embedder(self) -> Embedder:
         """A fresh ``embed`` over the network that is evaluated."""
         stepper, train = self.stepper, self.assembly.plan.train
-        return Embedder(
-            network=stepper.evaluated,
-            spec=self.assembly.backbone.input_spec,
-            device=stepper.device,
-            precision=stepper.precision,
-            dtype=stepper.dtype,
-            channels_last=train.channels_last,
-            seed=self.assembly.plan.seed,
-            workers=train.workers,
-        )
+        model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, str(self.run.path))
+        return Embedder(model, stepper.compute, self.assembly.plan.seed, train.workers)
 
-    def save(self, name: str) -> None:
-        """Write a checkpoint from which the run goes on bit for bit; every process must call this."""
+    def save(self) -> None:
+        """Write a checkpoint from which the run continues bit for bit; every process must call this."""
         state = {
-            **checkpoint.networks_state(self.stepper),
+            **networks_state(self.stepper),
             "position": asdict(self.position),
             "sampler": self.sampler_state,
             "observers": self.observers.state_dict(),
             "metrics_bytes": self.recorder.size(),
         }
-        if rank() == 0:
-            save_checkpoint(self.run.checkpoint(name), state, self.evaluations)
+        save_last(self.run, state, shard_state(self.stepper), self.evaluations)
 
     def save_best(self) -> None:
         """Write the evaluated network's weights, with the evaluations that go with them."""
-        if rank() == 0:
-            state = {
-                "backbone": dict(self.stepper.evaluated.state_dict()),
-                "epoch": self.position.epoch,
-                "step": self.position.step,
-            }
-            save_checkpoint(self.run.checkpoint("best"), state, self.evaluations)
+        state = {
+            "run_id": self.run.run_id,
+            "backbone": dict(self.stepper.evaluated.state_dict()),
+            "epoch": self.position.epoch,
+            "step": self.position.step,
+        }
+        on_rank_zero(lambda: save_checkpoint(self.run.checkpoint("best"), state, self.evaluations))
 
     def _remember_sampler(self) -> None:
-        """A sampler's own state is kept as it was when its epoch began: a resume goes through that epoch again."""
+        """A sampler's own state is saved as it was when its epoch began: a resume iterates over that epoch again."""
         sampler = self.assembly.sampler
-        if not hasattr(sampler, "state_dict") or not hasattr(sampler, "load_state_dict"):
-            return
         if self.sampler_state is not None:
-            sampler.load_state_dict(self.sampler_state)
+            restore_state(sampler, self.sampler_state)
         else:
-            self.sampler_state = sampler.state_dict()
+            self.sampler_state = state_of(sampler)
 
     def _note_stop(self, stop: Stop | None) -> None:
         if stop is None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Answer(NamedTuple):
-    """What a command came to."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -86,7 +86,7 @@ def test_dry_run(maskrec: Cli, tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_only_built_components_can_tell_is_told(maskrec: Cli, tmp_path: Path) -> None:
+def test_what_only_built_components_show_is_reported(maskrec: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(TINY + "evaluate: {held_out: {pairs: {first_identity: 0}}}\n")
     call = maskrec("check", "a.yaml")
     assert call.returncode == 2, call.stdout
@@ -111,8 +111,8 @@ def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
         (["check", "nowhere.yaml"], "there is no recipe file nowhere.yaml"),
         (["check", "."], "is a folder"),
         (["check", "maskrec:nowhere"], "ships no recipe"),
-        (["check", "x.yaml", "--names", "--dry-run"], "does not go with"),
-        (["check", "x.yaml", "--data-root", "nowhere"], "no folder"),
+        (["check", "x.yaml", "--names", "--dry-run"], "cannot be combined with"),
+        (["check", "x.yaml", "--data-root", "nowhere"], "not a folder"),
         (["check", "x.yaml", "--plugin", "nowhere.py"], "no such Python file"),
         (["copy", "nowhere"], "ships no recipe"),
     ],
@@ -136,6 +136,44 @@ def test_a_broken_plugin_that_the_recipe_needs_is_3(maskrec: Cli, tmp_path: Path
     assert call.returncode == 3
     assert "its target ':Mine' does not exist" in call.stderr
     assert "a.yaml:2:13" in call.stderr
+
+
+ANSWERS = """\
+from maskrec import Component, Problem, hookimpl
+from maskrec.losses.arcface import ArcFace
+class Late(ArcFace):
+    @staticmethod
+    def check(values, context):
+        raise RuntimeError(f"{context.givens['num_classes']} are few")
+class Noting(ArcFace):
+    @staticmethod
+    def check(values, context):
+        yield Problem("a word at any time", "margin", note=True)
+        yield Problem(f"{context.givens['num_classes']} are few", "margin", note=True)
+@hookimpl
+def maskrec_losses():
+    return [Component("late", ":Late", "fails late"), Component("noting", ":Noting", "notes")]
+"""
+
+
+def test_a_check_that_fails_with_the_data_open_is_3_as_before_it_is(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ANSWERS)
+    (tmp_path / "a.yaml").write_text(TINY + "loss: {use: late}\n")
+    for command in ("check", "run"):
+        call = maskrec(command, "a.yaml", "--plugin", "mine.py")
+        assert call.returncode == 3
+        assert "a.yaml:4:13: the check of file:mine.py/late failed: RuntimeError: 4 are few" in call.stderr
+        assert "Traceback" not in call.stderr
+
+
+def test_notes_of_both_askings_are_said_once_each(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ANSWERS)
+    (tmp_path / "a.yaml").write_text(TINY + "loss: {use: noting, margin: 0.3}\n")
+    call = maskrec("check", "a.yaml", "--plugin", "mine.py")
+    assert call.returncode == 0, call.stderr
+    assert call.stdout == "a.yaml: ok\n"
+    assert call.stderr.count("a.yaml:4:29: note: a word at any time") == 1
+    assert call.stderr.count("a.yaml:4:29: note: 4 are few") == 1
 
 
 def test_recipes_copy_and_check_again(maskrec: Cli, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_everything_wrong_with_tars_is_reported_at_once(tmp_path: Path) -> None:
         "p/g.jpg": image,
         "p/g.json": b'{"masked": "perhaps"}',
     }
-    with pytest.raises(UsageError, match="6 faults") as caught:
+    with pytest.raises(UsageError, match="6 problems") as caught:
         ImageTar(_context(), 32, _tar(tmp_path / "x.tar", files))
     for key in ("x.tar:b:", "x.tar:p/c:", "x.tar:p/d:", "x.tar:p/e:", "x.tar:p/f:", "x.tar:p/g:"):
         assert key in str(caught.value)

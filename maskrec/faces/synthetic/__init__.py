@@ -14,16 +14,16 @@ from maskrec.faces.synthetic.people import draw_people
 from maskrec.faces.synthetic.pose import head_grid, landmarks, place
 from maskrec.faces.synthetic.shapes import paint
 
-__all__ = ["PHOTOS_A_PERSON", "REMARK", "photograph"]
+__all__ = ["CAVEAT", "PHOTOS_A_PERSON", "photograph"]
 
-REMARK = "these are cartoon faces drawn by the program; figures on them say nothing about real faces"
+CAVEAT = "these are cartoon faces drawn by the program; figures on them say nothing about real faces"
 
 
 def photograph(face_seed: int, identities: Tensor, photos: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Photo number ``photos[i]`` of person ``identities[i]`` of the world ``face_seed``, for every i.
 
     Args:
-        face_seed: names the world of people; the same numbers give the same bytes whatever is drawn beside them.
+        face_seed: selects the world of people; the same numbers give the same bytes whatever is drawn beside them.
         identities: int64 ``(B,)``, from 0.
         photos: int64 ``(B,)``, from 0 to ``PHOTOS_A_PERSON - 1``.
         size: side of the square canvas in pixels.

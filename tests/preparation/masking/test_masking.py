@@ -384,7 +384,7 @@ def test_landmarks_that_no_face_has_get_no_mask(faces: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("inner", ["", "masked"])
 def test_copies_do_not_go_into_their_source(faces: Path, inner: str) -> None:
     before = tree(faces)
-    with pytest.raises(UsageError, match="lies in the source"):
+    with pytest.raises(UsageError, match="is inside the source"):
         run(faces, faces / inner)
     assert tree(faces) == before
 
