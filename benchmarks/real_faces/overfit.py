@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,6 @@ from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
 from maskrec.runtime.compute import Compute
 from maskrec.training.assemble import assemble
-from maskrec.training.recording import read_rows
 from maskrec.training.runner import start
 
 HERE = Path(__file__).parent
@@ -120,7 +120,8 @@ def overfit(recipe: str, overrides: Sequence[str], catalog: Catalog, data: Path,
     plan = resolve(path, catalog=catalog, overrides=overrides, data_root=data)
     before = untrained(plan, catalog, data)
     start(plan, catalog, data, run_dir, [PLUGIN])
-    return {**before, **figures(read_rows(run_dir / "metrics.jsonl")), "batch": batch_in_words(plan)}
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_bytes().splitlines()]
+    return {**before, **figures(rows), "batch": batch_in_words(plan)}
 
 
 def untrained(plan: Plan, catalog: Catalog, data: Path) -> dict[str, str]:

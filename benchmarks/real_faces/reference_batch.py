@@ -10,6 +10,7 @@ process held at once, loader and checkpoint included. On CUDA the device's peak 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
@@ -64,7 +65,6 @@ def measured(name: str, changes: Sequence[str]) -> str:
     from maskrec.recipe.checking import resolve
     from maskrec.recipe.shipped import shipped_recipe
     from maskrec.runtime.compute import Compute
-    from maskrec.training.recording import read_rows
     from maskrec.training.runner import start
 
     catalog = discover(plugins=False)
@@ -73,7 +73,8 @@ def measured(name: str, changes: Sequence[str]) -> str:
     plan = resolve(shipped_recipe(name), catalog=catalog, overrides=overrides, allow_fallback=False)
     with tempfile.TemporaryDirectory() as folder:
         run = start(plan, catalog, Path(), Path(folder) / "run")
-        steps = [row for row in read_rows(run / "metrics.jsonl") if row["kind"] == "step"]
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_bytes().splitlines()]
+    steps = [row for row in rows if row["kind"] == "step"]
     if len(steps) != STEPS:
         raise SystemExit(f"{name}: {len(steps)} steps instead of {STEPS}")
     sizes = plan.sampler.parameters

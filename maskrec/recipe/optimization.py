@@ -13,11 +13,11 @@ from maskrec.recipe.problems import Problems
 from maskrec.recipe.sections import check_fields, section_map
 from maskrec.recipe.torch_optim import (
     CONSTANT,
+    LENGTHS,
     Argument,
     UnknownNameError,
-    arguments_of,
-    optimizer_class,
-    scheduler_class,
+    optimizer_arguments,
+    scheduler_arguments,
     try_out,
     try_schedule,
 )
@@ -26,6 +26,8 @@ from maskrec.recipe.values import INVALID, NotForRecipesError, check_value, norm
 GROUPS = ("backbone", "loss")
 _OPTIMIZER_FIELDS = ("use", "groups", "decay_norm_and_bias")
 _SCHEDULER_FIELDS = ("use", "every", "warmup_steps")
+# The run's length depends on its data, which is opened later; ranges that depend on the length are checked then.
+_ANY_LENGTH = {name: 1000 for names in LENGTHS.values() for name in names}
 
 Section = TypeVar("Section", Optimizer, Scheduler)
 
@@ -61,7 +63,7 @@ def read_optimizer(root: Node, problems: Problems) -> Optimizer | None:
     """Stage 2: the section checked against the signature, then constructed; stage 1 is not reported again."""
     node, quiet = section_map(root, "optimizer", Problems()), Problems()
     use = _use(node, "optimizer", quiet) if node is not None else ""
-    arguments = _arguments(node, use, optimizer_class, "optimizer", problems) if node is not None and use else None
+    arguments = _arguments(node, use, optimizer_arguments, "optimizer", problems) if node is not None and use else None
     if node is None or arguments is None:
         return None
     before = len(problems.errors)
@@ -84,7 +86,7 @@ def read_scheduler(root: Node, problems: Problems) -> Scheduler | None:
     use = _use(node, "scheduler", quiet)
     if not use:
         return None
-    arguments = {} if use == CONSTANT else _arguments(node, use, scheduler_class, "scheduler", problems)
+    arguments = _arguments(node, use, scheduler_arguments, "scheduler", problems)
     if arguments is None:
         return None
     before = len(problems.errors)
@@ -104,7 +106,7 @@ def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | Non
         made = try_out((optimizer.use, optimizer.parameters), optimizer.groups)
         section = "scheduler"
         if scheduler is not None and scheduler.use != CONSTANT:
-            try_schedule(scheduler.use, scheduler.parameters, made)
+            try_schedule(scheduler.use, scheduler.parameters, made, _ANY_LENGTH)
     except Exception as error:  # torch or timm may raise anything for a value
         node = root.child(section)
         use = optimizer.use if section == "optimizer" or scheduler is None else scheduler.use
@@ -114,10 +116,10 @@ def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | Non
 
 
 def _arguments(
-    node: Node, use: str, find: Callable[[str], Any], section: str, problems: Problems
+    node: Node, use: str, read: Callable[[str], dict[str, Argument]], section: str, problems: Problems
 ) -> dict[str, Argument] | None:
     try:
-        return arguments_of(find(use))
+        return read(use)
     except UnknownNameError as error:
         child = node.child("use")
         hint = nearest(use, error.known) if error.known else ""

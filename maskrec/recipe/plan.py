@@ -128,9 +128,11 @@ class Scheduler:
 
     Args:
         use: the scheduler's name, or ``constant``.
-        parameters: passed on to it.
+        parameters: passed on to it; ``onecycle``'s ``total_steps``, ``epochs`` and ``steps_per_epoch`` and
+            ``cosineannealing``'s ``T_max`` are None where the run's own length is meant.
         every: whether it advances after each epoch or each optimizer step.
-        warmup_steps: optimizer steps over which the rate first rises linearly from 0.
+        warmup_steps: optimizer steps over which the rate first rises linearly from 0. By step the schedule begins after
+            them; by epoch it counts from the run's start and the two multiply.
     """
 
     use: str

@@ -22,6 +22,7 @@ from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import Problems
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.compute import pick_device
+from maskrec.training.run_length import RunLength, schedule_problems
 
 if TYPE_CHECKING:
     from maskrec.contracts.kinds import Backbone, Dataset, Evaluator, Loss, Observer, Sampler, Transform
@@ -44,6 +45,11 @@ class Assembly:
     pair_sets: tuple[tuple[Spec, PairSet], ...]
     declared: Mapping[str, Metrics]
     component_notes: tuple[Problem, ...] = ()
+
+    @property
+    def length(self) -> RunLength:
+        """Epochs and optimizer steps of the run."""
+        return RunLength.of(self.plan.train, len(self.sampler))
 
     def caveats(self) -> list[str]:
         """What the data sets and pairs require to be said beside every figure, each once."""
@@ -162,25 +168,13 @@ def _cross_checks(
 ) -> list[Problem]:
     problems = _landmark_problems(plan, dataset, transforms)
     problems += [problem for spec, pairs in builder.pair_sets for problem in _pair_problems(spec, pairs, dataset)]
-    problems += _schedule_problems(plan, len(sampler))
+    problems += schedule_problems(plan, RunLength.of(plan.train, len(sampler)))
     if len(sampler) == 0:
         problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
     if sampler.batch_size < 2 * world_size():
         message = f"batch_size {sampler.batch_size} leaves fewer than 2 images to one of {world_size()} processes"
         problems.append(Problem(message, "sampler", mark=plan.sampler.mark))
     return problems
-
-
-def _schedule_problems(plan: Plan, batches: int) -> list[Problem]:
-    """A schedule that ends before the run does: torch's one-cycle raises at the step after its last."""
-    total = plan.scheduler.parameters.get("total_steps")
-    steps = -(-batches // plan.train.accumulate) * plan.train.epochs
-    needed = steps if plan.scheduler.every == "step" else plan.train.epochs
-    if total is None or total >= needed:
-        return []
-    message = f"`total_steps` is {total} and this run has {needed} {plan.scheduler.every}s"
-    mark = plan.marks.get("scheduler.total_steps", plan.marks.get("scheduler"))
-    return [Problem(message, "scheduler.total_steps", f"set scheduler.total_steps={needed}", mark)]
 
 
 def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Transform]) -> list[Problem]:

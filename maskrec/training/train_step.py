@@ -22,7 +22,8 @@ from maskrec.runtime.loading import LoadedBatch, epoch_places, load
 from maskrec.runtime.model_input import apply_transforms
 from maskrec.training import distributed
 from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
-from maskrec.training.optimizing import Schedule, build_optimizer, frozen_tensors, trained_parameters
+from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained_parameters
+from maskrec.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
@@ -66,7 +67,7 @@ class TrainStep:
         for module in (self.backbone, self.loss):
             distributed.broadcast_values(self._common(module.parameters(), module.buffers()))
         self.optimizer = build_optimizer(plan.optimizer, self.backbone, self.loss)
-        self.schedule = Schedule(plan.scheduler, self.optimizer)
+        self.schedule = Schedule(plan.scheduler, self.optimizer, assembly.length)
         self.ema = _moving_average(self.backbone, train.ema)
         compiled = torch.compile(self.backbone) if train.compile else self.backbone
         self.network: nn.Module = replicate(compiled, self.compute.device)  # type: ignore[arg-type]
@@ -105,12 +106,11 @@ class TrainStep:
             value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
             total += distributed.global_mean(value, 1) / len(batches)
             images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * world_size())
-        with self.schedule.rate_at(step) as rate:
-            norm = self._finish_gradients()
-            result = StepResult(total, rate, norm, diagnostics(self.loss), embeddings, loaded.labels, images)
-            if result.finite:
-                self.optimizer.step()
+        norm = self._finish_gradients()
+        rate = self.schedule.rate
+        result = StepResult(total, rate, norm, diagnostics(self.loss), embeddings, loaded.labels, images)
         if result.finite:
+            self.optimizer.step()
             self.schedule.step_ended()
             self._broadcast_buffers()
             if self.ema is not None:

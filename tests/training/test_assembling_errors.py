@@ -11,7 +11,8 @@ from probe_runs import PROBES, WATCH, probe, probe_plan
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
-from maskrec.training.assemble import assemble, check_built, dry_run
+from maskrec.training.assemble import assemble, check_built
+from maskrec.training.dry_run import dry_run
 
 
 def problems(folder: Path, changes: dict[str, Any]) -> list[tuple[str, str]]:
@@ -45,7 +46,7 @@ def test_nothing_is_wrong_with_what_is_right(tmp_path: Path) -> None:
         (
             {"evaluate": {"held_out": {**WATCH, "pairs": {"use": "noise_pairs", "masks": True}}}},
             "evaluate.held_out.pairs",
-            "masks are to be put on these pairs and their photos have no landmarks",
+            "masks are to be put on these pairs, but their photos have no landmarks",
         ),
     ],
 )
@@ -110,4 +111,4 @@ def test_givens_are_what_is_known_by_then(tmp_path: Path) -> None:
     }
     assert observer.context.path == "observe.givens"
     assert observer.context.input_spec.size == 8
-    assert (observer.context.device, observer.context.processes, observer.context.restoring) == ("cpu", 1, False)
+    assert (observer.context.device, observer.context.world_size, observer.context.restoring) == ("cpu", 1, False)

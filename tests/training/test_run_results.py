@@ -47,7 +47,7 @@ def test_a_run_that_goes_on_says_from_which_step(tmp_path: Path, capsys: pytest.
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == ["stopped: Stepped is enough", f"finished: 2 steps; results in {run / 'result.json'}"]
     resume(run, discover([PROBES]), {"epochs": 2})
-    assert capsys.readouterr().out.startswith(f"going on at step 2: run in {run} on cpu in float32\n")
+    assert capsys.readouterr().out.startswith(f"continuing at step 2: run in {run} on cpu in float32\n")
     assert column(run, "step") == [1, 2, 3, 4]
 
 
@@ -109,7 +109,7 @@ def test_a_folder_that_was_there_is_left_when_the_recipe_cannot_be_built(tmp_pat
 
 def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
-    with pytest.raises(UsageError, match=r"run is a file; --run-dir names a folder"):
+    with pytest.raises(UsageError, match=r"run is a file; --run-dir must name a folder"):
         probe(tmp_path)
 
 

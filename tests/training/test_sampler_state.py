@@ -40,7 +40,6 @@ def test_a_run_killed_within_an_epoch_goes_through_the_rest_of_it_and_on(tmp_pat
     assert firsts(run) == [9, 17, 2, 10, 18]
 
 
-@pytest.mark.xfail(strict=True, reason="a checkpoint at an epoch's end holds no sampler state; the next start loses it")
 def test_a_run_that_goes_on_after_an_epoch_goes_on_from_its_samplers_state(tmp_path: Path) -> None:
     run = probe(tmp_path, TURNING, "train.epochs=1")
     resume(run, discover([PROBES]), {"epochs": 3})
