@@ -26,7 +26,8 @@ from maskrec.preparation.aligning.aligning import AlignSettings, aligning
 from maskrec.preparation.resumable.job import GROUP, run
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.given_landmarks import with_landmarks
-from maskrec.preparation.sources.photo_source import Source, open_source
+from maskrec.preparation.sources.opening import open_source
+from maskrec.preparation.sources.photo_source import Source
 
 FACES = Path(__file__).parents[2] / "shared" / "faces"
 RATE_GOAL, FOUND_GOAL = 2.5, 0.999

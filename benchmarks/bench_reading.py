@@ -35,11 +35,11 @@ from maskrec.datasets.image_tar import ImageTar
 from maskrec.datasets.synthetic_faces import SyntheticFaces
 from maskrec.images.canvas import to_canvas
 from maskrec.images.decoding import read_image
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.tars.index import write_tar_index
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.packing.packing import Packing, pack
-from maskrec.preparation.sources.photo_source import open_source
+from maskrec.preparation.sources.opening import open_source
 from maskrec.runtime.loading import Samples, load
 
 CORES = usable_processors()

@@ -23,7 +23,7 @@ from split_lfw import relative
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.files import write_atomically
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 
 Portions = dict[tuple[str, int], list[dict[str, str]]]
 

@@ -62,6 +62,10 @@ class Draws:
         streams = mix64(self.positions * _signed(_GOLDEN) + key_of(self.seed, self.epoch, self.label, name))
         return mix64(streams[:, None] + counters).reshape(len(self.positions), *shape)
 
+    def permutations(self, name: str, count: int) -> Tensor:
+        """int64 ``(B, count)``, each row the numbers 0 to ``count - 1`` in an order of its own."""
+        return self.bits(name, (count,)).argsort(dim=-1, stable=True)
+
     def uniform(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """float32 ``(B, *shape)`` in [0, 1), multiples of 2**-24; bitwise the same on every device."""
         return _shift_right(self.bits(name, shape), _BITS_24).to(torch.float32) * 2.0**-24

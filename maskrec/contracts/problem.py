@@ -1,21 +1,28 @@
-"""One thing wrong with a recipe: what, where, how to fix it."""
+"""One thing wrong with a recipe or a file, and all things wrong at once: what, where, how to fix it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from maskrec.base.errors import PluginError, UsageError
+
+SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a text: file name as the user gave it, line and column counted from 1, the line itself."""
+    """A place in a file: its name as the user gave it, line and column from 1 (0: not known), the line itself."""
 
     file: str
-    line: int
-    column: int
+    line: int = 0
+    column: int = 0
     text: str = ""
+
+    def __str__(self) -> str:
+        """``FILE``, ``FILE:LINE`` or ``FILE:LINE:COLUMN``."""
+        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Problem:
         path: the parameter's path. A component's own ``check`` names it relative to itself (``margin``); the checker
             puts the component's path before it (``loss.parts.arc.margin``).
         hint: how to fix it.
-        mark: the place in the recipe; the checker fills it in from ``path``.
+        mark: the place in the recipe or the file; for a recipe the checker fills it in from ``path``.
         note: True for something worth knowing that is not an error.
     """
 
@@ -51,7 +58,7 @@ class Problem:
 
     def render(self) -> str:
         """``file:line:col: message``, the line, a caret and the hint, as plain text."""
-        where = f"{self.mark.file}:{self.mark.line}:{self.mark.column}: " if self.mark else ""
+        where = f"{self.mark}: " if self.mark else ""
         if not where and self.path:
             where = f"{self.path}: "
         lines = [f"{where}{'note: ' if self.note else ''}{self.message}"]
@@ -60,6 +67,48 @@ class Problem:
         if self.hint:
             lines.append(f"    {self.hint}")
         return "\n".join(lines)
+
+
+@dataclass(slots=True)
+class Problems:
+    """Problems as a check finds them, so that all can be reported at once.
+
+    Args:
+        entries: all of them in the order found, including notes.
+    """
+
+    entries: list[Problem] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Without the notes."""
+        return [problem for problem in self.entries if not problem.note]
+
+    def error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
+        """Record something that has to be fixed."""
+        self.entries.append(Problem(message, path, hint, mark))
+
+    def note(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
+        """Record something worth knowing."""
+        self.entries.append(Problem(message, path, hint, mark, note=True))
+
+    def add(self, place: Mark | Path | str, message: str) -> None:
+        """Record something wrong with a file, a folder or a line of a file."""
+        self.entries.append(Problem(message, mark=place if isinstance(place, Mark) else Mark(str(place))))
+
+    def raise_errors(self, what: str) -> None:
+        """Raise UsageError with the first ``SHOWN`` errors and their number, if there are any; a file's by line."""
+        errors = self.errors
+        files: dict[str, int] = {}
+        for problem in errors:
+            files.setdefault(problem.place[0], len(files))
+        errors.sort(key=lambda problem: (files[problem.place[0]], problem.place[1:3]))
+        if len(errors) == 1:
+            raise UsageError(errors[0].render())
+        if errors:
+            rest = len(errors) - SHOWN
+            lines = [f"{what} has {len(errors)} problems:", *(f"  {problem.render()}" for problem in errors[:SHOWN])]
+            raise UsageError("\n".join([*lines, f"  and {rest} more"] if rest > 0 else lines))
 
 
 class RecipeError(UsageError):

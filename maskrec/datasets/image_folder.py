@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.problem import Problem
+from maskrec.contracts.problem import Problem, Problems
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.datasets.batch_reading import read_into
 from maskrec.datasets.options import alignment_of, canvas_of
-from maskrec.images.face_table import Faults
-from maskrec.images.photos import Photos, file_fault, place_of, read_landmarks
+from maskrec.images.landmarks_file import read_landmarks
+from maskrec.images.photos import Photos, file_problem, place_of
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -54,15 +54,15 @@ class ImageFolder:
     ) -> None:
         for problem in self.check({"minimum_images": minimum_images}, CheckContext()):
             raise ValueError(problem.message)
-        faults = Faults()
-        people = {name: photos for name, photos in _people(path, faults).items() if len(photos) >= minimum_images}
-        if not people and not faults.found:
-            faults.add(path, f"no folder with {minimum_images} or more photos; expected one folder per person")
+        problems = Problems()
+        people = {name: photos for name, photos in _people(path, problems).items() if len(photos) >= minimum_images}
+        if not people and not problems.errors:
+            problems.add(path, f"no folder with {minimum_images} or more photos; expected one folder per person")
         paths = [photo for photos in people.values() for photo in photos]
         points, boxes = None, None
         if landmarks is not None:
-            points, boxes = read_landmarks(landmarks, path, faults).of(paths, faults)
-        faults.stop_if_any(str(path))
+            points, boxes = read_landmarks(landmarks, path, problems).of(paths, problems)
+        problems.raise_errors(str(path))
         self.identities = list(people)
         self.labels = [label for label, photos in enumerate(people.values()) for _ in photos]
         self.num_classes = len(people)
@@ -87,33 +87,33 @@ class ImageFolder:
         return read_into(self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images)
 
 
-def _people(root: Path, faults: Faults) -> dict[str, list[str]]:
+def _people(root: Path, problems: Problems) -> dict[str, list[str]]:
     people = {}
-    for entry in _entries(root, faults):
+    for entry in _entries(root, problems):
         if entry.is_dir():
-            people[entry.name] = _photos(entry, root, faults)
+            people[entry.name] = _photos(entry, root, problems)
         elif entry.name.lower().endswith(IMAGE_ENDINGS):
-            faults.add(entry.path, "a photo beside the folders has no identity; move it to its person's folder")
+            problems.add(entry.path, "a photo beside the folders has no identity; move it to its person's folder")
     return people
 
 
-def _photos(folder: os.DirEntry[str], root: Path, faults: Faults) -> list[str]:
+def _photos(folder: os.DirEntry[str], root: Path, problems: Problems) -> list[str]:
     photos = []
-    for entry in _entries(Path(folder.path), faults):
+    for entry in _entries(Path(folder.path), problems):
         if entry.is_dir():
-            faults.add(entry.path, "a folder within a person's folder; photos must be directly in it")
+            problems.add(entry.path, "a folder within a person's folder; photos must be directly in it")
         elif not entry.name.lower().endswith(IMAGE_ENDINGS):
-            faults.add(entry.path, f"not a photo by its name (photos end in {', '.join(IMAGE_ENDINGS)}); remove it")
-        elif fault := file_fault(entry.path):
-            faults.add(entry.path, fault)
+            problems.add(entry.path, f"not a photo by its name (photos end in {', '.join(IMAGE_ENDINGS)}); remove it")
+        elif said := file_problem(entry.path):
+            problems.add(entry.path, said)
         else:
             photos.append(place_of(root, f"{folder.name}/{entry.name}"))
     if not photos:
-        faults.add(folder.path, "no photos in this folder; fill it or remove it")
+        problems.add(folder.path, "no photos in this folder; fill it or remove it")
     return photos
 
 
-def _entries(folder: Path, faults: Faults) -> list[os.DirEntry[str]]:
+def _entries(folder: Path, problems: Problems) -> list[os.DirEntry[str]]:
     """The contents of a folder, sorted by name, without hidden files."""
     try:
         with os.scandir(folder) as entries:
@@ -122,5 +122,5 @@ def _entries(folder: Path, faults: Faults) -> list[os.DirEntry[str]]:
                 key=lambda entry: entry.name,
             )
     except OSError as error:
-        faults.add(folder, f"cannot be read as a folder ({error.strerror or error})")
+        problems.add(folder, f"cannot be read as a folder ({error.strerror or error})")
         return []

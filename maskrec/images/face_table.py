@@ -1,193 +1,190 @@
-"""CSV files read with their line numbers, and everything wrong with them reported at once."""
+"""Faces that a CSV names, in columns, and what can be wrong with them."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from maskrec.base.errors import UsageError
-from maskrec.base.words import did_you_mean
-
-SHOWN = 20
-
-
-@dataclass(slots=True)
-class Faults:
-    """What is wrong with some files, collected to be reported at once.
-
-    Args:
-        found: sentences, each with its place.
-    """
-
-    found: list[str] = field(default_factory=list)
-
-    def add(self, place: str | Path, sentence: str) -> None:
-        """Record one fault; ``place`` is ``FILE`` or ``FILE:LINE``."""
-        self.found.append(f"{place}: {sentence}")
-
-    def stop_if_any(self, what: str) -> None:
-        """Raise UsageError with the first ``SHOWN`` faults and their number, if there are any."""
-        if len(self.found) == 1:
-            raise UsageError(self.found[0])
-        if self.found:
-            rest = len(self.found) - SHOWN
-            lines = [f"{what} has {len(self.found)} faults:", *(f"  {fault}" for fault in self.found[:SHOWN])]
-            raise UsageError("\n".join([*lines, f"  and {rest} more"] if rest > 0 else lines))
+from maskrec.contracts.problem import Problems
+from maskrec.images.csv_table import Table, read_table
+from maskrec.images.face_columns import BOX_COLUMNS, FACE_COLUMNS, LANDMARK_COLUMNS, columns_of, name_targets
+from maskrec.images.photos import file_problem, place_of
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A CSV file's rows.
+class FaceTable:
+    """Faces in columns, one row a face, in the file's order.
 
     Args:
-        path: of the file.
-        columns: each column's values, by name, those of the known columns only.
-        lines: the line in which each row starts, from 1.
+        table: their text and lines.
+        frame: a column a field that was asked for and that the file has: ``path`` (as written), ``target`` (int64),
+            ``identity``, ``source``, ``masked`` (bool) and ``mask_type``.
+        landmarks: float64 ``(n, 5, 2)`` in pixels of each photo, NaN where broken; None without any.
+        boxes: float64 ``(n, 4)`` left, top, right, bottom; likewise.
     """
 
-    path: Path
-    columns: Mapping[str, Sequence[str]]
-    lines: Sequence[int]
+    table: Table
+    frame: pd.DataFrame
+    landmarks: NDArray[np.float64] | None
+    boxes: NDArray[np.float64] | None
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return len(self.frame)
 
-    def __contains__(self, column: str) -> bool:
-        return column in self.columns
+    def texts(self, name: str) -> list[str]:
+        """A column as strings; empty ones where the file has no such column."""
+        return self.frame[name].tolist() if name in self.frame else [""] * len(self)
 
-    def place(self, row: int) -> str:
-        """``FILE:LINE`` of a row."""
-        return f"{self.path}:{self.lines[row]}"
+    def masked(self) -> NDArray[np.bool_]:
+        """Whether each face wears a mask; False where the file does not say."""
+        return self.frame["masked"].to_numpy() if "masked" in self.frame else np.zeros(len(self), np.bool_)
+
+    def people(self) -> list[str]:
+        """Who each is: the identity, else the target with zeros in front, so that names sort as targets do.
+
+        Raises:
+            UsageError: the file has neither column.
+        """
+        if "identity" in self.frame:
+            return self.texts("identity")
+        if "target" not in self.frame:
+            raise UsageError(f"{self.table.path}:1: no column identity or target, so the people are unknown; add one")
+        return name_targets(self.frame["target"].clip(lower=0).tolist())
+
+    def places(self, root: Path) -> list[str]:
+        """Where each file is: below ``root``, or where its path says when that is absolute."""
+        return [place_of(root, name) for name in self.frame["path"]]
+
+    def check_twice(self, places: Sequence[str], problems: Problems) -> None:
+        """Report rows that name one file, by ``places``, however it is spelt (``./a.jpg`` is ``a.jpg``)."""
+        first = first_rows(places)
+        for row in np.flatnonzero(first != np.arange(len(first))).tolist():
+            if name := self.frame["path"].iloc[row]:
+                before = self.table.lines[first[row]]
+                problems.add(self.table.mark(row), f"{name!r} is listed twice, before in line {before}; remove one")
+
+    def check_files(self, places: Sequence[str], problems: Problems) -> None:
+        """Report files that are missing, empty or no files, each once."""
+        names = self.texts("path")
+        for row in np.unique(first_rows(places)).tolist():
+            if names[row] and (said := file_problem(places[row])):
+                problems.add(self.table.mark(row), f"{places[row]}: {said}")
+
+    def check_people(self, problems: Problems) -> None:
+        """Report, where the file has both, rows whose target has another identity before, or the reverse."""
+        if "identity" not in self.frame or "target" not in self.frame:
+            return
+        for one, other in (("target", "identity"), ("identity", "target")):
+            for row, first in contradictions(self.frame[one], self.frame[other]):
+                key, (value, before) = self.frame[one].iloc[row], self.frame[other].iloc[[row, first]]
+                said = f"target {key} is" if one == "target" else f"{key!r} has target"
+                problems.add(self.table.mark(row), f"{said} {value!r} here and {before!r} before")
 
 
-def read_table(
-    path: Path, required: Sequence[str], optional: Sequence[str], ignored: Sequence[str], faults: Faults
-) -> Table:
-    """A UTF-8 CSV file with a header (RFC 4180: quotes, commas and line breaks within quotes).
+def first_rows(keys: ArrayLike) -> NDArray[np.int64]:
+    """For each row the first row with its key: int64 ``(n,)``."""
+    codes, _ = pd.factorize(np.asarray(keys), use_na_sentinel=False)
+    firsts: NDArray[np.int64] = np.unique(codes, return_index=True)[1]
+    return firsts[codes]
 
-    Rows of a wrong length are faults and are skipped; blank lines are ignored.
+
+def contradictions(keys: pd.Series[Any], values: pd.Series[Any]) -> list[tuple[int, int]]:
+    """Rows whose key has another value in the key's first row, each with that row; missing ones contradict nothing."""
+    first = first_rows(keys)
+    there = ~keys.isin(["", -1]).to_numpy() & ~values.isin(["", -1]).to_numpy()
+    other = values.to_numpy() != values.to_numpy()[first]
+    return [(row, int(first[row])) for row in np.flatnonzero(other & there & there[first]).tolist()]
+
+
+def target_gaps(targets: ArrayLike) -> str:
+    """What is wrong with targets that are not 0 to n-1 without gaps, as a sentence; empty when they are."""
+    there = set(np.unique(np.asarray(targets)).tolist())
+    last = max(there, default=-1)
+    missing = last + 1 - len(there)
+    if not missing:
+        return ""
+    few = [target for target in range(min(last, len(there) + 10)) if target not in there][:10]
+    shown = ", ".join(map(str, few)) + (", ..." if missing > len(few) else "")
+    return f"targets go up to {last}, but no row has {shown}: number the people from 0 without gaps"
+
+
+def read_rows(path: Path, problems: Problems, fields: Sequence[str], required: Sequence[str] = ("path",)) -> Table:
+    """The rows of a CSV of faces as text; every declared column may be there, those of ``fields`` are kept.
+
+    Raises:
+        UsageError: the file cannot be read, or its header does not fit.
+    """
+    needed, wanted = columns_of(*required), columns_of(*fields)
+    return read_table(path, needed, wanted, [name for name in FACE_COLUMNS if name not in wanted], problems)
+
+
+def read_faces(path: Path, problems: Problems, fields: Sequence[str], required: Sequence[str] = ("path",)) -> FaceTable:
+    """A CSV of faces.
 
     Args:
         path: of the file.
-        required: columns that must be there.
-        optional: columns that may be.
-        ignored: columns that may be there and are ignored; any other is an error.
-        faults: collects rows that cannot be read.
+        problems: collects cells that cannot be read, landmarks that coincide and boxes without area.
+        fields: what is read, ``landmarks`` and ``box`` among them; other declared columns are ignored.
+        required: those of ``fields`` that must be there.
 
     Raises:
-        UsageError: the file cannot be read, its header does not fit, or it has no rows.
+        UsageError: the file cannot be read, or its header does not fit.
     """
-    rows = _rows(path)
-    if not rows:
-        raise UsageError(f"{path}: the file is empty; it needs a header {','.join(required)} and rows")
-    header = [name.strip() for name in rows[0][1]]
-    _check_header(path, header, required, [*required, *optional, *ignored])
-    kept = [name for name in header if name in required or name in optional]
-    places = [header.index(name) for name in kept]
-    good: list[tuple[int, list[str]]] = []
-    for line, row in rows[1:]:
-        if len(row) == len(header):
-            good.append((line, row))
-        else:
-            faults.add(f"{path}:{line}", f"{len(row)} values where the header has {len(header)} columns")
-    if not good:
-        faults.add(path, "no rows that can be read below the header")
-    columns = {name: [row[place] for _, row in good] for name, place in zip(kept, places, strict=True)}
-    return Table(path, columns, [line for line, _ in good])
+    table = read_rows(path, problems, fields, required)
+    landmarks = read_points(table, problems) if "landmarks" in fields else None
+    boxes = read_boxes(table, problems) if "box" in fields else None
+    return FaceTable(table, read_frame(table, fields, problems), landmarks, boxes)
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-    if (nul := text.find("\0")) >= 0:
-        line = text.count("\n", 0, nul) + 1
-        raise UsageError(f"{path}:{line}: it contains a NUL character, which no name has; remove it")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows, start = [], 1
-    try:
-        for row in reader:
-            if row:
-                rows.append((start, row))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise UsageError(f"{path}:{start}: not CSV: {error}") from error
-    return rows
+def read_frame(table: Table, fields: Sequence[str], problems: Problems) -> pd.DataFrame:
+    """Those of ``fields`` that are single columns of the table, each by its reader."""
+    names = [name for name in fields if name in table]
+    return pd.DataFrame({name: FACE_COLUMNS[name].values(table, name, problems) for name in names}, range(len(table)))
 
 
-def _check_header(path: Path, header: list[str], required: Sequence[str], known: Sequence[str]) -> None:
-    if missing := [name for name in required if name not in header]:
-        raise UsageError(f"{path}:1: no column {', '.join(missing)}; the header is {','.join(header)}")
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise UsageError(f"{path}:1: column {', '.join(map(repr, twice))} is listed twice")
-    for name in header:
-        if name in known:
-            continue
-        if not name:
-            raise UsageError(f"{path}:1: a column has no name (an index that pandas wrote? save with index=False)")
-        hint = did_you_mean(name, known, "remove it.", quote="'")
-        raise UsageError(f"{path}:1: unknown column {name!r}; {hint} Known columns are {', '.join(known)}")
+def read_points(table: Table, problems: Problems) -> NDArray[np.float64] | None:
+    """The landmark columns of a table as float64 ``(n, 5, 2)``, NaN where broken; None when it has none of them.
 
-
-_Target = TypeVar("_Target", int, str)
-
-
-def refuse_paths_twice(table: Table, faults: Faults) -> None:
-    """Record rows that name the same file in the column ``path``, however it is spelt (``./a.jpg`` is ``a.jpg``)."""
-    folder, seen = str(table.path.parent.absolute()), dict[str, int]()
-    for row, name in enumerate(table.columns["path"]):
-        path = os.path.join(folder, name)  # noqa: PTH118 - a million Paths take seconds
-        first = seen.setdefault(os.path.normpath(path), row)
-        if name and first != row:
-            faults.add(table.place(row), f"{name!r} is listed twice, before in line {table.lines[first]}; remove one")
-
-
-def names_of_targets(table: Table, targets: Sequence[_Target], faults: Faults) -> dict[_Target, str]:
-    """The name of each target, by the column ``identity``; rows that contradict others are faults.
-
-    Args:
-        table: with that column.
-        targets: of its rows.
-        faults: collects empty names, targets of two names and names of two targets.
+    Raises:
+        UsageError: it has some of the columns only.
     """
-    names: dict[_Target, str] = {}
-    for row, (target, name) in enumerate(zip(targets, table.columns["identity"], strict=True)):
-        if not name.strip():
-            faults.add(table.place(row), "the identity is empty")
-        elif names.setdefault(target, name) != name:
-            faults.add(table.place(row), f"target {target} is {name!r} here and {names[target]!r} before")
-    for name, count in Counter(names.values()).items():
-        if count > 1:
-            faults.add(table.path, f"{name!r} has {count} targets")
-    return names
-
-
-def whole_number(text: str) -> int | None:
-    """A decimal integer of at most 18 digits, else None."""
-    text = text.strip()
-    digits = text[1:] if text.startswith("-") else text
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
-
-
-def number(text: str) -> float | None:
-    """A finite number, else None."""
-    try:
-        value = float(text)
-    except ValueError:
+    values = _read_numbers(table, LANDMARK_COLUMNS, problems)
+    if values is None:
         return None
-    return value if math.isfinite(value) else None
+    points = values.reshape(-1, 5, 2)
+    for row in np.flatnonzero(np.ptp(points, axis=1).max(1) < 1.0).tolist():
+        problems.add(table.mark(row), "the five landmarks coincide")
+        points[row] = np.nan
+    return points
 
 
-def flag(text: str) -> bool | None:
-    """``1/0``, ``true/false`` or ``yes/no``, else None."""
-    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.strip().lower())
+def read_boxes(table: Table, problems: Problems) -> NDArray[np.float64] | None:
+    """The box columns of a table as float64 ``(n, 4)``; None when it has none of them.
+
+    Raises:
+        UsageError: it has some of the columns only.
+    """
+    boxes = _read_numbers(table, BOX_COLUMNS, problems)
+    if boxes is not None:
+        for row in np.flatnonzero((boxes[:, 2:] <= boxes[:, :2]).any(1)).tolist():
+            problems.add(table.mark(row), "the box x1,y1,x2,y2 has no area")
+    return boxes
+
+
+def _read_numbers(table: Table, names: Sequence[str], problems: Problems) -> NDArray[np.float64] | None:
+    there = [name for name in names if name in table]
+    if not there:
+        return None
+    if missing := [name for name in names if name not in table]:
+        raise UsageError(f"{table.path}:1: columns {', '.join(there)} need {', '.join(missing)} as well")
+    columns = [FACE_COLUMNS[name].values(table, name, problems) for name in names]
+    values = np.stack(columns, axis=1).astype(np.float64)
+    values[~np.isfinite(values).all(1)] = np.nan
+    return values

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Faults
-from maskrec.images.photos import file_fault
+from maskrec.contracts.problem import Mark, Problems
+from maskrec.images.photos import file_problem
 from maskrec.pairs.photo_pairs import PhotoPairs
 
 
-def read_lines(path: Path) -> list[tuple[str, str]]:
+def read_lines(path: Path) -> list[tuple[Mark, str]]:
     """``FILE:LINE`` and text of every line that is not blank.
 
     Raises:
@@ -23,7 +23,7 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise UsageError(f"{path}: cannot be read as a list in UTF-8 ({reason})") from error
     lines = text.replace("\r\n", "\n").split("\n")
-    found = [(f"{path}:{number}", line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    found = [(Mark(str(path), number), line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     if not found:
         raise UsageError(f"{path}: it has no lines; is it the right file?")
     return found
@@ -34,30 +34,30 @@ class Gathering:
     """Pairs of photos in their order, each photo once.
 
     Args:
-        faults: collects the faults.
+        problems: collects the problems.
         pairs: the pairs so far.
     """
 
-    faults: Faults
+    problems: Problems
     pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
     _photos: dict[str, int] = field(default_factory=dict)
 
-    def photo(self, place: str, path: str, identity: str, masked: bool) -> int:
-        """A photo's index; a new one is checked for existence and recorded as a fault when missing."""
+    def photo(self, place: Mark | str, path: str, identity: str, masked: bool) -> int:
+        """A photo's index; a new one is checked for existence and recorded as a problem when missing."""
         index = self._photos.setdefault(path, len(self._photos))
         if index == len(self.pairs.paths):
             assert self.pairs.identities is not None
             self.pairs.paths.append(path)
             self.pairs.identities.append(identity)
             self.pairs.masked.append(masked)
-            if fault := file_fault(path):
-                self.faults.add(place, f"{path}: {fault}")
+            if said := file_problem(path):
+                self.problems.add(place, f"{path}: {said}")
         return index
 
-    def pair(self, place: str, left: int, right: int, same: bool, fold: int | None = None) -> None:
-        """Add a pair; a photo with itself is a fault."""
+    def pair(self, place: Mark | str, left: int, right: int, same: bool, fold: int | None = None) -> None:
+        """Add a pair; a photo with itself is a problem."""
         if left == right:
-            self.faults.add(place, f"one photo on both sides of a pair ({self.pairs.paths[left]})")
+            self.problems.add(place, f"one photo on both sides of a pair ({self.pairs.paths[left]})")
         self.pairs.left.append(left)
         self.pairs.right.append(right)
         self.pairs.same.append(same)
@@ -66,9 +66,9 @@ class Gathering:
             self.pairs.folds.append(fold)
 
     def finish(self, name: str) -> PhotoPairs:
-        """All pairs; only same or only different ones is a fault."""
+        """All pairs; only same or only different ones is a problem."""
         if len(set(self.pairs.same)) == 1:
             kind = "one person" if self.pairs.same[0] else "two people"
-            self.faults.add(name, f"only pairs of {kind}; both are needed")
+            self.problems.add(name, f"only pairs of {kind}; both are needed")
         self.pairs.folds = self.pairs.folds or None
         return self.pairs

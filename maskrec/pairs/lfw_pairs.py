@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
-from maskrec.contracts.problem import Problem
-from maskrec.images.face_table import Faults, whole_number
-from maskrec.images.photos import file_fault, place_of
-from maskrec.pairs.photo_pairs import Masks, PhotoPairs, build_pair_set, conditions_of, mask_problems
+from maskrec.contracts.problem import Mark, Problem, Problems
+from maskrec.images.csv_table import whole_number
+from maskrec.images.photos import place_of
+from maskrec.pairs.gathering import Gathering
+from maskrec.pairs.photo_pairs import Masks, build_pair_set, conditions_of, mask_problems
 
 
 def lfw_pairs(
@@ -52,10 +53,12 @@ def lfw_pairs(
     """
     for problem in _check({"masks": masks, "types": types, "landmarks": landmarks}, CheckContext()):
         raise ValueError(problem.message)
-    faults = Faults()
-    reader = _Reader(path, root, faults)
+    problems = Problems()
+    reader = _Reader(path, root, problems, Gathering(problems))
     reader.read()
-    return build_pair_set(reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, root, faults)
+    return build_pair_set(
+        reader.gathering.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, root, problems
+    )
 
 
 def _check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
@@ -69,17 +72,16 @@ lfw_pairs.check = _check  # type: ignore[attr-defined]
 class _Reader:
     path: Path
     root: Path
-    faults: Faults
-    pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
-    photos: dict[str, int] = field(default_factory=dict)
+    problems: Problems
+    gathering: Gathering
 
     def read(self) -> None:
         lines = self._lines()
         folds, size = self._header(lines)
         for number, line in enumerate(lines[1:]):
-            self._pair(f"{self.path}:{number + 2}", line.split(), number // (2 * size), number % (2 * size) < size)
+            self._pair(Mark(str(self.path), number + 2), line.split(), number // (2 * size), number % (2 * size) < size)
         if len(lines) - 1 != 2 * folds * size:
-            self.faults.add(
+            self.problems.add(
                 self.path, f"{len(lines) - 1} pairs, but {folds} x 2 x {size} are announced; is the file complete?"
             )
 
@@ -100,37 +102,21 @@ class _Reader:
             raise UsageError(f"{self.path}:1: the first line must give folds and pairs per fold (10<TAB>300)")
         return folds, size
 
-    def _pair(self, place: str, words: list[str], fold: int, same: bool) -> None:
+    def _pair(self, place: Mark, words: list[str], fold: int, same: bool) -> None:
         if len(words) != (3 if same else 4):
-            self.faults.add(place, "expected 'Name i j'" if same else "expected 'Name i Other j'")
+            self.problems.add(place, "expected 'Name i j'" if same else "expected 'Name i Other j'")
             return
         name, other = words[0], words[0] if same else words[2]
         first, second = whole_number(words[1]), whole_number(words[-1])
         if first is None or second is None or first < 1 or second < 1:
-            self.faults.add(place, f"photos are numbered from 1, not {words[1]!r} and {words[-1]!r}")
+            self.problems.add(place, f"photos are numbered from 1, not {words[1]!r} and {words[-1]!r}")
         elif same and first == second:
-            self.faults.add(place, "one photo on both sides of a pair")
+            self.problems.add(place, "one photo on both sides of a pair")
         elif not same and name == other:
-            self.faults.add(place, f"a pair of different people names {name} twice")
+            self.problems.add(place, f"a pair of different people names {name} twice")
         else:
-            self._keep(self._photo(place, name, first), self._photo(place, other, second), fold, same)
+            left, right = self._photo(place, name, first), self._photo(place, other, second)
+            self.gathering.pair(place, left, right, same, fold)
 
-    def _keep(self, left: int, right: int, fold: int, same: bool) -> None:
-        self.pairs.left.append(left)
-        self.pairs.right.append(right)
-        self.pairs.same.append(same)
-        assert self.pairs.folds is not None
-        self.pairs.folds.append(fold)
-
-    def _photo(self, place: str, name: str, number: int) -> int:
-        """The photo's index; a new one is checked for existence and recorded as a fault when missing."""
-        path = place_of(self.root, f"{name}/{name}_{number:04d}.jpg")
-        if path not in self.photos:
-            self.photos[path] = len(self.photos)
-            assert self.pairs.identities is not None
-            self.pairs.paths.append(path)
-            self.pairs.identities.append(name)
-            self.pairs.masked.append(False)
-            if fault := file_fault(path):
-                self.faults.add(place, f"{path}: {fault}")
-        return self.photos[path]
+    def _photo(self, place: Mark, name: str, number: int) -> int:
+        return self.gathering.photo(place, place_of(self.root, f"{name}/{name}_{number:04d}.jpg"), name, masked=False)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
-from maskrec.images.face_table import Faults, whole_number
+from maskrec.contracts.problem import Mark, Problems
+from maskrec.images.csv_table import whole_number
 from maskrec.images.photos import place_of
 from maskrec.pairs.gathering import Gathering, read_lines
 from maskrec.pairs.photo_pairs import build_pair_set
@@ -46,32 +47,32 @@ def mfr2(
     Raises:
         UsageError: malformed lines, photos without a label, missing or empty photos: all at once, with their lines.
     """
-    faults = Faults()
+    problems = Problems()
     path = root / "pairs.txt" if path is None else path
     reader = _Reader(
         root,
-        _read_labels(root / "mfr2_labels.txt" if mask_labels is None else mask_labels, faults),
-        faults,
-        Gathering(faults),
+        _read_labels(root / "mfr2_labels.txt" if mask_labels is None else mask_labels, problems),
+        problems,
+        Gathering(problems),
     )
     for place, line in read_lines(path):
         reader.read(place, line.split())
     pairs = reader.gathering.finish(str(path))
-    return build_pair_set(pairs, context, image_size, ("none",), None, 0, landmarks, root, faults)
+    return build_pair_set(pairs, context, image_size, ("none",), None, 0, landmarks, root, problems)
 
 
-def _read_labels(path: Path, faults: Faults) -> dict[tuple[str, int], bool]:
+def _read_labels(path: Path, problems: Problems) -> dict[tuple[str, int], bool]:
     """Whether each photo shows a mask, by name and number."""
     found: dict[tuple[str, int], bool] = {}
     for place, line in read_lines(path):
         words = [word.strip() for word in line.split(",")]
         number = whole_number(words[1]) if len(words) == 3 else None
         if number is None or not words[0] or not words[2]:
-            faults.add(place, f"expected 'Name, i, mask', not {line[:60]!r}")
+            problems.add(place, f"expected 'Name, i, mask', not {line[:60]!r}")
             continue
         masked = words[2].lower() not in BARE
         if found.setdefault((words[0], number), masked) != masked:
-            faults.add(place, f"photo {number} of {words[0]} is bare in one line and masked in another")
+            problems.add(place, f"photo {number} of {words[0]} is bare in one line and masked in another")
     return found
 
 
@@ -79,30 +80,30 @@ def _read_labels(path: Path, faults: Faults) -> dict[tuple[str, int], bool]:
 class _Reader:
     root: Path
     masked: dict[tuple[str, int], bool]
-    faults: Faults
+    problems: Problems
     gathering: Gathering
 
-    def read(self, place: str, words: list[str]) -> None:
+    def read(self, place: Mark, words: list[str]) -> None:
         same = len(words) == 3
         if len(words) not in (3, 4):
-            self.faults.add(place, "expected 'Name i j' or 'Name i Other j'")
+            self.problems.add(place, "expected 'Name i j' or 'Name i Other j'")
             return
         name, other = words[0], words[0] if same else words[2]
         if not same and name == other:
-            self.faults.add(place, f"a pair of different people names {name} twice")
+            self.problems.add(place, f"a pair of different people names {name} twice")
             return
         left, right = self._photo(place, name, words[1]), self._photo(place, other, words[-1])
         if left is not None and right is not None:
             self.gathering.pair(place, left, right, same)
 
-    def _photo(self, place: str, name: str, text: str) -> int | None:
+    def _photo(self, place: Mark, name: str, text: str) -> int | None:
         number = whole_number(text)
         if number is None or number < 1:
-            self.faults.add(place, f"photos are numbered from 1, not {text!r}")
+            self.problems.add(place, f"photos are numbered from 1, not {text!r}")
             return None
         masked = self.masked.get((name, number))
         if masked is None:
-            self.faults.add(
+            self.problems.add(
                 place, f"photo {number} of {name} is not in the labels file, so it is unknown whether it is masked"
             )
             return None

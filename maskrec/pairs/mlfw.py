@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
-from maskrec.images.face_table import Faults
+from maskrec.contracts.problem import Mark, Problems
 from maskrec.images.photos import place_of
 from maskrec.pairs.gathering import Gathering, read_lines
 from maskrec.pairs.photo_pairs import build_pair_set
@@ -50,13 +50,13 @@ def mlfw(
     Raises:
         UsageError: malformed lines, pairs without a masked photo, missing or empty photos: all at once, with lines.
     """
-    faults = Faults()
-    reader = _Reader(root, _read_masked(mask_list), faults, Gathering(faults))
+    problems = Problems()
+    reader = _Reader(root, _read_masked(mask_list), problems, Gathering(problems))
     for place, line in read_lines(path):
         reader.read(place, line.split("\t") if "\t" in line else line.split())
     pairs = reader.gathering.finish(str(path))
     pairs.caveat = CAVEAT
-    return build_pair_set(pairs, context, image_size, ("none",), None, 0, landmarks, root, faults)
+    return build_pair_set(pairs, context, image_size, ("none",), None, 0, landmarks, root, problems)
 
 
 def _read_masked(path: Path) -> set[str]:
@@ -72,19 +72,19 @@ def _read_masked(path: Path) -> set[str]:
 class _Reader:
     root: Path
     masked: set[str]
-    faults: Faults
+    problems: Problems
     gathering: Gathering
 
-    def read(self, place: str, words: list[str]) -> None:
+    def read(self, place: Mark, words: list[str]) -> None:
         names, same = [word.strip() for word in words[:2]], words[-1].strip()
         if len(words) != 3 or same not in ("0", "1") or not all(names):
-            self.faults.add(place, "expected two photos and 0 or 1")
+            self.problems.add(place, "expected two photos and 0 or 1")
             return
         people = [_NUMBERS.sub("", PurePosixPath(name).stem) for name in names]
         if same == "1" and people[0] != people[1]:
-            self.faults.add(place, f"a pair of one person names {people[0]} and {people[1]}")
+            self.problems.add(place, f"a pair of one person names {people[0]} and {people[1]}")
         if not any(name in self.masked for name in names):
-            self.faults.add(place, "neither photo is in the mask list, but in MLFW at least one is masked")
+            self.problems.add(place, "neither photo is in the mask list, but in MLFW at least one is masked")
         left, right = (
             self.gathering.photo(place, place_of(self.root, name), person, name in self.masked)
             for name, person in zip(names, people, strict=True)

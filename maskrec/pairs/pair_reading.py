@@ -1,36 +1,25 @@
-"""Rows of pair CSVs as pairs of photos, with everything wrong with them recorded."""
+"""Pairs of photos from pair CSVs, with everything wrong with them collected."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.base.words import did_you_mean
 from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.problem import Mark, Problems
 from maskrec.faces.masks import MASK_TYPES
-from maskrec.images.face_table import Faults, Table, flag, number, read_table, whole_number
-from maskrec.images.photos import IGNORED_COLUMNS, file_fault, place_of
+from maskrec.images.face_columns import SIDE_COLUMNS
+from maskrec.images.face_table import first_rows
+from maskrec.images.pair_table import REQUIRED, PairTable, read_pairs
+from maskrec.images.photos import file_problem, place_of
 from maskrec.pairs.photo_pairs import PhotoPairs
-
-_REQUIRED = ("path", "target", "pair_path", "pair_target")
-_SIDED = ("masked", "mask_type", "identity", "photo")
-_OPTIONAL = (*_SIDED, *(f"pair_{name}" for name in _SIDED), "condition", "fold")
-
-
-@dataclass(slots=True)
-class _Photo:
-    index: int
-    target: str
-    identity: str
-    masked: bool
-    source: str
-    mask_type: str
-
-    @property
-    def wearing(self) -> bool:
-        """Whether it shows a mask when it is embedded."""
-        return self.masked or bool(self.mask_type)
 
 
 @dataclass(slots=True)
@@ -38,136 +27,140 @@ class PairReader:
     """Collects the pairs of one file or two.
 
     Args:
-        faults: collects the faults.
+        problems: collects everything wrong.
         photos_masked: whether all photos show masks, instead of a column.
         allow_same_photo: whether one photo may be on both sides.
-        pairs: the pairs read so far.
+        photos: of each file, two rows a pair, left and right: path, target, masked, mask_type, identity, source, and
+            the file and line that name them.
+        same: whether each pair is of one person.
+        folds: of each pair, where the files have them.
+        columns: of each file.
     """
 
-    faults: Faults
+    problems: Problems
     photos_masked: bool
     allow_same_photo: bool
-    pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
-    photos: dict[tuple[str, str], _Photo] = field(default_factory=dict)
-    files: dict[str, _Photo] = field(default_factory=dict)
-    seen: dict[tuple[int, int], str] = field(default_factory=dict)
+    photos: list[pd.DataFrame] = field(default_factory=list)
+    same: list[bool] = field(default_factory=list)
+    folds: list[int] = field(default_factory=list)
     columns: list[frozenset[str]] = field(default_factory=list)
 
     def read(self, file: Path, root: Path, wanted: bool | None) -> None:
         """One file's pairs; ``wanted`` says whether all must be same, different or either."""
-        table = read_table(file, _REQUIRED, _OPTIONAL, IGNORED_COLUMNS, self.faults)
-        self.columns.append(frozenset(table.columns))
-        for name in _SIDED:
-            if (name in table) != (f"pair_{name}" in table):
+        pairs = read_pairs(file, self.problems)
+        self.columns.append(frozenset(pairs.table.columns))
+        for name in SIDE_COLUMNS:
+            if name not in REQUIRED and (name in pairs.table) != (f"pair_{name}" in pairs.table):
                 raise UsageError(f"{file}:1: columns {name} and pair_{name} go together; add the other one")
-        if self.photos_masked and "masked" in table:
-            self.faults.add(f"{file}:1", "both a column masked and photos_masked: use one of them")
-        for row in range(len(table)):
-            self._pair(table, row, root, wanted)
+        if self.photos_masked and "masked" in pairs.table:
+            self.problems.add(Mark(str(file), 1), "both a column masked and photos_masked: use one of them")
+        photos = self._photos(pairs, root)
+        self.photos.append(photos)
+        left, right = (photos[side::2].reset_index(drop=True) for side in (0, 1))
+        same = (left["target"] == right["target"]).to_numpy(np.bool_)
+        for pair in np.flatnonzero(same != wanted).tolist() if wanted is not None else ():
+            targets = f"targets {left['target'][pair]} and {right['target'][pair]}"
+            self.problems.add(_mark(left, pair), f"{targets} in the file of the other kind of pairs")
+        self._check_sides(left, right, pairs.condition)
+        self.same += same.tolist()
+        self.folds += [] if pairs.fold is None else pairs.fold.tolist()
 
-    def _pair(self, table: Table, row: int, root: Path, wanted: bool | None) -> None:
-        left, right = self._photo(table, row, root, ""), self._photo(table, row, root, "pair_")
-        if left is None or right is None:
-            return
-        place, same = table.place(row), left.target == right.target
-        if wanted is not None and same != wanted:
-            self.faults.add(place, f"targets {left.target} and {right.target} in the file of the other kind of pairs")
-        if left.source == right.source and not self.allow_same_photo:
-            self.faults.add(
-                place, f"one photo on both sides of a pair ({left.source}); allow_same_photo: true allows it"
-            )
-        self._condition(table, row, left.wearing + right.wearing)
-        before = self.seen.setdefault((left.index, right.index), place)
-        if before != place:
-            self.faults.add(place, f"the same pair as in {before}")
-        self.pairs.left.append(left.index)
-        self.pairs.right.append(right.index)
-        self.pairs.same.append(same)
-        self._fold(table, row)
+    def _photos(self, pairs: PairTable, root: Path) -> pd.DataFrame:
+        """Both sides of every pair, with what stands in for columns that the file lacks."""
+        photos, count = pairs.photos.copy(), len(pairs.photos)
+        numbers, names = pd.factorize(photos["path"])
+        photos["path"] = np.array([place_of(root, name) for name in names], object)[numbers]
+        if self.photos_masked:
+            photos["masked"] = np.ones(count, np.bool_)
+        for name in ("masked", "mask_type", "identity"):
+            if name not in photos:
+                photos[name] = np.full(count, SIDE_COLUMNS[name].missing, SIDE_COLUMNS[name].dtype)
+        made_from = photos.pop("photo") if "photo" in photos else photos["path"]
+        photos["source"] = made_from.where(made_from != "", photos["path"])
+        photos["file"] = str(pairs.table.path)
+        photos["line"] = np.repeat(np.array(pairs.table.lines, np.int64)[pairs.rows], 2)
+        self._check_types(photos)
+        return photos
 
-    def _condition(self, table: Table, row: int, wearing: int) -> None:
-        """Compare the column with how many faces wear a mask."""
-        said = table.columns["condition"][row].strip() if "condition" in table else CONDITIONS[wearing]
-        if said not in CONDITIONS:
-            self.faults.add(table.place(row), f"condition is {said!r}; it must be one of {', '.join(CONDITIONS)}")
-        elif said != CONDITIONS[wearing]:
-            self.faults.add(
-                table.place(row), f"condition is {said}, but by masked and mask_type the pair is {CONDITIONS[wearing]}"
-            )
-
-    def _fold(self, table: Table, row: int) -> None:
-        if "fold" not in table:
-            return
-        fold = whole_number(table.columns["fold"][row])
-        if fold is None or fold < 0:
-            self.faults.add(table.place(row), f"fold is {table.columns['fold'][row]!r}, not a whole number from 0")
-        assert self.pairs.folds is not None
-        self.pairs.folds.append(fold or 0)
-
-    def _photo(self, table: Table, row: int, root: Path, side: str) -> _Photo | None:
-        """One side of a row; None (and a fault) where it cannot be read."""
-        place, name = table.place(row), table.columns[f"{side}path"][row]
-        target = _target(table.columns[f"{side}target"][row])
-        masked: bool | None = self.photos_masked
-        if "masked" in table:
-            masked = flag(table.columns[f"{side}masked"][row])
-        if not name or target is None or masked is None:
-            what = "path" if not name else "target" if target is None else "masked"
-            self.faults.add(place, f"{side}{what} is {table.columns[side + what][row]!r}, which cannot be read")
-            return None
-        path = place_of(root, name)
-        mask_type = self._mask_type(table, row, side)
-        identity = table.columns[f"{side}identity"][row] if "identity" in table else ""
-        source = table.columns[f"{side}photo"][row] if "photo" in table else ""
-        photo = _Photo(len(self.photos), target, identity, masked, source or path, mask_type)
-        known = self.photos.setdefault((path, "" if masked else mask_type), photo)
-        if known is photo:
-            self.pairs.paths.append(path)
-        first = self.files.setdefault(path, photo)
-        if first is photo and (fault := file_fault(path)):
-            self.faults.add(place, f"{path}: {fault}")
-        for what in ("target", "identity", "masked", "source", *(["mask_type"] if masked else [])):
-            if getattr(first, what) != getattr(photo, what):
-                column = "photo" if what == "source" else what
-                self.faults.add(
-                    place, f"{path} has {column} {getattr(photo, what)!r} here and {getattr(first, what)!r} before"
-                )
-        return known
-
-    def _mask_type(self, table: Table, row: int, side: str) -> str:
-        """The mask that a photo shows or will wear; a fault where there is no such mask to put on."""
-        if "mask_type" not in table:
-            return ""
-        name = table.columns[f"{side}mask_type"][row].strip()
-        shown = self.photos_masked or ("masked" in table and flag(table.columns[f"{side}masked"][row]))
-        if name and not shown and name not in MASK_TYPES:
+    def _check_types(self, photos: pd.DataFrame) -> None:
+        """Report masks to be put on that there are not."""
+        unknown = ~photos["mask_type"].isin(["", *MASK_TYPES]) & ~photos["masked"]
+        for row in np.flatnonzero(unknown).tolist():
+            name, side = photos["mask_type"][row], "pair_" if row % 2 else ""
             hint = did_you_mean(name, MASK_TYPES, f"there are {', '.join(MASK_TYPES)}")
-            self.faults.add(table.place(row), f"{side}mask_type is {name!r}, which cannot be put on; {hint}")
-        return name
+            self.problems.add(_mark(photos, row), f"{side}mask_type is {name!r}, which cannot be put on; {hint}")
 
-    def finish(self, name: str) -> None:
-        """Check what only all pairs together show."""
-        pairs = self.pairs
-        pairs.masked = [photo.masked for photo in self.photos.values()]
-        put_on = [None if photo.masked else photo.mask_type or None for photo in self.photos.values()]
-        pairs.put_on = put_on if any(put_on) else None
+    def _check_sides(self, left: pd.DataFrame, right: pd.DataFrame, said: NDArray[np.object_] | None) -> None:
+        """Report photos that meet themselves, and what the column ``condition`` says wrongly."""
+        alike = (left["source"] == right["source"]).to_numpy(np.bool_)
+        for pair in np.flatnonzero(alike).tolist() if not self.allow_same_photo else ():
+            source = left["source"][pair]
+            message = f"one photo on both sides of a pair ({source}); allow_same_photo: true allows it"
+            self.problems.add(_mark(left, pair), message)
+        if said is None:
+            return
+        worn = sum((side["masked"] | (side["mask_type"] != "")).to_numpy(np.int64) for side in (left, right))
+        right_words = np.array(CONDITIONS, object)[worn]
+        for pair in np.flatnonzero(said != right_words).tolist():
+            message = f"condition is {said[pair]!r}; it must be one of {', '.join(CONDITIONS)}"
+            if said[pair] in CONDITIONS:
+                message = f"condition is {said[pair]}, but by masked and mask_type the pair is {right_words[pair]}"
+            self.problems.add(_mark(left, pair), message)
+
+    def finish(self, name: str) -> PhotoPairs:
+        """All pairs; photos and images are numbered in the order in which they first appear."""
+        photos = pd.concat(self.photos, ignore_index=True)
+        self._check_photos(photos)
+        put_on = photos["mask_type"].where(~photos["masked"], "")
+        first = first_rows(photos["path"] + "\0" + put_on)
+        rows, numbers = np.unique(first, return_inverse=True)
+        left, right = numbers[0::2], numbers[1::2]
+        before = first_rows(left * len(photos) + right)
+        for pair in np.flatnonzero(before != np.arange(len(left))).tolist():
+            place = _mark(photos, 2 * int(before[pair]))
+            self.problems.add(_mark(photos, 2 * pair), f"the same pair as in {place}")
+        self._check_files(name)
+        images = photos.loc[rows]
+        types: Sequence[str | None] = [kind or None for kind in put_on[rows]]
+        return PhotoPairs(
+            images["path"].tolist(),
+            left.tolist(),
+            right.tolist(),
+            self.same,
+            self.folds or None,
+            images["identity"].tolist() if all("identity" in columns for columns in self.columns) else None,
+            images["masked"].tolist(),
+            list(types) if any(types) else None,
+        )
+
+    def _check_photos(self, photos: pd.DataFrame) -> None:
+        """Report files that are not there, and photos of which two rows say different things."""
+        first = first_rows(photos["path"])
+        for row in np.unique(first).tolist():
+            if said := file_problem(photos["path"][row]):
+                self.problems.add(_mark(photos, row), f"{photos['path'][row]}: {said}")
+        for name in ("target", "identity", "masked", "source", "mask_type"):
+            values = photos[name].to_numpy()
+            differs = values != values[first]
+            if name == "mask_type":  # the same photo may have several put on
+                differs = differs & photos["masked"].to_numpy()
+            for row in np.flatnonzero(differs).tolist():
+                now, before = photos[name].iloc[[row, int(first[row])]].tolist()
+                column = "photo" if name == "source" else name
+                said = f"{photos['path'][row]} has {column} {now!r} here and {before!r} before"
+                self.problems.add(_mark(photos, row), said)
+
+    def _check_files(self, name: str) -> None:
+        """Report what only all pairs together show."""
         for column in ("identity", "fold"):
             if len({column in columns for columns in self.columns}) > 1:
-                self.faults.add(name, f"a column {column} in only one of them")
-        folds = set(pairs.folds or ())
+                self.problems.add(name, f"a column {column} in only one of them")
+        folds = set(self.folds)
         if folds and folds != set(range(len(folds))):
-            self.faults.add(name, f"folds are {sorted(folds)[:20]}: number them from 0 without gaps")
-        pairs.folds = pairs.folds or None
-        with_names = all("identity" in columns for columns in self.columns)
-        pairs.identities = [photo.identity for photo in self.photos.values()] if with_names else None
-        if pairs.same and len(set(pairs.same)) == 1:
-            self.faults.add(name, f"only pairs of {'one person' if pairs.same[0] else 'two people'}; both are needed")
+            self.problems.add(name, f"folds are {sorted(folds)[:20]}: number them from 0 without gaps")
+        if len(set(self.same)) == 1:
+            self.problems.add(name, f"only pairs of {'one person' if self.same[0] else 'two people'}; both are needed")
 
 
-def _target(text: str) -> str | None:
-    """A person's number in its shortest form, or a name; None for empty text and for numbers that are not whole."""
-    text = text.strip()
-    whole = whole_number(text)
-    if whole is not None:
-        return str(whole)
-    return text if text and number(text) is None else None
+def _mark(rows: pd.DataFrame, row: int) -> Mark:
+    return Mark(rows["file"].iloc[row], int(rows["line"].iloc[row]))

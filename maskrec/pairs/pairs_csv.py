@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
-from maskrec.contracts.problem import Problem
-from maskrec.images.face_table import Faults
+from maskrec.contracts.problem import Problem, Problems
 from maskrec.pairs.pair_reading import PairReader
-from maskrec.pairs.photo_pairs import Masks, build_pair_set, conditions_of, mask_problems
+from maskrec.pairs.photo_pairs import Masks, PhotoPairs, build_pair_set, conditions_of, mask_problems
 
 SHOWN = "masks that photos of these pairs already show count as simulated, unless you know that they are real"
 
@@ -67,33 +66,30 @@ def pairs_csv(
         raise ValueError(problem.message)
     files = [(path, None), (same, True), (different, False)]
     named = [(file, wanted) for file, wanted in files if file is not None]
-    reader = PairReader(Faults(), photos_masked, allow_same_photo)
-    _read(reader, named, root)
+    reader = PairReader(Problems(), photos_masked, allow_same_photo)
+    for file, wanted in named:
+        reader.read(file, file.parent if root is None else root, wanted)
+    pairs = reader.finish(" and ".join(str(file) for file, _ in named))
+    if any(pairs.masked):
+        pairs.caveat = SHOWN
     base = root or named[0][0].parent
-    _check_masks(reader, str(named[0][0]), masks, landmarks)
+    _check_masks(pairs, reader.problems, str(named[0][0]), masks, landmarks)
     return build_pair_set(
-        reader.pairs, context, image_size, conditions_of(masks), types, seed, landmarks, base, reader.faults
+        pairs, context, image_size, conditions_of(masks), types, seed, landmarks, base, reader.problems
     )
 
 
-def _read(reader: PairReader, files: Sequence[tuple[Path, bool | None]], root: Path | None) -> None:
-    """All files' pairs, and the caveat on them."""
-    for file, wanted in files:
-        reader.read(file, file.parent if root is None else root, wanted)
-    reader.finish(" and ".join(str(file) for file, _ in files))
-    if any(reader.pairs.masked):
-        reader.pairs.caveat = SHOWN
-
-
-def _check_masks(reader: PairReader, name: str, masks: Masks | list[Masks], landmarks: Path | None) -> None:
+def _check_masks(
+    pairs: PhotoPairs, problems: Problems, name: str, masks: Masks | list[Masks], landmarks: Path | None
+) -> None:
     """Compare the masks of the file with those of the recipe."""
     if set(conditions_of(masks)) != {"none"}:
-        if any(reader.pairs.masked):
-            reader.faults.add(name, "photos already show masks; put none on (masks: none)")
-        if reader.pairs.put_on is not None:
-            reader.faults.add(name, "its mask_type columns say which masks to put on; remove masks")
-    elif reader.pairs.put_on is not None and landmarks is None:
-        reader.faults.add(
+        if any(pairs.masked):
+            problems.add(name, "photos already show masks; put none on (masks: none)")
+        if pairs.put_on is not None:
+            problems.add(name, "its mask_type columns say which masks to put on; remove masks")
+    elif pairs.put_on is not None and landmarks is None:
+        problems.add(
             name, "its mask_type columns say which masks to put on, by landmarks: name their file with landmarks: FILE"
         )
 

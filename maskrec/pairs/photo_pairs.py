@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from maskrec.base.random import Draws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
-from maskrec.contracts.problem import Problem
+from maskrec.contracts.problem import Problem, Problems
 from maskrec.contracts.sample import Sample
 from maskrec.faces.masks import MASK_TYPES, choose_types, type_problems
-from maskrec.images.face_table import Faults
-from maskrec.images.photos import Photos, read_landmarks
+from maskrec.images.landmarks_file import read_landmarks
+from maskrec.images.photos import Photos
 
 Masks = Literal["none", "one", "both"]
 
@@ -112,7 +112,7 @@ def build_pair_set(
     seed: int,
     landmarks: Path | None,
     root: Path,
-    faults: Faults,
+    problems: Problems,
 ) -> PairSet:
     """All pairs once per condition, and the distinct images that they need.
 
@@ -121,12 +121,12 @@ def build_pair_set(
     set's place in the recipe and the photo's number.
 
     Raises:
-        UsageError: all ``faults``, those of the landmarks file with them.
+        UsageError: all ``problems``, those of the landmarks file with them.
     """
     points, boxes = None, None
     if landmarks is not None:
-        points, boxes = read_landmarks(landmarks, root, faults).of(pairs.paths, faults)
-    faults.stop_if_any(context.path or "the pair set")
+        points, boxes = read_landmarks(landmarks, root, problems).of(pairs.paths, problems)
+    problems.raise_errors(context.path or "the pair set")
     spec = context.input_spec
     photos = Photos(pairs.paths, image_size, spec.alignment if spec else "none", points, boxes)
     left, right = np.asarray(pairs.left, np.int64), np.asarray(pairs.right, np.int64)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from maskrec.base.random import Draws
+from maskrec.base.turns import in_turns
 
 _TRIES = 32
 
@@ -49,13 +50,7 @@ def draw_same(pools: Pools, count: int, seed: int, what: str) -> list[tuple[int,
     if (there := sum(map(len, queues.values()))) < count:
         raise ValueError(f"{what}: {there} pairs of one person exist, but {count} are needed; use fewer pairs or folds")
     orders = {person: _shuffled(seed, f"{what}/photos", len(queue), person) for person, queue in queues.items()}
-    drawn: list[tuple[int, int]] = []
-    turn = 0
-    while len(drawn) < count:
-        of_turn = [queues[person][orders[person][turn]] for person in people if turn < len(queues[person])]
-        drawn += of_turn[: count - len(drawn)]
-        turn += 1
-    return drawn
+    return in_turns([[queues[person][place] for place in orders[person]] for person in people], count)
 
 
 def draw_different(pools: Pools, count: int, seed: int, what: str) -> list[tuple[int, int]]:
@@ -99,8 +94,8 @@ def _tries(
 
 
 def _shuffled(seed: int, name: str, count: int, number: int = 0) -> list[int]:
-    bits = Draws(seed, 0, name, torch.tensor([number])).bits("order", (count,))[0]
-    return [int(place) for place in bits.argsort(stable=True)]
+    order: list[int] = Draws(seed, 0, name, torch.tensor([number])).permutations("order", count)[0].tolist()
+    return order
 
 
 def split_people(people: int, folds: int, seed: int) -> list[list[int]]:

@@ -11,8 +11,7 @@ from typing import Any, Literal
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
-from maskrec.contracts.problem import Problem, refuse
-from maskrec.images.face_table import Faults
+from maskrec.contracts.problem import Problem, Problems, refuse
 from maskrec.images.photos import place_of
 from maskrec.pairs.gathering import Gathering
 from maskrec.pairs.photo_pairs import build_pair_set
@@ -60,10 +59,10 @@ def rmfrd(
         ValueError: a parameter out of range, in one sentence.
     """
     refuse(check({"pairs": pairs, "conditions": conditions, "folds": folds}, CheckContext()))
-    faults = Faults()
-    people = _People.read(root, faults)
-    faults.stop_if_any(str(root))
-    gathering = Gathering(faults)
+    problems = Problems()
+    people = _People.read(root, problems)
+    problems.raise_errors(str(root))
+    gathering = Gathering(problems)
     for condition in conditions:
         for fold, crowd in enumerate(split_people(len(people.bare), folds or 1, pairs_seed)):
             share = [(number * (pairs // 2)) // (folds or 1) for number in (fold, fold + 1)]
@@ -75,7 +74,9 @@ def rmfrd(
             for photos, same in drawn:
                 places = [_gather(gathering, people, photo) for photo in photos]
                 gathering.pair(str(root), places[0], places[1], same, fold if folds else None)
-    return build_pair_set(gathering.finish(str(root)), context, image_size, ("none",), None, 0, landmarks, root, faults)
+    return build_pair_set(
+        gathering.finish(str(root)), context, image_size, ("none",), None, 0, landmarks, root, problems
+    )
 
 
 def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
@@ -106,8 +107,8 @@ class _People:
     photos: Sequence[tuple[str, str, bool]]
 
     @classmethod
-    def read(cls, root: Path, faults: Faults) -> _People:
-        found = [_read_folder(root / folder, faults) for folder in (BARE, MASKED)]
+    def read(cls, root: Path, problems: Problems) -> _People:
+        found = [_read_folder(root / folder, problems) for folder in (BARE, MASKED)]
         photos: list[tuple[str, str, bool]] = []
         pools: tuple[list[list[int]], list[list[int]]] = ([], [])
         for name in sorted(set(found[0]) | set(found[1])):
@@ -118,17 +119,17 @@ class _People:
         return cls(pools[0], pools[1], photos)
 
 
-def _read_folder(folder: Path, faults: Faults) -> dict[str, list[str]]:
-    """Each person's photos, relative to the folder above; any other file is a fault."""
+def _read_folder(folder: Path, problems: Problems) -> dict[str, list[str]]:
+    """Each person's photos, relative to the folder above; any other file is a problem."""
     found: dict[str, list[str]] = {}
     for person in _entries(folder):
         if not person.is_dir():
-            faults.add(person.path, "expected a folder per person, not a file; remove it")
+            problems.add(person.path, "expected a folder per person, not a file; remove it")
             continue
         files = sorted(_entries(Path(person.path)), key=lambda entry: entry.name)
         for file in files:
             if file.is_dir() or not file.name.lower().endswith(_SUFFIXES):
-                faults.add(file.path, f"not a photo by its name ({', '.join(_SUFFIXES)}); remove it")
+                problems.add(file.path, f"not a photo by its name ({', '.join(_SUFFIXES)}); remove it")
         found[person.name] = [f"{folder.name}/{person.name}/{file.name}" for file in files]
     return found
 

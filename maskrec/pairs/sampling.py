@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 
 import torch
-from torch import Tensor
 
 from maskrec.base.random import Draws
+from maskrec.base.turns import in_turns, meet_in_rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +70,26 @@ def _draws(seed: int, *numbers: int) -> Draws:
 
 def _shuffled(seed: int, name: str, count: int, number: int = 0) -> list[int]:
     """A permutation of 0 to ``count - 1``."""
-    bits: Tensor = _draws(seed, number).bits(name, (count,))[0]
-    return [int(place) for place in bits.argsort(stable=True)]
+    order: list[int] = _draws(seed, number).permutations(name, count)[0].tolist()
+    return order
 
 
 def _same(order: list[int], photos: int, count: int, seed: int) -> Iterator[tuple[int, int]]:
-    """Two photos of one person, people in turn, each person's photo pairs in a separate random order."""
+    """Two photos of one person, people in turn, each person's photo pairs in an order of its own."""
     choices = [(one, other) for one in range(photos) for other in range(one)]
-    queues = {person: _shuffled(seed, "photos", len(choices), person) for person in order}
+    queues = [
+        [(person, choices[place]) for place in _shuffled(seed, "photos", len(choices), person)] for person in order
+    ]
     swaps = _draws(seed, order[0]).integers("swap", 0, 2, (count,))[0].tolist()
-    for index in range(count):
-        person = order[index % len(order)]
-        pair = choices[queues[person][index // len(order)]]
-        one, other = pair[:: -1 if swaps[index] else 1]
+    for (person, pair), swap in zip(in_turns(queues, count), swaps, strict=True):
+        one, other = pair[:: -1 if swap else 1]
         yield person * photos + one, person * photos + other
 
 
 def _different(order: list[int], photos: int, count: int, seed: int) -> Iterator[tuple[int, int]]:
-    """Photos of two people: in each round everyone is once left and once right, offset by the round's shift."""
+    """Photos of two people: in each round everybody is on the left once and on the right once."""
     shifts = [shift + 1 for shift in _shuffled(seed, "shifts", len(order) - 1, order[0])]
-    combinations = _draws(seed, order[0]).integers("combinations", 0, photos * photos, (count,))[0].tolist()
-    seen: set[frozenset[int]] = set()
-    for index, start in enumerate(combinations):
-        turn, place = divmod(index, len(order))
-        left = order[place] * photos
-        right = order[(place + shifts[turn % len(shifts)]) % len(order)] * photos
-        combination = start
-        while frozenset((left + combination // photos, right + combination % photos)) in seen:
-            combination = (combination + 1) % (photos * photos)
-        pair = left + combination // photos, right + combination % photos
-        seen.add(frozenset(pair))
-        yield pair
+    starts = _draws(seed, order[0]).integers("combinations", 0, photos * photos, (count,))[0].tolist()
+    sizes = dict.fromkeys(order, photos)
+    for left, right, one, other in meet_in_rounds(order, shifts, sizes, sizes, starts, alike=True):
+        yield left * photos + one, right * photos + other

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from maskrec.contracts.problem import Mark, Problem, RecipeError
+from maskrec.contracts.problem import Problems as SharedProblems
 
 
 @dataclass(slots=True)
-class Problems:
+class Problems(SharedProblems):
     """All problems of one check.
 
     Args:
@@ -20,19 +21,10 @@ class Problems:
         broken_plugin: whether one of them is caused by a plugin that the recipe needs.
     """
 
-    entries: list[Problem] = field(default_factory=list)
     missing: list[Problem] = field(default_factory=list)
     missing_paths: list[str] = field(default_factory=list)
     data_named: bool = False
     broken_plugin: bool = False
-
-    def error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
-        """Record something that has to be fixed."""
-        self.entries.append(Problem(message, path, hint, mark))
-
-    def note(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
-        """Record something worth knowing."""
-        self.entries.append(Problem(message, path, hint, mark, note=True))
 
     def plugin_error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
         """Record something for a plugin's author to fix."""
@@ -46,19 +38,14 @@ class Problems:
         self.missing_paths.append(shown)
 
     def take(self, error: RecipeError) -> None:
-        """Everything that another check raised."""
+        """Record everything that another check raised."""
         self.entries += error.problems
         self.broken_plugin |= error.broken_plugin
 
     def refuse(self) -> None:
-        """Raises RecipeError with everything that is not a note, if there is anything."""
+        """Raise RecipeError with everything that is not a note, if there is anything."""
         if self.errors:
             raise RecipeError(self.errors, self.broken_plugin)
-
-    @property
-    def errors(self) -> list[Problem]:
-        """Without the notes."""
-        return [problem for problem in self.entries if not problem.note]
 
     def only_data_is_missing(self) -> bool:
         """Whether missing data is the only thing to fix."""

@@ -170,7 +170,7 @@ def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
         (3, "no such file"),
         (4, "empty"),
         (5, "not a file"),
-        (6, "already in line 2"),
+        (6, "before in line 2"),
         (7, "2 values"),
         (8, "'bob'"),
         (9, "'-1'"),
@@ -200,7 +200,7 @@ def test_identities_that_disagree(tmp_path: Path) -> None:
     assert "t.csv:4: target 0 is 'Bob' here and 'Ann' before" in message
     assert "t.csv:6: the identity is empty" in message
     rows = [[f"{i}.png", i, "Ann"] for i in range(2)]
-    assert "'Ann' has 2 targets" in _complaint(
+    assert "t.csv:3: 'Ann' has target 1 here and 0 before" in _complaint(
         _write(tmp_path / "t.csv", ["path", "target", "identity"], rows), _context(), 8
     )
 
@@ -231,17 +231,19 @@ def test_landmarks_that_are_missing_or_given_twice(tmp_path: Path) -> None:
     file = _write(tmp_path / "points.csv", ["path", *LANDMARKS], [[names[0], *POINTS]])
     assert "1.png: no landmarks for it" in _complaint(train, _context(), 8, landmarks=file)
     twice = _write(tmp_path / "points.csv", ["path", *LANDMARKS], [[n, *POINTS] for n in (*names, names[0])])
-    assert "points.csv:4: a second row" in _complaint(train, _context(), 8, landmarks=twice)
+    assert "points.csv:4: '0.png' is listed twice, before in line 2" in _complaint(
+        train, _context(), 8, landmarks=twice
+    )
     rows = [[n, i, *POINTS] for i, n in enumerate(names)]
     train = _write(tmp_path / "train.csv", ["path", "target", *LANDMARKS], rows)
     assert "one or the other" in _complaint(train, _context(), 8, landmarks=twice)
 
 
-def test_only_the_first_twenty_faults_are_shown(tmp_path: Path) -> None:
+def test_only_the_first_twenty_problems_are_shown(tmp_path: Path) -> None:
     message = _complaint(
         _write(tmp_path / "t.csv", ["path", "target"], [[f"{i}.png", i] for i in range(50)]), _context(), 8
     )
-    assert "50 faults" in message
+    assert "50 problems" in message
     assert "30 more" in message
     assert len(message.split("\n")) == 22
 

@@ -25,7 +25,7 @@ from maskrec.images.packed.packed import open_packed
 from maskrec.images.tars.index import write_tar_index
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.packing.packing import Packing, pack
-from maskrec.preparation.sources.photo_source import open_source
+from maskrec.preparation.sources.opening import open_source
 from tests.support.record_writing import write_records
 
 
@@ -194,7 +194,7 @@ def test_everything_wrong_with_tars_is_reported_at_once(tmp_path: Path) -> None:
         "p/g.jpg": image,
         "p/g.json": b'{"masked": "perhaps"}',
     }
-    with pytest.raises(UsageError, match="6 faults") as caught:
+    with pytest.raises(UsageError, match="6 problems") as caught:
         ImageTar(_context(), 32, _tar(tmp_path / "x.tar", files))
     for key in ("x.tar:b:", "x.tar:p/c:", "x.tar:p/d:", "x.tar:p/e:", "x.tar:p/f:", "x.tar:p/g:"):
         assert key in str(caught.value)

@@ -23,14 +23,15 @@ import valid_files
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import Context
+from maskrec.contracts.problem import Problems
 from maskrec.datasets.image_csv import ImageCsv
-from maskrec.images.face_table import Faults, read_table
+from maskrec.images.csv_table import read_table
 from maskrec.images.insightface.binfile import read_bin
 from maskrec.images.insightface.record_labels import MAGIC
 from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.tars.tarfiles import TarIndex
 from maskrec.pairs.pairs_csv import pairs_csv
-from maskrec.preparation.sources.photo_source import open_source
+from maskrec.preparation.sources.opening import open_source
 
 SECONDS = 5.0
 MEBIBYTES = 512
@@ -119,10 +120,10 @@ def _read_source(path: Path) -> None:
 
 
 def _read_table(path: Path) -> None:
-    faults = Faults()
-    table = read_table(path, ("path", "target"), ("masked",), ("note",), faults)
-    faults.stop_if_any(str(path))
-    [table.place(row) for row in range(len(table))]
+    problems = Problems()
+    table = read_table(path, ("path", "target"), ("masked",), ("note",), problems)
+    problems.raise_errors(str(path))
+    [table.mark(row) for row in range(len(table))]
 
 
 def _read_dataset(path: Path) -> None:

@@ -1,140 +1,202 @@
-"""CSV files as people write them, and faults with their lines."""
+"""Faces and pairs as columns: each column by its reader, every cell that cannot be read with its line."""
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Faults, flag, number, read_table, whole_number
+from maskrec.contracts.problem import Problems
+from maskrec.images.face_columns import FACE_COLUMNS, LANDMARK_COLUMNS, PAIR_COLUMNS, columns_of, landmark_cells
+from maskrec.images.face_table import contradictions, first_rows, read_faces, target_gaps
+from maskrec.images.landmarks_file import read_landmarks
+from maskrec.images.pair_table import read_pairs
+
+POINTS = "38.3,51.7,73.5,51.5,56.0,71.7,41.5,92.4,70.7,92.2"
+ALL = ("path", "target", "identity", "source", "masked", "mask_type", "landmarks", "box")
 
 
-def _read(path: Path, text: str | bytes, faults: Faults | None = None):
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_table(path, ("path", "target"), ("masked",), ("score",), faults or Faults())
+def _write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
-def test_quotes_commas_line_breaks_and_their_lines(tmp_path: Path) -> None:
-    table = _read(tmp_path / "a.csv", 'path,target\n"a,b.jpg",0\n"c\nd.jpg",1\n\n"e""f.jpg",2\r\nü 写.jpg,3\n')
-    assert list(table.columns["path"]) == ["a,b.jpg", "c\nd.jpg", 'e"f.jpg', "ü 写.jpg"]
-    assert list(table.lines) == [2, 3, 6, 7]
-    assert table.place(3) == f"{tmp_path / 'a.csv'}:7"
+def _said(problems: Problems) -> list[str]:
+    return [problem.render() for problem in problems.errors]
 
 
-def test_byte_order_mark_and_order_of_columns(tmp_path: Path) -> None:
-    table = _read(tmp_path / "a.csv", b"\xef\xbb\xbftarget,score, path\n5,0.9,x.jpg\n")
-    assert dict(table.columns) == {"target": ["5"], "path": ["x.jpg"]}
-    assert "masked" not in table
-
-
-def test_rows_of_another_length_are_faults(tmp_path: Path) -> None:
-    faults = Faults()
-    table = _read(tmp_path / "a.csv", "path,target\na,0\nb\nc,1,2\nd,1\n", faults)
-    assert len(table) == 2
-    assert [fault.split(": ")[0].rsplit(":", 1)[1] for fault in faults.found] == ["3", "4"]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (b"", "empty"),
-        (b"\n\n", "empty"),
-        (b"path\nx\n", "no column target"),
-        (b"path,target,path\nx,0,y\n", "twice"),
-        (b"path,target,maksed\nx,0,1\n", "'masked'"),
-        (b"path,target,zebra\nx,0,1\n", "zebra"),
-        (b",path,target\n0,x,0\n", "index=False"),
-        (b"path,target\n\xff\xfe,0\n", "UTF-8"),
-        (b'path,target\n"x,0\n', "not CSV"),
-        (b"path,target\n" + b"x" * 200_000 + b",0\n", "not CSV"),
-    ],
-)
-def test_headers_and_files_that_do_not_fit(tmp_path: Path, text: bytes, words: str) -> None:
-    with pytest.raises(UsageError, match=words) as caught:
-        _read(tmp_path / "a.csv", text)
-    assert str(tmp_path / "a.csv") in str(caught.value)
-
-
-def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    for path in (tmp_path / "absent.csv", tmp_path):
-        with pytest.raises(UsageError, match="cannot be read"):
-            read_table(path, ("path",), (), (), Faults())
-
-
-def test_only_a_header_is_a_fault(tmp_path: Path) -> None:
-    faults = Faults()
-    _read(tmp_path / "a.csv", "path,target\n", faults)
-    assert "no rows" in faults.found[0]
-
-
-def test_twenty_faults_and_a_count() -> None:
-    faults = Faults()
-    faults.stop_if_any("x.csv")
-    faults.add("x.csv:1", "wrong")
-    with pytest.raises(UsageError) as caught:
-        faults.stop_if_any("x.csv")
-    assert str(caught.value) == "x.csv:1: wrong"
-    for line in range(2, 31):
-        faults.add(f"x.csv:{line}", "wrong")
-    with pytest.raises(UsageError) as caught:
-        faults.stop_if_any("x.csv")
-    lines = str(caught.value).split("\n")
-    assert len(lines) == 22
-    assert "30 faults" in lines[0]
-    assert lines[20].strip() == "x.csv:20: wrong"
-    assert "10 more" in lines[21]
-
-
-def test_numbers_and_flags() -> None:
-    assert [whole_number(text) for text in ("0", " 12 ", "-3", "1.0", "1e3", "", "0x1", "１", "9" * 40, "-")] == [
-        *(0, 12, -3),
-        *[None] * 7,
+def test_every_column_has_its_type(tmp_path: Path) -> None:
+    header = ",".join(columns_of(*ALL, "score", "split", "note"))
+    path = _write(
+        tmp_path / "f.csv",
+        header,
+        f'"a, b.jpg",007,Ann ,raw/a.jpg,yes, n95 ,{POINTS},1,2,3,4.5,0.9,train,x',
+        f"c.jpg,0,Bo,,0,,{POINTS},1,2,3,4,,,",
+    )
+    problems = Problems()
+    faces = read_faces(path, problems, ALL)
+    assert not problems.entries
+    assert [faces.frame[name].tolist() for name in ("path", "target", "identity", "source", "masked", "mask_type")] == [
+        ["a, b.jpg", "c.jpg"],
+        [7, 0],
+        ["Ann ", "Bo"],
+        ["raw/a.jpg", ""],
+        [True, False],
+        ["n95", ""],
     ]
-    assert [number(text) for text in ("1.5", "-2e1", "nan", "inf", "", "x")] == [1.5, -20.0, None, None, None, None]
-    assert [flag(text) for text in ("1", "0", "True", "no", "2", "")] == [True, False, True, False, None, None]
+    assert faces.frame["target"].dtype == np.int64
+    assert faces.masked().dtype == np.bool_
+    assert faces.landmarks is not None
+    assert faces.landmarks.shape == (2, 5, 2)
+    assert ",".join(landmark_cells(faces.landmarks[0].ravel().tolist()).values()) == ",".join(
+        f"{float(value):.2f}" for value in POINTS.split(",")
+    )
+    assert faces.boxes is not None
+    assert faces.boxes.tolist() == [[1, 2, 3, 4.5], [1, 2, 3, 4]]
 
 
-NO_NUL = st.characters(exclude_characters="\0")
+def test_cells_that_cannot_be_read_are_named_and_stand_ins_take_their_place(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path / "f.csv",
+        ",".join(columns_of("path", "target", "identity", "masked", "landmarks", "box")),
+        f"a,0,Ann,1,{POINTS},1,2,3,4",
+        f",-1, ,2,{POINTS.replace('38.3', 'x')},1,2,1,4",
+        f"b,1.0,Bo,,{','.join(['7'] * 10)},1,nan,3,4",
+    )
+    problems = Problems()
+    faces = read_faces(path, problems, ALL)
+    assert sorted(_said(problems)) == sorted(
+        f"{path}:{line}: {words}"
+        for line, words in [
+            (3, "the path is empty"),
+            (3, "target is '-1', not a whole number from 0"),
+            (3, "the identity is empty"),
+            (3, "masked is '2', not 0 or 1"),
+            (3, "left_eye_x is 'x', not a number"),
+            (3, "the box x1,y1,x2,y2 has no area"),
+            (4, "target is '1.0', not a whole number from 0"),
+            (4, "masked is '', not 0 or 1"),
+            (4, "the five landmarks coincide"),
+            (4, "y1 is 'nan', not a number"),
+        ]
+    )
+    assert faces.frame["target"].tolist() == [0, -1, -1]
+    assert faces.landmarks is not None
+    assert np.isnan(faces.landmarks).all((1, 2)).tolist() == [False, True, True]
 
 
-def test_a_nul_character_is_refused_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"a\.csv:3: it contains a NUL character, which no name has; remove it"):
-        _read(tmp_path / "a.csv", b"path,target\n1.jpg,0\n2\0.jpg,1\n")
+def test_fields_that_are_not_asked_for_are_ignored_and_unknown_columns_are_not(tmp_path: Path) -> None:
+    path = _write(tmp_path / "f.csv", "path,target,x1", "a,what,ever")
+    problems = Problems()
+    assert list(read_faces(path, problems, ("path",)).frame.columns) == ["path"]
+    assert not problems.entries
+    with pytest.raises(UsageError, match="did you mean 'mask_type'"):
+        read_faces(_write(path, "path,masktype", "a,n95"), problems, ("path",))
+    with pytest.raises(UsageError, match="columns x1 need y1, x2, y2 as well"):
+        read_faces(_write(path, "path,x1", "a,1"), problems, ALL)
+    with pytest.raises(KeyError):
+        columns_of("path", "paht")
 
 
-@settings(max_examples=60, deadline=None)
-@given(rows=st.lists(st.tuples(st.text(NO_NUL, min_size=1), st.text(NO_NUL)), min_size=1, max_size=6))
-def test_what_the_csv_module_writes_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
-) -> None:
-    stream = io.StringIO()
-    csv.writer(stream).writerows([("path", "target"), *rows])
-    try:
-        text = stream.getvalue().encode()
-    except UnicodeEncodeError:
-        return
-    table = _read(tmp_path_factory.mktemp("csv") / "a.csv", text)
-    assert list(zip(table.columns["path"], table.columns["target"], strict=True)) == rows
+def test_people_twice_files_and_contradictions(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    path = _write(
+        tmp_path / "f.csv", "path,target,identity", "a,0,Ann", "./a,0,Ann", "b,0,Bo", "c,1,Cy", "d,2,Cy", ",1,Cy"
+    )
+    problems = Problems()
+    faces = read_faces(path, problems, ALL)
+    problems.entries.clear()
+    places = faces.places(tmp_path)
+    faces.check_twice(places, problems)
+    assert _said(problems) == [f"{path}:3: './a' is listed twice, before in line 2; remove one"]
+    problems.entries.clear()
+    faces.check_files(places, problems)
+    assert [said.partition(": ")[0] for said in _said(problems)] == [f"{path}:{line}" for line in (4, 5, 6)]
+    problems.entries.clear()
+    faces.check_people(problems)
+    assert _said(problems) == [
+        f"{path}:4: target 0 is 'Bo' here and 'Ann' before",
+        f"{path}:6: 'Cy' has target 2 here and 1 before",
+    ]
+    assert faces.people()[2] == "Bo"
+    numbered = read_faces(_write(path, "path,target", "a,12", "b,3"), problems, ALL)
+    assert numbered.people() == ["000012", "000003"]
+    with pytest.raises(UsageError, match="no column identity or target"):
+        read_faces(_write(path, "path", "a"), problems, ALL).people()
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    text=st.binary(max_size=200)
-    | st.text('pathrge,"\n\r01 \0', max_size=60).map(lambda t: f"path,target\n{t}".encode())
-)
-def test_any_bytes_give_a_table_or_one_sentence(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
-    faults = Faults()
-    try:
-        table = _read(tmp_path_factory.mktemp("csv") / "a.csv", text, faults)
-    except UsageError as error:
-        message = str(error)
-    else:
-        message = "a.csv"
-        assert len(table) == len(table.lines)
-        assert len(table) or faults.found
-    assert "a.csv" in message
+@given(keys=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "x", "y"])), max_size=12))
+def test_first_rows_and_contradictions_against_a_loop(keys: list[tuple[str, str]]) -> None:
+    import pandas as pd
+
+    names, values = [key for key, _ in keys], [value for _, value in keys]
+    assert first_rows(names).tolist() == [names.index(name) for name in names]
+    wanted = [
+        (row, names.index(name))
+        for row, (name, value) in enumerate(keys)
+        if value and values[names.index(name)] not in ("", value)
+    ]
+    assert contradictions(pd.Series(names, dtype=object), pd.Series(values, dtype=object)) == wanted
+
+
+@settings(max_examples=100, deadline=None)
+@given(targets=st.lists(st.integers(0, 30), min_size=1, max_size=12))
+def test_gaps_against_a_loop(targets: list[int]) -> None:
+    said = target_gaps(targets)
+    missing = [number for number in range(max(targets)) if number not in targets]
+    assert bool(said) == bool(missing)
+    if missing:
+        shown = said.partition("no row has ")[2].partition(":")[0].removesuffix(", ...")
+        assert shown == ", ".join(map(str, missing[:10]))
+        assert (", ..." in said) == (len(missing) > 10)
+
+
+def test_landmarks_are_found_by_photo_below_the_root_or_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    path = _write(tmp_path / "l.csv", ",".join(columns_of("path", "landmarks")), f"a,{POINTS}", f"b,{POINTS}")
+    problems = Problems()
+    landmarks = read_landmarks(path, tmp_path / "root", problems)
+    photos = [str(tmp_path / "a"), str(tmp_path / "root" / "b"), str(tmp_path / "c")]
+    points, boxes = landmarks.of(photos, problems)
+    assert (points.shape, boxes) == ((3, 5, 2), None)
+    assert [said.partition(": ")[0] for said in _said(problems)] == [str(tmp_path / "c")]
+
+
+def test_pairs_are_two_rows_of_photos_each_and_bad_rows_are_left_out(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path / "p.csv",
+        "path,target,pair_path,pair_target,masked,pair_masked,pair_identity,condition,fold,note",
+        "a,00,b,Ann,1,0, Bo,bare,1,x",
+        "a,1.5,b,2,1,0,,,0,",
+        "c,1,d,1,0,no,,,2,",
+        "c,1,,1,0,0,,,3,",
+    )
+    problems = Problems()
+    pairs = read_pairs(path, problems)
+    assert sorted(_said(problems)) == [
+        f"{path}:3: target is '1.5', not a whole number or a name",
+        f"{path}:5: the pair_path is empty",
+    ]
+    assert pairs.rows.tolist() == [0, 2]
+    assert pairs.photos["path"].tolist() == ["a", "b", "c", "d"]
+    assert pairs.photos["target"].tolist() == ["0", "Ann", "1", "1"]
+    assert pairs.photos["masked"].tolist() == [True, False, False, False]
+    assert pairs.photos["identity"].tolist() == ["", " Bo", "", ""]
+    assert "mask_type" not in pairs.photos
+    assert pairs.condition is not None
+    assert pairs.condition.tolist() == ["bare", ""]
+    assert pairs.fold is not None
+    assert pairs.fold.tolist() == [1, 2]
+
+
+def test_each_column_is_declared_once() -> None:
+    assert set(LANDMARK_COLUMNS) <= set(FACE_COLUMNS)
+    sides = {name.removeprefix("pair_") for name in PAIR_COLUMNS if name.startswith("pair_")}
+    assert sides == {"path", "target", "masked", "mask_type", "identity", "photo"}
+    docs = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert [name for name in FACE_COLUMNS if f"`{name}`" not in docs and name not in LANDMARK_COLUMNS] == []

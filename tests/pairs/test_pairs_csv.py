@@ -152,7 +152,7 @@ def test_everything_wrong_is_reported_at_once(photos: Path) -> None:
         (4, "empty.png: the file is empty"),
         (5, "has target '7' here and '0' before"),
         (6, "the same pair as in"),
-        (7, "path is ''"),
+        (7, "the path is empty"),
         (8, "target is ''"),
         (9, "target is '1.0'"),
         (10, "2 values"),

@@ -17,7 +17,7 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.alignment import ARCFACE_POINTS
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "real_faces" / "strangers.py"
 # One line of each kind, so that the left, the right and the only name are all met.

@@ -16,7 +16,7 @@ import pytest
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.alignment import ARCFACE_POINTS
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "real_faces"

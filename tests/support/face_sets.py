@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from maskrec.faces.alignment import arcface_template
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import write_tar
 
 

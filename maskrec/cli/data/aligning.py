@@ -63,7 +63,7 @@ def align(
     from maskrec.preparation.resumable.job import run
     from maskrec.preparation.resumable.meter import Meter
     from maskrec.preparation.sources.given_landmarks import with_landmarks
-    from maskrec.preparation.sources.photo_source import open_source
+    from maskrec.preparation.sources.opening import open_source
 
     if form == "png" and quality is not None:
         raise UsageError("--quality applies to JPEG files; PNG files are lossless")

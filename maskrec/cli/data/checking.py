@@ -67,9 +67,9 @@ def check(
         int, typer.Option("--near", min=0, max=32, help="Bits of 256 that near duplicates' hashes may differ in.")
     ] = 12,
     no_near: Annotated[bool, typer.Option("--no-near", help="Look only for duplicates of equal pixels.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all findings as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all problems as JSON.")] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Print every finding, not the first 10 of each kind.")
+        bool, typer.Option("--all", help="Print every problem, not the first 10 of each kind.")
     ] = False,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Threads; loader processes with --model. 0: as many as CPUs.")
@@ -82,7 +82,7 @@ def check(
 
     A CSV called train*, eval* or test* has that role unless another is given. A person may be in one role only.
     """
-    from maskrec.cli.data.findings import as_dict, show
+    from maskrec.cli.data.problems import as_dict, show
     from maskrec.cli.data.stages import Stages
     from maskrec.preparation.checking import Settings, check_sets
 

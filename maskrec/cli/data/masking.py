@@ -80,7 +80,7 @@ def mask(
     from maskrec.preparation.masking.masking import masking
     from maskrec.preparation.resumable.job import run
     from maskrec.preparation.resumable.meter import Meter
-    from maskrec.preparation.sources.photo_source import open_source
+    from maskrec.preparation.sources.opening import open_source
 
     given = {
         "height": None if height is None else _numbers("--height", height),

@@ -37,7 +37,7 @@ def pack(
 
     from maskrec.preparation.packing.packing import Packing, pack
     from maskrec.preparation.resumable.meter import Meter
-    from maskrec.preparation.sources.photo_source import open_source
+    from maskrec.preparation.sources.opening import open_source
 
     opened = open_source(source)
     side = (size or _side_of(opened)) if raw else 0

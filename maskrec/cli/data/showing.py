@@ -61,7 +61,7 @@ def show(
     from maskrec.base.files import write_bytes
     from maskrec.preparation.contact_sheets import Choice, draw_page, draw_sheet, make_sections
     from maskrec.preparation.contact_sheets.selection import read_rejected
-    from maskrec.preparation.sources.photo_source import open_source
+    from maskrec.preparation.sources.opening import open_source
 
     _check_out(out, force)
     faces = _open(path)
@@ -120,8 +120,8 @@ def _open(path: Path) -> Any:
     if len(sets) > 1:
         raise UsageError(f"{path} holds {', '.join(faces.path.name for faces in sets)}; name one of them")
     faces = sets[0]
-    for finding in faces.findings if not len(faces) else ():
-        raise UsageError(f"{finding.places[0]}: {finding.message}")
-    if faces.findings:
-        print(clean(f"note: {len(faces.findings):,} problems were found in {path}; see maskrec data check {path}"))
+    for problem in faces.problems if not len(faces) else ():
+        raise UsageError(f"{problem.places[0]}: {problem.message}")
+    if faces.problems:
+        print(clean(f"note: {len(faces.problems):,} problems were found in {path}; see maskrec data check {path}"))
     return faces

@@ -18,7 +18,6 @@ _NOSE_TIP = 0.571
 _EAR_ACROSS, _EAR_DOWN = 0.93, 0.60
 _EDGE_SOFTNESS = 0.028
 _SHADOW_REACH = 0.10
-_HEM = 0.06
 _LEAST_RISE = 0.06
 
 Numbers = dict[str, Tensor]

@@ -154,8 +154,8 @@ def read_face_index(folder: Path, stem: str) -> FaceIndex:
         index = replace(_index_of(header, content), origin=(folder, stem))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"{path}: damaged ({type(error).__name__}: {error}); make it again") from error
-    if fault := _fault(index):
-        raise UsageError(f"{path}: damaged: {fault}; make it again")
+    if problem := _problem(index):
+        raise UsageError(f"{path}: damaged: {problem}; make it again")
     return index
 
 
@@ -190,7 +190,7 @@ def _index_of(header: dict[str, Any], content: memoryview) -> FaceIndex:
     return FaceIndex(files, header["encoding"], int(header["side"]), identities, mask_types, **columns)
 
 
-def _fault(index: FaceIndex) -> str | None:
+def _problem(index: FaceIndex) -> str | None:
     """Find invalid references in an index."""
     entries, sizes = index.entries, np.array([file.size for file in index.files], dtype=np.uint64)
     if index.encoding not in ("encoded", "raw") or (index.encoding == "raw") != (index.side > 0):

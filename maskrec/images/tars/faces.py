@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Faults, flag, number
+from maskrec.contracts.problem import Problems
+from maskrec.images.csv_table import flag, number
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index
-from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.images.random_access import Readable
 from maskrec.images.tars.tarfiles import Member, TarSample, group_samples, members_in
 
@@ -81,16 +82,16 @@ def index_tars(tars: Sequence[Readable], where: str) -> FaceIndex:
     Raises:
         UsageError: the tars are damaged, or samples have no image or identity; all at once.
     """
-    faults, found = Faults(), _Found()
+    problems, found = Problems(), _Found()
     for file, tar in enumerate(tars):
         for sample in group_samples(members_in(tar), str(tar.path)):
-            _add(found, file, tar, sample, faults)
-    if not found.names and not faults.found:
-        faults.add(where, f"no images in it (files ending in {', '.join(IMAGE_ENDINGS)})")
+            _add(found, file, tar, sample, problems)
+    if not found.names and not problems.errors:
+        problems.add(where, f"no images in it (files ending in {', '.join(IMAGE_ENDINGS)})")
     some = [name for name, points in zip(found.names, found.landmarks, strict=True) if points is None]
     if some and len(some) < len(found.names):
-        faults.add(where, f"{len(some)} faces have no landmarks but the others do ({some[0]!r} is the first)")
-    faults.stop_if_any(where)
+        problems.add(where, f"{len(some)} faces have no landmarks but the others do ({some[0]!r} is the first)")
+    problems.raise_errors(where)
     return _index(found, [DataFile(str(tar.path).rpartition("/")[2], tar.size) for tar in tars], has=not some)
 
 
@@ -110,22 +111,22 @@ def _index(found: _Found, files: list[DataFile], has: bool) -> FaceIndex:
     return FaceIndex(files, "encoded", 0, identities, mask_types, entries, ends, names, landmarks)
 
 
-def _add(found: _Found, file: int, tar: Readable, sample: TarSample, faults: Faults) -> None:
+def _add(found: _Found, file: int, tar: Readable, sample: TarSample, problems: Problems) -> None:
     place = f"{tar.path}:{sample.key}"
     images = [sample.parts[ending] for ending in IMAGE_ENDINGS if ending in sample.parts]
     if len(images) != 1:
-        faults.add(place, f"{len(images)} images of this name, not one ({', '.join(sorted(sample.parts))})")
+        problems.add(place, f"{len(images)} images of this name, not one ({', '.join(sorted(sample.parts))})")
         return
     try:
         told = _told(tar, sample.parts.get("json"))
         person, points = _person(tar, sample, told), _landmarks(told)
         masked = flag(str(told["masked"])) if "masked" in told else False
     except ValueError as error:
-        faults.add(place, str(error))
+        problems.add(place, str(error))
         return
     if not person or masked is None:
         what = "masked is not 0 or 1" if person else "it has no identity: put it into a folder, or add a .cls"
-        faults.add(place, what)
+        problems.add(place, what)
         return
     found.names.append(images[0].name)
     found.places.append((file, images[0].offset, images[0].size))

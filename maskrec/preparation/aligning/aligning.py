@@ -21,15 +21,16 @@ from maskrec.faces.landmarks import landmark_fault
 from maskrec.images.canvas import Fill, box_from_landmarks, cut_box, warp
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import columns_of, landmark_cells
 from maskrec.preparation.resumable.job import Job, Outcome, Rejected
-from maskrec.preparation.sources.photo_source import Item, Reader, Source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Reader, Source
 
 Pixels = NDArray[np.uint8]
 
 COMMAND = "data align"
-COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "score")
-_MASK_COLUMNS = ("masked", "mask_type")
+COLUMNS = columns_of("path", "target", "identity", "source", "landmarks", "score")
+_MASK_COLUMNS = columns_of("masked", "mask_type")
 _AT_ONCE = 50_000_000  # pixels of decoded photos held in memory
 
 
@@ -191,8 +192,7 @@ def _given(item: Item) -> Faces:
 
 
 def _row(item: Item, path: str, landmarks: Sequence[float], score: float) -> dict[str, str]:
-    points = {name: f"{value:.2f}" for name, value in zip(LANDMARK_COLUMNS, landmarks, strict=True)}
-    told = {"path": path, "identity": item.identity, "source": item.key, **points}
+    told = {"path": path, "identity": item.identity, "source": item.key, **landmark_cells(landmarks)}
     score_told = "" if np.isnan(score) else f"{score:.4f}"
     return {**told, "score": score_told, "masked": str(int(item.masked)), "mask_type": item.mask_type}
 

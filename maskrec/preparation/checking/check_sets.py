@@ -10,7 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
-from maskrec.images.photos import read_landmarks
+from maskrec.base.errors import UsageError
+from maskrec.contracts.problem import Problems
+from maskrec.images.landmarks_file import read_landmarks
 from maskrec.inference.embedder import Embedder
 from maskrec.preparation.checking.duplicates import find_duplicates
 from maskrec.preparation.checking.examining import Examined, Photos, distinct_photos, examine
@@ -18,8 +20,7 @@ from maskrec.preparation.checking.landmark_faults import find_broken_landmarks
 from maskrec.preparation.checking.people_embeddings import embed_people, photos_of_people
 from maskrec.preparation.checking.shared_faces import find_shared_faces
 from maskrec.preparation.checking.shared_people import find_shared_names
-from maskrec.preparation.face_sets import FaceSet, Finding
-from maskrec.preparation.face_sets.face_set import NotedFaults
+from maskrec.preparation.face_sets import FaceSet, SetProblem
 
 NEAR_BITS = 12
 COSINE = 0.6
@@ -49,23 +50,23 @@ class Report:
 
     Args:
         sets: the sets that were checked.
-        findings: errors first, then by kind, in the order found.
-        notes: what the user should know that is not a fault.
+        problems: errors first, then by kind, in the order found.
+        notes: what the user should know that is not a problem.
     """
 
     sets: Sequence[FaceSet]
-    findings: list[Finding] = field(default_factory=list)
+    problems: list[SetProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def errors(self) -> int:
-        """How many findings are errors."""
-        return sum(finding.severity == "error" for finding in self.findings)
+        """How many problems are errors."""
+        return sum(problem.severity == "error" for problem in self.problems)
 
     @property
     def warnings(self) -> int:
         """How many are warnings."""
-        return len(self.findings) - self.errors
+        return len(self.problems) - self.errors
 
 
 class Progress(Protocol):
@@ -85,7 +86,7 @@ def check_sets(
     """Find everything that is wrong.
 
     Args:
-        sets: opened; their own findings come first.
+        sets: opened; their own problems come first.
         settings: what to check for.
         progress: shows the progress.
         landmarks: CSVs of landmarks for photos of sets that have none.
@@ -98,11 +99,11 @@ def check_sets(
     report = Report(sets, notes=[note for faces in sets for note in faces.notes])
     for path in landmarks:
         _attach(path, sets)
-    found = [finding for faces in sets for finding in faces.findings]
+    found = [problem for faces in sets for problem in faces.problems]
     photos = distinct_photos(sets)
     examined = examine(photos, settings.workers, progress.begin("reading", len(photos)))
-    found += [Finding("error", "unreadable", fault, (photos.place(number),))
-              for number, fault in sorted(examined.faults.items())]  # fmt: skip
+    found += [SetProblem.of("error", "unreadable", reason, (photos.place(number),))
+              for number, reason in sorted(examined.unusable.items())]  # fmt: skip
     for faces, numbers in zip(sets, photos.numbers, strict=True):
         if faces.landmarks is not None:
             found += find_broken_landmarks(faces, examined.sizes[numbers])
@@ -111,8 +112,8 @@ def check_sets(
     found += find_shared_names(sets, pairs)
     if embed is not None:
         found += _by_face(photos, examined, pairs, settings, progress, embed)
-    kinds = {kind: place for place, kind in enumerate(dict.fromkeys(finding.kind for finding in found))}
-    report.findings = sorted(found, key=lambda finding: (finding.severity != "error", kinds[finding.kind]))
+    kinds = {kind: place for place, kind in enumerate(dict.fromkeys(problem.kind for problem in found))}
+    report.problems = sorted(found, key=lambda problem: (problem.severity != "error", kinds[problem.kind]))
     return report
 
 
@@ -122,18 +123,17 @@ def _attach(path: Path, sets: Sequence[FaceSet]) -> None:
     for faces in sets:
         if faces.landmarks is not None or faces.base is None or not len(faces):
             continue
-        table = read_landmarks(path, faces.base, NotedFaults(faces.findings, "landmarks"))
+        broken = Problems()
+        table = read_landmarks(path, faces.base, broken)
         rows = np.array([table.rows.get(faces.real(index), -1) for index in range(len(faces))])
         if (rows < 0).all():
-            faces.findings = [finding for finding in faces.findings if not finding.places[0].startswith(f"{path}:")]
             continue
         known += 1
+        faces.take("landmarks", broken)
         faces.landmarks = np.where(rows[:, None, None] < 0, np.nan, table.points[rows]).astype(np.float32)
         for index in np.flatnonzero(rows < 0).tolist():
             faces.error("landmarks", f"{path} has no landmarks for this photo", faces.place(index))
     if not known:
-        from maskrec.base.errors import UsageError
-
         raise UsageError(f"--landmarks {path}: it names no photo of a set that lacks landmarks; check its paths")
 
 
@@ -162,9 +162,9 @@ def _by_face(
     settings: Settings,
     progress: Progress,
     embed: Embedder,
-) -> list[Finding]:
+) -> list[SetProblem]:
     usable = examined.usable
-    found: list[Finding] = []
+    found: list[SetProblem] = []
     chosen = []
     for faces, numbers in zip(photos.sets, photos.numbers, strict=True):
         good = usable[numbers] if len(faces) else np.zeros(0, np.bool_)
@@ -177,7 +177,7 @@ def _by_face(
                 "them first, or name a file with --landmarks",
                 str(faces.path),
             )
-            found.append(faces.findings[-1])
+            found.append(faces.problems[-1])
         chosen.append(photos_of_people(faces, good, settings.photos_each))
     total = sum(len(mine) for people in chosen for mine in people.values())
     advance = progress.begin("embedding", total)

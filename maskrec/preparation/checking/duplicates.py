@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from maskrec.preparation.checking.examining import Examined, Photos
 from maskrec.preparation.checking.near_duplicates import differing_bits, groups_of, near_pairs
 from maskrec.preparation.checking.shared_people import plain_name
-from maskrec.preparation.face_sets import Finding
+from maskrec.preparation.face_sets import SetProblem
 
 
-def find_duplicates(photos: Photos, examined: Examined, most: int | None) -> Iterator[Finding]:
+def find_duplicates(photos: Photos, examined: Examined, most: int | None) -> Iterator[SetProblem]:
     """Photos of equal pixels, then photos that look alike, in groups.
 
     Two identities with one photo are an error, and so is one photo in two roles (training, test); within one identity
@@ -87,7 +87,7 @@ class _People:
         return len({plain_name(name) for name in self.names(left) + self.names(right)}) == 1
 
 
-def _told(group: NDArray[np.int64], people: _People, what: str, bits: int | None) -> Iterator[Finding]:
+def _told(group: NDArray[np.int64], people: _People, what: str, bits: int | None) -> Iterator[SetProblem]:
     numbers: Sequence[int] = group.tolist()
     if bits is None and len(numbers) > 1 and all(people.meant(numbers[0], other) for other in numbers[1:]):
         return
@@ -103,9 +103,11 @@ def _told(group: NDArray[np.int64], people: _People, what: str, bits: int | None
     who = tuple(names.values())
     some = ", ".join(name or "somebody unknown" for name in who[:4]) + (", ..." if len(who) > 4 else "")
     if len(names) > 1:
-        yield Finding("error", f"{kind}_across", f"{what} under {len(who)} names: {some}{tail}", places, who, value)
+        yield SetProblem.of(
+            "error", f"{kind}_across", f"{what} under {len(who)} names: {some}{tail}", places, who, value
+        )
     elif len(roles) > 1:
-        yield Finding("error", f"{kind}_in_roles", f"{what} for {' and '.join(roles)}{tail}", places, who, value)
+        yield SetProblem.of("error", f"{kind}_in_roles", f"{what} for {' and '.join(roles)}{tail}", places, who, value)
     else:
         message = f"{what} {len(numbers)} times under one name: {some}{tail}"
-        yield Finding("warning", f"{kind}_within", message, places, who, value)
+        yield SetProblem.of("warning", f"{kind}_within", message, places, who, value)

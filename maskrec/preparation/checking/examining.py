@@ -43,7 +43,7 @@ class Photos:
         return len(self.owner)
 
     def place(self, number: int) -> str:
-        """The photo's name in findings."""
+        """The photo's name in problems."""
         faces: FaceSet = self.sets[self.owner[number]]
         return faces.place(int(self.index[number]))
 
@@ -70,13 +70,13 @@ class Examined:
     """The results for each photo.
 
     Args:
-        faults: why a photo cannot be used, by its number.
+        unusable: why a photo cannot be used, by its number.
         digests: uint64 ``(n, 2)`` of shape and pixels: equal for equal pixels.
         hashes: uint64 ``(n, 4)``: near each other for photos that look alike (``perceptual_hash``).
         sizes: int32 ``(n, 2)`` width and height; zeros where it cannot be decoded.
     """
 
-    faults: dict[int, str]
+    unusable: dict[int, str]
     digests: NDArray[np.uint64]
     hashes: NDArray[np.uint64]
     sizes: NDArray[np.int32]
@@ -85,7 +85,7 @@ class Examined:
     def usable(self) -> NDArray[np.bool_]:
         """The photos that could be decoded and are not empty."""
         good = np.ones(len(self.sizes), np.bool_)
-        good[list(self.faults)] = False
+        good[list(self.unusable)] = False
         return good
 
 
@@ -127,12 +127,12 @@ def _examine(photos: Photos, number: int, into: Examined) -> None:
     try:
         pixels = decode_image(faces.read(index), name)
     except UsageError as error:
-        into.faults[number] = str(error).removeprefix(f"{name}: ").split("; ")[0]
+        into.unusable[number] = str(error).removeprefix(f"{name}: ").split("; ")[0]
         return
     into.sizes[number] = pixels.shape[1], pixels.shape[0]
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     if int(gray.max()) - int(gray.min()) < 2:
-        into.faults[number] = "the photo is empty: all pixels have one colour"
+        into.unusable[number] = "the photo is empty: all pixels have one colour"
         return
     shape = np.array(pixels.shape, np.int64).tobytes()
     digest = hashlib.blake2b(pixels.data, digest_size=16, key=shape).digest()

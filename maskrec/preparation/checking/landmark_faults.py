@@ -1,4 +1,4 @@
-"""Landmarks that no face in the photo could have, as findings."""
+"""Landmarks that no face in the photo could have, as problems."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.faces.landmarks import find_broken
-from maskrec.preparation.face_sets import FaceSet, Finding
+from maskrec.preparation.face_sets import FaceSet, SetProblem
 
 
-def find_broken_landmarks(faces: FaceSet, sizes: NDArray[np.int32]) -> Iterator[Finding]:
+def find_broken_landmarks(faces: FaceSet, sizes: NDArray[np.int32]) -> Iterator[SetProblem]:
     """Check for points that coincide, sides that are swapped, points outside of the photo.
 
     Args:
@@ -21,4 +21,4 @@ def find_broken_landmarks(faces: FaceSet, sizes: NDArray[np.int32]) -> Iterator[
     assert faces.landmarks is not None
     for broken in find_broken(faces.landmarks, sizes):
         place, people = (faces.place(broken.index),), (faces.people[broken.index],)
-        yield Finding("error" if broken.severe else "warning", "landmarks", broken.message, place, people)
+        yield SetProblem.of("error" if broken.severe else "warning", "landmarks", broken.message, place, people)

@@ -24,7 +24,7 @@ class People:
     Args:
         faces: the set.
         names: of the people, as the set writes them.
-        photos: one photo of each, to be named in findings.
+        photos: one photo of each, to be named in problems.
         means: float32 ``(people, d)`` of length 1.
     """
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from maskrec.preparation.checking.people_embeddings import People
 from maskrec.preparation.checking.shared_people import plain_name, severity_of
-from maskrec.preparation.face_sets import Finding
+from maskrec.preparation.face_sets import SetProblem
 
 BLOCK = 2048
 
 
-def find_shared_faces(people: Sequence[People], apart: Sequence[tuple[int, int]], least: float) -> Iterator[Finding]:
+def find_shared_faces(people: Sequence[People], apart: Sequence[tuple[int, int]], least: float) -> Iterator[SetProblem]:
     """Two people of different names whose mean embeddings have a cosine of ``least`` or more.
 
     Args:
@@ -31,15 +31,15 @@ def find_shared_faces(people: Sequence[People], apart: Sequence[tuple[int, int]]
                 yield _found(left, right, int(row), int(column), float(cosine))
 
 
-def _found(left: People, right: People, row: int, column: int, cosine: float) -> Finding:
+def _found(left: People, right: People, row: int, column: int, cosine: float) -> SetProblem:
     names = left.names[row], right.names[column]
     places = left.faces.place(left.photos[row]), right.faces.place(right.photos[column])
     if left is right:
         message = f"{names[0]!r} and {names[1]!r} look like one person (cosine {cosine:.3f})"
-        return Finding("warning", "one_person", message, places, names, cosine)
+        return SetProblem.of("warning", "one_person", message, places, names, cosine)
     called = [f"{names[i]!r} of {(left, right)[i].faces.path}" for i in (0, 1)]
     message = f"{called[0]} and {called[1]} look like one person (cosine {cosine:.3f})"
-    return Finding(severity_of(left.faces, right.faces), "in_both_by_face", message, places, names, cosine)
+    return SetProblem.of(severity_of(left.faces, right.faces), "in_both_by_face", message, places, names, cosine)
 
 
 def alike(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from maskrec.preparation.face_sets import FaceSet, Finding, Severity
+from maskrec.preparation.face_sets import FaceSet, SetProblem, Severity
 
 _NUMBER = "; matched by number, which means nothing where the two sets number their people independently"
 
@@ -20,8 +20,8 @@ def severity_of(one: FaceSet, other: FaceSet) -> Severity:
     return "error" if "train" in (one.role, other.role) and one.role and other.role else "warning"
 
 
-def find_shared_names(sets: Sequence[FaceSet], apart: Sequence[tuple[int, int]]) -> Iterator[Finding]:
-    """People who are in two sets by name, one finding each; sets without names are reported, not ignored.
+def find_shared_names(sets: Sequence[FaceSet], apart: Sequence[tuple[int, int]]) -> Iterator[SetProblem]:
+    """People who are in two sets by name, one problem each; sets without names are reported, not ignored.
 
     Args:
         sets: all sets.
@@ -35,14 +35,16 @@ def find_shared_names(sets: Sequence[FaceSet], apart: Sequence[tuple[int, int]])
             message = f"{one.people[mine]!r} is in {_called(one)} and in {_called(other)}"
             message += _NUMBER if name.isdecimal() else ""
             who = tuple(dict.fromkeys((one.people[mine], other.people[theirs])))
-            yield Finding(severity_of(one, other), "in_both", message, (one.place(mine), other.place(theirs)), who)
+            yield SetProblem.of(
+                severity_of(one, other), "in_both", message, (one.place(mine), other.place(theirs)), who
+            )
     for number in sorted({number for pair in apart for number in pair}):
         if len(sets[number]) and not sets[number].named:
             message = (
                 "its people have no names, so they cannot be compared with another set by name; add a column identity, "
                 "or compare faces with --model"
             )
-            yield Finding("warning", "no_names", message, (str(sets[number].path),))
+            yield SetProblem.of("warning", "no_names", message, (str(sets[number].path),))
 
 
 def _called(faces: FaceSet) -> str:

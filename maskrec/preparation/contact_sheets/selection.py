@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Faults, read_table
+from maskrec.base.turns import in_turns
+from maskrec.contracts.problem import Problems
+from maskrec.images.csv_table import read_table
 from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet
-from maskrec.preparation.sources.photo_source import Item, Source
-
-REJECTED_FILE = "rejected.csv"
+from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,7 @@ def choose_rejected(rejected: Sequence[Rejected], choice: Choice) -> list[Reject
 def _some(groups: Mapping[str, Sequence[int]], number: int, seed: int) -> list[int]:
     """At most ``number``, taken from the groups in turn."""
     generator = np.random.default_rng(seed)
-    shuffled = [generator.permutation(groups[name]).tolist() for name in sorted(groups)]
-    chosen: list[int] = []
-    turn = 0
-    while len(chosen) < number and any(turn < len(group) for group in shuffled):
-        chosen += [group[turn] for group in shuffled if turn < len(group)]
-        turn += 1
-    return chosen[:number]
+    return in_turns([generator.permutation(groups[name]).tolist() for name in sorted(groups)], number)
 
 
 def read_rejected(folder: Path) -> list[Rejected]:
@@ -110,7 +106,7 @@ def read_rejected(folder: Path) -> list[Rejected]:
     Raises:
         UsageError: a file that cannot be read.
     """
-    path = folder / REJECTED_FILE
+    path = folder / REJECTED
     if not path.is_file():
         return []
     try:
@@ -120,12 +116,10 @@ def read_rejected(folder: Path) -> list[Rejected]:
         raise UsageError(f"{path}: cannot be read ({error})") from error
     if empty:
         return []
-    faults = Faults()
-    table = read_table(path, ("source", "reason", "detail"), (), (), faults)
-    faults.stop_if_any(str(path))
-    return [
-        Rejected(*row) for row in zip(*(table.columns[name] for name in ("source", "reason", "detail")), strict=True)
-    ]
+    problems = Problems()
+    table = read_table(path, REJECTED_COLUMNS, (), (), problems)
+    problems.raise_errors(str(path))
+    return [Rejected(*row) for row in zip(*(table.columns[name] for name in REJECTED_COLUMNS), strict=True)]
 
 
 def find_items(rejected: Sequence[Rejected], source: Source) -> list[Item | None]:

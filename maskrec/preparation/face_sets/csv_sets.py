@@ -1,4 +1,4 @@
-"""CSV files of photos, opened with all their faults."""
+"""CSV files of photos, opened with all their problems."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Table, flag, read_table, whole_number
-from maskrec.images.photos import BOX_COLUMNS, LANDMARK_COLUMNS, read_points
-from maskrec.preparation.face_sets.face_set import FaceSet, NotedFaults, Role, nothing
-from maskrec.preparation.face_sets.pairs import read_pairs
+from maskrec.contracts.problem import Problems
+from maskrec.images.face_table import contradictions, first_rows, read_frame, read_points, read_rows, target_gaps
+from maskrec.preparation.face_sets.face_set import FaceSet, Role
+from maskrec.preparation.face_sets.pairs import fill_from_pairs
 from maskrec.preparation.face_sets.photo_bytes import FileBytes
 
-_FACE = ("target", "identity", "source", "masked", "mask_type", *LANDMARK_COLUMNS)
-_LEFT_ALONE = (*BOX_COLUMNS, "score", "split", "note")
+_FIELDS = ("path", "target", "identity", "source", "masked", "mask_type", "landmarks")
 
 
 def open_table(path: Path, role: Role) -> FaceSet:
-    """A CSV of ``path`` and ``target`` or ``identity``, or one of pairs; an unreadable file becomes a finding."""
-    faces = FaceSet(path, role, "table", [], [], nothing, base=path.parent)
+    """A CSV of ``path`` and ``target`` or ``identity``, or one of pairs; an unreadable file becomes a problem."""
+    faces = FaceSet(path=path, role=role, kind="table", base=path.parent)
     try:
         if _is_pairs(path):
-            targets = read_pairs(faces)
+            targets = fill_from_pairs(faces)
             _name_people(faces, list(faces.people) if faces.named else None, targets)
         else:
             _fill_faces(faces)
@@ -44,69 +43,33 @@ def _is_pairs(path: Path) -> bool:
 
 
 def _fill_faces(faces: FaceSet) -> None:
-    rows = NotedFaults(faces.findings, "bad_row")
-    table = read_table(faces.path, ("path",), _FACE, _LEFT_ALONE, rows)
-    if "identity" not in table and "target" not in table:
-        raise UsageError("no column identity or target, so the people are unknown; add one")
-    broken = NotedFaults(faces.findings, "landmarks")
-    points = read_points(table, broken)
-    targets, masked = _targets(table, "target", rows), _masked(table, "masked", rows)
-    kept = [row for row in range(len(table)) if _usable(table, row, rows)]
-    faces.names = [table.columns["path"][row] for row in kept]
-    faces.lines = [table.lines[row] for row in kept]
-    if points is not None:
-        bad = [row for row in range(len(table)) if table.place(row) in broken.places]
-        points[bad] = np.nan
-        faces.landmarks = points[kept].astype(np.float32)
-    faces.masked = None if masked is None else masked[kept]
-    faces.mask_types = _column(table, "mask_type", kept)
-    if faces.masked is None and faces.mask_types is not None:
+    rows, broken = Problems(), Problems()
+    try:
+        table = read_rows(faces.path, rows, _FIELDS)
+        if "identity" not in table and "target" not in table:
+            raise UsageError("no column identity or target, so the people are unknown; add one")
+        points = read_points(table, broken)
+        frame = read_frame(table, _FIELDS, rows)
+    finally:
+        faces.take("bad_row", rows)
+        faces.take("landmarks", broken)
+    gaps = target_gaps(frame["target"][frame["target"] >= 0]) if "target" in frame else ""
+    kept = (frame["path"] != "") & (frame["identity"] != "" if "identity" in frame else True)
+    frame, lines = frame[kept], np.array(table.lines)[kept]
+    faces.names, faces.lines = frame["path"].tolist(), lines.tolist()
+    faces.landmarks = None if points is None else points[kept].astype(np.float32)
+    faces.mask_types = frame["mask_type"].tolist() if "mask_type" in frame else None
+    if "masked" in frame:
+        faces.masked = frame["masked"].to_numpy()
+    elif faces.mask_types is not None:
         faces.masked = np.array([bool(kind) for kind in faces.mask_types], np.bool_)
-    faces.sources = _column(table, "source", kept)
-    names = _column(table, "identity", kept)
-    _name_people(faces, names, None if targets is None else [targets[row] for row in kept])
+    faces.sources = frame["source"].tolist() if "source" in frame else None
+    names = frame["identity"].tolist() if "identity" in frame else None
+    targets = [str(target) if target >= 0 else "" for target in frame["target"]] if "target" in frame else None
+    _name_people(faces, names, targets)
     _check_twice(faces)
-    if targets is not None:
-        _check_gaps(faces, {target for target in targets if target})
-
-
-def _column(table: Table, name: str, kept: Sequence[int]) -> list[str] | None:
-    return [table.columns[name][row] for row in kept] if name in table else None
-
-
-def _usable(table: Table, row: int, rows: NotedFaults) -> bool:
-    if not table.columns["path"][row]:
-        rows.add(table.place(row), "the path is empty")
-        return False
-    if "identity" in table and not table.columns["identity"][row].strip():
-        rows.add(table.place(row), "the identity is empty")
-        return False
-    return True
-
-
-def _targets(table: Table, column: str, rows: NotedFaults) -> list[str] | None:
-    """Targets in their shortest form, "" where invalid; names are accepted where pairs have names for targets."""
-    if column not in table:
-        return None
-    targets = []
-    for row, text in enumerate(table.columns[column]):
-        whole = whole_number(text)
-        if whole is None or whole < 0:
-            rows.add(table.place(row), f"{column} is {text!r}, not a whole number from 0")
-        targets.append("" if whole is None or whole < 0 else str(whole))
-    return targets
-
-
-def _masked(table: Table, column: str, rows: NotedFaults) -> NDArray[np.bool_] | None:
-    if column not in table:
-        return None
-    masked = np.zeros(len(table), np.bool_)
-    for row, text in enumerate(table.columns[column]):
-        value = flag(text)
-        if value is None:
-            rows.add(table.place(row), f"{column} is {text!r}, not 0 or 1")
-        masked[row] = bool(value)
-    return masked
+    if gaps:
+        faces.error("label_gap", gaps, str(faces.path))
 
 
 def _name_people(faces: FaceSet, names: list[str] | None, targets: list[str] | None) -> None:
@@ -128,34 +91,15 @@ def _name_people(faces: FaceSet, names: list[str] | None, targets: list[str] | N
 
 
 def _check_agreement(faces: FaceSet, names: Sequence[str], targets: Sequence[str]) -> None:
-    for what, keys, values in (("person", names, targets), ("target", targets, names)):
-        first: dict[str, int] = {}
-        for index, (key, value) in enumerate(zip(keys, values, strict=True)):
-            before = first.setdefault(key, index)
-            if key and value and values[before] and values[before] != value:
-                other = "target" if what == "person" else "person"
-                message = f"{what} {key!r} has {other} {value!r} here and {values[before]!r} before"
-                faces.error("labels", message, faces.place(index), faces.place(before), people=(names[index],))
+    columns = {"person": pd.Series(names, dtype=object), "target": pd.Series(targets, dtype=object)}
+    for what, other in (("person", "target"), ("target", "person")):
+        keys, values = columns[what], columns[other]
+        for row, before in contradictions(keys, values):
+            message = f"{what} {keys[row]!r} has {other} {values[row]!r} here and {values[before]!r} before"
+            faces.error("labels", message, faces.place(row), faces.place(before), people=(names[row],))
 
 
 def _check_twice(faces: FaceSet) -> None:
-    first: dict[str, int] = {}
-    for index in range(len(faces)):
-        before = first.setdefault(faces.real(index), index)
-        if before != index:
-            faces.error("twice", "a photo is listed twice", faces.place(before), faces.place(index))
-
-
-def _check_gaps(faces: FaceSet, targets: set[str]) -> None:
-    there = {int(target) for target in targets}
-    if not there:
-        return
-    last = max(there)
-    missing = last + 1 - len(there)
-    if missing:
-        few = [target for target in range(min(last, len(there) + 10)) if target not in there][:10]
-        more = ", ..." if missing > len(few) else ""
-        message = (
-            f"targets go up to {last}, but no row has {', '.join(map(str, few))}{more}: number from 0 without gaps"
-        )
-        faces.error("label_gap", message, str(faces.path))
+    first = first_rows([faces.real(index) for index in range(len(faces))])
+    for index in np.flatnonzero(first != np.arange(len(first))).tolist():
+        faces.error("twice", "one photo is listed twice", faces.place(int(first[index])), faces.place(index))

@@ -1,4 +1,4 @@
-"""A data set of faces as found, with its faults beside what can be used."""
+"""A data set of faces as found, with its problems beside what can be used."""
 
 from __future__ import annotations
 
@@ -8,90 +8,84 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from maskrec.images.face_table import Faults
+from maskrec.contracts.problem import Problem, Problems
+from maskrec.images.photos import place_of
+from maskrec.preparation.sources.photo_columns import PhotoColumns
 
 Role = Literal["train", "evaluation", "test", ""]
 Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong, or that the user should look at.
+class SetProblem(Problem):
+    """Something wrong with data sets, or (a note, shown as a warning) something that a person must judge.
 
     Args:
-        severity: ``error`` where training or measuring would be wrong, ``warning`` where a person must judge.
-        kind: a word such as ``unreadable``; findings of one kind are reported together.
-        message: one sentence.
+        kind: a word such as ``unreadable``; problems of one kind are reported together.
         places: the places it concerns: ``FILE:LINE``, or paths.
         people: the people it concerns, by name.
         value: how many bits differ, or the cosine, where one was measured.
     """
 
-    severity: Severity
-    kind: str
-    message: str
+    kind: str = ""
     places: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     value: float | None = None
 
+    @property
+    def severity(self) -> Severity:
+        """``error`` where training or measuring would be wrong, else ``warning``."""
+        return "warning" if self.note else "error"
 
-class NotedFaults(Faults):
-    """Faults of a table, recorded as findings of one kind; ``stop_if_any`` does not apply to them."""
+    @classmethod
+    def of(
+        cls,
+        severity: Severity,
+        kind: str,
+        message: str,
+        places: Sequence[str] = (),
+        people: Sequence[str] = (),
+        value: float | None = None,
+    ) -> SetProblem:
+        """A problem from what it is about."""
+        note = severity == "warning"
+        return cls(message, note=note, kind=kind, places=tuple(places), people=tuple(people), value=value)
 
-    def __init__(self, findings: list[Finding], kind: str) -> None:
-        super().__init__()
-        self.findings, self.kind = findings, kind
-        self.places: set[str] = set()
 
-    def add(self, place: str | Path, sentence: str) -> None:
-        """Record one fault; ``place`` is ``FILE`` or ``FILE:LINE``."""
-        self.places.add(str(place))
-        self.findings.append(Finding("error", self.kind, sentence, (str(place),)))
+def _nothing(index: int) -> bytes:
+    """The ``read`` of a set without photos."""
+    raise IndexError(index)
 
 
-@dataclass(slots=True)
-class FaceSet:
-    """Photos with their people, one entry per photo; columns instead of objects, so that millions fit in memory.
+@dataclass(kw_only=True, eq=False)
+class FaceSet(PhotoColumns):
+    """A data set as it is found: its photos in the order of its listing, and what is wrong with it.
 
     Args:
         path: the file or folder, as the user named it.
         role: training, evaluation or test; "" where not given.
         kind: ``faces.csv``, ``table``, ``pairs``, or a source's kind (``folder``, ``rec``, ``tar``, ...).
-        names: of the photos, in the set.
-        people: each photo's person; "" where unknown.
         read: the bytes of photo i; raises UsageError.
         named: whether people have names that mean the same in other sets.
         base: the folder that names are relative to; None where photos are not separate files.
         lines: the line that names each photo, where a table does.
-        landmarks: float32 ``(n, 5, 2)`` in pixels of each photo, NaN where broken or missing; None without any.
         sources: the photo that each was made from; "" where unknown.
-        masked: whether a mask is on.
-        mask_types: its name, or "".
-        findings: what was wrong with the listing itself.
-        notes: what the user should know that is not a fault.
+        problems: what was wrong with the listing itself.
+        notes: what the user should know that is not a problem.
     """
 
     path: Path
     role: Role
     kind: str
-    names: Sequence[str]
-    people: Sequence[str]
-    read: Callable[[int], bytes]
+    names: Sequence[str] = ()
+    people: Sequence[str] = ()
+    read: Callable[[int], bytes] = _nothing
     named: bool = True
     base: Path | None = None
     lines: Sequence[int] | None = None
-    landmarks: NDArray[np.float32] | None = None
     sources: Sequence[str] | None = None
-    masked: NDArray[np.bool_] | None = None
-    mask_types: Sequence[str] | None = None
-    findings: list[Finding] = field(default_factory=list)
+    problems: list[SetProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.names)
 
     @property
     def group(self) -> str:
@@ -99,7 +93,7 @@ class FaceSet:
         return self.role or f"\0{self.path}"
 
     def photo(self, index: int) -> str:
-        """A photo's name in findings: a path that the user can open, or the archive and the name in it."""
+        """A photo's name in problems: a path that the user can open, or the archive and the name in it."""
         name = self.names[index]
         if self.base is None:
             return f"{self.path}: {name}"
@@ -114,20 +108,18 @@ class FaceSet:
         return f"{os.path.realpath(self.path)}\0{self.names[index]}" if self.base is None else self._file(index)
 
     def _file(self, index: int) -> str:
-        from maskrec.images.photos import place_of
-
         assert self.base is not None
         return place_of(self.base, self.names[index])
 
     def error(self, kind: str, message: str, *places: str, people: Sequence[str] = ()) -> None:
         """Record an error."""
-        self.findings.append(Finding("error", kind, message, places, tuple(people)))
+        self.problems.append(SetProblem.of("error", kind, message, places, people))
 
     def warn(self, kind: str, message: str, *places: str, people: Sequence[str] = ()) -> None:
         """Record a warning."""
-        self.findings.append(Finding("warning", kind, message, places, tuple(people)))
+        self.problems.append(SetProblem.of("warning", kind, message, places, people))
 
-
-def nothing(index: int) -> bytes:
-    """The ``read`` of a set without photos."""
-    raise IndexError(index)
+    def take(self, kind: str, problems: Problems) -> None:
+        """Record the problems of reading a file as errors of one kind."""
+        for problem in problems.entries:
+            self.error(kind, problem.message, str(problem.mark))

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from maskrec.base.errors import UsageError
 from maskrec.preparation.face_sets.csv_sets import open_table
-from maskrec.preparation.face_sets.face_set import FaceSet, Role, nothing
-from maskrec.preparation.sources.photo_source import (
-    KINDS,
-    NOT_FINISHED,
-    PACKED_FILE,
-    UNFINISHED,
-    Item,
-    Source,
-    open_source,
-)
+from maskrec.preparation.face_sets.face_set import FaceSet, Role
+from maskrec.preparation.sources.opening import open_source
+from maskrec.preparation.sources.photo_source import FACES_FILE, KINDS, NOT_FINISHED, PACKED_FILE, UNFINISHED, Source
 
-FACES_FILE = "faces.csv"
 _SPLITS: tuple[tuple[str, Role], ...] = (("train*.csv", "train"), ("eval*.csv", "evaluation"), ("test*.csv", "test"))
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -67,7 +58,7 @@ def _splits(folder: Path) -> list[tuple[Path, Role]]:
 
 
 def _unfinished(path: Path, role: Role) -> FaceSet:
-    faces = FaceSet(path, role, "unfinished", [], [], nothing)
+    faces = FaceSet(path=path, role=role, kind="unfinished")
     faces.error("unfinished", NOT_FINISHED, str(path / UNFINISHED))
     return faces
 
@@ -89,35 +80,29 @@ def _aligned(path: Path, role: Role, others: Sequence[str]) -> FaceSet:
 
 
 def _archive(path: Path, role: Role) -> FaceSet:
-    """What ``open_source`` reads; a folder or archive that it rejects becomes a finding."""
+    """What ``open_source`` reads; a folder or archive that it rejects becomes a problem."""
     try:
         source = open_source(path)
     except UsageError as error:
         if not path.is_dir() and path.suffix.lower() not in (".rec", ".bin", ".tar"):
             raise
-        faces = FaceSet(path, role, "unreadable", [], [], nothing)
+        faces = FaceSet(path=path, role=role, kind="unreadable")
         faces.error("damaged", str(error).removeprefix(f"{path}: "), str(path))
         return faces
     return _from_source(source, path, role)
 
 
 def _from_source(source: Source, path: Path, role: Role) -> FaceSet:
-    items = source.items
-    places = [item.place for item in items]
+    photos = source.items
     read = partial(_read_item, source)
     files = source.kind in ("folder", "flat")
-    faces = FaceSet(path, role, source.kind, [item.key for item in items], [item.identity for item in items], read)
+    columns = {column.name: getattr(photos, column.name) for column in fields(photos)}
+    faces = FaceSet(path=path, role=role, kind=source.kind, read=read, **columns)
     faces.base = path if files else None
     faces.named = source.kind not in ("rec", "bin")
-    if any(item.landmarks for item in items):
-        missing = (float("nan"),) * 10
-        faces.landmarks = np.array([item.landmarks or missing for item in items], np.float32).reshape(-1, 5, 2)
-    if any(item.masked for item in items):
-        faces.masked = np.array([item.masked for item in items], np.bool_)
-        faces.mask_types = [item.mask_type for item in items]
     if files:
-        _check_files(faces, [str(place) for place in places])
-    _check_nameless(faces, items)
+        _check_files(faces, [str(place) for place in photos.places])
+    _check_nameless(faces)
     return faces
 
 
@@ -126,9 +111,9 @@ def _read_item(source: Source, index: int) -> bytes:
     return source.read(source.items[index])
 
 
-def _check_nameless(faces: FaceSet, items: Sequence[Item]) -> None:
-    for index, item in enumerate(items):
-        if not item.identity:
+def _check_nameless(faces: FaceSet) -> None:
+    for index, person in enumerate(faces.people):
+        if not person:
             faces.error("nameless", "this photo has no identity; move it to its person's folder", faces.photo(index))
 
 

@@ -25,13 +25,14 @@ from maskrec.faces.masks import (
 )
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import columns_of, landmark_cells
 from maskrec.preparation.masking.mask_plan import LABEL, MaskPlan, draws_of
 from maskrec.preparation.resumable.job import Job, Outcome, Rejected
-from maskrec.preparation.sources.photo_source import Item, Reader, Source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Reader, Source
 
 COMMAND = "data mask"
-COLUMNS = ("path", "target", "identity", "source", *LANDMARK_COLUMNS, "masked", "mask_type")
+COLUMNS = columns_of("path", "target", "identity", "source", "landmarks", "masked", "mask_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,8 @@ def _suffixes(types: Iterable[str]) -> Iterator[str]:
 
 def _row(copy: _Copy) -> dict[str, str]:
     assert copy.item.landmarks is not None
-    points = {name: f"{value:.2f}" for name, value in zip(LANDMARK_COLUMNS, copy.item.landmarks, strict=True)}
     told = {"path": copy.path, "identity": copy.item.identity, "source": copy.item.key}
-    return {**told, **points, "masked": "1", "mask_type": copy.type}
+    return {**told, **landmark_cells(copy.item.landmarks), "masked": "1", "mask_type": copy.type}
 
 
 def masking(source: Source, destination: Path, settings: MaskSettings, tars: bool = False) -> Job:
@@ -185,7 +185,7 @@ def masking(source: Source, destination: Path, settings: MaskSettings, tars: boo
     Raises:
         UsageError: the source has no landmarks, or all its faces are already masked.
     """
-    if all(item.landmarks is None for item in source.items):
+    if source.items.landmarks is None:
         raise UsageError(
             f"{source.path}: masks are put on by landmarks, but there are none; `maskrec data align` finds them"
         )

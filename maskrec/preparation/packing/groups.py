@@ -19,7 +19,8 @@ from maskrec.images.decoding import decode_image
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns
 from maskrec.images.packed.packed import data_name
 from maskrec.preparation.resumable.meter import Meter
-from maskrec.preparation.sources.photo_source import Item, Reader
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Reader
 
 _TOLD_EVERY = 64
 

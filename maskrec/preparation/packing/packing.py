@@ -20,7 +20,7 @@ from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
 from maskrec.preparation.packing.groups import GroupWriter, group_index
 from maskrec.preparation.resumable.finishing import table
-from maskrec.preparation.resumable.job_folder import REJECTED, JobFolder
+from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.photo_source import Source
 
@@ -173,7 +173,7 @@ def _put_together(packing: Packing, parts: PackParts, meter: Meter) -> None:
         raise UsageError(f"{packing.source.path}: none of its {len(packing.source.items)} images can be decoded")
     rejected = [row for record in records for row in record["rejected"]]
     index = group_index(kept, records, packing.side)
-    parts.place(parts.destination / REJECTED, table(("source", "reason", "detail"), rejected), durable=True)
+    parts.place(parts.destination / REJECTED, table(REJECTED_COLUMNS, rejected), durable=True)
     write_face_index(parts.folder, STEM, index)
     try:
         for name in (f"{STEM}.index", f"{STEM}.json"):

@@ -10,14 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from maskrec.contracts.pair_set import CONDITIONS
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import PAIR_COLUMNS, columns_of
 from maskrec.preparation.pairing.pair_sampling import Pair
 from maskrec.preparation.pairing.splits import Image, Person
 
 Row = Sequence[object]
-PAIR_COLUMNS = (
+_PAIR_HEADER = columns_of(
     *("path", "target", "pair_path", "pair_target", "condition", "masked", "pair_masked", "mask_type"),
     *("pair_mask_type", "identity", "pair_identity", "photo", "pair_photo"),
+    known=PAIR_COLUMNS,
 )
 
 
@@ -41,8 +42,9 @@ def train_rows(images: Sequence[Image], out: Path) -> list[Row]:
     """
     numbers = {name: number for number, name in enumerate(sorted({i.face.identity for i in images}))}
     with_types = any(image.face.mask_type for image in images)
-    points = LANDMARK_COLUMNS if images[0].face.landmarks else ()
-    header = ["path", "target", "identity", "masked", *(["mask_type", "source"] if with_types else []), *points]
+    types = ("mask_type", "source") if with_types else ()
+    points = ("landmarks",) if images[0].face.landmarks else ()
+    header = columns_of("path", "target", "identity", "masked", *types, *points)
     rows = []
     for image in images:
         face = image.face
@@ -55,7 +57,7 @@ def train_rows(images: Sequence[Image], out: Path) -> list[Row]:
 def pair_rows(pairs: Sequence[Pair], out: Path, people: Sequence[Person]) -> list[Row]:
     """The reference's four columns; which face wears a mask, present or put on, and its type; the identities."""
     numbers = {person.identity: person.number for person in people}
-    rows: list[Row] = [PAIR_COLUMNS]
+    rows: list[Row] = [_PAIR_HEADER]
     for pair in pairs:
         left, right = (image.face for image in pair)
         wearing = sum(bool(image.put_on or image.face.masked) for image in pair)
@@ -68,4 +70,4 @@ def pair_rows(pairs: Sequence[Pair], out: Path, people: Sequence[Person]) -> lis
 def landmark_rows(images: Iterable[Image], out: Path) -> list[Row]:
     """``path`` and the five points of every file that occurs in a pair, once."""
     points = {seen_from(out, image.face.path): image.face.landmarks for image in images}
-    return [["path", *LANDMARK_COLUMNS], *([path, *points[path]] for path in sorted(points))]
+    return [columns_of("path", "landmarks"), *([path, *points[path]] for path in sorted(points))]

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.turns import meet_in_rounds
 from maskrec.preparation.pairing.seeded_order import SeededOrder, fill_evenly
 from maskrec.preparation.pairing.splits import Image, Person, Photo
 
@@ -159,36 +160,6 @@ def different_pairs(people: Sequence[Person], sides: Sides, wanted: int, seed: i
     rights = [[image for photo in person.photos for image in sides.right(photo)] for person in people]
     order, shifts = dice.order("people", len(people)).tolist(), (dice.order("shifts", len(people) - 1) + 1).tolist()
     numbers = dice.numbers("images", wanted).tolist()
-    pairs: list[Pair] = []
-    used: dict[tuple[int, int], set[int]] = {}
-    while len(pairs) < wanted:
-        for shift in shifts:
-            for place, left in enumerate(order):
-                right = order[(place + shift) % len(order)]
-                if len(pairs) == wanted:
-                    return pairs
-                taken = _taken(used, left, right, sides)
-                pairs += _take(lefts[left], rights[right], left < right, taken, numbers[len(pairs)])
-    return pairs
-
-
-def _taken(used: dict[tuple[int, int], set[int]], left: int, right: int, sides: Sides) -> set[int]:
-    """The combinations that these two people have used, both orders together where the sides are alike."""
-    key = (min(left, right), max(left, right)) if sides.alike else (left, right)
-    return used.setdefault(key, set())
-
-
-def _take(left: list[Image], right: list[Image], ordered: bool, used: set[int], start: int) -> list[Pair]:
-    """One unused pair of two people's images, or none when all are used; recorded in ``used``."""
-    room = len(left) * len(right)
-    if len(used) >= room:
-        return []
-    place = start % room
-    while True:
-        one, other = divmod(place, len(right))
-        # the same number for a pair and its mirror image
-        number = one * len(right) + other if ordered else other * len(left) + one
-        if number not in used:
-            used.add(number)
-            return [(left[one], right[other])]
-        place = (place + 1) % room
+    rooms = [len(images) for images in lefts], [len(images) for images in rights]
+    meetings = meet_in_rounds(order, shifts, *rooms, numbers, sides.alike)
+    return [(lefts[left][one], rights[right][other]) for left, right, one, other in meetings]

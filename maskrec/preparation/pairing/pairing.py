@@ -25,7 +25,7 @@ from maskrec.preparation.pairing.pair_sampling import (
 from maskrec.preparation.pairing.seeded_order import SeededOrder
 from maskrec.preparation.pairing.settings import ONE_EACH, Masks, PairSettings
 from maskrec.preparation.pairing.splits import Person, gather_people, images_of, put_masks_on, split_people
-from maskrec.preparation.sources.face_list import Face, faces_file, read_faces
+from maskrec.preparation.sources.face_list import Face, faces_file, read_face_list
 
 _CONDITIONS: dict[Masks, Condition] = {"none": "bare", "one": "one_masked", "both": "both_masked"}
 _WEARING: dict[Condition, str] = {"bare": "bare", "one_masked": "with one face masked", "both_masked": "masked"}
@@ -63,7 +63,7 @@ def make_pairs(
     file, copies = faces_file(faces), [faces_file(place) for place in masked]
     if twice := [str(name) for name, count in Counter([file, *copies]).items() if count > 1]:
         raise UsageError(f"{twice[0]} is listed twice")
-    rows, copy_rows = read_faces(file), {name: read_faces(name) for name in copies}
+    rows, copy_rows = read_face_list(file), {name: read_face_list(name) for name in copies}
     people = gather_people(rows, copy_rows)
     settings = _put_on(people, rows, settings, copies, otherwise)
     splits = split_people(people, settings.weights, settings.seed)

@@ -43,27 +43,27 @@ class PairSettings:
     seed: int = 17
 
     def __post_init__(self) -> None:
-        for sentence in self._faults():
+        for sentence in self._problems():
             raise UsageError(sentence)
 
-    def _faults(self) -> list[str]:
-        faults = []
+    def _problems(self) -> list[str]:
+        problems = []
         if self.evaluation < 0 or self.test < 0 or self.evaluation + self.test == 0:
-            faults.append(
+            problems.append(
                 f"--evaluation {self.evaluation} --test {self.test}: numbers of pairs must be 0 or more, one above"
             )
         if self.test % 2:
-            faults.append(f"--test {self.test}: must be even, because half of the test pairs are of one person")
+            problems.append(f"--test {self.test}: must be even, because half of the test pairs are of one person")
         if not self.masks or len(set(self.masks)) != len(self.masks) or not set(self.masks) <= set(get_args(Masks)):
-            faults.append(f"--masks {','.join(self.masks)}: use none, one or both, each at most once")
+            problems.append(f"--masks {','.join(self.masks)}: use none, one or both, each at most once")
         if not 0 <= self.same_photo <= 1:
-            faults.append(f"--same-photo {self.same_photo}: must be 0 to 1")
+            problems.append(f"--same-photo {self.same_photo}: must be 0 to 1")
         if min(self.shares.values()) < 0 or not 0 < sum(self.shares.values()) < float("inf"):
-            faults.append(f"the splits' shares must be 0 or more and one above 0, not {self.shares}")
+            problems.append(f"the splits' shares must be 0 or more and one above 0, not {self.shares}")
         for split, pairs in (("evaluation", self.evaluation), ("test", self.test)):
             if pairs and not self.shares[split]:
-                faults.append(f"--{split}-share 0: {pairs} {split} pairs need people; or use --{split} 0")
-        return faults
+                problems.append(f"--{split}-share 0: {pairs} {split} pairs need people; or use --{split} 0")
+        return problems
 
     @property
     def weights(self) -> dict[str, float]:

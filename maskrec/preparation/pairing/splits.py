@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Faults
+from maskrec.contracts.problem import Problems
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.seeded_order import SeededOrder
 from maskrec.preparation.sources.face_list import Face
@@ -75,22 +75,24 @@ def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) 
         photo = photos.setdefault((face.identity, face.source), Photo(name))
         (photo.masked if face.masked else photo.bare).append(Image(face, photo.name))
     originals = {face.name: face for face in faces}
-    faults = Faults()
+    problems = Problems()
     for file, rows in copies.items():
         for copy in rows:
             original = originals.get(copy.source)
             if original is None:
-                faults.add(file, f"{copy.name} was made from {copy.source}, which is not among the faces")
+                problems.add(file, f"{copy.name} was made from {copy.source}, which is not among the faces")
             elif not copy.masked:
-                faults.add(file, f"{copy.name} is not masked (masked: 0)")
+                problems.add(file, f"{copy.name} is not masked (masked: 0)")
             elif original.identity != copy.identity:
-                faults.add(file, f"{copy.name} is {copy.identity!r}, but was made from a face of {original.identity!r}")
+                problems.add(
+                    file, f"{copy.name} is {copy.identity!r}, but was made from a face of {original.identity!r}"
+                )
             elif bool(copy.landmarks) != bool(original.landmarks):
-                faults.add(file, f"{copy.name}: landmarks in only one of the two files")
+                problems.add(file, f"{copy.name}: landmarks in only one of the two files")
             else:
                 photo = photos[original.identity, original.source]
                 photo.masked.append(Image(copy, photo.name))
-    faults.stop_if_any("the masked copies")
+    problems.raise_errors("the masked copies")
     by_person: dict[str, list[Photo]] = {}
     for (identity, _), photo in sorted(photos.items()):
         by_person.setdefault(identity, []).append(photo)

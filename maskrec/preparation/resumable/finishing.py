@@ -13,7 +13,7 @@ from typing import Any
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import compact_json, not_written
 from maskrec.images.tars.tarfiles import write_tar
-from maskrec.preparation.resumable.job_folder import FACES, REJECTED, JobFolder
+from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
 
 TAR_GROUPS = 128  # 4,096 photos per tar: about 20 MB of JPEG at 112 px
@@ -119,7 +119,7 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
     targets = {identity: target for target, identity in enumerate(sorted({row[1] for row in rows}))}
     if work["output"] == "tars":
         _write_tars(parts, work, targets)
-    parts.place(parts.destination / REJECTED, table(("source", "reason", "detail"), rejected), durable=True)
+    parts.place(parts.destination / REJECTED, table(REJECTED_COLUMNS, rejected), durable=True)
     columns = work["columns"]
     filled = ([str(targets[row[1]]) if name == "target" else row[2][name] for name in columns] for row in rows)
     parts.place(parts.destination / FACES, table(columns, filled), durable=True)

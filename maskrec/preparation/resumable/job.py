@@ -19,7 +19,8 @@ from maskrec.preparation.resumable import finishing, worker_pool
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.resumable.output_names import output_names
-from maskrec.preparation.sources.photo_source import Item, Source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Source
 
 GROUP = 32
 FORMAT = 1

@@ -15,11 +15,12 @@ from typing import Any
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import Lock, json_bytes, not_written, write_atomically
 from maskrec.base.words import differences
-from maskrec.preparation.sources.photo_source import UNFINISHED
+from maskrec.preparation.sources.photo_source import FACES_FILE, UNFINISHED
 
 WORK = "work.json"
-FACES = "faces.csv"
+FACES = FACES_FILE
 REJECTED = "rejected.csv"
+REJECTED_COLUMNS = ("source", "reason", "detail")
 PARTS = UNFINISHED
 FINISHED = ".parts.finished"
 

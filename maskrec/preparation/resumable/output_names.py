@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from maskrec.preparation.sources.photo_source import Item
+from maskrec.preparation.sources.photo_columns import Item
 
 _LONGEST = 180  # bytes of one part of a path; file systems allow 255, and endings are added
 

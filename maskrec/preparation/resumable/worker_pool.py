@@ -16,7 +16,7 @@ from multiprocessing.connection import wait as wait_for
 
 from maskrec.base.errors import MaskrecError
 from maskrec.preparation.resumable.meter import Meter
-from maskrec.preparation.sources.photo_source import Item
+from maskrec.preparation.sources.photo_columns import Item
 
 _AHEAD = 3  # tasks in a worker's queue
 

@@ -9,15 +9,15 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from maskrec.base.errors import UsageError
+from maskrec.images.face_columns import name_targets
 from maskrec.images.insightface.binfile import BinPairs, read_bin
 from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.tars.tarfiles import Member, read_members
-from maskrec.preparation.sources.csv_source import name_targets
+from maskrec.preparation.sources.folder_source import identity_by_name
+from maskrec.preparation.sources.photo_columns import Item, PhotoColumns
 from maskrec.preparation.sources.photo_source import (
     FileReader,
-    Item,
     Source,
-    identity_by_name,
     read_piece,
     sorted_source,
 )
@@ -51,8 +51,8 @@ def open_rec(path: Path) -> Source:
         UsageError: the file or its index is damaged.
     """
     names = name_targets(RecordFile(path).identities().tolist())
-    items = [Item(f"{index:08d}", name, index) for index, name in enumerate(names)]
-    return sorted_source(path, "rec", items, RecReader(path.absolute()))
+    photos = PhotoColumns([f"{index:08d}" for index in range(len(names))], names, range(len(names)))
+    return sorted_source(path, "rec", photos, RecReader(path.absolute()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,10 @@ def open_bin(path: Path) -> Source:
         UsageError: the file is damaged, or its pickle is more than lists of images and flags.
     """
     pairs = read_bin(path)
-    items = [Item(f"{index:08d}", _pair_name(pairs, index), index) for index in range(len(pairs.images))]
-    return sorted_source(path, "bin", items, BinReader(path.absolute()))
+    numbers = range(len(pairs.images))
+    people = [_pair_name(pairs, index) for index in numbers]
+    photos = PhotoColumns([f"{index:08d}" for index in numbers], people, numbers)
+    return sorted_source(path, "bin", photos, BinReader(path.absolute()))
 
 
 def _pair_name(pairs: BinPairs, index: int) -> str:
@@ -97,17 +99,19 @@ def open_tars(path: Path, tars: Sequence[Path]) -> Source:
         UsageError: a tar is truncated, or its members point outside it.
     """
     folder = (path if path.is_dir() else path.parent).absolute()
-    items: list[Item] = []
+    names: list[str] = []
+    people: list[str] = []
+    places: list[tuple[str, int, int]] = []
     for tar in tars:
         members = read_members(tar)
         named = _sidecar_identities(tar, members)
         for member in members:
             if _stem(member.name) in named and PurePosixPath(member.name).suffix in _SIDECARS:
                 continue
-            identity = named.get(_stem(member.name)) or identity_by_name(member.name)
-            key = f"{tar.name}/{member.name}" if path.is_dir() else member.name
-            items.append(Item(key, identity, (tar.name, member.offset, member.size)))
-    return sorted_source(path, "tar", items, FileReader(folder))
+            names.append(f"{tar.name}/{member.name}" if path.is_dir() else member.name)
+            people.append(named.get(_stem(member.name)) or identity_by_name(member.name))
+            places.append((tar.name, member.offset, member.size))
+    return sorted_source(path, "tar", PhotoColumns(names, people, places), FileReader(folder))
 
 
 def _stem(name: str) -> str:

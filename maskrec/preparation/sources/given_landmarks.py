@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_table import Faults
-from maskrec.images.photos import place_of, read_landmarks
+from maskrec.contracts.problem import Problems
+from maskrec.images.landmarks_file import read_landmarks
+from maskrec.images.photos import place_of
 from maskrec.preparation.sources.photo_source import FileReader, Source
 
 
@@ -21,18 +22,10 @@ def with_landmarks(source: Source, path: Path) -> Source:
     """
     if not isinstance(source.reader, FileReader):
         raise UsageError(f"{source.path}: --landmarks names files, but this source is {source.kind}")
-    if any(item.landmarks is not None for item in source.items):
+    if source.items.landmarks is not None:
         raise UsageError(f"{source.path}: already has landmarks; remove --landmarks")
-    faults, root = Faults(), source.reader.root
-    read = read_landmarks(path, root, faults)
-    points, boxes = read.of([place_of(root, item.place) for item in source.items], faults)
-    faults.stop_if_any(str(path))
-    items = [
-        replace(
-            item,
-            landmarks=tuple(points[row].ravel().tolist()),
-            box=None if boxes is None else tuple(boxes[row].tolist()),
-        )
-        for row, item in enumerate(source.items)
-    ]
-    return replace(source, items=items)
+    problems, root = Problems(), source.reader.root
+    read = read_landmarks(path, root, problems)
+    points, boxes = read.of([place_of(root, place) for place in source.items.places], problems)
+    problems.raise_errors(str(path))
+    return replace(source, items=replace(source.items, landmarks=points, boxes=boxes))

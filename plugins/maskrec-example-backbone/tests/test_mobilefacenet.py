@@ -18,7 +18,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.normalising import normalise
 from maskrec.images.canvas import to_canvas
 from maskrec.images.decoding import read_image
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.plugin.signature import read_parameters
 
 FACES = Path(__file__).parents[3] / "../shared/faces"

@@ -31,11 +31,11 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.alignment import ARCFACE_POINTS
 from maskrec.faces.synthetic.album import Album
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
 from maskrec.preparation.resumable import job
 from maskrec.preparation.resumable import job as job_module
-from maskrec.preparation.sources.photo_source import open_source
+from maskrec.preparation.sources.opening import open_source
 
 SIZE = 120
 STRANGE = ["a b", 'c,"d"', "two\nlines", "žluť 漢字 😷", "-rf", "%s{0}"]

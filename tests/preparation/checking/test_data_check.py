@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.checking import Report, Settings, check_sets
 from maskrec.preparation.checking.shared_people import plain_name
-from maskrec.preparation.face_sets import Finding, open_sets
+from maskrec.preparation.face_sets import SetProblem, open_sets
 
 GOOD_POINTS = (20, 28, 44, 28, 32, 40, 22, 50, 42, 50)
 
@@ -63,12 +63,12 @@ def look(*places: tuple[Path, Any], near: int | None = 12, landmarks: Sequence[P
 
 
 def kinds(report: Report) -> list[tuple[str, str]]:
-    return [(finding.severity, finding.kind) for finding in report.findings]
+    return [(problem.severity, problem.kind) for problem in report.problems]
 
 
-def only(report: Report, kind: str) -> Finding:
-    (finding,) = [finding for finding in report.findings if finding.kind == kind]
-    return finding
+def only(report: Report, kind: str) -> SetProblem:
+    (problem,) = [problem for problem in report.problems if problem.kind == kind]
+    return problem
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def clean(tmp_path: Path) -> Path:
 
 def test_a_clean_folder_has_no_findings(clean: Path) -> None:
     report = look((clean, ""))
-    assert report.findings == []
+    assert report.problems == []
     assert len(report.sets[0]) == 6
 
 
@@ -94,7 +94,7 @@ def test_photos_that_cannot_be_used(clean: Path) -> None:
     cv2.imwrite(str(folder / "gray.png"), np.full((40, 40, 3), 127, np.uint8))
     report = look((clean, ""))
     assert kinds(report) == [("error", "unreadable")] * 4
-    told = {Path(finding.places[0]).name: finding.message for finding in report.findings}
+    told = {Path(problem.places[0]).name: problem.message for problem in report.problems}
     assert "0 bytes" in told["empty.jpg"]
     assert "not an image" in told["text.jpg"]
     assert "truncated" in told["cut.jpg"]
@@ -128,7 +128,7 @@ def test_a_photo_saved_again_is_nearly_the_same(clean: Path) -> None:
     report = look((clean, ""))
     assert kinds(report) == [("error", "near_duplicate_across")]
     assert 0 <= (only(report, "near_duplicate_across").value or 0) <= 12
-    assert look((clean, ""), near=None).findings == []
+    assert look((clean, ""), near=None).problems == []
 
 
 def test_a_copy_of_one_source_under_one_name_is_meant(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_copy_of_one_source_under_one_name_is_meant(tmp_path: Path) -> None:
     save(tmp_path / "b.jpg", 1, quality=70)
     rows = [("a.jpg", "Ann", "photo1", 0), ("b.jpg", "Ann", "photo1", 1)]
     path = write_csv(tmp_path / "faces.csv", ("path", "identity", "source", "masked"), rows)
-    assert look((path, "")).findings == []
+    assert look((path, "")).problems == []
     rows[1] = ("b.jpg", "Bob", "photo1", 1)
     write_csv(path, ("path", "identity", "source", "masked"), rows)
     assert kinds(look((path, ""))) == [("error", "near_duplicate_across")]
@@ -167,7 +167,7 @@ def test_labels_of_a_table(tmp_path: Path) -> None:
     assert count == {"bad_row": 3, "labels": 2, "twice": 1, "label_gap": 1, "unreadable": 1}
     assert "no row has 1, 3, 5, 6:" in only(report, "label_gap").message
     assert only(report, "unreadable").places == (f"{path}:10: {tmp_path / 'gone.jpg'}",)
-    assert any(finding.places[0] == f"{path}:6" for finding in report.findings if finding.kind == "bad_row")
+    assert any(problem.places[0] == f"{path}:6" for problem in report.problems if problem.kind == "bad_row")
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,8 @@ def test_tables_that_cannot_be_read(tmp_path: Path, content: bytes, said: str) -
     path.write_bytes(content)
     report = look((path, ""))
     assert kinds(report) == [("error", "bad_table")]
-    assert said in report.findings[0].message
-    assert report.findings[0].places == (str(path),)
+    assert said in report.problems[0].message
+    assert report.problems[0].places == (str(path),)
 
 
 def with_points(tmp_path: Path, *points: Sequence[object]) -> Path:
@@ -206,7 +206,7 @@ def test_broken_landmarks(tmp_path: Path) -> None:
         (-3, 28, *GOOD_POINTS[2:]), ("x", 28, *GOOD_POINTS[2:]), (9,) * 10, (-0.4, 28, *GOOD_POINTS[2:]),
     )  # fmt: skip
     report = look((path, ""))
-    told = [(finding.severity, finding.places[0].split(":")[1], finding.message) for finding in report.findings]
+    told = [(problem.severity, problem.places[0].split(":")[1], problem.message) for problem in report.problems]
     assert {kind for _, kind in kinds(report)} == {"landmarks"}
     assert sorted((severity, int(line)) for severity, line, _ in told) == [
         ("error", 4), ("error", 5), ("error", 6), ("error", 8), ("error", 9), ("warning", 7),
@@ -222,7 +222,7 @@ def test_landmarks_from_a_file(clean: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "points.csv", ("path", *LANDMARK_COLUMNS), rows)
     report = look((clean, ""), landmarks=[path])
     assert kinds(report) == [("error", "landmarks")]
-    assert report.findings[0].places == (str(clean / "Person 2" / "1.jpg"),)
+    assert report.problems[0].places == (str(clean / "Person 2" / "1.jpg"),)
     write_csv(path, ("path", *LANDMARK_COLUMNS), [("other.jpg", *GOOD_POINTS)])
     with pytest.raises(UsageError, match="names no photo"):
         look((clean, ""), landmarks=[path])
@@ -233,10 +233,10 @@ def test_people_in_training_and_test_by_name(clean: Path, tmp_path: Path) -> Non
     save(tmp_path / "test" / "Person 9" / "new.jpg", 71)
     report = look((clean, "train"), (tmp_path / "test", "test"))
     assert kinds(report) == [("error", "in_both")]
-    assert report.findings[0].people == ("Person 1", "person_1")
+    assert report.problems[0].people == ("Person 1", "person_1")
     assert kinds(look((clean, ""), (tmp_path / "test", ""))) == [("warning", "in_both")]
     assert kinds(look((clean, "evaluation"), (tmp_path / "test", "test"))) == [("warning", "in_both")]
-    assert look((clean, "test"), (tmp_path / "test", "test")).findings == []
+    assert look((clean, "test"), (tmp_path / "test", "test")).problems == []
 
 
 def test_numbers_for_names_are_reported_as_numbers(clean: Path, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_numbers_for_names_are_reported_as_numbers(clean: Path, tmp_path: Path) 
         save(tmp_path / "train" / name / "old.jpg", 69)
         save(tmp_path / "test" / name / "new.jpg", 70 + len(name))
     report = look((tmp_path / "train", "train"), (tmp_path / "test", "test"))
-    said = {finding.people[0]: "by its number" in finding.message for finding in report.findings}
+    said = {problem.people[0]: "matched by number" in problem.message for problem in report.problems}
     assert said == {"0000045": True, "Person 1": False}
 
 
@@ -265,7 +265,7 @@ def test_splits_in_a_folder_have_their_roles(clean: Path) -> None:
     report = look((clean, ""))
     assert [faces.role for faces in report.sets] == ["train", "evaluation", "test"]
     assert sorted(kinds(report)) == [("error", "in_both"), ("warning", "in_both")]
-    by_severity = {finding.severity: finding.people for finding in report.findings}
+    by_severity = {problem.severity: problem.people for problem in report.problems}
     assert by_severity == {"error": ("Person 1",), "warning": ("Person 2",)}
 
 
@@ -298,7 +298,7 @@ def test_folders_name_people_where_they_agree_with_targets(clean: Path) -> None:
     rows = [(f"Person {person}/{photo}.jpg", person) for person in range(3) for photo in range(2)]
     write_csv(clean / "t.csv", ("path", "target"), rows)
     report = look((clean / "t.csv", ""))
-    assert report.findings == []
+    assert report.problems == []
     assert report.sets[0].named
     assert "named by their photos' folders" in report.notes[0]
 
@@ -308,7 +308,7 @@ def test_an_aligned_folder_with_stray_photos_and_an_unfinished_one(tmp_path: Pat
     save(tmp_path / "stray" / "x.jpg", 50)
     report = look((tmp_path, ""))
     assert kinds(report) == [("warning", "unlisted")]
-    assert report.findings[0].places == (str(tmp_path / "stray" / "x.jpg"),)
+    assert report.problems[0].places == (str(tmp_path / "stray" / "x.jpg"),)
     (tmp_path / ".parts").mkdir()
     assert kinds(look((tmp_path, ""))) == [("error", "unfinished")]
 
@@ -329,7 +329,7 @@ def test_faces_in_tars_by_faces_csv(tmp_path: Path) -> None:
     write_csv(tmp_path / "faces.csv", ("path", "identity"), rows)
     report = look((tmp_path, ""))
     assert kinds(report) == [("error", "unreadable")]
-    assert "no such file" in report.findings[0].message
+    assert "no such file" in report.problems[0].message
 
 
 def test_damaged_archives_are_findings(tmp_path: Path) -> None:

@@ -103,9 +103,9 @@ def test_a_person_of_another_name_is_found_by_file_and_by_recipe(two_sets: Path,
         words = ["--train", "train", "--test", "test", "--cosine", "0.97", "--json", "--model", *model]
         told = command("data", "check", *words, cwd=two_sets)
         assert told.returncode == 1, told.stderr
-        (finding,) = json.loads(told.stdout)["findings"]
-        assert (finding["severity"], finding["kind"], finding["people"]) == ("error", "in_both_by_face", ["P2", "Zoe"])
-        answers.append(finding["value"])
+        (problem,) = json.loads(told.stdout)["findings"]
+        assert (problem["severity"], problem["kind"], problem["people"]) == ("error", "in_both_by_face", ["P2", "Zoe"])
+        answers.append(problem["value"])
     assert answers[0] == pytest.approx(answers[1], abs=1e-5)
     clean = command("data", "check", "--test", "test", "--cosine", "0.97", "--model", "m.onnx", cwd=two_sets)
     assert clean.returncode == 0, clean.stdout

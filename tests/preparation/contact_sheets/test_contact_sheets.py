@@ -24,13 +24,13 @@ from PIL import Image
 
 from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.contact_sheets import Choice, Section, choose, draw_page, draw_sheet, make_sections
 from maskrec.preparation.contact_sheets.selection import Rejected, choose_rejected, read_rejected
 from maskrec.preparation.contact_sheets.text import Lettering
 from maskrec.preparation.contact_sheets.tiles import Tile, fit
 from maskrec.preparation.face_sets import open_sets
-from maskrec.preparation.sources.photo_source import open_source
+from maskrec.preparation.sources.opening import open_source
 
 EVIL = ["<script>alert(1)</script>", "\"><img src=x onerror='alert(2)'>", "{{ 7 * 7 }}", "a, \"b\" 'c'", "new\nline",
         "esc\x1b[31m", "\u202eevil", "陈小明", "محمد علي", "x" * 300, "&lt;b&gt;", "\ud7ff\ufffe"]  # fmt: skip
@@ -115,7 +115,7 @@ def test_rejected_photos_show_why(faces_folder: Path) -> None:
     told = [(tile.title, tile.lines, tile.picture is not None) for tile in rejected.tiles]
     assert [title for title, _, _ in told] == ["no_face", "no_face", "unreadable"]
     assert told[0] == ("no_face", ("<b>/wide.png", "no face"), True)
-    assert told[1][1][-1].endswith("any more")
+    assert told[1][1][-1].startswith("no longer in")
     assert told[2] == ("unreadable", ("<b>/cut.jpg", "truncated"), False)
 
 

@@ -21,13 +21,14 @@ from face_sets import face_bytes, write_face_set, write_tar_set
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.images.decoding import decode_image
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.packed import packed
 from maskrec.images.packed.packed import open_packed
-from maskrec.images.photos import LANDMARK_COLUMNS
 from maskrec.preparation.packing.packing import Packing, PackParts, pack
 from maskrec.preparation.resumable.finishing import merge
 from maskrec.preparation.resumable.meter import Meter
-from maskrec.preparation.sources.photo_source import open_folder, open_source
+from maskrec.preparation.sources.folder_source import open_folder
+from maskrec.preparation.sources.opening import open_source
 
 
 @pytest.fixture

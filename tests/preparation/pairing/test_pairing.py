@@ -26,13 +26,13 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.masks import REFERENCE_TYPES
-from maskrec.images.photos import LANDMARK_COLUMNS
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.pairing import make_pairs
 from maskrec.preparation.pairing.settings import ALL_FIVE, REFERENCE, PairSettings, from_manifest
 from maskrec.preparation.pairing.splits import gather_people
-from maskrec.preparation.sources.face_list import read_faces
+from maskrec.preparation.sources.face_list import read_face_list
 
 NAMES = ["Ann", "Bo, B.", 'Cy "C"', "Dé", "写真", "E\nE", "F  F", "G'G"]
 POINTS = ["38.29", "51.70", "73.53", "51.50", "56.03", "71.74", "41.55", "92.37", "70.73", "92.20"]
@@ -318,8 +318,8 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_continues(tmp_path: Path
         ({"masks": ()}, "use none, one or both"),
         ({"same_photo": 1.5}, "must be 0 to 1"),
         ({"same_photo": float("nan")}, "must be 0 to 1"),
-        ({"same_photo": 0.5}, "and 0 different ones are possible"),
-        ({"masks": ("both",), "same_photo": 0.5}, "and 0 different ones are possible"),
+        ({"same_photo": 0.5}, "but only 0 different ones are possible"),
+        ({"masks": ("both",), "same_photo": 0.5}, "but only 0 different ones are possible"),
         ({"shares": {"train": 1.0, "evaluation": 0.0, "test": 1.0}}, "--evaluation-share 0"),
         ({"shares": {"train": 1.0, "evaluation": -1.0, "test": 1.0}}, "0 or more"),
         ({"shares": {"train": float("inf"), "evaluation": 1.0, "test": 1.0}}, "0 or more"),
@@ -357,7 +357,7 @@ def test_too_many_different_pairs(tmp_path: Path) -> None:
     settings = PairSettings(evaluation=45, test=0, shares={"train": 0.0, "evaluation": 1.0, "test": 0.0})
     assert make_pairs(faces, tmp_path / "all", settings).counts["eval_same.csv"]["people"] == 1
     few = PairSettings(evaluation=46, test=0, shares={"train": 0.0, "evaluation": 1.0, "test": 0.0})
-    assert "and 45 different ones" in complaint(faces, tmp_path / "more", few)
+    assert "but only 45 different ones" in complaint(faces, tmp_path / "more", few)
 
 
 def break_row(faces: Path, **values: str) -> None:
@@ -373,13 +373,13 @@ def break_row(faces: Path, **values: str) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"path": ""}, "path is ''"),
+        ({"path": ""}, "the path is empty"),
         ({"path": "nobody/0.jpg"}, "no such file"),
         ({"path": f"{people(1)[0]}/0.jpg"}, "is listed twice, before in line 2; remove one"),
         ({"path": f"./{people(1)[0]}/0.jpg"}, "is listed twice, before in line 2; remove one"),
-        ({"identity": " "}, "identity is ' '"),
+        ({"identity": " "}, "the identity is empty"),
         ({"identity": people(1)[0]}, "has target"),
-        ({"target": "0"}, "has identity"),
+        ({"target": "0"}, "target 0 is"),
         ({"nose_x": "nan"}, "nose_x is 'nan'"),
         ({"masked": "2"}, "masked is '2'"),
         ({"mask_type": "n95", "masked": "0"}, "on a face that is not masked"),
@@ -396,7 +396,7 @@ def test_faces_without_what_is_needed(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "holds no faces.csv" in complaint(tmp_path / "empty", tmp_path / "pairs", SMALL)
     (tmp_path / "stopped" / ".parts").mkdir(parents=True)
-    assert "has not finished" in complaint(tmp_path / "stopped", tmp_path / "pairs", SMALL)
+    assert "is not finished" in complaint(tmp_path / "stopped", tmp_path / "pairs", SMALL)
     assert "cannot be read" in complaint(tmp_path / "absent", tmp_path / "pairs", SMALL)
     bare = write_faces(tmp_path / "bare", landmarks=False)
     assert "by landmarks" in complaint(bare, tmp_path / "pairs", replace(SMALL, masks=("both",)))
@@ -512,7 +512,7 @@ def test_a_damaged_faces_csv_is_sentences_or_pairs(tmp_path: Path, data: st.Data
     (faces / "damaged.csv").write_bytes(bytes(damaged))
     message = "damaged.csv"
     try:
-        assert gather_people(read_faces(faces / "damaged.csv"), {})
+        assert gather_people(read_face_list(faces / "damaged.csv"), {})
     except UsageError as error:
         message = str(error)
     assert "damaged.csv" in message

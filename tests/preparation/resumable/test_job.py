@@ -20,14 +20,17 @@ from typing import Any
 import pytest
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.images.face_table import Faults, read_table
+from maskrec.contracts.problem import Problems
+from maskrec.images.csv_table import read_table
 from maskrec.images.tars.tarfiles import read_members
 from maskrec.preparation.resumable import finishing, job_folder, worker_pool
 from maskrec.preparation.resumable import job as job_module
 from maskrec.preparation.resumable.finishing import merge
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
-from maskrec.preparation.sources.photo_source import Item, Reader, open_source
+from maskrec.preparation.sources.opening import open_source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Reader
 
 COLUMNS = ("path", "target", "identity", "source")
 
@@ -98,10 +101,10 @@ def undisturbed(photos: Path, tmp_path: Path, tars: bool) -> dict[str, bytes]:
 
 
 def test_every_photo_ends_in_one_of_two_files(photos: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
-    folder, faults = tmp_path / "undisturbed", Faults()
-    faces = read_table(folder / "faces.csv", COLUMNS, (), (), faults)
-    rejected = read_table(folder / "rejected.csv", ("source", "reason", "detail"), (), (), faults)
-    faults.stop_if_any("it")
+    folder, problems = tmp_path / "undisturbed", Problems()
+    faces = read_table(folder / "faces.csv", COLUMNS, (), (), problems)
+    rejected = read_table(folder / "rejected.csv", ("source", "reason", "detail"), (), (), problems)
+    problems.raise_errors("it")
     sources = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.jpg"))
     assert sorted({*faces.columns["source"], *rejected.columns["source"]}) == sources
     assert not set(faces.columns["source"]) & set(rejected.columns["source"])
@@ -110,7 +113,7 @@ def test_every_photo_ends_in_one_of_two_files(photos: Path, tmp_path: Path, undi
     people = dict(zip(faces.columns["identity"], faces.columns["target"], strict=True))
     assert people == {f"person {who}": str(target) for target, who in enumerate([0, 1, 2, 3, 5, 6])}
     assert not (folder / ".parts").exists()
-    assert set(json.loads((folder / "job.json").read_text())["source"]) == {"kind", "photos", "fingerprint"}
+    assert set(json.loads((folder / "work.json").read_text())["source"]) == {"kind", "photos", "fingerprint"}
 
 
 def test_tars_hold_what_folders_do(photos: Path, tmp_path: Path) -> None:
@@ -122,7 +125,7 @@ def test_tars_hold_what_folders_do(photos: Path, tmp_path: Path) -> None:
             with tar.open("rb") as stream:
                 stream.seek(member.offset)
                 inside[f"{tar.name}/{member.name}"] = stream.read(member.size)
-    table = read_table(tmp_path / "tars" / "faces.csv", COLUMNS, (), (), Faults())
+    table = read_table(tmp_path / "tars" / "faces.csv", COLUMNS, (), (), Problems())
     assert len(table) == 34
     for row, path in enumerate(table.columns["path"]):
         assert inside[path] == (tmp_path / "folder" / path.partition("/")[2]).read_bytes()
@@ -249,7 +252,7 @@ def test_other_settings_and_other_folders_are_refused(photos: Path, tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="name a folder that can be created"):
         job_module.run(job(photos, tmp_path / "file" / "faces"))
-    (tmp_path / "faces" / "job.json").write_text("{")
+    (tmp_path / "faces" / "work.json").write_text("{")
     with pytest.raises(UsageError, match="damaged"):
         job_module.run(job(photos, tmp_path / "faces"))
 

@@ -16,7 +16,9 @@ from maskrec.base.errors import UsageError
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.resumable.output_names import output_names, safe_part
 from maskrec.preparation.sources.given_landmarks import with_landmarks
-from maskrec.preparation.sources.photo_source import Item, Source, open_source
+from maskrec.preparation.sources.opening import open_source
+from maskrec.preparation.sources.photo_columns import Item
+from maskrec.preparation.sources.photo_source import Source
 from tests.support.record_writing import write_records
 
 STRANGE = [
@@ -170,7 +172,7 @@ def test_a_csv_whose_targets_contradict_its_names(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         open_source(_csv(tmp_path / "t.csv", ["path", "target", "identity"], rows))
     assert "t.csv:3: target 0 is 'Bo' here and 'Ann' before" in str(refused.value)
-    assert "'Cy' has 2 targets" in str(refused.value)
+    assert "t.csv:5: 'Cy' has target 2 here and 1 before" in str(refused.value)
 
 
 def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_a_folder_whose_work_has_not_finished(tmp_path: Path) -> None:
 
 
 def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
-    from maskrec.images.photos import LANDMARK_COLUMNS
+    from maskrec.images.face_columns import LANDMARK_COLUMNS
 
     for name in ("Ann/1.jpg", "Bo/1.jpg"):
         _write(tmp_path / "photos" / name)

@@ -1,4 +1,4 @@
-"""The findings of a check, for the terminal and as JSON."""
+"""The problems that a check found, for the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.text import Text
 from maskrec.base.console import clean, terminal_width
 from maskrec.preparation.checking import Report, Settings
 from maskrec.preparation.checking.shared_people import plain_name
-from maskrec.preparation.face_sets import FaceSet, Finding
+from maskrec.preparation.face_sets import FaceSet, SetProblem
 
 SHOWN = 10
 _PLACES = 6
@@ -48,23 +48,23 @@ KINDS = {
 
 
 def show(report: Report, everything: bool = False) -> None:
-    """Print the sets, the number of findings of each kind, and the findings; the first ``SHOWN`` of each kind."""
+    """Print the sets, the number of problems of each kind, and the problems; the first ``SHOWN`` of each kind."""
     console = Console(width=terminal_width() or 120, highlight=False)
     console.print(_sets(report.sets))
     for note in dict.fromkeys(report.notes):
         _line(f"note: {note}")
     by_kind = {
         key: list(found)
-        for key, found in groupby(report.findings, key=lambda finding: (finding.severity, finding.kind))
+        for key, found in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind))
     }
     if by_kind:
         console.print(_counts({key: len(found) for key, found in by_kind.items()}))
     for (severity, kind), found in by_kind.items():
-        for finding in found if everything else found[:SHOWN]:
-            _line(_told(finding))
+        for problem in found if everything else found[:SHOWN]:
+            _line(_told(problem))
         if len(found) > SHOWN and not everything:
             _line(f"{severity}: {len(found) - SHOWN:,} more of {KINDS.get(kind, kind)}; --all prints them")
-    if report.findings:
+    if report.problems:
         _line("")
     _line(f"{_number(report.errors, 'error')}, {_number(report.warnings, 'warning')}")
 
@@ -119,14 +119,14 @@ def _people(faces: FaceSet) -> dict[str, int]:
     return counts
 
 
-def _told(finding: Finding) -> str:
+def _told(problem: SetProblem) -> str:
     """``severity: place: message`` for one place, else the message with its places below."""
-    message = _one_line(finding.message)
-    if len(finding.places) == 1:
-        return f"{finding.severity}: {_one_line(finding.places[0])}: {message}"
-    lines = [f"{finding.severity}: {message}", *(f"    {_one_line(place)}" for place in finding.places[:_PLACES])]
-    if len(finding.places) > _PLACES:
-        lines.append(f"    and {len(finding.places) - _PLACES:,} more")
+    message = _one_line(problem.message)
+    if len(problem.places) == 1:
+        return f"{problem.severity}: {_one_line(problem.places[0])}: {message}"
+    lines = [f"{problem.severity}: {message}", *(f"    {_one_line(place)}" for place in problem.places[:_PLACES])]
+    if len(problem.places) > _PLACES:
+        lines.append(f"    and {len(problem.places) - _PLACES:,} more")
     return "\n".join(lines)
 
 
@@ -136,7 +136,7 @@ def _one_line(text: str) -> str:
 
 
 def as_dict(report: Report, settings: Settings, model: Path | None) -> dict[str, Any]:
-    """All findings as plain values."""
+    """All problems as plain values."""
     return {
         "version": 1,
         "clean": report.errors == 0,
@@ -162,13 +162,13 @@ def as_dict(report: Report, settings: Settings, model: Path | None) -> dict[str,
         "notes": list(dict.fromkeys(report.notes)),
         "findings": [
             {
-                "severity": finding.severity,
-                "kind": finding.kind,
-                "message": finding.message,
-                "places": list(finding.places),
-                "people": list(finding.people),
-                "value": finding.value,
+                "severity": problem.severity,
+                "kind": problem.kind,
+                "message": problem.message,
+                "places": list(problem.places),
+                "people": list(problem.people),
+                "value": problem.value,
             }
-            for finding in report.findings
+            for problem in report.problems
         ],
     }
