@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow fuzz lint bench docs clean
+.PHONY: demo test test-slow mutants coverage fuzz lint bench docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,20 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow
+
+# Changes one place of the source at a time and looks whether a test notices: a quarter of an hour, on demand.
+# SEED repeats a draw; without it a new one is drawn and printed.
+SEED ?=
+mutants: $(STAMP)
+	$(BIN)/python tests/mutants.py $(if $(SEED),--seed $(SEED))
+
+# Branch coverage of the rooms that a run goes through, by their tests and those of the command line.
+COVERED := tests/training tests/runtime tests/inference tests/recipe tests/cli tests/losses tests/samplers
+coverage: $(STAMP)
+	rm -f .coverage .coverage.*
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q -n $(TEST_PROCESSES) --dist loadfile -m 'not slow' $(COVERED)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # A hundred thousand mutated .rec, .idx, .bin, tar and CSV files; anything but a sentence is a failure.
 fuzz: $(STAMP)

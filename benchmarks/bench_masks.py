@@ -1,4 +1,4 @@
-"""Putting masks on: faces a second at 112 px in batches of 256, all types mixed, and the memory that it takes.
+"""Putting masks on: faces per second at 112 px in batches of 256, all types mixed, and the memory that it takes.
 
 Run: ``python benchmarks/bench_masks.py [rounds] [gpu-batch]``. Ours is ``put_on_masks`` on float batches, with one and
 with two threads; the peer takes and gives the same batches and warps one drawn mask picture a face with OpenCV (a
@@ -35,7 +35,7 @@ Floats = NDArray[np.float32]
 
 
 def batch(count: int, device: str = "cpu") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Draws]:
-    """Faces (noise: what is in the picture costs nothing), landmarks about the template, every type, draws."""
+    """Faces (noise: the content does not affect the time), landmarks about the template, every type, draws."""
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(count, 3, SIZE, SIZE, generator=generator)
     points = torch.tensor(arcface_template(SIZE), dtype=torch.float32)
@@ -68,7 +68,7 @@ def warp_one(image: Floats, points: Floats, picture: Floats) -> Floats:
 
 
 def rate(work: Callable[[], object], count: int) -> float:
-    """Faces a second of one go."""
+    """Faces per second of one run."""
     start = time.perf_counter()
     work()
     return count / (time.perf_counter() - start)
@@ -118,7 +118,7 @@ def memory() -> float:
 
 
 def print_peak() -> None:
-    """For ``memory``, in a process of its own."""
+    """For ``memory``, in a separate process."""
 
     def peak() -> float:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()

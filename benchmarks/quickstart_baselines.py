@@ -1,8 +1,8 @@
-"""What the quickstart's test pairs give away without training: pixels, an untrained network, calibrated batch norms.
+"""How far the quickstart's test pairs can be solved untrained: by pixels, an untrained network, calibrated batch norms.
 
     python benchmarks/quickstart_baselines.py
 
-Best-threshold accuracy a condition on the pairs of recipes/quickstart.yaml: embedded cartoon faces, which say nothing
+Best-threshold accuracy per condition on the pairs of recipes/quickstart.yaml: embedded cartoon faces, which say nothing
 about real ones. The threshold is chosen on the same pairs, so every figure is a little better than it could be in use.
 """
 
@@ -81,7 +81,7 @@ def main() -> None:
     spec: InputSpec = parts.backbone.input_spec
     plain = InputSpec(parts.image_size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     print(pairs.remark)
-    print(f"{len(pairs) // len(CONDITIONS)} pairs a condition".ljust(28) + "".join(f"{c:>13}" for c in CONDITIONS))
+    print(f"{len(pairs) // len(CONDITIONS)} pairs per condition".ljust(28) + "".join(f"{c:>13}" for c in CONDITIONS))
     print(row(f"{SIDE} x {SIDE} pixels", embed(Pixels(), plain, pairs, parts.plan.seed), pairs))
     print(row("untrained", embed(parts.backbone, spec, pairs, parts.plan.seed), pairs))
     calibrate(parts.backbone, parts)

@@ -1,4 +1,4 @@
-"""One row a figure, on the screen and in ``results.jsonl`` with date, commit and machine."""
+"""One row per figure, on the terminal and in ``results.jsonl`` with date, commit and machine."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def report(figure: str, ours: str, peer: str, ratio: float, goal: float, *, at_m
         ours: our time or rate, with its unit.
         peer: the other's.
         ratio: of the two, the median over pairs of measurements taken in turn.
-        goal: what the ratio shall reach.
-        at_most: whether the ratio shall be the goal or less (of times), instead of the goal or more (of rates).
+        goal: the value that the ratio should reach.
+        at_most: whether the ratio should be at most the goal (for times), instead of at least the goal (for rates).
     """
     verdict = "ok" if (ratio <= goal if at_most else ratio >= goal) else "short"
     _keep({"figure": figure, "ours": ours, "peer": peer, "ratio": round(ratio, 4), "goal": goal, "verdict": verdict})
@@ -29,7 +29,7 @@ def report(figure: str, ours: str, peer: str, ratio: float, goal: float, *, at_m
 
 
 def report_needs(figure: str, what: str) -> None:
-    """Print and keep that a figure cannot be measured here: ``needs a GPU``."""
+    """Print and record that a figure cannot be measured here: ``needs a GPU``."""
     _keep({"figure": figure, "verdict": f"needs {what}"})
     print(f"{figure} | needs {what}", flush=True)
 

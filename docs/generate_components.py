@@ -13,9 +13,10 @@ from enum import Enum
 from pathlib import Path
 
 from maskrec.cli.showing import type_text
-from maskrec.plugin.catalog import Catalog, Registered
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.host import discover
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import EMPTY, ParameterInfo, parameter_help, read_parameters, without_parameters
 
 OUTPUT = Path(__file__).with_name("components.md")

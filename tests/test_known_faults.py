@@ -1,4 +1,7 @@
-"""The faults of the project that this one grew out of: each has a test that names it, most in their own rooms."""
+"""The faults of the project that this one grew out of: each has a test that names it, most in their own rooms.
+
+The list is ``FAULTS`` in ``support/known_mutants.py``: there each fault stands with the change that puts it back.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,19 @@ from typing import Any
 
 import pytest
 import torch
+from known_mutants import FAULTS
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.runtime.device import pick_device
 from maskrec.runtime.state_tree import load_tree, save_tree
 
-NAMES = {
-    "the last identity never sampled": "test_known_fault_the_last_identity_was_never_sampled",
-    "P x K 600 cut into batches of 256": "test_known_fault_batches_of_p_times_k_were_cut_into_others",
-    "margin 3 on unit embeddings": "test_known_fault_margin_3_on_unit_embeddings",
-    "sqrt(1 - cos^2) without a clamp": "test_known_fault_square_root_without_a_clamp_gives_nan_gradients",
-    "class weights cancelled": "test_known_fault_class_weights_cancelled_by_the_focal_criterion",
-    "ImageNet statistics and 128 px": "test_known_fault_imagenet_statistics_and_128_pixels",
-    "a crossing in bin 0": "test_known_fault_a_crossing_in_bin_0_wraps_to_the_last_edge",
-    "no crossing": "test_known_fault_no_crossing_reuses_the_last_epochs_threshold",
-    "one photo on both sides": "test_known_fault_one_photo_on_both_sides_of_a_pair",
-    "unknown names": "test_known_fault_unknown_names_fall_to_an_else_branch",
-    "whole modules pickled": "test_known_fault_whole_modules_pickled",
-    "cuda:1 hard-coded": "test_known_fault_cuda_1_hard_coded",
-}
 
-
-@pytest.mark.parametrize("fault", NAMES)
-def test_every_known_fault_has_its_test(fault: str) -> None:
-    texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("test_*.py")]
-    assert any(f"def {NAMES[fault]}(" in text for text in texts)
+def test_every_known_fault_is_put_back_by_a_mutant_that_its_own_test_must_notice() -> None:
+    """`make mutants` puts each back; that its text and its test are there is looked at in test_mutants.py."""
+    assert len(FAULTS) == len({known.what for known in FAULTS}) == 12
+    tests = [test for known in FAULTS for test in known.tests]
+    assert all("::test_known_fault_" in test for test in tests)
+    assert len(set(tests)) == 12
 
 
 def test_known_fault_one_photo_on_both_sides_of_a_pair(tmp_path: Path) -> None:
@@ -54,9 +45,9 @@ def test_known_fault_one_photo_on_both_sides_of_a_pair(tmp_path: Path) -> None:
     ("override", "answer"),
     [
         ("loss.use=arcfase", "did you mean arcface?"),
-        ("backbone={use: timm, model: efficientnet_b33}", "efficientnet_b3"),
-        ("optimizer.use=sdg", "sgd"),
-        ("loss.criterion=focall", "focal"),
+        ("backbone={use: timm, model: efficientnet_b33}", "did you mean efficientnet_b3"),
+        ("optimizer.use=sdg", "did you mean `sgd`?"),
+        ("loss.criterion=focall", "did you mean `focal`?"),
     ],
 )
 def test_known_fault_unknown_names_fall_to_an_else_branch(
@@ -72,7 +63,7 @@ def test_known_fault_whole_modules_pickled(tmp_path: Path) -> None:
     with pytest.raises(MaskrecError, match="only tensors and plain values"):
         save_tree({"backbone": module}, tmp_path / "a.safetensors")
     (tmp_path / "b.safetensors").write_bytes(pickle.dumps(module))
-    with pytest.raises(UsageError, match="no maskrec checkpoint"):
+    with pytest.raises(UsageError, match="not a maskrec checkpoint"):
         load_tree(tmp_path / "b.safetensors")
 
 

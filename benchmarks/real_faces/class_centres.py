@@ -1,4 +1,4 @@
-"""Components for overfitting a handful of people, given with --plugin: how well training photos are told apart, and
+"""Components for overfitting a handful of people, given with --plugin: how well training photos are distinguished, and
 an end to the run once that is well enough."""
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ClassCentres:
     def __init__(self, data: Dataset, context: Context) -> None:
         none, never = np.zeros(0, np.int64), np.zeros(0, np.bool_)
         self.labels = list(data.labels)
-        # Photos to embed and no pairs: nobody is compared.
+        # Photos to embed and no pairs: nothing is compared.
         self.photos = PairSet(context.path, data, [None] * len(data), none, none, never, none.astype(np.int8))
 
     @staticmethod
@@ -67,7 +67,7 @@ class ClassCentres:
 
 
 class Enough:
-    """Ends a run as planned, once training photos are told apart well enough.
+    """Ends a run as planned, once training photos are distinguished well enough.
 
     Args:
         accuracy: of an evaluation, to be exceeded; in [0, 1).

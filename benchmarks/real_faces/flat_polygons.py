@@ -1,13 +1,13 @@
-"""LFW's pairs with the crudest masks there are: one flat polygon by five landmarks, in the five reference colours.
+"""LFW's pairs with the simplest possible masks: one flat polygon by five landmarks, in the five reference colours.
 
     python benchmarks/real_faces/flat_polygons.py --lfw lfw --landmarks lfw_landmarks.csv --pairs lfw_pairs.txt \\
         --out data/flat
     python benchmarks/real_faces/yardstick.py --weights mobilefacenet.safetensors --csv data/flat/*.csv
 
-A measure that shares nothing with the masks that maskrec draws: whoever trains on those is measured here on others.
+A test that shares nothing with the masks that maskrec draws: a model trained on those is tested here on others.
 Writes every photo of the pairs aligned to 112 pixels (PNG), bare and masked, and bare.csv, one_masked.csv (the right
 face wears the mask) and both_masked.csv with LFW's ten folds. A photo's colour is drawn by the seed and its number.
-``--top`` says how far down from the eyes to the mouth the edge over the nose lies: the lower, the more is seen.
+``--top`` says how far down from the eyes to the mouth the edge over the nose is: the lower, the more is visible.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def draw_polygon(
         image: the face.
         points: ``(5, 2)`` landmarks in its pixels.
         colour: red, green, blue.
-        top: how far down from the eyes to the mouth the edge over the nose lies.
+        top: how far down from the eyes to the mouth the edge over the nose is.
     """
     drawn = image.copy()
     cv2.fillPoly(drawn, [np.round(outline(points, top)).astype(np.int32)], tuple(colour))

@@ -5,7 +5,7 @@
 Takes the people of DIR (a folder each) with the most photos, writes train.csv (path,target and the five landmarks),
 trains the recipes in benchmarks/real_faces/overfit/ on it for at most 300 steps and prints the training accuracy by
 nearest class centre (cosine, eval mode). It shows that backbone, loss and optimizer learn together; that says nothing
-about people who were not trained on. A run that is there already goes on.
+about people who were not trained on. An existing run is continued.
 """
 
 from __future__ import annotations

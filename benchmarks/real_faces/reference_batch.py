@@ -4,7 +4,7 @@
 
 Everything of the recipe but its data, starting weights and evaluation is kept; the faces are embedded ones, an epoch
 of three batches. Each recipe runs in a process of its own, so that its peak resident memory is its own: whatever the
-process held at once, loader and checkpoint included. On CUDA the device's peak is told too.
+process held at once, loader and checkpoint included. On CUDA the device's peak is reported too.
 """
 
 from __future__ import annotations

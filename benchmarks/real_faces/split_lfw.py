@@ -1,4 +1,4 @@
-"""Split LFW into people to train on, people to choose the threshold on, and people to test on: nobody is in two.
+"""Split LFW into people to train on, people to choose the threshold on, and people to test on, without overlap.
 
     python benchmarks/real_faces/split_lfw.py --lfw DIR --landmarks lfw_landmarks.csv --out data/lfw_split
 

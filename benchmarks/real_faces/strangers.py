@@ -40,12 +40,12 @@ def main() -> None:
     few, lfw, tested = read_faces(arguments.few), read_faces(arguments.lfw), people_of_pairs(arguments.pairs)
     known = {row["identity"] for row in few} & {row["identity"] for row in lfw}
     if known:
-        parser.error(f"{len(known)} people of {arguments.few} are in LFW, {min(known)} for one: leave them out")
+        parser.error(f"{len(known)} people of {arguments.few} are in LFW, for example {min(known)}: remove them")
     missing = tested - {row["identity"] for row in lfw}
     if missing:
         parser.error(
             f"{len(missing)} people of {arguments.pairs} are not in {arguments.lfw}, {min(missing)!r} for one, and "
-            "could not be left out: align all of LFW, by its names"
+            "could not be excluded: align all of LFW, by its names"
         )
     unpaired = [row for row in lfw if row["identity"] not in tested]
     sets = {arguments.few: few, arguments.lfw: unpaired}

@@ -47,7 +47,7 @@ HEADER = (
 
 
 def main() -> None:
-    """Open the network, measure one pair set after the other, print a row a condition."""
+    """Open the network, measure one pair set after the other, print a row per condition."""
     arguments = read_arguments()
     network = open_network(arguments)
     embed = Embedding(network, arguments)

@@ -26,22 +26,22 @@ class InceptionResnetV1(nn.Module):
     Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning", 2016. The
     embedding is the output of the last batch norm, before any L2 normalisation.
 
-    The published weights were trained at 160 pixels on faces cut out by a detector's box with a margin, their values
-    brought to (x - 127.5) / 128; ``input_spec`` says so. From random weights the size defaults to 160 and the
+    The published weights were trained at 160 pixels on faces cropped by a detector's box with a margin, their values
+    scaled to (x - 127.5) / 128; ``input_spec`` says so. From random weights the size defaults to 160 and the
     alignment to ``arcface``.
 
     Args:
         pretrained: None for random weights; ``vggface2`` or ``casia_webface`` for facenet-pytorch's weights, which
             must already be in torch's cache (nothing is downloaded); or a local file of this model's state_dict
-            (safetensors, or torch with tensors only). A classifier in the file (``logits``) is left out.
+            (safetensors, or torch with tensors only). A classifier in the file (``logits``) is ignored.
         dropout: probability in [0, 1) before the last linear layer.
         pooling: ``avg``, or ``gem`` with a learned p.
-        alignment: how faces are brought to the canvas; None is what the weights expect.
+        alignment: how faces are placed on the canvas; None is what the weights expect.
         image_size: side of the canvas in pixels, at least 75; None is 160.
-        context: while a checkpoint is being opened the pretrained weights are not looked for.
+        context: while a checkpoint is being opened, pretrained weights are not loaded.
 
     Raises:
-        UsageError: weights that are not there, cannot be read or do not fit.
+        UsageError: the weights are missing, cannot be read or do not fit.
         ValueError: a parameter out of range.
     """
 
@@ -92,14 +92,14 @@ def _published(name: str) -> Path:
     """The cached file of facenet-pytorch's weights.
 
     Raises:
-        UsageError: it is in neither of the folders where it could be.
+        UsageError: it is in none of the possible folders.
     """
     file, folders = _FILES[name], torch_checkpoint_folders()
     path = find_file(file, folders)
     if path is None:
         raise UsageError(
             f"the {name} weights {file} are not in {' or '.join(map(str, folders))} (their SHA-256 is not known here), "
-            f"and nothing is downloaded unasked; fetch {_RELEASES}{file} into one of these folders, "
+            f"and nothing is downloaded automatically; download {_RELEASES}{file} into one of these folders, "
             f"give a local file as pretrained, {GO_ON}"
         )
     return path
@@ -107,6 +107,6 @@ def _published(name: str) -> Path:
 
 def _problems(values: Mapping[str, Any], image_size: int | None) -> Iterator[Problem]:
     if not 0 <= values["dropout"] < 1:
-        yield Problem(f"dropout is a probability in [0, 1), not {values['dropout']}", "dropout")
+        yield Problem(f"dropout must be a probability in [0, 1), not {values['dropout']}", "dropout")
     if image_size is not None and image_size < SMALLEST:
         yield Problem(f"inception_resnet_v1 needs images of at least {SMALLEST} pixels, not {image_size}", "image_size")

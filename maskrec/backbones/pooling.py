@@ -17,8 +17,8 @@ class GeM(nn.Module):
     large p approaches the maximum.
 
     Args:
-        p: the start, above 0.
-        floor: values are raised to this before the power, whose slope at 0 has no bound for p below 1.
+        p: the initial value, above 0.
+        floor: smaller values are raised to this before the power, whose slope at 0 is unbounded for p below 1.
     """
 
     def __init__(self, p: float = 3.0, floor: float = 1e-6) -> None:
@@ -44,5 +44,5 @@ class Average(nn.Module):
 
 
 def make_pooling(pooling: Pooling) -> nn.Module:
-    """The module of that name."""
+    """The pooling module of that name."""
     return GeM() if pooling == "gem" else Average()

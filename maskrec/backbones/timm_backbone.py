@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from maskrec.backbones.pooling import GeM, Pooling
 from maskrec.backbones.timm_weights import cached_weights, load_trunk
 from maskrec.base.errors import UsageError
+from maskrec.base.words import nearest
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.problem import Problem, refuse
@@ -24,20 +24,20 @@ class TimmBackbone(nn.Module):
 
     Args:
         model: timm's name, with or without the tag of its weights: ``resnet50``, ``efficientnet_b3.ra2_in1k``.
-        pretrained: false for random weights; true for the ones that timm names, which must already be in the cache
+        pretrained: false for random weights; true for timm's own, which must already be in the cache
             (nothing is downloaded); or a local file of them (safetensors, or torch with tensors only).
         pooling: ``avg`` is the model's own pooling (the average in convolutional networks, average or class token
             in transformers); ``gem`` a generalised mean with learned p, for models with feature maps.
-        neck: ``linear_bn`` brings the features to ``embedding_size`` by a linear layer and batch norm (eps 1e-3);
-            ``none`` gives the features as they are.
+        neck: ``linear_bn`` maps the features to ``embedding_size`` by a linear layer and batch norm (eps 1e-3);
+            ``none`` returns the features unchanged.
         embedding_size: with ``linear_bn``; must be None with ``none``.
         dropout: probability in [0, 1) before the neck.
-        alignment: how faces are brought to the canvas; ``input_spec`` has it, with the model's own statistics.
+        alignment: how faces are placed on the canvas; ``input_spec`` contains it, with the model's own statistics.
         image_size: side of the canvas in pixels; None is the model's own.
-        context: while a checkpoint is being opened the pretrained weights are not looked for.
+        context: while a checkpoint is being opened, pretrained weights are not loaded.
 
     Raises:
-        UsageError: weights that are not there or do not fit, or an image size that the model cannot take.
+        UsageError: the weights are missing or do not fit, or the model does not support the image size.
         ValueError: an unknown model or a parameter out of range.
     """
 
@@ -70,7 +70,7 @@ class TimmBackbone(nn.Module):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """An unknown model and parameters out of range."""
+        """Report an unknown model and parameters out of range."""
         yield from _problems(values)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ def se_resnext101(
         pooling: ``gem`` with learned p, or ``avg``.
         embedding_size: of the neck.
         dropout: probability in [0, 1) before the neck.
-        alignment: how faces are brought to the canvas.
+        alignment: how faces are placed on the canvas.
         image_size: side of the canvas in pixels; None is the model's own (224).
         context: as for ``timm``.
 
@@ -111,12 +111,12 @@ def se_resnext101(
 
 
 def _linear_bn(features: int, size: int) -> nn.Module:
-    # The bias would be undone by the batch norm.
+    # The batch norm would cancel the bias.
     return nn.Sequential(nn.Linear(features, size, bias=False), nn.BatchNorm1d(size, eps=1e-3))
 
 
 def _create(model: str, pooling: Pooling, image_size: int | None) -> Any:
-    """The bare timm model; a size is told only to models that are built for one size."""
+    """The plain timm model; the size is passed only to models that are built for a fixed size."""
     import timm
 
     options: dict[str, Any] = {"num_classes": 0}
@@ -129,28 +129,30 @@ def _create(model: str, pooling: Pooling, image_size: int | None) -> Any:
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise UsageError(
             f"timm cannot build {model} with pooling {pooling} at image_size {image_size or 'its own'}: {error}; "
-            "leave image_size out, or choose pooling: avg or another model"
+            "remove image_size, or choose pooling: avg or another model"
         ) from error
 
 
 @torch.no_grad()
 def _features(trunk: nn.Module, model: str, pooling: Pooling, size: int) -> int:
-    """How many features the trunk gives, found by trying one image of that size.
+    """The number of features of the trunk, found by running one image of that size.
 
     Raises:
-        UsageError: the trunk cannot take the size, or GeM gets no feature maps ``(B, C, H, W)``.
+        UsageError: the trunk does not support the size, or GeM gets no feature maps ``(B, C, H, W)``.
     """
     training = trunk.training
     try:
         shape = tuple(trunk.eval()(torch.zeros(1, 3, size, size)).shape)
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or ["it is too small"])[0]
-        raise UsageError(f"{model} cannot take images of {size} pixels: {reason}; choose another image_size") from error
+        raise UsageError(
+            f"{model} does not support images of {size} pixels: {reason}; choose another image_size"
+        ) from error
     finally:
         trunk.train(training)
     if pooling == "gem" and (len(shape) != 4 or shape[1] != getattr(trunk, "head_hidden_size", trunk.num_features)):
         raise UsageError(
-            f"pooling: gem needs feature maps (B, C, H, W), and {model} gives {shape}; choose pooling: avg"
+            f"pooling: gem needs feature maps (B, C, H, W), but {model} gives {shape}; choose pooling: avg"
         )
     return int(shape[1])
 
@@ -164,7 +166,7 @@ def _settings(model: str) -> dict[str, Any]:
 
 
 def _known(model: str) -> list[str]:
-    """timm's names that ``model`` is to be looked up in: with tags if it has one."""
+    """timm's names to look ``model`` up in: with tags if it has one."""
     import timm
 
     names: list[str] = timm.list_models()
@@ -175,8 +177,8 @@ def _problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     model, neck, size = values["model"], values["neck"], values["embedding_size"]
     known = _known(model)
     if model not in known:
-        close = difflib.get_close_matches(model, known, n=3)
-        hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() names them all"
+        close = nearest(model, known, 3)
+        hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() lists all"
         yield Problem(f"timm has no model {model!r}", "model", hint)
     if neck == "none" and size is not None:
         yield Problem(
@@ -187,4 +189,4 @@ def _problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     elif neck == "linear_bn" and (size is None or size < 1):
         yield Problem(f"neck: linear_bn needs an embedding_size of at least 1, not {size}", "embedding_size")
     if not 0 <= values["dropout"] < 1:
-        yield Problem(f"dropout is a probability in [0, 1), not {values['dropout']}", "dropout")
+        yield Problem(f"dropout must be a probability in [0, 1), not {values['dropout']}", "dropout")

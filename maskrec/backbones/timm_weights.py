@@ -23,14 +23,15 @@ def cached_weights(model: str, settings: Mapping[str, Any]) -> Path:
         settings: timm's ``pretrained_cfg`` of it.
 
     Raises:
-        UsageError: timm has no weights for it, or they are not in the cache; says what was looked for and where.
+        UsageError: timm has no weights for it, or they are not in the cache; the message says what is missing and
+            where.
     """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.constants import HF_HUB_CACHE
 
     repository, url = settings.get("hf_hub_id"), settings.get("url")
     if not repository and not url:
-        raise UsageError(f"timm names no weights for {model}; give a local file as pretrained, {GO_ON}")
+        raise UsageError(f"timm has no weights for {model}; give a local file as pretrained, {GO_ON}")
     looked_for: list[str] = []
     if repository:
         repository, _, revision = repository.partition("@")
@@ -48,16 +49,16 @@ def cached_weights(model: str, settings: Mapping[str, Any]) -> Path:
         looked_for.append(f"{name} in {' or '.join(map(str, folders))}")
     raise UsageError(
         f"the pretrained weights of {model} are not on this machine ({'; '.join(looked_for)}; their SHA-256 is not "
-        "known here), and nothing is downloaded unasked; fetch them into the cache, give a local file as pretrained, "
+        "known here), and nothing is downloaded automatically; put them there, give a local file as pretrained, "
         f"{GO_ON}"
     )
 
 
 def load_trunk(trunk: nn.Module, path: Path) -> None:
-    """Fills a timm model without classifier from a file of its weights.
+    """Load a file of weights into a timm model without classifier.
 
-    timm's own conversion of the model's family is applied (old names, position embeddings of another image size);
-    the classifier in the file is left out; everything else must fit.
+    timm's conversion for the model's family is applied (old names, position embeddings of another image size);
+    the classifier in the file is ignored; everything else must fit.
 
     Raises:
         UsageError: the file cannot be read or does not fit.
@@ -68,7 +69,7 @@ def load_trunk(trunk: nn.Module, path: Path) -> None:
         try:
             weights = convert(weights, trunk)
         except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise UsageError(f"{path} is no file of weights for {type(trunk).__name__}: {error!r}") from error
+            raise UsageError(f"{path} is not a file of weights for {type(trunk).__name__}: {error!r}") from error
     names = trunk.pretrained_cfg.get("classifier") or ()  # type: ignore[union-attr, operator]
     classifiers = (names,) if isinstance(names, str) else tuple(names)
     load_strictly(trunk, weights, path, [f"{name}.{end}" for name in classifiers for end in ("weight", "bias")])

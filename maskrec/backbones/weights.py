@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from maskrec.base.errors import UsageError
 
-GO_ON = "or leave pretrained out to start from random weights"
+GO_ON = "or remove pretrained to start from random weights"
 
 
 def torch_checkpoint_folders() -> list[Path]:
-    """Where torch.hub and facenet-pytorch keep downloaded weights."""
+    """The folders where torch.hub and facenet-pytorch keep downloaded weights."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser()
     return list(dict.fromkeys([home / "checkpoints", Path(torch.hub.get_dir()) / "checkpoints"]))
@@ -32,11 +32,11 @@ def find_file(name: str, folders: Collection[Path]) -> Path | None:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name, from safetensors or a torch file that holds nothing else.
 
-    A dictionary with the tensors under ``state_dict`` is opened; ``module.`` before every name (from
-    DataParallel) is taken off.
+    A dictionary with the tensors under ``state_dict`` is unwrapped; the prefix ``module.`` of every name
+    (from DataParallel) is removed.
 
     Raises:
-        UsageError: no such file, damaged, a pickle that would run code, or something else than tensors.
+        UsageError: the file is missing, damaged, a pickle that would run code, or holds something other than tensors.
     """
     if not path.is_file():
         raise UsageError(f"there is no weight file {path}; correct the path, {GO_ON}")
@@ -45,11 +45,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise UsageError(_pickle_sentence(path, str(error))) from error
     except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise UsageError(f"{path} cannot be read as weights, it may be cut short: {_first_line(error)}") from error
+        raise UsageError(f"{path} cannot be read as weights; it may be truncated: {_first_line(error)}") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise UsageError(f"{path} holds no dictionary of tensors; save a model's state_dict() there")
+        raise UsageError(f"{path} does not hold a dictionary of tensors; save a model's state_dict() there")
     wrapped = all(str(name).startswith("module.") for name in content)
     return {str(name).removeprefix("module.") if wrapped else str(name): value for name, value in content.items()}
 
@@ -64,17 +64,17 @@ def _load(path: Path) -> object:
         except SafetensorError as error:
             raise ValueError(str(error)) from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on files that are refused anyway
+        warnings.simplefilter("ignore")  # on files that are rejected anyway
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _pickle_sentence(path: Path, error: str) -> str:
-    # torch's own text advises to load the file unsafely; only the name that it stumbled on is passed on.
+    # torch's own message advises loading the file unsafely; only the offending name is passed on.
     named = re.search(r"GLOBAL (\S+)", error)
     if named is None:
         return f"{path} cannot be read as weights: it is neither safetensors nor a torch file with tensors only"
     return (
-        f"{path} is a pickle that asks for {named[1]} and could run code, so it is not opened; "
+        f"{path} is a pickle that requests {named[1]} and could run code, so it is not opened; "
         "save the model's state_dict() alone, with torch.save or as safetensors"
     )
 
@@ -84,16 +84,16 @@ def _first_line(error: Exception) -> str:
 
 
 def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], source: Path, ignore: Collection[str] = ()) -> None:
-    """Loads all of a module's tensors from ``weights``; nothing may be missing, left over or of another size.
+    """Load all of a module's tensors from ``weights``; none may be missing, unused or of another size.
 
     Args:
-        module: what to fill.
+        module: the module to fill.
         weights: tensors by name.
-        source: the file they came from, for the message.
-        ignore: names in the file that are knowingly left out (a classifier's).
+        source: the file that they came from, for the message.
+        ignore: names in the file that are ignored on purpose (a classifier's).
 
     Raises:
-        UsageError: says which names or sizes do not fit.
+        UsageError: names or sizes do not fit; the message says which.
     """
     own = module.state_dict()
     given = {name: value for name, value in weights.items() if name not in ignore}
@@ -104,7 +104,7 @@ def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], source: Path
     if any(faults):
         raise UsageError(
             f"{source} does not fit {type(module).__name__}: it {', '.join(fault for fault in faults if fault)}; "
-            "give the weights of this very model"
+            "give the weights of exactly this model"
         )
     module.load_state_dict({**own, **given})
 

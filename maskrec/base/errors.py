@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class MaskrecError(Exception):
-    """Something failed while running (exit code 1): the message says what, where and how to mend it."""
+    """Something failed while running (exit code 1): the message says what, where and how to fix it."""
 
     exit_code = 1
 

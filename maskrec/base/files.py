@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and folders that one process owns at a time."""
+"""Files written atomically, and folders that one process owns at a time."""
 
 from __future__ import annotations
 
@@ -9,37 +9,51 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from maskrec.base.errors import MaskrecError
 
+_T = TypeVar("_T")
 
-def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
-    """Write beside the file, bring it to the disk, then put it in the file's place.
+
+def write_atomically(
+    path: Path, write: Callable[[Path], _T], *, durable: bool = True, temporary: Path | None = None
+) -> _T:
+    """Write a temporary file, flush it to disk, then move it to the file's place.
 
     Args:
-        path: the file; its folder exists.
-        write: writes the whole content to the path it is given.
-        durable: whether to wait until the disk has it, so that it outlives a power cut, not only a kill.
+        path: the file; its folder must exist.
+        write: writes the whole content to the path that it receives.
+        durable: whether to wait until it is on disk, so that it survives a power cut, not only a kill.
+        temporary: the temporary file, on the same file system; by default a hidden one beside the file.
+
+    Returns:
+        What ``write`` returns.
 
     Raises:
-        MaskrecError: the disk is full or not writable; the file before stays as it was.
+        MaskrecError: the disk is full or not writable; the previous file stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(temporary)
+        written = write(temporary)
         if durable:
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
         temporary.replace(path)
         if durable:
             _sync_folder(path.parent)
+        return written
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
-        what = error.strerror or str(error)
-        raise MaskrecError(f"{path} could not be written: {what}; make room and run the same command again") from error
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: OSError) -> MaskrecError:
+    """The sentence for a file that could not be written."""
+    what = error.strerror or str(error)
+    return MaskrecError(f"{path} could not be written: {what}; free some space and run the same command again")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -60,9 +74,19 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def json_bytes(value: Any) -> bytes:
+    """Indented JSON with a final line feed, as people read it."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def compact_json(value: Any) -> bytes:
+    """JSON on one line without spaces, as programs keep it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_bytes(path, json_bytes(value))
 
 
 def now() -> str:
@@ -75,9 +99,9 @@ class Lock:
     """A file that one process holds until it ends, however it ends.
 
     Args:
-        path: the lock file; made where it is absent, its folder exists.
-        owner: where the holder says who it is, as JSON; by default the lock file itself.
-        what: names the locked thing in messages.
+        path: the lock file; created if it does not exist, its folder must exist.
+        owner: the file in which the holder identifies itself, as JSON; by default the lock file.
+        what: what messages call the locked thing.
     """
 
     path: Path
@@ -86,10 +110,10 @@ class Lock:
     _stream: TextIO | None = field(default=None, repr=False)
 
     def take(self) -> None:
-        """Take it for this process.
+        """Acquire the lock for this process.
 
         Raises:
-            MaskrecError: another process has it; says who.
+            MaskrecError: another process holds it; the message says which.
         """
         import fcntl
 
@@ -112,7 +136,7 @@ class Lock:
             stream.flush()
 
     def give_back(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None

@@ -1,7 +1,7 @@
-"""Random numbers that belong to a sample's place in the epoch, never to a worker, rank, batch or device.
+"""Random numbers determined by a sample's position in the epoch, not by worker, rank, batch or device.
 
 A counter-based hash: SplitMix64 (Steele, Lea and Flood, 2014) over (seed, epoch, label, name, position, element) in
-int64 tensors, whose additions and multiplications wrap as unsigned ones do; shifts are made logical by a mask.
+int64 tensors, whose additions and multiplications wrap like unsigned ones; a mask makes the shifts logical.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def mix64(values: Tensor) -> Tensor:
 
 
 def key_of(*parts: int | str) -> int:
-    """A 64-bit key (signed) of numbers and names; equal parts give equal keys on every machine."""
+    """A signed 64-bit key from numbers and names; equal parts give equal keys on every machine."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return _signed(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
 
@@ -77,7 +77,7 @@ class Draws:
             ValueError: an empty or too wide range.
         """
         if not 0 < high - low < 2**31:
-            raise ValueError(f"draws.integers({name!r}) wants a range of 1 to 2**31 - 1 numbers, not {high - low}")
+            raise ValueError(f"draws.integers({name!r}) needs a range of 1 to 2**31 - 1 numbers, not {high - low}")
         return low + _shift_right(_shift_right(self.bits(name, shape), 32) * (high - low), 32)
 
     def normal(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:

@@ -1,4 +1,4 @@
-"""The ``maskrec`` command: one module a group of commands; a body imports what it needs when it runs."""
+"""The ``maskrec`` command: one module per group of commands; each function imports what it needs when it runs."""
 
 from __future__ import annotations
 

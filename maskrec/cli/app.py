@@ -1,4 +1,4 @@
-"""The command line program: its commands, and what becomes of an error."""
+"""The command line program: its commands, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from maskrec import __version__
+from maskrec.base.console import clean
 from maskrec.base.errors import MaskrecError
 from maskrec.cli import checking, data, doctor, listing, running
 from maskrec.cli.options import debugging
-from maskrec.cli.text import clean
 
 INTERRUPTED = 130  # the shell's code for it
 
@@ -69,27 +69,27 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter is no reason to fail
-    # `maskrec run recipe.yaml --debug` is what people type when it has just failed
+            reconfigure(errors="backslashreplace")  # a terminal that cannot show a character is not a reason to fail
+    # `maskrec run recipe.yaml --debug` is what users type after a failure
     if "--debug" in given:
         given = ["--debug", *(word for word in given if word != "--debug")]
     try:
         result = typer.main.get_command(app).main(given, prog_name="maskrec", standalone_mode=False)
         sys.stdout.flush()
         code = result if isinstance(result, int) else 0
-        if code == INTERRUPTED:  # newer typer answers an interrupt by this code, older by raising Abort
-            _say("interrupted; the same command goes on, a run by --run-dir or by maskrec resume and its folder")
+        if code == INTERRUPTED:  # newer typer returns this code on an interrupt, older typer raises Abort
+            _say("interrupted; run the same command again to continue; a run needs --run-dir, or maskrec resume DIR")
     except BaseException as error:
         code = _answer(error)
     sys.exit(code)
 
 
 def _answer(error: BaseException) -> int:
-    """Tell the user what went wrong; the exit code."""
+    """Report an error to the user; return the exit code."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, BrokenPipeError):
-        # whoever read the output has left; keep the interpreter from flushing into the closed pipe at exit
+        # the reader of the output has exited; keep the interpreter from flushing into the closed pipe at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if debugging() and not isinstance(error, _usage_errors()):
@@ -97,7 +97,7 @@ def _answer(error: BaseException) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        _say("interrupted; the same command goes on, a run by --run-dir or by maskrec resume and its folder")
+        _say("interrupted; run the same command again to continue; a run needs --run-dir, or maskrec resume DIR")
         return INTERRUPTED
     if isinstance(error, MaskrecError):
         _say(str(error))
@@ -106,11 +106,11 @@ def _answer(error: BaseException) -> int:
         return _answer_usage(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename is not None else "the output could not be written: "
-        _say(f"{where}{error.strerror}; mend that and run the same command again")
+        _say(f"{where}{error.strerror}; fix that and run the same command again")
         return 1
     _say(
-        f"unexpected {type(error).__name__}: {error}. This is a fault of maskrec or of a plugin: please report it "
-        "with the command and what --debug shows"
+        f"unexpected {type(error).__name__}: {error}. This is a bug in maskrec or in a plugin: please report it "
+        "with the command and the output of --debug"
     )
     return 1
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maskrec.base.console import clean, table
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.text import clean, table
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -45,7 +45,7 @@ def check(
     if not recipes:
         raise UsageError("name at least one recipe to check; see maskrec recipes")
     if names and dry_run:
-        raise UsageError("--names stops before anything is built, so it does not go with --dry-run")
+        raise UsageError("--names stops before anything is built, so it cannot be combined with --dry-run")
     catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
     codes = []
     for recipe in recipes:
@@ -57,7 +57,7 @@ def check(
 
 
 def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> int:
-    """Stages 3 and 4: what only built components can tell. Prints problems; the exit code."""
+    """Stages 3 and 4: what only built components can show. Print problems; return the exit code."""
     from maskrec.training.assemble import check_built, dry_run
 
     assert checked.plan is not None
@@ -92,7 +92,7 @@ def schema(plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
 
 
 def recipes() -> None:
-    """List the recipes that come with maskrec."""
+    """List the recipes that are shipped with maskrec."""
     from maskrec.recipe.shipped import shipped_recipes, summary
 
     found = shipped_recipes()
@@ -104,10 +104,10 @@ def recipes() -> None:
 def copy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `maskrec recipes` lists.")],
     destination: Annotated[
-        Path | None, typer.Argument(metavar="[DEST]", help="A file or folder; the current folder when left out.")
+        Path | None, typer.Argument(metavar="[DEST]", help="A file or folder; the current folder by default.")
     ] = None,
 ) -> None:
-    """Copy a shipped recipe to a file of your own; what it extends is named as maskrec:NAME."""
+    """Copy a shipped recipe to a file of your own; the recipe that it extends becomes maskrec:NAME."""
     from maskrec.recipe.shipped import copy_recipe
 
     print(f"wrote {clean(copy_recipe(name, destination or Path()))}")

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from maskrec import __version__
+from maskrec.base.console import clean, table
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.text import clean, table
 from maskrec.plugin.catalog import Catalog
 
-# Asked in a process of its own: a broken torch must not break its doctor.
+# Run in a separate process: a broken torch must not break ``doctor``.
 _TORCH = """
 import torch, torchvision
 torch.ones(2, 2) @ torch.ones(2, 2)
@@ -30,10 +30,10 @@ def doctor(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Check this installation; works with everything broken.
+    """Check this installation; works even when parts of it are broken.
 
-    A component whose optional dependency is missing is mentioned and is not wrong; all lines that begin with "wrong:"
-    are.
+    A component whose optional dependency is missing is mentioned but is not a fault; lines that begin with "wrong:" are
+    faults.
     """
     catalog = open_catalog(plugin, no_plugins, tolerant=True, quiet=True)
     rows = [
@@ -67,7 +67,7 @@ def _version(distribution: str) -> str:
 
 
 def _ask_torch() -> tuple[str, list[str]]:
-    """The device torch sees, and what is wrong when torch and torchvision are used together."""
+    """The device that torch sees, and what is wrong when torch and torchvision are used together."""
     try:
         answer = subprocess.run(
             [sys.executable, "-c", _TORCH],

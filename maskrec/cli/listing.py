@@ -1,19 +1,20 @@
-"""What is there: ``list``, ``show``, ``plugins``."""
+"""What is installed: ``list``, ``show``, ``plugins``."""
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
+from maskrec.base.console import clean, table, terminal_width
 from maskrec.base.errors import UsageError
+from maskrec.base.words import did_you_mean
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.text import clean, table, terminal_width
-from maskrec.plugin.catalog import Catalog, Failure, Registered, normalise
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
+from maskrec.plugin.registered import Failure, Registered, normalise
 
 
 def entry_row(entry: Registered) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def list_components(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """List the components that recipes may name.
+    """List the components that recipes can name.
 
     With --json: {"components": [{kind, part, name, qualified, summary, target, needs, plugin, distribution, version,
     file}], "failures": [{plugin, distribution, version, stage, message, fatal}]}.
@@ -79,8 +80,7 @@ def _kind(text: str) -> str:
         if text in (kind, hook.removeprefix("maskrec_")):
             return kind
     kinds = list(KIND_OF_HOOK.values())
-    near = difflib.get_close_matches(text, kinds, n=1)
-    raise UsageError(f"there is no kind {text!r}; " + (f"did you mean {near[0]}?" if near else ", ".join(kinds)))
+    raise UsageError(f"there is no kind {text!r}; {did_you_mean(text, kinds, ', '.join(kinds))}")
 
 
 def _source(catalog: Catalog, text: str) -> str:
@@ -129,7 +129,7 @@ def show(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Show one component: its parameters, what it does, where it is."""
+    """Show one component: its parameters, what it does, where it is defined."""
     from maskrec.cli.showing import describe
 
     wanted = None if kind is None else _kind(kind)
@@ -140,15 +140,14 @@ def show(
     if len(found) > 1:
         same_kind = len({entry.kind for entry in found}) == 1
         choices = [entry.qualified if same_kind else f"{entry.qualified} --kind {entry.kind}" for entry in found]
-        raise UsageError(f"{name!r} is declared more than once; choose by maskrec show {' or '.join(choices)}")
+        raise UsageError(f"{name!r} is declared more than once; choose one with maskrec show {' or '.join(choices)}")
     print(clean(describe(found[0], catalog)))
 
 
 def _nothing_called(catalog: Catalog, name: str, kind: str | None) -> UsageError:
     names = [entry.name for entry in catalog.entries if kind in (None, entry.kind)]
-    near = difflib.get_close_matches(name.rpartition("/")[2], names, n=1)
     failed = next((failure for failure in catalog.failures if failure.fatal), None)
-    hints = [f"did you mean {near[0]}?"] if near else []
+    hints = [did_you_mean(name.rpartition("/")[2], names)]
     hints += [f"a plugin that may provide it failed: {failed.provider.name}"] if failed else []
     message = f"no {kind or 'component'} is called {name!r}"
-    return UsageError(f"{message}; {' or '.join(hints) or 'maskrec list shows what there is'}")
+    return UsageError(f"{message}; {' or '.join(filter(None, hints)) or 'maskrec list shows all components'}")

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the catalog that they ask for."""
+"""Options that several commands share, and the catalog that they build."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ from typing import Annotated
 
 import typer
 
+from maskrec.base.console import clean
 from maskrec.base.errors import PluginError
-from maskrec.cli.text import clean
-from maskrec.plugin.catalog import Catalog, Failure
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
+from maskrec.plugin.registered import Failure
 
 PluginFiles = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE.py", help="A Python file that declares components; may be repeated."),
 ]
 NoPlugins = Annotated[
-    bool, typer.Option("--no-plugins", help="Leave installed plugins out; the built-in components stay.")
+    bool, typer.Option("--no-plugins", help="Ignore installed plugins; the built-in components stay.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def debugging() -> bool:
-    """Whether tracebacks are wanted: ``--debug`` or ``MASKREC_DEBUG=1``."""
+    """Whether to show tracebacks: ``--debug`` or ``MASKREC_DEBUG=1``."""
     return os.environ.get("MASKREC_DEBUG", "") not in ("", "0")
 
 
 def open_catalog(
     files: Sequence[Path] | None, no_plugins: bool = False, *, tolerant: bool = False, quiet: bool = False
 ) -> Catalog:
-    """What is offered here; each plugin's failure is one line on stderr.
+    """The catalog of this installation; each plugin's failure is one line on stderr.
 
-    ``MASKREC_PLUGINS=dist,dist`` names the installed plugins to take; set and empty, it takes none.
+    ``MASKREC_PLUGINS=dist,dist`` names the installed plugins to load; set but empty, it loads none.
 
     Args:
         files: given with ``--plugin``.
-        no_plugins: whether installed plugins are left out.
+        no_plugins: whether installed plugins are ignored.
         tolerant: whether a failing ``--plugin`` file is reported like the others instead of raised.
         quiet: whether the caller reports the failures itself.
 
     Raises:
-        UsageError: a file that is not there, or two of one name.
+        UsageError: a file does not exist, or two have the same name.
         PluginError: a ``--plugin`` file that fails, unless tolerant.
     """
     named = os.environ.get("MASKREC_PLUGINS")
@@ -61,7 +62,7 @@ def open_catalog(
 
 
 def listed(given: list[str] | None) -> list[str]:
-    """The words of an option that may be repeated and may have several with commas; none where it was not given."""
+    """The words of an option that may be repeated or comma-separated; none where it was not given."""
     return [word.strip() for words in given or () for word in words.split(",")]
 
 

@@ -19,7 +19,7 @@ DataRoot = Annotated[
     typer.Option("--data-root", metavar="D", help="What the recipe's paths are relative to; also MASKREC_DATA."),
 ]
 AllowDrift = Annotated[
-    bool, typer.Option("--allow-drift", help="Go on although data or components changed since the run began.")
+    bool, typer.Option("--allow-drift", help="Continue although data or components changed since the run began.")
 ]
 
 
@@ -29,14 +29,14 @@ def run(
     demo: Annotated[bool, typer.Option("--demo", help="Use the recipe's demo overrides: embedded faces.")] = False,
     run_dir: Annotated[
         Path | None,
-        typer.Option("--run-dir", metavar="D", help="The run's folder; goes on where it already holds this run."),
+        typer.Option("--run-dir", metavar="D", help="The run's folder; continues where it already holds this run."),
     ] = None,
     data_root: DataRoot = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
     allow_drift: AllowDrift = False,
 ) -> None:
-    """Train what a recipe says, evaluate it, and leave a run directory."""
+    """Train and evaluate as a recipe says, and write a run directory."""
     from maskrec.recipe.checking import resolve
     from maskrec.training.distributed import several_processes_wanted
     from maskrec.training.runner import start
@@ -61,7 +61,7 @@ def resume(
     no_plugins: NoPlugins = False,
     allow_drift: AllowDrift = False,
 ) -> None:
-    """Go on with a run; only train.epochs and machine settings may be changed."""
+    """Continue a run; only train.epochs and machine settings can be changed."""
     from maskrec.training.runner import resume as go_on
 
     go_on(run_dir, open_catalog(plugin, no_plugins), train_changes(overrides or []), plugin or (), allow_drift)
@@ -71,11 +71,11 @@ def root_of_data(given: Path | None) -> Path:
     """``--data-root``, else ``MASKREC_DATA``, else the current folder.
 
     Raises:
-        UsageError: it is no folder.
+        UsageError: it is not a folder.
     """
     root = given or Path(os.environ.get("MASKREC_DATA", "."))
     if not root.is_dir():
-        raise UsageError(f"the data root {root} is no folder; give --data-root or MASKREC_DATA one that exists")
+        raise UsageError(f"the data root {root} is not a folder; set --data-root or MASKREC_DATA to one that exists")
     return root
 
 
@@ -92,7 +92,7 @@ def train_changes(overrides: list[str]) -> dict[str, Any]:
     """``train.NAME=VALUE`` words as a dict of values.
 
     Raises:
-        UsageError: a word of another form.
+        UsageError: a word has another form.
     """
     from maskrec.recipe.reading import scalar
 

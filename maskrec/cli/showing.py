@@ -8,10 +8,11 @@ import types
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from maskrec.base.console import table
 from maskrec.base.errors import PluginError
-from maskrec.cli.text import table
 from maskrec.contracts.kinds import Kind, Part
-from maskrec.plugin.catalog import Catalog, Registered
+from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import EMPTY, ParameterInfo, parameter_help, read_parameters, without_parameters
 
 
@@ -19,7 +20,7 @@ def describe(entry: Registered, catalog: Catalog) -> str:
     """Name, provider, place, parameters and docstring of a component; its target is imported.
 
     Raises:
-        PluginError: the target cannot be imported, or no recipe could fill its parameters.
+        PluginError: the target cannot be imported, or no recipe can fill its parameters.
     """
     target = catalog.load(entry)
     try:
@@ -59,7 +60,7 @@ def _default(parameter: ParameterInfo) -> str:
 
 
 def source_place(target: Any) -> str:
-    """``file:line`` where the target is written, or where it is not known, so."""
+    """``file:line`` where the target is defined, or a note that this is not known."""
     try:
         plain = inspect.unwrap(target)
         return f"{inspect.getsourcefile(plain)}:{inspect.getsourcelines(plain)[1]}"
@@ -68,7 +69,7 @@ def source_place(target: Any) -> str:
 
 
 def type_text(annotation: Any) -> str:
-    """The annotation as a reader of recipes wants it: ``float``, ``'focal' | 'cross_entropy'``, ``loss {use: ...}``."""
+    """The annotation as readers of recipes need it: ``float``, ``'focal' | 'cross_entropy'``, ``loss {use: ...}``."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is EMPTY:
         return "(no annotation)"

@@ -1,1 +1,1 @@
-"""What the core and components say to each other; nothing here imports torch when imported."""
+"""The contracts between the core and the components; nothing here imports torch when imported."""

@@ -1,9 +1,9 @@
-"""Calls a loss as its ``scope`` asks, so that several processes together compute what one would.
+"""Call a loss as its ``scope`` requires, so that several processes together compute what one would.
 
 Gradients of all processes are averaged afterwards (as DistributedDataParallel does). ``global``: every process sees
 the gathered batch and computes the same loss. ``sample``: a plain mean over samples; each process's part is
 weighted so that the average over processes is the mean over the global batch. ``sharded`` and ``parts``: called with
-local tensors; they gather, or call their parts through here, for themselves.
+local tensors; they gather, or call their parts through this module, themselves.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SCOPES = ("global", "sample", "sharded", "parts")
 
 
 def scope_of(loss: object) -> str:
-    """The loss's declared scope, ``global`` where it says nothing.
+    """The loss's declared scope, ``global`` by default.
 
     Raises:
-        ValueError: an unknown scope, or a loss that names ``batch`` under a scope that gathers.
+        ValueError: the scope is unknown, or the loss names ``batch`` under a scope that gathers.
     """
     scope = getattr(loss, "scope", "global")
     if scope not in SCOPES:

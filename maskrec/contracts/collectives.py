@@ -1,4 +1,4 @@
-"""What losses may ask of the other processes; with one process every call is the identity."""
+"""Collective operations for losses; with one process every call is the identity."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ def all_reduce_sum(values: Tensor) -> Tensor:
     total = values.detach().clone()
     dist.all_reduce(total)
     return total
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """The mean of ``(b,)`` values over all processes, whatever each one's b; a scalar without gradient.
+
+    Summed in float64, so that it hardly depends on how many processes share the batch; 0 where nobody has a value.
+    """
+    values = values.detach()
+    both = torch.stack([values.double().sum(), torch.tensor(len(values), dtype=torch.float64, device=values.device)])
+    both = all_reduce_sum(both)
+    return (both[0] / both[1].clamp(min=1)).to(values.dtype)
 
 
 class _GatherWithGradient(torch.autograd.Function):
@@ -72,8 +83,8 @@ def row_counts(rows: Tensor) -> list[int]:
 def gather_rows(rows: Tensor) -> Tensor:
     """Rows ``(b, ...)`` of all processes in rank order as ``(B, ...)``, with gradient for floating point rows.
 
-    The gradient of the local rows is the sum of what every process's result says of them, so a loss computed alike
-    on all processes and averaged over them afterwards gives the gradient of that loss.
+    The gradient of the local rows is the sum of their gradients in every process's result, so a loss computed
+    identically on all processes and averaged over them afterwards gives the gradient of that loss.
     """
     if world_size() == 1:
         return rows

@@ -20,8 +20,8 @@ class Context:
         path: the component's place in the recipe (``loss.parts.arc``), for messages.
         device: where tensors of the run live ("cpu", "cuda:0").
         world_size: how many processes train together.
-        shards: for each training sample the number of the file it lies in, once the data set is built; None where it
-            does not say (its attribute ``shards``).
+        shards: for each training sample the number of the file that holds it, once the data set is built; None where it
+            does not know (its attribute ``shards``).
         restoring: whether a checkpoint's weights come next, so that a backbone need not find its pretrained ones.
     """
 
@@ -36,10 +36,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What a target's ``check(values, context)`` may look at.
+    """What a target's ``check(values, context)`` may read.
 
     Args:
-        givens: the givens of its kind that are known by now (``labels``, ``num_classes``, ``image_size``, ...).
+        givens: the givens of its kind that are known so far (``labels``, ``num_classes``, ``image_size``, ...).
         has_landmarks: whether the training data carries landmarks; None where no data has been opened.
     """
 

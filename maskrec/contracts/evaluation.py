@@ -29,22 +29,22 @@ class View:
 
 
 class Embed(Protocol):
-    """Embeds every distinct image of a pair set once a view, cached: float32 ``(n, d)``, before normalisation."""
+    """Embeds every distinct image of a pair set once per view, cached: float32 ``(n, d)``, before normalisation."""
 
     def __call__(self, pairs: PairSet, view: View = ...) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A decision threshold and what it holds for.
+    """A decision threshold and what it applies to.
 
     Args:
-        value: pairs at or under this distance are called the same person.
-        distance: what ``value`` is a value of.
-        normalize: whether embeddings are brought to unit length first.
-        source: the pairs and the rule it comes from, in words.
+        value: pairs at or below this distance are classified as the same person.
+        distance: the distance that ``value`` refers to.
+        normalize: whether embeddings are first scaled to unit length.
+        source: the pairs and the rule that it comes from, in words.
         far: the false accept rate it was chosen for, or None.
-        collapsed: True when the rule found no threshold and the best one of the pairs was taken instead.
+        collapsed: True when the rule found no threshold and the best one for the pairs was used instead.
     """
 
     value: float

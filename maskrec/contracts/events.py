@@ -1,4 +1,4 @@
-"""What observers are told, each event frozen, on rank 0 only."""
+"""The events that observers receive, each frozen, on rank 0 only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Before the first step; ``step`` is above 0 when a run goes on."""
+    """Before the first step; ``step`` is above 0 when a run continues."""
 
     run_dir: Path
     epochs: int
@@ -49,8 +49,8 @@ class Stepped:
         diagnostics: the loss's own ``diagnostics()``.
         embeddings: detached ``(B, d)`` of rank 0's part of the batch, before normalisation.
         labels: ``(B,)`` beside them.
-        images_per_second: over the last steps, all processes together.
-        loss_path: which component the loss is, as the recipe names it (``maskrec/triplet``).
+        images_per_second: over the last steps, summed over all processes.
+        loss_path: the loss component, as the recipe names it (``maskrec/triplet``).
     """
 
     epoch: int

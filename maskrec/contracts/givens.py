@@ -1,6 +1,6 @@
-"""What a target may ask for by parameter name; closed for a major version, typed.
+"""What a target may request by parameter name, like pytest fixtures; fixed for a major version, typed.
 
-Built in this order, each kind seeing what is before it: backbone, dataset, sampler, loss; then pairs, transforms,
+Built in this order, each kind seeing the givens before it: backbone, dataset, sampler, loss; then pairs, transforms,
 evaluators and observers. A part sees what the component around it sees.
 """
 
@@ -28,7 +28,7 @@ _LOSS = (*_SAMPLER, "embedding_size")
 _LATE = (*_LOSS, "run_dir")
 
 GIVENS: dict[str, tuple[str, ...]] = {
-    "backbone": _DATASET,  # image_size is None unless the recipe says it
+    "backbone": _DATASET,  # image_size is None unless the recipe sets it
     "dataset": _DATASET,
     "sampler": _SAMPLER,
     "loss": _LOSS,

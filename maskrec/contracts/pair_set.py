@@ -28,18 +28,18 @@ class PairSet:
     """Pairs of one source.
 
     Args:
-        label: names the set; seeds the masks that are put on. Two sets of a run have two labels.
+        label: names the set and seeds the masks that are put on. The sets of a run have different labels.
         images: the distinct images; a masked copy of a photo is one more image.
         mask_types: per image, the mask type to put on when it is embedded, or None.
         left: int64 ``(n,)``, index of each pair's first image.
         right: int64 ``(n,)``.
-        same: bool ``(n,)``, whether both are one person.
+        same: bool ``(n,)``, whether both show the same person.
         condition: int8 ``(n,)``, index into ``CONDITIONS``.
         fold: int64 ``(n,)`` from 0, or None.
-        identities: per image the person's name, or None where the source does not tell; compared with the
-            training set's ``identities`` so that nobody is measured on people it was trained on.
+        identities: per image the person's name, or None where the source does not say; compared with the training
+            set's ``identities`` so that no model is measured on people it was trained on.
         has_landmarks: whether every image carries landmarks.
-        remark: what must be said wherever figures on these pairs are shown; the runner says it first and last.
+        remark: what must be reported wherever figures on these pairs are shown; the runner prints it first and last.
     """
 
     label: str
@@ -61,7 +61,7 @@ class PairSet:
         if len(lengths) != 1:
             raise ValueError(f"pair set {self.label!r}: left, right, same, condition and fold differ in length")
         if len(self.mask_types) != len(self.images):
-            raise ValueError(f"pair set {self.label!r}: one mask type (or None) for each image is wanted")
+            raise ValueError(f"pair set {self.label!r}: expected one mask type (or None) for each image")
 
     def __len__(self) -> int:
         return len(self.left)

@@ -35,7 +35,7 @@ class Problem:
             puts the component's path before it (``loss.parts.arc.margin``).
         hint: how to fix it.
         mark: the place in the recipe or the file; for a recipe the checker fills it in from ``path``.
-        note: True for something worth knowing that is no error.
+        note: True for something worth knowing that is not an error.
     """
 
     message: str

@@ -1,4 +1,4 @@
-"""The kinds as types. Components need not inherit from these; having the methods is enough."""
+"""The kinds as protocols. Components need not inherit from them; having the methods is enough."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ class Sampler(Protocol):
 class Dataset(Protocol):
     """Map-style; checked when opened. ``identities`` are names by label, or None where unknown.
 
-    An optional attribute ``remark`` is what must be said of whatever is trained on it, as of ``PairSet``; an optional
-    ``shards`` the number of the file that each sample lies in, for samplers that read one after another; an optional
-    method ``read_into(indices, images)`` puts many samples' images into ``images`` (uint8 ``(B, H, W, 3)``, contiguous,
-    of ``image_size``) and returns their ``SampleColumns``, for sets that do so faster than sample by sample.
+    An optional attribute ``remark`` is what must be reported of every model trained on it, as in ``PairSet``; an
+    optional ``shards`` gives the number of the file that holds each sample, for samplers that read one file after
+    another; an optional method ``read_into(indices, images)`` puts many samples' images into ``images`` (uint8 ``(B, H,
+    W, 3)``, contiguous, of ``image_size``) and returns their ``SampleColumns``, for sets that do this faster than
+    sample by sample.
     """
 
     labels: Sequence[int]
@@ -61,7 +62,7 @@ class Dataset(Protocol):
 
 
 class Draws(Protocol):
-    """A transform's random numbers: for each sample its own, the same on every device and for any batching."""
+    """A transform's random numbers: separate for each sample, the same on every device and for any batching."""
 
     def uniform(self, name: str, shape: tuple[int, ...] = ()) -> Tensor: ...
 
@@ -71,7 +72,7 @@ class Draws(Protocol):
 
 
 class Transform(Protocol):
-    """Batched, on the batch's device. A class attribute ``needs_landmarks = True`` asks for data that has them."""
+    """Batched, on the batch's device. A class attribute ``needs_landmarks = True`` requires data that has them."""
 
     def __call__(self, batch: Batch, draws: Draws, /) -> Batch: ...
 

@@ -17,11 +17,11 @@ class Sample:
 
     Args:
         image: uint8 RGB ``(3, H, W)``, already on the canvas of ``image_size`` pixels; in memory by plane or by pixel
-            (``permute(2, 0, 1)`` of what a decoder gives), alike for all samples of a data set: that is fastest.
+            (``permute(2, 0, 1)`` of what a decoder gives), the same for all samples of a data set, which is fastest.
         label: identity index from 0, or -1 where identities have no index (pair sets).
         landmarks: float32 ``(5, 2)``: left eye, right eye, nose, left and right mouth corner as the viewer sees them,
             x and y in pixels of the canvas (the centre of the top left pixel is 0, 0); None where unknown.
-        masked: whether the face wears a mask already.
+        masked: whether the face already wears a mask.
         path: where it came from, for messages.
     """
 
@@ -34,7 +34,7 @@ class Sample:
 
 @dataclass(slots=True)
 class SampleColumns:
-    """What a data set knows of samples whose images it has put where they were wanted.
+    """What a data set returns for samples whose images it has written to the given memory.
 
     Args:
         labels: int64 ``(B,)``.
@@ -60,6 +60,7 @@ class Batch:
         indices: int64 ``(B,)``, the samples' indices in the data set.
         epoch: from 0.
         step: optimizer steps finished before this batch.
+        positions: int64 ``(B,)``, the samples' positions in the global epoch; None in a batch made by hand.
     """
 
     images: Tensor
@@ -70,3 +71,4 @@ class Batch:
     indices: Tensor
     epoch: int
     step: int
+    positions: Tensor | None = None

@@ -13,7 +13,7 @@ class ImagePacked(StoredFaces):
     """A set written by `maskrec data pack`, the fastest to read: its files are memory-mapped and shared by all workers.
 
     Landmarks, masks and names are those of the packed source; labels number its people in the order of their names. The
-    backbone's ``input_spec.alignment`` decides how faces are brought to the canvas, as in ``image_csv``. Raw pixels of
+    backbone's ``input_spec.alignment`` decides how faces are placed on the canvas, as in ``image_csv``. Raw pixels of
     the canvas's size, already aligned or without landmarks, are used as they are.
 
     Args:

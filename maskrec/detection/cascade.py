@@ -23,13 +23,13 @@ Floats = NDArray[np.floating[Any]]
 
 CELL = 12  # the first network's window
 _STRIDE = 2
-_SHRINK = 0.709  # from one size of the pyramid to the next: half the area
-_ROUND = 64  # crops a forward pass: more would not stay in a core's cache (twice as slow with 512)
+_SHRINK = 0.709  # scale from one level of the pyramid to the next: half the area
+_ROUND = 64  # crops per forward pass: more would not fit in a core's cache (twice as slow with 512)
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What a window's probability must reach in each of the three stages."""
+    """The probability that a window must reach in each of the three stages."""
 
     first: float = 0.6
     second: float = 0.7
@@ -54,7 +54,7 @@ class Faces:
         return len(self.scores)
 
     def chosen(self, which: Any) -> Faces:
-        """Some of them, by indices or a mask."""
+        """A selection of the faces, by indices or a mask."""
         return Faces(self.boxes[which], self.scores[which], self.landmarks[which])
 
 
@@ -70,17 +70,17 @@ class Cascade:
 
         self.device = device or torch.device("cpu")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # its torch.load does not say weights_only
+            warnings.simplefilter("ignore", FutureWarning)  # its torch.load does not pass weights_only
             nets = [network().eval().requires_grad_(False).to(self.device) for network in (PNet, RNet, ONet)]
-        # Channels last: pooling, which takes a third of the time otherwise, runs over whole vectors.
+        # Channels last: pooling, which otherwise takes a third of the time, runs over whole vectors.
         self.first, self.second, self.third = [net.to(memory_format=torch.channels_last) for net in nets]
 
     def find(self, photos: Sequence[Photo], smallest: Sequence[float], thresholds: Thresholds) -> list[Faces]:
-        """Faces in photos of any sizes; in the last bits they depend on which photos come together.
+        """Faces in photos of any sizes; their last bits depend on which photos are in one batch.
 
         Args:
             photos: uint8 RGB ``(H, W, 3)``.
-            smallest: for each, the side of the smallest face that is looked for, in pixels.
+            smallest: for each, the side of the smallest face to detect, in pixels.
             thresholds: see ``Thresholds``.
         """
         alike: dict[tuple[int, int, float], list[int]] = {}
@@ -96,7 +96,7 @@ class Cascade:
             return self._finish(photos, boxes, owners, thresholds.third)
 
     def _propose(self, photos: Sequence[Photo], smallest: float, threshold: float) -> tuple[Tensor, Tensor]:
-        """The first stage on photos of one size: windows of all sizes; boxes ``(n, 4)`` and whose they are."""
+        """The first stage on photos of one size: windows of all sizes; boxes ``(n, 4)`` and the photo of each."""
         height, width = photos[0].shape[:2]
         found: list[tuple[Tensor, Tensor]] = []
         levels: list[Tensor] = []
@@ -139,13 +139,13 @@ class Cascade:
     def _look(
         self, network: nn.Module, photos: Sequence[Photo], boxes: Tensor, owners: Tensor, side: int
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """A network's view of each box; boxes that lie outside of their photo go."""
+        """A network's input for each box; boxes outside of their photo are dropped."""
         sizes = np.array([photo.shape[1::-1] for photo in photos])[owners.numpy()]
         corners = boxes.numpy().astype(np.int64)
         corners = np.concatenate([np.maximum(corners[:, :2] - 1, 0), np.minimum(corners[:, 2:], sizes)], 1)
         inside = (corners[:, 2] > corners[:, 0]) & (corners[:, 3] > corners[:, 1])
         count = int(inside.sum())
-        crops = np.zeros((max(1, count), side, side, 3), np.uint8)  # the networks fail on none
+        crops = np.zeros((max(1, count), side, side, 3), np.uint8)  # the networks fail on an empty batch
         for place, ((left, top, right, bottom), owner) in enumerate(
             zip(corners[inside].tolist(), owners.numpy()[inside].tolist(), strict=True)
         ):
@@ -155,7 +155,7 @@ class Cascade:
         return boxes[kept], owners[kept], [torch.cat(parts)[:count].cpu() for parts in zip(*views, strict=True)]
 
     def _input(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """uint8 ``(B, H, W, 3)`` as the networks want it."""
+        """uint8 ``(B, H, W, 3)`` as the networks expect it."""
         values = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
         return (values.to(torch.float32) - 127.5) * 0.0078125
 
@@ -182,7 +182,7 @@ def _moved(boxes: Tensor, offsets: Tensor, extra: float) -> Tensor:
 
 
 def _square(boxes: Tensor) -> Tensor:
-    """Boxes grown about their centres to squares of the longer side."""
+    """Boxes enlarged about their centres to squares of the longer side."""
     sides = boxes[:, 2:] - boxes[:, :2]
     longest = sides.max(1, keepdim=True).values
     start = boxes[:, :2] + sides * 0.5 - longest * 0.5
@@ -190,7 +190,7 @@ def _square(boxes: Tensor) -> Tensor:
 
 
 def _without_nested(faces: Faces, most: float = 0.7) -> Faces:
-    """The best faces; one that covers (or is covered by) over ``most`` of a better one goes."""
+    """The best faces; one that covers (or is covered by) more than ``most`` of a better one is dropped."""
     kept: list[int] = []
     low, high = faces.boxes[:, :2], faces.boxes[:, 2:]
     areas = np.prod(high - low + 1.0, axis=1)

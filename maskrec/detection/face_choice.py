@@ -1,4 +1,4 @@
-"""Which of the faces on a photo is meant."""
+"""Choosing the intended face of a photo with several."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from maskrec.detection.cascade import Faces
 
 Choice = Literal["only", "largest", "central", "all"]
 
-SURE = 0.9  # a weaker face does not make a photo one of several faces
+SURE = 0.9  # a weaker face does not count as one of several faces
 
 
 def choose(faces: Faces, shape: tuple[int, int], choice: Choice) -> Faces | None:
-    """The face or faces that are meant; None where nobody can tell.
+    """The intended face or faces; None where the choice is ambiguous.
 
     - ``only``: the one face; None where several are sure (score 0.9 or more), or several are and none is sure.
     - ``largest``: the largest box.
@@ -48,7 +48,7 @@ def _off_centre(faces: Faces, shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def tell_apart(faces: Faces) -> str:
-    """The faces as a reader would want to know them: how many, how wide."""
+    """The faces in words: how many, how wide."""
     widths = sorted((faces.boxes[:, 2] - faces.boxes[:, 0]).tolist(), reverse=True)
     shown = ", ".join(f"{width:.0f}" for width in widths[:6]) + (", ..." if len(widths) > 6 else "")
     return f"{len(faces)} faces, {shown} pixels wide"

@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from maskrec.detection.cascade import Cascade, Faces, Photo, Thresholds
 
-SMALLEST = 12.0  # pixels; below, nothing can be told of a face
+SMALLEST = 12.0  # pixels; smaller faces cannot be found
 
-_SEEN = 96.0  # pixels that the smallest face has in the copy that is searched, where the photo has more
+_SEEN = 96.0  # pixels of the smallest face in the copy that is searched, where the photo has more
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One way to look for faces.
+    """One way of detecting faces.
 
     Args:
         share: the smallest face, as a share of the photo's shorter side.
         thresholds: of the three stages.
-        border: black around the photo, as a share of its shorter side: faces that fill a tight crop, or are cut by its
-            edge, are not found without.
+        border: black border around the photo, as a share of its shorter side: faces that fill a tight crop, or are cut
+            by its edge, are not found without it.
     """
 
     share: float
@@ -35,7 +35,7 @@ class Look:
 
 
 _LOOSE = Thresholds(0.5, 0.6, 0.6)
-# The next is for photos where the ones before found nothing: small faces, then those that are larger than the photo.
+# Each is for photos where the previous ones found nothing: small faces, then faces larger than the photo.
 LOOKS = (Look(0.2), Look(0.08, _LOOSE, 0.15), Look(0.2, _LOOSE, 0.4))
 
 
@@ -44,7 +44,7 @@ def cascade(device: str) -> Cascade:
     """This process's networks.
 
     Args:
-        device: ``cpu``, ``cuda`` or ``auto``: a GPU where there is one.
+        device: ``cpu``, ``cuda`` or ``auto``: a GPU if there is one.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -55,14 +55,14 @@ def cascade(device: str) -> Cascade:
 def find_faces(photos: Sequence[Photo], min_face: float | None, device: str = "cpu") -> list[Faces]:
     """Faces in each photo, boxes and landmarks rounded to 0.01 pixels.
 
-    Looked for are faces of a fifth of the photo's shorter side; where there is none, with looser thresholds, faces of a
-    twelfth, and at last such as are larger than the photo. Photos whose smallest face has more than twice 96 pixels
-    are shrunk for it.
+    First detects faces of a fifth of the photo's shorter side; where there is none, faces of a twelfth with looser
+    thresholds, and last faces larger than the photo. Photos whose smallest face has more than twice 96 pixels are
+    shrunk first.
 
     Args:
         photos: uint8 RGB ``(H, W, 3)``.
         min_face: side of the smallest face in pixels, instead of these shares.
-        device: as of ``cascade``.
+        device: as for ``cascade``.
     """
     found: dict[int, Faces] = {}
     for look in LOOKS:
@@ -96,7 +96,7 @@ def _shrunk(photo: Photo, scale: float) -> Photo:
 
 
 def _in_photo(faces: Faces, scale: NDArray[np.float64], border: int) -> Faces:
-    """From the copy's pixels to the photo's; rounded, so that the last bits of sums do not reach a file."""
+    """From the copy's pixels to the photo's; rounded, so that the last bits of sums do not affect a file."""
     landmarks = np.round((faces.landmarks.astype(np.float64) - border + 0.5) * scale - 0.5, 2)
     boxes = np.round((faces.boxes.astype(np.float64) - border) * np.tile(scale, 2), 2)
     return Faces(boxes, np.round(faces.scores.astype(np.float64), 4), landmarks)

@@ -35,12 +35,12 @@ def decision_row(condition: str, same: Floats, different: Floats, threshold: Thr
 
 
 def one_kind_note(same: int) -> str:
-    """Why a condition is not measured."""
+    """The reason why a condition is not measured."""
     return f"not measured: only {'same' if same else 'different'}-person pairs"
 
 
 def confusion_table(counts: Confusion) -> list[Row]:
-    """One row a true class, one column a decision."""
+    """One row per true class, one column per decision."""
     return [
         {"pairs": "same", "called_same": counts.same_as_same, "called_different": counts.same_as_different},
         {
@@ -52,7 +52,7 @@ def confusion_table(counts: Confusion) -> list[Row]:
 
 
 def class_table(counts: Confusion) -> list[Row]:
-    """Precision, recall and F1 of each class; precision is None where nothing was called it."""
+    """Precision, recall and F1 of each class; precision is None where no pair was assigned to it."""
     return [
         {"class": name, "precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
         for name, scores in (("same", counts.same), ("different", counts.different))

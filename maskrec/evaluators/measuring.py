@@ -1,4 +1,4 @@
-"""What both evaluators do first: embed a pair set, measure its distances, part them by condition."""
+"""The first step of both evaluators: embed a pair set, measure its distances, split them by condition."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class Measured:
     distances: Floats
 
     def both(self, chosen: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
-        """Distances of the same and of the different pairs, of all or of the chosen ones."""
+        """Distances of the same and of the different pairs, of all or of selected ones."""
         same = self.pairs.same
         chosen = np.ones(len(same), dtype=bool) if chosen is None else chosen
         return self.distances[chosen & same], self.distances[chosen & ~same]
 
 
 def measure(embed: Embed, pairs: PairSet, distance: Distance, normalize: bool, flip: bool = False) -> Measured:
-    """Embeds the set and measures every pair.
+    """Embed the set and measure every pair.
 
     Args:
-        embed: as the runner gives it.
+        embed: the runner's ``embed``.
         pairs: the set.
         distance: between the embeddings.
-        normalize: whether embeddings are brought to unit length first.
+        normalize: whether embeddings are first scaled to unit length.
         flip: whether an image's embedding is the mean of its own and its mirror image's, before normalisation.
 
     Raises:
-        MaskrecError: embeddings that are not finite, or all zeros where they are to be normalised.
+        MaskrecError: embeddings are not finite, or are all zeros where they must be normalised.
     """
     embeddings = np.asarray(embed(pairs, View()), dtype=np.float64)
     if flip:
@@ -63,7 +63,7 @@ def measure(embed: Embed, pairs: PairSet, distance: Distance, normalize: bool, f
 
 
 def require_both_kinds(pairs: PairSet) -> None:
-    """Raises UsageError unless the set has both same and different pairs."""
+    """Raise UsageError unless the set has both same and different pairs."""
     for kind, count in (("same", np.count_nonzero(pairs.same)), ("different", np.count_nonzero(~pairs.same))):
         if not count:
             raise UsageError(
@@ -72,7 +72,7 @@ def require_both_kinds(pairs: PairSet) -> None:
 
 
 def conditions(pairs: PairSet) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Each condition that the set has pairs of, with which they are."""
+    """Each condition for which the set has pairs, with their mask."""
     for number, name in enumerate(CONDITIONS):
         chosen = pairs.condition == number
         if chosen.any():

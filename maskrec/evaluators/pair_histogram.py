@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from maskrec.contracts.context import CheckContext
     from maskrec.contracts.evaluation import Embed
 
-_BINS = "bins must be at least 2: the threshold lies where two histograms cross"
+_BINS = "bins must be at least 2: the threshold is where two histograms cross"
 
 _SOURCES: dict[Rule, str] = {
     "crossing": "where the histograms of same and different distances cross",
     "gap": "the histograms do not cross; the middle of the gap between same and different distances",
-    "collapsed": "the histograms do not cross; the best threshold of these very pairs instead",
+    "collapsed": "the histograms do not cross; the best threshold for these same pairs instead",
 }
 
 
@@ -34,17 +34,17 @@ class PairHistogram:
     The threshold is where the histograms of same and different L2 distances cross on the evaluation pairs
     (``metrics.histogram_threshold``); it is then applied once to the test pairs. The epoch with the lowest ``iou`` is
     the best. A model whose histograms do not cross is ``collapsed``: its IOU is 1 and its accuracy is that of the
-    evaluation pairs' own best threshold, marked so.
+    evaluation pairs' own best threshold, and it is marked as such.
 
     Args:
         evaluation: pairs that choose the threshold, after each epoch.
         test: pairs measured once with it, after the best epoch is chosen; None measures none.
-        normalize: whether embeddings are brought to unit length before they are compared.
+        normalize: whether embeddings are scaled to unit length before they are compared.
         bins: of each histogram, at least 2.
 
     Raises:
         ValueError: ``bins`` out of range.
-        UsageError: a pair set without same or without different pairs.
+        UsageError: a pair set has no same or no different pairs.
     """
 
     def __init__(self, evaluation: Pairs, test: Pairs | None = None, normalize: bool = True, bins: int = 100) -> None:
@@ -89,7 +89,7 @@ class PairHistogram:
         """The evaluation's threshold applied to the test pairs; None without test pairs.
 
         Raises:
-            MaskrecError: an evaluation without the threshold, or with one for other distances.
+            MaskrecError: the evaluation has no threshold, or one for other distances.
         """
         if self.test_pairs is None:
             return None

@@ -1,4 +1,4 @@
-"""ROC curves on a logarithmic FAR axis, where verification systems live."""
+"""ROC curves on a logarithmic FAR axis, the range in which verification systems work."""
 
 from __future__ import annotations
 

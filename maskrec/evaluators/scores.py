@@ -1,4 +1,4 @@
-"""What verification reads from the pairs of one condition."""
+"""The verification metrics of the pairs of one condition."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ALL = "all"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """The pairs of one condition, or ``all``: distances of both classes, and which pairs of the set they are."""
+    """The pairs of one condition, or ``all``: distances of both classes, and the indices of their pairs in the set."""
 
     condition: str
     chosen: NDArray[np.bool_]
@@ -41,17 +41,17 @@ class Part:
         return bool(len(self.same) and len(self.different))
 
     def key(self, name: str) -> str:
-        """A metric's or threshold's name for these pairs."""
+        """The name of a metric or threshold for these pairs."""
         return name if self.condition == ALL else f"{name}/{self.condition}"
 
     def row(self) -> Row:
-        """The columns that every table begins with."""
+        """The first columns of every table."""
         return {"condition": self.condition, "same_pairs": len(self.same), "different_pairs": len(self.different)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Everything that needs no threshold from elsewhere."""
+    """All metrics that need no external threshold."""
 
     part: Part
     curve: Roc
@@ -91,9 +91,9 @@ def score(part: Part, fars: tuple[float, ...]) -> Scores:
 
 
 def cross_validated(measured: Measured, part: Part, fold: NDArray[np.int64], normalize: bool) -> KFoldAccuracy | None:
-    """k-fold accuracy on squared L2 distances; None when the part's pairs are all in one fold.
+    """k-fold accuracy on squared L2 distances; None when all the part's pairs are in one fold.
 
-    Raw embeddings have no largest distance, so their candidates are 401 even steps from 0 to the largest one met.
+    Raw embeddings have no largest distance, so their candidates are 401 even steps from 0 to the largest one found.
     """
     mine = fold[part.chosen]
     if len(np.unique(mine)) < 2:
@@ -126,7 +126,7 @@ def fold_row(part: Part, scores: Scores | None, folds: KFoldAccuracy | None) -> 
 
 
 def rate_rows(scores: Scores) -> list[Row]:
-    """TAR at each FAR with its interval and how many events it rests on."""
+    """TAR at each FAR with its interval and the number of events behind it."""
     return [
         scores.part.row()
         | {

@@ -1,4 +1,4 @@
-"""LFW's own protocol and its companions: k-fold accuracy, TAR at FAR, EER and AUC, all per condition."""
+"""LFW's protocol and related metrics: k-fold accuracy, TAR at FAR, EER and AUC, all per condition."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ class Verification:
         pairs: evaluated after each epoch; they choose the thresholds.
         test: pairs of other people, measured once with these thresholds; None measures none.
         fars: false accept rates, each inside (0, 1). With fewer than ten expected false accepts no threshold is stored.
-        folds: into how many contiguous folds pairs without their own (or in one) are cut; None: their own, or 10.
-        normalize: whether embeddings are brought to unit length before they are compared.
+        folds: number of contiguous folds for pairs without their own folds (or in a single one); None: their own, or
+            10.
+        normalize: whether embeddings are scaled to unit length before they are compared.
         flip: whether an image's embedding is the mean of its own and its mirror image's, taken before normalisation.
 
     Raises:
         ValueError: ``fars`` or ``folds`` out of range.
-        UsageError: a pair set without same or without different pairs, or with too few for the folds.
+        UsageError: a pair set has no same or no different pairs, or too few for the folds.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class Verification:
         A condition is decided by its own best threshold, or by that of all pairs where the evaluation had none.
 
         Raises:
-            MaskrecError: an evaluation without the threshold ``best``.
+            MaskrecError: the evaluation has no threshold ``best``.
         """
         if self.test_pairs is None:
             return None
@@ -143,7 +144,7 @@ class Verification:
         scored: list[Scores],
     ) -> Evaluation:
         curves = {scores.part.condition: scores.curve for scores in scored}
-        # Accuracies first: a terminal shows the first few only.
+        # Accuracies first: a terminal shows only the first few.
         metrics = dict(sorted(metrics.items(), key=lambda item: not item[0].startswith("accuracy")))
         return Evaluation(metrics, thresholds, tables, {"roc": roc_png(curves, measured.pairs.label)})
 
@@ -172,11 +173,11 @@ def _problems(values: Mapping[str, Any]) -> Iterable[Problem]:
     outside = [far for far in fars if not 0 < far < 1]
     if outside:
         yield Problem(
-            f"a false accept rate must be inside (0, 1), not {outside[0]:g}", "fars", "0.01 is one in hundred"
+            f"a false accept rate must be inside (0, 1), not {outside[0]:g}", "fars", "0.01 is one in a hundred"
         )
     if len({f"{far:g}" for far in fars}) < len(fars):
         yield Problem(
-            "a false accept rate is named twice (they are told apart by six digits)", "fars", "name each once"
+            "a false accept rate is listed twice (rates are distinguished by six digits)", "fars", "list each once"
         )
     if folds is not None and folds < 2:
         yield Problem(f"folds must be at least 2, not {folds}", "folds", "LFW has 10")
@@ -188,8 +189,7 @@ def _folds(pairs: Pairs, folds: int | None) -> NDArray[np.int64]:
     if pairs.fold is not None and found > 1:
         if folds is not None and folds != found:
             raise UsageError(
-                f"pair set {pairs.label!r} comes with {found} folds of its own, so folds: {folds} cannot be had; "
-                "leave folds out"
+                f"pair set {pairs.label!r} has {found} folds of its own, so folds: {folds} cannot be used; remove folds"
             )
         return pairs.fold
     wanted = 10 if folds is None else folds

@@ -1,1 +1,1 @@
-"""What a face is here: landmarks, geometry, draws, masks, synthetic faces (torch and numpy only)."""
+"""Faces: landmarks, geometry, random draws, masks, synthetic faces (torch and numpy only)."""

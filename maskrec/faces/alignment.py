@@ -1,4 +1,4 @@
-"""Bringing a face to a canvas by its five landmarks: template, least-squares similarity, moving points.
+"""Face alignment by five landmarks: template, least-squares similarity, transformation of points.
 
 Points are x and y in pixels; the centre of the top left pixel is (0, 0).
 """
@@ -19,7 +19,7 @@ ARCFACE_POINTS = (
 
 
 def arcface_template(size: int) -> NDArray[np.float64]:
-    """Where ArcFace's alignment (Deng et al., 2019) puts the five landmarks on a canvas of ``size`` pixels.
+    """The positions of the five landmarks in ArcFace's alignment (Deng et al., 2019), on a canvas of ``size`` pixels.
 
     The published 112 px points, scaled about the canvas's corner (half a pixel outside the first pixel's centre), so
     that a canvas of 224 shrunk by two shows what a canvas of 112 does.
@@ -31,12 +31,12 @@ def arcface_template(size: int) -> NDArray[np.float64]:
         ValueError: a size below 1.
     """
     if size < 1:
-        raise ValueError(f"a canvas has at least 1 pixel a side, not {size}")
+        raise ValueError(f"a canvas must have at least 1 pixel per side, not {size}")
     return (np.array(ARCFACE_POINTS) + 0.5) * (size / ARCFACE_SIZE) - 0.5
 
 
 def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
-    """The similarity (rotation, one scale, translation, no mirror) that brings points nearest to others.
+    """The similarity (rotation, one scale, translation, no mirror) that maps points closest to others.
 
     Least squares after Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
     IEEE TPAMI 13(4), 1991.
@@ -53,7 +53,7 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
     """
     src, dst = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if src.shape != dst.shape or src.ndim != 2 or src.shape[1] != 2 or len(src) < 2:
-        raise ValueError(f"two lists of at least two points are wanted, not shapes {src.shape} and {dst.shape}")
+        raise ValueError(f"expected two lists of at least two points, not shapes {src.shape} and {dst.shape}")
     if not (np.isfinite(src).all() and np.isfinite(dst).all()):
         raise ValueError("landmarks must be finite numbers")
     (matrix,) = similarity_transforms(src[None], dst)
@@ -61,7 +61,7 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
 
 
 def similarity_transforms(sources: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``similarity_transform`` of many at once, without looking for numbers that are not finite.
+    """``similarity_transform`` of many at once, without checking that the numbers are finite.
 
     Args:
         sources: ``(b, n, 2)``.
@@ -77,7 +77,7 @@ def similarity_transforms(sources: NDArray[np.float64], target: NDArray[np.float
     src, dst = sources - src_mean[:, None], target - dst_mean
     spread = (src**2).sum((1, 2))
     if not (spread > 0).all():
-        raise ValueError("the landmarks all lie on one point")
+        raise ValueError("all landmarks coincide")
     # With points as complex numbers a similarity is one factor, and the least squares have a closed form.
     along = (src * dst).sum((1, 2)) / spread
     across = (src[:, :, 0] * dst[:, 1] - src[:, :, 1] * dst[:, 0]).sum(1) / spread

@@ -1,4 +1,4 @@
-"""Five landmarks that no face in the photo could have."""
+"""Detection of landmarks that no face in the photo could have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BrokenLandmarks:
     Args:
         index: the face's.
         message: a sentence.
-        severe: whether nothing can be done with them; a point a little outside of the photo is not.
+        severe: whether they are unusable; a point slightly outside of the photo is not severe.
     """
 
     index: int
@@ -28,10 +28,10 @@ class BrokenLandmarks:
 
 
 def find_broken(landmarks: ArrayLike, sizes: ArrayLike) -> Iterator[BrokenLandmarks]:
-    """Points that coincide, sides that are swapped, points outside of the photo: at most one fault a face.
+    """Find points that coincide, sides that are swapped, points outside of the photo: at most one fault per face.
 
     Args:
-        landmarks: ``(n, 5, 2)`` in pixels of each photo; a face with a NaN is passed over.
+        landmarks: ``(n, 5, 2)`` in pixels of each photo; a face with a NaN is skipped.
         sizes: ``(n, 2)`` width and height of the photos; zeros where unknown.
     """
     points, edges = np.asarray(landmarks, np.float64), np.asarray(sizes, np.int64)
@@ -43,19 +43,19 @@ def find_broken(landmarks: ArrayLike, sizes: ArrayLike) -> Iterator[BrokenLandma
     outside = there & ~together & (edges[:, 0] > 0) & (beyond.max(1) > 0)
     for index in np.flatnonzero(together | mirrored | outside).tolist():
         if together[index]:
-            yield BrokenLandmarks(index, "two of the five landmarks lie on one point", True)
+            yield BrokenLandmarks(index, "two of the five landmarks coincide", True)
         elif mirrored[index]:
-            yield BrokenLandmarks(index, "left and right are swapped: left is where the viewer sees it", True)
+            yield BrokenLandmarks(index, "left and right are swapped: left means the viewer's left", True)
         else:
             worst = int(beyond[index].argmax())
             x, y = points[index, worst]
             photo = " x ".join(map(str, edges[index].tolist()))
-            message = f"{POINTS[worst]} at ({x:.1f}, {y:.1f}) lies outside of the photo of {photo}"
+            message = f"{POINTS[worst]} at ({x:.1f}, {y:.1f}) is outside of the photo of {photo}"
             yield BrokenLandmarks(index, message, bool(beyond[index, worst] > span[index] / 2))
 
 
 def landmark_fault(landmarks: ArrayLike, width: int, height: int) -> str | None:
-    """Why the five points ``(5, 2)`` are those of no face on a photo of this size; None when they may be."""
+    """Why the five points ``(5, 2)`` cannot be a face in a photo of this size; None when they can."""
     found = find_broken(np.asarray(landmarks, np.float64).reshape(1, 5, 2), [[width, height]])
     return next((broken.message for broken in found if broken.severe), None)
 
@@ -67,7 +67,7 @@ def _nearest(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mirrored(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether eyes or mouth run against the face: with the mouth down, left must be left, whatever way up it is."""
+    """Whether eyes or mouth are mirrored relative to the face, whatever its orientation."""
     down = points[:, 3:].mean(1) - points[:, :2].mean(1)
     swapped = np.zeros(len(points), np.bool_)
     for left, right in ((0, 1), (3, 4)):

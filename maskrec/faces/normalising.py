@@ -10,22 +10,22 @@ from maskrec.contracts.input_spec import InputSpec
 
 
 def normalise(images: Tensor, spec: InputSpec, *, resize: bool = False) -> Tensor:
-    """RGB images in [0, 1] to what a backbone with this input specification is fed.
+    """Convert RGB images in [0, 1] to the input of a backbone with this specification.
 
     Args:
         images: float RGB ``(B, 3, H, W)`` in [0, 1].
         spec: channel order, mean and std (on the [0, 1] scale, in the channels' own order), and the size.
         resize: whether images of another size are resized to ``spec.size`` (bilinear, antialiased); otherwise they
-            keep theirs, since most networks take any size.
+            keep theirs, because most networks accept any size.
 
     Returns:
         ``(B, 3, H, W)`` of the images' dtype.
 
     Raises:
-        ValueError: another shape, or integers.
+        ValueError: the images have another shape or are integers.
     """
     if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-        raise ValueError(f"float images (B, 3, H, W) are wanted, not {images.dtype} {tuple(images.shape)}")
+        raise ValueError(f"expected float images (B, 3, H, W), not {images.dtype} {tuple(images.shape)}")
     if resize and images.shape[2:] != (spec.size, spec.size):
         images = functional.interpolate(images, (spec.size, spec.size), mode="bilinear", antialias=True)
     if spec.color == "bgr":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import did_you_mean
 from maskrec.contracts.problem import Mark, Problems
 
 
@@ -107,8 +107,7 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], known:
             continue
         if not name:
             raise UsageError(f"{path}:1: a column has no name (an index that pandas wrote? save with index=False)")
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else "remove it."
+        hint = did_you_mean(name, known, "remove it.", quote="'")
         raise UsageError(f"{path}:1: unknown column {name!r}; {hint} Known columns are {', '.join(known)}")
 
 

@@ -1,4 +1,4 @@
-"""Embeds the images of pair sets: every distinct image once a view, masks put on by the device."""
+"""Embeds the images of pair sets: every distinct image once per view, masks put on by the device."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Embedder:
         channels_last: memory format of the images.
         seed: the run's; masks are drawn by it, the set's label and the image's index, the same at every epoch.
         workers: loader processes.
-        advance: told after each batch how many images it had.
+        advance: called after each batch with its number of images.
     """
 
     network: nn.Module
@@ -111,6 +111,8 @@ def seen(images: Tensor, view: View) -> Tensor:
 def _mask_numbers(pairs: PairSet) -> Tensor:
     """Each image's mask as an index into ``MASK_TYPES``, -1 for none."""
     for kind in set(pairs.mask_types) - {None, *MASK_TYPES}:
-        raise MaskrecError(f"{pairs.label}: no mask is called {kind!r}; there are {', '.join(MASK_TYPES)}")
+        raise MaskrecError(
+            f"{pairs.label}: there is no mask type {kind!r}; known mask types are {', '.join(MASK_TYPES)}"
+        )
     numbers = [-1 if kind is None else MASK_TYPES.index(kind) for kind in pairs.mask_types]
     return torch.tensor(numbers, dtype=torch.int64)

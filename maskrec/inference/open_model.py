@@ -22,7 +22,7 @@ def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Mo
     """The frozen backbone, in eval mode.
 
     Raises:
-        UsageError: no run or file there, or one that does not fit what is installed.
+        UsageError: there is no run or file, or it does not fit what is installed.
     """
     location = data_root / opened.location
     if opened.source == "file":
@@ -51,7 +51,7 @@ def open_run(run_dir: Path, catalog: Catalog) -> nn.Module:
             weights = state.get("ema") or state["backbone"]
             load_weights(backbone, weights, str(path))
             return backbone
-    raise UsageError(f"{run_dir} has no checkpoint yet; let the run get to its first one")
+    raise UsageError(f"{run_dir} has no checkpoint yet; continue the run until it writes one")
 
 
 def _build(plan: Any, catalog: Catalog, data_root: Path) -> nn.Module:
@@ -72,7 +72,7 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
     """Start from another run's backbone weights.
 
     Raises:
-        UsageError: not a run, or one whose backbone differs.
+        UsageError: it is not a run, or its backbone differs.
     """
     if init.source != "run":
         raise UsageError("init takes a run directory, not an exported file")
@@ -88,7 +88,7 @@ class OnnxBackbone(nn.Module):
             ``maskrec.input_spec`` with ``InputSpec``'s fields as JSON.
 
     Raises:
-        UsageError: no such file, onnxruntime missing, or a graph or metadata of another form.
+        UsageError: the file or onnxruntime is missing, or the graph or metadata has another form.
     """
 
     def __init__(self, path: Path) -> None:

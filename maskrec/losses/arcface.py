@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.problem import Problem, refuse
+from maskrec.contracts.problem import Problem
 from maskrec.losses.class_weights import ClassWeighting
-from maskrec.losses.classifier import (
-    BETA,
-    GAMMA,
-    ClassifierLoss,
-    classifier_problems,
-    scale_problems,
-    target_scores,
-    with_target,
-)
-from maskrec.losses.criteria import Criterion
+from maskrec.losses.classifier import BETA
+from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
+from maskrec.losses.margin_softmax import MarginSoftmax
+from maskrec.losses.margins import Arc
 
 
-class ArcFace(ClassifierLoss):
+class ArcFace(MarginSoftmax):
     """Softmax over scaled cosines to class centres, the true class's angle widened by a margin.
 
     The true class's logit is ``scale * cos(theta + margin)``, the others' ``scale * cos(theta)`` (Deng et al.,
@@ -57,42 +46,25 @@ class ArcFace(ClassifierLoss):
         scale: float = 64.0,
         margin: float = 0.5,
         easy_margin: bool = False,
-        criterion: Criterion = "cross_entropy",
+        criterion: CriterionName = "cross_entropy",
         gamma: float = GAMMA,
         class_weights: ClassWeighting = "none",
         beta: float = BETA,
     ) -> None:
-        options = {"criterion": criterion, "gamma": gamma, "class_weights": class_weights, "beta": beta}
-        refuse(_margin_problems({"scale": scale, "margin": margin}))
-        super().__init__(embedding_size, num_classes, class_counts, options)
-        self.scale, self.margin, self.easy_margin = scale, margin, easy_margin
+        super().__init__(
+            embedding_size,
+            num_classes,
+            class_counts,
+            Arc(margin, easy_margin),
+            scale,
+            criterion_of(criterion, gamma),
+            class_weights=class_weights,
+            beta=beta,
+        )
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
         """Parameters out of range, without effect, or not fitting the data's classes."""
-        yield from _margin_problems(values)
-        yield from classifier_problems(values, context.givens.get("class_counts"))
-
-    def scores(self, embeddings: Tensor) -> Tensor:
-        """``(B, C)`` cosines to the class centres."""
-        return F.linear(F.normalize(embeddings), F.normalize(self.weight.to(embeddings.dtype)))
-
-    def logits(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """``(B, C)`` scaled cosines, the true class's with the margin."""
-        return self.scale * with_target(scores, labels, self._widened(target_scores(scores, labels)))
-
-    def _widened(self, cosine: Tensor) -> Tensor:
-        """cos(theta + margin) of cos(theta), with the fallback beyond pi - margin."""
-        # sqrt's slope is infinite at 0: below this floor the sine is taken as constant, so gradients stay finite.
-        squared = ((1 - cosine) * (1 + cosine)).clamp(min=torch.finfo(cosine.dtype).eps)
-        widened = cosine * math.cos(self.margin) - squared.sqrt() * math.sin(self.margin)
-        if self.easy_margin:
-            return torch.where(cosine > 0, widened, cosine)
-        beyond = cosine - self.margin * math.sin(self.margin)
-        return torch.where(cosine > -math.cos(self.margin), widened, beyond)
-
-
-def _margin_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    yield from scale_problems(values)
-    if not 0 <= values["margin"] < math.pi / 2:
-        yield Problem(f"margin is an angle in radians in [0, pi / 2), not {values['margin']}", "margin")
+        yield from Arc.check(values, context)
+        yield from criterion_problems(values)
+        yield from MarginSoftmax.check(values, context)

@@ -1,127 +1,125 @@
-"""What losses with one vector a class share: options, checks, the mean, diagnostics."""
+"""What losses over class centres share: head, criterion, class weights, the mean and the diagnostics."""
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
+from maskrec.contracts.margin import Criterion, Head, ScaledMargin, one_a_sample
 from maskrec.contracts.problem import Problem, refuse
+from maskrec.contracts.sample import Batch
 from maskrec.losses.class_weights import ClassWeighting, class_weights, empty_class_sentence
-from maskrec.losses.criteria import Criterion, mean_over_samples, per_sample_loss
+from maskrec.losses.criteria import mean_over_samples
 from maskrec.losses.inputs import check_embeddings, check_label_range, full_precision
 
-GAMMA = 2.0
 BETA = 0.999
 
 
-class ClassifierLoss(nn.Module, ABC):
-    """A loss over logits of every training identity; subclasses say what the logits are.
+class ClassifierLoss(nn.Module):
+    """``criterion(logsumexp - target)`` of what a head returns, weighted by class, as a plain mean over samples.
+
+    Without a margin, the head compares plain products; subclasses give it one.
 
     Args:
-        embedding_size: d.
-        num_classes: C.
-        class_counts: training images of each class, for the class weights.
-        options: ``criterion``, ``gamma``, ``class_weights``, ``beta``, as the subclass received them.
+        head: a new one; its parameters become this loss's and are saved under their names in the head.
+        criterion: from ``(B,)`` entropies to ``(B,)`` losses.
+        class_counts: training images of each class.
+        weighting: ``none``, ``log`` or ``effective_number``.
+        beta: of ``effective_number``.
 
     Raises:
         ValueError: an option out of range.
     """
 
-    scope: ClassVar[Literal["sample"]] = "sample"
+    scope: Literal["sample"]
     class_weights: Tensor | None
 
     def __init__(
-        self, embedding_size: int, num_classes: int, class_counts: Sequence[int], options: Mapping[str, Any]
+        self, head: Head, criterion: Criterion, class_counts: Sequence[int], weighting: ClassWeighting, beta: float
     ) -> None:
         super().__init__()
-        refuse(classifier_problems(options, class_counts))
-        if len(class_counts) != num_classes:
-            raise ValueError(f"class_counts has {len(class_counts)} entries for {num_classes} classes")
-        self.embedding_size, self.num_classes = embedding_size, num_classes
-        self.criterion: Criterion = options["criterion"]
-        self.gamma: float = options["gamma"]
-        weighting: ClassWeighting = options["class_weights"]
+        refuse(weighting_problems({"class_weights": weighting, "beta": beta}, class_counts))
+        if len(class_counts) != head.num_classes:
+            raise ValueError(f"class_counts has {len(class_counts)} entries for {head.num_classes} classes")
+        self.head, self.criterion, self.scope = head, criterion, head.scope
         # Not in the checkpoint: they follow from the data, and the recipe may change them between runs.
-        weights = class_weights(weighting, class_counts, options["beta"])
-        self.register_buffer("class_weights", weights, persistent=False)
-        self.weight = nn.Parameter(torch.empty(num_classes, embedding_size))
-        nn.init.normal_(self.weight, std=1 / math.sqrt(embedding_size))
-        self._seen: dict[str, Tensor] = {}
+        self.register_buffer("class_weights", class_weights(weighting, class_counts, beta), persistent=False)
+        self.register_state_dict_post_hook(_save_head_as_own)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_load_own_as_head)  # type: ignore[no-untyped-call]
 
-    @abstractmethod
-    def scores(self, embeddings: Tensor) -> Tensor:
-        """``(B, C)`` before any margin: cosines, or plain products."""
-
-    @abstractmethod
-    def logits(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """``(B, C)`` for the criterion: the scores with margin and scale."""
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: Tensor, batch: Batch | None = None) -> Tensor:
         """The mean over samples, a scalar in float32 (float64 for float64 embeddings).
 
         Args:
             embeddings: ``(B, embedding_size)``, before normalisation.
             labels: int64 ``(B,)`` in [0, num_classes).
+            batch: for margins that draw: the samples' place in the run.
 
         Raises:
             UsageError: shapes or (on the CPU) labels that do not fit.
+            MaskrecError: a part that does not return one number a sample.
         """
-        check_embeddings(embeddings, labels, self.embedding_size)
-        check_label_range(labels, self.num_classes)
+        check_embeddings(embeddings, labels, self.head.embedding_size)
+        check_label_range(labels, self.head.num_classes)
         with full_precision(embeddings) as rows:
             labels = labels.long()
-            scores = self.scores(rows)
-            losses = per_sample_loss(self.logits(scores, labels), labels, self.criterion, self.gamma)
-            self._remember(scores.detach(), labels)
-            return mean_over_samples(losses, labels, self.class_weights)
+            margin = self.margin_for(rows, labels, batch)
+            target, logsumexp = (one_a_sample(each, labels, self.head) for each in self.head(rows, labels, margin))
+            losses = one_a_sample(self.criterion(entropy(target, logsumexp)), labels, self.criterion)
+            loss = mean_over_samples(losses, labels, self.class_weights)
+            penalty = None if margin is None else margin.penalty()
+            return loss if penalty is None else loss + mean_over_samples(penalty, labels, None)
 
-    def _remember(self, scores: Tensor, labels: Tensor) -> None:
-        self._seen = {
-            "accuracy": (scores.argmax(dim=1) == labels).float().mean(),
-            "true_class_score": scores.gather(1, labels[:, None]).mean(),
-        }
+    def margin_for(self, embeddings: Tensor, labels: Tensor, batch: Batch | None) -> ScaledMargin | None:
+        """The margin for these samples; None, as here, for plain products."""
+        return None
 
     def diagnostics(self) -> dict[str, float]:
-        """Of the last forward: ``accuracy`` (share of samples nearest to their own class, without margin) and
-        ``true_class_score`` (the mean cosine to it; for ``softmax`` the mean logit). Waits for the device."""
-        return {name: float(value) for name, value in self._seen.items()}
+        """Of the last forward: the head's ``accuracy`` and ``true_class_score``. Waits for the device."""
+        return reported_by(self.head)
 
 
-def target_scores(scores: Tensor, labels: Tensor) -> Tensor:
-    """``(B,)``: each sample's score for its own class."""
-    return scores.gather(1, labels[:, None]).squeeze(1)
+def entropy(target: Tensor, logsumexp: Tensor) -> Tensor:
+    """``(B,)`` cross entropies of what a head returned, none below 0.
+
+    Where p is 1, a head that sums in blocks can round the logsumexp below the target, and focal's power of a negative
+    number would be no number. What is below 0 is taken off as a constant, so that gradients stay what they are.
+    """
+    difference = logsumexp - target
+    return difference - difference.detach().clamp(max=0)
 
 
-def with_target(scores: Tensor, labels: Tensor, target: Tensor) -> Tensor:
-    """The scores with each sample's own class replaced by ``target`` ``(B,)``."""
-    return scores.scatter(1, labels[:, None], target[:, None].to(scores.dtype))
+def reported_by(part: object) -> dict[str, float]:
+    """A part's ``diagnostics()``; empty where it has none."""
+    diagnostics = getattr(part, "diagnostics", None)
+    return dict(diagnostics()) if callable(diagnostics) else {}
 
 
-def classifier_problems(values: Mapping[str, Any], counts: Sequence[int] | None) -> Iterator[Problem]:
-    """What is wrong with the options that all classifier losses have."""
-    gamma, beta = values["gamma"], values["beta"]
-    if not (math.isfinite(gamma) and gamma >= 0):
-        yield Problem(f"gamma must be a finite number of at least 0, not {gamma}", "gamma")
-    elif values["criterion"] != "focal" and gamma != GAMMA:
-        yield Problem(f"gamma: {gamma} has no effect with criterion: {values['criterion']}", "gamma", FOCAL_HINT)
+def weighting_problems(values: Mapping[str, Any], counts: Sequence[int] | None) -> Iterator[Problem]:
+    """What is wrong with ``class_weights`` and ``beta``."""
+    beta, weighting = values["beta"], values["class_weights"]
     if not 0 <= beta < 1:
         yield Problem(f"beta must be in [0, 1), not {beta}", "beta")
-    elif values["class_weights"] != "effective_number" and beta != BETA:
-        yield Problem(f"beta: {beta} has no effect with class_weights: {values['class_weights']}", "beta", BETA_HINT)
-    if values["class_weights"] != "none" and counts is not None and (sentence := empty_class_sentence(counts)):
+    elif weighting != "effective_number" and beta != BETA:
+        message = f"beta: {beta} has no effect with class_weights: {weighting}"
+        yield Problem(message, "beta", "set class_weights: effective_number or leave beta out")
+    if weighting != "none" and counts is not None and (sentence := empty_class_sentence(counts)):
         yield Problem(sentence, "class_weights")
 
 
-FOCAL_HINT = "set criterion: focal or leave gamma out"
-BETA_HINT = "set class_weights: effective_number or leave beta out"
+_HEAD = "head."
 
 
-def scale_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with a ``scale``."""
-    if not (math.isfinite(values["scale"]) and values["scale"] > 0):
-        yield Problem(f"scale must be a finite number above 0, not {values['scale']}", "scale")
+def _save_head_as_own(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
+    """``weight`` and not ``head.weight``: a checkpoint does not depend on which head computed it."""
+    for name in [name for name in state if name.startswith(prefix + _HEAD)]:
+        state[prefix + name.removeprefix(prefix + _HEAD)] = state.pop(name)
+
+
+def _load_own_as_head(module: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+    """The other way round."""
+    for name in module.head.state_dict():  # type: ignore[union-attr]
+        if prefix + name in state:
+            state[prefix + _HEAD + name] = state.pop(prefix + name)

@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
-from torch.nn import functional as F
-
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.problem import Problem, refuse
+from maskrec.contracts.problem import Problem
 from maskrec.losses.class_weights import ClassWeighting
-from maskrec.losses.classifier import (
-    BETA,
-    GAMMA,
-    ClassifierLoss,
-    classifier_problems,
-    scale_problems,
-    target_scores,
-    with_target,
-)
-from maskrec.losses.criteria import Criterion
+from maskrec.losses.classifier import BETA
+from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
+from maskrec.losses.margin_softmax import MarginSoftmax
+from maskrec.losses.margins import Cos
 
 
-class CosFace(ClassifierLoss):
+class CosFace(MarginSoftmax):
     """Softmax over scaled cosines to class centres, the true class's cosine lowered by a margin.
 
     The true class's logit is ``scale * (cos(theta) - margin)``, the others' ``scale * cos(theta)`` (Wang et al.,
@@ -52,32 +43,19 @@ class CosFace(ClassifierLoss):
         class_counts: Sequence[int],
         scale: float = 64.0,
         margin: float = 0.35,
-        criterion: Criterion = "cross_entropy",
+        criterion: CriterionName = "cross_entropy",
         gamma: float = GAMMA,
         class_weights: ClassWeighting = "none",
         beta: float = BETA,
     ) -> None:
-        options = {"criterion": criterion, "gamma": gamma, "class_weights": class_weights, "beta": beta}
-        refuse(_margin_problems({"scale": scale, "margin": margin}))
-        super().__init__(embedding_size, num_classes, class_counts, options)
-        self.scale, self.margin = scale, margin
+        how = criterion_of(criterion, gamma)
+        super().__init__(
+            embedding_size, num_classes, class_counts, Cos(margin), scale, how, class_weights=class_weights, beta=beta
+        )
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
         """Parameters out of range, without effect, or not fitting the data's classes."""
-        yield from _margin_problems(values)
-        yield from classifier_problems(values, context.givens.get("class_counts"))
-
-    def scores(self, embeddings: Tensor) -> Tensor:
-        """``(B, C)`` cosines to the class centres."""
-        return F.linear(F.normalize(embeddings), F.normalize(self.weight.to(embeddings.dtype)))
-
-    def logits(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """``(B, C)`` scaled cosines, the true class's lowered by the margin."""
-        return self.scale * with_target(scores, labels, target_scores(scores, labels) - self.margin)
-
-
-def _margin_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    yield from scale_problems(values)
-    if not 0 <= values["margin"] < 2:
-        yield Problem(f"margin is a difference of cosines in [0, 2), not {values['margin']}", "margin")
+        yield from Cos.check(values, context)
+        yield from criterion_problems(values)
+        yield from MarginSoftmax.check(values, context)

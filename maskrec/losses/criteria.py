@@ -1,36 +1,78 @@
-"""From logits to one loss a sample, and the means over samples."""
+"""Criteria: from a sample's entropy, ``-log p`` of its true class, to its loss; and the mean over samples."""
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-Criterion = Literal["cross_entropy", "focal"]
+from maskrec.contracts.context import CheckContext
+from maskrec.contracts.margin import Criterion
+from maskrec.contracts.problem import Problem, refuse
+
+CriterionName = Literal["cross_entropy", "focal"]
+GAMMA = 2.0
 
 
-def per_sample_loss(logits: Tensor, labels: Tensor, criterion: Criterion, gamma: float) -> Tensor:
-    """Cross entropy, or focal loss ``(1 - p)**gamma * cross_entropy`` with p the true class's probability.
+class CrossEntropy:
+    """The entropy ``-log p`` of the true class as it is."""
+
+    def __call__(self, entropy: Tensor) -> Tensor:
+        """``(B,)`` to ``(B,)``."""
+        return entropy
+
+
+class Focal:
+    """Focal loss ``(1 - p)**gamma * -log p``: the better a sample is classified, the less it counts.
 
     Lin et al., "Focal Loss for Dense Object Detection", 2017, without its alpha (class weights come afterwards).
 
     Args:
-        logits: ``(B, C)``, any real numbers.
-        labels: int64 ``(B,)`` in [0, C).
-        criterion: which of the two.
         gamma: focusing exponent, at least 0; 0 gives cross entropy.
 
-    Returns:
-        ``(B,)``, each at least 0; finite, with finite gradients, also where p is exactly 1.
+    Raises:
+        ValueError: the exponent is out of range.
     """
-    entropy = F.cross_entropy(logits, labels, reduction="none")
-    if criterion == "cross_entropy" or gamma == 0:
-        return entropy
-    # 1 - exp(-entropy) without cancellation; the floor keeps the power's gradient finite for gamma below 1.
-    doubt = (-torch.expm1(-entropy)).clamp(min=torch.finfo(entropy.dtype).tiny)
-    return doubt**gamma * entropy
+
+    def __init__(self, gamma: float = GAMMA) -> None:
+        refuse(self.check({"gamma": gamma}, CheckContext()))
+        self.gamma = gamma
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
+        """An exponent out of range."""
+        if not (math.isfinite(values["gamma"]) and values["gamma"] >= 0):
+            yield Problem(f"gamma must be a finite number of at least 0, not {values['gamma']}", "gamma")
+
+    def __call__(self, entropy: Tensor) -> Tensor:
+        """``(B,)`` to ``(B,)``, each at least 0; finite, with finite gradients, also where the entropy is 0."""
+        if self.gamma == 0:
+            return entropy
+        # 1 - exp(-entropy) without cancellation; the floor keeps the power's gradient finite for gamma below 1.
+        doubt = (-torch.expm1(-entropy)).clamp(min=torch.finfo(entropy.dtype).tiny)
+        return doubt**self.gamma * entropy
+
+
+def criterion_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with a ``criterion`` given by name and the ``gamma`` beside it."""
+    yield from Focal.check(values, CheckContext())
+    gamma = values["gamma"]
+    if values["criterion"] != "focal" and gamma != GAMMA and math.isfinite(gamma) and gamma >= 0:
+        message = f"gamma: {gamma} has no effect with criterion: {values['criterion']}"
+        yield Problem(message, "gamma", "set criterion: focal or leave gamma out")
+
+
+def criterion_of(name: CriterionName, gamma: float = GAMMA) -> Criterion:
+    """The criterion of that name.
+
+    Raises:
+        ValueError: the exponent is out of range or has no effect.
+    """
+    refuse(criterion_problems({"criterion": name, "gamma": gamma}))
+    return Focal(gamma) if name == "focal" else CrossEntropy()
 
 
 def mean_over_samples(losses: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:

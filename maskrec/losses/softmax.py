@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
 from maskrec.losses.class_weights import ClassWeighting
-from maskrec.losses.classifier import BETA, GAMMA, ClassifierLoss, classifier_problems
-from maskrec.losses.criteria import Criterion
+from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
+from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
+from maskrec.losses.heads import Dense
 
 
 class Softmax(ClassifierLoss):
@@ -42,25 +39,18 @@ class Softmax(ClassifierLoss):
         num_classes: int,
         class_counts: Sequence[int],
         bias: bool = True,
-        criterion: Criterion = "cross_entropy",
+        criterion: CriterionName = "cross_entropy",
         gamma: float = GAMMA,
         class_weights: ClassWeighting = "none",
         beta: float = BETA,
     ) -> None:
-        options = {"criterion": criterion, "gamma": gamma, "class_weights": class_weights, "beta": beta}
-        super().__init__(embedding_size, num_classes, class_counts, options)
-        self.bias = nn.Parameter(torch.zeros(num_classes)) if bias else None
+        head = Dense(embedding_size, num_classes)
+        if bias:
+            head.add_bias()
+        super().__init__(head, criterion_of(criterion, gamma), class_counts, class_weights, beta)
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
         """Parameters out of range, without effect, or not fitting the data's classes."""
-        yield from classifier_problems(values, context.givens.get("class_counts"))
-
-    def scores(self, embeddings: Tensor) -> Tensor:
-        """``(B, C)`` products with the class vectors, and the bias."""
-        bias = None if self.bias is None else self.bias.to(embeddings.dtype)
-        return F.linear(embeddings, self.weight.to(embeddings.dtype), bias)
-
-    def logits(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """The scores as they are."""
-        return scores
+        yield from criterion_problems(values)
+        yield from weighting_problems(values, context.givens.get("class_counts"))

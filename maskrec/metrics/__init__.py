@@ -1,7 +1,7 @@
-"""What is measured: pure functions on arrays, numpy only, float64 inside.
+"""Metrics: pure functions on arrays, numpy only, float64 inside.
 
-Pairs come as two arrays, the distances of same-person pairs and of different-person pairs; a pair at or under a
-threshold is called the same person. Wrong input is a ``ValueError`` of one sentence.
+Pairs come as two arrays, the distances of same-person pairs and of different-person pairs; a pair at or below a
+threshold is classified as the same person. Invalid input raises a ``ValueError`` of one sentence.
 """
 
 from maskrec.metrics.accuracy import (

@@ -1,4 +1,4 @@
-"""Accuracy of pairs: at the best threshold, and by k-fold cross-validation as LFW's protocol asks."""
+"""Accuracy of pairs: at the best threshold, and by k-fold cross-validation as in LFW's protocol."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from maskrec.metrics.arrays import Floats, distances_of_both
 from maskrec.metrics.roc import roc
 
 LFW_THRESHOLDS: Floats = np.arange(401) / 100
-"""0 to 4 by 0.01: every squared L2 distance between unit embeddings lies there."""
+"""0 to 4 by 0.01: every squared L2 distance between unit embeddings is in this range."""
 
 
 @dataclass(frozen=True, slots=True)
 class BestThreshold:
-    """The threshold with the highest accuracy on the very pairs it was chosen on, so the accuracy is optimistic.
+    """The threshold with the highest accuracy on the same pairs that it was chosen on, so the accuracy is optimistic.
 
     Args:
-        threshold: pairs at or under it are called the same person.
+        threshold: pairs at or below it are classified as the same person.
         accuracy: share of pairs decided rightly, in [0, 1].
     """
 
@@ -28,9 +28,9 @@ class BestThreshold:
 
 
 def best_threshold(same: ArrayLike, different: ArrayLike) -> BestThreshold:
-    """The best of all thresholds, midway between the two distances it parts; among equals the lowest.
+    """The best of all thresholds, midway between the two distances that it separates; among equals the lowest.
 
-    Where calling every pair different is best, it is 1 below 0 and below all distances.
+    Where classifying every pair as different is best, it is 1 below 0 and below all distances.
 
     Raises:
         ValueError: empty or non-finite distances.
@@ -72,7 +72,7 @@ class KFoldAccuracy:
 
     @property
     def mean(self) -> float:
-        """Mean over folds, each fold counting alike."""
+        """Mean over folds, each fold with equal weight."""
         return float(self.accuracies.mean())
 
     @property
@@ -82,14 +82,14 @@ class KFoldAccuracy:
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the mean, what LFW reports after the plus-minus sign."""
+        """Standard error of the mean, the value that LFW reports after the plus-minus sign."""
         return self.standard_deviation / float(np.sqrt(len(self.accuracies)))
 
 
 def k_fold_accuracy(
     distances: ArrayLike, same: ArrayLike, fold: ArrayLike, thresholds: ArrayLike = LFW_THRESHOLDS
 ) -> KFoldAccuracy:
-    """LFW's protocol (Huang et al. 2007): pick the threshold on all folds but one, measure on that one, in turn.
+    """LFW's protocol (Huang et al. 2007): choose the threshold on all folds but one, measure on that one, in turn.
 
     Nothing is shuffled. Among equally good thresholds the first is taken.
 
@@ -117,10 +117,10 @@ def k_fold_accuracy(
 
 
 def contiguous_folds(groups: ArrayLike, folds: int) -> NDArray[np.int64]:
-    """Fold of each pair: every group cut in its own order into ``folds`` runs of sizes that differ by one at most.
+    """Fold of each pair: every group cut in its own order into ``folds`` runs whose sizes differ by at most one.
 
     Args:
-        groups: int ``(n,)``; pairs of one number (one class, one condition) are spread over all folds alike.
+        groups: int ``(n,)``; pairs of one number (one class, one condition) are spread evenly over all folds.
         folds: how many, at least 2.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The shape in which metrics take their pairs: one array of distances a class."""
+"""The form in which metrics take their pairs: one array of distances per class."""
 
 from __future__ import annotations
 

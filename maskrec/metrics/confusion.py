@@ -12,7 +12,7 @@ from maskrec.metrics.arrays import distances_of_both
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """Precision, recall and F1 of one class, each in [0, 1]; precision is None where nothing was called this class."""
+    """Precision, recall and F1 of one class, each in [0, 1]; precision is None where no pair was assigned to it."""
 
     precision: float | None
     recall: float
@@ -62,7 +62,7 @@ class Confusion:
 
 
 def confusion(same: ArrayLike, different: ArrayLike, threshold: float) -> Confusion:
-    """Decisions when pairs at or under ``threshold`` are called the same person.
+    """Decisions when pairs at or below ``threshold`` are classified as the same person.
 
     Raises:
         ValueError: empty or non-finite distances, or a threshold that is not a number.

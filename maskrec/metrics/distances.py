@@ -15,7 +15,7 @@ _PAIRS_AT_ONCE = 1024  # gathered rows of 512 numbers are 4 MB: they stay in the
 
 
 def normalise(embeddings: ArrayLike) -> Floats:
-    """Embeddings ``(n, d)`` brought to unit length.
+    """Embeddings ``(n, d)`` scaled to unit length.
 
     Raises:
         ValueError: a shape other than ``(n, d)``, numbers that are not finite, or a vector of zeros, which has no
@@ -48,13 +48,13 @@ def pair_distances(
         right: index of each pair's second image.
         distance: ``l2`` (0 to 2 between unit vectors), ``squared_l2`` (0 to 4) or ``cosine`` (1 minus the cosine, 0
             to 2; always of unit vectors).
-        normalize: whether embeddings are brought to unit length first.
+        normalize: whether embeddings are first scaled to unit length.
 
     Raises:
-        ValueError: as ``normalise``; an unknown distance; an index beyond the embeddings.
+        ValueError: as in ``normalise``; an unknown distance; an index beyond the embeddings.
     """
     if distance not in ("l2", "squared_l2", "cosine"):
-        raise ValueError(f"there is no distance {distance!r}; it is l2, squared_l2 or cosine")
+        raise ValueError(f"there is no distance {distance!r}; use l2, squared_l2 or cosine")
     rows = normalise(embeddings) if normalize or distance == "cosine" else _rows(embeddings)
     _check_indices(left, right, len(rows))
     squared = np.empty(len(left), dtype=np.float64)
@@ -84,4 +84,4 @@ def _check_indices(left: NDArray[np.int64], right: NDArray[np.int64], images: in
     if left.shape != right.shape or left.ndim != 1:
         raise ValueError(f"the pairs' two sides differ in shape: {left.shape} and {right.shape}")
     if len(left) and (min(left.min(), right.min()) < 0 or max(left.max(), right.max()) >= images):
-        raise ValueError(f"a pair points at an image beyond the {images} embeddings")
+        raise ValueError(f"a pair refers to an image beyond the {images} embeddings")

@@ -16,10 +16,10 @@ Rule = Literal["crossing", "gap", "collapsed"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistogramThreshold:
-    """What ``histogram_threshold`` found.
+    """The result of ``histogram_threshold``.
 
     Args:
-        threshold: pairs at or under it are called the same person.
+        threshold: pairs at or below it are classified as the same person.
         rule: ``crossing`` of the histograms; ``gap``: no crossing, but every same distance is below every different
             one and this is the middle; ``collapsed``: neither, and this is the pairs' own best threshold instead.
         iou: overlap of the two classes, lower is better; 1 when collapsed.
@@ -37,17 +37,17 @@ class HistogramThreshold:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the histograms gave no threshold and the classes are not apart either."""
+        """Whether the histograms gave no threshold and the classes are not separated either."""
         return self.rule == "collapsed"
 
 
 def histogram_threshold(same: ArrayLike, different: ArrayLike, bins: int = 100) -> HistogramThreshold:
-    """The reference protocol's threshold, to the letter.
+    """The reference protocol's threshold, reproduced exactly.
 
     Both histograms run over [floor(min), ceil(max)] of all distances. Candidates are the bins from the same peak
     (included) to the different peak (excluded); at the first whose same count is not above its different count, the
     threshold is the mean of that bin's left edge and the edge before. Equal peaks take the lowest bin. Bin 0 has no
-    edge before it, so a first crossing there is none. Without a crossing see ``HistogramThreshold.rule``.
+    edge before it, so a first crossing there does not count. Without a crossing see ``HistogramThreshold.rule``.
 
     Args:
         same: distances of same-person pairs, ``(n,)``.
@@ -87,7 +87,7 @@ def histograms(
 
 
 def iou(same: ArrayLike, different: ArrayLike, threshold: float) -> float:
-    """Overlap of the two classes at a threshold: 0 when it parts them cleanly, 1 when half of all pairs are wrong.
+    """Overlap of the two classes at a threshold: 0 when it separates them, 1 when half of all pairs are wrong.
 
     overlap / (N_same + N_different - overlap), where overlap counts same pairs at or over the threshold and different
     pairs at or under it. Lower is better. With more than half of the pairs in the overlap it is over 1; with all of

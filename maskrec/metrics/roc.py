@@ -1,4 +1,4 @@
-"""The ROC curve of pairs and what is read from it; pairs of equal distance are never told apart."""
+"""The ROC curve of pairs and the metrics derived from it; pairs of equal distance are never separated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maskrec.metrics.arrays import Floats, distances_of_both
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Roc:
-    """The ROC curve: one vertex a distinct distance, after the vertex where nothing is accepted.
+    """The ROC curve: one vertex per distinct distance, after the vertex where nothing is accepted.
 
     Args:
         thresholds: float64 ``(k,)``, rising; the first is -inf. At ``thresholds[i]`` pairs at or under it are accepted.
@@ -39,15 +39,15 @@ class Roc:
         return self.false_accepts / self.different
 
     def auc(self) -> float:
-        """Area under the curve: the chance that a same pair is nearer than a different one, a tie counting half."""
+        """Area under the curve: the probability that a same pair is nearer than a different one, ties counting half."""
         area = np.sum(np.diff(self.false_accepts) * (self.true_accepts[1:] + self.true_accepts[:-1]))
         return float(area / (2 * self.same * self.different))
 
     def eer(self) -> float:
         """Equal error rate: FAR where it equals 1 - TAR on the curve, vertices joined by straight lines.
 
-        Between two vertices is what a coin between their thresholds reaches; the value is unique because FAR + TAR
-        rises along the curve.
+        Points between two vertices are reached by choosing randomly between their thresholds; the value is unique
+        because FAR + TAR rises along the curve.
         """
         far, excess = self.far, self.far + self.tar - 1
         after = int(np.argmax(excess >= 0))  # excess runs from -1 to 1, so 0 < after

@@ -14,15 +14,15 @@ ENOUGH_IMPOSTORS = 10.0  # expected false accepts below which a threshold is not
 
 @dataclass(frozen=True, slots=True)
 class TarAtFar:
-    """TAR at a FAR, with what it rests on.
+    """TAR at a FAR, with the evidence behind it.
 
     Args:
-        target: the FAR asked for.
+        target: the requested FAR.
         far: the FAR measured at the threshold, at most ``target``.
         tar: the TAR there.
         low: lower end of the TAR's interval.
         high: upper end.
-        expected: expected false accepts, ``target`` x different pairs: how many events the threshold rests on.
+        expected: expected false accepts, ``target`` x different pairs: the number of events behind the threshold.
         threshold: the largest distance whose FAR is not above ``target``; None when even the smallest is.
     """
 
@@ -36,17 +36,17 @@ class TarAtFar:
 
     @property
     def enough(self) -> bool:
-        """Whether the threshold rests on at least ten expected events."""
+        """Whether at least ten expected events support the threshold."""
         return self.expected >= ENOUGH_IMPOSTORS
 
 
 def tar_at_far(curve: Roc, target: float, confidence: float = 0.95) -> TarAtFar:
-    """TAR at the largest threshold whose FAR is not above ``target``: never more false accepts than asked for.
+    """TAR at the largest threshold whose FAR is not above ``target``: never more false accepts than requested.
 
     The interval holds the TAR at the threshold where the true FAR is ``target``, with at least ``confidence``, of
-    independent pairs. It is made of two, each of half the risk: where that threshold may lie (order statistics of the
-    different distances), and the TAR at its two ends (Wilson). With few expected events the first is the wide one;
-    below about five the lower end is 0: nothing is known.
+    independent pairs. It combines two intervals, each with half the risk: of the threshold (order statistics of the
+    different distances), and of the TAR at its two ends (Wilson). With few expected events the first is wide; below
+    about five the lower end is 0: nothing is known.
 
     Raises:
         ValueError: a target outside (0, 1).

@@ -1,4 +1,4 @@
-"""Watches a training for the ways in which it can die without an error."""
+"""Detects training failures that raise no error."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 class CollapseMonitor:
     """Stops a run that has collapsed, with a diagnosis that names the component.
 
-    Three things are watched. A loss that is not finite stops the run at once. So does, after ``patience`` checks in a
-    row, an embedding spread (mean cosine distance within the batch, 0 to about 1) below ``minimum_spread``: all faces
-    have become one point, as a triplet loss does when it settles at its margin. And a loss of exactly 0 in which no
-    triplet has been active for ``idle_steps`` steps ends the run as planned, since nothing is learned any more. An
-    active share of 1 is no fault: with a margin of 2.0 on unit embeddings it is 1 by construction.
+    It checks three things. A loss that is not finite stops the run at once. An embedding spread (mean cosine distance
+    within the batch, 0 to about 1) below ``minimum_spread`` in ``patience`` checks in a row stops it too: all faces
+    have become one point, as happens when a triplet loss settles at its margin. A loss of exactly 0 in which no triplet
+    has been active for ``idle_steps`` steps ends the run as planned, since nothing is learned any more. An active share
+    of 1 is not a fault: with a margin of 2.0 on unit embeddings it is 1 by construction.
 
-    Only the first process's part of the batch is looked at. Batches of one person or one image are passed over.
+    Only the first process's part of the batch is checked. Batches of one person or one image are skipped.
 
     Args:
         minimum_spread: mean cosine distance below which a batch counts as collapsed, inside (0, 1).
         every: steps between checks of the spread.
         patience: checks in a row below the minimum that stop the run.
-        idle_steps: steps in a row without an active triplet that end the run; None never does.
+        idle_steps: steps in a row without an active triplet that end the run; None disables this.
 
     Raises:
         ValueError: a parameter out of range.
@@ -58,7 +58,7 @@ class CollapseMonitor:
         return _problems(values)
 
     def on_step(self, event: Stepped) -> Stop | None:
-        """Look at the loss and the triplets of every step, and at the spread of every n-th."""
+        """Check the loss and the triplets of every step, and the spread of every n-th."""
         if not math.isfinite(event.loss):
             return Stop(_not_finite(event), failed=True)
         self.idle = self.idle + 1 if _is_idle(event) else 0
@@ -67,7 +67,7 @@ class CollapseMonitor:
         if self.idle_steps is not None and self.idle >= self.idle_steps:
             return Stop(
                 f"no triplet of {event.loss_path} has been active for {self.idle} steps, so nothing is learned any "
-                "more; a larger margin, harder mining or more identities a batch would go further"
+                "more; use a larger margin, harder mining or more identities per batch"
             )
         return None
 
@@ -76,7 +76,7 @@ class CollapseMonitor:
         return {"low_checks": self.low_checks, "idle": self.idle}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on counting where a checkpoint was."""
+        """Continue counting from a checkpoint."""
         self.low_checks, self.idle = int(state["low_checks"]), int(state["idle"])
 
     def _check_spread(self, event: Stepped) -> Stop | None:
@@ -112,7 +112,7 @@ _TRIPLETS = "lower the learning rate, or mine semi_hard triplets, which collapse
 
 
 def _active_shares(event: Stepped) -> list[float]:
-    """What triplet losses tell, alone or as parts (``NAME/active_share``)."""
+    """The active share that triplet losses report, alone or as parts (``NAME/active_share``)."""
     return [value for name, value in event.diagnostics.items() if name.rpartition("/")[2] == "active_share"]
 
 
@@ -123,7 +123,11 @@ def _is_idle(event: Stepped) -> bool:
 
 def _not_finite(event: Stepped) -> str:
     finite = bool(torch.isfinite(event.embeddings).all())
-    where = "its embeddings are finite, so it arose in the loss" if finite else "so are the backbone's embeddings"
+    where = (
+        "its embeddings are finite, so it arose in the loss"
+        if finite
+        else "the backbone's embeddings are not finite either"
+    )
     return f"the loss of {event.loss_path} is {event.loss} at step {event.step}, {where}; {_SLOWER}"
 
 

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 class TensorBoard:
     """Writes events below the run directory: ``tensorboard --logdir RUN_DIR/tensorboard`` shows them.
 
-    Each step's loss, learning rate, gradient norm, images a second and the loss's diagnostics; each evaluation's
-    metrics, thresholds and figures; each epoch's mean loss. A run that goes on tells TensorBoard to forget what came
-    after its checkpoint, so that no point is shown twice; a kill loses the points of the last five seconds.
+    Each step's loss, learning rate, gradient norm, images per second and the loss's diagnostics; each evaluation's
+    metrics, thresholds and figures; each epoch's mean loss. A resumed run makes TensorBoard discard what came after its
+    checkpoint, so that no point is shown twice; a kill loses the points of the last five seconds.
 
     Args:
         run_dir: given by the runner.
         every: steps between points.
-        figures: whether evaluators' figures are written too.
+        figures: whether to write evaluators' figures too.
 
     Raises:
         ValueError: ``every`` below 1.
@@ -56,7 +56,7 @@ class TensorBoard:
         return _problems(values)
 
     def on_start(self, event: Started) -> None:
-        """Open the event file; whatever is there of later steps is to be forgotten."""
+        """Open the event file; existing events of later steps are to be discarded."""
         self._writer = self._writer_class(str(self.folder), purge_step=event.step + 1, flush_secs=5)
 
     def on_step(self, event: Stepped) -> None:
@@ -106,7 +106,7 @@ class TensorBoard:
 
 
 def _tag(name: str) -> str:
-    """TensorBoard's tags hold letters, digits, ``_-./`` only."""
+    """TensorBoard's tags may contain only letters, digits and ``_-./``."""
     return re.sub(r"[^-/\w.]", "_", name)
 
 

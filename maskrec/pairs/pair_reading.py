@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import did_you_mean
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.faces.masks import MASK_TYPES
@@ -87,8 +87,7 @@ class PairReader:
         unknown = ~photos["mask_type"].isin(["", *MASK_TYPES]) & ~photos["masked"]
         for row in np.flatnonzero(unknown).tolist():
             name, side = photos["mask_type"][row], "pair_" if row % 2 else ""
-            near = difflib.get_close_matches(name, MASK_TYPES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(MASK_TYPES)}"
+            hint = did_you_mean(name, MASK_TYPES, f"there are {', '.join(MASK_TYPES)}")
             self.problems.add(_mark(photos, row), f"{side}mask_type is {name!r}, which cannot be put on; {hint}")
 
     def _check_sides(self, left: pd.DataFrame, right: pd.DataFrame, said: NDArray[np.object_] | None) -> None:

@@ -32,8 +32,7 @@ def pairs_csv(
     """Pairs from one CSV (``path``), or from one of same-person pairs and one of different ones, as in the reference.
 
     Columns ``path,target,pair_path,pair_target``; a pair is one person where the targets are equal. Optional, each for
-    both
-    photos of a pair: ``masked,pair_masked`` (0 or 1: the photo already shows a mask); ``identity,pair_identity``
+    both photos of a pair: ``masked,pair_masked`` (0 or 1: the photo already shows a mask); ``identity,pair_identity``
     (names); ``photo,pair_photo`` (the photo that an image was made from, so that one photo under two masks is
     recognised); ``mask_type,pair_mask_type`` (which mask a masked photo shows; for one that is not masked, the mask to
     put on when it is embedded, by its landmarks; empty for none). Also ``condition`` (bare, one_masked, both_masked:

@@ -1,4 +1,4 @@
-"""The built-in components, by the same door as everybody's: names and targets as strings, nothing imported."""
+"""The built-in components, declared by the same hooks as any plugin: names and targets as strings, nothing imported."""
 
 from __future__ import annotations
 
@@ -29,12 +29,17 @@ def maskrec_losses() -> list[Component]:
     return [
         Component("arcface", "maskrec.losses.arcface:ArcFace", "additive angular margin over class centres"),
         Component("cosface", "maskrec.losses.cosface:CosFace", "additive cosine margin over class centres"),
+        Component(
+            "margin_softmax",
+            "maskrec.losses.margin_softmax:MarginSoftmax",
+            "any margin, criterion and head over class centres",
+        ),
         Component("softmax", "maskrec.losses.softmax:Softmax", "plain linear classifier, the baseline without margin"),
         Component("triplet", "maskrec.losses.triplet:Triplet", "triplets mined in the batch"),
         Component(
             "template_distillation",
             "maskrec.losses.template_distillation:TemplateDistillation",
-            "a masked face's embedding drawn to a frozen teacher's of the bare face",
+            "pulls a masked face's embedding towards a frozen teacher's of the bare face",
         ),
         Component("weighted_sum", "maskrec.losses.weighted_sum:WeightedSum", "a weighted sum of nested losses"),
     ]
@@ -48,6 +53,11 @@ def maskrec_parts() -> list[Component]:
         ),
         Component("semi_hard", "maskrec.losses.mining:SemiHard", "negatives just beyond the positive", part="miner"),
         Component("batch_all", "maskrec.losses.mining:BatchAll", "every valid triplet of the batch", part="miner"),
+        Component("arc", "maskrec.losses.margins:Arc", "additive angular margin (ArcFace)", part="margin"),
+        Component("cos", "maskrec.losses.margins:Cos", "additive cosine margin (CosFace)", part="margin"),
+        Component("cross_entropy", "maskrec.losses.criteria:CrossEntropy", "-log p as it is", part="criterion"),
+        Component("focal", "maskrec.losses.criteria:Focal", "faces already recognised count less", part="criterion"),
+        Component("dense", "maskrec.losses.heads:Dense", "all logits of a batch at once", part="head"),
     ]
 
 

@@ -1,88 +1,14 @@
-"""What all plugins together offer: names looked up, targets imported on first use."""
+"""What all plugins together provide: names looked up, targets imported on first use."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
-from maskrec.plugin.component import Component
-
-
-def normalise(distribution: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Who declared a component.
-
-    Args:
-        name: ``distribution:entry-point``, or ``file:FILE.py``.
-        distribution: its normalised name, or ``file:FILE.py``; the part of a qualified name before the slash.
-        version: the distribution's; empty for a file.
-        file: the file given with ``--plugin``, absolute; None for a distribution.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    file: Path | None = None
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}".rstrip()
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Something wrong with a plugin.
-
-    Args:
-        provider: whose; ``name``, ``distribution`` and ``version`` say it.
-        stage: ``metadata``, ``import``, ``declaration`` or ``hook NAME``.
-        message: what is wrong, in one line.
-        fatal: whether the whole plugin was left out; False when only one hook or function of it was.
-        error: what it raised, for ``--debug``.
-    """
-
-    provider: Provider
-    stage: str
-    message: str
-    fatal: bool = True
-    error: BaseException | None = field(default=None, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        who = self.provider.name if self.provider.file else f"{self.provider.name} {self.provider.version}".rstrip()
-        return f"plugin {who}: {self.stage}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A declared component; ``kind`` is one of ``contracts.kinds.KINDS``, or ``part``."""
-
-    kind: str
-    component: Component
-    provider: Provider
-
-    @property
-    def name(self) -> str:
-        """As written in recipes, without its provider."""
-        return self.component.name
-
-    @property
-    def qualified(self) -> str:
-        """``maskrec/arcface``, ``file:my_loss.py/my_loss``."""
-        return f"{self.provider.distribution}/{self.component.name}"
-
-    @property
-    def noun(self) -> str:
-        """What to call it in a sentence: its kind, for a part what kind of part."""
-        return self.component.part or self.kind
+from maskrec.base.words import did_you_mean
+from maskrec.plugin.load_target import load_target
+from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 
 
 class LookupFailed(UsageError):  # noqa: N818 - what callers say: the lookup failed
@@ -90,8 +16,8 @@ class LookupFailed(UsageError):  # noqa: N818 - what callers say: the lookup fai
 
     Args:
         message: one sentence: what is wrong.
-        hint: how to mend it.
-        failure: the plugin whose failure may be the reason, if there is one.
+        hint: how to fix it.
+        failure: the plugin whose failure may be the reason, if any.
     """
 
     def __init__(self, message: str, hint: str = "", failure: Failure | None = None) -> None:
@@ -104,8 +30,8 @@ class Catalog:
 
     Args:
         entries: in the order of kinds, then providers, as declared.
-        failures: in the order met.
-        providers: all plugins that were registered, also those that declare nothing.
+        failures: in the order of occurrence.
+        providers: all plugins that were registered, including those that declare nothing.
     """
 
     def __init__(
@@ -123,10 +49,10 @@ class Catalog:
             name: bare (``arcface``) or qualified (``maskrec/arcface``, which ``requires`` does not restrict).
             requires: requirement strings; bare names are looked up in maskrec, in these distributions and in files
                 given with ``--plugin``. None looks everywhere.
-            part: for parts, which sort is wanted; empty takes any.
+            part: for parts, the expected sort; empty accepts any.
 
         Raises:
-            LookupFailed: nobody provides it, or several do.
+            LookupFailed: no plugin provides it, or several do.
         """
         fitting = [e for e in self.entries if e.kind == kind and (not part or e.component.part == part)]
         if "/" in name:
@@ -158,32 +84,31 @@ class Catalog:
             raise self._unknown(theirs, noun, name, {source})
         failure = self._failed({source})
         if failure is not None:
-            raise LookupFailed(f"{noun} {name!r} cannot be had", f"its {failure}", failure)
+            raise LookupFailed(f"{noun} {name!r} cannot be loaded", f"its {failure}", failure)
         if source.startswith("file:"):
-            raise LookupFailed(f"{noun} {name!r} is in a file that was not given", f"add --plugin {source[5:]}")
+            raise LookupFailed(f"{noun} {name!r} is in a plugin file that was not given", f"add --plugin {source[5:]}")
         raise LookupFailed(
             f"no plugin of the distribution {source!r} is installed, which {noun} {name!r} names",
             f"install it: pip install {source}",
         )
 
     def _unknown(self, candidates: list[Registered], noun: str, name: str, allowed: set[str] | None) -> LookupFailed:
-        """The best explanation of a name that nobody provides."""
+        """The best explanation of a name that no plugin provides."""
         bare = name.rpartition("/")[2]
         message = f"no {noun} is called {name!r}"
         others = [entry for entry in self.entries if entry.name == bare and _within(entry.provider, allowed)]
         if others:
             return LookupFailed(message, f"{others[0].qualified} is a {others[0].noun}, not a {noun}")
-        near = difflib.get_close_matches(bare, [entry.name for entry in candidates], n=1)
         failure = self._failed(allowed)
-        hints = [f"did you mean {near[0]}?"] if near else []
+        hints = [did_you_mean(bare, (entry.name for entry in candidates))]
         hints += [f"a plugin that may provide it failed: {failure}"] if failure else []
-        if hints:
-            return LookupFailed(message, " or ".join(hints), failure)
+        if any(hints):
+            return LookupFailed(message, " or ".join(filter(None, hints)), failure)
         known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
         return LookupFailed(message, f"there is {known}" if known else f"no {noun} is installed")
 
     def _failed(self, allowed: set[str] | None) -> Failure | None:
-        """The first plugin left out among those that may be searched."""
+        """The first skipped plugin among those that may be searched."""
         return next((f for f in self.failures if f.fatal and _within(f.provider, allowed)), None)
 
     def find(self, name: str, kind: str | None = None) -> list[Registered]:
@@ -202,8 +127,6 @@ class Catalog:
         Raises:
             PluginError: something it needs is not installed, or the target cannot be imported.
         """
-        from maskrec.plugin.load_target import load_target
-
         return load_target(entry)
 
 
@@ -215,11 +138,13 @@ def requirement_name(requirement: str) -> str:
     """The normalised distribution name of a requirement string.
 
     Raises:
-        LookupFailed: it is none.
+        LookupFailed: it is not a valid requirement.
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
         return normalise(Requirement(requirement).name)
     except InvalidRequirement as error:
-        raise LookupFailed(f"requires: {requirement!r} is no requirement", "write it like maskrec>=0.1") from error
+        raise LookupFailed(
+            f"requires: {requirement!r} is not a valid requirement", "write it like maskrec>=0.1"
+        ) from error

@@ -16,17 +16,17 @@ _TARGET = re.compile(r"[\w.]*:[\w.]+")
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One registered thing: how recipes call it and where its code is.
+    """One registered thing: its name in recipes and where its code is.
 
     Args:
         name: as written in recipes, ``[a-z][a-z0-9_]*``.
         target: ``"package.module:Name"``, imported on first use only; ``":Name"`` in a file given with ``--plugin``.
         summary: the line that ``maskrec list`` shows.
         needs: distributions that the target imports and its plugin does not require, for the install hint.
-        part: for ``maskrec_parts`` only: what kind of part ("miner", "distance", ...).
+        part: for ``maskrec_parts`` only: the kind of part ("miner", "distance", ...).
 
     Raises:
-        ValueError: a name, target or type that no recipe could use.
+        ValueError: a name, target or type that no recipe can use.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Files given with ``--plugin``, imported as modules below this one.
 
 The module's name holds the file's path, so that a loader worker that starts from scratch (spawn, forkserver) can
-import it again when it unpickles an object defined there; and it is an identifier, as torch.compile asks.
+import it again when it unpickles an object defined there; and it is an identifier, as torch.compile requires.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def module_name(file: Path) -> str:
 
 
 def import_file(file: Path) -> ModuleType:
-    """Execute the file, once while its text stays the same, and return its module."""
+    """Execute the file, only once while its text stays the same, and return its module."""
     name = module_name(file)
     source = file.read_bytes()
     module = sys.modules.get(name)

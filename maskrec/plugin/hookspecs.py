@@ -1,4 +1,4 @@
-"""Everything a plugin can declare: nine hooks, none takes an argument, each returns components.
+"""Everything a plugin can declare: nine hooks; none takes an argument, each returns components.
 
 Doctest runs the examples with ``from maskrec import Component, hookimpl``.
 """
@@ -55,7 +55,7 @@ def maskrec_samplers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def maskrec_evaluators() -> Iterable[Component]:  # type: ignore[empty-body]
-    """What measures embeddings of pair sets after an epoch.
+    """Evaluators, which measure embeddings of pair sets after an epoch.
 
     >>> @hookimpl
     ... def maskrec_evaluators():
@@ -95,7 +95,7 @@ def maskrec_transforms() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def maskrec_observers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """What is told of a run's events and may stop it.
+    """Observers, which receive a run's events and may stop it.
 
     >>> @hookimpl
     ... def maskrec_observers():
@@ -105,7 +105,7 @@ def maskrec_observers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def maskrec_parts() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Things that only other components use: miners, distances, criteria; ``part`` says which.
+    """Things that only other components use: miners, margins, criteria, heads; ``part`` says which.
 
     >>> @hookimpl
     ... def maskrec_parts():

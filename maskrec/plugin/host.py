@@ -1,6 +1,6 @@
-"""Finds the plugins and asks each what it offers; one that fails costs nobody else anything.
+"""Finds the plugins and collects what each declares; a plugin that fails does not affect the others.
 
-Our own loop, not pluggy's ``load_setuptools_entrypoints``: that one stops at the first that raises and skips a
+A separate loop, because pluggy's ``load_setuptools_entrypoints`` stops at the first that raises and skips a
 second entry point of the same name.
 """
 
@@ -14,16 +14,18 @@ import pluggy
 
 import maskrec
 from maskrec.base.errors import UsageError
+from maskrec.base.words import typed_line
 from maskrec.plugin import hookspecs
-from maskrec.plugin.catalog import Catalog, Failure, Provider, Registered, normalise
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
-from maskrec.plugin.load_target import foreign_code, one_line
+from maskrec.plugin.load_target import foreign_code
+from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 from maskrec.plugin.validation import RejectedError, check_entry, key, notices
 
 
 def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence[str] | None = None) -> Catalog:
-    """Everything that the installed plugins and these files declare; no component's code is imported.
+    """Everything that the installed plugins and these files declare; no component is imported.
 
     Args:
         files: files given with ``--plugin``; they are executed.
@@ -31,7 +33,7 @@ def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence
         only: distributions to take; the built-in components stay. None takes all.
 
     Raises:
-        UsageError: a file that is not there or no Python file, or two files of one name.
+        UsageError: a file does not exist or is not a Python file, or two files have the same name.
     """
     host = _Host()
     wanted = None if only is None else {normalise(name) for name in only}
@@ -62,7 +64,9 @@ def _checked(files: Sequence[Path]) -> list[Path]:
         if path.suffix != ".py" or not path.is_file():
             raise UsageError(f"--plugin {path}: there is no such Python file; give the path of a .py file")
         if names.count(path.name) > 1:
-            raise UsageError(f"--plugin: two files are called {path.name}; rename one, their names would be the same")
+            raise UsageError(
+                f"--plugin: two files are called {path.name}; rename one, because their module names would be equal"
+            )
     return paths
 
 
@@ -88,7 +92,7 @@ class _Host:
         self.add(Provider(name, name, "", file), lambda: import_file(file))
 
     def add(self, provider: Provider, load: Any) -> None:
-        """Import, register and ask one plugin; whatever it does wrong is recorded and nothing of it stays."""
+        """Import, register and query one plugin; a failure is recorded and the plugin is removed completely."""
         self.distributions.add(provider.distribution)
         stage = "import"
         remarks: list[Failure] = []
@@ -103,8 +107,8 @@ class _Host:
             raise
         except RejectedError as error:
             self._drop(Failure(provider, error.stage, str(error), error=error.__cause__ or error))
-        except BaseException as error:  # also SystemExit: a plugin does not end the program
-            self._drop(Failure(provider, stage, one_line(error), error=error))
+        except BaseException as error:  # also SystemExit: a plugin must not end the program
+            self._drop(Failure(provider, stage, typed_line(error), error=error))
         else:
             self.providers.append(provider)
         self.failures += remarks
@@ -140,4 +144,4 @@ def _call(hook: str, function: Any) -> list[Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise RejectedError(f"hook {hook}", one_line(error)) from error
+        raise RejectedError(f"hook {hook}", typed_line(error)) from error

@@ -1,4 +1,4 @@
-"""What declaring costs: each plugin imported in a process of its own, its time and the libraries it pulls in."""
+"""The import cost of plugins: each imported in a separate process, with its time and the libraries that it imports."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from maskrec.plugin.catalog import Provider
 from maskrec.plugin.installed import installed_plugins
+from maskrec.plugin.registered import Provider
 
-# Libraries that take long to import and that a plugin has no use for until a recipe names its component.
+# Libraries that are slow to import and that a plugin does not need until a recipe names its component.
 HEAVY = (
     "cv2", "facenet_pytorch", "jax", "lightning", "matplotlib", "numpy", "onnxruntime", "pandas", "PIL", "pydantic",
     "rich", "scipy", "sklearn", "skimage", "tensorflow", "timm", "torch", "torchvision", "transformers", "yaml",
@@ -32,12 +32,12 @@ print(json.dumps([(time.perf_counter() - start) * 1e3, sorted(set(sys.modules) -
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What importing one plugin takes.
+    """The cost of importing one plugin.
 
     Args:
-        provider: whose plugin.
-        milliseconds: of the import, in a process where maskrec's host is imported already.
-        heavy: which of ``HEAVY`` came with it.
+        provider: the plugin.
+        milliseconds: import time, in a process where maskrec's host is already imported.
+        heavy: the libraries of ``HEAVY`` that it imported.
         error: why it could not be measured, or empty.
     """
 
@@ -48,7 +48,7 @@ class Weight:
 
 
 def weigh_plugins(timeout_s: float = 60) -> list[Weight]:
-    """Every installed plugin's weight, one after the other, each in a fresh process."""
+    """The import cost of every installed plugin, one after the other, each in a fresh process."""
     return [
         _weigh(provider, point.value.partition(":")[0].strip(), timeout_s) for provider, point in installed_plugins([])
     ]

@@ -1,9 +1,8 @@
-"""Imports of other people's code: output kept off stdout, every way to fail turned into one sentence."""
+"""Imports of third-party code: output kept off stdout, every failure turned into one sentence."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import functools
 import re
 import sys
@@ -13,27 +12,19 @@ from types import ModuleType
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Registered
+from maskrec.base.words import nearest, typed_line
+from maskrec.plugin.registered import Registered
 
 
 @contextlib.contextmanager
 def foreign_code() -> Iterator[None]:
-    """While a plugin's code runs, what it prints goes to stderr: stdout belongs to the answer."""
+    """While a plugin's code runs, redirect its output to stderr: stdout is for the command's result."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
 
 
-def one_line(error: BaseException) -> str:
-    """``Type: message`` in one line."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # whatever a plugin raises may fail to say what it is
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def missing_needs(entry: Registered) -> list[str]:
-    """Which of the distributions that the component needs are not installed."""
+    """The distributions that the component needs and that are not installed."""
     return [need for need in entry.component.needs if not _installed(need)]
 
 
@@ -58,10 +49,10 @@ def load_target(entry: Registered) -> Any:
             found = functools.reduce(getattr, path.split("."), module)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # also SystemExit: a plugin does not end the program
+    except BaseException as error:  # also SystemExit: a plugin must not end the program
         raise PluginError(f"{who} cannot be loaded: {_explain(entry, module_name, path, error)}") from error
     if not callable(found):
-        raise PluginError(f"{who} cannot be loaded: its target {entry.component.target!r} is no class or function")
+        raise PluginError(f"{who} cannot be loaded: its target {entry.component.target!r} is not a class or function")
     return found
 
 
@@ -76,9 +67,9 @@ def _import(entry: Registered, module_name: str) -> ModuleType:
 def _explain(entry: Registered, module_name: str, path: str, error: BaseException) -> str:
     target, file = entry.component.target, entry.provider.file
     if isinstance(error, AttributeError) and error.name == path and isinstance(error.obj, ModuleType):
-        near = difflib.get_close_matches(path, dir(error.obj), n=1)
+        near = nearest(path, dir(error.obj))
         return f"its target {target!r} does not exist" + (f", {near[0]} does" if near else "")
     if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
-        meant = f"; write ':{path}' for what is in the file itself" if file and file.stem == module_name else ""
+        meant = f"; write ':{path}' for a name in the file itself" if file and file.stem == module_name else ""
         return f"its target {target!r} is in a module that does not exist{meant}"
-    return f"importing {module_name or file} raised {one_line(error)}"
+    return f"importing {module_name or file} raised {typed_line(error)}"

@@ -17,7 +17,7 @@ _ARGS = re.compile(r"^Args:[ \t]*\n((?:[ \t]+\S.*(?:\n|$)|[ \t]*\n)+)", re.MULTI
 
 
 class DeclarationError(ValueError):
-    """A target whose parameters no recipe could fill; one sentence for the plugin's author."""
+    """A target whose parameters no recipe can fill; one sentence for the plugin's author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ParameterInfo:
         name: as in the recipe.
         annotation: the resolved type, ``Annotated`` kept; ``inspect.Parameter.empty`` where there is none.
         default: ``inspect.Parameter.empty`` where there is none.
-        given: whether the runner fills it in.
+        given: whether the runner supplies it.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ParameterInfo:
 
 
 def read_parameters(target: Any, kind: str) -> tuple[ParameterInfo, ...]:
-    """The parameters that a recipe may set and the givens that the target asks for, in the order of its signature.
+    """The parameters that a recipe may set and the givens that the target requests, in the order of its signature.
 
     A class is read by its constructor, a function by itself, and either by its own static
     ``parameters() -> inspect.Signature`` where it has one. ``*args`` and ``**kwargs`` accept nothing.
@@ -99,10 +99,10 @@ def _fillable(parameter: inspect.Parameter, name: str) -> bool:
         return False
     if parameter.kind is parameter.POSITIONAL_ONLY:
         if parameter.default is EMPTY:
-            raise DeclarationError(f"{name}: parameter {parameter.name!r} is positional-only, no recipe can fill it")
+            raise DeclarationError(f"{name}: parameter {parameter.name!r} is positional-only, so no recipe can fill it")
         return False
     if parameter.name == "use":
-        raise DeclarationError(f"{name}: a parameter must not be called 'use', recipes use that word; rename it")
+        raise DeclarationError(f"{name}: a parameter must not be called 'use', which recipes reserve; rename it")
     return True
 
 
@@ -137,7 +137,7 @@ def _unresolved(name: str, parameter: str, error: Exception) -> str:
 
 
 def parameter_help(target: Any) -> dict[str, str]:
-    """What the docstring's ``Args:`` says of each parameter, in one line each."""
+    """The descriptions of the parameters in the docstring's ``Args:``, one line each."""
     texts = [inspect.getdoc(target) or ""]
     if inspect.isclass(target):
         texts.append(inspect.getdoc(target.__init__) or "")

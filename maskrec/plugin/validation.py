@@ -1,21 +1,21 @@
-"""What a plugin's declarations must keep to, and what is worth telling its author."""
+"""The rules for a plugin's declarations, and what is reported to its author."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
 import pluggy
 
-from maskrec.plugin.catalog import Failure, Provider, Registered
+from maskrec.base.words import nearest
 from maskrec.plugin.component import Component
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
+from maskrec.plugin.registered import Failure, Provider, Registered
 
 
 class RejectedError(Exception):
-    """A plugin that is left out; ``stage`` says where it went wrong."""
+    """A plugin that is skipped; ``stage`` says where it failed."""
 
     def __init__(self, stage: str, message: str) -> None:
         self.stage = stage
@@ -23,15 +23,17 @@ class RejectedError(Exception):
 
 
 def key(entry: Registered) -> tuple[str, str, str]:
-    """What no two entries may share."""
+    """The key that no two entries may share."""
     return (entry.kind, entry.component.part, entry.qualified)
 
 
 def check_entry(entry: Registered) -> None:
-    """Raise RejectedError for a declaration that no recipe could use."""
+    """Raise RejectedError for a declaration that no recipe can use."""
     component = entry.component
     if not isinstance(component, Component):
-        raise RejectedError("declaration", f"a hook for {entry.kind} returned {component!r:.80}, which is no Component")
+        raise RejectedError(
+            "declaration", f"a hook for {entry.kind} returned {component!r:.80}, which is not a Component"
+        )
     if (entry.kind == "part") != bool(component.part):
         wrong = "must say which part it is" if entry.kind == "part" else "must not name a part"
         raise RejectedError("declaration", f"{entry.kind} {component.name!r} {wrong} (the field `part`)")
@@ -42,15 +44,15 @@ def check_entry(entry: Registered) -> None:
 
 
 def notices(manager: pluggy.PluginManager, plugin: Any, provider: Provider) -> Iterable[Failure]:
-    """What pluggy passes over in silence: hooks nobody calls, and functions that were meant to be hooks."""
+    """What pluggy ignores silently: hooks that are never called, and functions that were meant to be hooks."""
     for caller in manager.get_hookcallers(plugin) or []:
         optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)
         if caller.spec is None and not optional:
-            # without the prefix, which would make every hook look like every other
+            # without the prefix, which would make all hooks look similar
             word = caller.name.removeprefix("maskrec_")
-            near = difflib.get_close_matches(word, [hook.removeprefix("maskrec_") for hook in KIND_OF_HOOK], n=1)
+            near = nearest(word, (hook.removeprefix("maskrec_") for hook in KIND_OF_HOOK))
             meant = f"did it mean maskrec_{near[0]}?" if near else "it may be meant for a newer maskrec"
-            yield Failure(provider, f"hook {caller.name}", f"unknown and left out, {meant}", fatal=False)
+            yield Failure(provider, f"hook {caller.name}", f"unknown and ignored, {meant}", fatal=False)
     for name, value in list(getattr(plugin, "__dict__", {}).items()):
         if (
             name.startswith("maskrec_")
@@ -58,4 +60,4 @@ def notices(manager: pluggy.PluginManager, plugin: Any, provider: Provider) -> I
             and not hasattr(value, "maskrec_impl")
             and value.__module__ == getattr(plugin, "__name__", None)
         ):
-            yield Failure(provider, "declaration", f"{name} is not marked @hookimpl and was left out", fatal=False)
+            yield Failure(provider, "declaration", f"{name} is not marked @hookimpl and was ignored", fatal=False)

@@ -27,12 +27,12 @@ _WORDS: dict[Any, str] = {
 
 
 def unannotated(annotation: Any) -> bool:
-    """Whether a value for it cannot be checked."""
+    """Whether a value for this annotation cannot be checked."""
     return annotation in (inspect.Parameter.empty, Any, object)
 
 
 def component_marker(annotation: Any) -> Kind | Part | None:
-    """The kind or part that the annotation itself asks for; None where it is no component."""
+    """The kind or part that the annotation itself asks for; None where it is not a component."""
     if get_origin(annotation) is Annotated:
         for extra in annotation.__metadata__:
             if isinstance(extra, Kind | Part):
@@ -58,7 +58,7 @@ def members(annotation: Any) -> tuple[Any, ...]:
 
 
 def item_annotation(annotation: Any, key: object) -> Any:
-    """The annotation of one item of a list, tuple or map; ``Parameter.empty`` where that is not to be told."""
+    """The annotation of one item of a list, tuple or map; ``Parameter.empty`` where it is unknown."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in _MAPS and isinstance(key, str) and len(arguments) == 2:
         return arguments[1]
@@ -89,7 +89,7 @@ def _values(annotation: Any) -> tuple[Any, ...] | None:
 
 
 def describe(annotation: Any) -> str:
-    """What it accepts, to stand after "must be".
+    """What the annotation accepts, worded to follow "must be".
 
     >>> describe(float | None), describe(Literal["avg", "gem"]), describe(list[int])
     ('a number or null', 'avg or gem', 'a list, each a whole number')

@@ -33,7 +33,7 @@ class NamedBackbone:
 
 
 def resolve_backbone(path: Path, *, catalog: Catalog, data_root: Path = Path()) -> NamedBackbone:
-    """The backbone of a recipe; its other sections are neither wanted nor looked at.
+    """The backbone of a recipe; its other sections are neither needed nor read.
 
     Args:
         path: the recipe file, or one with ``backbone`` alone.

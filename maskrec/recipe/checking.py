@@ -1,4 +1,4 @@
-"""The one checker of recipes: ``check``, ``run``, ``resume`` and the tests all come here."""
+"""The one checker of recipes, used by ``check``, ``run``, ``resume`` and the tests."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from maskrec.recipe.resolver import RecipeResolver
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check came to.
+    """The result of a check.
 
     Args:
-        plan: what would start; None where there is something to mend, and after ``names_only``.
-        problems: sorted by place, notes among them.
+        plan: what would start; None where there is something to fix, and after ``names_only``.
+        problems: sorted by place, including notes.
         broken_plugin: whether a plugin that the recipe needs is broken.
     """
 
@@ -31,12 +31,12 @@ class Checked:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has to be mended."""
+        """Whether nothing has to be fixed."""
         return all(problem.note for problem in self.problems)
 
     @property
     def exit_code(self) -> int:
-        """As ``run`` would exit: 0 ok, 2 for a recipe to mend, 3 for a plugin."""
+        """The exit code of ``run``: 0 for ok, 2 for a faulty recipe, 3 for a broken plugin."""
         return 0 if self.ok else 3 if self.broken_plugin else 2
 
 
@@ -50,19 +50,19 @@ def check_recipe(
     names_only: bool = False,
     allow_fallback: bool = True,
 ) -> Checked:
-    """Check a recipe by stages 1 and 2, and whether the files that it names are there.
+    """Check a recipe by stages 1 and 2, and whether the files that it names exist.
 
     Args:
         path: the recipe file.
         catalog: where names are looked up.
         overrides: ``key.path=value`` from the command line.
-        demo: whether the recipe's ``demo`` overrides are in.
+        demo: whether the recipe's ``demo`` overrides are applied.
         data_root: what the recipe's paths are relative to.
         names_only: stage 1 only (text, keys, names); torch is not imported.
         allow_fallback: whether ``when_data_is_missing`` counts.
 
     Returns:
-        All problems at once; never raises for anything that a recipe or an override says.
+        All problems at once; never raises, whatever a recipe or an override contains.
     """
     layers = read_layers(path, overrides)
     if layers.root is None:
@@ -80,7 +80,7 @@ def resolve(
     data_root: Path = Path(),
     allow_fallback: bool = True,
 ) -> Plan:
-    """The plan that a recipe comes to; arguments as of ``check_recipe``.
+    """The plan that a recipe resolves to; arguments as for ``check_recipe``.
 
     Raises:
         RecipeError: all problems at once; its exit code is 3 where a plugin that the recipe needs is broken.
@@ -104,7 +104,7 @@ class _Check:
     names_only: bool
 
     def demo_form(self) -> Checked:
-        """With ``--demo``: that form alone."""
+        """With ``--demo``: the demo form alone."""
         findings = Problems(list(self.layers.problems))
         if self.layers.demo is None:
             findings.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
@@ -113,7 +113,7 @@ class _Check:
         return self._answer(plan and replace(plan, demo=True), findings)
 
     def both_forms(self, allow_fallback: bool) -> Checked:
-        """The recipe as it is; its demo form when that would start instead, or to be checked beside it."""
+        """The recipe as written; its demo form when that would start instead, or is checked as well."""
         findings = Problems(list(self.layers.problems))
         plan = self._form(False, findings)
         if self.layers.demo is None:
@@ -129,7 +129,7 @@ class _Check:
         reason = missing_in_words(normal.missing_paths)
         findings = Problems(list(self.layers.problems))
         plan = self._form(True, findings)
-        said = f"{reason}, so the `demo` overrides would start instead; `{WHEN_MISSING}: true` says so"
+        said = f"{reason}, so the `demo` overrides would start instead; because of `{WHEN_MISSING}: true`"
         missing = [as_note(problem) for problem in normal.missing]
         findings.problems += [*missing, Problem(said, note=True)]
         return self._answer(plan and replace(plan, demo=True, demo_reason=reason), findings)
@@ -150,7 +150,7 @@ class _Check:
         return RecipeResolver(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
 
     def _with_way_out(self, findings: Problems) -> Problems:
-        """Missing data with the command that does without it."""
+        """Missing data, with the command that works without it."""
         way = f"; or try the recipe on embedded faces: maskrec run {self.path} --demo"
         if self.layers.demo is not None and self.layers.demo.map:
             findings.problems = [

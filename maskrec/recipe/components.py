@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Catalog, LookupFailed, Registered
+from maskrec.plugin.catalog import Catalog, LookupFailed
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.annotations import describe, holds_component
 from maskrec.recipe.merging import OPENED
@@ -28,8 +29,8 @@ class Components:
     Args:
         catalog: where names are looked up.
         requires: the recipe's requirements, or None when it has none.
-        findings: where problems go.
-        givens: what is known before anything is built: ``seed`` and, when the recipe says it, ``image_size``.
+        findings: collects the problems.
+        givens: what is known before anything is built: ``seed`` and, when the recipe sets it, ``image_size``.
     """
 
     def __init__(
@@ -72,8 +73,8 @@ class Components:
         names = [name for name in OPENED if node.child(name) is not None]
         for name, other in (node.map or {}).items():
             if name != names[0]:
-                message = f"`{path}` is opened from `{names[0]}` and takes no `{name}`"
-                self.findings.error(message, f"{path}.{name}", other.label, f"keep `{names[0]}` alone, or `use`")
+                message = f"`{path}` is opened from `{names[0]}` and has no parameter `{name}`"
+                self.findings.error(message, f"{path}.{name}", other.label, f"keep `{names[0]}` alone, or write `use`")
                 return None
         value = (node.map or {})[names[0]]
         if not isinstance(value.value, str) or not value.value or "\0" in value.value:
@@ -86,7 +87,7 @@ class Components:
         """Stage 2: the checked component; None, with problems, where it cannot be started.
 
         Args:
-            node: what the recipe says.
+            node: the recipe's value.
             kind: one of ``contracts.kinds.KINDS``, or ``part``.
             path: its place in the recipe.
             part: which sort of part.
@@ -122,7 +123,7 @@ class Components:
         for name, child in written.items():
             if name not in known:
                 settable = [info.name for info in infos if not info.given or info.default is not EMPTY]
-                hint = nearest(name, settable, nothing="it has no parameters that a recipe sets")
+                hint = nearest(name, settable, nothing="it has no parameters that a recipe can set")
                 message = f"{entry.noun} {entry.name} has no parameter `{name}`"
                 self.findings.error(message, f"{path}.{name}", child.label, hint)
         found: dict[str, Any] = {}
@@ -151,7 +152,7 @@ class Components:
         return check_value(child, info.annotation, inner, self.findings, info.default)
 
     def labels(self, node: Node, path: str) -> None:
-        """Labels name files, metrics and paths, so they are plain words."""
+        """Labels are used in the names of files, metrics and paths, so they must be plain words."""
         for name, child in (node.map or {}).items():
             if not LABEL.fullmatch(name):
                 message = f"the label {show(name)} must be letters, digits, _ and - only"

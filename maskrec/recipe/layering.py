@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from maskrec.base.console import printable
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Mark, Problem
 from maskrec.recipe.merging import Report, merge
@@ -14,21 +15,20 @@ from maskrec.recipe.node import Node, show
 from maskrec.recipe.overrides import Override, apply_override, read_overrides
 from maskrec.recipe.reading import UnreadableError, load_text, read_text
 from maskrec.recipe.shipped import PREFIX, shipped_recipe
-from maskrec.recipe.source import printable
 
 WHEN_MISSING = "when_data_is_missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """A recipe with its ``extends`` resolved, its ``demo`` and the command line's overrides kept apart.
+    """A recipe with its ``extends`` resolved, its ``demo`` and the command line's overrides kept separate.
 
     Args:
         root: the recipe without ``extends`` and ``demo``; ``requires`` accumulated. None where a file cannot be read.
         demo: the file's own ``demo`` overrides, or None.
         falls_back: whether ``demo`` says ``when_data_is_missing: true``.
         overrides: in the order in which they apply.
-        problems: of reading and merging, notes among them.
+        problems: of reading and merging, including notes.
     """
 
     root: Node | None
@@ -38,7 +38,7 @@ class Layers:
     problems: tuple[Problem, ...]
 
     def form(self, demo: bool) -> tuple[Node, list[Problem]]:
-        """The tree with or without the demo overrides, the command line's on top; and what merging said."""
+        """The tree with or without the demo overrides, the command line's on top; and the problems of merging."""
         said: list[Problem] = []
         root = self.root
         assert root is not None
@@ -67,7 +67,7 @@ def read_layers(path: Path, overrides: Sequence[str] = ()) -> Layers:
 
 
 def _read_chain(path: Path, shown: str, chain: list[Path], asked: Mark | None, report: Report) -> Node | None:
-    """The file merged over what it extends; None where nothing of it can be read."""
+    """The file merged over what it extends; None where it cannot be read."""
     try:
         resolved = path.resolve()
         text = load_text(path, shown)
@@ -76,14 +76,14 @@ def _read_chain(path: Path, shown: str, chain: list[Path], asked: Mark | None, r
         report(Problem(said, "extends" if asked else "", mark=asked))
         return None
     if resolved in chain:
-        report(Problem(f"this goes round in a circle: {shown} extends itself by way of this line", mark=asked))
+        report(Problem(f"recipes extend each other in a circle: {shown} extends itself through this line", mark=asked))
         return None
     reading = read_text(text, shown)
     for problem in reading.problems:
         report(problem)
     if reading.root is None or reading.root.map is None:
         if not reading.problems:
-            what = "is empty" if reading.root is None or reading.root.value is None else "is no map"
+            what = "is empty" if reading.root is None or reading.root.value is None else "is not a map"
             hint = "it starts like `backbone: {use: ...}`; see `maskrec recipes`"
             report(Problem(f"the recipe {what}", hint=hint, mark=Mark(shown, 1, 1)))
         return None
@@ -111,7 +111,7 @@ def _over_parent(root: Node, path: Path, shown: str, chain: list[Path], report: 
 
 
 def _parent_file(extends: Node, path: Path, shown: str, report: Report) -> tuple[Path, str] | None:
-    """The parent's file and how messages call it."""
+    """The parent's file and its name in messages."""
     name = extends.value
     if not isinstance(name, str) or not name:
         hint = "write one file, relative to this one, or maskrec:NAME"
@@ -129,12 +129,12 @@ def _parent_file(extends: Node, path: Path, shown: str, report: Report) -> tuple
 
 
 def _beside(shown: str, name: str) -> str:
-    """How messages call the file ``name`` beside the file ``shown``."""
+    """The name in messages of the file ``name`` beside the file ``shown``."""
     return os.path.normpath(Path(shown).parent / name)
 
 
 def _accumulated(below: Node | None, above: Node | None) -> Node | None:
-    """Both lists, each requirement once; what is no list is left for the checker to refuse."""
+    """Both lists, each requirement once; a value that is not a list is left for the checker to reject."""
     if below is None or above is None or below.items is None or above.items is None:
         return above if above is not None and above.value is not None else below
     known = [node.value for node in below.items]

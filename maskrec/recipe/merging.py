@@ -12,7 +12,7 @@ LABELLED = ("transforms", "evaluate", "observe")
 """Maps from a label to a component, in order of first appearance; ``label: null`` removes one."""
 
 OPENED = ("run", "file")
-"""What a backbone may be taken from instead of ``use``."""
+"""What a backbone may be opened from instead of ``use``."""
 
 Report = Callable[[Problem], None]
 
@@ -20,14 +20,14 @@ Report = Callable[[Problem], None]
 def merge(below: Node, above: Node, report: Report, path: str = "") -> Node:
     """``above`` over ``below``: maps merge, scalars and lists replace.
 
-    A changed ``use:`` drops what stood beside the old one, and a note says what. In a map of components null removes
-    one. Nothing is changed in place.
+    A changed ``use:`` drops the parameters beside the old one, and a note lists them. In a map of components null
+    removes one. Nothing is changed in place.
 
     Args:
         below: the earlier layer.
         above: the later one, whose values and marks win.
         report: called with each note and problem.
-        path: where both stand.
+        path: the path of both.
     """
     if below.map is None or above.map is None:
         return above
@@ -80,4 +80,4 @@ def _dropped(below: Node, above: Node, path: str) -> Problem:
 
 def _nothing_to_remove(below: Node, node: Node, name: str, path: str) -> Problem:
     hint = nearest(name, below.map or {}, nothing="there is no label to remove")
-    return Problem(f"`{name}: null` removes an inherited label, and there is no `{name}` here", path, hint, node.label)
+    return Problem(f"`{name}: null` removes an inherited label, but there is no `{name}` here", path, hint, node.label)

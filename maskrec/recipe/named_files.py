@@ -1,4 +1,4 @@
-"""Whether the files and folders that a plan names are there."""
+"""Whether the files and folders that a plan names exist."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.problems import Problems
 
 DATA = ("data", "evaluate")
-"""The sections whose paths are data: only they may be missing in a recipe that falls back to its demo."""
+"""The sections whose paths are data: only these paths may be missing in a recipe that falls back to its demo."""
 
 
 def check_files(
     tops: Iterable[Spec | Opened | None], marks: Mapping[str, Mark], data_root: Path, findings: Problems
 ) -> None:
-    """Report every path that is not there; note whether the command line named data.
+    """Report every path that does not exist; record whether the command line named data.
 
     Args:
         tops: the recipe's components, as far as they could be checked.
-        marks: where everything stands, by path.
+        marks: the place of every value, by path.
         data_root: what paths are relative to.
-        findings: where problems go.
+        findings: collects the problems.
     """
     for top in tops:
         for path, value in _leaves(top, ""):
@@ -63,9 +63,9 @@ def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, find
     if there(data_root / value):
         return
     name = path.rpartition(".")[2]
-    message = f"`{name}` names {value.as_posix()}, which is not there{_looked(value, data_root)}"
+    message = f"`{name}` names {value.as_posix()}, which does not exist{_looked(value, data_root)}"
     if path.partition(".")[0] in DATA:
-        hint = "put it there, or say where the data is: --data-root D"
+        hint = "create it, or say where the data is: --data-root D"
         findings.missing_data(value.as_posix(), Problem(message, path, hint, mark))
     else:
         findings.error(message, path, mark)
@@ -85,7 +85,7 @@ def _looked(value: Path, data_root: Path) -> str:
 
 
 def there(path: Path) -> bool:
-    """Whether the path exists; one that the system refuses does not."""
+    """Whether the path exists; a path that the system rejects does not."""
     try:
         return path.exists()
     except (OSError, ValueError):

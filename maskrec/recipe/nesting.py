@@ -1,4 +1,4 @@
-"""Parameters in which components stand: alone, beside other types, or in lists and maps, at any depth."""
+"""Parameters that contain components: alone, beside other types, or in lists and maps, at any depth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Nesting:
     """Checks such parameters of one component.
 
     Args:
-        components: checks each component that stands there.
+        components: checks each nested component.
         kind: of the component around them, whose givens its parts see.
     """
 
@@ -28,7 +28,7 @@ class Nesting:
         self.components, self.kind, self.findings = components, kind, components.findings
 
     def value(self, node: Node, annotation: Any, path: str, default: Any = EMPTY) -> Any:
-        """What the parameter receives, specs in place of components; ``INVALID`` when it is refused."""
+        """What the parameter receives, specs in place of components; ``INVALID`` when it is rejected."""
         if component_marker(annotation) is not None:
             return self._component(node, annotation, path)
         if is_union(annotation):
@@ -67,7 +67,7 @@ class Nesting:
         return INVALID
 
     def _fitting(self, slots: list[Any], node: Node) -> Any:
-        """Of several kinds, the first that has a component of this name."""
+        """Among several kinds, the first that has a component of this name."""
         use = node.child("use")
         for member in slots:
             kind, part = _wanted(member)
@@ -87,7 +87,7 @@ def _wanted(annotation: Any) -> tuple[str, str]:
 
 
 def _children(node: Node, annotation: Any) -> list[tuple[Any, Node, Any]] | None:
-    """Key, node and annotation of every item; None where the value is no such collection."""
+    """Key, node and annotation of every item; None where the value is not such a collection."""
     is_map = item_annotation(annotation, "label") is not EMPTY
     if (node.map is None and node.items is None) or is_map != (node.map is not None):
         return None

@@ -1,12 +1,12 @@
-"""A recipe's text as a tree in which every value knows its place."""
+"""A recipe's text as a tree whose values know their places."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from maskrec.base.words import did_you_mean
 from maskrec.contracts.problem import Mark
 
 Scalar: TypeAlias = "str | int | float | bool | None"
@@ -20,8 +20,8 @@ class Node:
 
     Args:
         value: a scalar, a list of nodes, or a map of nodes by key, in the order of the text.
-        mark: where the value stands.
-        key: where the key before it stands; None in lists and at the top.
+        mark: the place of the value.
+        key: the place of its key; None in lists and at the top.
     """
 
     value: Scalar | list[Node] | dict[str, Node]
@@ -40,7 +40,7 @@ class Node:
 
     @property
     def label(self) -> Mark:
-        """Where its key stands, or the value where it has none."""
+        """The place of its key, or of the value where it has no key."""
         return self.key or self.mark
 
     def child(self, name: str) -> Node | None:
@@ -62,7 +62,7 @@ def plain(node: Node) -> Any:
 
 
 def marks_by_path(node: Node, path: str = "") -> dict[str, Mark]:
-    """Where every value stands, by dotted path; list items by their number."""
+    """The place of every value, by dotted path; list items by their number."""
     found = {path: node.mark}
     children: Iterable[tuple[object, Node]] = (node.map or {}).items() if node.map is not None else ()
     for name, child in [*children, *enumerate(node.items or [])]:
@@ -71,7 +71,7 @@ def marks_by_path(node: Node, path: str = "") -> dict[str, Mark]:
 
 
 def closest_mark(marks: Mapping[str, Mark], path: str) -> Mark | None:
-    """The mark of ``path``, or of the nearest thing around it that stands in the recipe."""
+    """The mark of ``path``, or of the nearest value around it that is in the recipe."""
     while path and path not in marks:
         path = path.rpartition(".")[0]
     return marks.get(path)
@@ -94,11 +94,10 @@ def article(noun: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str], nothing: str = "") -> str:
-    """A hint for an unknown name: the nearest match, or everything there is, or ``nothing`` where that is nothing."""
+    """A hint for an unknown name: the nearest match, or all known names, or ``nothing`` where there are none."""
     names = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean `{near[0]}`?"
+    if near := did_you_mean(name, names, quote="`"):
+        return near
     if not names:
         return nothing
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from maskrec.base.words import one_line
 from maskrec.recipe.annotations import describe, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Optimizer, Scheduler
@@ -30,7 +31,7 @@ Section = TypeVar("Section", Optimizer, Scheduler)
 
 
 def names_of_sections(root: Node, findings: Problems) -> None:
-    """Stage 1: ``use`` of both sections is a string; what it names is for stage 2, which imports torch."""
+    """Stage 1: ``use`` of both sections is a string; the name itself is checked in stage 2, which imports torch."""
     for name in ("optimizer", "scheduler"):
         node = section_map(root, name, findings)
         if node is not None:
@@ -57,7 +58,7 @@ def _use(node: Node, section: str, findings: Problems) -> str:
 
 
 def read_optimizer(root: Node, findings: Problems) -> Optimizer | None:
-    """Stage 2: the section checked against the signature, then tried out; problems of stage 1 are not said again."""
+    """Stage 2: the section checked against the signature, then constructed; stage 1 is not reported again."""
     node, quiet = section_map(root, "optimizer", Problems()), Problems()
     use = _use(node, "optimizer", quiet) if node is not None else ""
     arguments = _arguments(node, use, optimizer_class, "optimizer", findings) if node is not None and use else None
@@ -95,7 +96,7 @@ def read_scheduler(root: Node, findings: Problems) -> Scheduler | None:
 
 
 def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | None, findings: Problems) -> None:
-    """Torch checks ranges when an optimizer or scheduler is made, so make them over two weights."""
+    """Torch checks ranges when an optimizer or scheduler is constructed, so construct them over two weights."""
     if optimizer is None:
         return
     section = "optimizer"
@@ -104,11 +105,12 @@ def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | Non
         section = "scheduler"
         if scheduler is not None and scheduler.use != CONSTANT:
             try_schedule(scheduler.use, scheduler.parameters, made)
-    except Exception as error:  # whatever torch or timm raises for a value
+    except Exception as error:  # torch or timm may raise anything for a value
         node = root.child(section)
         use = optimizer.use if section == "optimizer" or scheduler is None else scheduler.use
-        said = " ".join(str(error).split()) or type(error).__name__
-        findings.error(f"{section} {use} refuses its parameters: {said}", section, node.label if node else None)
+        findings.error(
+            f"{section} {use} refuses its parameters: {one_line(error)}", section, node.label if node else None
+        )
 
 
 def _arguments(
@@ -148,7 +150,7 @@ def _group_nodes(node: Node, findings: Problems) -> dict[str, Node]:
 def _parameters(
     node: Node, arguments: dict[str, Argument], section: str, fields: tuple[str, ...], findings: Problems
 ) -> dict[str, Any]:
-    """The set arguments and every default that a recipe can write."""
+    """The arguments that are set and every default that a recipe can write."""
     use = node.child("use")
     noun = f"{section} {use.value if use else ''}"
     values = _set_arguments(node, arguments, section, fields, findings, noun)

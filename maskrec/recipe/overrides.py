@@ -26,7 +26,7 @@ class Override:
 
 
 def read_overrides(texts: Sequence[str], report: Report) -> list[Override]:
-    """Read them all, in the order in which they apply: ``use`` first, outer ones before inner ones.
+    """Read all overrides, in the order in which they apply: ``use`` first, outer ones before inner ones.
 
     Values are scalars by the rules of recipes, or flow YAML (``[5, 10]``, ``{use: sgd}``).
     """
@@ -43,7 +43,7 @@ def read_overrides(texts: Sequence[str], report: Report) -> list[Override]:
 
 
 def apply_override(root: Node, override: Override, report: Report) -> Node:
-    """The recipe with the override's value merged in; maps on the way are made."""
+    """The recipe with the override's value merged in; missing maps on the path are created."""
     layer, here = override.value, override.value.key
     for depth in range(len(override.path) - 1, -1, -1):
         layer = Node({override.path[depth]: layer}, override.value.mark, here)
@@ -55,7 +55,7 @@ def apply_override(root: Node, override: Override, report: Report) -> Node:
 
 
 def _blocked(root: Node, override: Override) -> Problem | None:
-    """A value on the way that is no map and would be overwritten in silence."""
+    """A value on the path that is not a map and would be overwritten silently."""
     node: Node | None = root
     for depth, name in enumerate(override.path):
         if node is None or node.value is None:
@@ -63,7 +63,7 @@ def _blocked(root: Node, override: Override) -> Problem | None:
         if node.map is None:
             inner = ".".join(override.path[:depth])
             hint = f"override `{inner}` as a whole"
-            return Problem(f"`{inner}` is no map, so it has no `{name}`", inner, hint, override.value.key)
+            return Problem(f"`{inner}` is not a map, so it has no `{name}`", inner, hint, override.value.key)
         node = node.child(name)
     return None
 
@@ -86,7 +86,7 @@ def _read(text: str, report: Report) -> Override | None:
 
 
 def _value(text: str, column: int, value: str, start: Mark, report: Report) -> Node | None:
-    """The value's tree, its columns counted in the whole argument."""
+    """The value's tree, with columns counted in the whole argument."""
     source = _Shifted(text, column, value)
     here = source.at(0, len(value) - len(value.lstrip()))
     if not value.strip():
@@ -95,7 +95,7 @@ def _value(text: str, column: int, value: str, start: Mark, report: Report) -> N
     wrong = list(reading.problems)
     if not wrong and (reading.root is None or _partly_read(value)):
         hint = "put the value in quotes of its own, or write maps and lists as {a: 1} and [1, 2]"
-        wrong = [Problem("this value is not read to its end", hint=hint, mark=here)]
+        wrong = [Problem("this value cannot be read to its end", hint=hint, mark=here)]
     for problem in wrong:
         report(problem)
     return None if wrong or reading.root is None else Node(reading.root.value, reading.root.mark, start)

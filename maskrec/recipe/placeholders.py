@@ -1,4 +1,4 @@
-"""Annotations in which each component stands for itself by a word that the JSON Schema keeps."""
+"""Annotations in which each component is replaced by a word that the JSON Schema keeps."""
 
 from __future__ import annotations
 

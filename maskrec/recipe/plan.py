@@ -21,8 +21,8 @@ class Spec:
         parameters: every parameter of the target but its givens (a given that the recipe sets is here too). Values
             are what the target receives: numbers, strings, ``Path`` (as written, relative to the data root), enums,
             lists, dicts, nested ``Spec`` and ``Opened``.
-        mark: where ``use`` stands.
-        marks: where each parameter that the recipe sets stands, by name.
+        mark: the place of ``use``.
+        marks: the place of each parameter that the recipe sets, by name.
     """
 
     kind: str
@@ -53,16 +53,16 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """How training goes; the recipe's ``train`` section.
+    """Settings of training; the recipe's ``train`` section.
 
     Args:
-        epochs: how many times the sampler's batches are gone through.
+        epochs: how many times to iterate over the sampler's batches.
         precision: ``auto`` is bfloat16 on CUDA and float32 on CPU; master weights stay float32.
         device: ``auto`` takes CUDA when there is one.
         best: which metric chooses the best epoch; None keeps the last one.
         checkpoint_every: optimizer steps between checkpoints within an epoch.
         evaluate_every: epochs between evaluations; the last epoch is always evaluated.
-        accumulate: batches an optimizer step is made of.
+        accumulate: batches per optimizer step.
         clip_gradient_norm: largest L2 norm of all gradients together; None does not clip.
         ema: decay in (0, 1) of the moving average of the backbone that is then evaluated; None keeps none.
         workers: loader processes.
@@ -95,7 +95,7 @@ class Optimizer:
     Args:
         use: the optimizer's name.
         parameters: passed on to it (lr, momentum, ...).
-        groups: by ``backbone`` or ``loss``: what differs there (``{loss: {lr: 0.5}}``).
+        groups: by ``backbone`` or ``loss``: parameters that differ there (``{loss: {lr: 0.5}}``).
         decay_norm_and_bias: whether weight decay also acts on biases and normalisation weights.
     """
 
@@ -113,7 +113,7 @@ class Scheduler:
         use: the scheduler's name, or ``constant``.
         parameters: passed on to it.
         every: whether it advances after each epoch or each optimizer step.
-        warmup_steps: optimizer steps over which the rate rises linearly from 0 before.
+        warmup_steps: optimizer steps over which the rate first rises linearly from 0.
     """
 
     use: str
@@ -124,17 +124,17 @@ class Scheduler:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole recipe. Two plans are equal when they say the same, whatever file, demo or line it was said in.
+    """The whole recipe. Two plans are equal when they say the same, whatever file, demo or line it comes from.
 
     Args:
-        name: the recipe file's stem; names the run's folder.
-        seed: of everything random.
+        name: the recipe file's stem; used as the name of the run's folder.
+        seed: the seed of everything random.
         image_size: side of the canvas in pixels, or None for the backbone's own.
         requires: requirement strings, all of them from the ``extends`` chain.
         init: a run whose backbone weights are the start, or None.
-        demo: whether the recipe's ``demo`` overrides are in.
+        demo: whether the recipe's ``demo`` overrides are applied.
         demo_reason: why, when the recipe fell back to them by itself ("... is missing"), else "".
-        notes: what the checker wants the user to know (dropped parameters, unchecked values).
+        notes: what the checker reports that is not an error (dropped parameters, unchecked values).
     """
 
     name: str = field(compare=False)

@@ -14,11 +14,11 @@ class Problems(SharedProblems):
     """All problems of one check.
 
     Args:
-        problems: notes among them.
+        problems: including notes.
         missing: those of ``problems`` that are data which is not there.
-        missing_paths: which paths these are, as the recipe writes them.
+        missing_paths: the paths of ``missing``, as the recipe writes them.
         data_named: whether the command line names data.
-        broken_plugin: whether one of them is the fault of a plugin that the recipe needs.
+        broken_plugin: whether one of them is caused by a plugin that the recipe needs.
     """
 
     missing: list[Problem] = field(default_factory=list)
@@ -27,27 +27,27 @@ class Problems(SharedProblems):
     broken_plugin: bool = False
 
     def plugin_error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
-        """Something for a plugin's author to mend."""
+        """Record something for a plugin's author to fix."""
         self.broken_plugin = True
         self.error(message, path, mark, hint)
 
     def missing_data(self, shown: str, problem: Problem) -> None:
-        """A file or folder of data that is not there."""
+        """Record a file or folder of data that does not exist."""
         self.problems.append(problem)
         self.missing.append(problem)
         self.missing_paths.append(shown)
 
     def only_data_is_missing(self) -> bool:
-        """Whether there is nothing to mend but data to be put in place."""
+        """Whether missing data is the only thing to fix."""
         return bool(self.missing) and len(self.errors) == len(self.missing)
 
 
 def each_once(problems: Sequence[Problem], unread: Sequence[Problem] = ()) -> list[Problem]:
-    """Sorted by place, equal ones once.
+    """Sorted by place, without duplicates.
 
     Args:
         problems: all of them.
-        unread: those of reading; what the checker says of a value that could not be read follows from them.
+        unread: problems of reading; what the checker reports about a value that could not be read follows from them.
     """
     places = {problem.place[:3] for problem in unread if problem.mark and not problem.note}
     problems = [problem for problem in problems if problem in unread or problem.place[:3] not in places]
@@ -58,6 +58,6 @@ def each_once(problems: Sequence[Problem], unread: Sequence[Problem] = ()) -> li
 
 
 def as_note(problem: Problem) -> Problem:
-    """The same on one line, no longer an error."""
+    """The same problem on one line, as a note."""
     mark = problem.mark and replace(problem.mark, text="")
     return replace(problem, note=True, mark=mark, hint="")

@@ -1,4 +1,4 @@
-"""Where a run comes from: versions, component sources, data fingerprints."""
+"""The provenance of a run: versions, component sources, data fingerprints."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A recipe's text to a tree of marked values: the YAML that recipes are written in, and nothing more of YAML.
+"""A recipe's text to a tree of marked values: the subset of YAML that recipes are written in.
 
-Built on PyYAML's scanner and parser (as ``SafeLoader`` uses them), event by event: what a document may not do is
-refused where it begins, before anything is built. No tag is ever resolved, so no object is ever made.
+Built on PyYAML's scanner and parser (as ``SafeLoader`` uses them), event by event: a construct that is not allowed
+is rejected where it begins, before anything is built. No tag is ever resolved, so no object is ever created.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ MOST_VALUES = 100_000
 
 
 class UnreadableError(Exception):
-    """A file that holds no text to read; one sentence."""
+    """A file whose text cannot be read; the message is one sentence."""
 
 
 @dataclass(slots=True)
 class Reading:
-    """What a text says, and what is wrong with it; ``root`` is None where it cannot be read at all."""
+    """The content of a text and its problems; ``root`` is None where it cannot be read at all."""
 
     root: Node | None
     problems: list[Problem] = field(default_factory=list)
@@ -40,20 +40,20 @@ def load_text(path: Path, shown: str) -> str:
     """The text of a recipe file, without a byte order mark.
 
     Raises:
-        UnreadableError: no such file, a folder, too large, or not UTF-8.
+        UnreadableError: the file does not exist, is a folder, is too large, or is not UTF-8.
     """
     try:
         if path.is_dir():
             raise UnreadableError(f"{shown} is a folder, not a recipe file")
         if not path.is_file():
             there = path.exists()
-            raise UnreadableError(f"{shown} is no regular file" if there else f"there is no recipe file {shown}")
+            raise UnreadableError(f"{shown} is not a regular file" if there else f"there is no recipe file {shown}")
         with path.open("rb") as stream:
             raw = stream.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         raise UnreadableError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if len(raw) > LARGEST_FILE:
-        raise UnreadableError(f"{shown} is larger than {LARGEST_FILE // 1024} KiB, which no recipe is")
+        raise UnreadableError(f"{shown} is larger than {LARGEST_FILE // 1024} KiB, the limit for recipes")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -64,18 +64,18 @@ def load_text(path: Path, shown: str) -> str:
 
 
 def read_text(text: str, shown: str) -> Reading:
-    """Read one document whose file is called ``shown`` in messages. Never raises for any text."""
+    """Read one document; messages call its file ``shown``. Never raises, whatever the text."""
     return read_source(Source(shown, text))
 
 
 def read_source(source: Source) -> Reading:
-    """As ``read_text``, the marks made by ``source``."""
+    """Like ``read_text``, with marks created by ``source``."""
     builder = _Builder(source)
     return Reading(builder.document(), builder.problems)
 
 
 class _StopError(Exception):
-    """Reading cannot go on; the problem is recorded."""
+    """Reading cannot continue; the problem is recorded."""
 
 
 class _Builder:
@@ -143,7 +143,7 @@ class _Builder:
             self._stop(f"`*{anchor}` refers to no anchor above it; define `&{anchor}`", event.start_mark)
         node = self.anchors[anchor]
         if node is None:
-            self._stop(f"`*{anchor}` stands inside the value that it repeats", event.start_mark)
+            self._stop(f"`*{anchor}` is inside the value that it repeats", event.start_mark)
         assert node is not None
         self._count(self.sizes[id(node)], event)
         return node
@@ -180,7 +180,7 @@ class _Builder:
             node = self._node(next(self.events), depth + 1)
             if key in entries:
                 first = entries[key].label.line
-                self._report(f"`{key}` is here twice, first in line {first}; remove one", event.start_mark)
+                self._report(f"`{key}` is listed twice, first in line {first}; remove one", event.start_mark)
             elif key is not None:
                 entries[key] = replace(node, key=self.source.mark(event.start_mark))
         return entries
@@ -192,7 +192,7 @@ class _Builder:
             return None
         key = self._node(event, depth + 1).value
         if key == "<<" and event.style is None:
-            hint = "write the keys out, or put them into a recipe of their own and use `extends`"
+            hint = "write the keys out, or move them to a separate recipe and use `extends`"
             self._report("the merge key `<<` is not supported", event.start_mark, hint)
             return None
         if not isinstance(key, str):
@@ -202,7 +202,7 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         if any("\ud800" <= character <= "\udfff" for character in event.value):
-            self._report("half a character (a lone surrogate) stands in this string", event.start_mark)
+            self._report("this string contains half a character (a lone surrogate)", event.start_mark)
             return ""
         if event.style is not None:
             return str(event.value)
@@ -222,10 +222,10 @@ class _Builder:
 
 def _sentence(error: yaml.MarkedYAMLError) -> str:
     parts = [part for part in (error.context, error.problem) if part]
-    text = ": ".join(parts) or "this is no YAML"
+    text = ": ".join(parts) or "this is not YAML"
     if "'\\t'" in text or "\\t" in text:
-        return "a tab stands where YAML wants spaces; indent with spaces"
-    return f"this is no YAML ({text})"
+        return "YAML expects spaces here, not a tab; indent with spaces"
+    return f"this is not YAML ({text})"
 
 
 def _code(character: object) -> int:

@@ -1,4 +1,4 @@
-"""One form of a recipe (with its demo overrides or without) to a plan."""
+"""Resolve one form of a recipe (with its demo overrides or without) to a plan."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RecipeResolver:
     names_only: bool = False
 
     def check(self, findings: Problems) -> Plan | None:
-        """All problems into ``findings``; the plan, unless a part of it cannot be had (files may be missing)."""
+        """Collect all problems in ``findings``; return the plan unless part of it is invalid (files may be missing)."""
         root = self.root
         check_top(root, findings)
         requires = read_requires(root, findings)
@@ -121,7 +121,7 @@ class RecipeResolver:
                 continue
             if node.child("use") is not None:
                 message = (
-                    f"`{section}` is a map from labels of your choice to {kind}s, and here is {article(kind)} itself"
+                    f"`{section}` must be a map from labels of your choice to {kind}s, but is {article(kind)} itself"
                 )
                 components.findings.error(message, section, node.label, f"write {section}: {{LABEL: {{use: ...}}}}")
                 continue
@@ -167,7 +167,7 @@ class RecipeResolver:
         labels = list((self.root.child("evaluate") or node).map or {}) if self.root.child("evaluate") else []
         label, dot, rest = str(metric.value).partition(".")
         if not isinstance(metric.value, str) or not dot or not rest:
-            hint = "it is LABEL.METRIC, a label of `evaluate` and what its evaluator reports"
+            hint = "write LABEL.METRIC, a label of `evaluate` and a metric that its evaluator reports"
             message = f"`metric` must be LABEL.METRIC, not {show(plain(metric))}"
             findings.error(message, "train.best.metric", metric.mark, hint)
         elif label not in labels:
@@ -175,7 +175,7 @@ class RecipeResolver:
             findings.error(f"`evaluate` has no label `{label}`", "train.best.metric", metric.mark, hint)
 
     def _best(self, built: dict[str, Spec | Opened | None], findings: Problems) -> Best | None:
-        """Stage 2 of ``train.best``: the evaluator reports this metric; the direction is its own unless said."""
+        """Stage 2 of ``train.best``: the evaluator reports this metric; the direction defaults to the metric's own."""
         node = self._best_node()
         metric = None if node is None else node.child("metric")
         if node is None or metric is None or not isinstance(metric.value, str):
@@ -197,7 +197,7 @@ class RecipeResolver:
         mode = node.child("mode")
         said = known[name] if mode is None else mode.value
         if mode is not None and said != known[name]:
-            message = f"`{metric.value}` is better the {_WAY[known[name]]}, and mode is {show(said)}"
+            message = f"`{metric.value}` is better the {_WAY[known[name]]}, but mode is {show(said)}"
             findings.note(message, "train.best.mode", mode.mark)
         return Best(metric.value, "max" if said == "max" else "min")
 

@@ -40,7 +40,7 @@ def read_plain(text: str) -> Scalar:
     if _INFINITE.fullmatch(text):
         return -math.inf if text.startswith("-") else math.inf
     if _NAN.fullmatch(text):
-        raise ValueError("`.nan` is no value that a recipe can use")
+        raise ValueError("`.nan` is not a value that a recipe can use")
     return text
 
 

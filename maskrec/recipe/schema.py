@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from maskrec.base.errors import PluginError
-from maskrec.plugin.catalog import Catalog, Registered
+from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.annotations import holds_component, strict, unannotated
 from maskrec.recipe.merging import LABELLED
@@ -21,8 +22,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def recipe_schema(catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
     """The schema of a recipe file, and a sentence for each component whose parameters it cannot hold.
 
-    A recipe that extends another may leave out what the other says, and ``demo`` changes single values: there, nothing
-    is required.
+    A recipe that extends another may omit what the other sets, and ``demo`` changes single values: nothing is required
+    there.
     """
     maker = _Maker(catalog)
     whole, part = maker.sections(partial=False), maker.sections(partial=True)
@@ -51,7 +52,7 @@ def _top(demo: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Maker:
-    """Collects definitions; ``loss`` is a whole component, ``loss.part`` one of which only some is written."""
+    """Collects definitions; ``loss`` is a whole component, ``loss.part`` one that is written only in part."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -156,13 +157,13 @@ _PLACEHOLDER = "x-maskrec-component"
 
 
 def _schema_of(annotation: Any, partial: bool) -> dict[str, Any]:
-    """What pydantic says of the annotation, nested components as references; anything where it has no word."""
+    """pydantic's schema of the annotation, nested components as references; any value where pydantic has none."""
     from pydantic import TypeAdapter
 
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(_with_placeholders(annotation))
         schema = adapter.json_schema()
-    except Exception:  # pydantic raises many things for types that JSON has no word for
+    except Exception:  # pydantic raises various errors for types that JSON Schema cannot express
         return {}
     definitions = schema.pop("$defs", {})
     found = _referring(schema, definitions, partial)
@@ -179,7 +180,7 @@ def _with_placeholders(annotation: Any) -> Any:
 
 
 def _referring(schema: Any, definitions: dict[str, Any], partial: bool) -> Any:
-    """Enums written out where they are used, placeholders made references."""
+    """Write enums out where they are used, and turn placeholders into references."""
     if isinstance(schema, list):
         return [_referring(item, definitions, partial) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""The sections that are no components: ``train``, ``optimizer``, ``scheduler`` and the values at the top."""
+"""The sections that are not components: ``train``, ``optimizer``, ``scheduler`` and the values at the top."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0}
 
 
 def check_top(root: Node, findings: Problems) -> None:
-    """Keys of the recipe itself: unknown ones, and those that every recipe needs."""
+    """Check the recipe's top-level keys: unknown ones, and those that every recipe needs."""
     for name, node in (root.map or {}).items():
         if name not in TOP:
             findings.error(f"a recipe has no section `{name}`", name, node.label, nearest(name, TOP))
@@ -94,7 +94,7 @@ def _requirement(node: Node, findings: Problems) -> str:
         return ""
     if not wanted.specifier.contains(there, prereleases=True):
         hint = f"pip install '{text}'"
-        findings.error(f"this recipe requires {text}, and {there} is installed", "requires", node.mark, hint)
+        findings.error(f"this recipe requires {text}, but {there} is installed", "requires", node.mark, hint)
     return str(text)
 
 
@@ -105,7 +105,7 @@ def _own_version() -> str:
 
 
 def check_field(node: Node, annotation: Any, path: str, findings: Problems) -> Any:
-    """A value of the recipe's own: type and range; ``INVALID`` when it is refused."""
+    """A value of the recipe's own: type and range; ``INVALID`` when it is rejected."""
     value = check_value(node, annotation, path, findings)
     if value is INVALID or value is None or isinstance(value, (bool, str)):
         return value
@@ -122,7 +122,7 @@ def check_field(node: Node, annotation: Any, path: str, findings: Problems) -> A
 
 
 def section_map(root: Node, name: str, findings: Problems) -> Node | None:
-    """The section's node where it is a map; None, with a problem where it is something else."""
+    """The section's node where it is a map; None, with a problem, where it is not."""
     node = root.child(name)
     if node is None or node.value is None:
         return None
@@ -152,7 +152,7 @@ def check_fields(node: Node, cls: type, path: str, findings: Problems, skip: tup
 
 
 def read_train(root: Node, findings: Problems) -> Train | None:
-    """The ``train`` section without ``best``; None where it cannot be had."""
+    """The ``train`` section without ``best``; None where it is invalid."""
     node = section_map(root, "train", findings)
     if node is None:
         return None

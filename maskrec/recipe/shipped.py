@@ -1,4 +1,4 @@
-"""The recipes that come with maskrec."""
+"""The recipes that are shipped with maskrec."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ PREFIX = "maskrec:"
 def recipes_folder() -> Path:
     """Where the shipped recipes are.
 
-    A checkout's ``recipes`` folder comes before the copy inside the package, which an editable install leaves stale.
+    A checkout's ``recipes`` folder takes precedence over the copy inside the package, which an editable install leaves
+    stale.
 
     Raises:
-        UsageError: neither is there.
+        UsageError: neither exists.
     """
     package = Path(maskrec.__file__).parent
     for folder in (package.parent / "recipes", package / "recipes"):
         if folder.is_dir() and (folder.parent == package or _is_checkout(package.parent)):
             return folder
-    raise UsageError(f"maskrec's recipes are missing beside {package}; install maskrec again")
+    raise UsageError(f"maskrec's recipes are missing beside {package}; reinstall maskrec")
 
 
 def _is_checkout(folder: Path) -> bool:
@@ -68,10 +69,10 @@ def summary(path: Path) -> str:
 def copy_recipe(name: str, destination: Path) -> Path:
     """Copy a shipped recipe to a file, or into a folder under its own name; the file that was written.
 
-    A relative ``extends`` would lead nowhere from there and becomes ``maskrec:NAME``.
+    A relative ``extends`` would not resolve from there, so it becomes ``maskrec:NAME``.
 
     Raises:
-        UsageError: no such recipe, a file in the way, or a place that cannot be written.
+        UsageError: no such recipe, the file already exists, or the place cannot be written.
     """
     source = shipped_recipe(name)
     target = destination / source.name if destination.is_dir() else destination
@@ -80,7 +81,7 @@ def copy_recipe(name: str, destination: Path) -> Path:
         with target.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
-        raise UsageError(f"{target} is already there; name another file to copy to") from None
+        raise UsageError(f"{target} already exists; name another file to copy to") from None
     except OSError as error:
         raise UsageError(f"{target} cannot be written ({error.strerror})") from error
     return target

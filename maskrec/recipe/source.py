@@ -1,19 +1,15 @@
-"""The text that marks point into."""
+"""The text that marks refer to."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+from maskrec.base.console import printable
 from maskrec.contracts.problem import Mark
 
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _LONGEST_LINE = 200
-
-
-def printable(text: str) -> str:
-    """Text that a terminal can show beside a caret: tabs as one space, control characters replaced."""
-    return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class Source:
@@ -21,7 +17,7 @@ class Source:
 
     Args:
         shown: the file's name as the user gave it.
-        text: the whole text; lines break where YAML says.
+        text: the whole text; lines break where YAML breaks them.
     """
 
     def __init__(self, shown: str, text: str) -> None:

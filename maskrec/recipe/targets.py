@@ -1,4 +1,4 @@
-"""What targets say of themselves: their own ``check`` and an evaluator's ``metrics``."""
+"""What targets declare about themselves: their own ``check`` and an evaluator's ``metrics``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from maskrec.base.words import typed_line
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.givens import GIVEN_TYPES
 from maskrec.contracts.problem import Mark, Problem
@@ -15,9 +16,10 @@ from maskrec.recipe.problems import Problems
 
 
 def ask_check(target: Any, spec: Spec, givens: Mapping[str, Any], findings: Problems) -> None:
-    """Let the target look at its values with what is known before anything is built.
+    """Let the target check its values with what is known before anything is built.
 
-    A ``KeyError`` for a given that is not known yet counts as "nothing to say": it is asked again once it is.
+    A ``KeyError`` for a given that is not known yet counts as no answer: the target is asked again once the given is
+    known.
     """
     check = own_function(target, "check")
     if check is None:
@@ -25,12 +27,12 @@ def ask_check(target: Any, spec: Spec, givens: Mapping[str, Any], findings: Prob
     answers: list[Any] = []
     try:
         for answer in check(dict(spec.parameters), CheckContext(givens=dict(givens))) or ():
-            answers.append(answer)  # one by one: what was said before an exception counts
+            answers.append(answer)  # one by one: problems yielded before an exception count
     except KeyError as error:
         if not error.args or error.args[0] not in GIVEN_TYPES:
             findings.plugin_error(f"the check of {spec.name} failed: KeyError: {error}", spec.path, spec.mark)
-    except Exception as error:  # somebody else's code
-        said = f"the check of {spec.name} failed: {type(error).__name__}: {' '.join(str(error).split())}"
+    except Exception as error:  # third-party code
+        said = f"the check of {spec.name} failed: {typed_line(error)}"
         findings.plugin_error(said, spec.path, spec.mark)
     for answer in answers:
         if isinstance(answer, Problem):
@@ -55,7 +57,7 @@ def placed(problem: Problem, spec: Spec) -> Problem:
 
 
 def mark_within(spec: Spec, path: str) -> Mark | None:
-    """The mark of a parameter named from its component (``parts.arc.margin``), or of what is nearest to it."""
+    """The mark of a parameter named from its component (``parts.arc.margin``), or of the nearest value around it."""
     first, _, rest = path.partition(".")
     value = spec.parameters.get(first)
     while rest and isinstance(value, (Mapping, list, tuple)):
@@ -73,15 +75,15 @@ def _item(value: Any, step: str) -> Any:
 
 
 def metrics_of(target: Any, spec: Spec, findings: Problems) -> dict[str, Literal["min", "max"]] | None:
-    """The names that an evaluator reports and which direction is better; None, with a problem, where it fails."""
+    """The metrics that an evaluator reports and which direction is better; None, with a problem, where that fails."""
     stated = own_function(target, "metrics")
     if stated is None:
         findings.plugin_error(f"{spec.name} has no static `metrics`, so it cannot choose the best epoch", "", spec.mark)
         return None
     try:
         found = dict(stated(dict(spec.parameters)))
-    except Exception as error:  # somebody else's code
-        said = f"the metrics of {spec.name} failed: {type(error).__name__}: {' '.join(str(error).split())}"
+    except Exception as error:  # third-party code
+        said = f"the metrics of {spec.name} failed: {typed_line(error)}"
         findings.plugin_error(said, spec.path, spec.mark)
         return None
     wrong = [name for name, mode in found.items() if mode not in ("min", "max") or not isinstance(name, str)]

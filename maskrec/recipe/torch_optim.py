@@ -17,7 +17,7 @@ CONSTANT = "constant"
 _UNFIT_OPTIMIZERS = {
     "lbfgs": "it evaluates the loss several times a step",
     "sparseadam": "it needs sparse gradients",
-    "muon": "it takes matrices only, and backbones have other weights; timm/muon takes both",
+    "muon": "it takes matrices only, but backbones have other weights too; timm/muon takes both",
 }
 _UNFIT_SCHEDULERS = {
     "reducelronplateau": "it needs a metric at every step",
@@ -40,7 +40,7 @@ class Argument:
 
 
 class UnknownNameError(Exception):
-    """No such optimizer or scheduler; ``known`` are those that there are."""
+    """There is no such optimizer or scheduler; ``known`` lists those that exist."""
 
     def __init__(self, message: str, known: list[str]) -> None:
         self.known = known
@@ -74,7 +74,7 @@ def _timm_class(name: str) -> Callable[..., Any]:
         found: Callable[..., Any] = get_optimizer_class(name, bind_defaults=True)
         inspect.signature(found)
     except Exception as error:  # such as an apex or bitsandbytes that is not installed
-        raise UnknownNameError(f"timm's optimizer {name!r} cannot be had here ({error})", []) from error
+        raise UnknownNameError(f"timm's optimizer {name!r} cannot be used here ({error})", []) from error
     return found
 
 
@@ -126,7 +126,7 @@ def arguments_of(target: Callable[..., Any]) -> dict[str, Argument]:
 
 
 def try_out(optimizer: tuple[str, Mapping[str, Any]], groups: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Make the optimizer over one weight with each group's parameters and then without, as ranges are checked then.
+    """Construct the optimizer over one weight, with each group's parameters and without: ranges are checked there.
 
     Raises:
         Exception: whatever it raises.
@@ -144,7 +144,7 @@ def try_out(optimizer: tuple[str, Mapping[str, Any]], groups: Mapping[str, Mappi
 
 
 def try_schedule(use: str, parameters: Mapping[str, Any], optimizer: Any) -> None:
-    """Make the scheduler over that optimizer.
+    """Construct the scheduler over that optimizer.
 
     Raises:
         Exception: whatever it raises.

@@ -1,4 +1,4 @@
-"""Values of parameters: checked by pydantic, strictly, each on its own; defaults in the form that recipes hold."""
+"""Values of parameters: checked by pydantic, strictly, one by one; defaults in the form that recipes use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.problems import Problems
 
 INVALID = object()
-"""Stands for a value that has been refused."""
+"""Stands for a value that has been rejected."""
 
 EMPTY = inspect.Parameter.empty
 
@@ -28,14 +28,14 @@ class NotForRecipesError(ValueError):
 def check_value(
     node: Node, annotation: Any, path: str, findings: Problems, default: Any = EMPTY, whole: Any = EMPTY
 ) -> Any:
-    """The value that the parameter at ``path`` receives, or ``INVALID`` when it is refused.
+    """The value that the parameter at ``path`` receives, or ``INVALID`` when it is rejected.
 
     Args:
-        node: what the recipe says.
-        annotation: of the parameter; a value for an unannotated one is taken as it is, with a note.
+        node: the recipe's value.
+        annotation: of the parameter; a value for an unannotated one is accepted unchecked, with a note.
         path: its place in the recipe.
-        findings: where problems go, one a value.
-        default: the parameter's; writing it out is always allowed, whatever the annotation says.
+        findings: collects the problems, one per value.
+        default: the parameter's default; writing it out is always allowed, whatever the annotation says.
         whole: what messages describe, where ``annotation`` is only a part of it.
     """
     value = plain(node)
@@ -57,7 +57,7 @@ def check_value(
 
 
 def normalized_default(default: Any, annotation: Any) -> Any:
-    """A default as it is after a recipe has been written and read again; as it is where no recipe can write it."""
+    """A default as it is after a recipe was written and read again; unchanged where no recipe can express it."""
     try:
         value = to_plain(default)
         return value if unannotated(annotation) else _validate(annotation, value)
@@ -69,7 +69,7 @@ def to_plain(value: Any) -> Any:
     """A parameter's value as scalars, lists and dicts.
 
     Raises:
-        NotForRecipesError: there is no such form.
+        NotForRecipesError: the value cannot be written in a recipe.
     """
     if isinstance(value, enum.Enum):
         return to_plain(value.value)
@@ -83,11 +83,11 @@ def to_plain(value: Any) -> Any:
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: to_plain(item) for key, item in value.items()}
-    raise NotForRecipesError(f"{show(value)} has no form in a recipe")
+    raise NotForRecipesError(f"{show(value)} cannot be written in a recipe")
 
 
 def narrow(annotation: Any, node: Node) -> Any:
-    """A union's only member that takes lists (or maps), where the value is one: errors then say which item is wrong."""
+    """The only member of a union that takes lists (or maps), where the value is one: errors then name the item."""
     if not is_union(annotation) or (node.items is None and node.map is None):
         return annotation
     fitting = [member for member in members(annotation) if _takes_collection(member, node.map is not None)]
@@ -137,7 +137,7 @@ def _cached_adapter(annotation: Any) -> Any:
     try:
         return TypeAdapter(strict(annotation))
     except (PydanticUserError, TypeError, ValueError, NameError) as error:
-        raise NotForRecipesError(f"{describe(annotation)} has no form in a recipe") from error
+        raise NotForRecipesError(f"{describe(annotation)} cannot be written in a recipe") from error
 
 
 def _refuse(

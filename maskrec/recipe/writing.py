@@ -16,11 +16,13 @@ HEADING = "# Resolved by maskrec: every default written out, every name qualifie
 
 
 def resolved_yaml(plan: Plan) -> str:
-    """The recipe that says all that the plan says; reading it again gives an equal plan."""
+    """The recipe that contains all that the plan contains; reading it again gives an equal plan."""
     heading = HEADING
     if plan.demo:
         reason = f" ({plan.demo_reason})" if plan.demo_reason else ""
-        heading += f"# The demo overrides of {plan.name} are in{reason}.\n".encode("ascii", "backslashreplace").decode()
+        heading += f"# The demo overrides of {plan.name} are applied{reason}.\n".encode(
+            "ascii", "backslashreplace"
+        ).decode()
     text: str = yaml.dump(
         _recipe(plan), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
     )
@@ -67,7 +69,7 @@ def _value(value: Any) -> Any:
 
 
 def _written(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that have a form in a recipe; the others are defaults, which the target fills in again."""
+    """The parameters that can be written in a recipe; the others are defaults, which the target fills in again."""
     found = {}
     for name, value in parameters.items():
         try:

@@ -1,7 +1,7 @@
 """Memory that loader workers write batches into, used again and again.
 
-Fresh shared memory for every batch costs a good part of what decoding does: the kernel clears and maps each of
-its pages when it is first touched, in the worker and again in this process.
+Fresh shared memory for every batch costs a large share of the time of decoding: the kernel clears and maps each
+of its pages on first access, in the worker and again in this process.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from torch import Tensor
 class SharedBatches:
     """Places for a few batches of uint8 images, shared with processes that are forked afterwards.
 
-    A slot that was taken is free again once every tensor over it is gone, whoever kept one: nothing is overwritten
-    that somebody can still see.
+    A slot becomes free again once every tensor over it has been released, whoever held one: no memory that a tensor
+    still uses is overwritten.
 
     Args:
         count: how many.
-        rows: images that a batch holds at most.
+        rows: largest number of images in a batch.
         shape: of an image, ``(3, H, W)``.
-        by_pixel: whether images lie in memory as ``(H, W, 3)``; copying one is fast where it lies so too.
+        by_pixel: whether images are stored as ``(H, W, 3)``; copying an image of the same layout is fast.
     """
 
     def __init__(self, count: int, rows: int, shape: tuple[int, ...], by_pixel: bool = False) -> None:
@@ -37,11 +37,11 @@ class SharedBatches:
         self._free = list(range(count))
 
     def take(self) -> int | None:
-        """A free slot, of these the one used last: its pages are there and warm. None when all are in use."""
+        """A free slot, the most recently used one: its pages are mapped and warm. None when all are in use."""
         return self._free.pop() if self._free else None
 
     def give_back(self, slot: int) -> None:
-        """A slot that nobody wrote to."""
+        """Release a slot that nobody wrote to."""
         self._free.append(slot)
 
     def space(self, slot: int) -> NDArray[np.uint8]:
@@ -52,7 +52,7 @@ class SharedBatches:
         """What a worker wrote: uint8 ``(rows, *shape)``; the slot is free when this and all views of it are gone."""
         array = self._array(slot, rows)
         weakref.finalize(array, self._free.append, slot).atexit = False
-        return torch.from_numpy(array)  # holds the array as long as any tensor over its memory is there
+        return torch.from_numpy(array)  # holds the array as long as any tensor uses its memory
 
     def _array(self, slot: int, rows: int) -> NDArray[np.uint8]:
         size = rows * math.prod(self.shape)

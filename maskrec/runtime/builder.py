@@ -1,4 +1,4 @@
-"""From a component's spec to the thing itself: givens filled in, nested components built first."""
+"""Build a component from its spec: givens filled in, nested components built first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.random import key_of
+from maskrec.base.words import one_line, typed_line
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.givens import GIVENS
 from maskrec.contracts.pair_set import PairSet
@@ -42,7 +43,7 @@ class Builder:
     Args:
         catalog: where names are looked up.
         seed: the run's; each component's weights are drawn from (seed, its path), so adding one changes no other.
-        context: handed on as the ``context`` given, its ``path`` set to the component's.
+        context: passed on as the ``context`` given, its ``path`` set to the component's.
         opener: opens ``{run: DIR}`` and ``{file: model.onnx}``.
         givens: by name, as far as known; grows while the run is assembled.
         has_landmarks: of the training data, once opened.
@@ -95,7 +96,7 @@ class Builder:
         return value
 
     def _for_nested_backbones(self) -> Builder:
-        """A teacher is no part of the checkpoint that is being opened, and the canvas is not its own size."""
+        """A teacher is not part of the checkpoint that is being opened, and the canvas is not of its own size."""
         context = replace(self.context, restoring=False)
         return replace(self, context=context, givens={**self.givens, "image_size": None})
 
@@ -121,15 +122,8 @@ class Builder:
         except BuildError:
             raise
         except (UsageError, ValueError) as error:
-            raise BuildError([Problem(str(error) or one_sentence(error), spec.path, mark=spec.mark)]) from error
+            raise BuildError([Problem(str(error) or one_line(error), spec.path, mark=spec.mark)]) from error
         except MaskrecError:
             raise
         except Exception as error:
-            raise MaskrecError(
-                f"{spec.path}: {spec.name} could not be built: {type(error).__name__}: {one_sentence(error)}"
-            ) from error
-
-
-def one_sentence(error: BaseException) -> str:
-    """An exception's message on one line; its type where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+            raise MaskrecError(f"{spec.path}: {spec.name} could not be built: {typed_line(error)}") from error

@@ -23,13 +23,17 @@ def pick_device(wanted: str) -> torch.device:
     try:
         device = torch.device(wanted)
     except RuntimeError as error:
-        raise UsageError(f"train.device: torch knows no device {wanted!r}; use auto, cpu, cuda or cuda:N") from error
+        raise UsageError(
+            f"train.device: torch does not know the device {wanted!r}; use auto, cpu, cuda or cuda:N"
+        ) from error
     if device.type == "cuda":
         if not torch.cuda.is_available():
-            raise UsageError(f"train.device is {wanted} and this machine has no usable CUDA device; use cpu or auto")
+            raise UsageError(f"train.device is {wanted} but this machine has no usable CUDA device; use cpu or auto")
         index = device.index if device.index is not None else int(os.environ.get("LOCAL_RANK", "0"))
         if index >= torch.cuda.device_count():
-            raise UsageError(f"train.device is cuda:{index} and there are {torch.cuda.device_count()} CUDA devices")
+            raise UsageError(
+                f"train.device is cuda:{index}, but the number of CUDA devices is {torch.cuda.device_count()}"
+            )
         device = torch.device("cuda", index)
         torch.cuda.set_device(device)
     return device
@@ -43,7 +47,7 @@ def pick_precision(wanted: str, device: torch.device) -> str:
 
 
 def parameter_dtype(precision: str) -> torch.dtype:
-    """What weights are kept in: float64 when asked, else float32."""
+    """The type of the weights: float64 when asked for, else float32."""
     return torch.float64 if precision == "float64" else torch.float32
 
 
@@ -55,6 +59,6 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
 
 
 def set_threads(train: Train) -> None:
-    """Give torch the recipe's number of CPU threads, when it says one."""
+    """Set torch's number of CPU threads to the recipe's, when it gives one."""
     if train.threads is not None:
         torch.set_num_threads(train.threads)

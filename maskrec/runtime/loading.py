@@ -34,7 +34,7 @@ class Samples(Protocol):
 class LoadedBatch:
     """This process's part of a global batch, as workers made it: uint8 images, everything else per sample.
 
-    Images may lie in memory by pixel, as decoders leave them; ``to`` brings them into planes.
+    Images may be stored by pixel (channels last), as decoders leave them; ``to`` brings them into planes.
     """
 
     images: Tensor
@@ -72,7 +72,7 @@ def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin:
     """Batches in order.
 
     Raises:
-        MaskrecError: a sample that cannot be read (in its data set's words), or a worker that died.
+        MaskrecError: a sample cannot be read (the data set's own message), or a worker died.
     """
     workers = min(workers, len(places))
     slots = _slots(samples, places, workers)
@@ -82,7 +82,8 @@ def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin:
         num_workers=workers,
         collate_fn=_as_it_is,  # type: ignore[arg-type]
         pin_memory=pin,
-        # Its own: otherwise making an iterator draws from the global generator and a resumed run parts from the first.
+        # Its own: otherwise creating an iterator draws from the global generator and a resumed run diverges from the
+        # first.
         generator=torch.Generator(),
     )
     try:
@@ -90,7 +91,7 @@ def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin:
             if isinstance(parcel, Exception):
                 raise parcel
             yield _unpacked(parcel, slots)
-            del parcel  # or its slot would be in use for one batch more
+            del parcel  # otherwise its slot would stay in use for one more batch
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
@@ -99,23 +100,23 @@ def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin:
 
 
 def _slots(samples: Samples, places: Sequence[Sequence[Place]], workers: int) -> SharedBatches | None:
-    """Memory for the batches on their way; None where workers would not share it."""
+    """Memory for the batches in flight; None where workers would not share it."""
     if not workers or multiprocessing.get_start_method() != "fork":
         return None
     try:
         image = samples[next(place for batch in places for place in batch)[1]].image
-    except Exception:  # a worker comes upon it too, and says so in its place
+    except Exception:  # a worker meets the same error and reports it in its place
         return None
     if image.dtype != torch.uint8:
         return None
-    # Two for each worker (what a DataLoader asks for ahead), one in use, one not yet let go, one to spare.
+    # Two for each worker (a DataLoader's prefetch), one in use, one not yet released, one to spare.
     by_pixel = image.dim() == 3 and image.permute(1, 2, 0).is_contiguous()
     return SharedBatches(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
 
 
 @dataclass(frozen=True, slots=True)
 class _Handed:
-    """Batches of places as workers are handed them, each with a slot that is free by then, or None."""
+    """Batches of places as passed to workers, each with a slot that is free by then, or None."""
 
     places: Sequence[Sequence[Place]]
     slots: SharedBatches | None
@@ -129,7 +130,7 @@ class _Handed:
 
 
 class _Parcel(NamedTuple):
-    """A batch on its way from a worker: arrays, which need no shared memory of their own."""
+    """A batch in flight from a worker: arrays, which need no shared memory of their own."""
 
     images: Tensor | int  # or the slot they are in
     labels: NDArray[np.int64]
@@ -164,7 +165,7 @@ class _Placed:
             columns = self.read_into(places[:, 1].tolist(), space.transpose(0, 2, 3, 1))
         except MaskrecError as error:
             return type(error)(str(error))
-        except Exception:  # one by one, it is seen whose it is
+        except Exception:  # reading one by one shows which sample raised it
             return self._one_by_one(slot, space, places)
         return _Parcel(slot, columns.labels, columns.landmarks, columns.masked, places)
 
@@ -205,8 +206,8 @@ class _Placed:
 
 def _unlike(index: int, image: Tensor, space: NDArray[np.uint8]) -> MaskrecError:
     return MaskrecError(
-        f"sample {index} is an image of {image.dtype} {tuple(image.shape)}, and others are of torch.uint8 "
-        f"{tuple(space.shape[1:])}; a data set brings all images to one canvas"
+        f"sample {index} is an image of {image.dtype} {tuple(image.shape)}, but others are of torch.uint8 "
+        f"{tuple(space.shape[1:])}; a data set must bring all images to one canvas"
     )
 
 

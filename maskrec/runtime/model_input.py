@@ -22,7 +22,7 @@ def apply_transforms(
     """The batch after every transform, in the recipe's order; each draws by its label and the samples' positions.
 
     Raises:
-        MaskrecError: a transform that returns something else than a batch of the same faces.
+        MaskrecError: a transform returned something other than a batch of the same faces.
     """
     batch = Batch(
         images=loaded.images.float() / 255,
@@ -33,6 +33,7 @@ def apply_transforms(
         indices=loaded.indices,
         epoch=epoch,
         step=step,
+        positions=loaded.positions,
     )
     for label, transform in transforms.items():
         shape = batch.images.shape
@@ -43,6 +44,6 @@ def apply_transforms(
 
 
 def normalize_input(images: Tensor, spec: InputSpec, dtype: torch.dtype, channels_last: bool) -> Tensor:
-    """Images ``(B, 3, H, W)`` in [0, 1] as the backbone wants them: its colour order, statistics, type and layout."""
+    """Images ``(B, 3, H, W)`` in [0, 1] as the backbone expects them: its colour order, statistics, type and layout."""
     images = normalise(images.to(dtype), spec)
     return images.contiguous(memory_format=torch.channels_last) if channels_last else images

@@ -1,4 +1,4 @@
-"""A run's folder: who owns it, what is in it, and whether it may go on."""
+"""A run's folder: who owns it, what is in it, and whether it may continue."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class RunDirectory:
 
     @property
     def metrics(self) -> Path:
-        """One JSON row a step, an evaluation, an epoch."""
+        """One JSON row per step, evaluation and epoch."""
         return self.path / "metrics.jsonl"
 
     @property
     def result(self) -> Path:
-        """What came out; there only when the run has finished."""
+        """The results; the file exists only when the run has finished."""
         return self.path / "result.json"
 
     @property
@@ -62,35 +62,35 @@ class RunDirectory:
         """Take the folder for this process until it ends, however it ends.
 
         Raises:
-            MaskrecError: another process has it; says who.
+            MaskrecError: another process holds it; the message says which.
         """
         self._lock = Lock(self.path / ".lock", str(self.path), self.path / "owner.json")
         self._lock.take()
 
     def unlock(self) -> None:
-        """Give the folder back."""
+        """Release the folder."""
         if self._lock is not None:
             self._lock.give_back()
             self._lock = None
 
     def refuse_foreign(self) -> None:
-        """Refuse a folder that holds other things than a run.
+        """Refuse a folder that holds something other than a run.
 
         Raises:
-            UsageError: a file that no run writes, in a folder without a recipe.
+            UsageError: the folder holds a file that no run writes, and no recipe.
         """
         foreign = sorted(
             entry.name for entry in self.path.iterdir() if entry.name not in _OURS and entry.name[0] != "."
         )
         if foreign and not self.recipe.exists():
-            raise UsageError(f"{self.path} holds other files ({foreign[0]}) and no run; choose an empty folder")
+            raise UsageError(f"{self.path} holds other files ({foreign[0]}) but no run; choose an empty folder")
 
 
 def name_directory(parent: Path, name: str) -> RunDirectory:
-    """A new folder ``parent/NAME/UTC time``, made exclusively; a suffix where the second is taken.
+    """A new folder ``parent/NAME/UTC time``, created exclusively; with a suffix where that second is taken.
 
     Raises:
-        MaskrecError: the folder cannot be made.
+        MaskrecError: the folder cannot be created.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for number in range(1, 1000):
@@ -100,31 +100,35 @@ def name_directory(parent: Path, name: str) -> RunDirectory:
         except FileExistsError:
             continue
         except OSError as error:
-            raise MaskrecError(f"{path} cannot be made: {error.strerror}; give --run-dir a place to write") from error
+            raise MaskrecError(
+                f"{path} cannot be created: {error.strerror}; give --run-dir a folder that is writable"
+            ) from error
         return RunDirectory(path)
-    raise MaskrecError(f"{parent / name} has a thousand runs of this second; give --run-dir a name")
+    raise MaskrecError(f"{parent / name} already has a thousand runs of this second; give --run-dir a name")
 
 
 def open_directory(path: Path) -> RunDirectory:
-    """A folder that the user named, made where it is absent.
+    """A folder that the user named, created if it does not exist.
 
     Raises:
-        UsageError: a file is in the way, or the folder holds something else.
-        MaskrecError: the folder cannot be made.
+        UsageError: it is a file, or the folder holds something else.
+        MaskrecError: the folder cannot be created.
     """
     if path.exists() and not path.is_dir():
-        raise UsageError(f"{path} is a file; --run-dir names a folder")
+        raise UsageError(f"{path} is a file; --run-dir must name a folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MaskrecError(f"{path} cannot be made: {error.strerror}; give --run-dir a place to write") from error
+        raise MaskrecError(
+            f"{path} cannot be created: {error.strerror}; give --run-dir a folder that is writable"
+        ) from error
     run = RunDirectory(path)
     run.refuse_foreign()
     return run
 
 
 def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
-    """The plan of a run directory and the data root it was started with.
+    """The plan of a run directory and the data root that it was started with.
 
     Raises:
         UsageError: not a run directory, or its recipe no longer resolves with what is installed.
@@ -133,7 +137,7 @@ def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
 
     run = RunDirectory(run_dir)
     if not run.recipe.is_file():
-        raise UsageError(f"{run_dir} is no run directory: it has no recipe.yaml")
+        raise UsageError(f"{run_dir} is not a run directory: it has no recipe.yaml")
     record = read_json(run.provenance)
     if not isinstance(record, dict) or "data_root" not in record:
         raise UsageError(f"{run.provenance} does not say where the data is; the run directory is damaged")

@@ -1,4 +1,4 @@
-"""A tree of tensors and plain values in one safetensors file: nothing in it can run code when read."""
+"""A tree of tensors and plain values in one safetensors file: reading it cannot run code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save_tree(tree: Any, path: Path) -> None:
     """Write a tree of dicts, lists, tensors, numbers, strings, booleans and None, atomically.
 
     Raises:
-        MaskrecError: a value of another type, or a disk that takes no more; the file before stays as it was.
+        MaskrecError: a value has another type, or a full disk; the previous file stays as it was.
     """
     tensors: dict[str, Tensor] = {}
     structure = json.dumps(_encode(tree, "", tensors), allow_nan=True)
@@ -31,7 +31,7 @@ def save_tree(tree: Any, path: Path) -> None:
 def _write(tensors: dict[str, Tensor], structure: str, path: Path) -> None:
     try:
         save_file(tensors, path, metadata={"format": _FORMAT, "structure": structure})
-    except SafetensorError as error:  # the library's own name for what the operating system said
+    except SafetensorError as error:  # the library's own name for an error of the operating system
         raise OSError(str(error)) from error
 
 
@@ -39,7 +39,7 @@ def load_tree(path: Path) -> Any:
     """Read what `save_tree` wrote, on the CPU.
 
     Raises:
-        UsageError: no such file, or not one of ours (a pickle, a cut file, anything else).
+        UsageError: there is no such file, or it was not written by maskrec (a pickle, a truncated file, anything else).
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -51,7 +51,9 @@ def load_tree(path: Path) -> Any:
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist") from error
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UsageError(f"{path} is no maskrec checkpoint or is damaged ({error}); nothing in it was run") from error
+        raise UsageError(
+            f"{path} is not a maskrec checkpoint or is damaged ({error}); no code in it was run"
+        ) from error
 
 
 def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:

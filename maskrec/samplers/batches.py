@@ -1,4 +1,4 @@
-"""What samplers share that see every sample once an epoch: batches cut from an order of all samples."""
+"""The common part of samplers that use every sample once per epoch: batches cut from an order of all samples."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class EpochBatches(ABC):
     """Global batches of an order that subclasses draw for each epoch.
 
     Args:
-        samples: how many there are.
+        samples: number of samples.
         seed: the run's.
-        batch_size: images a batch, over all processes together.
-        drop_last: leave out the samples that do not fill the last batch.
+        batch_size: images per batch, over all processes together.
+        drop_last: drop the samples that do not fill the last batch.
 
     Raises:
-        ValueError: numbers that do not go together; see ``batch_problems``.
+        ValueError: numbers that contradict each other; see ``batch_problems``.
     """
 
     def __init__(self, samples: int, seed: int, batch_size: int, drop_last: bool) -> None:
@@ -36,11 +36,11 @@ class EpochBatches(ABC):
         """All sample indices, ``(samples,)``, as drawn from (seed, epoch)."""
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return self.samples // self.batch_size if self.drop_last else -(-self.samples // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the order of the next iteration."""
+        """Choose the order of the next iteration."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -51,7 +51,7 @@ class EpochBatches(ABC):
 
 
 def batch_problems(values: Mapping[str, Any], samples: int | None) -> Iterator[Problem]:
-    """A batch size that the data cannot fill, or that leaves one image over; ``samples`` is None where unknown."""
+    """Report a batch size that the data cannot fill or that leaves one image; ``samples`` is None where unknown."""
     size, drop_last = values["batch_size"], values["drop_last"]
     if size < 1:
         yield Problem(f"batch_size must be at least 1, not {size}", "batch_size")
@@ -59,7 +59,7 @@ def batch_problems(values: Mapping[str, Any], samples: int | None) -> Iterator[P
         yield Problem(f"batch_size {size} is more than the {samples} training images", "batch_size")
     elif samples is not None and not drop_last and size > 1 and samples % size == 1:
         yield Problem(
-            f"{samples} images in batches of {size} leave a last batch of one, which batch norm cannot take",
+            f"{samples} images in batches of {size} leave a last batch of one, which batch norm cannot process",
             "drop_last",
             "set drop_last: true or another batch_size",
         )

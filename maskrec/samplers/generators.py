@@ -1,10 +1,10 @@
-"""The samplers' random numbers: their own generator for each epoch, never the global one."""
+"""The samplers' random numbers: a separate generator for each epoch, never the global one."""
 
 from __future__ import annotations
 
 import numpy as np
 
-_STREAM = 0x53414D50  # keeps samplers apart from anything else seeded with (seed, epoch)
+_STREAM = 0x53414D50  # separates samplers from anything else seeded with (seed, epoch)
 
 
 def epoch_generator(seed: int, epoch: int) -> np.random.Generator:

@@ -16,19 +16,20 @@ from maskrec.samplers.generators import epoch_generator
 class IdentityBalanced:
     """Every batch holds exactly P identities with exactly K images each.
 
-    Identities come in rounds of a random order, so every one of them is reached in every epoch, and each as often as
-    any other but for one. An identity's images come in rounds too: none twice in a batch, all once before any comes
-    again. Only an identity with fewer than K images repeats them within a batch, each as often as any other but for
-    one. An epoch has as many batches as the images fill, and at least as many as reach every identity.
+    Identities are drawn in rounds of random order, so every identity occurs in every epoch, and the numbers of
+    occurrences differ by at most one. An identity's images are drawn in rounds too: none twice in a batch, all once
+    before any repeats. Only an identity with fewer than K images repeats them within a batch, with numbers that differ
+    by at most one. An epoch has as many batches as the images fill, and at least as many as needed to reach every
+    identity.
 
     Args:
-        labels: of the training data, one a sample.
+        labels: of the training data, one per sample.
         seed: the run's.
         identities_per_batch: P, at least 2.
         images_per_identity: K, at least 1 (2 for triplets).
 
     Raises:
-        ValueError: P or K out of range, or more identities asked for than there are.
+        ValueError: P or K out of range, or more identities than the data has.
     """
 
     def __init__(self, labels: Sequence[int], seed: int, identities_per_batch: int, images_per_identity: int) -> None:
@@ -43,7 +44,7 @@ class IdentityBalanced:
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """More identities a batch than there are; a note when some have fewer than K images."""
+        """Report more identities per batch than the data has; note when some have fewer than K images."""
         labels = context.givens.get("labels")
         yield from _problems(values, None if labels is None else np.asarray(labels, dtype=np.int64))
 
@@ -53,15 +54,15 @@ class IdentityBalanced:
         return self.identities_per_batch * self.images_per_identity
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return max(self.samples // self.batch_size, -(-len(self.images) // self.identities_per_batch))
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the batches of the next iteration."""
+        """Choose the batches of the next iteration."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Global batches of sample indices, K of an identity after K of another."""
+        """Global batches of sample indices, in groups of K per identity."""
         generator = epoch_generator(self.seed, self.epoch)
         identities = _Deck(np.arange(len(self.images)), generator)
         decks: dict[int, _Deck] = {}
@@ -75,7 +76,7 @@ class IdentityBalanced:
 
 
 class _Deck:
-    """Deals items in rounds of a new random order; only a hand larger than a round repeats items."""
+    """Draws items in rounds of a new random order; only a draw larger than a round repeats items."""
 
     def __init__(self, items: NDArray[np.int64], generator: np.random.Generator) -> None:
         self.items, self.generator = items, generator
@@ -87,7 +88,7 @@ class _Deck:
         return np.concatenate([np.tile(self.items, rounds), self._distinct(rest)])
 
     def _distinct(self, size: int) -> NDArray[np.int64]:
-        """``size`` different items, fewer than there are."""
+        """``size`` different items, fewer than the total."""
         hand, self.left = self.left[:size], self.left[size:]
         missing = size - len(hand)
         if missing:

@@ -1,4 +1,4 @@
-"""Every sample once an epoch, in an order that reads large files one after another."""
+"""Every sample once per epoch, in an order that reads large files one after another."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from maskrec.samplers.generators import epoch_generator
 class ShardShuffled(EpochBatches):
     """Shards in an order drawn from (seed, epoch), and within each ``window`` of them every sample in a drawn order.
 
-    For data in shards (``image_tar``, ``image_packed``) that are larger than memory or far away: at any time ``window``
-    shards are read from. Fewer people meet in a batch the more a shard holds of each; shuffle before sharding.
+    For data in shards (``image_tar``, ``image_packed``) that are larger than memory or remote: at any time ``window``
+    shards are being read. The more samples of a person a shard holds, the fewer people occur in a batch; shuffle before
+    sharding.
 
     Args:
-        context: the runner's; its data set says which shard a sample lies in.
+        context: the runner's; its data set says which shard holds each sample.
         labels: of the training data; only their number matters.
         seed: the run's.
-        batch_size: images a batch, over all processes together.
-        window: how many shards are mixed.
-        drop_last: leave out the samples that do not fill the last batch (others every epoch). When false, a last
-            batch of a single image is refused: batch norm has no statistics of one.
+        batch_size: images per batch, over all processes together.
+        window: number of shards that are mixed.
+        drop_last: drop the samples that do not fill the last batch (others every epoch). When false, a last batch
+            of a single image is an error: batch norm has no statistics of one image.
 
     Raises:
-        ValueError: data without shards, a window or batch size below 1, more than there are samples, or a last batch of
-            one image.
+        ValueError: data without shards, a window or batch size below 1, a batch size above the number of samples, or a
+            last batch of one image.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class ShardShuffled(EpochBatches):
         refuse(_window_problems(window))
         super().__init__(len(labels), seed, batch_size, drop_last)
         if context.shards is None:
-            raise ValueError("this data set does not lie in shards; use the sampler shuffled, or image_tar as data")
+            raise ValueError("this data set has no shards; use the sampler shuffled, or image_tar as data")
         self.window = window
         shards = np.asarray(context.shards)
         order = np.argsort(shards, kind="stable")
@@ -54,7 +55,7 @@ class ShardShuffled(EpochBatches):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Numbers out of range, a batch size that the data cannot fill, or one that leaves one image over."""
+        """Report numbers out of range, a batch size that the data cannot fill, or one that leaves a single image."""
         yield from _window_problems(values["window"])
         yield from batch_problems(values, samples_of(context))
 

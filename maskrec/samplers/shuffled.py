@@ -1,4 +1,4 @@
-"""Every sample once an epoch."""
+"""Every sample once per epoch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from maskrec.samplers.generators import epoch_generator
 
 
 class Shuffled(EpochBatches):
-    """Every sample at most once an epoch, in an order drawn from (seed, epoch).
+    """Every sample at most once per epoch, in an order drawn from (seed, epoch).
 
     Args:
         labels: of the training data; only their number matters.
         seed: the run's.
-        batch_size: images a batch, over all processes together.
-        drop_last: leave out the samples that do not fill the last batch (others every epoch). When false, a last
-            batch of a single image is refused: batch norm has no statistics of one.
+        batch_size: images per batch, over all processes together.
+        drop_last: drop the samples that do not fill the last batch (others every epoch). When false, a last batch
+            of a single image is an error: batch norm has no statistics of one image.
 
     Raises:
         ValueError: a batch size below 1 or above the number of samples, or a last batch of one image.
@@ -33,7 +33,7 @@ class Shuffled(EpochBatches):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """A batch size that the data cannot fill, or that leaves one image over."""
+        """Report a batch size that the data cannot fill, or that leaves a single image."""
         yield from batch_problems(values, samples_of(context))
 
     def order(self) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Keeping memory that tensors give back, instead of taking it from the system again at every step."""
+"""Keep the memory that tensors release, instead of requesting it from the system again at every step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SAID_BY_USER = ("GLIBC_TUNABLES", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_",
 
 
 def keep_freed_memory() -> bool:
-    """Have the C library keep what is freed for the next tensor of that size; this process, from now on.
+    """Make the C library keep freed memory for the next tensor of that size, in this process from now on.
 
-    By default glibc returns every large block to the system, which clears each page before it gives it out again: on a
-    CPU a step of a small network spends more time so than on its sums. The process stays as large as it was at its
-    largest. Environment variables that say something else (``MALLOC_..._``, ``GLIBC_TUNABLES``) are respected.
+    By default glibc returns every large block to the system, which clears each page before handing it out again: on a
+    CPU a step of a small network spends more time on this than on computing. The process stays at its largest size.
+    Environment variables that set something else (``MALLOC_..._``, ``GLIBC_TUNABLES``) are respected.
 
     Returns:
         Whether it does: False where the C library is not glibc, or the environment says how to allocate.

@@ -1,4 +1,4 @@
-"""Builds everything a plan names, in the order of the givens, and checks what only built things can tell."""
+"""Build everything that a plan names, in the order of the givens, and check what only built components can show."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Assembly:
     pair_sets: tuple[tuple[Spec, PairSet], ...]
 
     def remarks(self) -> list[str]:
-        """What the data sets and pairs want said of every figure, each once."""
+        """What the data sets and pairs require to be said beside every figure, each once."""
         told = [getattr(self.dataset, "remark", ""), *(pairs.remark for _, pairs in self.pair_sets)]
         return [remark for remark in dict.fromkeys(told) if remark]
 
@@ -112,7 +112,7 @@ def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
     """Stage 4 of checking: one forward and backward pass over the sampler's first batch, nothing written.
 
     Raises:
-        RecipeError, MaskrecError: as `assemble`, and whatever the pass itself runs into.
+        RecipeError, MaskrecError: as `assemble`, and any error that the pass itself raises.
     """
     from maskrec.training.train_step import TrainStep
 
@@ -129,7 +129,7 @@ def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> 
 
 
 def _or_problems(builder: Builder, spec: Spec | Opened) -> Any:
-    """Built, or a RecipeError at once: what comes after cannot be built without it."""
+    """Build it or raise RecipeError at once: what follows cannot be built without it."""
     try:
         return builder.build(spec)
     except BuildError as error:
@@ -137,7 +137,7 @@ def _or_problems(builder: Builder, spec: Spec | Opened) -> Any:
 
 
 def _try(builder: Builder, spec: Spec, problems: list[Problem]) -> Any:
-    """Built, or None with its problems noted."""
+    """Build it, or return None with its problems recorded."""
     try:
         return builder.build(spec)
     except BuildError as error:
@@ -206,13 +206,13 @@ def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Tr
 def _pair_problems(spec: Spec, pairs: PairSet, dataset: Dataset) -> list[Problem]:
     problems = []
     if any(kind is not None for kind in pairs.mask_types) and not pairs.has_landmarks:
-        message = "masks are to be put on these pairs and their photos have no landmarks"
+        message = "masks are to be put on these pairs, but their photos have no landmarks"
         problems.append(Problem(message, spec.path, "name a landmarks file, or leave the masks off", spec.mark))
     if pairs.identities is not None and dataset.identities is not None:
         shared = sorted(set(pairs.identities) & set(dataset.identities))
         if shared:
             some = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
             message = f"{len(shared)} people of these pairs are also in the training data ({some})"
-            hint = "nobody may be measured who was trained on: take them out of one of the two"
+            hint = "people used in training must not be measured: remove them from one of the two"
             problems.append(Problem(message, spec.path, hint, spec.mark))
     return problems

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, and going on from one bit for bit."""
+"""What a checkpoint holds, and how a run continues from one bit for bit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def networks_state(stepper: TrainStep) -> dict[str, Any]:
     """Weights, loss, optimizer, schedule, moving average and every process's random state.
 
-    Every process must call this: random states and shares of sharded losses are collected from all.
+    Every process must call this: random states and shards of sharded losses are collected from all.
     """
     return {
         "backbone": dict(stepper.backbone.state_dict()),

@@ -21,7 +21,7 @@ _PATIENCE = timedelta(hours=2)
 
 
 def several_processes_wanted() -> bool:
-    """Whether a launcher started more than one of us."""
+    """Whether a launcher started more than one process."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
@@ -29,13 +29,13 @@ def several_processes_wanted() -> bool:
 def process_group() -> Iterator[None]:
     """Joins the launcher's process group, nccl on CUDA and gloo elsewhere.
 
-    Nothing to do for one process, or where the caller has joined one already.
+    Does nothing for one process, or where the caller has already joined a group.
     """
     if not several_processes_wanted() or dist.is_initialized():
         yield
         return
     # Its functions take the group of the moment of import as a default. Imported later (DistributedDataParallel does),
-    # they keep the group alive for ever, and gloo's threads then now and then abort the interpreter as it ends.
+    # they keep the group alive for ever, and gloo's threads then sometimes abort the interpreter at exit.
     importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
     try:
@@ -63,7 +63,7 @@ def all_gather_object(value: Any) -> list[Any]:
 
 
 def barrier() -> None:
-    """Returns when every process has come here."""
+    """Return when every process has reached this call."""
     if world_size() > 1:
         dist.barrier()
 

@@ -21,7 +21,7 @@ def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
     """Every evaluator's answer on its evaluation pairs, by label.
 
     Raises:
-        MaskrecError: an evaluator that answers with a metric it did not declare or that is not finite.
+        MaskrecError: an evaluator returned a metric that it did not declare or that is not finite.
     """
     answers = {}
     for label, evaluator in assembly.evaluators.items():

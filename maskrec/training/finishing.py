@@ -1,4 +1,4 @@
-"""The end of a run: test once with the best weights, write what came out, say where it is."""
+"""The end of a run: test once with the best weights, write the results, report where they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maskrec.training.trainer import Trainer
 
 
 def finish(trainer: Trainer) -> None:
-    """Everything after the last epoch's checkpoint; killed in it, a run comes back here."""
+    """Everything after the last epoch's checkpoint; a run that is killed during it starts here again."""
     plan, run, position = trainer.assembly.plan, trainer.run, trainer.position
     barrier()
     tested = _test(trainer) if position.best_epoch is not None else {}

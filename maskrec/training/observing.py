@@ -1,4 +1,4 @@
-"""Tells observers what happens; one that raises is detached and reported, at once and at the end."""
+"""Notify observers of events; one that raises is detached and reported, at once and at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from maskrec.contracts.kinds import Observer
 
 
 class Observers:
-    """The recipe's observers, on rank 0; elsewhere nobody is told.
+    """The recipe's observers, on rank 0; other ranks notify nobody.
 
     Args:
         observers: by label.
@@ -24,7 +24,7 @@ class Observers:
         self.detached: dict[str, str] = {}
 
     def tell(self, method: str, event: object) -> Stop | None:
-        """Hand an event to everybody who has that method; the first ``Stop`` is returned."""
+        """Pass an event to every observer that has that method; the first ``Stop`` is returned."""
         stop: Stop | None = None
         for label, observer in list(self.attached.items()):
             answer = self._ask(label, getattr(observer, method, None), event)
@@ -39,21 +39,21 @@ class Observers:
         except Exception as error:
             self.detached[label] = f"{type(error).__name__}: {error}"
             del self.attached[label]
-            self.report(f"observe.{label} raised {self.detached[label]}; it is told nothing more in this run")
+            self.report(f"observe.{label} raised {self.detached[label]}; it receives no more events in this run")
             return None
         return answer if isinstance(answer, Stop) else None
 
     def report_detached(self) -> None:
-        """Say once more, at the end, who fell out and why."""
+        """Report once more, at the end, which observers were detached and why."""
         for label, reason in self.detached.items():
             self.report(f"observe.{label} was detached during the run ({reason})")
 
     def state_dict(self) -> dict[str, Any]:
-        """State of those who keep any."""
+        """The state of every observer that has one."""
         return {label: each.state_dict() for label, each in self.attached.items() if hasattr(each, "state_dict")}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Give each its state back."""
+        """Restore each observer's state."""
         for label, own in state.items():
             if hasattr(self.attached.get(label), "load_state_dict"):
                 self.attached[label].load_state_dict(own)  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ def frozen_tensors(loss: nn.Module) -> set[int]:
 
 
 def trained_parameters(loss: nn.Module) -> list[nn.Parameter]:
-    """The loss's own parameters, less what it declares as frozen."""
+    """The loss's own parameters without those that it declares as frozen."""
     frozen = frozen_tensors(loss)
     return [weight for weight in loss.parameters() if weight.requires_grad and id(weight) not in frozen]
 
@@ -74,7 +74,7 @@ class Schedule:
 
     Args:
         plan: the recipe's ``scheduler`` section.
-        optimizer: whose rates are set.
+        optimizer: the optimizer whose rates are set.
     """
 
     def __init__(self, plan: Scheduler, optimizer: torch.optim.Optimizer) -> None:
@@ -85,7 +85,7 @@ class Schedule:
     def rate_at(self, step: int) -> Iterator[float]:
         """The rates of one optimizer step (counted from 0), and the first group's as a number.
 
-        The warm-up's factor is taken off again afterwards: torch's schedulers go on from the rates they find.
+        The warm-up's factor is divided out again afterwards: torch's schedulers continue from the rates they find.
         """
         factor = min(1.0, (step + 1) / self.plan.warmup_steps) if self.plan.warmup_steps else 1.0
         rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -96,21 +96,21 @@ class Schedule:
             group["lr"] = rate
 
     def step_ended(self) -> None:
-        """To be called after each optimizer step."""
+        """Call after each optimizer step."""
         if self.scheduler is not None and self.plan.every == "step":
             self.scheduler.step()
 
     def epoch_ended(self) -> None:
-        """To be called after each epoch."""
+        """Call after each epoch."""
         if self.scheduler is not None and self.plan.every == "epoch":
             self.scheduler.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume needs."""
+        """The state that a resume needs."""
         return self.scheduler.state_dict() if self.scheduler is not None else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Continue from a saved state."""
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state)
 

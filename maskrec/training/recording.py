@@ -1,4 +1,4 @@
-"""metrics.jsonl: one row a step, an evaluation, an epoch; cut back to the checkpoint at resume."""
+"""metrics.jsonl: one row per step, evaluation and epoch; truncated to the checkpoint at resume."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TIME_FIELDS = ("time", "images_per_second")
 
 
 class Recorder:
-    """Appends rows on rank 0; other processes' rows go nowhere.
+    """Appends rows on rank 0; on other processes rows are dropped.
 
     Args:
         path: the file.
-        keep: bytes to keep of what is there; later rows belong to steps that are done again.
+        keep: bytes of an existing file to keep; later rows belong to steps that will be repeated.
 
     Raises:
-        UsageError: there is less than that.
+        UsageError: the file is shorter than that.
     """
 
     def __init__(self, path: Path, keep: int) -> None:
@@ -40,7 +40,7 @@ class Recorder:
         """Append one row.
 
         Raises:
-            MaskrecError: the disk takes no more.
+            MaskrecError: the disk is full or not writable.
         """
         if self.stream is None:
             return
@@ -49,10 +49,12 @@ class Recorder:
             self.stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
             self.stream.flush()
         except OSError as error:
-            raise MaskrecError(f"{self.path} could not be written: {error.strerror}; make room and resume") from error
+            raise MaskrecError(
+                f"{self.path} could not be written: {error.strerror}; free some space and resume"
+            ) from error
 
     def size(self) -> int:
-        """Bytes written so far, brought to the disk."""
+        """Bytes written so far, flushed to disk."""
         if self.stream is None:
             return 0
         os.fsync(self.stream.fileno())
@@ -69,6 +71,6 @@ class Recorder:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Every whole row of a metrics file."""
+    """Every complete row of a metrics file."""
     lines = path.read_bytes().split(b"\n")
     return [json.loads(line) for line in lines[:-1]]

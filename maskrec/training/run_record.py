@@ -1,4 +1,4 @@
-"""What a run says of itself, and whether it is still the same run when it goes on."""
+"""What a run records about itself, and whether it is still the same run when it continues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def write_run_record(
     run: RunDirectory, plan: Plan, catalog: Catalog, assembly: Assembly, data_root: Path, allow_drift: bool
 ) -> None:
-    """Say what this run is; where it already says so, compare, and add this start to its history."""
+    """Record what this run is; where a record exists, compare with it and add this start to its history."""
     components = provenance.component_rows(plan, catalog)
     data = provenance.data_fingerprints(plan, assembly.dataset.labels, data_root)
     begun = run.provenance.exists() and run.recipe.exists()
@@ -53,7 +53,7 @@ def _refuse_drift(run: RunDirectory, record: dict[str, Any], components: Any, da
     if changed:
         raise UsageError(
             f"{run.path}: {', '.join(changed[:3])} changed since this run began, so it would not be the same run; "
-            "put it back, or go on all the same with --allow-drift"
+            "restore it, or continue anyway with --allow-drift"
         )
 
 

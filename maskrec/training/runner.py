@@ -1,4 +1,4 @@
-"""From a plan to a finished run directory: start, go on, finish."""
+"""From a plan to a finished run directory: start, continue, finish."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from maskrec.runtime.weight_files import read_checkpoint
 from maskrec.training import checkpoint
 from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
+from maskrec.training.display import Display
 from maskrec.training.distributed import barrier, broadcast_object, process_group
 from maskrec.training.finishing import finish
 from maskrec.training.observing import Observers
-from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
 from maskrec.training.run_record import keep_plugin_files, write_run_record
 from maskrec.training.train_step import TrainStep
@@ -48,21 +48,21 @@ def start(
     plugin_files: Sequence[Path] = (),
     allow_drift: bool = False,
 ) -> Path:
-    """Train a plan; goes on where ``run_dir`` already holds the same run.
+    """Train a plan; continue where ``run_dir`` already holds the same run.
 
     Args:
         plan: a checked recipe.
         catalog: where names are looked up.
         data_root: what the recipe's paths are relative to.
-        run_dir: where to; None names a new folder below ``runs/``.
+        run_dir: where to write; None creates a new folder below ``runs/``.
         plugin_files: given with ``--plugin``; copied into the run directory for reading.
-        allow_drift: go on although components or data have changed.
+        allow_drift: continue although components or data have changed.
 
     Returns:
         The run directory.
 
     Raises:
-        UsageError: another recipe's run directory, or a recipe that cannot be built.
+        UsageError: the run directory belongs to another recipe, or the recipe cannot be built.
         MaskrecError: the run failed.
     """
     with process_group():
@@ -70,7 +70,7 @@ def start(
         try:
             _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
         except BaseException:
-            # Without its recipe nothing has begun: a folder made just now would only be litter.
+            # Without a recipe in it no run has begun: a folder created just now would only be left over.
             if fresh and rank() == 0 and not run.recipe.exists():
                 shutil.rmtree(run.path)
             raise
@@ -86,14 +86,14 @@ def resume(
     plugin_files: Sequence[Path] = (),
     allow_drift: bool = False,
 ) -> Path:
-    """Go on with a run from its last checkpoint.
+    """Continue a run from its last checkpoint.
 
     Args:
         run_dir: a run directory.
         catalog: where names are looked up.
         changes: fields of ``train`` to change: ``epochs`` and machine settings only.
         plugin_files: given with ``--plugin``; copied into the run directory for reading.
-        allow_drift: go on although components or data have changed.
+        allow_drift: continue although components or data have changed.
 
     Raises:
         UsageError: not a run directory, or a change that would make it another run.
@@ -117,7 +117,7 @@ def resume(
 
 
 def _claim(plan: Plan, catalog: Catalog, run_dir: Path | None) -> tuple[RunDirectory, bool]:
-    """The run's folder, locked by rank 0, and whether it was made just now."""
+    """The run's folder, locked by rank 0, and whether it was created just now."""
     fresh = run_dir is None or not run_dir.exists()
     path: Path | None = None
     failure: MaskrecError | None = None
@@ -132,7 +132,7 @@ def _claim(plan: Plan, catalog: Catalog, run_dir: Path | None) -> tuple[RunDirec
             failure = error
     path, failure = broadcast_object((path, failure))
     if failure is not None or path is None:
-        raise failure or MaskrecError("rank 0 could not make the run directory")
+        raise failure or MaskrecError("rank 0 could not create the run directory")
     return (run if rank() == 0 else RunDirectory(path)), fresh
 
 
@@ -149,7 +149,7 @@ def _refuse_other_recipe(run: RunDirectory, plan: Plan) -> None:
 
 
 def _values(recipe: str) -> list[str]:
-    """The lines of a resolved recipe that say something."""
+    """The lines of a resolved recipe that are neither empty nor comments."""
     return [line.strip() for line in recipe.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -202,7 +202,7 @@ def _already_finished(run: RunDirectory, plan: Plan) -> bool:
 
 
 def _last_position(run: RunDirectory, stepper: TrainStep, assembly: Assembly) -> tuple[Position, int, dict[str, Any]]:
-    """Where to go on: position, bytes of the metrics to keep, the checkpoint's content; the start without one."""
+    """Where to continue: position, bytes of the metrics to keep, the checkpoint's content; the start without one."""
     path = run.checkpoint("last")
     if not broadcast_object(path.exists()):
         checkpoint.seed_process(assembly.plan.seed, 0)
@@ -210,7 +210,7 @@ def _last_position(run: RunDirectory, stepper: TrainStep, assembly: Assembly) ->
     state = read_checkpoint(path)
     position = Position(**state["position"])
     if position.epoch > assembly.plan.train.epochs:
-        raise UsageError(f"{run.path}: {position.epoch} epochs are done already; train.epochs cannot be fewer")
+        raise UsageError(f"{run.path}: {position.epoch} epochs are already finished; train.epochs cannot be fewer")
     if position.epoch < assembly.plan.train.epochs:
         position.stopped = None
     checkpoint.restore_networks(stepper, state, assembly.plan.seed, position.step)
@@ -225,11 +225,11 @@ def _introduce(trainer: Trainer, plan: Plan) -> None:
         display.line(f"note: {remark}")
     for note in (*plan.notes, *trainer.assembly.notes()):
         display.line(note)
-    where = f"going on at step {position.step}" if position.step else "starting"
+    where = f"continuing at step {position.step}" if position.step else "starting"
     stepper = trainer.stepper
     display.line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.device} in {stepper.precision}")
     if world_size() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
-        display.line(f"note: batch norm sees each of the {world_size()} processes' samples for itself")
+        display.line(f"note: batch norm uses the samples of each of the {world_size()} processes separately")
 
 
 def _has_batch_norm(module: Any) -> bool:

@@ -1,4 +1,4 @@
-"""An evaluator's metrics as a small table: a row a condition, a column a metric."""
+"""An evaluator's metrics as a small table: a row per condition, a column per metric."""
 
 from __future__ import annotations
 

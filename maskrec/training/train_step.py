@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one optimizer step was: its loss over the global batch, and what observers are shown."""
+    """The result of one optimizer step: its loss over the global batch, and what observers receive."""
 
     loss: float
     learning_rate: float
@@ -47,7 +47,7 @@ class TrainStep:
     """Networks, loss, optimizer and schedule of a run on this process's device.
 
     Args:
-        assembly: the built components; they are moved to the device here.
+        assembly: the built components; they are moved to the device.
     """
 
     def __init__(self, assembly: Assembly) -> None:
@@ -82,7 +82,7 @@ class TrainStep:
         return self.ema.module if self.ema is not None else self.backbone
 
     def train_mode(self) -> None:
-        """Everything in training mode, but for what the loss declares as frozen."""
+        """Put everything into training mode, except what the loss declares as frozen."""
         self.network.train()
         self.loss.train()
         for module in frozen_modules(self.loss):
@@ -92,7 +92,7 @@ class TrainStep:
         """One optimizer step over the mean loss of ``batches``; nothing changes when it is not finite.
 
         Args:
-            batches: the sampler's batches that this step is made of (``train.accumulate`` of them).
+            batches: the sampler's batches that make up this step (``train.accumulate`` of them).
             epoch: from 0.
             step: optimizer steps finished before.
         """
@@ -142,7 +142,7 @@ class TrainStep:
         return float(nn.utils.clip_grad_norm_(weights, self.train.clip_gradient_norm))
 
     def diagnostics(self) -> dict[str, float]:
-        """What the loss says of its last batch."""
+        """The loss's diagnostics of its last batch."""
         diagnostics = getattr(self.loss, "diagnostics", None)
         told = diagnostics() if callable(diagnostics) else {}
         return {name: float(value) for name, value in told.items()}

@@ -19,9 +19,9 @@ from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import save_checkpoint
 from maskrec.training import checkpoint
 from maskrec.training.assemble import Assembly
+from maskrec.training.display import Display
 from maskrec.training.evaluating import best_value, evaluate_all, is_better, to_plain, write_figures
 from maskrec.training.observing import Observers
-from maskrec.training.progress import Display
 from maskrec.training.recording import Recorder
 from maskrec.training.summary import by_condition, overall
 from maskrec.training.train_step import StepResult, TrainStep
@@ -29,14 +29,14 @@ from maskrec.training.train_step import StepResult, TrainStep
 
 @dataclass
 class Position:
-    """Where a run is.
+    """How far a run has come.
 
     Args:
-        epoch: the one that is being trained, from 0; equal to ``train.epochs`` when all are done.
-        batches: of that epoch's sampler batches that are done.
+        epoch: the one being trained, from 0; equal to ``train.epochs`` when all are finished.
+        batches: number of that epoch's sampler batches that are finished.
         step: optimizer steps finished.
         loss_sum: of the epoch's steps so far.
-        loss_steps: how many those are.
+        loss_steps: number of steps in ``loss_sum``.
         best_value: of ``train.best``'s metric.
         best_epoch: which epoch ``checkpoints/best`` holds; None before the first evaluation.
         stopped: an observer's reason, once one has ended the run.
@@ -72,7 +72,7 @@ class Trainer:
         return math.ceil(len(self.assembly.sampler) / self.assembly.plan.train.accumulate)
 
     def train(self) -> None:
-        """Everything up to the last epoch's checkpoint.
+        """Train up to the last epoch's checkpoint.
 
         Raises:
             MaskrecError: the loss is not finite, an observer calls the run a failure, or something cannot be written.
@@ -150,7 +150,7 @@ class Trainer:
             self.save_best()
 
     def tell_evaluation(self, label: str, stage: str, evaluation: Evaluation) -> Stop | None:
-        """Record an evaluator's answer, write its figures, tell the observers."""
+        """Record an evaluator's result, write its figures, notify the observers."""
         position = self.position
         epoch = position.epoch if stage == "evaluate" else (position.best_epoch or 0)
         self.recorder.write(stage, epoch=epoch, step=position.step, label=label, metrics=dict(evaluation.metrics))
@@ -190,7 +190,7 @@ class Trainer:
         )
 
     def save(self, name: str) -> None:
-        """Write a checkpoint from which the run goes on bit for bit; every process must call this."""
+        """Write a checkpoint from which the run continues bit for bit; every process must call this."""
         state = {
             **checkpoint.networks_state(self.stepper),
             "position": asdict(self.position),
@@ -212,7 +212,7 @@ class Trainer:
             save_checkpoint(self.run.checkpoint("best"), state, self.evaluations)
 
     def _remember_sampler(self) -> None:
-        """A sampler's own state is kept as it was when its epoch began: a resume goes through that epoch again."""
+        """A sampler's own state is saved as it was when its epoch began: a resume iterates over that epoch again."""
         sampler = self.assembly.sampler
         if not hasattr(sampler, "state_dict") or not hasattr(sampler, "load_state_dict"):
             return

@@ -1,4 +1,4 @@
-"""Changing colours as cameras and light do."""
+"""Colour changes like those of cameras and light."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from maskrec.contracts.sample import Batch
 from maskrec.transforms.ranges import range_problems, refuse
 
 _LUMA = (0.299, 0.587, 0.114)
-# RGB to YIQ (NTSC, 1953) and back: turning I and Q about Y changes hues and keeps luma.
+# RGB to YIQ (NTSC, 1953) and back: rotating I and Q about Y changes hues and keeps luma.
 _YIQ = torch.tensor([_LUMA, (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112)], dtype=torch.float64)
 _LIMITS = {"brightness": (0.0, 10.0), "contrast": (0.0, 10.0), "saturation": (0.0, 10.0), "hue": (-0.5, 0.5)}
 
 
 class ColorJitter:
-    """Brightness, contrast, saturation and hue, in this order; touches ``images`` only.
+    """Brightness, contrast, saturation and hue, in this order; changes ``images`` only.
 
-    As torchvision's, but the order is fixed and hues turn in YIQ (linear) instead of HSV. Each step is clamped to
-    [0, 1].
+    Like torchvision's, but the order is fixed and hues are rotated in YIQ (linear) instead of HSV. Each step is clamped
+    to [0, 1].
 
     Args:
         brightness: range of the factor on all values, or a number x for [max(0, 1 - x), 1 + x].
         contrast: range of the factor on the distance from the image's mean luma, or x likewise.
         saturation: range of the factor on the distance from a pixel's own luma, or x likewise.
-        hue: range of the turn in full circles within [-0.5, 0.5], or x for [-x, x].
+        hue: range of the hue rotation in full circles within [-0.5, 0.5], or x for [-x, x].
 
     Raises:
         ValueError: a range that descends or is out of bounds.
@@ -51,7 +51,7 @@ class ColorJitter:
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether every range is one."""
+        """Check every range."""
         for name, (low, high) in _LIMITS.items():
             value = values[name]
             if isinstance(value, int | float) and not 0 <= value <= high:
@@ -60,7 +60,7 @@ class ColorJitter:
                 yield from range_problems(name, _range(name, value), low, high)
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
-        """The batch with each image's colours changed by its own draws."""
+        """Return the batch with each image's colours changed by its own draws."""
         images = batch.images
         factors = {name: self._draw(name, draws) for name in self.ranges}
         if (brightness := factors["brightness"]) is not None:
@@ -76,7 +76,7 @@ class ColorJitter:
         return replace(batch, images=images)
 
     def _draw(self, name: str, draws: Draws) -> Tensor | None:
-        """A number a sample, ``(B, 1, 1, 1)``; None where the range leaves images as they are."""
+        """A number per sample, ``(B, 1, 1, 1)``; None where the range leaves images unchanged."""
         low, high = self.ranges[name]
         if low == high == (0.0 if name == "hue" else 1.0):
             return None
@@ -95,7 +95,7 @@ def _luma(images: Tensor) -> Tensor:
 
 
 def _mean(luma: Tensor) -> Tensor:
-    """Mean of each ``(1, H, W)``, summed in integers so that neither batch nor threads change its last bit."""
+    """Mean of each ``(1, H, W)``, summed in integers so that neither the batch nor threads change its last bit."""
     total = (luma.to(torch.float32) * 2.0**24).round().to(torch.int64).sum((1, 2, 3))
     return (total.to(torch.float64) / (2.0**24 * luma[0].numel())).to(luma.dtype)[:, None, None, None]
 

@@ -18,10 +18,10 @@ _OTHER_SIDE = [1, 0, 2, 4, 3]
 
 
 class HorizontalFlip:
-    """Mirrors images, clean images and landmarks together; left and right landmarks change names.
+    """Mirrors images, clean images and landmarks together; left and right landmarks are swapped.
 
     Args:
-        probability: of a sample being mirrored, 0 to 1.
+        probability: probability that a sample is mirrored, 0 to 1.
 
     Raises:
         ValueError: a probability outside 0 to 1.
@@ -33,11 +33,11 @@ class HorizontalFlip:
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether the probability is one."""
+        """Check the probability."""
         return probability_problems(values)
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
-        """The batch with some of its samples mirrored."""
+        """Return the batch with some of its samples mirrored."""
         flipped = draws.uniform("flip") < self.probability
         rows = flipped[:, None, None, None]
         landmarks = batch.landmarks

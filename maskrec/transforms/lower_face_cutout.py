@@ -1,4 +1,4 @@
-"""Hiding the lower face flatly: the cheap rival of drawn masks."""
+"""Hiding the lower face with a flat colour: the cheap alternative to drawn masks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class LowerFaceCutout:
     """Fills everything below a line across the nose with one colour, on some faces.
 
     Cutout (DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017) where a
-    mask would be: what masked recognition is often trained with in place of masks. Touches ``images`` and ``masked``;
-    faces that are masked already stay as they are. The line is parallel to the eyes' line.
+    mask would be: often used for training masked recognition instead of masks. Changes ``images`` and ``masked``; faces
+    that are already masked stay as they are. The line is parallel to the eyes' line.
 
     Args:
-        probability: of a bare face being cut, 0 to 1.
+        probability: probability that a bare face is filled, 0 to 1.
         height: range of the line's height on the nose, drawn evenly: 0 its tip, 1 the line between the eyes; within 0
             to 0.8.
-        value: what fills it: one gray value or red, green, blue, each in [0, 1].
+        value: the fill: one gray value or red, green, blue, each in [0, 1].
 
     Raises:
         ValueError: a probability, range or value out of bounds.
@@ -47,7 +47,7 @@ class LowerFaceCutout:
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether everything is within its bounds."""
+        """Check that everything is within its bounds."""
         yield from probability_problems(values)
         yield from range_problems("height", values["height"], 0.0, 0.8)
         yield from value_problems(values["value"])
@@ -56,7 +56,7 @@ class LowerFaceCutout:
         """The batch with the lower part of some of its bare faces filled.
 
         Raises:
-            UsageError: a batch without landmarks.
+            UsageError: the batch has no landmarks.
         """
         landmarks = needed_landmarks(batch, "lower_face_cutout")
         cut = (draws.uniform("cut") < self.probability) & ~batch.masked

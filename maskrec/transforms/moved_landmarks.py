@@ -1,4 +1,4 @@
-"""What transforms that go by landmarks share: asking for them, and the line that divides what a mask hides."""
+"""The common part of transforms that use landmarks: requesting them, and the upper edge of what a mask hides."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def needed_landmarks(batch: Batch, transform: str) -> Tensor:
     """
     if batch.landmarks is None:
         raise UsageError(
-            f"{transform} needs landmarks and the data has none: add landmark columns or a landmarks file to it"
+            f"{transform} needs landmarks, but the data has none: add landmark columns or a landmarks file to it"
         )
     return batch.landmarks
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line a face; every field ``(B,)`` float32.
+    """A line per face; every field ``(B,)`` float32.
 
     Args:
-        x, y: a point on it, under the middle between the eyes, in pixels.
+        x, y: a point on it, below the middle between the eyes, in pixels.
         down_x, down_y: unit vector across it, towards the mouth.
     """
 
@@ -49,7 +49,7 @@ def dividing_line(landmarks: Tensor, height: Tensor) -> Line:
     eyes = 0.5 * (landmarks[:, 0] + landmarks[:, 1])
     across = landmarks[:, 1] - landmarks[:, 0]
     length = (across[:, 0] ** 2 + across[:, 1] ** 2).sqrt()
-    # Eyes on one point: an upright face.
+    # Coinciding eyes: assume an upright face.
     flat = length < 1e-6
     down_x = torch.where(flat, 0.0, -across[:, 1] / length.clamp(min=1e-6))
     down_y = torch.where(flat, 1.0, across[:, 0] / length.clamp(min=1e-6))

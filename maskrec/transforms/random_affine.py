@@ -1,4 +1,4 @@
-"""Turning, scaling and moving faces a little, as no two detectors agree on where a face is."""
+"""Small rotations, scalings and shifts of faces, because detectors disagree on where a face is."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class RandomAffine:
     """A similarity about the image's centre; ``images``, ``clean`` and landmarks move together.
 
     Args:
-        degrees: largest angle, either way, 0 to 180; drawn evenly.
+        degrees: largest angle in degrees, in both directions, 0 to 180; drawn evenly.
         scale: range of the factor, within 0.1 to 10, drawn evenly in the logarithm.
-        shift: farthest move along each axis as a share of the image's side, 0 to 1; drawn evenly.
-        fill: what comes in from beyond the image: its ``edge`` continued, or ``black``.
+        shift: largest shift along each axis as a share of the image's side, 0 to 1; drawn evenly.
+        fill: how pixels from beyond the image are filled: its ``edge`` repeated, or ``black``.
 
     Raises:
         ValueError: an angle, scale or shift out of its range.
@@ -45,14 +45,14 @@ class RandomAffine:
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether angle, scale and shift are some."""
+        """Check angle, scale and shift."""
         for name, most in (("degrees", 180), ("shift", 1)):
             if not 0.0 <= values[name] <= most:
                 yield Problem(f"{name} must be from 0 to {most}, not {values[name]}", name)
         yield from range_problems("scale", values["scale"], 0.1, 10.0)
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
-        """The batch with each image moved by its own draws."""
+        """Return the batch with each image moved by its own draws."""
         size = batch.images.shape[3]
         moves = self._draw(draws, size)
         grid = _grid(moves, batch.images.shape[2], size)
@@ -65,7 +65,7 @@ class RandomAffine:
         )
 
     def _draw(self, draws: Draws, size: int) -> tuple[Tensor, ...]:
-        """Cosine and sine times the factor, and the way right and down in pixels: ``(B,)`` each."""
+        """Cosine and sine times the factor, and the shift right and down in pixels: ``(B,)`` each."""
         u = draws.uniform("affine", (4,)).to(torch.float64).unbind(1)
         low, high = self.scale
         factor = low * (high / low) ** u[0]
@@ -79,7 +79,7 @@ class RandomAffine:
 
 
 def _grid(moves: tuple[Tensor, ...], height: int, width: int) -> Tensor:
-    """Where each pixel of the new images comes from: ``(B, H, W, 2)``; -1 and 1 are the outermost pixels' middles."""
+    """Where each pixel of the new images comes from: ``(B, H, W, 2)``; -1 and 1 are the outermost pixels' centres."""
     cosine, sine, right, down = (move[:, None, None] for move in moves)
     square = cosine * cosine + sine * sine
     x = torch.arange(width, dtype=torch.float32, device=cosine.device)[None, None, :] - (width - 1) / 2 - right

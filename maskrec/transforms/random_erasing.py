@@ -19,14 +19,14 @@ from maskrec.transforms.ranges import probability_problems, range_problems, refu
 class RandomErasing:
     """Fills one random rectangle of an image (Zhong et al., "Random Erasing Data Augmentation", AAAI 2020).
 
-    Touches ``images`` only. A rectangle is no mask: ``masked`` stays what it is, and masked faces are erased like
-    others. A side longer than the image is cut to it, where the paper draws again.
+    Changes ``images`` only. A rectangle is not a mask: ``masked`` stays unchanged, and masked faces are erased like
+    others. A side longer than the image is cut to it, while the paper draws again.
 
     Args:
-        probability: of a sample being erased, 0 to 1.
+        probability: probability that a sample is erased, 0 to 1.
         area: range of the rectangle's share of the image, within 0 to 1.
-        aspect: range of height by width, drawn evenly in the logarithm, within 0.01 to 100.
-        value: what fills it: one gray value or red, green, blue, each in [0, 1].
+        aspect: range of the ratio of height to width, drawn evenly in the logarithm, within 0.01 to 100.
+        value: the fill: one gray value or red, green, blue, each in [0, 1].
 
     Raises:
         ValueError: a probability, range or value out of bounds.
@@ -47,7 +47,7 @@ class RandomErasing:
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether everything is within its bounds."""
+        """Check that everything is within its bounds."""
         yield from probability_problems(values)
         yield from range_problems("area", values["area"], 0.0, 1.0)
         yield from range_problems("aspect", values["aspect"], 0.01, 100.0)

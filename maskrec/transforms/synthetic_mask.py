@@ -1,4 +1,4 @@
-"""Putting simulated masks on while training."""
+"""Putting simulated masks on during training."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from maskrec.transforms.ranges import probability_problems, refuse
 class SyntheticMask:
     """Puts a simulated mask on some faces, by their landmarks; ``images`` and ``masked`` change, ``clean`` stays.
 
-    Faces that are masked already keep their mask. Each mask is another one: type, colour, place, size, tilt, cut and
+    Faces that are already masked keep their mask. Every mask is different: type, colour, place, size, tilt, cut and
     creases are the sample's own draws, and its light is the face's.
 
     Args:
-        probability: of a bare face getting a mask, 0 to 1.
+        probability: probability that a bare face gets a mask, 0 to 1.
         types: mask types to choose from, evenly (a list) or by weight (a map); by default the five reference types:
             surgical_green, surgical_blue, n95, kn95, cloth_black. Also surgical, cloth, cloth_striped, cloth_checked,
             cloth_dotted, cloth_printed, scarf (these in any colour), ffp2_valve, kf94, duckbill.
@@ -41,12 +41,12 @@ class SyntheticMask:
             within 0 to 0.8.
         cheeks: range of how far the top edge is pulled up on the cheeks, drawn evenly: 0 as the type is cut, 1 the line
             between the eyes; within 0 to 0.5, and never above the edge on the nose.
-        wear: probabilities of a mask that hangs under_nose or on_chin; all others are worn as they should be.
+        wear: probabilities of a mask that hangs under_nose or on_chin; all others are worn properly.
         colors: colours as #rrggbb for the types that come in any colour; by default drawn freely.
 
     Raises:
-        ValueError: a probability outside 0 to 1, an unknown type, weights that are none, a height or cheeks
-            out of range, an unknown way to wear a mask, or colours that are none or that no type would show.
+        ValueError: a probability outside 0 to 1, an unknown type, invalid weights, a height or cheeks out of
+            range, an unknown way to wear a mask, or colours that are invalid or that no type would show.
     """
 
     needs_landmarks = True
@@ -76,7 +76,7 @@ class SyntheticMask:
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether the probabilities are some, the types are there, and the colours would be seen."""
+        """Check that the probabilities are valid, the types exist, and the colours would be visible."""
         yield from probability_problems(values)
         yield from (Problem(sentence, "types") for sentence in type_problems(values["types"]))
         yield from (Problem(sentence, "height") for sentence in wear_problems(values["height"], None))
@@ -85,14 +85,14 @@ class SyntheticMask:
         yield from (Problem(sentence, "colors") for sentence in colour_problems(values["colors"]))
         if values["colors"] is not None and not set(values["types"] or ()) & set(FREE_TYPES):
             yield Problem(
-                f"colors changes nothing: no type comes in any colour; add one of {', '.join(FREE_TYPES)}", "colors"
+                f"colors has no effect: no type comes in any colour; add one of {', '.join(FREE_TYPES)}", "colors"
             )
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch with some of its bare faces masked.
 
         Raises:
-            UsageError: a batch without landmarks.
+            UsageError: the batch has no landmarks.
         """
         landmarks = needed_landmarks(batch, "synthetic_mask")
         worn = (draws.uniform("wear") < self.probability) & ~batch.masked

@@ -1,4 +1,4 @@
-"""Showing the network the upper face only: the other cheap rival of drawn masks."""
+"""Showing the network only the upper face: the other cheap alternative to drawn masks."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _LEAST_SIDE = 4.0
 
 
 class UpperFaceCrop:
-    """Cuts a square above a line across the nose out of some faces and enlarges it to the canvas.
+    """Crops a square above a line across the nose from some faces and enlarges it to the canvas.
 
-    What a mask leaves free, after Hariri, "Efficient masked face recognition method during the COVID-19 pandemic"
-    (2022), and Li et al., "Cropping and attention based approach for masked face recognition" (2021). A geometric
-    transform: ``images``, ``clean`` and ``landmarks`` move together (the mouth's landmarks then lie below the canvas)
-    and ``masked`` stays, so put it before whatever hides faces. The square reaches from the line to the canvas's upper
-    edge, about the middle between the eyes; the face is taken as upright. Photos are evaluated uncropped: with a
-    probability of 1 a network never sees in training what it is measured on.
+    The part that a mask leaves free, after Hariri, "Efficient masked face recognition method during the COVID-19
+    pandemic" (2022), and Li et al., "Cropping and attention based approach for masked face recognition" (2021). A
+    geometric transform: ``images``, ``clean`` and ``landmarks`` move together (the mouth's landmarks then lie below the
+    canvas) and ``masked`` stays, so place it before transforms that hide faces. The square reaches from the line to the
+    canvas's upper edge, about the middle between the eyes; the face is assumed to be upright. Photos are evaluated
+    uncropped: with a probability of 1 a network never sees in training what it is evaluated on.
 
     Args:
-        probability: of a face being cropped, 0 to 1.
+        probability: probability that a face is cropped, 0 to 1.
         height: range of the line's height on the nose, drawn evenly: 0 its tip, 1 the line between the eyes; within 0
             to 0.8.
 
@@ -47,7 +47,7 @@ class UpperFaceCrop:
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:
-        """Whether everything is within its bounds."""
+        """Check that everything is within its bounds."""
         yield from probability_problems(values)
         yield from range_problems("height", values["height"], 0.0, 0.8)
 
@@ -55,7 +55,7 @@ class UpperFaceCrop:
         """The batch with some of its faces cropped.
 
         Raises:
-            UsageError: a batch without landmarks.
+            UsageError: the batch has no landmarks.
         """
         landmarks = needed_landmarks(batch, "upper_face_crop")
         height, width = batch.images.shape[2:]
@@ -79,7 +79,7 @@ class UpperFaceCrop:
 
 
 def _cut(images: Tensor, left: Tensor, ratio_x: Tensor, ratio_y: Tensor) -> Tensor:
-    """Rectangles from the upper edge, ``left`` pixels from the left one, brought to the whole canvas (bilinear)."""
+    """Rectangles from the upper edge, ``left`` pixels from the left one, resized to the whole canvas (bilinear)."""
     count, _, height, width = images.shape
     x = (torch.arange(width, dtype=torch.float32, device=images.device) + 0.5) * ratio_x[:, None] + left[:, None]
     y = (torch.arange(height, dtype=torch.float32, device=images.device) + 0.5) * ratio_y[:, None]

@@ -46,7 +46,7 @@ def test_weights_from_the_cache_give_the_originals_embeddings(original: Original
 
 
 def test_known_fault_imagenet_statistics_and_128_pixels(original: Original, tmp_path: Path) -> None:
-    """The weights were trained at 160 pixels on (x - 127.5) / 128, on faces cut out by the detector's box."""
+    """The weights were trained at 160 pixels on (x - 127.5) / 128, on faces cropped by the detector's box."""
     path = tmp_path / "w.pt"
     torch.save({name: value for name, value in original.state_dict().items() if "logits" not in name}, path)
     spec = InceptionResnetV1(pretrained=path).input_spec
@@ -74,7 +74,7 @@ def test_weights_that_are_not_there_are_never_downloaded(name: str, cache: Path)
         InceptionResnetV1(pretrained=name)  # type: ignore[arg-type]
     text = str(error.value)
     assert "\n" not in text
-    for part in (name, ".pt", str(cache / "checkpoints"), "SHA-256", "leave pretrained out"):
+    for part in (name, ".pt", str(cache / "checkpoints"), "SHA-256", "remove pretrained"):
         assert part in text
     assert not list(cache.iterdir())
     assert InceptionResnetV1(pretrained=name, context=Context(restoring=True)).input_spec.alignment == "box"  # type: ignore[arg-type]

@@ -86,7 +86,7 @@ def test_other_content_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     for content in ([1, 2], {}, {"a": 3}, torch.zeros(2)):
         torch.save(content, path)
-        with pytest.raises(UsageError, match="no dictionary of tensors"):
+        with pytest.raises(UsageError, match="not hold a dictionary of tensors"):
             read_weights(path)
     with pytest.raises(UsageError, match="there is no weight file"):
         read_weights(tmp_path / "absent.pt")

@@ -1,4 +1,4 @@
-"""What becomes of an error: exit codes, one sentence, tracebacks only when asked for."""
+"""How errors are reported: exit codes, one sentence, tracebacks only on request."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def run_with(tmp_path):
         (
             "KeyboardInterrupt",
             130,
-            "maskrec: interrupted; the same command goes on, a run by --run-dir or by maskrec resume and its folder\n",
+            "maskrec: interrupted; run the same command again to continue; "
+            "a run needs --run-dir, or maskrec resume DIR\n",
         ),
         ("SystemExit(9)", 9, ""),
         (
@@ -112,7 +113,7 @@ def test_help_and_version_are_answers(maskrec_cli):
     assert maskrec_cli().returncode == 2
 
 
-def test_a_reader_that_leaves_is_no_error(run_with):
+def test_a_reader_that_leaves_is_not_an_error(run_with):
     body = """
         import os
         os.dup2(writer := os.pipe()[1], 1)
@@ -150,5 +151,5 @@ app.run_app(["list"])
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err.strip()) == (
         130,
-        "maskrec: interrupted; the same command goes on, a run by --run-dir or by maskrec resume and its folder",
+        "maskrec: interrupted; run the same command again to continue; a run needs --run-dir, or maskrec resume DIR",
     )

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Answer(NamedTuple):
-    """What a command came to."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -86,7 +86,7 @@ def test_dry_run(maskrec: Cli, tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_only_built_components_can_tell_is_told(maskrec: Cli, tmp_path: Path) -> None:
+def test_what_only_built_components_show_is_reported(maskrec: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(TINY + "evaluate: {held_out: {pairs: {first_identity: 0}}}\n")
     call = maskrec("check", "a.yaml")
     assert call.returncode == 2, call.stdout
@@ -111,8 +111,8 @@ def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
         (["check", "nowhere.yaml"], "there is no recipe file nowhere.yaml"),
         (["check", "."], "is a folder"),
         (["check", "maskrec:nowhere"], "ships no recipe"),
-        (["check", "x.yaml", "--names", "--dry-run"], "does not go with"),
-        (["check", "x.yaml", "--data-root", "nowhere"], "no folder"),
+        (["check", "x.yaml", "--names", "--dry-run"], "cannot be combined with"),
+        (["check", "x.yaml", "--data-root", "nowhere"], "not a folder"),
         (["check", "x.yaml", "--plugin", "nowhere.py"], "no such Python file"),
         (["copy", "nowhere"], "ships no recipe"),
     ],

@@ -1,4 +1,4 @@
-"""``doctor`` with everything right and everything broken."""
+"""``doctor`` on a sound and on a broken installation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def maskrec_losses():
 
 @pytest.fixture
 def light_torch(tmp_path):
-    """Stand-ins for torch and torchvision: what doctor says of them is tested, not how long they take to import."""
+    """Stand-ins for torch and torchvision: this tests what doctor reports about them, not their import time."""
     folder = tmp_path / "light"
     folder.mkdir()
     source = """

@@ -154,7 +154,7 @@ def test_plugins_names_what_is_wrong(maskrec_cli, twenty):
     assert done.stderr == "noise\n"
 
 
-def test_show_tells_parameters_givens_units_place_and_provider(maskrec_cli, twenty):
+def test_show_prints_parameters_givens_units_place_and_provider(maskrec_cli, twenty):
     done = maskrec_cli("show", "loss_7", path=[twenty])
     assert done.returncode == 0
     lines = done.stdout.splitlines()
@@ -226,7 +226,8 @@ def test_the_example_plugin_is_listed_by_its_own_entry_point(maskrec_cli, make_d
     done = maskrec_cli("list", "--provider", project["name"], path=[site, source])
     assert done.stderr == ""
     assert [line.split()[:4] for line in done.stdout.splitlines()[1:]] == [
-        ["loss", "curricularface", "maskrec-example-loss", project["version"]]
+        ["loss", "curricularface", "maskrec-example-loss", project["version"]],
+        ["margin", "curricular", "maskrec-example-loss", project["version"]],
     ]
     shown = maskrec_cli("show", "curricularface", path=[site, source])
     assert "  momentum: float = 0.99\n      how much of ``t`` is kept at each step, in [0, 1)." in shown.stdout

@@ -41,7 +41,7 @@ def _peer(photos: list[NDArray[np.uint8]], smallest: float) -> list[Faces]:
 
 
 def _compare(photos: list[NDArray[np.uint8]], smallest: float) -> None:
-    """The peer's faces are ours: other resampling moves points by a fraction of what the networks can tell."""
+    """The peer's faces are ours: other resampling moves points by a fraction of what the networks can resolve."""
     ours, theirs = cascade("cpu").find(photos, [smallest] * len(photos), Thresholds()), _peer(photos, smallest)
     agreeing = 0
     for mine, other in zip(ours, theirs, strict=True):

@@ -1,4 +1,4 @@
-"""The examples of docs/contracts.md run as they stand there."""
+"""The examples of docs/contracts.md run as written."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ def test_its_check_answers_in_one_sentence(maskrec_here, tmp_path):
     assert "scale must be above 0, not -1" in done.stderr
     assert "24 is a good start" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_one_file_margin_trains_with_a_criterion_and_a_head(maskrec_here, tmp_path):
+    from maskrec.runtime.state_tree import load_tree
+
+    write_blocks(PAGE, tmp_path)
+    loss = "loss={use: margin_softmax, scale: 24, margin: {use: by_norm, margin: 0.2}, criterion: focal}"
+    done = maskrec_here(
+        "run", "maskrec:quickstart", "--demo", "--run-dir", "run", "--plugin", "by_norm.py", loss, *TINY
+    )
+    assert done.returncode == 0, done.stderr
+    recipe = (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
+    assert "file:by_norm.py/by_norm" in recipe
+    state = load_tree(tmp_path / "run" / "checkpoints" / "last.safetensors")["loss"]
+    assert set(state) == {"weight", "margin.average"}
+    assert float(state["margin.average"]) != 1.0
+    wrong = maskrec_here("check", "maskrec:quickstart", "--plugin", "by_norm.py", loss, "loss.margin.margin=-1")
+    assert wrong.returncode == 2
+    assert "margin must be at least 0, not -1" in wrong.stderr
 
 
 def test_one_of_every_kind_trains(maskrec_here, tmp_path):

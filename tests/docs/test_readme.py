@@ -62,7 +62,7 @@ def test_a_wrong_parameter_is_answered_in_one_sentence(maskrec_here, loss_file):
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_annotation_is_told_and_does_no_harm(maskrec_here, tmp_path, loss_file):
+def test_a_missing_annotation_is_reported_and_does_no_harm(maskrec_here, tmp_path, loss_file):
     loss_file.write_text(loss_file.read_text(encoding="utf-8").replace("scale: float = 16.0", "scale=16.0"))
     done = maskrec_here(*START, "--run-dir", "run", "loss.use=soft_cosine", "loss.scale=8.0", *TINY)
     assert done.returncode == 0, done.stderr

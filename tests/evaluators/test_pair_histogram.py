@@ -113,7 +113,7 @@ def test_collapsed_is_marked_everywhere(people: Any) -> None:
     answer = evaluator.evaluate(people.embed)
     assert (answer.metrics["collapsed"], answer.metrics["iou"], answer.metrics["accuracy"]) == (1.0, 1.0, 0.5)
     assert answer.thresholds["histogram"].collapsed
-    assert "these very pairs" in answer.thresholds["histogram"].source
+    assert "these same pairs" in answer.thresholds["histogram"].source
     assert "do not cross" in answer.tables["accuracy"][0]["note"]
     tested = evaluator.test(people.embed, answer)
     assert tested is not None
@@ -135,7 +135,7 @@ def test_collapsed_has_iou_1_whatever_its_best_threshold_reaches(people: Any) ->
 
 
 def test_known_fault_no_crossing_reuses_the_last_epochs_threshold(people: Any) -> None:
-    """One evaluator over two epochs, the second collapsed: nothing of the first is left."""
+    """One evaluator over two epochs, the second collapsed: nothing of the first remains."""
     evaluator = PairHistogram(people.draw("held_out"))
     first = evaluator.evaluate(people.embed)
     people.embeddings["held_out"] = np.ones((320, 4), dtype=np.float32)

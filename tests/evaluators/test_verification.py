@@ -73,7 +73,7 @@ def test_the_pairs_own_folds_are_used(people: Any) -> None:
     assert answer.metrics["accuracy"] == expected.mean
     assert answer.tables["accuracy"][0]["folds"] == 5
     assert answer.tables["accuracy"][0]["standard_error"] == expected.standard_error
-    with pytest.raises(UsageError, match="comes with 5 folds of its own, so folds: 10 cannot be had"):
+    with pytest.raises(UsageError, match="has 5 folds of its own, so folds: 10 cannot be used"):
         Verification(replace(pairs, fold=fold), folds=10)
 
 
@@ -179,7 +179,7 @@ def test_parameters_out_of_range(people: Any) -> None:
     for values, path, sentence in (
         ({"fars": [0.1, 1.0]}, "fars", r"inside \(0, 1\), not 1"),
         ({"fars": [0.0]}, "fars", r"inside \(0, 1\), not 0"),
-        ({"fars": [0.01, 0.01]}, "fars", "named twice"),
+        ({"fars": [0.01, 0.01]}, "fars", "listed twice"),
         ({"folds": 1}, "folds", "folds must be at least 2, not 1"),
     ):
         assert [problem.path for problem in Verification.check(values, CheckContext())] == [path]

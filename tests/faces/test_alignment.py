@@ -58,14 +58,14 @@ def test_template_is_the_published_one_and_grows_about_the_corner() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "words"),
     [
-        (np.ones((5, 2)), np.array(ARCFACE_POINTS), "one point"),
+        (np.ones((5, 2)), np.array(ARCFACE_POINTS), "coincide"),
         (np.full((5, 2), np.nan), np.array(ARCFACE_POINTS), "finite"),
         (np.array(ARCFACE_POINTS), np.full((5, 2), np.inf), "finite"),
         (np.ones((5, 3)), np.ones((5, 3)), "shapes"),
         (np.ones((1, 2)), np.ones((1, 2)), "shapes"),
     ],
 )
-def test_refuses_what_is_no_face(source: np.ndarray, target: np.ndarray, words: str) -> None:
+def test_rejects_what_is_not_a_face(source: np.ndarray, target: np.ndarray, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         similarity_transform(source, target)
     with pytest.raises(ValueError, match="at least 1 pixel"):

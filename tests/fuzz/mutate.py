@@ -157,7 +157,7 @@ def targets(folder: Path) -> list[Target]:
 
 @dataclass
 class Count:
-    """What became of a target's inputs."""
+    """The outcome of a target's inputs."""
 
     read: int = 0
     refused: int = 0

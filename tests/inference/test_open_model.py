@@ -68,7 +68,7 @@ def test_an_onnx_file_without_usable_metadata_is_refused(metadata: str | None, m
         OnnxBackbone(tmp_path / "net.onnx")
 
 
-def test_files_that_are_no_onnx_are_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_onnx_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"not a graph")
     with pytest.raises(UsageError, match="not an ONNX file"):
         OnnxBackbone(tmp_path / "net.onnx")
@@ -100,7 +100,7 @@ def test_a_run_that_has_lost_its_plugin_or_its_checkpoint_is_refused_in_a_senten
         (run / "checkpoints" / f"{name}.safetensors").unlink()
     with pytest.raises(UsageError, match="no checkpoint yet"):
         open_run_of(run)
-    with pytest.raises(UsageError, match="no run directory"):
+    with pytest.raises(UsageError, match="not a run directory"):
         open_run_of(tmp_path)
 
 

@@ -17,6 +17,7 @@ from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext
 from maskrec.losses.arcface import ArcFace
 from maskrec.losses.cosface import CosFace
+from maskrec.losses.criteria import Focal
 from maskrec.losses.softmax import Softmax
 
 COUNTS = [1, 5, 40, 300]
@@ -32,14 +33,16 @@ def number(loss: Any, embeddings: Tensor, labels: Tensor) -> float:
 @torch.no_grad()
 def by_loops(loss: Any, embeddings: Tensor, labels: Tensor) -> float:
     """The formulas of the papers, one sample and one class at a time."""
-    weight = loss.weight.detach().double().numpy()
+    weight = loss.head.weight.detach().double().numpy()
     counts = np.array(COUNTS, dtype=np.float64)
     total = 0.0
     for row, label in zip(embeddings.detach().double().numpy(), labels.tolist(), strict=True):
         logits = []
         for c in range(len(weight)):
             if isinstance(loss, Softmax):
-                logits.append(float(row @ weight[c]) + (float(loss.bias[c]) if loss.bias is not None else 0.0))
+                logits.append(
+                    float(row @ weight[c]) + (float(loss.head.bias[c]) if loss.head.bias is not None else 0.0)
+                )
                 continue
             cosine = float(row @ weight[c]) / math.sqrt(float(row @ row)) / math.sqrt(float(weight[c] @ weight[c]))
             cosine = max(-1.0, min(1.0, cosine))
@@ -48,21 +51,22 @@ def by_loops(loss: Any, embeddings: Tensor, labels: Tensor) -> float:
             logits.append(loss.scale * cosine)
         top = max(logits)
         entropy = math.log(sum(math.exp(z - top) for z in logits)) + top - logits[label]
-        if loss.criterion == "focal":
-            entropy *= (1 - math.exp(-entropy)) ** loss.gamma
+        if isinstance(loss.criterion, Focal):
+            entropy *= (1 - math.exp(-entropy)) ** loss.criterion.gamma
         total += entropy * weight_of(loss, counts, label)
     return total / len(labels)
 
 
 def margined(loss: Any, cosine: float) -> float:
+    margin = loss.margin.margin
     if isinstance(loss, CosFace):
-        return cosine - loss.margin
+        return cosine - margin
     theta = math.acos(cosine)
-    if loss.easy_margin:
-        return math.cos(theta + loss.margin) if theta < math.pi / 2 else cosine
-    if theta < math.pi - loss.margin:
-        return math.cos(theta + loss.margin)
-    return cosine - loss.margin * math.sin(loss.margin)
+    if loss.margin.easy_margin:
+        return math.cos(theta + margin) if theta < math.pi / 2 else cosine
+    if theta < math.pi - margin:
+        return math.cos(theta + margin)
+    return cosine - margin * math.sin(margin)
 
 
 def weight_of(loss: Any, counts: np.ndarray, label: int) -> float:
@@ -78,8 +82,8 @@ def made(kind: Any, seed: int = 0, **options: Any) -> Any:
         options["beta"] = 0.99
     loss = kind(embedding_size=6, num_classes=4, class_counts=COUNTS, **options).double()
     loss.wanted = options.get("class_weights", "none")
-    if isinstance(loss, Softmax) and loss.bias is not None:
-        torch.nn.init.normal_(loss.bias)
+    if isinstance(loss, Softmax) and loss.head.bias is not None:
+        torch.nn.init.normal_(loss.head.bias)
     return loss
 
 
@@ -110,8 +114,8 @@ def test_equals_the_papers_formulas(kind: Any, options: dict[str, Any]) -> None:
 def test_arcface_margins_over_all_angles(options: dict[str, Any]) -> None:
     loss = made(ArcFace, **options)
     with torch.no_grad():
-        loss.weight.zero_()
-        loss.weight[:, :4] = torch.eye(4, dtype=torch.float64)
+        loss.head.weight.zero_()
+        loss.head.weight[:, :4] = torch.eye(4, dtype=torch.float64)
     angles = torch.linspace(0, math.pi, 40, dtype=torch.float64)
     embeddings = torch.zeros(40, 6, dtype=torch.float64)
     embeddings[:, 0], embeddings[:, 5] = angles.cos(), angles.sin()
@@ -143,7 +147,7 @@ def test_length_of_embeddings_and_centres_does_not_matter(kind: Any, seed: int, 
     before = number(loss, embeddings, labels)
     assert number(loss, embeddings * factor, labels) == pytest.approx(before, rel=1e-10)
     with torch.no_grad():
-        loss.weight.mul_(factor)
+        loss.head.weight.mul_(factor)
     assert number(loss, embeddings, labels) == pytest.approx(before, rel=1e-10)
 
 
@@ -154,7 +158,7 @@ def test_margin_zero_is_a_softmax_over_scaled_cosines(seed: int, scale: float) -
     arc, cos = (made(kind, 3, margin=0.0, scale=scale) for kind in (ArcFace, CosFace))
     plain = made(Softmax, 3, bias=False)
     with torch.no_grad():
-        plain.weight.copy_(torch.nn.functional.normalize(plain.weight))
+        plain.head.weight.copy_(torch.nn.functional.normalize(plain.head.weight))
         value = plain(torch.nn.functional.normalize(embeddings) * scale, labels)
     assert number(arc, embeddings, labels) == pytest.approx(float(value), rel=1e-9)
     assert number(cos, embeddings, labels) == pytest.approx(float(value), rel=1e-9)
@@ -175,9 +179,9 @@ def test_gradients(kind: Any, options: dict[str, Any]) -> None:
     embeddings, labels = batch(11, size=4)
 
     def value(rows: Tensor, weight: Tensor) -> Tensor:
-        return torch.func.functional_call(loss, {"weight": weight}, (rows, labels))
+        return torch.func.functional_call(loss, {"head.weight": weight}, (rows, labels))
 
-    assert torch.autograd.gradcheck(value, (embeddings.requires_grad_(), loss.weight.detach().requires_grad_()))
+    assert torch.autograd.gradcheck(value, (embeddings.requires_grad_(), loss.head.weight.detach().requires_grad_()))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -189,7 +193,7 @@ def test_known_fault_square_root_without_a_clamp_gives_nan_gradients(
     """cos = 1 and cos = -1 exactly: sqrt(1 - cos^2) has no finite slope there."""
     loss = ArcFace(4, 2, [3, 3], margin=0.5, easy_margin=easy).to(dtype)
     with torch.no_grad():
-        loss.weight.copy_(torch.eye(2, 4))
+        loss.head.weight.copy_(torch.eye(2, 4))
     embeddings = torch.tensor([[1.0, 0, 0, 0], [-1.0, 0, 0, 0], [0, 2.0, 0, 0], [0, -7.0, 0, 0]], dtype=dtype)
     embeddings.requires_grad_()
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
@@ -198,7 +202,7 @@ def test_known_fault_square_root_without_a_clamp_gives_nan_gradients(
     assert value.dtype == dtype
     assert torch.isfinite(value)
     assert torch.isfinite(embeddings.grad).all()
-    assert torch.isfinite(loss.weight.grad).all()
+    assert torch.isfinite(loss.head.weight.grad).all()
 
 
 @pytest.mark.parametrize("kind", LOSSES)
@@ -243,11 +247,11 @@ def test_autocast_computes_in_float32(kind: Any) -> None:
 def test_diagnostics_of_the_last_forward(kind: Any) -> None:
     loss = made(kind)
     assert loss.diagnostics() == {}
-    embeddings = loss.weight.detach() * 5
+    embeddings = loss.head.weight.detach() * 5
     labels = torch.tensor([0, 1, 2, 0])
     loss(embeddings, labels)
     told = loss.diagnostics()
-    scores = loss.scores(embeddings).detach()
+    scores = (loss.head.products if kind is Softmax else loss.head.cosines)(embeddings).detach()
     assert told["accuracy"] == pytest.approx(float((scores.argmax(1) == labels).double().mean()))
     assert told["true_class_score"] == pytest.approx(float(scores[range(4), labels].mean()))
 

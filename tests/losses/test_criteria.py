@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maskrec.contracts.context import CheckContext
 from maskrec.losses.class_weights import class_weights
-from maskrec.losses.criteria import mean_over_samples, per_sample_loss
+from maskrec.losses.criteria import CrossEntropy, Focal, mean_over_samples
 
 FEW = settings(max_examples=40, deadline=None)
 
@@ -21,27 +22,42 @@ def test_focal_is_the_papers_formula(logits: list[float], gamma: float, label: i
     others = sum(math.exp(z - logits[label]) for i, z in enumerate(logits) if i != label)
     doubt = others / (1 + others)  # 1 - p without cancellation
     expected = doubt**gamma * math.log1p(others)
-    rows = torch.tensor([logits], dtype=torch.float64)
-    value = per_sample_loss(rows, torch.tensor([label]), "focal", gamma)
-    assert float(value) == pytest.approx(expected, rel=1e-6, abs=1e-13)
+    value = Focal(gamma)(torch.tensor([math.log1p(others)], dtype=torch.float64))
+    assert float(value) == pytest.approx(expected, rel=1e-12, abs=1e-300)
+    assert float(value) <= math.log1p(others)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("gamma", [0.0, 0.01, 0.5, 1.0, 2.0, 5.0])
 def test_focal_is_finite_where_the_probability_is_exactly_one_or_zero(dtype: torch.dtype, gamma: float) -> None:
-    logits = torch.tensor([[1000.0, 0.0], [0.0, 1000.0], [60.0, 0.0]], dtype=dtype, requires_grad=True)
-    losses = per_sample_loss(logits, torch.tensor([0, 0, 0]), "focal", gamma)
+    entropy = torch.tensor([0.0, 1000.0, 1e-30], dtype=dtype, requires_grad=True)
+    losses = Focal(gamma)(entropy)
     losses.sum().backward()
     assert torch.isfinite(losses).all()
-    assert torch.isfinite(logits.grad).all()
+    assert torch.isfinite(entropy.grad).all()  # type: ignore[arg-type]
     assert float(losses[0].detach()) == 0.0
     assert float(losses[1].detach()) == 1000.0
 
 
 def test_focal_gradient() -> None:
-    logits = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
-    labels = torch.tensor([0, 1, 2, 3, 0])
-    assert torch.autograd.gradcheck(lambda rows: per_sample_loss(rows, labels, "focal", 2.0), (logits,))
+    entropy = torch.tensor([0.01, 0.3, 2.0, 9.0], dtype=torch.float64, requires_grad=True)
+    for gamma in (0.0, 0.5, 2.0):
+        assert torch.autograd.gradcheck(Focal(gamma), (entropy,))
+
+
+def test_cross_entropy_is_the_entropy_and_focal_with_gamma_0_too() -> None:
+    entropy = torch.tensor([0.0, 0.3, 9.0])
+    assert torch.equal(CrossEntropy()(entropy), entropy)
+    assert torch.equal(Focal(0.0)(entropy), entropy)
+
+
+@pytest.mark.parametrize("gamma", [-0.1, math.inf, math.nan])
+def test_an_exponent_out_of_range_is_one_sentence(gamma: float) -> None:
+    (problem,) = Focal.check({"gamma": gamma}, CheckContext())
+    assert problem.path == "gamma"
+    with pytest.raises(ValueError, match="gamma must be a finite number of at least 0") as error:
+        Focal(gamma)
+    assert str(error.value) == problem.message
 
 
 @FEW

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from face_batches import random_batch
+from third_party_margins import Elastic, Everything
 from torch import Tensor, multiprocessing, nn
 
 from maskrec.contracts.call_loss import call_loss
 from maskrec.losses.arcface import ArcFace
 from maskrec.losses.cosface import CosFace
+from maskrec.losses.heads import Dense
+from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.losses.softmax import Softmax
 from maskrec.losses.triplet import Triplet
 from maskrec.losses.weighted_sum import WeightedSum
@@ -26,6 +31,8 @@ def losses() -> dict[str, Any]:
     heads |= {miner: Triplet(miner=miner) for miner in ("batch_hard", "semi_hard", "batch_all")}  # type: ignore[arg-type]
     sum_of_both = {"arc": ArcFace(6, 4, [1, 9, 30, 4], class_weights="log"), "tri": Triplet(miner="semi_hard")}
     heads["sum"] = WeightedSum(sum_of_both, {"arc": 0.3, "tri": 2.0})
+    for margin in (Elastic(), Everything()):
+        heads[type(margin).__name__] = MarginSoftmax(6, 4, [1, 9, 30, 4], margin, 8.0, head=Dense(6, 4, 2), seed=3)
     return {name: head.double() for name, head in heads.items()}
 
 
@@ -34,18 +41,20 @@ def batch() -> tuple[Tensor, Tensor]:
     return torch.randn(12, 6, generator=generator, dtype=torch.float64), torch.arange(12) % 4
 
 
-def gradients(loss: nn.Module, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, list[Tensor]]:
-    embeddings = embeddings.clone().requires_grad_()
-    call_loss(loss, embeddings, labels).backward()
-    assert embeddings.grad is not None
-    return embeddings.grad, [p.grad for p in loss.parameters() if p.grad is not None]
+def gradients(loss: nn.Module, part: slice) -> tuple[Tensor, list[Tensor]]:
+    """Of the embeddings and of the weights, and the buffers behind these."""
+    embeddings, labels = batch()
+    rows = embeddings[part].clone().requires_grad_()
+    where = replace(random_batch(len(rows)), positions=torch.arange(100, 112)[part])
+    call_loss(loss, rows, labels[part], where).backward()
+    assert rows.grad is not None
+    return rows.grad, [p.grad for p in loss.parameters() if p.grad is not None] + list(loss.buffers())
 
 
 def worker(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    embeddings, labels = batch()
     part = slice(0, CUT) if rank == 0 else slice(CUT, None)
-    found = {name: gradients(loss, embeddings[part], labels[part]) for name, loss in losses().items()}
+    found = {name: gradients(loss, part) for name, loss in losses().items()}
     torch.save(found, f"{folder}/{rank}.pt")
     dist.barrier()
     dist.destroy_process_group()
@@ -54,11 +63,11 @@ def worker(rank: int, folder: str) -> None:
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     multiprocessing.spawn(worker, (str(tmp_path),), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    embeddings, labels = batch()
     for name, loss in losses().items():
-        rows, weights = gradients(loss, embeddings, labels)
+        rows, weights = gradients(loss, slice(None))
         # averaging over processes halves what each embedding's own process computed
         shared = torch.cat([first[name][0], second[name][0]]) / 2
         torch.testing.assert_close(shared, rows, rtol=0, atol=1e-12, msg=name)
         for one, a, b in zip(weights, first[name][1], second[name][1], strict=True):
             torch.testing.assert_close((a + b) / 2, one, rtol=0, atol=1e-12, msg=name)
+    assert first["Everything"][1][-1] == second["Everything"][1][-1] != 1.0, "one running mean on all processes"

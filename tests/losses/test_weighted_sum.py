@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 import torch
+from face_batches import random_batch
 from torch import Tensor, nn
 
 from maskrec.contracts.call_loss import call_loss
@@ -56,7 +57,7 @@ def test_is_the_weighted_sum_in_value_and_gradient() -> None:
 
 
 def test_a_part_that_names_the_batch_gets_it_at_any_depth() -> None:
-    images = SimpleNamespace(images=torch.full((2, 3, 1, 1), 0.5))
+    images = replace(random_batch(2), images=torch.full((2, 3, 1, 1), 0.5))
     inner = WeightedSum({"image": ImageMean()}, {"image": 2.0})
     outer = WeightedSum({"deep": inner, "arc": ArcFace(6, 3, [2, 2, 2]).double()}, {"deep": 3.0, "arc": 0.0})
     embeddings, labels = batch()

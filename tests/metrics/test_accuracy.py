@@ -28,7 +28,7 @@ def test_no_threshold_is_better_than_the_best(same: list[float], different: list
     assert [d <= best.threshold for d in same + different] == [d <= first for d in same + different]
 
 
-def test_the_best_threshold_lies_midway() -> None:
+def test_the_best_threshold_is_midway() -> None:
     assert best_threshold([0.2], [0.6]).threshold == pytest.approx(0.4)
     assert best_threshold([0.2, 0.7], [0.1]).threshold == 0.7  # accept all
     nothing = best_threshold([0.9], [0.1, 0.1])

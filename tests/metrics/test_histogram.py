@@ -146,7 +146,7 @@ def test_no_candidate_but_apart_takes_the_middle_of_the_gap() -> None:
         assert neighbours.threshold == low  # rounding must not call the different pair the same
 
 
-def test_touching_classes_are_no_gap() -> None:
+def test_touching_classes_are_not_a_gap() -> None:
     assert histogram_threshold([0.5], [0.5]).rule == "collapsed"
 
 
@@ -217,7 +217,7 @@ def test_wrong_input_is_one_sentence(same: list[float], different: list[float], 
             call()
 
 
-def test_one_bin_and_a_threshold_that_is_no_number_are_refused() -> None:
+def test_one_bin_and_a_threshold_that_is_not_a_number_are_rejected() -> None:
     with pytest.raises(ValueError, match="bins must be at least 2, not 1"):
         histogram_threshold([0.1], [0.9], bins=1)
     with pytest.raises(ValueError, match="not a number"):

@@ -74,7 +74,7 @@ def test_everything_is_read_back(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(shown), PIXELS)
 
 
-def test_a_run_that_goes_on_shows_no_point_twice(tmp_path: Path) -> None:
+def test_a_resumed_run_shows_no_point_twice(tmp_path: Path) -> None:
     killed = TensorBoard(tmp_path)
     killed.on_start(started(tmp_path))
     for step in range(1, 8):

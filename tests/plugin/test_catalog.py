@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from maskrec.base.errors import PluginError, UsageError
-from maskrec.plugin.catalog import Catalog, Failure, LookupFailed, Provider, Registered, normalise
+from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.plugin.component import Component
+from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 
 CORE = Provider("maskrec:builtin", "maskrec", "0.1.0")
 FOO = Provider("maskrec-foo:foo", "maskrec-foo", "2.0")
@@ -74,12 +75,12 @@ def test_a_name_is_found(name, requires, qualified):
         ("loss", "zzzzz", None, "may provide it failed: plugin maskrec-bad:b"),
         ("loss", "zzzzz", ["maskrec-bad>=1"], "may provide it failed: plugin maskrec-bad:b"),
         ("observer", "anything", [], "no observer is installed"),
-        ("loss", "arcface", ["not a requirement!"], "'not a requirement!' is no requirement"),
+        ("loss", "arcface", ["not a requirement!"], "'not a requirement!' is not a valid requirement"),
         ("loss", "", None, "no loss is called ''"),
         ("loss", "/", None, "'/'"),
     ],
 )
-def test_a_name_is_not_found_and_it_is_said_why(kind, name, requires, said):
+def test_a_name_is_not_found_and_the_reason_is_reported(kind, name, requires, said):
     with pytest.raises(LookupFailed) as raised:
         CATALOG.lookup(kind, name, requires)
     assert said in str(raised.value)
@@ -102,7 +103,7 @@ def test_installing_a_plugin_never_changes_what_a_recipe_with_requires_means():
         after.lookup("loss", "arcface")
 
 
-def test_parts_are_told_apart_by_their_part():
+def test_parts_are_distinguished_by_their_part():
     assert CATALOG.lookup("part", "hard", part="miner").name == "hard"
     assert CATALOG.lookup("part", "hard").name == "hard"
     with pytest.raises(LookupFailed, match="maskrec/hard is a miner, not a distance"):
@@ -127,7 +128,7 @@ def test_find_searches_all_kinds():
         ("json.no_such:Thing", "in a module that does not exist"),
         ("json:JSONDecodr", "does not exist, JSONDecoder does"),
         ("json.decoder:JSONDecoder.nothing", "AttributeError"),
-        ("json:__name__", "is no class or function"),
+        ("json:__name__", "is not a class or function"),
         ("catalog_test_exits:Thing", "SystemExit: 5"),
         ("catalog_test_wants:Thing", "ModuleNotFoundError: No module named 'something_not_installed'"),
     ],

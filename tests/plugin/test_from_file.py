@@ -102,11 +102,11 @@ def test_a_target_that_is_not_in_the_file_is_one_sentence(plugin_file):
         catalog.load(catalog.lookup("loss", "lost"))
 
 
-def test_a_file_that_names_itself_as_a_module_is_told_how_to(tmp_path):
+def test_a_file_that_names_itself_as_a_module_gets_a_hint(tmp_path):
     file = tmp_path / "my_own.py"
     file.write_text(SOURCE.replace("{stem}", "my_own"))
     catalog = discover([file])
-    with pytest.raises(PluginError, match="write ':MyLoss' for what is in the file itself"):
+    with pytest.raises(PluginError, match="write ':MyLoss' for a name in the file itself"):
         catalog.load(catalog.lookup("loss", "stem"))
 
 

@@ -123,7 +123,7 @@ def maskrec_samplers():
         ("def maskrec_losses(): return [Component('Arc-Face', 'b:C', '')]", "hook maskrec_losses", "'Arc-Face'"),
         ("def maskrec_losses(): return [Component('a', 'no_colon', '')]", "hook maskrec_losses", "'no_colon'"),
         ("def maskrec_losses(): return [Component('a', 'b:C', '', needs='x')]", "hook maskrec_losses", "needs"),
-        ("def maskrec_losses(): return ['arcface']", "declaration", "'arcface', which is no Component"),
+        ("def maskrec_losses(): return ['arcface']", "declaration", "'arcface', which is not a Component"),
         ("def maskrec_losses(): return [Component('a', ':C', '')]", "declaration", "names no module"),
         (
             "def maskrec_losses(): return [Component('a', 'b:C', '', part='miner')]",

@@ -1,4 +1,4 @@
-"""Parameters of targets of every shape, and declarations that no recipe could fill."""
+"""Parameters of targets of every shape, and declarations that no recipe can fill."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_wrapper_may_state_its_own_table():
         read_parameters(function, "loss")
 
 
-def test_the_parameters_method_of_a_module_is_no_table():
+def test_the_parameters_method_of_a_module_is_not_a_table():
     from torch import nn
 
     class Module(nn.Module):

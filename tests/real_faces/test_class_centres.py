@@ -52,7 +52,7 @@ def test_the_accuracy_is_that_of_loops_and_of_no_scale(seed: int, classes: int, 
     assert accuracy == class_centres.centre_accuracy(rows * draw.uniform(0.5, 2, (len(labels), 1)), labels)
 
 
-def test_lengths_do_not_count_and_rows_of_zeros_are_no_error() -> None:
+def test_lengths_do_not_count_and_rows_of_zeros_are_not_an_error() -> None:
     rows = [[100.0, 1.0], [1.0, 0.0], [0.1, 1.0], [0.0, 0.0]]
     # The zeros are as near to one centre as to the other; the first is taken.
     assert class_centres.centre_accuracy(rows, [0, 0, 1, 1]) == 0.75

@@ -62,7 +62,7 @@ def pictures(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "faces", tmp_path / "landmarks.csv"
 
 
-def test_the_script_takes_the_most_photographed_and_tells_what_came_out(
+def test_the_script_takes_the_most_photographed_and_reports_the_results(
     pictures: tuple[Path, Path], tmp_path: Path
 ) -> None:
     small = ("image_size=80", "sampler.batch_size=8", "train.epochs=1")
@@ -80,7 +80,7 @@ def test_the_script_takes_the_most_photographed_and_tells_what_came_out(
     assert photos[0]["mouth_right_y"] == "54"
 
 
-def test_too_few_people_are_said_to_be_too_few(pictures: tuple[Path, Path], tmp_path: Path) -> None:
+def test_too_few_people_are_reported(pictures: tuple[Path, Path], tmp_path: Path) -> None:
     process = overfit(*pictures, tmp_path / "out", "--people", "3", "--photos", "4")
     assert process.returncode != 0
     assert process.stderr.startswith("overfit.py: ")

@@ -53,7 +53,7 @@ def written(tmp_path: Path, few: dict[str, int], lfw: dict[str, int], pairs: str
     )
 
 
-def test_nobody_of_the_pairs_gets_in_and_every_other_face_once(tmp_path: Path) -> None:
+def test_no_person_of_the_pairs_is_included_and_every_other_face_once(tmp_path: Path) -> None:
     lfw = {"Paired_A": 3, "Free_D": 1, "Paired_B": 1, "Paired_C": 2, "Free_E": 4}
     done = run(*written(tmp_path, {"Known": 7}, lfw), "--portion", 3)
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ Loss = Callable[[str], str]
 
 
 def errors(checked: Checked) -> list[tuple[str, int, int, str]]:
-    """Path, line, column and message of everything to be mended."""
+    """Path, line, column and message of everything to fix."""
     return [
         (p.path, p.mark.line if p.mark else 0, p.mark.column if p.mark else 0, f"{p.message} | {p.hint}")
         for p in checked.problems
@@ -181,7 +181,7 @@ def test_every_recipe_needs_its_sections(check: Check, whole: str, section: str,
         ("seed: 3", "requires: [nobody-has-this]", "is not installed | pip install 'nobody-has-this'"),
         ("seed: 3", "observe: {a: {use: toy_observr}}", "did you mean toy_observer?"),
         ("seed: 3", "observe: [a]", "must be a map, not ['a']"),
-        ("seed: 3", "observe: {use: toy_observer}", "here is an observer itself"),
+        ("seed: 3", "observe: {use: toy_observer}", "but is an observer itself"),
         ("seed: 3", "observe: {a b: {use: toy_observer}}", "letters, digits"),
         ("seed: 3", "observe: {a.b: {use: toy_observer}}", "letters, digits"),
         ("seed: 3", "observe: {a: toy_observer}", "write `{use: toy_observer}`"),
@@ -240,8 +240,8 @@ def test_every_recipe_needs_its_sections(check: Check, whole: str, section: str,
         ("{use: toy_net}", "{run: runs/x}", "there is no run directory"),
         ("{use: toy_net}", "{file: x.onnx}", "there is no file"),
         ("{use: toy_net}", "{file: 3}", "`file` must be a path"),
-        ("{use: toy_net}", "{run: x, file: y}", "takes no `file`"),
-        ("{use: toy_net}", "{run: x, dropout: y}", "takes no `dropout`"),
+        ("{use: toy_net}", "{run: x, file: y}", "has no parameter `file`"),
+        ("{use: toy_net}", "{run: x, dropout: y}", "has no parameter `dropout`"),
         ("{use: toy_net}", "{use: nobody/toy_net}", "pip install nobody"),
         ("{use: toy_net}", "{use: file:other.py/toy_net}", "--plugin other.py"),
         ("{use: toy_net}", "{use: ''}", "must be the name of a backbone"),
@@ -383,7 +383,9 @@ def test_a_parameter_without_a_type_is_taken_with_a_note(check: Check, with_loss
         ("ringing", "the check of file:toys.py/ringing failed: RuntimeError: ring"),
     ],
 )
-def test_a_broken_plugin_is_said_with_its_own_exit_code(check: Check, with_loss: Loss, name: str, words: str) -> None:
+def test_a_broken_plugin_is_reported_with_its_own_exit_code(
+    check: Check, with_loss: Loss, name: str, words: str
+) -> None:
     checked = check(with_loss(f"{{use: {name}}}"))
     assert words in only(checked)[3]
     assert checked.exit_code == 3
@@ -395,10 +397,10 @@ def test_a_broken_plugin_is_said_with_its_own_exit_code(check: Check, with_loss:
 def test_missing_files_are_named_with_the_folder_looked_in(check: Check, whole: str, tmp_path: Path) -> None:
     path, line, _, message = only(check(whole, "evaluate.held_out.pairs.path=gone.csv"))
     assert (path, line) == ("evaluate.held_out.pairs.path", 1)
-    assert "gone.csv, which is not there" in message
+    assert "gone.csv, which does not exist" in message
     assert str(tmp_path) in message
     assert "--data-root" in message
-    assert "which is not there" in only(check(whole, "backbone.weights=./gone.pt"))[3]
+    assert "which does not exist" in only(check(whole, "backbone.weights=./gone.pt"))[3]
 
 
 def test_names_only_stops_before_signatures(check: Check, whole: str) -> None:
@@ -458,7 +460,7 @@ def test_where_it_must_not_fall_back_missing_data_is_an_error_with_a_way_out(
 ) -> None:
     checked = check(real(switch), *overrides, **options)
     assert checked.exit_code == 2
-    assert any("which is not there" in message and "--demo" in message for *_, message in errors(checked))
+    assert any("which does not exist" in message and "--demo" in message for *_, message in errors(checked))
 
 
 def test_other_overrides_do_not_keep_it_from_falling_back(check: Check, real: Callable[[str], str]) -> None:
@@ -482,7 +484,7 @@ def test_both_forms_are_checked(check: Check, real: Callable[[str], str], tmp_pa
     assert "did you mean `identities`?" in message
 
 
-def test_an_override_for_the_form_that_starts_is_no_mistake_in_the_other(
+def test_an_override_for_the_form_that_starts_is_not_an_error_in_the_other(
     check: Check, real: Callable[[str], str], tmp_path: Path
 ) -> None:
     (tmp_path / "mine.csv").touch()
@@ -491,7 +493,7 @@ def test_an_override_for_the_form_that_starts_is_no_mistake_in_the_other(
     assert not plan.demo
 
 
-def test_demo_wants_a_demo_section(check: Check, whole: str) -> None:
+def test_demo_needs_a_demo_section(check: Check, whole: str) -> None:
     assert "no `demo` overrides" in only(check(whole, demo=True))[3]
 
 
@@ -547,6 +549,6 @@ def test_damaged_recipes_do_not_raise(check: Check) -> None:
 
 
 def test_a_check_asks_again_once_givens_are_known(catalog: Catalog, check: Check, with_loss: Loss) -> None:
-    """``ToyLoss.check`` looks up ``num_classes``, which nobody knows yet: what it said before that still counts."""
+    """``ToyLoss.check`` looks up ``num_classes``, which is not known yet: problems yielded before that still count."""
     assert "at most 2" in only(check(with_loss("{use: toy_loss, margin: 3}")))[3]
     assert check_recipe(Path("nowhere.yaml"), catalog=catalog).exit_code == 2

@@ -87,8 +87,8 @@ def test_every_value_knows_its_place() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "words"),
     [
-        ("a: 1\nb: 2\na: 3\n", 3, 1, "`a` is here twice, first in line 1"),
-        ("a: {x: 1, x: 2}\n", 1, 11, "`x` is here twice"),
+        ("a: 1\nb: 2\na: 3\n", 3, 1, "`a` is listed twice, first in line 1"),
+        ("a: {x: 1, x: 2}\n", 1, 11, "`x` is listed twice"),
         ("base: &b {x: 1}\nloss:\n  <<: *b\n", 3, 3, "merge key"),
         ("a: !!python/object/apply:os.system [ls]\n", 1, 4, "tags"),
         ("a: !mine 1\n", 1, 4, "tags"),
@@ -103,11 +103,11 @@ def test_every_value_knows_its_place() -> None:
         ("a: &x [*x]\n", 1, 8, "inside the value"),
         ("a: &x {b: *x}\n", 1, 11, "inside the value"),
         ("a: &x 1\nb: &x 2\n", 2, 4, "twice"),
-        ("a: [1, 2\n", 2, 1, "no YAML"),
-        ("a: b: c\n", 1, 5, "no YAML"),
+        ("a: [1, 2\n", 2, 1, "not YAML"),
+        ("a: b: c\n", 1, 5, "not YAML"),
         ("a:\n\tb: 1\n", 2, 1, "tab"),
-        ("a: 'x\n", 2, 1, "no YAML"),
-        ("a: @x\n", 1, 4, "no YAML"),
+        ("a: 'x\n", 2, 1, "not YAML"),
+        ("a: @x\n", 1, 4, "not YAML"),
         ("a: \x07\n", 1, 4, "U+0007"),
         ('a: "\\ud800"\n', 1, 4, "half a character"),
         ("a: " + "[" * 41 + "]" * 41, 1, 44, "nested more than 40"),
@@ -120,7 +120,7 @@ def test_what_recipes_may_not_hold(text: str, line: int, column: int, words: str
     assert problems[0][:2] == (line, column)
 
 
-def test_all_that_leaves_the_structure_readable_is_said_at_once() -> None:
+def test_all_that_leaves_the_structure_readable_is_reported_at_once() -> None:
     assert len(said("a: 1\na: 2\n1: x\nb: !t 3\n<<: {}\nc: .nan\n")) == 5
 
 
@@ -137,7 +137,7 @@ def test_an_alias_bomb_is_refused_quickly() -> None:
     assert time.process_time() - start < 5  # not a speed test: expanded, it would never end
 
 
-def test_deep_nesting_is_no_recursion_error() -> None:
+def test_deep_nesting_is_not_a_recursion_error() -> None:
     for text in ("[" * 100_000, "{a: " * 50_000, "- " * 20_000, "? " * 20_000):
         assert said(text)
 

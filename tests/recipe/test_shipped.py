@@ -70,7 +70,7 @@ def test_a_copy_overwrites_nothing(tmp_path: Path) -> None:
     target = tmp_path / "mine.yaml"
     assert shipped.copy_recipe("quickstart", target) == target
     before = target.read_text()
-    with pytest.raises(UsageError, match="already there"):
+    with pytest.raises(UsageError, match="already exists"):
         shipped.copy_recipe("quickstart", target)
     assert target.read_text() == before
     with pytest.raises(UsageError, match="cannot be written"):

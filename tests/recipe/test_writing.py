@@ -75,7 +75,7 @@ def test_it_says_everything_and_only_qualified_names(check: Check, whole: str) -
 def test_a_demo_says_that_it_is_one(check: Check, whole: str) -> None:
     plan = check(whole + "demo: {seed: 8}\n", demo=True).plan
     assert plan is not None
-    assert "demo overrides of recipe are in" in resolved_yaml(plan)
+    assert "demo overrides of recipe are applied" in resolved_yaml(plan)
     assert plan.seed == 8
 
 

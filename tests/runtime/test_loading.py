@@ -18,7 +18,7 @@ from maskrec.runtime.loading import LoadedBatch, load
 
 
 class Faces:
-    """Images of noise; what is to go wrong, by index."""
+    """Images of noise; faults to raise, by index."""
 
     def __init__(self, number: int = 50, wrong: dict[int, Any] | None = None, by_pixel: bool = False) -> None:
         self.images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (number, 3, 8, 6), np.uint8))
@@ -99,14 +99,14 @@ def test_a_data_set_that_fills_the_space_itself() -> None:
         _check(batch, faces, wanted)
 
 
-@pytest.mark.parametrize("error", [UsageError("a.jpg: cut short"), ValueError("odd")])
+@pytest.mark.parametrize("error", [UsageError("a.jpg: truncated"), ValueError("odd")])
 def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
     class Failing(Faces):
         def read_into(self, indices: Sequence[int], images: object) -> SampleColumns:
             raise error
 
     faces, places = Failing(wrong={3: error}, by_pixel=True), _places([6] * 20)
-    wanted = "a.jpg: cut short" if isinstance(error, UsageError) else "sample 3 cannot be read: ValueError: odd"
+    wanted = "a.jpg: truncated" if isinstance(error, UsageError) else "sample 3 cannot be read: ValueError: odd"
     with pytest.raises(MaskrecError, match=wanted):
         list(load(faces, places, 2, pin=False))
 
@@ -172,7 +172,7 @@ def test_floating_point_images_go_their_old_way() -> None:
     assert torch.equal(batch.images, faces.images[[1, 7]])
 
 
-def test_a_worker_that_dies_is_said() -> None:
+def test_a_worker_that_dies_is_reported() -> None:
     with pytest.raises(MaskrecError, match="loader worker was killed"):
         list(load(Faces(wrong={7: "die"}), [[(0, 1)], [(1, 7)]], 1, pin=False))
 

@@ -81,10 +81,10 @@ class Bomb:
 def test_a_pickled_checkpoint_that_runs_code_is_refused_and_runs_nothing(tmp_path: Path) -> None:
     path, trace = tmp_path / "last.safetensors", tmp_path / "ran"
     path.write_bytes(pickle.dumps({"backbone": Bomb(trace)}))
-    with pytest.raises(UsageError, match="no maskrec checkpoint"):
+    with pytest.raises(UsageError, match="not a maskrec checkpoint"):
         load_tree(path)
     torch.save({"backbone": Bomb(trace)}, path)
-    with pytest.raises(UsageError, match="no maskrec checkpoint"):
+    with pytest.raises(UsageError, match="not a maskrec checkpoint"):
         load_tree(path)
     assert not trace.exists()
 
@@ -130,7 +130,7 @@ def test_a_disk_full_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -
     )
     sentence, rest = done.stdout.splitlines()
     assert "could not be written" in sentence
-    assert "make room" in sentence
+    assert "free some space" in sentence
     assert rest == "10.0 ['last.safetensors']"
 
 

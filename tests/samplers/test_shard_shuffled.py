@@ -70,7 +70,7 @@ def test_the_last_batch_is_kept_when_asked() -> None:
         ({"batch_size": 3, "window": 0, "drop_last": True}, "window"),
     ],
 )
-def test_what_cannot_be_is_said(values: dict[str, int], path: str) -> None:
+def test_impossible_values_are_reported(values: dict[str, int], path: str) -> None:
     (problem,) = ShardShuffled.check(values, CheckContext({"labels": [0] * 10}))
     assert problem.path == path
     with pytest.raises(ValueError, match=r"batch|window"):
@@ -78,5 +78,5 @@ def test_what_cannot_be_is_said(values: dict[str, int], path: str) -> None:
 
 
 def test_data_without_shards() -> None:
-    with pytest.raises(ValueError, match="does not lie in shards"):
+    with pytest.raises(ValueError, match="has no shards"):
         ShardShuffled(Context(), [0] * 10, 0, 2)

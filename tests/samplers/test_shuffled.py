@@ -62,7 +62,7 @@ def test_draws_nothing_from_global_generators() -> None:
 @pytest.mark.parametrize(
     ("size", "drop", "path"), [(0, True, "batch_size"), (11, True, "batch_size"), (3, False, "drop_last")]
 )
-def test_check_tells_what_the_data_cannot_fill(size: int, drop: bool, path: str) -> None:
+def test_check_reports_what_the_data_cannot_fill(size: int, drop: bool, path: str) -> None:
     values = {"batch_size": size, "drop_last": drop}
     (problem,) = Shuffled.check(values, CheckContext({"labels": [0] * 10}))
     assert problem.path == path

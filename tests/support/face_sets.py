@@ -47,7 +47,7 @@ def write_face_set(folder: Path, people: int = 5, each: int = 6, size: int = 32)
 
 
 def write_tar_set(faces: Path, folder: Path, shards: int = 3) -> list[Path]:
-    """The same faces in tars, each with a .json that says all of its row."""
+    """The same faces in tars, each with a .json that holds its whole row."""
     with (faces / "faces.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Writes ``.rec`` and ``.idx`` as InsightFace has them."""
+"""Writes ``.rec`` and ``.idx`` in InsightFace's layout."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _MAGIC_BYTES = struct.pack("<I", MAGIC)
 
 
 def write_records(path: Path, images: Iterable[tuple[float | Sequence[float], bytes]], people: bool = True) -> None:
-    """``path`` (a ``.rec``) and the ``.idx`` beside it, each written whole or not at all.
+    """``path`` (a ``.rec``) and the ``.idx`` beside it, each written atomically.
 
     Args:
-        path: of the ``.rec``; its folder exists.
+        path: of the ``.rec``; its folder must exist.
         images: label (or several) and encoded bytes of each.
-        people: whether record 0 and one record a person are written, as InsightFace has them (images of one person are
-            then consecutive); otherwise images only, from key 0.
+        people: whether record 0 and one record per person are written, as in InsightFace's files (images of one person
+            are then consecutive); otherwise images only, from key 0.
 
     Raises:
         MaskrecError: the disk is full or not writable.
@@ -57,7 +57,7 @@ def _records(images: Iterable[tuple[float | Sequence[float], bytes]], people: bo
 
 
 def packed(label: float | Sequence[float], key: int) -> bytes:
-    """MXNet's IRHeader with one label in it, or several behind it."""
+    """MXNet's IRHeader with one label in it, or several after it."""
     if isinstance(label, int | float):
         return HEADER.pack(0, label, key, 0)
     return HEADER.pack(len(label), 0.0, key, 0) + struct.pack(f"<{len(label)}f", *label)

@@ -102,7 +102,7 @@ class Frozen(nn.Module):
 
 
 class Meter:
-    """An evaluator that embeds and answers with whatever it is told to."""
+    """An evaluator that embeds and returns whatever it is configured to."""
 
     def __init__(
         self, pairs: Pairs, answer: Literal["spread", "undeclared", "nan"] = "spread", pause: float = 0.0
@@ -125,15 +125,6 @@ class Meter:
     def test(self, embed: Embed, evaluation: Evaluation) -> Evaluation:
         """The same again."""
         return self.evaluate(embed)
-
-
-class Clumsy:
-    """An observer that raises at its third step."""
-
-    def on_step(self, event: Stepped) -> None:
-        """Raises."""
-        if event.step == 3:
-            raise RuntimeError("[/data/x.csv] tripped")
 
 
 class Stopper:
@@ -180,5 +171,4 @@ def maskrec_evaluators() -> Iterator[Component]:
 
 @hookimpl
 def maskrec_observers() -> Iterator[Component]:
-    yield Component("clumsy", ":Clumsy", "raises")
     yield Component("stopper", ":Stopper", "stops")

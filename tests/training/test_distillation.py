@@ -31,7 +31,7 @@ def distilled(teacher: dict[str, Any], size: int = 96) -> dict[str, Any]:
 
 @pytest.fixture
 def teacher(tmp_path: Path) -> dict[str, Any]:
-    """A teacher whose weights are those of a file and of no seed."""
+    """A teacher whose weights come from a file and not from a seed."""
     torch.manual_seed(99)
     network = timm.create_model("test_resnet", pretrained=False)
     for tensor in network.state_dict().values():
@@ -57,7 +57,7 @@ def test_the_teacher_is_neither_trained_nor_saved_and_the_student_nears_it(
 
 
 def test_a_resumed_run_has_its_teacher_again(train: Train, go_on: Train, teacher: dict[str, Any]) -> None:
-    """What a resume builds looks for no starting weights of the student, but the teacher's are in no checkpoint."""
+    """A resume does not load starting weights for the student, but the teacher's are in no checkpoint."""
     whole = train("whole", {**distilled(teacher), "train": {"epochs": 3, "workers": 0}})
     parts = train("parts", {**distilled(teacher), "train": {"epochs": 1, "workers": 0}})
     go_on(parts, epochs=3)

@@ -1,4 +1,4 @@
-"""kill -9 at any moment, and the same command goes on: weights, optimizer and metrics as if nothing had happened."""
+"""kill -9 at any moment, and the same command continues: weights, optimizer and metrics as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def evaluating(run: Path) -> bool:
     return b'"kind": "step"' in rows[-1]
 
 
-def test_a_run_killed_in_a_checkpoint_write_and_in_an_evaluation_goes_on(tmp_path: Path) -> None:
+def test_a_run_killed_in_a_checkpoint_write_and_in_an_evaluation_continues(tmp_path: Path) -> None:
     end(begin(command(tmp_path, "whole", workers=0)))
     words = command(tmp_path, "killed", workers=0)
     kill_when(words, tmp_path / "killed", writing_a_checkpoint)

@@ -1,4 +1,4 @@
-"""Memory that tensors give back stays with the process."""
+"""Memory that tensors release stays with the process."""
 
 from __future__ import annotations
 

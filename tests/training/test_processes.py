@@ -94,7 +94,7 @@ def test_the_weights_moved_at_all(both: tuple[Path, Path]) -> None:
     assert all(largest_difference(ends[0], end) > 1e-6 for end in ends[1:])
 
 
-def test_a_run_goes_on_with_two_processes_and_then_with_one(tmp_path: Path, both: tuple[Path, Path]) -> None:
+def test_a_run_continues_with_two_processes_and_then_with_one(tmp_path: Path, both: tuple[Path, Path]) -> None:
     short = {"arcface": {**DOUBLE, **LOSSES["arcface"], "train": {**DOUBLE["train"], "epochs": 2}}}
     launch(1, tmp_path, short)
     launch(2, tmp_path, short, "epochs=5")

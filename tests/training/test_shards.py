@@ -39,7 +39,7 @@ def test_workers_and_more_epochs_change_nothing(train: Train, go_on: Train, stre
     assert_same_run(whole, parts)
 
 
-def test_killed_within_an_epoch_it_goes_on_the_same(
+def test_killed_within_an_epoch_it_continues_the_same(
     train: Train, go_on: Train, streamed: dict[str, Any], tmp_path: Path
 ) -> None:
     changes = {**streamed, "loss": {"use": "slow", "seconds": 0.05}}

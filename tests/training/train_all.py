@@ -20,7 +20,7 @@ from maskrec.training.runner import resume, start
 
 
 def main() -> None:
-    """``train_all.py FOLDER [epochs=N]``; with epochs, runs that are there go on."""
+    """``train_all.py FOLDER [epochs=N]``; with epochs, existing runs continue."""
     folder = Path(sys.argv[1])
     torch.set_num_threads(1)
     catalog = discover([PIECES])

@@ -80,7 +80,7 @@ def test_no_move_is_no_change() -> None:
     [
         ({"degrees": 181.0}, "degrees must be from 0 to 180"),
         ({"shift": -0.1}, "shift must be from 0 to 1"),
-        ({"scale": (1.2, 0.8)}, "scale wants two ascending numbers"),
+        ({"scale": (1.2, 0.8)}, "scale must be two ascending numbers"),
         ({"scale": (0.0, 1.0)}, "from 0.1 to 10"),
     ],
 )

@@ -248,7 +248,7 @@ def test_masks_are_worn_by_the_bare_and_flagged() -> None:
 
 
 @pytest.mark.parametrize("transform", [SyntheticMask, LowerFaceCutout, UpperFaceCrop])
-def test_what_goes_by_landmarks_wants_them(transform: type) -> None:
+def test_transforms_that_use_landmarks_need_them(transform: type) -> None:
     assert transform.needs_landmarks  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match="needs landmarks"):
         transform()(random_batch(2, landmarks=False), _draws(0, 2))
@@ -277,7 +277,7 @@ def test_what_goes_by_landmarks_wants_them(transform: type) -> None:
         (SyntheticMask, {"wear": {"undernose": 0.1}}, "did you mean under_nose"),
         (SyntheticMask, {"wear": {"on_chin": 0.6, "under_nose": 0.6}}, "at most 1"),
         (SyntheticMask, {"wear": {"on_chin": math.nan}}, "0 or more"),
-        (SyntheticMask, {"colors": ["#ff0000"]}, "changes nothing"),
+        (SyntheticMask, {"colors": ["#ff0000"]}, "has no effect"),
         (LowerFaceCutout, {"probability": 2}, "0 to 1"),
         (LowerFaceCutout, {"height": (0.0, 1.0)}, "0 to 0.8"),
         (LowerFaceCutout, {"value": -0.5}, "value"),

@@ -45,7 +45,7 @@ def _draws(count: int) -> Draws:
     return Draws(5, 0, "part", torch.arange(count))
 
 
-def test_the_cutout_hides_what_lies_below_the_line() -> None:
+def test_the_cutout_hides_everything_below_the_line() -> None:
     batch = _batch(torch.stack([_tilted(angle) for angle in (-30, -10, 0, 15, 40, 180)]))
     result = LowerFaceCutout(1.0, (0.2, 0.7), (1.0, 0.0, 1.0))(batch, _draws(6))
     assert batch.landmarks is not None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maskrec.cli.text import clean
+from maskrec.base.console import clean
 
 
 def index(

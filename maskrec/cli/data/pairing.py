@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from maskrec.base.console import clean, table
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import listed
-from maskrec.cli.text import clean, table
 
 if TYPE_CHECKING:
     from maskrec.preparation.pairing.pairing import Written

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maskrec.cli.text import clean, terminal_width
+from maskrec.base.console import clean, terminal_width
 from maskrec.preparation.checking import Report, Settings
 from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet, SetProblem

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from maskrec.base.console import clean
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import listed
-from maskrec.cli.text import clean
 
 
 class What(enum.StrEnum):

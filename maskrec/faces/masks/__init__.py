@@ -1,5 +1,8 @@
-"""Simulated masks by five landmarks: ``types`` says which there are, ``choosing`` which one, ``wearing`` how each face
-wears it, ``geometry`` and ``outline`` where, ``relief``, ``prints`` and ``light`` how it looks, ``drawing`` does it."""
+"""Simulated masks by five landmarks.
+
+``types`` defines them, ``choosing`` selects one, ``wearing`` decides how each face wears it, ``geometry`` and
+``outline`` place it, ``relief``, ``prints`` and ``light`` give its look, and ``drawing`` draws it.
+"""
 
 from __future__ import annotations
 

@@ -13,21 +13,21 @@ _GRAY_SHARE = 0.25
 
 
 def colour_problems(colors: Sequence[str] | None) -> Iterable[str]:
-    """What is wrong with a list of colours, as sentences."""
+    """Faults in a list of colours, as sentences."""
     if colors is None:
         return
     if not colors:
-        yield "colors is empty; name some as #rrggbb, or leave it out for any colour"
+        yield "colors is empty; list some as #rrggbb, or remove it for any colour"
     for color in colors:
         if not _HEX.fullmatch(color):
-            yield f"a colour is written #rrggbb, not {color!r}"
+            yield f"a colour must be written as #rrggbb, not {color!r}"
 
 
 def palette_of(colors: Sequence[str]) -> list[tuple[float, float, float]]:
     """``#rrggbb`` to red, green and blue in [0, 1].
 
     Raises:
-        ValueError: no colours, or one that is none.
+        ValueError: no colours, or one that is invalid.
     """
     for sentence in colour_problems(colors):
         raise ValueError(sentence)
@@ -35,14 +35,14 @@ def palette_of(colors: Sequence[str]) -> list[tuple[float, float, float]]:
 
 
 def draw_colours(uniform: Tensor, palette: Sequence[tuple[float, float, float]] | None) -> Tensor:
-    """Three colours a face: of the fabric and of two things printed on it.
+    """Three colours per face: of the fabric and of two prints on it.
 
-    Without a palette: any hue, mostly muted as textiles are, a quarter of them grays from black to white, and the
-    printed ones unlike the fabric in brightness.
+    Without a palette: any hue, mostly muted like textiles, a quarter of them grays from black to white, and the prints
+    unlike the fabric in brightness.
 
     Args:
         uniform: ``(B, 9)`` in [0, 1).
-        palette: colours to choose from evenly; the printed ones fall back to black or white where there is one only.
+        palette: colours to choose from evenly; the prints fall back to black or white where there is only one.
 
     Returns:
         ``(B, 3, 3)``: face, which of the three, channel.
@@ -64,7 +64,7 @@ def draw_colours(uniform: Tensor, palette: Sequence[tuple[float, float, float]] 
 
 
 def _apart(uniform: Tensor, dark: Tensor) -> Tensor:
-    """A brightness from the other half: ``dark`` is 1 where the fabric is dark."""
+    """A brightness from the opposite half: ``dark`` is 1 where the fabric is dark."""
     return 0.55 * dark + 0.45 * uniform
 
 

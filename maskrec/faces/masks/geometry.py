@@ -1,7 +1,7 @@
-"""Where on the head each pixel lies: a camera fitted to five landmarks, and rays met with a simple head.
+"""The point of the head at each pixel: a camera fitted to five landmarks, and rays intersected with a simple head.
 
-Sums over landmarks are written out, and pixels see only + - * / and square roots, so that a face's numbers do not
-depend on the batch that it is in.
+Sums over landmarks are written out, and pixels use only + - * / and square roots, so that a face's numbers do not
+depend on its batch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HEAD_POINTS = np.array(
     [[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0], [0.0, 0.571, 0.42], [-0.414, 1.156, 0.10], [0.414, 1.156, 0.10]]
 )
 _FIT = np.linalg.pinv(np.column_stack([_HEAD_POINTS, np.ones(5)]))
-_PITCH_TRUST = 0.4  # noses differ in length, which looks like pitch: believe less than half of it
+_PITCH_TRUST = 0.4  # noses differ in length, which looks like pitch: use less than half of it
 _MAX_YAW_SHEAR = 1.4
 _MAX_PITCH_SHEAR = 0.35
 _LEAST_WIDTH = 0.35  # of the height: an eye distance below it (a profile) is widened
@@ -55,11 +55,11 @@ class Camera:
 
     @property
     def scale(self) -> Tensor:
-        """Pixels an eye distance, along the face's height."""
+        """Pixels per eye distance, along the face's height."""
         return (self.below_x**2 + self.below_y**2).sqrt()
 
     def project(self, right: Tensor | float, down: Tensor | float, near: Tensor | float) -> tuple[Tensor, Tensor]:
-        """Where head points appear: x and y in pixels; numbers or tensors that broadcast with ``(B, 1)``."""
+        """The image of head points: x and y in pixels; numbers or tensors that broadcast with ``(B, 1)``."""
         fields = (self.origin_x, self.origin_y, self.across_x, self.across_y, self.below_x, self.below_y)
         x, y, across_x, across_y, below_x, below_y = (field[:, None] for field in fields)
         u, v = right + self.yaw[:, None] * near, down + self.pitch[:, None] * near
@@ -83,10 +83,10 @@ def fit_camera(landmarks: Tensor) -> Camera:
     points = landmarks.to(torch.float64)
     across, below, depth, origin = (_weighted(points, row) for row in _FIT)
     height = below[:, 0] ** 2 + below[:, 1] ** 2
-    # Landmarks on one point: an upright face of one pixel.
+    # Coinciding landmarks: an upright face of one pixel.
     below = torch.where((height < 1.0)[:, None], below.new_tensor([0.0, 1.0]), below)
     height = height.clamp(min=1.0)
-    # A profile's eyes fall on one line with the nose: give the face some width, so that rays meet it.
+    # A profile's eyes are on one line with the nose: give the face some width, so that rays hit it.
     cross = across[:, 0] * below[:, 1] - across[:, 1] * below[:, 0]
     missing = (_LEAST_WIDTH * height - cross).clamp(min=0.0) / height
     across = across + missing[:, None] * torch.stack([below[:, 1], -below[:, 0]], 1)
@@ -99,7 +99,7 @@ def fit_camera(landmarks: Tensor) -> Camera:
 
 
 def reach(camera: Camera, top: Tensor, bottom: Tensor, height: int, width: int) -> Tensor:
-    """The box that a mask and its straps cannot leave: int64 ``(B, 4)``: first and last row, first and last column,
+    """A box that contains a mask and its straps: int64 ``(B, 4)``: first and last row, first and last column,
     the last ones excluded, in the image.
 
     Args:
@@ -121,7 +121,7 @@ def reach(camera: Camera, top: Tensor, bottom: Tensor, height: int, width: int) 
 
 
 def ray_numbers(camera: Camera, bulge: Tensor, taper: Tensor) -> dict[str, Tensor]:
-    """What ``meet_head`` needs of each face, worked out once: each ``(B,)`` float64.
+    """What ``meet_head`` needs of each face, computed once: each ``(B,)`` float64.
 
     The ray through a pixel has one right and one down, both affine in x and y, and its nearness solves
     ``near^2 - 2 middle near + offset = 0``.
@@ -171,12 +171,12 @@ def ray_numbers(camera: Camera, bulge: Tensor, taper: Tensor) -> dict[str, Tenso
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What each pixel shows of the head; every field ``(B, H, W)``.
+    """The part of the head at each pixel; every field ``(B, H, W)``.
 
     Args:
         across: tangent of half the angle around the head, negative on the viewer's left; 0 straight ahead.
         down: height below the eyes in eye distances.
-        sine: of that angle: how far the surface turns right.
+        sine: of that angle: how far the surface faces right.
         cosine: how far it faces forward.
         inside: pixels from the head's silhouette, positive inside.
     """
@@ -189,7 +189,7 @@ class Surface:
 
 
 def affine(values: Tensor, slope: Tensor, start: Tensor) -> Tensor:
-    """``values * slope + start``, new; quicker than ``addcmul`` where two of three are one number a face."""
+    """``values * slope + start``, new; faster than ``addcmul`` where two of three are one number per face."""
     return (values * slope).add_(start)
 
 

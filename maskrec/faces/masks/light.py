@@ -1,4 +1,4 @@
-"""The light on a face, as far as its own pixels tell."""
+"""The light on a face, estimated from its pixels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SCENE_STEP = 16
 def face_light(images: Tensor, chosen: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
     """Brightness of the light and how much more comes from the viewer's right.
 
-    Skin says how bright the light is only up to its own colour: its brighter points and the brightest part of the
-    picture count too.
+    Skin gives the brightness of the light only up to its own colour, so its brighter points and the brightest part
+    of the picture count too.
 
     Args:
         images: float ``(n, 3, H, W)``.
-        chosen: int64 ``(B,)``, whose light.
+        chosen: int64 ``(B,)``, the faces whose light to estimate.
         camera: of the chosen faces.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a mask type is, as numbers.
+"""Mask types as numbers.
 
 Lengths are in eye distances of a frontal face, heights counted down from the line between the eyes (the mouth is at
 1.16, the chin at about 1.8). ``across`` is the tangent of half the angle around the head: 0 straight ahead, 1 at a
@@ -15,7 +15,7 @@ class Look:
     """One mask type.
 
     Args:
-        red, green, blue: the fabric's colour in [0, 1]; the colour of types whose colour is drawn is never seen.
+        red, green, blue: the fabric's colour in [0, 1]; ignored for types whose colour is drawn.
         nose: how much lower than usual the top edge runs over the nose.
         cheek: height of the top edge on the cheeks.
         nose_width: how far the top edge's rise over the nose reaches, in ``across``.
@@ -25,20 +25,20 @@ class Look:
         side: where the mask ends on the cheek, in ``across``.
         round: how much its ends are rounded (0 a straight side, 1 an ellipse).
         bulge: how much farther than usual it stands out from the face.
-        taper: 1 for what follows the face down to the chin, 0 for what hangs straight.
+        taper: 1 for a mask that follows the face down to the chin, 0 for one that hangs straight.
         pleats: strength of the horizontal folds of a surgical mask.
         wrinkles: strength of irregular creases.
         seam: strength of a seam down the middle.
         hem: strength of the welded or sewn border.
         dome: how much the rim falls away from the middle.
         panel: strength of horizontal seams between panels.
-        panel_top, panel_bottom: where they run, as shares of the mask's height.
+        panel_top, panel_bottom: their position, as shares of the mask's height.
         tilt: how much darker the part below the last of them is.
         wire: strength of a metal strip over the nose.
         valve: radius of a breathing valve.
         contrast: how strongly light and shadow show on it.
         grain: strength of the fabric's fine grain.
-        strap: half width of the straps; two a side.
+        strap: half width of the straps; two per side.
         strap_gray: brightness of the straps in [0, 1]; below 0: straps of the mask's fabric.
         strap_spread: height between a side's two straps at the ear.
     """
@@ -76,12 +76,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class MaskType:
-    """A look and what is no number about it.
+    """A look with its properties that are not numbers.
 
     Args:
         look: as above.
-        free: whether its colours are drawn, for each face another one.
-        pattern: what is printed on it: "", "stripes", "checks", "dots" or "print".
+        free: whether its colours are drawn for each face.
+        pattern: its print: "", "stripes", "checks", "dots" or "print".
     """
 
     look: Look

@@ -1,19 +1,19 @@
-"""Which mask a face gets and how it is worn, as recipes say."""
+"""The choice of a face's mask and how it is worn, as given in recipes."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from maskrec.base.words import did_you_mean
 from maskrec.faces.masks.types import MASK_TYPES, REFERENCE_TYPES
 
 
 def type_problems(types: Sequence[str] | Mapping[str, float] | None) -> Iterable[str]:
-    """What is wrong with a choice of types, as sentences.
+    """Faults in a choice of types, as sentences.
 
     Args:
         types: names (chosen evenly), weights by name, or None for the five reference types evenly.
@@ -21,11 +21,10 @@ def type_problems(types: Sequence[str] | Mapping[str, float] | None) -> Iterable
     if types is None:
         return
     if not types:
-        yield f"types is empty; name some of {', '.join(MASK_TYPES)}"
+        yield f"types is empty; list some of {', '.join(MASK_TYPES)}"
     for name in types:
         if name not in MASK_TYPES:
-            near = difflib.get_close_matches(str(name), MASK_TYPES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(MASK_TYPES)}"
+            hint = did_you_mean(name, MASK_TYPES, f"known mask types are {', '.join(MASK_TYPES)}")
             yield f"there is no mask type {name!r}; {hint}"
     if isinstance(types, Mapping):
         if not all(math.isfinite(weight) and weight >= 0 for weight in types.values()) or (
@@ -33,11 +32,11 @@ def type_problems(types: Sequence[str] | Mapping[str, float] | None) -> Iterable
         ):
             yield f"the weights of mask types must be 0 or more, and one above 0, not {dict(types)}"
     elif len(set(types)) != len(types):
-        yield f"a mask type is named twice in {list(types)}; give weights as a map instead"
+        yield f"a mask type is listed twice in {list(types)}; give weights as a map instead"
 
 
 def choose_types(uniform: Tensor, types: Sequence[str] | Mapping[str, float] | None) -> Tensor:
-    """A mask type a sample: int64 ``(B,)``, index into ``MASK_TYPES``.
+    """A mask type per sample: int64 ``(B,)``, index into ``MASK_TYPES``.
 
     Args:
         uniform: float32 ``(B,)`` in [0, 1).
@@ -66,20 +65,19 @@ HIGHEST_ON_CHEEKS = 0.5
 
 
 def cheek_problems(cheeks: Sequence[float]) -> Iterable[str]:
-    """What is wrong with a range of how far the top edge is pulled up on the cheeks, as a sentence."""
+    """A fault in a range of how far the top edge is pulled up on the cheeks, as a sentence."""
     if len(cheeks) != 2 or not 0.0 <= cheeks[0] <= cheeks[1] <= HIGHEST_ON_CHEEKS:
-        yield f"cheeks wants two ascending numbers from 0 to {HIGHEST_ON_CHEEKS}, not {list(cheeks)}"
+        yield f"cheeks must be two ascending numbers from 0 to {HIGHEST_ON_CHEEKS}, not {list(cheeks)}"
 
 
 def wear_problems(height: Sequence[float], wear: Mapping[str, float] | None) -> Iterable[str]:
-    """What is wrong with a range of heights and with probabilities of wearing a mask low, as sentences."""
+    """Faults in a range of heights and in probabilities of wearing a mask low, as sentences."""
     if len(height) != 2 or not 0.0 <= height[0] <= height[1] <= HIGHEST:
-        yield f"height wants two ascending numbers from 0 to {HIGHEST}, not {list(height)}"
+        yield f"height must be two ascending numbers from 0 to {HIGHEST}, not {list(height)}"
     for name in wear or {}:
         if name not in WAYS:
-            near = difflib.get_close_matches(str(name), WAYS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {' and '.join(WAYS)}"
-            yield f"there is no way {name!r} to wear a mask; {hint}"
+            hint = did_you_mean(name, WAYS, f"there are {' and '.join(WAYS)}")
+            yield f"{name!r} is not a way to wear a mask; {hint}"
     chances = list((wear or {}).values())
     if not all(math.isfinite(chance) and chance >= 0 for chance in chances) or sum(chances) > 1.0 + 1e-9:
-        yield f"the probabilities in wear must be 0 or more and at most 1 together, not {dict(wear or {})}"
+        yield f"the probabilities in wear must be 0 or more and sum to at most 1, not {dict(wear or {})}"

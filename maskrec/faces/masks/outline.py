@@ -58,20 +58,20 @@ def cut_out(surface: Surface, n: Numbers) -> Cut:
 
 
 def shadow(surface: Surface, cut: Cut, n: Numbers) -> Tensor:
-    """What is left of the light beside a mask's edge: ``(B, H, W)``, 1 away from it."""
+    """The remaining light beside a mask's edge: ``(B, H, W)``, 1 away from it."""
     near = (cut.edge * n["per_shadow"]).add_(1.0).clamp_(0.0, 1.0)
     near = torch.minimum(near, (surface.inside * 0.5).clamp_(0.0, 1.0))
     return near.mul_(near).mul_(-0.28).add_(1.0)
 
 
 def straps(surface: Surface, n: Numbers) -> Tensor:
-    """How much of each pixel the straps cover: two a side, from the mask's ends towards the ear."""
+    """How much of each pixel the straps cover: two per side, from the mask's ends towards the ear."""
     beyond = surface.across.abs().mul_(n["per_gap"]).add_(n["strap_0"])
     upper = affine(beyond, n["strap_top_slope"], n["strap_top"]).sub_(surface.down).abs_()
     lower = affine(beyond, n["strap_bottom_slope"], n["strap_bottom"]).sub_(surface.down).abs_()
     upper, lower = upper.mul_(n["strap_top_scale"]), lower.mul_(n["strap_bottom_scale"])
     cover = torch.maximum(upper, lower).add_(n["strap_width"])
-    # At the silhouette a strap is seen from its edge.
+    # At the silhouette a strap is seen edge-on.
     cover = torch.minimum(cover, surface.inside * 0.5)
     cover = torch.minimum(cover, (1.0 - beyond).mul_(8.0))
     return torch.minimum(cover, beyond.add_(0.5).mul_(8.0)).clamp_(0.0, 1.0).mul_(n["strap_on"])

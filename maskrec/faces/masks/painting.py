@@ -1,4 +1,4 @@
-"""Putting masks on: some faces at a time, in place; on whatever device the images are."""
+"""Drawing of masks: some faces at a time, in place, on the images' device."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from maskrec.faces.masks.relief import noise_of, shade_of
 from maskrec.faces.masks.types import MASK_TYPES, families_of, features_of
 from maskrec.faces.masks.wearing import HEIGHT, worn_by
 
-_PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 26}
-# On a CPU a family is spared what only others have. A GPU would rather do more at once than start more kernels.
-_FAMILIES_APART = {"cpu"}
+PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 26}
+# On a CPU a family skips what only others have. A GPU is faster with more work at once than with more kernels.
+FAMILIES_APART = {"cpu"}
 
 
 def put_on_masks(
@@ -35,25 +35,25 @@ def put_on_masks(
 ) -> Tensor:
     """The images with masks put on.
 
-    Each mask is another one: place, size, tilt, cut, creases, colours and print are the sample's own draws; it is lit
-    as its face is.
+    Every mask is different: place, size, tilt, cut, creases, colours and print are the sample's own draws; it is lit
+    like its face.
 
     Args:
-        images: float ``(B, 3, H, W)`` RGB in [0, 1]; left as they are.
+        images: float ``(B, 3, H, W)`` RGB in [0, 1]; not changed.
         landmarks: ``(B, 5, 2)`` in pixels.
         types: int64 ``(B,)``, index into ``MASK_TYPES``; -1 leaves a face bare.
         draws: for these B samples.
         height: range of the top edge's height on the nose: 0 its tip, 1 the line between the eyes; within 0 to 0.8.
         cheeks: range of how far the top edge is pulled up on the cheeks: 0 as it is cut, 1 the line between the eyes;
             within 0 to 0.5, and never above the edge on the nose.
-        wear: probabilities of a mask ``under_nose`` and ``on_chin``; otherwise all are worn as they should be.
+        wear: probabilities of a mask ``under_nose`` and ``on_chin``; all others are worn properly.
         colors: ``#rrggbb`` to choose from for types whose colour is drawn, by default any.
 
     Returns:
-        ``(B, 3, H, W)``, new; faces left bare are bit for bit what they were.
+        ``(B, 3, H, W)``, new; faces left bare are unchanged bit for bit.
 
     Raises:
-        ValueError: a type that there is not, shapes that do not fit, landmarks that are not finite, or a wrong height,
+        ValueError: an unknown type, shapes that do not match, landmarks that are not finite, or a wrong height,
             cheeks, wear or colour.
     """
     _refuse_other_shapes(images, landmarks, types)
@@ -65,14 +65,14 @@ def put_on_masks(
     if len(chosen) == 0:
         return result
     if int(types.max()) >= len(MASK_TYPES) or int(types.min()) < -1:
-        raise ValueError(f"mask types go from -1 to {len(MASK_TYPES) - 1}")
+        raise ValueError(f"mask types must be from -1 to {len(MASK_TYPES) - 1}")
     if not bool(torch.isfinite(landmarks[chosen]).all()):
         raise ValueError("landmarks must be finite numbers")
     chosen = chosen[families_of(types[chosen]).sort(stable=True).indices]
     numbers, boxes = worn_by(
         images, landmarks[chosen], types[chosen], draws, chosen, height, cheeks, wear or {}, palette
     )
-    # A face beside the picture would bring numbers beyond float32 into its neighbours' box.
+    # A face outside the picture would bring numbers beyond float32 into its neighbours' box.
     seen = torch.nonzero((boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2])).flatten()
     chosen, boxes = chosen[seen], boxes[seen]
     names, table = list(numbers), torch.stack(list(numbers.values()))[:, seen, None, None]
@@ -86,7 +86,7 @@ def put_on_masks(
 def _refuse_other_shapes(images: Tensor, landmarks: Tensor, types: Tensor) -> None:
     if landmarks.shape != (len(images), 5, 2) or types.shape != (len(images),):
         raise ValueError(
-            f"{len(images)} images want landmarks (B, 5, 2) and types (B,), not {tuple(landmarks.shape)} and "
+            f"{len(images)} images need landmarks (B, 5, 2) and types (B,), not {tuple(landmarks.shape)} and "
             f"{tuple(types.shape)}"
         )
 
@@ -96,8 +96,8 @@ Run = tuple[slice, frozenset[str]]
 
 
 def _parts(families: list[int], boxes: list[list[int]], device: str) -> Iterator[tuple[int, int, Box]]:
-    """Runs of faces and the box around them, of about as many pixels as caches hold; where it pays, of one family."""
-    most, apart = _PIXELS_AT_ONCE.get(device, 1 << 24), device in _FAMILIES_APART
+    """Runs of faces and the box around them, of about as many pixels as fit in caches; of one family where faster."""
+    most, apart = PIXELS_AT_ONCE.get(device, 1 << 24), device in FAMILIES_APART
     start = 0
     while start < len(families):
         stop, box = start, boxes[start]
@@ -112,14 +112,14 @@ def _parts(families: list[int], boxes: list[list[int]], device: str) -> Iterator
 
 
 def _runs(families: list[int]) -> list[Run]:
-    """Where in a part each family's faces are, and what their looks have."""
+    """The places of each family's faces in a part, and the features of their looks."""
     starts = [i for i, family in enumerate(families) if i == 0 or family != families[i - 1]]
     stops = [*starts[1:], len(families)]
     return [(slice(a, b), features_of(families[a])) for a, b in zip(starts, stops, strict=True)]
 
 
 def _paint(result: Tensor, places: Tensor, n: Numbers, box: Box, runs: list[Run]) -> None:
-    """Masks on the faces at ``places``, inside the box, in place; what a look does not have counts 0 in it."""
+    """Draw masks on the faces at ``places``, inside the box, in place; features that a look lacks count as 0."""
     y = torch.arange(box[0], box[1], dtype=torch.int32, device=result.device)[None, :, None]
     x = torch.arange(box[2], box[3], dtype=torch.int32, device=result.device)[None, None, :]
     n["noise"] = noise_of(n, x, y)

@@ -1,4 +1,4 @@
-"""What is printed on a mask: stripes, checks, dots, blots; how much of two more colours each pixel shows."""
+"""Prints on a mask: stripes, checks, dots, blots; how much of two more colours each pixel shows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _READ = (
 
 
 def print_of(surface: Surface, n: Numbers, features: frozenset[str], rows: slice) -> tuple[Tensor, ...]:
-    """How much of each pixel shows the second, and perhaps the third colour: none, one or two ``(b, H, W)``.
+    """How much of each pixel shows the second, and possibly the third colour: none, one or two ``(b, H, W)``.
 
     Args:
         surface: of a part's faces.
         n: their numbers.
-        features: of the family whose faces are looked at.
-        rows: where in the part they are.
+        features: of the family that is drawn.
+        rows: their places in the part.
     """
     if not features & {"valve", *PATTERNS}:
         return ()
@@ -59,7 +59,7 @@ def _dots(x: Tensor, y: Tensor, n: Numbers) -> Tensor:
 
 
 def _blots(x: Tensor, y: Tensor, n: Numbers) -> tuple[Tensor, Tensor]:
-    """Irregular blots of two colours, by waves that bend each other."""
+    """Irregular blots of two colours, from waves that distort each other."""
     x, y = x.mul_(0.5), y.mul_(0.5)
     first = wave((x * 0.45).add_(y, alpha=0.3))
     second = wave((y * 0.5).sub_(x, alpha=0.35).add_(first, alpha=0.2))

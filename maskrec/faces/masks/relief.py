@@ -26,7 +26,7 @@ def shade_of(surface: Surface, cut: Cut, n: Numbers, features: frozenset[str]) -
 
 
 def wave(phase: Tensor) -> Tensor:
-    """About a sine of as many turns as ``phase`` says, from two parabolas; changes ``phase``."""
+    """Approximately a sine of ``phase`` turns, from two parabolas; changes ``phase``."""
     part = phase.sub_(phase.round())
     return (part.abs() * -16.0).add_(8.0).mul_(part)
 
@@ -57,7 +57,7 @@ def _pleats(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
 
 
 def _wrinkles(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
-    """Creases: two broad waves that bend each other, and a finer one where they meet."""
+    """Creases: two broad waves that distort each other, and a finer one where they meet."""
     first = wave(_phase(cut, n, "1"))
     second = wave(_phase(cut, n, "2").add_(first, alpha=0.18))
     third = wave(_phase(cut, n, "3").add_(second, alpha=0.15)).mul_(second)

@@ -136,7 +136,7 @@ MASK_TYPES: tuple[str, ...] = tuple(TYPES)
 REFERENCE_TYPES: tuple[str, ...] = MASK_TYPES[:5]
 FREE_TYPES: tuple[str, ...] = tuple(name for name, kind in TYPES.items() if kind.free)
 
-# Types that are drawn together: what one of them has, all are looked at for.
+# Types that are drawn together: a feature of one of them is computed for all.
 FAMILIES: tuple[tuple[str, ...], ...] = (
     ("surgical_green", "surgical_blue", "surgical"),
     ("n95", "ffp2_valve"),
@@ -151,13 +151,13 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
 
 
 def mask_index(name: str) -> int:
-    """A mask type's number, as ``put_on_masks`` takes it.
+    """A mask type's number, for ``put_on_masks``.
 
     Raises:
-        ValueError: a name that is no mask type.
+        ValueError: the name is not a mask type.
     """
     if name not in TYPES:
-        raise ValueError(f"there is no mask type {name!r}; there are {', '.join(MASK_TYPES)}")
+        raise ValueError(f"there is no mask type {name!r}; known mask types are {', '.join(MASK_TYPES)}")
     return MASK_TYPES.index(name)
 
 

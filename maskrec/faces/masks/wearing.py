@@ -1,4 +1,4 @@
-"""How each face wears its mask: every number of camera, cut, look and light, worked out once a face."""
+"""How each face wears its mask: every number of camera, cut, look and light, computed once per face."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def worn_by(
     wear: Mapping[str, float],
     palette: Sequence[tuple[float, float, float]] | None,
 ) -> tuple[Numbers, Tensor]:
-    """Every number of these faces' masks, and the boxes that they lie in.
+    """Every number of these faces' masks, and the boxes that contain them.
 
     Args:
         images: of all faces of the batch.
@@ -47,7 +47,7 @@ def worn_by(
         palette: colours for types whose colour is drawn.
 
     Returns:
-        ``(B,)`` float32 tensors by name, and int64 ``(B, 4)`` as of ``reach``.
+        ``(B,)`` float32 tensors by name, and int64 ``(B, 4)`` as in ``reach``.
     """
     hang = draws.uniform("mask_hang", (18,))[chosen].to(torch.float64) * 2.0 - 1.0
     jitter = list(hang.unbind(1))
@@ -73,7 +73,7 @@ def worn_by(
 
 
 def _hung(face: Camera, jitter: Sequence[Tensor]) -> Camera:
-    """The camera of a mask that sits a little off: up to 4 % of the eye distance, 4 % in size, about 3 degrees."""
+    """The camera of a mask that sits slightly off: up to 4 % of the eye distance, 4 % in size, about 3 degrees."""
     size, tilt = 1.0 + 0.04 * jitter[2], 0.05 * jitter[3]
     return Camera(
         face.origin_x + 0.04 * jitter[0] * face.across_x + 0.04 * jitter[1] * face.below_x,
@@ -105,7 +105,7 @@ def _hang(look: Numbers, jitter: Sequence[Tensor], height: tuple[float, float]) 
 
 
 def _pull_up(look: Numbers, uniform: Tensor, cheeks: tuple[float, float]) -> None:
-    """Some masks lie closer below the eyes; nowhere, not even at its ends, is the edge higher than over the nose."""
+    """Some masks sit closer to the eyes; the edge is nowhere, not even at its ends, higher than over the nose."""
     least = look["nose"] + look["temple"].clamp(min=0.0) + _LEAST_RISE
     pulled = look["cheek"] * (1.0 - cheeks[0] - (cheeks[1] - cheeks[0]) * uniform)
     look["cheek"] = torch.minimum(look["cheek"], torch.maximum(pulled, least))
@@ -174,7 +174,7 @@ def _fabric_numbers(uniform: Tensor, look: Numbers, scale: Tensor) -> Numbers:
     numbers |= {"along_2": 2.4 * u[5] - 1.2, "down_2": 0.8 + 1.2 * u[6]}
     numbers |= {"along_3": 4.0 * u[7] - 2.0, "down_3": 1.5 + 1.5 * u[8]}
     numbers |= {"grain_x": (u[9] * 128.0).floor(), "grain_y": (u[10] * 128.0).floor()}
-    # A print: how many repeats an eye distance, upright, lying or turned.
+    # A print: how many repeats per eye distance, upright, horizontal or rotated.
     repeats = 2.5 * 2.4 ** (2.0 * u[11] - 0.6)
     turn = torch.where(u[12] < 0.3, 0.0, (u[13] - 0.5) * 1.6)
     lying = (u[12] > 0.75).to(torch.float64)

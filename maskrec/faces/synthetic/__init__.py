@@ -23,7 +23,7 @@ def photograph(face_seed: int, identities: Tensor, photos: Tensor, size: int) ->
     """Photo number ``photos[i]`` of person ``identities[i]`` of the world ``face_seed``, for every i.
 
     Args:
-        face_seed: names the world of people; the same numbers give the same bytes whatever is drawn beside them.
+        face_seed: selects the world of people; the same numbers give the same bytes whatever is drawn beside them.
         identities: int64 ``(B,)``, from 0.
         photos: int64 ``(B,)``, from 0 to ``PHOTOS_A_PERSON - 1``.
         size: side of the square canvas in pixels.

@@ -19,9 +19,9 @@ _PIXELS_AT_ONCE = 1 << 18
 def complaints(
     image_size: int | None, identities: int, images_per_identity: int, first_identity: int, cache_mib: int
 ) -> Iterator[tuple[str, str]]:
-    """What is out of range: the parameter's name and one sentence. An ``image_size`` of None is not yet known."""
+    """Values out of range: the parameter's name and one sentence. An ``image_size`` of None is not known yet."""
     if image_size is not None and not SIZES[0] <= image_size <= SIZES[1]:
-        yield "image_size", f"synthetic faces are drawn {SIZES[0]} to {SIZES[1]} pixels wide, so not {image_size}"
+        yield "image_size", f"synthetic faces must be {SIZES[0]} to {SIZES[1]} pixels wide, not {image_size}"
     if identities < 1:
         yield "identities", f"identities must be at least 1, not {identities}"
     if not 1 <= images_per_identity <= PHOTOS_A_PERSON:
@@ -29,18 +29,18 @@ def complaints(
     if first_identity < 0 or first_identity + max(identities, 1) > PEOPLE:
         yield (
             "first_identity",
-            f"people have numbers from 0 to {PEOPLE - 1}; first_identity {first_identity} leaves them",
+            f"people have numbers from 0 to {PEOPLE - 1}; first_identity {first_identity} exceeds them",
         )
     if cache_mib < 0:
-        yield "cache_mib", f"cache_mib is a size in MiB and at least 0, not {cache_mib}"
+        yield "cache_mib", f"cache_mib is a size in MiB and must be at least 0, not {cache_mib}"
 
 
 class Album:
     """Photos of people ``first_identity`` and on, ``images_per_identity`` of each, person by person.
 
-    A photo is rendered when it is first asked for, with its neighbours, and kept in memory that forked loader workers
-    share, so nothing is rendered twice (workers that are spawned keep their own). An album larger than ``cache_mib``
-    renders a photo each time it is asked for. The bytes are the same either way.
+    A photo is rendered when it is first requested, with its neighbours, and kept in memory that forked loader workers
+    share, so nothing is rendered twice (spawned workers keep their own). An album larger than ``cache_mib`` renders a
+    photo each time it is requested. The bytes are the same either way.
 
     Args:
         face_seed: the world of people.
@@ -72,7 +72,7 @@ class Album:
 
     @property
     def nbytes(self) -> int:
-        """What the pixels of all photos take."""
+        """The memory of all photos' pixels."""
         return len(self) * 3 * self.image_size * self.image_size
 
     def __len__(self) -> int:
@@ -82,7 +82,7 @@ class Album:
         """Photo ``index``: uint8 RGB ``(3, S, S)`` and landmarks float32 ``(5, 2)`` in pixels, as copies.
 
         Raises:
-            IndexError: beyond the album.
+            IndexError: the index is beyond the album.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"photo {index} of an album of {len(self)}")
@@ -98,7 +98,7 @@ class Album:
         return f"{world_name(self.face_seed)}-{self.first_identity + person:06d}"
 
     def path(self, index: int) -> str:
-        """Where photo ``index`` would lie were it a file: ``synthetic/000123/0007``."""
+        """The path that photo ``index`` would have as a file: ``synthetic/000123/0007``."""
         person, photo = divmod(index, self.images_per_identity)
         return f"{world_name(self.face_seed)}/{self.first_identity + person:06d}/{photo:04d}"
 
@@ -108,7 +108,7 @@ class Album:
         return photograph(self.face_seed, people, indices % self.images_per_identity, self.image_size)
 
     def _fill(self, index: int) -> None:
-        """Renders the group of ``index``. Two workers may do so at once: they write the same bytes."""
+        """Render the group of ``index``. Two workers may do so at once: they write the same bytes."""
         group = max(1, _PIXELS_AT_ONCE // self.image_size**2)
         start = index - index % group
         stop = min(start + group, len(self))
@@ -132,7 +132,7 @@ class Album:
 
 
 def world_name(face_seed: int) -> str:
-    """What people of a face world are called, so that equal numbers of two worlds are two people."""
+    """The name of a face world's people, so that equal numbers of two worlds are two people."""
     return "synthetic" if face_seed == 0 else f"synthetic_{face_seed}"
 
 

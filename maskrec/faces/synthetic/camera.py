@@ -1,4 +1,4 @@
-"""Light on the face, and what a cheap camera does to it."""
+"""Light on the face, and the effects of a cheap camera."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BANK = 1 << 20
 
 @cache
 def _noise_bank() -> Tensor:
-    """float32 ``(2**20,)`` standard normals, the same always; photos read it from a place of their own."""
+    """float32 ``(2**20,)`` standard normals, always the same; each photo reads it from its own offset."""
     return Draws(0, 0, "synthetic camera", torch.zeros(1, dtype=torch.int64)).normal("noise", (_BANK,))[0]
 
 

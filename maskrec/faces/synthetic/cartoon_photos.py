@@ -1,4 +1,4 @@
-"""What differs from photo to photo of one person: pose, expression, hair of the day, light, camera, background."""
+"""What varies between photos of one person: pose, expression, hair of the day, light, camera, background."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from maskrec.faces.synthetic.people import HAIR_COLORS, RANGES, along, within
 PHOTOS_A_PERSON = 1 << 20
 CLUTTER = 5
 
-# Uniform between the two; append, never insert, or every photo changes.
+# Uniform between the two; append, never insert, otherwise every photo changes.
 CONDITIONS = {
     "scale": (0.95, 1.15),
     "smile": (-0.6, 1.0),
     "mouth_open": (-1.5, 1.0),  # below 0: closed
     "squint": (0.6, 1.1),
-    "restyled": (0.0, 1.0),  # painters compare these two with the share of photos they are for
+    "restyled": (0.0, 1.0),  # painters compare these two with their shares of photos
     "glasses": (0.0, 1.0),
     "ambient": (0.0, 0.08),
     "exposure": (0.65, 1.25),

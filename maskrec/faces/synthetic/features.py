@@ -1,4 +1,4 @@
-"""Paints what a face is known by: eyes and brows above, nose and mouth below."""
+"""Paints the features of a face: eyes and brows above, nose and mouth below."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def paint_nose(canvas: Tensor, grid: Grid, people: People, spots: Spots) -> None
 
 
 def paint_mouth(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots: Spots) -> None:
-    """Two lips along a curve that smiles or does not, and what is open between them."""
+    """Two lips along a curve that smiles or does not, and the opening between them."""
     half = column(people.mouth_width * smile_stretch(photos) * spots.mouth_squeeze)
     curve = -column(smile_lift(photos)) / (half * half)
     mouth = Grid(grid.x - column(spots.mouth_x), grid.y - column(spots.mouth_y), grid.pixel)

@@ -1,4 +1,4 @@
-"""The hair of the day: a person's own, or on some days a style and colour that tell nothing about who it is."""
+"""The hair of the day: a person's own, or on some days a style and colour that are unrelated to the identity."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def paint_ears(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots
 
 
 def head_cover(grid: Grid, people: People, spots: Spots, grow: Tensor) -> Tensor:
-    """Coverage of the head's outline, grown by ``grow`` ``(B, 1, 1)`` (a share)."""
+    """Coverage of the head's outline, enlarged by ``grow`` ``(B, 1, 1)`` (a share)."""
     below = (grid.y - column(spots.lean_y)).clamp(min=0)
     down = below / (column(people.chin) * grow)
     down.add_((grid.y - column(spots.lean_y)).clamp_(max=0).div_(column(people.head_top) * grow))
@@ -64,7 +64,7 @@ def head_cover(grid: Grid, people: People, spots: Spots, grow: Tensor) -> Tensor
 
 
 def paint_fringe(canvas: Tensor, grid: Grid, people: People, spots: Spots, hair: Hair) -> None:
-    """Hair over the forehead: what lies above the hairline within a slightly larger head."""
+    """Hair over the forehead: the part above the hairline within a slightly larger head."""
     scalp = head_cover(grid, people, spots, 1 + column(hair.volume))
     edge = (grid.x * grid.x).mul_(column(hair.curve)).add_(column(hair.line)).sub_(grid.y)
     paint(canvas, soft(edge, grid.pixel).minimum(scalp), hair.color)

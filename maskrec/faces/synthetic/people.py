@@ -1,6 +1,6 @@
-"""What makes a cartoon person: the traits drawn from (face world, identity number) and nothing else.
+"""The traits of a cartoon person, drawn from (face world, identity number) and nothing else.
 
-Every trait is drawn independently of every other one: no skin tone, hair or feature shape goes together with another.
+Every trait is drawn independently of every other one: no skin tone, hair or feature shape is correlated with another.
 Lengths are in units of half a canvas for a head of scale 1; the head's axes are x right, y down, z towards the viewer.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maskrec.base.random import Draws
 
-# Skin from dark to light at equal steps of lightness; the undertone is drawn apart.
+# Skin from dark to light at equal steps of lightness; the undertone is drawn separately.
 SKIN_STOPS = (
     (0.22, 0.14, 0.10),
     (0.36, 0.23, 0.16),
@@ -33,7 +33,7 @@ HAIR_COLORS = (
 IRIS_COLORS = ((0.18, 0.10, 0.06), (0.38, 0.24, 0.10), (0.36, 0.44, 0.22), (0.25, 0.42, 0.60), (0.45, 0.50, 0.54))
 LIP_RED = (0.66, 0.20, 0.22)
 
-# Each trait's range. A trait's random number is its place here: append, never insert, or everybody changes.
+# Each trait's range. A trait's random number is its place here: append, never insert, otherwise everyone changes.
 RANGES = {
     "head_width": (0.44, 0.56),
     "head_top": (0.62, 0.72),

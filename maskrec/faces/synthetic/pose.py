@@ -1,4 +1,4 @@
-"""Where a posed head's features lie on the canvas: one rotation of points on an ellipsoid, then roll, scale, shift.
+"""Positions of a posed head's features on the canvas: a rotation of points on an ellipsoid, then roll, scale, shift.
 
 Canvas coordinates run from -1 to 1 from edge to edge, x right and y down. The head frame is the canvas frame with
 roll, scale and shift undone; yaw and pitch move features in it by their depth, as parallax does.
@@ -21,7 +21,7 @@ NOSE_DEPTH = 0.16
 
 @dataclass(frozen=True, slots=True)
 class Spots:
-    """Places in the head frame, float32 ``(B,)`` each; ``*_squeeze`` is the foreshortening of widths there."""
+    """Positions in the head frame, float32 ``(B,)`` each; ``*_squeeze`` is the foreshortening of widths there."""
 
     eye_x: Tensor
     eye_y: Tensor
@@ -127,5 +127,5 @@ def smile_stretch(photos: Photos) -> Tensor:
 
 
 def smile_lift(photos: Photos) -> Tensor:
-    """How far the mouth's corners lie above its middle (below when negative)."""
+    """How far the mouth's corners are above its middle (below when negative)."""
     return 0.045 * photos.smile

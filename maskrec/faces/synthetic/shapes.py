@@ -52,7 +52,7 @@ def band(grid: Grid, x: Tensor, y: Tensor, half_length: Tensor, half_thick: Tens
 
 
 def paint(canvas: Tensor, coverage: Tensor, color: Tensor) -> None:
-    """Lays ``color`` ``(B, 3)`` or ``(B, 3, H, W)`` over ``canvas`` ``(B, 3, H, W)``, in place."""
+    """Paint ``color`` ``(B, 3)`` or ``(B, 3, H, W)`` over ``canvas`` ``(B, 3, H, W)``, in place."""
     if color.dim() == 2:
         color = color[:, :, None, None]
     canvas.add_((color - canvas).mul_(coverage[:, None]))

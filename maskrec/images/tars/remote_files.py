@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.words import one_line
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _BLOCK = 1 << 20
@@ -135,8 +136,7 @@ def _system_of(url: str) -> tuple[Any, str]:
 
 
 def _unreadable(url: str, error: Exception) -> UsageError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return UsageError(f"{url}: cannot be read ({type(error).__name__}: {reason[:200]})")
+    return UsageError(f"{url}: cannot be read ({type(error).__name__}: {one_line(error)[:200]})")
 
 
 def cache_folder() -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from maskrec.preparation.contact_sheets.text import visible
+from maskrec.base.console import escaped
 from maskrec.preparation.contact_sheets.tiles import Section
 
 _TEMPLATE = """<!doctype html>
@@ -75,11 +75,11 @@ def draw_page(heading: str, sections: Sequence[Section], size: int) -> bytes:
 
     plain = [
         {
-            "title": visible(section.title),
+            "title": escaped(section.title),
             "tiles": [
                 {
-                    "title": visible(tile.title),
-                    "lines": [visible(line) for line in tile.lines],
+                    "title": escaped(tile.title),
+                    "lines": [escaped(line) for line in tile.lines],
                     "source": "" if tile.picture is None else _data(tile.picture),
                 }
                 for tile in section.tiles
@@ -89,7 +89,7 @@ def draw_page(heading: str, sections: Sequence[Section], size: int) -> bytes:
     ]
     pictures = sum(tile.picture is not None for section in sections for tile in section.tiles)
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(_TEMPLATE)
-    page = template.render(heading=visible(heading), sections=plain, size=size, pictures=pictures, broken=_breakable)
+    page = template.render(heading=escaped(heading), sections=plain, size=size, pictures=pictures, broken=_breakable)
     return page.encode("utf-8")
 
 

@@ -8,18 +8,7 @@ from pathlib import Path
 
 from PIL import ImageDraw, ImageFont
 
-_JOINERS = "\u200c\u200d"  # Persian, Indian scripts
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
-def visible(text: str) -> str:
-    """The text with control, direction and unassigned characters as ``\\xNN``, so that no text hides or is reversed."""
-    return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _HIDDEN and character not in _JOINERS
-        else character
-        for character in text
-    )
+from maskrec.base.console import escaped
 
 
 class Lettering:
@@ -43,17 +32,17 @@ class Lettering:
     ) -> None:
         """Draw text with its top left corner at a place, in runs of one font each."""
         x, y = place
-        for font, run in self._runs(visible(text)):
+        for font, run in self._runs(escaped(text)):
             draw.text((x, y + self.size), run, font=font, fill=fill, anchor="ls")
             x += font.getlength(run)
 
     def width(self, text: str) -> float:
         """The width of the text in pixels."""
-        return float(sum(font.getlength(run) for font, run in self._runs(visible(text))))
+        return float(sum(font.getlength(run) for font, run in self._runs(escaped(text))))
 
     def cut(self, text: str, width: float) -> str:
         """The text, cut to a width with an ellipsis where it is longer."""
-        text = visible(text)
+        text = escaped(text)
         if self.width(text) <= width:
             return text
         low, high = 0, len(text)
@@ -65,7 +54,7 @@ class Lettering:
     def wrap(self, text: str, width: float, most: int) -> list[str]:
         """The text on at most ``most`` lines, broken at spaces and underscores where possible, else anywhere."""
         lines: list[str] = []
-        rest = visible(text)
+        rest = escaped(text)
         while rest and len(lines) < most - 1 and self.width(rest) > width:
             end = len(self.cut(rest, width)) - 1
             breaks = [place for place in range(end // 4, end) if rest[place] in " _/-"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections.abc import Sequence
@@ -13,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
+from maskrec.base.files import compact_json
+from maskrec.base.words import one_line
 from maskrec.images.canvas import pixels_on_canvas
 from maskrec.images.decoding import decode_image
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns
@@ -55,7 +56,7 @@ class GroupWriter:
                 try:
                     data, pixels = self._read(item)
                 except UsageError as error:
-                    rejected.append([item.key, "unreadable", " ".join(str(error).split())])
+                    rejected.append([item.key, "unreadable", one_line(error)])
                 else:
                     if self.side:
                         data, points = self._raw(item, pixels)
@@ -69,7 +70,7 @@ class GroupWriter:
             stream.flush()
             os.fsync(stream.fileno())
         record = {"kept": kept, "sizes": sizes, "checksums": checksums, "moved": moved, "rejected": rejected}
-        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+        return compact_json(record)
 
     def _tell(self, before: tuple[int, int, int], now: tuple[int, int, int]) -> tuple[int, int, int]:
         self.meter.advance(now[0] - before[0], now[1] - before[1], now[2] - before[2])

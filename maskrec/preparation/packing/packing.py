@@ -15,11 +15,12 @@ from typing import Any
 
 from maskrec import __version__
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import not_written, write_atomically
 from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
 from maskrec.preparation.packing.groups import GroupWriter, group_index
 from maskrec.preparation.resumable.finishing import table
-from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS, JobFolder, not_written
+from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.photo_source import Source
 
@@ -80,7 +81,7 @@ def pack(packing: Packing, meter: Meter | None = None) -> None:
     Images that cannot be read or decoded are skipped and listed in ``rejected.csv``.
 
     Raises:
-        UsageError: the destination holds something else or lies in the source, faces have no identity, or sizes
+        UsageError: the destination holds something else or is inside the source, faces have no identity, or sizes
             differ.
         MaskrecError: the disk is full, another process works on it, or a complete set is damaged.
     """
@@ -128,15 +129,20 @@ def _write_groups(packing: Packing, parts: PackParts, meter: Meter) -> None:
     meter.start(len(items))
     meter.skip(len(items) - sum(len(items[packing.members(group)]) for group in todo))
     for group in todo:
-        temporary = parts.folder / f"temporary-{os.getpid()}"
-        writer = GroupWriter(packing.source.reader, packing.side, packing.fit, meter)
-        try:
-            record = writer.write(temporary, items[packing.members(group)])
-            temporary.replace(parts.destination / data_name(group))
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise not_written(parts.destination / data_name(group), error) from error
-        parts.place(parts.record_path(group), record, durable=True)
+        _write_group(packing, parts, group, meter)
+
+
+def _write_group(packing: Packing, parts: PackParts, group: int, meter: Meter) -> None:
+    """One data file, then its record: a file without a record is written again."""
+    writer = GroupWriter(packing.source.reader, packing.side, packing.fit, meter)
+    items = packing.source.items[packing.members(group)]
+    record = write_atomically(
+        parts.destination / data_name(group),
+        lambda file: writer.write(file, items),
+        durable=False,
+        temporary=parts.folder / f"temporary-{os.getpid()}",
+    )
+    parts.place(parts.record_path(group), record, durable=True)
 
 
 def _done(parts: PackParts, group: int) -> bool:

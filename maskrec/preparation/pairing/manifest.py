@@ -10,6 +10,7 @@ from typing import Any
 
 from maskrec import __version__
 from maskrec.base.errors import UsageError
+from maskrec.base.words import differences
 from maskrec.images.photos import place_of
 from maskrec.preparation.pairing.pair_rows import seen_from
 from maskrec.preparation.pairing.settings import COMMAND, PairSettings
@@ -38,11 +39,6 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def as_json(value: object) -> bytes:
-    """The manifest as written."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
-
-
 def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
     """Raise UsageError where ``out`` holds files that this command would not have written."""
     there = [name for name in FILES if (out / name).exists()]
@@ -56,7 +52,7 @@ def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
         before = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         for part in ("settings", "faces", "maskrec"):
             if before[part] != manifest[part]:
-                what = _difference(before[part], manifest[part])
+                what = _what(before[part], manifest[part])
                 raise UsageError(
                     f"{out} holds pairs made in another way ({part}: {what}); choose another folder or remove it"
                 )
@@ -64,8 +60,5 @@ def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
         raise UsageError(f"{out / MANIFEST} cannot be read ({error!r}); choose another folder or remove it") from error
 
 
-def _difference(before: Any, now: Any) -> str:
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = [name for name in now if before.get(name) != now[name]]
-        return ", ".join(f"{name} {before.get(name)} there, {now[name]} here" for name in names)
-    return "other files" if isinstance(before, list) else f"{before} there, {now} here"
+def _what(before: Any, now: Any) -> str:
+    return "other files" if isinstance(before, list) else ", ".join(differences(before, now))

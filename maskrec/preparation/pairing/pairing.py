@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
-from maskrec.base.files import Lock, write_bytes
+from maskrec.base.files import Lock, write_bytes, write_json
 from maskrec.preparation.masking.mask_plan import MaskPlan
-from maskrec.preparation.pairing.manifest import MANIFEST, as_json, manifest_of, refuse_strangers
+from maskrec.preparation.pairing.manifest import MANIFEST, manifest_of, refuse_strangers
 from maskrec.preparation.pairing.pair_rows import landmark_rows, pair_rows, train_rows, written
 from maskrec.preparation.pairing.pair_sampling import (
     Condition,
@@ -75,7 +75,7 @@ def make_pairs(
     try:
         refuse_strangers(out, manifest)
         # The manifest first: after a kill it identifies the files, and the same command completes them.
-        write_bytes(out / MANIFEST, as_json(manifest))
+        write_json(out / MANIFEST, manifest)
         for name, (content, _) in contents.items():
             write_bytes(out / name, content)
     finally:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.files import compact_json, not_written
 from maskrec.images.tars.tarfiles import write_tar
-from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, JobFolder, not_written
+from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
 
 TAR_GROUPS = 128  # 4,096 photos per tar: about 20 MB of JPEG at 112 px
@@ -29,7 +30,7 @@ def tar_path(parts: JobFolder, group: int) -> Path:
 
 def pack_record(record: dict[str, Any]) -> bytes:
     """A record as it is stored."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    return compact_json(record)
 
 
 def merge(destination: Path, meter: Meter) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from maskrec import __version__
 from maskrec.base.errors import UsageError
+from maskrec.base.files import not_written
 from maskrec.preparation.resumable import finishing, worker_pool
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
@@ -118,7 +119,7 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
         meter: receives what is finished.
 
     Raises:
-        UsageError: the destination holds something else, lies in the source, or a number is out of range.
+        UsageError: the destination holds something else, is inside the source, or a number is out of range.
         MaskrecError: the disk is full, another process works on it, a worker died, or files of a finished set are
             missing.
     """
@@ -196,8 +197,6 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
 
 
 def _make_folder(folder: Path) -> None:
-    from maskrec.preparation.resumable.job_folder import not_written
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

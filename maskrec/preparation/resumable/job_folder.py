@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.base.files import Lock
+from maskrec.base.files import Lock, json_bytes, not_written, write_atomically
+from maskrec.base.words import differences
 from maskrec.preparation.sources.photo_source import FACES_FILE, UNFINISHED
 
 WORK = "work.json"
@@ -95,7 +96,7 @@ class JobFolder:
                 f"{self.destination}: holds {others[0]!r} but not a data set that was started here; name a new folder"
             )
         self.folder.mkdir(exist_ok=True)
-        self.place(self.destination / WORK, (json.dumps(work, indent=2, ensure_ascii=False) + "\n").encode())
+        self.place(self.destination / WORK, json_bytes(work))
 
     def place(self, path: Path, data: bytes, *, durable: bool = False) -> None:
         """Write a file atomically; a kill leaves at most a temporary file in ``.parts``.
@@ -104,16 +105,7 @@ class JobFolder:
             MaskrecError: the disk is full, or the folder is not writable.
         """
         temporary = self.folder / f"temporary-{os.getpid()}"
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                if durable:
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise not_written(path, error) from error
+        write_atomically(path, lambda place: place.write_bytes(data), durable=durable, temporary=temporary)
 
     def record_path(self, group: int) -> Path:
         """The path of a group's record, once it is finished."""
@@ -206,21 +198,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def not_written(path: Path, error: OSError) -> MaskrecError:
-    """The sentence for a file that could not be written."""
-    what = error.strerror or str(error)
-    return MaskrecError(f"{path} could not be written: {what}; free some space and run the same command again")
-
-
-def differences(there: dict[str, Any], here: dict[str, Any], prefix: str = "") -> Sequence[str]:
-    """The differences between two works, as ``name X there, Y here``."""
-    told: list[str] = []
-    for key in [*there, *(key for key in here if key not in there)]:
-        one, two = there.get(key), here.get(key)
-        if isinstance(one, dict) and isinstance(two, dict):
-            told += differences(one, two, f"{prefix}{key}.")
-        elif one != two:
-            told.append(f"{prefix}{key} {one!r} there, {two!r} here")
-    return told

@@ -59,12 +59,12 @@ class Source:
         """Refuse to write into the source: the output would be taken for its photos.
 
         Raises:
-            UsageError: the destination is the source's folder, or lies in it.
+            UsageError: the destination is the source's folder, or is inside it.
         """
         path = self.path.parent if self.path.name == FACES_FILE else self.path
         inner, outer = destination.resolve(), path.resolve()
         if inner == outer or outer in inner.parents:
-            raise UsageError(f"{destination} lies in the source {path}; name a folder elsewhere")
+            raise UsageError(f"{destination} is inside the source {path}; name a folder elsewhere")
 
     def fingerprint(self) -> str:
         """SHA-256 over the sorted list (names, identities, landmarks), not over the photos' bytes."""

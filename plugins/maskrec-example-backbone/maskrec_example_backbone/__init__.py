@@ -1,4 +1,4 @@
-"""What this plugin offers. maskrec imports this module to list it, so nothing heavy is imported here."""
+"""The components of this plugin. maskrec imports this module to list it, so nothing slow is imported here."""
 
 from __future__ import annotations
 

@@ -30,13 +30,13 @@ class MobileFaceNet(nn.Module):
 
     Args:
         weights: a safetensors file of this network's state_dict; None starts from random weights.
-        freeze_norm: whether the batch norms keep their statistics while training, as a network does that is to stay
-            near the weights it starts from. Their scales and biases are trained either way.
+        freeze_norm: whether the batch norms keep their statistics during training, which keeps a network near its
+            starting weights. Their scales and biases are trained in both cases.
         image_size: must be 112 or None, since the global convolution covers 7 x 7 cells of 16 pixels.
-        context: while a checkpoint is being opened the weights are not looked for.
+        context: while a checkpoint is being opened, the weights are not loaded.
 
     Raises:
-        UsageError: weights that cannot be read or do not fit.
+        UsageError: the weights cannot be read or do not fit.
         ValueError: another image size, or frozen statistics of random weights.
     """
 
@@ -68,7 +68,7 @@ class MobileFaceNet(nn.Module):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Another image size than 112, and frozen statistics of random weights."""
+        """Report an image size other than 112, and frozen statistics of random weights."""
         yield from _problems(values, context.givens.get("image_size"))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class MobileFaceNet(nn.Module):
         return embeddings
 
     def train(self, mode: bool = True) -> MobileFaceNet:
-        """As ``nn.Module.train``; frozen batch norms stay in eval mode."""
+        """Like ``nn.Module.train``; frozen batch norms stay in eval mode."""
         super().train(mode)
         if self.freeze_norm:
             for module in self.modules():
@@ -136,7 +136,7 @@ def _separable(channels: int) -> nn.Sequential:
 
 
 def _load(network: nn.Module, path: Path) -> None:
-    """Fills every tensor of the network from a safetensors file that has these and no others."""
+    """Load every tensor of the network from a safetensors file that has exactly these."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -151,8 +151,6 @@ def _load(network: nn.Module, path: Path) -> None:
 
 def _problems(values: Mapping[str, Any], image_size: int | None) -> Iterator[Problem]:
     if image_size not in (None, SIZE):
-        yield Problem(
-            f"mobilefacenet sees images of {SIZE} pixels, not {image_size}; leave image_size out", "image_size"
-        )
+        yield Problem(f"mobilefacenet takes images of {SIZE} pixels, not {image_size}; remove image_size", "image_size")
     if values["freeze_norm"] and values["weights"] is None:
-        yield Problem("freeze_norm keeps the statistics of weights, and no weights are given", "freeze_norm")
+        yield Problem("freeze_norm keeps the statistics of weights, but no weights are given", "freeze_norm")

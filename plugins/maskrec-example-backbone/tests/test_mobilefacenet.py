@@ -50,7 +50,7 @@ def test_it_is_the_network_of_the_onnx_file_on_a_hundred_faces():
         found = network(images).double().numpy()
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
     assert ((found * wanted).sum(1) / lengths).min() >= 0.9999
-    # before any L2 normalisation, and the faces are no constant
+    # before any L2 normalisation, and the faces are not constant
     assert np.linalg.norm(found, axis=1).std() > 0.1
     assert np.abs(found - found.mean(0)).max() > 0.1
 
@@ -109,7 +109,7 @@ def test_weights_of_another_network_are_refused(tmp_path, damage, says):
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x04K\x01.", b"\xff" * 100])
-def test_a_file_that_is_no_safetensors_is_refused_in_a_sentence(tmp_path, content):
+def test_a_file_that_is_not_safetensors_is_rejected_in_a_sentence(tmp_path, content):
     (tmp_path / "w.safetensors").write_bytes(content)
     with pytest.raises(UsageError, match=r"w\.safetensors cannot be read as safetensors"):
         MobileFaceNet(tmp_path / "w.safetensors")

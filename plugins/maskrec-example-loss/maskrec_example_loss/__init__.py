@@ -1,4 +1,4 @@
-"""What this plugin offers. maskrec imports this module to list it, so nothing heavy is imported here."""
+"""The components of this plugin. maskrec imports this module to list it, so nothing slow is imported here."""
 
 from __future__ import annotations
 
@@ -13,5 +13,18 @@ def maskrec_losses() -> list[Component]:
             "curricularface",
             "maskrec_example_loss.curricularface:CurricularFace",
             "ArcFace that learns easy faces first, hard ones later",
+        )
+    ]
+
+
+@hookimpl
+def maskrec_parts() -> list[Component]:
+    """The parts of this plugin: the margin by itself, for ``margin_softmax``."""
+    return [
+        Component(
+            "curricular",
+            "maskrec_example_loss.curricularface:Curricular",
+            "the margin of curricularface",
+            part="margin",
         )
     ]

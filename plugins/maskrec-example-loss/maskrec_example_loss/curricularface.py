@@ -1,34 +1,30 @@
-"""CurricularFace."""
+"""CurricularFace: a margin, and the loss that is a softmax with it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from maskrec.contracts.context import CheckContext
+from maskrec.contracts.margin import MarginContext
 from maskrec.contracts.problem import Problem
+from maskrec.losses.margin_softmax import MarginSoftmax, scale_problems
+from maskrec.losses.margins import Arc
 
 
-class CurricularFace(nn.Module):
-    """ArcFace whose hard negatives weigh more the further training is.
+class Curricular(nn.Module):
+    """ArcFace's margin, with hard negatives that count more as training progresses.
 
     Huang et al., "CurricularFace: Adaptive Curriculum Learning Loss for Deep Face Recognition", CVPR 2020, equations
-    5 to 8. The true class's logit is ``scale * cos(theta + margin)``. Another class's cosine ``c`` above
-    ``cos(theta + margin)`` is a hard negative and becomes ``c * (t + c)``; ``t`` is the running mean of the true
-    classes' cosines, 0 at the start. Beyond theta = pi - margin, where ``cos(theta + margin)`` would rise again, the
-    true class's logit is ``scale * (cos(theta) - margin * sin(margin))``, as in ArcFace.
-
-    It has no ``scope``, so under several processes it sees the global batch and ``t`` is the same everywhere.
+    5 to 8. The true class's cosine becomes ``cos(theta + margin)``. Another class's cosine ``c`` above that is a hard
+    negative and becomes ``c * (t + c)``; ``t`` is the running mean of the true classes' cosines, 0 at the start.
+    Beyond theta = pi - margin, where ``cos(theta + margin)`` would rise again, the true class's is
+    ``cos(theta) - margin * sin(margin)``, as in ArcFace.
 
     Args:
-        embedding_size: of the backbone's embeddings.
-        num_classes: training identities.
-        scale: radius of the sphere the logits live on, above 0.
         margin: in radians, in [0, pi / 2).
         momentum: how much of ``t`` is kept at each step, in [0, 1).
 
@@ -38,62 +34,68 @@ class CurricularFace(nn.Module):
 
     t: Tensor
 
-    def __init__(
-        self,
-        embedding_size: int,
-        num_classes: int,
-        scale: float = 64.0,
-        margin: float = 0.5,
-        momentum: float = 0.99,
-    ) -> None:
+    def __init__(self, margin: float = 0.5, momentum: float = 0.99) -> None:
         super().__init__()
-        for problem in _problems(scale, margin, momentum):
+        for problem in self.check({"margin": margin, "momentum": momentum}, CheckContext()):
             raise ValueError(problem.message)
-        self.scale, self.margin, self.momentum = scale, margin, momentum
-        self.weight = nn.Parameter(torch.empty(num_classes, embedding_size))
-        nn.init.normal_(self.weight, std=1 / math.sqrt(embedding_size))
+        self.arc, self.momentum = Arc(margin), momentum
         self.register_buffer("t", torch.zeros(()))
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Parameters out of range, for ``maskrec check``."""
-        yield from _problems(values["scale"], values["margin"], values["momentum"])
+        """Report parameters out of range, for ``maskrec check``."""
+        yield from Arc.check(values, context)
+        if not 0 <= values["momentum"] < 1:
+            yield Problem(f"momentum must be in [0, 1), not {values['momentum']}", "momentum")
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """The mean cross entropy of the batch, a scalar in float32 (float64 for float64 embeddings).
+    def forward(self, target: Tensor, context: MarginContext) -> Tensor:
+        """``(B,)`` cosines to the true class with the margin."""
+        if self.training:
+            # over the samples of all processes, so that t is the same everywhere
+            self.t.lerp_(context.mean(target).to(self.t.dtype), 1 - self.momentum)
+        return self.arc(target, context)
 
-        Args:
-            embeddings: ``(B, embedding_size)``, before normalisation.
-            labels: int64 ``(B,)`` in [0, num_classes).
-        """
-        # Cosines near 1 and a scale of 64 are too fine for bfloat16: leave autocast.
-        with torch.autocast(embeddings.device.type, enabled=False):
-            rows = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
-            cosines = F.linear(F.normalize(rows), F.normalize(self.weight.to(rows.dtype)))
-            true = cosines.gather(1, labels[:, None])
-            if self.training:
-                self.t.lerp_(true.detach().mean().to(self.t.dtype), 1 - self.momentum)
-            widened = self._widened(true)
-            hard = cosines > widened.detach()
-            negatives = torch.where(hard, cosines * (self.t.to(rows.dtype) + cosines), cosines)
-            return F.cross_entropy(self.scale * negatives.scatter(1, labels[:, None], widened), labels)
+    def hard(self, cosines: Tensor, target: Tensor) -> Tensor:
+        """``(B, c)`` cosines to other classes, those above ``target`` ``(B,)`` reweighted."""
+        harder = cosines > target.detach()[:, None]
+        return torch.where(harder, cosines * (self.t.to(cosines.dtype) + cosines), cosines)
 
     def diagnostics(self) -> dict[str, float]:
-        """``t``: how far the curriculum is, from 0 (easy) to about 1 (hard)."""
+        """``t``: the progress of the curriculum, from 0 (easy) to about 1 (hard)."""
         return {"t": float(self.t)}
 
-    def _widened(self, cosine: Tensor) -> Tensor:
-        """cos(theta + margin) of cos(theta); the sine is held off 0, where its slope is infinite."""
-        sine = ((1 - cosine) * (1 + cosine)).clamp(min=torch.finfo(cosine.dtype).eps).sqrt()
-        beyond = cosine - self.margin * math.sin(self.margin)
-        widened = cosine * math.cos(self.margin) - sine * math.sin(self.margin)
-        return torch.where(cosine > -math.cos(self.margin), widened, beyond)
 
+class CurricularFace(MarginSoftmax):
+    """Softmax over scaled cosines to class centres, with the margin ``curricular``.
 
-def _problems(scale: float, margin: float, momentum: float) -> Iterator[Problem]:
-    if not (math.isfinite(scale) and scale > 0):
-        yield Problem(f"scale must be a finite number above 0, not {scale}", "scale")
-    if not 0 <= margin < math.pi / 2:
-        yield Problem(f"margin is an angle in radians in [0, pi / 2), not {margin}", "margin")
-    if not 0 <= momentum < 1:
-        yield Problem(f"momentum must be in [0, 1), not {momentum}", "momentum")
+    The same as ``{use: margin_softmax, margin: {use: curricular}}``, which also takes a criterion, a head and class
+    weights.
+
+    Args:
+        embedding_size: of the backbone's embeddings.
+        num_classes: training identities.
+        class_counts: training images of each identity.
+        scale: radius of the sphere the logits live on, above 0.
+        margin: in radians, in [0, pi / 2).
+        momentum: how much of ``t`` is kept at each step, in [0, 1).
+
+    Raises:
+        ValueError: a parameter out of range.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        num_classes: int,
+        class_counts: Sequence[int],
+        scale: float = 64.0,
+        margin: float = 0.5,
+        momentum: float = 0.99,
+    ) -> None:
+        super().__init__(embedding_size, num_classes, class_counts, Curricular(margin, momentum), scale)
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
+        """Report parameters out of range, for ``maskrec check``."""
+        yield from Curricular.check(values, context)
+        yield from scale_problems(values)

@@ -9,9 +9,13 @@ import maskrec_example_loss
 import numpy as np
 import pytest
 import torch
-from maskrec_example_loss.curricularface import CurricularFace
+import torch.distributed as dist
+from maskrec_example_loss.curricularface import Curricular, CurricularFace
+from torch import multiprocessing
 
+from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.context import CheckContext
+from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.plugin.signature import read_parameters
 
 
@@ -35,12 +39,12 @@ def plain_loss(embeddings, weights, labels, t, scale, margin):
 @pytest.mark.parametrize(("scale", "margin"), [(64.0, 0.5), (8.0, 0.0), (16.0, 1.5)])
 def test_it_is_the_papers_formula(seed, scale, margin):
     generator = torch.Generator().manual_seed(seed)
-    loss = CurricularFace(6, 9, scale=scale, margin=margin, momentum=0.9).double()
+    loss = CurricularFace(6, 9, [2] * 9, scale=scale, margin=margin, momentum=0.9).double()
     t = 0.0
     for _ in range(3):
         embeddings = torch.randn(12, 6, generator=generator, dtype=torch.float64) * 5
         labels = torch.randint(0, 9, (12,), generator=generator)
-        weights = loss.weight.detach().numpy()
+        weights = loss.head.weight.detach().numpy()
         rows = embeddings.numpy()
         cosines = [
             rows[i] @ weights[k] / (np.linalg.norm(rows[i]) * np.linalg.norm(weights[k])) for i, k in enumerate(labels)
@@ -48,24 +52,24 @@ def test_it_is_the_papers_formula(seed, scale, margin):
         t = 0.9 * t + 0.1 * float(np.mean(cosines))
         value = loss(embeddings, labels).item()
         assert value == pytest.approx(plain_loss(rows, weights, labels.tolist(), t, scale, margin), rel=1e-9)
-        assert loss.diagnostics() == {"t": pytest.approx(t, abs=1e-12)}
+        assert loss.diagnostics()["margin/t"] == pytest.approx(t, abs=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_gradients_are_finite_where_an_embedding_lies_on_its_centre_or_opposite(dtype, sign):
-    loss = CurricularFace(4, 3)
-    embeddings = (sign * loss.weight.detach()).to(dtype).requires_grad_()
+    loss = CurricularFace(4, 3, [2] * 3)
+    embeddings = (sign * loss.head.weight.detach()).to(dtype).requires_grad_()
     value = loss(embeddings, torch.arange(3))
     value.backward()
     assert value.isfinite()
     assert value.dtype is (torch.float64 if dtype is torch.float64 else torch.float32)
     assert embeddings.grad.isfinite().all()
-    assert loss.weight.grad.isfinite().all()
+    assert loss.head.weight.grad.isfinite().all()
 
 
 def test_autocast_changes_nothing():
-    loss = CurricularFace(16, 5).eval()
+    loss = CurricularFace(16, 5, [2] * 5).eval()
     embeddings, labels = torch.randn(8, 16), torch.arange(8) % 5
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = loss(embeddings, labels)
@@ -74,21 +78,21 @@ def test_autocast_changes_nothing():
 
 
 def test_evaluation_leaves_the_curriculum_alone_and_a_checkpoint_keeps_it():
-    loss = CurricularFace(4, 3, momentum=0.5)
+    loss = CurricularFace(4, 3, [2] * 3, momentum=0.5)
     embeddings, labels = torch.randn(6, 4), torch.arange(6) % 3
     loss(embeddings, labels)
-    reached = loss.diagnostics()["t"]
+    reached = loss.diagnostics()["margin/t"]
     assert reached != 0
     loss.eval()(embeddings, labels)
-    assert loss.diagnostics()["t"] == reached
-    again = CurricularFace(4, 3, momentum=0.5)
+    assert loss.diagnostics()["margin/t"] == reached
+    again = CurricularFace(4, 3, [2] * 3, momentum=0.5)
     again.load_state_dict(loss.state_dict())
     assert again.train()(embeddings, labels) == loss.train()(embeddings, labels)
 
 
 def test_it_pickles_for_worker_processes():
-    loss = CurricularFace(4, 3)
-    assert torch.equal(pickle.loads(pickle.dumps(loss)).weight, loss.weight)
+    loss = CurricularFace(4, 3, [2] * 3)
+    assert torch.equal(pickle.loads(pickle.dumps(loss)).head.weight, loss.head.weight)
 
 
 @pytest.mark.parametrize(
@@ -100,15 +104,53 @@ def test_a_parameter_out_of_range_is_refused_in_the_same_words_by_check_and_cons
     (problem,) = CurricularFace.check(values, CheckContext())
     assert problem.path == parameter
     with pytest.raises(ValueError, match=r"must be|is an angle") as raised:
-        CurricularFace(4, 3, **{parameter: value})
+        CurricularFace(4, 3, [2] * 3, **{parameter: value})
     assert str(raised.value) == problem.message
 
 
-def test_the_declaration_names_this_loss_and_its_parameters_are_all_annotated():
-    (component,) = maskrec_example_loss.maskrec_losses()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_loss_is_margin_softmax_with_the_margin(dtype):
+    torch.manual_seed(0)
+    embeddings, labels = torch.randn(7, 6, dtype=dtype), torch.arange(7) % 4
+    torch.manual_seed(1)
+    whole = CurricularFace(6, 4, [3] * 4, scale=16.0, margin=0.3, momentum=0.5).to(dtype)
+    torch.manual_seed(1)
+    parts = MarginSoftmax(6, 4, [3] * 4, Curricular(0.3, 0.5), scale=16.0).to(dtype)
+    assert torch.equal(whole(embeddings, labels), parts(embeddings, labels))
+    assert set(whole.state_dict()) == {"weight", "margin.t"}
+    assert whole.state_dict()["margin.t"] != 0
+
+
+def worker(rank, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    torch.manual_seed(0)
+    loss = CurricularFace(6, 4, [3] * 4, momentum=0.5).double()
+    embeddings, labels = torch.randn(9, 6, dtype=torch.float64), torch.arange(9) % 4
+    part = slice(0, 7) if rank == 0 else slice(7, None)
+    call_loss(loss, embeddings[part], labels[part]).backward()
+    torch.save((loss.margin.t, loss.head.weight.grad), f"{folder}/{rank}.pt")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def test_two_processes_keep_one_curriculum(tmp_path):
+    multiprocessing.spawn(worker, (str(tmp_path),), nprocs=2)
+    (t, first), (other, second) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    torch.manual_seed(0)
+    loss = CurricularFace(6, 4, [3] * 4, momentum=0.5).double()
+    loss(torch.randn(9, 6, dtype=torch.float64), torch.arange(9) % 4).backward()
+    assert t == other
+    torch.testing.assert_close(t, loss.margin.t, rtol=0, atol=1e-15)
+    torch.testing.assert_close((first + second) / 2, loss.head.weight.grad, rtol=0, atol=1e-12)
+
+
+def test_the_declarations_name_these_and_all_parameters_are_annotated():
+    (component,), (part,) = maskrec_example_loss.maskrec_losses(), maskrec_example_loss.maskrec_parts()
     assert component.target == f"{CurricularFace.__module__}:{CurricularFace.__qualname__}"
+    assert part.target == f"{Curricular.__module__}:{Curricular.__qualname__}"
+    assert part.part == "margin"
     parameters = read_parameters(CurricularFace, "loss")
     assert {p.name: p.annotation for p in parameters if not p.given} == dict.fromkeys(
         ("scale", "margin", "momentum"), float
     )
-    assert [p.name for p in parameters if p.given] == ["embedding_size", "num_classes"]
+    assert [p.name for p in parameters if p.given] == ["embedding_size", "num_classes", "class_counts"]

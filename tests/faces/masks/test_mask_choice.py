@@ -103,7 +103,7 @@ def test_masks_under_the_nose_and_on_the_chin() -> None:
     assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.08)
 
 
-def test_wear_that_hits_nobody_changes_nobody() -> None:
+def test_wear_that_hits_no_face_changes_no_face() -> None:
     assert torch.equal(_worn("n95"), _worn("n95", wear={"under_nose": 0.0}))
     assert torch.equal(_worn("n95"), _worn("n95", wear={}))
 
@@ -148,7 +148,7 @@ def test_prints_show_more_than_one_colour(name: str) -> None:
         ({"cheeks": (0.0, 0.6)}, "0 to 0.5"),
         ({"cheeks": (math.nan, 0.5)}, "two ascending"),
         ({"wear": {"over_nose": 0.5}}, "did you mean under_nose"),
-        ({"wear": {"sideways": 0.5}}, "no way 'sideways'"),
+        ({"wear": {"sideways": 0.5}}, "'sideways' is not a way"),
         ({"wear": {"on_chin": -0.5}}, "0 or more"),
         ({"wear": {"on_chin": 0.7, "under_nose": 0.7}}, "at most 1"),
         ({"colors": []}, "empty"),

@@ -159,8 +159,8 @@ def test_families_painted_together_as_on_a_gpu_are_those_painted_apart(monkeypat
     noise = torch.rand(count, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
     types = torch.arange(count) % (len(MASK_TYPES) + 1) - 1
     apart = put_on_masks(noise, _template(count), types, _draws(count))
-    monkeypatch.setattr(painting, "_FAMILIES_APART", set())
-    monkeypatch.setattr(painting, "_PIXELS_AT_ONCE", {"cpu": 1 << 26})
+    monkeypatch.setattr(painting, "FAMILIES_APART", set())
+    monkeypatch.setattr(painting, "PIXELS_AT_ONCE", {"cpu": 1 << 26})
     assert torch.equal(apart, put_on_masks(noise, _template(count), types, _draws(count)))
 
 
@@ -191,7 +191,7 @@ def test_a_mirrored_face_gets_a_mirrored_outline() -> None:
     width=st.integers(1, 70),
 )
 def test_any_landmarks_give_pixels(points: list[float], number: int, height: int, width: int) -> None:
-    """Profiles, upside-down faces, faces beside the picture and all on one point: never NaN, always in range; and
+    """Profiles, upside-down faces, faces outside the picture, coinciding landmarks: never NaN, always in range; and
     whatever they are, the face beside them is what it is alone."""
     images = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
     wild, types = torch.tensor(points).reshape(1, 5, 2), torch.tensor([number, number])

@@ -190,7 +190,7 @@ def test_damage_is_a_sentence(tmp_path: Path, content: bytes, words: str) -> Non
 
 
 @pytest.mark.parametrize("label", [-1.0, 0.5, float("nan"), float("inf"), 2.0**24, 1e30])
-def test_labels_that_are_nobody(tmp_path: Path, label: float) -> None:
+def test_labels_that_are_not_identities(tmp_path: Path, label: float) -> None:
     records = RecordFile(_write(tmp_path, [(0, _record(label, 0, b"x"))]))
     with pytest.raises(UsageError, match="not a whole number from 0"):
         records.identities()

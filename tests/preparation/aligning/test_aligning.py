@@ -310,7 +310,7 @@ def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> No
         told = rows(out / "rejected.csv")
         assert [row["reason"] for row in told] == ["bad_landmarks"] * 3
         details = " / ".join(row["detail"] for row in told)
-        assert "lies outside of the photo of 120 x 120" in details
+        assert "is outside of the photo of 120 x 120" in details
         assert "left and right are swapped" in details
         assert "on one point" in details
 

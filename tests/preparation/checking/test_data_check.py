@@ -213,8 +213,8 @@ def test_broken_landmarks(tmp_path: Path) -> None:
     ]  # fmt: skip
     words = {int(line): message for _, line, message in told}
     assert "swapped" in words[4]
-    assert "on one point" in words[5]
-    assert "left_eye at (-30.0, 28.0) lies outside of the photo of 64 x 64" in words[6]
+    assert "coincide" in words[5]
+    assert "left_eye at (-30.0, 28.0) is outside of the photo of 64 x 64" in words[6]
 
 
 def test_landmarks_from_a_file(clean: Path, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ _CONTROLS = {
     if chr(code) not in "\n\t"
 }
 
+_JOINERS = "\u200c\u200d"  # Persian, Indian scripts
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
 
 def clean(text: object) -> str:
     """The text without control characters (line feeds stay, tabs become spaces), safe for any terminal."""
@@ -21,8 +24,23 @@ def clean(text: object) -> str:
     return plain.encode("utf-8", "replace").decode()
 
 
+def printable(text: str) -> str:
+    """Text that a terminal can show above a caret: tabs as one space, control characters replaced."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def escaped(text: str) -> str:
+    """Control, direction and unassigned characters as ``\\xNN``, so that nothing hides or turns."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _HIDDEN and character not in _JOINERS
+        else character
+        for character in text
+    )
+
+
 def cells(text: str) -> int:
-    """How many columns of a terminal the text takes."""
+    """How many columns of a terminal the text occupies."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
@@ -30,14 +48,14 @@ def cells(text: str) -> int:
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal that stdout is, or ``COLUMNS``; None where a file or pipe takes the whole line."""
+    """Width of the terminal that stdout is, or ``COLUMNS``; None for a file or pipe, which take whole lines."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
         return shutil.get_terminal_size().columns
     return None
 
 
 def table(rows: Sequence[Sequence[object]], width: int | None = None) -> str:
-    """Rows of columns, aligned, two spaces apart; with a width, what goes beyond it is cut and ends in an ellipsis."""
+    """Rows of columns, aligned, two spaces apart; with a width, longer lines are cut and end in an ellipsis."""
     plain = [[clean(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(*plain, strict=True)]
     lines = []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.cli.text import cells, clean, table
+from maskrec.base.console import cells, clean, table
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""What is shown while a run works: a line every ten seconds with the time that is left, at the pace so far."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from maskrec.training.display import Display
+
+
+class Clock:
+    """Stands in for the machine's clock."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", clock)
+    return clock
+
+
+def shown(clock: Clock, total: int, done: int, steps: list[tuple[int, float]]) -> list[str]:
+    """Lines after steps, each with the seconds it took."""
+    stream = io.StringIO()
+    with Display(3, total, done, Console(file=stream, width=200)) as display:
+        for step, seconds in steps:
+            clock.now += seconds
+            display.step(1, step, 0.5, 0.01, 1234.5)
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("total", "done", "step", "seconds", "left"),
+    [
+        (101, 0, 1, 20.0, "0:33:20"),
+        (101, 0, 1, 72.0, "2:00:00"),
+        (101, 0, 1, 73.75, "2:02:55"),
+        (2, 0, 1, 59.0, "0:00:59"),
+        (2, 0, 1, 61.0, "0:01:01"),
+        (3, 0, 3, 61.0, "0:00:00"),
+        (40, 20, 30, 100.0, "0:01:40"),  # ten steps of this start, not thirty
+        (36001, 0, 1, 11.0, "110:00:00"),
+    ],
+)
+def test_the_time_that_is_left(total: int, done: int, step: int, seconds: float, left: str, clock: Clock) -> None:
+    (line,) = shown(clock, total, done, [(step, seconds)])
+    assert line == f"epoch 2/3  step {step}/{total}  loss 0.5000  lr 0.01  1,234 images/s  ETA {left}"
+
+
+def test_a_line_every_ten_seconds(clock: Clock) -> None:
+    lines = shown(clock, 100, 0, [(step, 4.0) for step in range(1, 13)])
+    assert [line.split()[3] for line in lines] == ["3/100", "6/100", "9/100", "12/100"]
+
+
+def test_what_users_and_plugins_say_is_shown_as_it_is(clock: Clock) -> None:
+    stream = io.StringIO()
+    Display(1, 1, 0, Console(file=stream, width=200)).line("[/data/x.csv] [bold]tripped")
+    assert stream.getvalue() == "[/data/x.csv] [bold]tripped\n"
+
+
+def test_a_terminal_gets_a_bar(clock: Clock) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=120, force_terminal=True, color_system=None)
+    with Display(3, 100, 0, console) as display:
+        clock.now += 20.0
+        display.step(1, 7, 0.5, 0.01, 1234.5)
+        display.evaluating("evaluating [x]")
+        display.line("one line")
+    assert "epoch 2/3" in stream.getvalue()
+    assert "7/100" in stream.getvalue()
+    assert "evaluating [x]" in stream.getvalue()
+    assert "one line" in stream.getvalue()
+    assert "step 7/100" not in stream.getvalue()
