@@ -8,7 +8,6 @@ number of threads, in turn, ``rounds`` times (7). A GPU's row is timed where the
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from rows import report, report_needs
 
+from maskrec.base.processors import usable_processors
 from maskrec.base.random import Draws
 from maskrec.faces.alignment import arcface_template
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
@@ -147,7 +147,7 @@ def on_a_gpu(count: int) -> float:
 def main() -> None:
     """Print the rows."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
-    cores = min(CORES, os.cpu_count() or 1)
+    cores = min(CORES, usable_processors())
     works = {
         (name, threads): make(threads) for name, make in (("ours", ours), ("peer", peer)) for threads in {1, cores}
     }

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
-import os
 import statistics
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import simplejpeg
 import torch
 from rows import report
 
+from maskrec.base.processors import usable_processors
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
@@ -42,7 +42,7 @@ from maskrec.preparation.packing.packing import Packing, pack
 from maskrec.preparation.sources.opening import open_source
 from maskrec.runtime.loading import Samples, load
 
-CORES = len(os.sched_getaffinity(0))
+CORES = usable_processors()
 DISTINCT, FACES, BATCH, SHARD = 4096, 131_072, 256, 1024
 GOALS = {"files": 0.8, "tar shards": 0.9, "packed JPEG": 0.9}
 RAW_GOAL = 5.0

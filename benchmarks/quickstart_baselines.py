@@ -19,16 +19,19 @@ from torch.nn.functional import avg_pool2d
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.model import Model
 from maskrec.metrics.accuracy import best_threshold
 from maskrec.metrics.distances import pair_distances
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
+from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import load
-from maskrec.runtime.model_input import apply_transforms, normalize_input
+from maskrec.runtime.model_input import apply_transforms
 from maskrec.training.assemble import Assembly, assemble
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "quickstart.yaml"
 SIDE = 8
+CPU = Compute(torch.device("cpu"))
 
 
 class Pixels(nn.Module):
@@ -41,7 +44,7 @@ class Pixels(nn.Module):
 
 def embed(network: nn.Module, spec: InputSpec, pairs: PairSet, seed: int) -> NDArray[np.float32]:
     """As an evaluation embeds them, masks and all."""
-    return Embedder(network, spec, torch.device("cpu"), "float32", torch.float32, False, seed, 0)(pairs)
+    return Embedder(Model(network, spec, None, "a baseline"), CPU, seed, workers=0)(pairs)
 
 
 def calibrate(network: nn.Module, parts: Assembly) -> None:
@@ -59,7 +62,7 @@ def calibrate(network: nn.Module, parts: Assembly) -> None:
     with torch.no_grad():
         for loaded in load(parts.dataset, batches, 0, False):
             batch = apply_transforms(loaded, parts.transforms, parts.plan.seed, 0, 0)
-            network(normalize_input(batch.images, spec, torch.float32, False))
+            network(CPU.feed(batch.images, spec))
 
 
 def row(name: str, embeddings: NDArray[np.float32], pairs: PairSet) -> str:
@@ -80,7 +83,7 @@ def main() -> None:
     pairs = next(found for _, found in parts.pair_sets if found.label.endswith(".test"))
     spec: InputSpec = parts.backbone.input_spec
     plain = InputSpec(parts.image_size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    print(pairs.remark)
+    print(pairs.caveat)
     print(f"{len(pairs) // len(CONDITIONS)} pairs per condition".ljust(28) + "".join(f"{c:>13}" for c in CONDITIONS))
     print(row(f"{SIDE} x {SIDE} pixels", embed(Pixels(), plain, pairs, parts.plan.seed), pairs))
     print(row("untrained", embed(parts.backbone, spec, pairs, parts.plan.seed), pairs))

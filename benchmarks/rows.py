@@ -9,6 +9,8 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+from maskrec.base.processors import usable_processors
+
 RESULTS = Path(__file__).with_name("results.jsonl")
 
 
@@ -56,5 +58,4 @@ def _machine() -> dict[str, object]:
         processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         processor = platform.processor() or platform.machine()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"processor": processor, "cores": cores, "load": round(os.getloadavg()[0], 2)}
+    return {"processor": processor, "cores": usable_processors(), "load": round(os.getloadavg()[0], 2)}

@@ -50,7 +50,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "cosface_everything": {
         "loss": {"use": "cosface", "scale": 16, "margin": 0.2},
         "optimizer": {"use": "adamw", "lr": 0.01, "groups": {"loss": {"lr": 0.05}}},
-        "scheduler": {"use": "cosineannealing", "T_max": 8, "every": "step", "warmup_steps": 2},
+        "scheduler": {"use": "cosineannealing", "every": "step", "warmup_steps": 2},
         "transforms": {"jitter": {"use": "color_jitter"}, "erase": {"use": "random_erasing"}},
         "train": {"epochs": 2, "workers": 2, "ema": 0.9, "accumulate": 2, "clip_gradient_norm": 0.5},
     },

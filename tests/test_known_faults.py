@@ -15,7 +15,7 @@ import torch
 from known_mutants import FAULTS
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.runtime.device import pick_device
+from maskrec.runtime.compute import pick_device
 from maskrec.runtime.state_tree import load_tree, save_tree
 
 

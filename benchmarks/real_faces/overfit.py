@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,13 @@ from torch.nn.functional import interpolate
 from maskrec import PairSet, View
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.model import Model
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
+from maskrec.runtime.compute import Compute
 from maskrec.training.assemble import assemble
-from maskrec.training.recording import read_rows
 from maskrec.training.runner import start
 
 HERE = Path(__file__).parent
@@ -118,22 +120,15 @@ def overfit(recipe: str, overrides: Sequence[str], catalog: Catalog, data: Path,
     plan = resolve(path, catalog=catalog, overrides=overrides, data_root=data)
     before = untrained(plan, catalog, data)
     start(plan, catalog, data, run_dir, [PLUGIN])
-    return {**before, **figures(read_rows(run_dir / "metrics.jsonl")), "batch": batch_in_words(plan)}
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_bytes().splitlines()]
+    return {**before, **figures(rows), "batch": batch_in_words(plan)}
 
 
 def untrained(plan: Plan, catalog: Catalog, data: Path) -> dict[str, str]:
     """The same accuracy of the weights that the run starts with, and of the photos' pixels without any network."""
     assembly = assemble(plan, catalog, data)
-    embed = Embedder(
-        assembly.backbone,
-        assembly.backbone.input_spec,
-        torch.device("cpu"),
-        precision="float32",
-        dtype=torch.float32,
-        channels_last=False,
-        seed=plan.seed,
-        workers=0,
-    )
+    model = Model(assembly.backbone, assembly.backbone.input_spec, None, "untrained")
+    embed = Embedder(model, Compute(torch.device("cpu")), plan.seed, workers=0)
     centres = assembly.evaluators["centres"]
     return {
         "8x8 pixels": f"{centres.evaluate(small_pixels).metrics['accuracy']:.4f}",

@@ -10,6 +10,7 @@ process held at once, loader and checkpoint included. On CUDA the device's peak 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
@@ -63,8 +64,7 @@ def measured(name: str, changes: Sequence[str]) -> str:
     from maskrec.plugin.host import discover
     from maskrec.recipe.checking import resolve
     from maskrec.recipe.shipped import shipped_recipe
-    from maskrec.runtime.device import pick_device, pick_precision
-    from maskrec.training.recording import read_rows
+    from maskrec.runtime.compute import Compute
     from maskrec.training.runner import start
 
     catalog = discover(plugins=False)
@@ -73,21 +73,21 @@ def measured(name: str, changes: Sequence[str]) -> str:
     plan = resolve(shipped_recipe(name), catalog=catalog, overrides=overrides, allow_fallback=False)
     with tempfile.TemporaryDirectory() as folder:
         run = start(plan, catalog, Path(), Path(folder) / "run")
-        steps = [row for row in read_rows(run / "metrics.jsonl") if row["kind"] == "step"]
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_bytes().splitlines()]
+    steps = [row for row in rows if row["kind"] == "step"]
     if len(steps) != STEPS:
         raise SystemExit(f"{name}: {len(steps)} steps instead of {STEPS}")
     sizes = plan.sampler.parameters
     batch = sizes["batch_size"] if "batch_size" in sizes else _product(sizes)
     # The first step also finds its memory and plans its convolutions.
     seconds = sum(batch / row["images_per_second"] for row in steps[1:]) / (STEPS - 1)
-    device = pick_device(plan.train.device)
-    precision = pick_precision(plan.train.precision, device)
+    compute = Compute.pick(plan.train)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    if device.type == "cuda":
-        peak = max(peak, torch.cuda.max_memory_reserved(device) / 1e9)
+    if compute.device.type == "cuda":
+        peak = max(peak, torch.cuda.max_memory_reserved(compute.device) / 1e9)
     verdict = "ok" if peak <= LIMIT_GB else "too much"
     return (
-        f"{name:22} | {batch:5} | {plan.image_size:6} | {precision:9} | {len(steps):5} | {seconds:8.1f} "
+        f"{name:22} | {batch:5} | {plan.image_size:6} | {compute.precision:9} | {len(steps):5} | {seconds:8.1f} "
         f"| {peak:7.2f} | {verdict}"
     )
 

@@ -21,24 +21,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import Context
 from maskrec.contracts.evaluation import View
+from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import Images, PairSet
 from maskrec.contracts.sample import Sample
 from maskrec.evaluators.verification import Verification
 from maskrec.faces.masks import MASK_TYPES
 from maskrec.inference.embedder import Embedder
-from maskrec.inference.open_model import open_backbone
+from maskrec.inference.model import Model, frozen_model
+from maskrec.inference.open_model import open_model
 from maskrec.pairs.lfw_pairs import lfw_pairs
 from maskrec.pairs.pairs_csv import pairs_csv
 from maskrec.pairs.photo_pairs import PairImages
 from maskrec.plugin.host import discover
-from maskrec.recipe.plan import Opened
+from maskrec.runtime.compute import Compute, pick_device
 
 FAR = 0.01
 HEADER = (
@@ -49,11 +49,11 @@ HEADER = (
 def main() -> None:
     """Open the network, measure one pair set after the other, print a row per condition."""
     arguments = read_arguments()
-    network = open_network(arguments)
-    embed = Embedding(network, arguments)
+    model = open_network(arguments)
+    embed = Embedding(model, arguments)
     print(HEADER, flush=True)
     rows = []
-    for label, pairs in pair_sets(arguments, network):
+    for label, pairs in pair_sets(arguments, model.spec):
         for row in measure(embed, pairs):
             rows.append({"set": label, **row})
             print(line(rows[-1]), flush=True)
@@ -83,24 +83,20 @@ def read_arguments() -> argparse.Namespace:
     return arguments
 
 
-def open_network(arguments: argparse.Namespace) -> nn.Module:
-    """The frozen network, in eval mode."""
+def open_network(arguments: argparse.Namespace) -> Model:
+    """The frozen network with what it expects to see."""
     if arguments.weights:
         from maskrec_example_backbone.mobilefacenet import MobileFaceNet
 
-        network: nn.Module = MobileFaceNet(arguments.weights)
-        return network.requires_grad_(False).eval()
-    location = (arguments.run or arguments.onnx).absolute()
-    opened = Opened("run" if arguments.run else "file", location, "backbone")
-    return open_backbone(opened, catalog=discover(), data_root=Path.cwd())
+        return frozen_model(MobileFaceNet(arguments.weights), str(arguments.weights))
+    return open_model(arguments.run or arguments.onnx, discover())
 
 
-def pair_sets(arguments: argparse.Namespace, network: Any) -> Iterator[tuple[str, PairSet]]:
+def pair_sets(arguments: argparse.Namespace, spec: InputSpec) -> Iterator[tuple[str, PairSet]]:
     """The named CSVs; or LFW bare, then with each mask type, then with some of them mixed."""
-    size = network.input_spec.size
     for path in arguments.csv:
-        context = Context(input_spec=network.input_spec, path=path.stem)
-        yield path.stem, pairs_csv(context, size, arguments.seed, path=path)
+        context = Context(input_spec=spec, path=path.stem)
+        yield path.stem, pairs_csv(context, spec.size, arguments.seed, path=path)
     if arguments.csv:
         return
     worn: list[tuple[str, list[str]]] = [(name, [name]) for name in arguments.types]
@@ -108,8 +104,8 @@ def pair_sets(arguments: argparse.Namespace, network: Any) -> Iterator[tuple[str
     wanted: list[tuple[str, Any, list[str] | None]] = [("bare", "none", None)]
     wanted += [(name, ["one", "both"], types) for name, types in worn]
     for label, masks, types in wanted:
-        context = Context(input_spec=network.input_spec, path=f"lfw.{label}")
-        files = (arguments.pairs, arguments.lfw, context, size, arguments.seed)
+        context = Context(input_spec=spec, path=f"lfw.{label}")
+        files = (arguments.pairs, arguments.lfw, context, spec.size, arguments.seed)
         yield label, lfw_pairs(*files, landmarks=arguments.landmarks, masks=masks, types=types)
 
 
@@ -131,22 +127,13 @@ class Embedding:
     """Embeds the images of pair sets; a bare photo that several sets have is embedded once.
 
     Args:
-        network: the network, in eval mode.
+        model: the network.
         arguments: the command line.
     """
 
-    def __init__(self, network: Any, arguments: argparse.Namespace) -> None:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.embedder = Embedder(
-            network.to(device).to(memory_format=torch.channels_last),
-            network.input_spec,
-            device,
-            precision="float32",
-            dtype=torch.float32,
-            channels_last=True,
-            seed=arguments.seed,
-            workers=arguments.workers,
-        )
+    def __init__(self, model: Model, arguments: argparse.Namespace) -> None:
+        compute = Compute(pick_device("auto"), channels_last=True)
+        self.embedder = Embedder(model, compute, arguments.seed, arguments.workers)
         self.bare: dict[str, NDArray[np.float32]] = {}
 
     def __call__(self, pairs: PairSet, view: View | None = None) -> NDArray[np.float32]:

@@ -76,7 +76,7 @@ def write_text(path: Path, text: str) -> None:
 
 def json_bytes(value: Any) -> bytes:
     """Indented JSON with a final line feed, as people read it."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def compact_json(value: Any) -> bytes:
@@ -85,7 +85,11 @@ def compact_json(value: Any) -> bytes:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON, atomically."""
+    """Write indented JSON, atomically.
+
+    Raises:
+        ValueError: a number that is not finite, which JSON cannot hold; nothing is written.
+    """
     write_bytes(path, json_bytes(value))
 
 

@@ -51,30 +51,29 @@ def check(
     for recipe in recipes:
         path = recipe_path(recipe)
         checked = check_recipe(path, catalog=catalog, overrides=overrides, demo=demo, data_root=root, names_only=names)
-        codes.append(_built(checked, catalog, root, dry_run) if checked.plan else checked.exit_code)
-        _say(recipe, checked, codes[-1])
+        if checked.plan is not None:
+            checked = _built(checked, catalog, root, dry_run)
+        codes.append(checked.exit_code)
+        _say(recipe, checked)
     raise typer.Exit(max(codes))
 
 
-def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> int:
-    """Stages 3 and 4: what only built components can show. Print problems; return the exit code."""
-    from maskrec.training.assemble import check_built, dry_run
+def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> Checked:
+    """Stages 3 and 4: the recipe with the problems that only built components can show."""
+    from maskrec.training.assemble import check_built
+    from maskrec.training.dry_run import dry_run
 
     assert checked.plan is not None
     problems = check_built(checked.plan, catalog, root)
-    for problem in problems:
-        print(clean(problem.render()), file=sys.stderr)
-    if any(not problem.note for problem in problems):
-        return 2
-    if dry:
+    if dry and not problems.errors:
         dry_run(checked.plan, catalog, root)
-    return 0
+    return checked.with_more(problems)
 
 
-def _say(recipe: str, checked: Checked, code: int) -> None:
+def _say(recipe: str, checked: Checked) -> None:
     for problem in checked.problems:
         print(clean(problem.render()), file=sys.stderr)
-    if code == 0:
+    if checked.ok:
         form = " (its demo form would start)" if checked.plan is not None and checked.plan.demo else ""
         print(f"{clean(recipe)}: ok{form}")
 

@@ -114,7 +114,7 @@ def plugins(as_json: AsJson = False, plugin: PluginFiles = None, no_plugins: NoP
         failures = [failure_row(failure) for failure in catalog.failures]
         print(json.dumps({"plugins": loaded, "failures": failures}, indent=2))
         return
-    rows = [("PLUGIN", "VERSION", "COMPONENTS", "REMARK")]
+    rows = [("PLUGIN", "VERSION", "COMPONENTS", "PROBLEM")]
     rows += [(provider.name, provider.version, str(counts[provider]), "") for provider in catalog.providers]
     rows += [
         (failure.provider.name, failure.provider.version, "-", f"{failure.stage}: {failure.message}")

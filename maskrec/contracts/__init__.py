@@ -1,1 +1,1 @@
-"""The contracts between the core and the components; nothing here imports torch when imported."""
+"""The contracts between the core and the components; only ``collectives`` and ``call_loss`` in it import torch."""

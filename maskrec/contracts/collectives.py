@@ -25,13 +25,44 @@ def shard_bounds(size: int) -> tuple[int, int]:
     return size * rank() // ranks, size * (rank() + 1) // ranks
 
 
-def all_reduce_sum(values: Tensor) -> Tensor:
-    """The sum over all processes of a tensor of one shape, without gradient."""
-    if world_size() == 1:
-        return values
-    total = values.detach().clone()
+class _SumWithGradient(torch.autograd.Function):
+    """All-reduce whose backward sums every process's gradient (a sum over processes is its own adjoint)."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return _sum(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _sum(gradients[0])
+
+
+def _sum(values: Tensor) -> Tensor:
+    total = values.detach().clone(memory_format=torch.contiguous_format)
     dist.all_reduce(total)
     return total
+
+
+def all_reduce_sum(values: Tensor) -> Tensor:
+    """The sum over all processes of a tensor that has the same shape on each, with gradient.
+
+    The gradient is the sum of what every process's result says of the total, as in `gather_rows`.
+    """
+    if world_size() == 1:
+        return values
+    if values.requires_grad:
+        total: Tensor = _SumWithGradient.apply(values)
+        return total
+    return _sum(values)
+
+
+def all_reduce_max(values: Tensor) -> Tensor:
+    """The elementwise maximum over all processes of a tensor that has the same shape on each, without gradient."""
+    if world_size() == 1:
+        return values.detach()
+    largest = values.detach().clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(largest, op=dist.ReduceOp.MAX)
+    return largest
 
 
 def mean_over_processes(values: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class PairSet:
         identities: per image the person's name, or None where the source does not say; compared with the training
             set's ``identities`` so that no model is measured on people it was trained on.
         has_landmarks: whether every image carries landmarks.
-        remark: what must be reported wherever figures on these pairs are shown; the runner prints it first and last.
+        caveat: what must be reported wherever figures on these pairs are shown; the runner prints it first and last.
     """
 
     label: str
@@ -52,7 +52,7 @@ class PairSet:
     fold: NDArray[np.int64] | None = None
     identities: Sequence[str] | None = None
     has_landmarks: bool = False
-    remark: str = ""
+    caveat: str = ""
 
     def __post_init__(self) -> None:
         lengths = {len(self.left), len(self.right), len(self.same), len(self.condition)}

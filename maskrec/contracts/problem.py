@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import PluginError, UsageError
 
 SHOWN = 20
 
@@ -74,27 +74,27 @@ class Problems:
     """Problems as a check finds them, so that all can be reported at once.
 
     Args:
-        problems: notes among them, in the order found.
+        entries: notes among them, in the order found.
     """
 
-    problems: list[Problem] = field(default_factory=list)
+    entries: list[Problem] = field(default_factory=list)
 
     @property
     def errors(self) -> list[Problem]:
         """Without the notes."""
-        return [problem for problem in self.problems if not problem.note]
+        return [problem for problem in self.entries if not problem.note]
 
     def error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
         """Add something that has to be fixed."""
-        self.problems.append(Problem(message, path, hint, mark))
+        self.entries.append(Problem(message, path, hint, mark))
 
     def note(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:
         """Add something worth knowing."""
-        self.problems.append(Problem(message, path, hint, mark, note=True))
+        self.entries.append(Problem(message, path, hint, mark, note=True))
 
     def add(self, place: Mark | Path | str, message: str) -> None:
         """Add something wrong with a file, a folder or a line of a file."""
-        self.problems.append(Problem(message, mark=place if isinstance(place, Mark) else Mark(str(place))))
+        self.entries.append(Problem(message, mark=place if isinstance(place, Mark) else Mark(str(place))))
 
     def raise_errors(self, what: str) -> None:
         """Raise UsageError with the first ``SHOWN`` errors and their number, if there are any; a file's by line."""
@@ -112,10 +112,18 @@ class Problems:
 
 
 class RecipeError(UsageError):
-    """A recipe with problems, each with its place; ``problems`` are sorted by file and line."""
+    """A recipe with problems, each with its place.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    Args:
+        problems: what is wrong; the attribute of this name has them sorted by file and line.
+        broken_plugin: whether one of them is the fault of a plugin that the recipe needs; the exit code is then 3.
+    """
+
+    def __init__(self, problems: Sequence[Problem], broken_plugin: bool = False) -> None:
         self.problems = sorted(problems, key=lambda problem: problem.place)
+        self.broken_plugin = broken_plugin
+        if broken_plugin:
+            self.exit_code = PluginError.exit_code
         super().__init__("\n".join(problem.render() for problem in self.problems))
 
 

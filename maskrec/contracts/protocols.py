@@ -44,7 +44,7 @@ class Sampler(Protocol):
 class Dataset(Protocol):
     """Map-style; checked when opened. ``identities`` are names by label, or None where unknown.
 
-    An optional attribute ``remark`` is what must be reported of every model trained on it, as in ``PairSet``; an
+    An optional attribute ``caveat`` is what must be reported of every model trained on it, as in ``PairSet``; an
     optional ``shards`` gives the number of the file that holds each sample, for samplers that read one file after
     another; an optional method ``read_into(indices, images)`` puts many samples' images into ``images`` (uint8 ``(B, H,
     W, 3)``, contiguous, of ``image_size``) and returns their ``SampleColumns``, for sets that do this faster than

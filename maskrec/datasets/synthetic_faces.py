@@ -8,7 +8,7 @@ from typing import Any
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.sample import Sample
-from maskrec.faces.synthetic import REMARK
+from maskrec.faces.synthetic import CAVEAT
 from maskrec.faces.synthetic.album import Album, complaints
 
 
@@ -32,7 +32,7 @@ class SyntheticFaces:
     """
 
     has_landmarks = True
-    remark = REMARK
+    caveat = CAVEAT
 
     def __init__(
         self,

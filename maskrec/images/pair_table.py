@@ -49,8 +49,8 @@ def read_pairs(path: Path, problems: Problems) -> PairTable:
     table = read_table(path, REQUIRED, optional, ignored, problems)
     found = Problems()
     values = {name: PAIR_COLUMNS[name].values(table, name, found) for name in table.columns}
-    problems.problems += found.problems
-    bad = {problem.mark.line for problem in found.problems if problem.mark is not None}
+    problems.entries += found.entries
+    bad = {problem.mark.line for problem in found.entries if problem.mark is not None}
     rows = np.flatnonzero([line not in bad for line in table.lines])
     sides = {
         name: np.stack([_side(values, side + name, len(table))[rows] for side in ("", "pair_")], axis=1).ravel()

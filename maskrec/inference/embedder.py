@@ -1,99 +1,108 @@
-"""Embeds the images of pair sets: every distinct image once per view, masks put on by the device."""
+"""Embeds images: loaded by workers, masks put on by the device, every view that an evaluator asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.random import Draws
 from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
-from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
-from maskrec.runtime.device import autocast
-from maskrec.runtime.loading import LoadedBatch, load
-from maskrec.runtime.model_input import normalize_input
-
-BATCH_SIZE = 128
+from maskrec.inference.model import Model, eval_mode
+from maskrec.runtime.compute import Compute
+from maskrec.runtime.loading import LoadedBatch, Samples, load
 
 
 @dataclass
 class Embedder:
-    """The ``embed`` of one evaluation; its answers are kept until the next one.
+    """The ``embed`` of one evaluation; its answers for pair sets are kept, so the weights must not change meanwhile.
 
     Args:
-        network: embeds normalised images; put into eval mode while it works.
-        spec: its input statistics.
-        device: where it is.
-        precision: as the recipe's, resolved.
-        dtype: of its weights.
-        channels_last: memory format of the images.
+        model: its network is moved to where ``compute`` says, and is in eval mode while it embeds.
+        compute: device, precision and memory format.
         seed: the run's; masks are drawn by it, the set's label and the image's index, the same at every epoch.
         workers: loader processes.
-        advance: called after each batch with its number of images.
+        batch_size: images that are embedded at once; masks and images do not depend on it.
     """
 
-    network: nn.Module
-    spec: InputSpec
-    device: torch.device
-    precision: str
-    dtype: torch.dtype
-    channels_last: bool
+    model: Model
+    compute: Compute
     seed: int
     workers: int
-    advance: Callable[[int], None] = lambda _: None
-    kept: dict[tuple[int, View], tuple[PairSet, NDArray[np.float32]]] = field(default_factory=dict)
+    batch_size: int = 128
+    _kept: dict[tuple[int, View], tuple[PairSet, NDArray[np.float32]]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.compute.place(self.model.network)
 
     def __call__(self, pairs: PairSet, view: View | None = None) -> NDArray[np.float32]:
-        """float32 ``(n, d)``, one row for each of ``pairs.images``, before normalisation.
+        """float32 ``(n, d)``, one row for each of ``pairs.images``, before normalization.
+
+        Several processes share the images, and each gets all rows.
 
         Raises:
             MaskrecError: an image that cannot be read, or embeddings that are not finite.
         """
         view = view or View()
         key = (id(pairs), view)
-        if key not in self.kept:
-            self.kept[key] = (pairs, self._embed_all(pairs, view))
-        return self.kept[key][1]
+        if key not in self._kept:  # the pair set is kept too, or another one could get its id
+            self._kept[key] = (pairs, self._embed_pairs(pairs, view))
+        return self._kept[key][1]
 
-    def _embed_all(self, pairs: PairSet, view: View) -> NDArray[np.float32]:
-        first, last = shard_bounds(len(pairs.images))
-        places = [
-            [(index, index) for index in range(start, min(start + BATCH_SIZE, last))]
-            for start in range(first, last, BATCH_SIZE)
-        ]
-        kinds = _mask_numbers(pairs)
-        rows = []
-        was_training = self.network.training
-        self.network.eval()
-        try:
-            for loaded in load(pairs.images, places, self.workers, self.device.type == "cuda"):
-                rows.append(self._embed_batch(loaded.to(self.device), kinds, pairs.label, view))
-                self.advance(len(loaded.labels))
-        finally:
-            self.network.train(was_training)
-        embeddings = gather_rows(torch.cat(rows) if rows else torch.zeros(0))
-        if not bool(torch.isfinite(embeddings).all()):
-            raise MaskrecError(f"{pairs.label}: the network's embeddings are not finite; its training has diverged")
-        return embeddings.cpu().numpy()
+    def embed_samples(self, samples: Samples, label: str) -> Iterator[NDArray[np.float32]]:
+        """Rows of all samples in order, a batch at a time: float32 ``(b, d)``, before normalization.
+
+        Args:
+            samples: faces on the canvas.
+            label: names them in messages.
+
+        Raises:
+            MaskrecError: a sample that cannot be read, or embeddings that are not finite.
+        """
+        for rows in self._embed_batches(samples, range(len(samples)), None, label, View()):
+            yield _finite(rows, label).cpu().numpy()
+
+    def _embed_pairs(self, pairs: PairSet, view: View) -> NDArray[np.float32]:
+        masks = _mask_numbers(pairs)
+        own = range(*shard_bounds(len(pairs.images)))
+        rows = list(self._embed_batches(pairs.images, own, masks, pairs.label, view))
+        return _finite(gather_rows(torch.cat(rows) if rows else self._no_rows()), pairs.label).cpu().numpy()
+
+    def _no_rows(self) -> Tensor:
+        """What a process without images has; of the width and on the device of the others' rows."""
+        width = int(getattr(self.model.network, "embedding_size", 0))
+        return torch.zeros(0, width, device=self.compute.device)
+
+    def _embed_batches(
+        self, samples: Samples, indices: range, masks: Tensor | None, label: str, view: View
+    ) -> Iterator[Tensor]:
+        """Rows of some samples as they come out of the network, in float32 on the device."""
+        starts = range(0, len(indices), self.batch_size)
+        places = [[(index, index) for index in indices[start : start + self.batch_size]] for start in starts]
+        with eval_mode(self.model.network):
+            for loaded in load(samples, places, self.workers, self.compute.pin_memory):
+                yield self._embed_batch(loaded.to(self.compute.device), masks, label, view)
 
     @torch.no_grad()
-    def _embed_batch(self, loaded: LoadedBatch, kinds: Tensor, label: str, view: View) -> Tensor:
+    def _embed_batch(self, loaded: LoadedBatch, masks: Tensor | None, label: str, view: View) -> Tensor:
         images = loaded.images.float() / 255
-        wanted = kinds.to(self.device)[loaded.indices]
-        if loaded.landmarks is not None and bool((wanted >= 0).any()):
-            images = put_on_masks(images, loaded.landmarks, wanted, Draws(self.seed, 0, label, loaded.indices))
-        images = normalize_input(seen(images, view), self.spec, self.dtype, self.channels_last)
-        with autocast(self.precision, self.device):
-            embeddings: Tensor = self.network(images)
+        worn = None if masks is None else masks.to(self.compute.device)[loaded.indices]
+        if worn is not None and bool((worn >= 0).any()):
+            if loaded.landmarks is None:
+                raise MaskrecError(f"{label}: masks are to be put on its images, and not all of them have landmarks")
+            images = put_on_masks(images, loaded.landmarks, worn, Draws(self.seed, 0, label, loaded.indices))
+        images = self.compute.feed(seen(images, view), self.model.spec)
+        with self.compute.autocast():
+            embeddings: Tensor = self.model.network(images)
         return embeddings.float()
 
 
@@ -108,11 +117,15 @@ def seen(images: Tensor, view: View) -> Tensor:
     return images.flip(-1) if view.flip else images
 
 
+def _finite(rows: Tensor, label: str) -> Tensor:
+    if not bool(torch.isfinite(rows).all()):
+        raise MaskrecError(f"{label}: the network's embeddings are not finite; its training has diverged")
+    return rows
+
+
 def _mask_numbers(pairs: PairSet) -> Tensor:
     """Each image's mask as an index into ``MASK_TYPES``, -1 for none."""
     for kind in set(pairs.mask_types) - {None, *MASK_TYPES}:
-        raise MaskrecError(
-            f"{pairs.label}: there is no mask type {kind!r}; known mask types are {', '.join(MASK_TYPES)}"
-        )
+        raise MaskrecError(f"{pairs.label}: no mask is called {kind!r}; there are {', '.join(MASK_TYPES)}")
     numbers = [-1 if kind is None else MASK_TYPES.index(kind) for kind in pairs.mask_types]
     return torch.tensor(numbers, dtype=torch.int64)

@@ -1,132 +1,134 @@
-"""A run or an exported file opened as a backbone."""
+"""One opener of models: a run directory, an exported file, or the backbone that a recipe names."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from maskrec.base.errors import UsageError
-from maskrec.contracts.input_spec import InputSpec
-from maskrec.recipe.plan import Opened
+from maskrec.contracts.context import Context
+from maskrec.contracts.evaluation import Threshold
+from maskrec.inference.model import Model, frozen_model
+from maskrec.inference.onnx_backbone import OnnxBackbone
+from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.backbone_only import resolve_backbone
+from maskrec.recipe.plan import Opened, Spec
+from maskrec.runtime.builder import Builder
+from maskrec.runtime.run_directory import RunDirectory, read_plan
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
 
-if TYPE_CHECKING:
-    from maskrec.plugin.catalog import Catalog
 
+def open_model(where: Path, catalog: Catalog, data_root: Path = Path()) -> Model:
+    """A model to be used, frozen, on the CPU.
 
-def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Module:
-    """The frozen backbone, in eval mode.
+    Args:
+        where: a run directory (its best weights; its last ones where no epoch was chosen yet), a ``.onnx`` file, or a
+            recipe (``.yaml``) whose backbone finds trained weights of its own.
+        catalog: where names are looked up.
+        data_root: what a recipe's paths are relative to; a run remembers its own.
 
     Raises:
-        UsageError: there is no run or file, or it does not fit what is installed.
+        UsageError: none of these, one that cannot be opened or does not fit what is installed, or a recipe whose
+            backbone has random weights.
     """
-    location = data_root / opened.location
-    if opened.source == "file":
-        return OnnxBackbone(location)
-    backbone = open_run(location, catalog)
-    backbone.requires_grad_(False)
-    return backbone.eval()
+    if where.is_dir():
+        return open_run(where, catalog)
+    if not where.exists():
+        raise UsageError(f"{where}: no such file or folder; name a run directory, a .onnx file or a recipe (.yaml)")
+    if where.suffix.lower() == ".onnx":
+        return frozen_model(OnnxBackbone(where), str(where))
+    if where.suffix.lower() in (".yaml", ".yml"):
+        return open_recipe(where, catalog, data_root)
+    raise UsageError(f"{where} is not a model; name a run directory, a .onnx file or a recipe (.yaml)")
 
 
-def open_run(run_dir: Path, catalog: Catalog) -> nn.Module:
-    """The backbone of a run directory with its best weights (its last ones where no epoch was chosen yet).
+def open_run(run_dir: Path, catalog: Catalog) -> Model:
+    """The model of a run directory: its best weights and their thresholds, or its last weights without any.
+
+    Only what this needs is compared: providers of the backbone must be there, names and shapes of its weights fit.
 
     Raises:
         UsageError: not a run directory, no checkpoint in it, or weights that do not fit its recipe.
     """
-    from maskrec.runtime.run_directory import read_plan
-
     plan, data_root = read_plan(run_dir, catalog)
-    if isinstance(plan.backbone, Opened):
-        return open_backbone(plan.backbone, catalog=catalog, data_root=data_root)
-    backbone = _build(plan, catalog, data_root)
-    for name in ("best", "last"):
-        path = run_dir / "checkpoints" / f"{name}.safetensors"
-        if path.exists():
-            state = read_checkpoint(path)
-            weights = state.get("ema") or state["backbone"]
-            load_weights(backbone, weights, str(path))
-            return backbone
-    raise UsageError(f"{run_dir} has no checkpoint yet; continue the run until it writes one")
+    run = RunDirectory(run_dir)
+    name = next((name for name in ("best", "last") if run.checkpoint(name).exists()), None)
+    if name is None:
+        raise UsageError(f"{run_dir} has no checkpoint yet; let the run get to its first one")
+    backbone = _build(plan.backbone, plan.seed, plan.image_size, catalog, Context(data_root=data_root, restoring=True))
+    state = read_checkpoint(run.checkpoint(name), run.run_id)
+    load_weights(backbone, state.get("ema") or state["backbone"], str(run.checkpoint(name)))
+    # What a last checkpoint holds are the best epoch's evaluations, whose thresholds are not for these weights.
+    thresholds = _thresholds(state["evaluations"]) if name == "best" else None
+    return frozen_model(backbone, f"{run_dir}, {name} weights", thresholds)
 
 
-def _build(plan: Any, catalog: Catalog, data_root: Path) -> nn.Module:
-    from maskrec.contracts.context import Context
-    from maskrec.runtime.builder import Builder
+def open_recipe(path: Path, catalog: Catalog, data_root: Path = Path()) -> Model:
+    """The backbone that a recipe names, whatever else the recipe says.
 
-    def refuse(opened: Opened) -> nn.Module:
-        return open_backbone(opened, catalog=catalog, data_root=data_root)
+    Raises:
+        UsageError: a recipe without one, or one that starts from random weights.
+    """
+    named = resolve_backbone(path, catalog=catalog, data_root=data_root)
+    context = Context(data_root=data_root)
+    backbone = _build(named.backbone, named.seed, named.image_size, catalog, context)
+    if isinstance(named.backbone, Spec):
+        other_seed = _build(named.backbone, named.seed + 1, named.image_size, catalog, context)
+        if _nothing_learned(backbone, other_seed):
+            raise UsageError(
+                f"{path}: its backbone starts from random weights, by which faces cannot be compared; give it "
+                "weights that were trained, or name a run"
+            )
+    return frozen_model(backbone, f"the backbone of {path}")
 
-    givens = {"seed": plan.seed, "image_size": plan.image_size}
-    backbone: nn.Module = Builder(
-        catalog, plan.seed, Context(data_root=data_root, restoring=True), refuse, givens
-    ).build(plan.backbone)
-    return backbone
+
+def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Module:
+    """What a recipe's ``{run: DIR}`` or ``{file: model.onnx}`` stands for: frozen, in eval mode.
+
+    Raises:
+        UsageError: no run or file there, or one that does not fit what is installed.
+    """
+    location = data_root / opened.location
+    if opened.source == "file":
+        return frozen_model(OnnxBackbone(location), str(location)).network
+    return open_run(location, catalog).network
 
 
 def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, data_root: Path) -> None:
     """Start from another run's backbone weights.
 
     Raises:
-        UsageError: it is not a run, or its backbone differs.
+        UsageError: not a run, or one whose backbone differs.
     """
     if init.source != "run":
         raise UsageError("init takes a run directory, not an exported file")
-    source = open_run(data_root / init.location, catalog)
+    source = open_run(data_root / init.location, catalog).network
     load_weights(backbone, source.state_dict(), f"init: {init.location}")
 
 
-class OnnxBackbone(nn.Module):
-    """An exported network, run by onnxruntime; it cannot be trained.
-
-    Args:
-        path: the ONNX file: one input ``(N or 1, 3, S, S)``, one output ``(N or 1, d)``, and metadata
-            ``maskrec.input_spec`` with ``InputSpec``'s fields as JSON.
-
-    Raises:
-        UsageError: the file or onnxruntime is missing, or the graph or metadata has another form.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise UsageError(f"{path} needs onnxruntime; pip install 'maskrec[onnx]'") from error
-        if not path.is_file():
-            raise UsageError(f"{path} does not exist")
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
-        except Exception as error:
-            raise UsageError(f"{path} is not an ONNX file that onnxruntime can open") from error
-        self.input_spec = _onnx_spec(self.session, path)
-        (output,) = self.session.get_outputs()
-        self.embedding_size = int(output.shape[-1])
-        entry = self.session.get_inputs()[0]
-        self.input_name, self.one_by_one = entry.name, entry.shape[0] == 1
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalised images ``(B, 3, S, S)`` to embeddings ``(B, embedding_size)``, without gradient."""
-        array = images.detach().float().cpu().numpy()
-        parts = [array[i : i + 1] for i in range(len(array))] if self.one_by_one else [array]
-        rows = [torch.from_numpy(self.session.run(None, {self.input_name: part})[0]) for part in parts]
-        return torch.cat(rows).to(images.device, images.dtype)
+def _build(backbone: Spec | Opened, seed: int, image_size: int | None, catalog: Catalog, context: Context) -> nn.Module:
+    opener = partial(open_backbone, catalog=catalog, data_root=context.data_root)
+    givens = {"seed": seed, "image_size": image_size}
+    built: nn.Module = Builder(catalog, seed, context, opener, givens).build(backbone)
+    return built
 
 
-def _onnx_spec(session: Any, path: Path) -> InputSpec:
-    text = session.get_modelmeta().custom_metadata_map.get("maskrec.input_spec")
-    if text is None:
-        raise UsageError(
-            f"{path} does not say how its input is normalised; add the metadata entry maskrec.input_spec, "
-            'JSON like {"size": 112, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "alignment": "arcface"}'
-        )
-    try:
-        fields = json.loads(text)
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-        return InputSpec(**plain)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{path}: its metadata entry maskrec.input_spec cannot be used: {error}") from error
+def _thresholds(evaluations: Mapping[str, Any]) -> dict[str, Threshold] | None:
+    found = {
+        f"{label}.{name}": Threshold(**fields)
+        for label, evaluation in evaluations.items()
+        for name, fields in evaluation["thresholds"].items()
+    }
+    return found or None
+
+
+def _nothing_learned(network: nn.Module, other_seed: nn.Module) -> bool:
+    """Whether every weight tensor of a network depends on the seed that it was built with."""
+    pairs = zip(network.parameters(), other_seed.parameters(), strict=True)
+    weights = [(one, other) for one, other in pairs if one.dim() > 1]
+    return bool(weights) and not any(torch.equal(one, other) for one, other in weights)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from maskrec.contracts.component_calls import diagnostics
 from maskrec.contracts.margin import Criterion, Head, ScaledMargin, one_a_sample
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Batch
@@ -78,7 +79,7 @@ class ClassifierLoss(nn.Module):
 
     def diagnostics(self) -> dict[str, float]:
         """Of the last forward: the head's ``accuracy`` and ``true_class_score``. Waits for the device."""
-        return reported_by(self.head)
+        return diagnostics(self.head)
 
 
 def entropy(target: Tensor, logsumexp: Tensor) -> Tensor:
@@ -89,12 +90,6 @@ def entropy(target: Tensor, logsumexp: Tensor) -> Tensor:
     """
     difference = logsumexp - target
     return difference - difference.detach().clamp(max=0)
-
-
-def reported_by(part: object) -> dict[str, float]:
-    """A part's ``diagnostics()``; empty where it has none."""
-    diagnostics = getattr(part, "diagnostics", None)
-    return dict(diagnostics()) if callable(diagnostics) else {}
 
 
 def weighting_problems(values: Mapping[str, Any], counts: Sequence[int] | None) -> Iterator[Problem]:

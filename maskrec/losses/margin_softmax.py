@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from maskrec.base.random import Draws
+from maskrec.contracts.component_calls import diagnostics
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.kinds import Part
 from maskrec.contracts.margin import Criterion, Head, Margin, MarginContext, ScaledMargin
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Batch
 from maskrec.losses.class_weights import ClassWeighting
-from maskrec.losses.classifier import BETA, ClassifierLoss, reported_by, weighting_problems
+from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import CriterionName, criterion_of
 from maskrec.losses.heads import HeadName, head_of
 
@@ -89,7 +90,7 @@ class MarginSoftmax(ClassifierLoss):
     def diagnostics(self) -> dict[str, float]:
         """Of the last forward: the head's ``accuracy`` and ``true_class_score``, and what the margin reports as
         ``margin/NAME``. Waits for the device."""
-        own = {f"margin/{name}": value for name, value in reported_by(self.margin).items()}
+        own = {f"margin/{name}": value for name, value in diagnostics(self.margin).items()}
         return super().diagnostics() | own
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from maskrec.contracts.call_loss import call_loss
+from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.kinds import Loss
 from maskrec.contracts.problem import Problem, refuse
@@ -61,14 +62,13 @@ class WeightedSum(nn.Module):
         """Each part's value before its weight as ``NAME/loss``, and its own diagnostics as ``NAME/...``."""
         told = {f"{name}/loss": float(value) for name, value in self._seen.items()}
         for name, part in self._losses():
-            inner = part.diagnostics() if hasattr(part, "diagnostics") else {}
-            told |= {f"{name}/{key}": value for key, value in inner.items()}
+            told |= {f"{name}/{key}": value for key, value in diagnostics(part).items()}
         return told
 
     def frozen(self) -> Iterable[nn.Module]:
         """The modules that parts want neither optimised nor saved."""
         for _, part in self._losses():
-            yield from part.frozen() if hasattr(part, "frozen") else ()
+            yield from frozen_modules(part)
 
     def _losses(self) -> Iterator[tuple[str, Any]]:
         yield from self.parts.items()

@@ -13,7 +13,7 @@ from maskrec.images.photos import place_of
 from maskrec.pairs.gathering import Gathering, read_lines
 from maskrec.pairs.photo_pairs import build_pair_set
 
-REMARK = "MLFW's masks are simulated: its authors put them on bare photos by a program"
+CAVEAT = "MLFW's masks are simulated: its authors put them on bare photos by a program"
 
 _BARE = ("0", "-1", "none", "no-mask", "unmasked")
 _NUMBERS = re.compile(r"(_\d+)+$")
@@ -44,7 +44,7 @@ def mlfw(
         landmarks: a CSV of ``path``, the five landmarks and optionally boxes. Without it photos are treated as aligned.
 
     Returns:
-        Pairs with ``identities``, without folds (cut in the file's order they are CALFW's), and a remark that the masks
+        Pairs with ``identities``, without folds (cut in the file's order they are CALFW's), and a caveat that the masks
         are simulated.
 
     Raises:
@@ -55,7 +55,7 @@ def mlfw(
     for place, line in read_lines(path):
         reader.read(place, line.split("\t") if "\t" in line else line.split())
     pairs = reader.gathering.finish(str(path))
-    pairs.remark = REMARK
+    pairs.caveat = CAVEAT
     return build_pair_set(pairs, context, image_size, ("none",), None, 0, landmarks, root, problems)
 
 

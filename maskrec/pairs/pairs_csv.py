@@ -71,7 +71,7 @@ def pairs_csv(
         reader.read(file, file.parent if root is None else root, wanted)
     pairs = reader.finish(" and ".join(str(file) for file, _ in named))
     if any(pairs.masked):
-        pairs.remark = SHOWN
+        pairs.caveat = SHOWN
     base = root or named[0][0].parent
     _check_masks(pairs, reader.problems, str(named[0][0]), masks, landmarks)
     return build_pair_set(

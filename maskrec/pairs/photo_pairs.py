@@ -67,7 +67,7 @@ class PhotoPairs:
         masked: whether each photo already shows a mask.
         put_on: the mask type to put on each photo when it is embedded, or None; no list: none on any. A photo that is
             bare in one pair and wears a mask in another is in ``paths`` twice.
-        remark: what must be reported with figures on these pairs, besides that masks put on are simulated.
+        caveat: what must be reported with figures on these pairs, besides that masks put on are simulated.
     """
 
     paths: list[str]
@@ -78,7 +78,7 @@ class PhotoPairs:
     identities: list[str] | None
     masked: list[bool]
     put_on: list[str | None] | None = None
-    remark: str = ""
+    caveat: str = ""
 
 
 def conditions_of(masks: Masks | Sequence[Masks]) -> tuple[Masks, ...]:
@@ -148,7 +148,7 @@ def build_pair_set(
         fold=None if pairs.folds is None else np.tile(np.asarray(pairs.folds, np.int64), copies),
         identities=None if pairs.identities is None else [pairs.identities[photo] for photo in keys // _WAYS],
         has_landmarks=points is not None,
-        remark="; ".join(filter(None, [SIMULATED if any(put_on) else "", pairs.remark])),
+        caveat="; ".join(filter(None, [SIMULATED if any(put_on) else "", pairs.caveat])),
     )
 
 

@@ -14,7 +14,7 @@ from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Sample
-from maskrec.faces.synthetic import REMARK
+from maskrec.faces.synthetic import CAVEAT
 from maskrec.faces.synthetic.album import Album, complaints
 from maskrec.pairs.sampling import Drawn, draw_pairs, too_many
 
@@ -139,5 +139,5 @@ def _assemble(
         fold=None if folds is None else np.tile(np.array(drawn.fold, dtype=np.int64), repeats),
         identities=[album.person_name(photo // album.images_per_identity) for photo, _ in shown],
         has_landmarks=True,
-        remark=REMARK,
+        caveat=CAVEAT,
     )

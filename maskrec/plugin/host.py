@@ -21,7 +21,7 @@ from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
 from maskrec.plugin.load_target import foreign_code
 from maskrec.plugin.registered import Failure, Provider, Registered, normalise
-from maskrec.plugin.validation import RejectedError, check_entry, key, notices
+from maskrec.plugin.validation import RejectedError, check_entry, key, problems_of
 
 
 def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence[str] | None = None) -> Catalog:
@@ -95,13 +95,13 @@ class _Host:
         """Import, register and query one plugin; a failure is recorded and the plugin is removed completely."""
         self.distributions.add(provider.distribution)
         stage = "import"
-        remarks: list[Failure] = []
+        noticed: list[Failure] = []
         try:
             with foreign_code():
                 plugin = load()
                 stage = "declaration"
                 self.manager.register(plugin, provider.name)
-                remarks += notices(self.manager, plugin, provider)
+                noticed += problems_of(self.manager, plugin, provider)
                 self.entries += self._ask(plugin, provider)
         except KeyboardInterrupt:
             raise
@@ -111,7 +111,7 @@ class _Host:
             self._drop(Failure(provider, stage, typed_line(error), error=error))
         else:
             self.providers.append(provider)
-        self.failures += remarks
+        self.failures += noticed
 
     def _drop(self, failure: Failure) -> None:
         if self.manager.has_plugin(failure.provider.name):

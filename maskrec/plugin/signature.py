@@ -6,10 +6,10 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from maskrec.contracts.component_calls import static_function
 from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
 
 EMPTY = inspect.Parameter.empty
@@ -74,7 +74,7 @@ def read_parameters(target: Any, kind: str) -> tuple[ParameterInfo, ...]:
 
 
 def _signature(target: Any, name: str) -> inspect.Signature:
-    own = own_table(target)
+    own = static_function(target, "parameters")  # on a class only such a one: nn.Module has another ``parameters``
     try:
         signature = own() if own is not None else inspect.signature(target)
     except NameError as error:  # Python 3.14 evaluates annotations here
@@ -84,14 +84,6 @@ def _signature(target: Any, name: str) -> inspect.Signature:
     if not isinstance(signature, inspect.Signature):
         raise DeclarationError(f"{name}.parameters() must return an inspect.Signature, not {type(signature).__name__}")
     return signature
-
-
-def own_table(target: Any) -> Callable[[], Any] | None:
-    """The target's own ``parameters``; on a class a static or class method only, for nn.Module has another one."""
-    stated = inspect.getattr_static(target, "parameters", None)
-    if inspect.isclass(target) and not isinstance(stated, (staticmethod, classmethod)):
-        return None
-    return getattr(target, "parameters", None) if stated is not None else None
 
 
 def _fillable(parameter: inspect.Parameter, name: str) -> bool:

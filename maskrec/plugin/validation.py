@@ -43,7 +43,7 @@ def check_entry(entry: Registered) -> None:
         )
 
 
-def notices(manager: pluggy.PluginManager, plugin: Any, provider: Provider) -> Iterable[Failure]:
+def problems_of(manager: pluggy.PluginManager, plugin: Any, provider: Provider) -> Iterable[Failure]:
     """What pluggy ignores silently: hooks that are never called, and functions that were meant to be hooks."""
     for caller in manager.get_hookcallers(plugin) or []:
         optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)

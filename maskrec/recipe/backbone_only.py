@@ -12,7 +12,7 @@ from maskrec.recipe.layering import read_layers
 from maskrec.recipe.named_files import check_files
 from maskrec.recipe.node import marks_by_path
 from maskrec.recipe.plan import Opened, Spec
-from maskrec.recipe.problems import Problems, each_once
+from maskrec.recipe.problems import RecipeProblems, each_once
 from maskrec.recipe.sections import check_field, read_requires
 from maskrec.recipe.values import INVALID
 
@@ -44,29 +44,27 @@ def resolve_backbone(path: Path, *, catalog: Catalog, data_root: Path = Path()) 
         RecipeError: all problems of that section at once; exit code 3 where a plugin that it needs is broken.
     """
     layers = read_layers(path)
-    findings = Problems(list(layers.problems))
+    problems = RecipeProblems(list(layers.problems))
     found: NamedBackbone | None = None
     if layers.root is not None:
         root, said = layers.form(False)
-        findings.problems += said
+        problems.entries += said
         node = root.child("backbone")
-        requires = read_requires(root, findings)
+        requires = read_requires(root, problems)
         values = {}
         for name, annotation in (("seed", int), ("image_size", int)):
             there = root.child(name)
             if there is not None and there.value is not None:
-                values[name] = check_field(there, annotation, name, findings)
+                values[name] = check_field(there, annotation, name, problems)
         values = {name: value for name, value in values.items() if value is not INVALID}
         if node is None or node.value is None:
-            findings.error(f"{path} has no `backbone`", "backbone", None, "name a recipe that has one")
+            problems.error(f"{path} has no `backbone`", "backbone", None, "name a recipe that has one")
         else:
-            built = Components(catalog, requires, findings, values).component(node, "backbone", "backbone")
-            check_files([built], marks_by_path(root), data_root, findings)
+            built = Components(catalog, requires, problems, values).component(node, "backbone", "backbone")
+            check_files([built], marks_by_path(root), data_root, problems)
             if built is not None:
                 found = NamedBackbone(built, values.get("seed", 0), values.get("image_size"))
-    problems = [problem for problem in each_once(findings.problems, layers.problems) if not problem.note]
-    if problems or found is None:
-        error = RecipeError(problems)
-        error.exit_code = 3 if findings.broken_plugin else 2
-        raise error
+    errors = [problem for problem in each_once(problems.entries, layers.problems) if not problem.note]
+    if errors or found is None:
+        raise RecipeError(errors, problems.broken_plugin)
     return found

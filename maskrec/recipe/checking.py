@@ -11,7 +11,7 @@ from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.layering import WHEN_MISSING, Layers, read_layers
 from maskrec.recipe.named_files import missing_in_words
 from maskrec.recipe.plan import Plan
-from maskrec.recipe.problems import Problems, as_note, each_once
+from maskrec.recipe.problems import RecipeProblems, as_note, each_once
 from maskrec.recipe.resolver import RecipeResolver
 
 
@@ -38,6 +38,11 @@ class Checked:
     def exit_code(self) -> int:
         """The exit code of ``run``: 0 for ok, 2 for a faulty recipe, 3 for a broken plugin."""
         return 0 if self.ok else 3 if self.broken_plugin else 2
+
+    def with_more(self, problems: RecipeProblems) -> Checked:
+        """With what a later stage found; what is said already is not said again."""
+        entries = tuple(each_once([*self.problems, *problems.entries]))
+        return replace(self, problems=entries, broken_plugin=self.broken_plugin or problems.broken_plugin)
 
 
 def check_recipe(
@@ -66,7 +71,7 @@ def check_recipe(
     """
     layers = read_layers(path, overrides)
     if layers.root is None:
-        return _answer(None, Problems(list(layers.problems)))
+        return _answer(None, RecipeProblems(list(layers.problems)))
     check = _Check(layers, path, catalog, data_root, names_only)
     return check.demo_form() if demo else check.both_forms(allow_fallback)
 
@@ -89,9 +94,7 @@ def resolve(
         path, catalog=catalog, overrides=overrides, demo=demo, data_root=data_root, allow_fallback=allow_fallback
     )
     if checked.plan is None:
-        error = RecipeError([problem for problem in checked.problems if not problem.note])
-        error.exit_code = checked.exit_code
-        raise error
+        raise RecipeError([problem for problem in checked.problems if not problem.note], checked.broken_plugin)
     return checked.plan
 
 
@@ -105,67 +108,67 @@ class _Check:
 
     def demo_form(self) -> Checked:
         """With ``--demo``: the demo form alone."""
-        findings = Problems(list(self.layers.problems))
+        problems = RecipeProblems(list(self.layers.problems))
         if self.layers.demo is None:
-            findings.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
-            return self._answer(None, findings)
-        plan = self._form(True, findings)
-        return self._answer(plan and replace(plan, demo=True), findings)
+            problems.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
+            return self._answer(None, problems)
+        plan = self._form(True, problems)
+        return self._answer(plan and replace(plan, demo=True), problems)
 
     def both_forms(self, allow_fallback: bool) -> Checked:
         """The recipe as written; its demo form when that would start instead, or is checked as well."""
-        findings = Problems(list(self.layers.problems))
-        plan = self._form(False, findings)
+        problems = RecipeProblems(list(self.layers.problems))
+        plan = self._form(False, problems)
         if self.layers.demo is None:
-            return self._answer(plan, findings)
-        if findings.only_data_is_missing() and self.layers.falls_back:
-            if allow_fallback and not findings.data_named:
-                return self._fallen_back(findings)
-            return self._answer(None, self._with_way_out(findings))
-        self._beside(findings)
-        return self._answer(plan, self._with_way_out(findings))
+            return self._answer(plan, problems)
+        if problems.only_data_is_missing() and self.layers.falls_back:
+            if allow_fallback and not problems.data_named:
+                return self._fallen_back(problems)
+            return self._answer(None, self._with_way_out(problems))
+        self._beside(problems)
+        return self._answer(plan, self._with_way_out(problems))
 
-    def _fallen_back(self, normal: Problems) -> Checked:
+    def _fallen_back(self, normal: RecipeProblems) -> Checked:
         reason = missing_in_words(normal.missing_paths)
-        findings = Problems(list(self.layers.problems))
-        plan = self._form(True, findings)
+        problems = RecipeProblems(list(self.layers.problems))
+        plan = self._form(True, problems)
         said = f"{reason}, so the `demo` overrides would start instead; because of `{WHEN_MISSING}: true`"
         missing = [as_note(problem) for problem in normal.missing]
-        findings.problems += [*missing, Problem(said, note=True)]
-        return self._answer(plan and replace(plan, demo=True, demo_reason=reason), findings)
+        problems.entries += [*missing, Problem(said, note=True)]
+        return self._answer(plan and replace(plan, demo=True, demo_reason=reason), problems)
 
-    def _beside(self, findings: Problems) -> None:
+    def _beside(self, problems: RecipeProblems) -> None:
         """Check the demo form of the file itself: overrides are meant for the form that starts."""
         alone = replace(self, layers=replace(self.layers, overrides=()))
-        other = Problems()
+        other = RecipeProblems()
         if not self.layers.falls_back:
             alone = replace(alone, names_only=True)
         alone._form(True, other)
-        findings.problems += [problem for problem in other.errors if problem not in other.missing]
-        findings.broken_plugin |= other.broken_plugin
+        problems.entries += [problem for problem in other.errors if problem not in other.missing]
+        problems.broken_plugin |= other.broken_plugin
 
-    def _form(self, demo: bool, findings: Problems) -> Plan | None:
+    def _form(self, demo: bool, problems: RecipeProblems) -> Plan | None:
         root, said = self.layers.form(demo)
-        findings.problems += said
-        return RecipeResolver(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(findings)
+        problems.entries += said
+        return RecipeResolver(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(problems)
 
-    def _with_way_out(self, findings: Problems) -> Problems:
+    def _with_way_out(self, problems: RecipeProblems) -> RecipeProblems:
         """Missing data, with the command that works without it."""
         way = f"; or try the recipe on embedded faces: maskrec run {self.path} --demo"
         if self.layers.demo is not None and self.layers.demo.map:
-            findings.problems = [
-                replace(problem, hint=problem.hint + way) if problem in findings.missing else problem
-                for problem in findings.problems
+            problems.entries = [
+                replace(problem, hint=problem.hint + way) if problem in problems.missing else problem
+                for problem in problems.entries
             ]
-        return findings
+        return problems
 
-    def _answer(self, plan: Plan | None, findings: Problems) -> Checked:
-        return _answer(plan, findings, self.layers.problems)
+    def _answer(self, plan: Plan | None, problems: RecipeProblems) -> Checked:
+        return _answer(plan, problems, self.layers.problems)
 
 
-def _answer(plan: Plan | None, findings: Problems, unread: Sequence[Problem] = ()) -> Checked:
-    problems = each_once(findings.problems, unread)
-    if any(not problem.note for problem in problems):
-        return Checked(None, tuple(problems), findings.broken_plugin)
-    notes = tuple(problem.render() for problem in problems)
-    return Checked(None if plan is None else replace(plan, notes=notes), tuple(problems))
+def _answer(plan: Plan | None, problems: RecipeProblems, unread: Sequence[Problem] = ()) -> Checked:
+    entries = tuple(each_once(problems.entries, unread))
+    if any(not problem.note for problem in entries):
+        return Checked(None, entries, problems.broken_plugin)
+    notes = tuple(problem.render() for problem in entries)
+    return Checked(None if plan is None else replace(plan, notes=notes), entries)

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import PluginError
+from maskrec.contracts.context import CheckContext
 from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.annotations import describe, holds_component
+from maskrec.recipe.component_answers import check_values
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.nesting import Nesting
 from maskrec.recipe.node import Node, article, nearest, plain, show
 from maskrec.recipe.plan import Opened, Spec
-from maskrec.recipe.problems import Problems
-from maskrec.recipe.targets import ask_check
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import EMPTY, INVALID, check_value, normalized_default
 
 LABEL = re.compile(r"\w[\w-]*")
@@ -29,14 +30,14 @@ class Components:
     Args:
         catalog: where names are looked up.
         requires: the recipe's requirements, or None when it has none.
-        findings: collects the problems.
+        problems: collects the problems.
         givens: what is known before anything is built: ``seed`` and, when the recipe sets it, ``image_size``.
     """
 
     def __init__(
-        self, catalog: Catalog, requires: tuple[str, ...] | None, findings: Problems, givens: Mapping[str, Any]
+        self, catalog: Catalog, requires: tuple[str, ...] | None, problems: RecipeProblems, givens: Mapping[str, Any]
     ) -> None:
-        self.catalog, self.requires, self.findings, self.givens = catalog, requires, findings, givens
+        self.catalog, self.requires, self.problems, self.givens = catalog, requires, problems, givens
 
     def entry(self, node: Node, kind: str, path: str, part: str = "") -> Registered | None:
         """Stage 1: the component that the node names; None, with a problem, where it names none."""
@@ -44,24 +45,24 @@ class Components:
         if node.map is None:
             example = f"`{{use: {node.value}}}`" if isinstance(node.value, str) and node.value else "`{use: NAME}`"
             message = f"`{path}` must be {article(noun)} written as a map, not {show(plain(node))}"
-            self.findings.error(message, path, node.mark, f"write {example}")
+            self.problems.error(message, path, node.mark, f"write {example}")
             return None
         use = node.child("use")
         if use is None:
             names = self._names(kind, part)
-            self.findings.error(
+            self.problems.error(
                 f"`{path}` has no `use`, the name of {article(noun)}", path, node.label, nearest("", names)
             )
             return None
         if not isinstance(use.value, str) or not use.value:
             message = f"`use` must be the name of {article(noun)}, not {show(plain(use))}"
-            self.findings.error(message, f"{path}.use", use.mark)
+            self.problems.error(message, f"{path}.use", use.mark)
             return None
         try:
             return self.catalog.lookup(kind, use.value, self.requires, part)
         except LookupFailed as error:
             broken = error.failure is not None and str(error.failure) in error.hint
-            report = self.findings.plugin_error if broken else self.findings.error
+            report = self.problems.plugin_error if broken else self.problems.error
             report(error.message, f"{path}.use", use.mark, error.hint)
             return None
 
@@ -74,12 +75,12 @@ class Components:
         for name, other in (node.map or {}).items():
             if name != names[0]:
                 message = f"`{path}` is opened from `{names[0]}` and has no parameter `{name}`"
-                self.findings.error(message, f"{path}.{name}", other.label, f"keep `{names[0]}` alone, or write `use`")
+                self.problems.error(message, f"{path}.{name}", other.label, f"keep `{names[0]}` alone, or write `use`")
                 return None
         value = (node.map or {})[names[0]]
         if not isinstance(value.value, str) or not value.value or "\0" in value.value:
             message = f"`{names[0]}` must be a path, not {show(plain(value))}"
-            self.findings.error(message, f"{path}.{names[0]}", value.mark)
+            self.problems.error(message, f"{path}.{names[0]}", value.mark)
             return None
         return Opened("run" if names[0] == "run" else "file", Path(value.value), path, value.mark)
 
@@ -104,15 +105,15 @@ class Components:
             infos = read_parameters(target, around if kind == "part" and around else kind)
         except (PluginError, DeclarationError) as error:
             said = str(error) if isinstance(error, PluginError) else f"{entry.qualified}: {error}"
-            self.findings.plugin_error(said, f"{path}.use", use.mark)
+            self.problems.plugin_error(said, f"{path}.use", use.mark)
             return None
-        before = len(self.findings.errors)
+        before = len(self.problems.errors)
         parameters = self._parameters(node, infos, entry, path, around if kind == "part" else kind)
         marks = {name: child.mark for name, child in (node.map or {}).items() if name != "use"}
         spec = Spec(kind, entry.qualified, path, parameters, use.mark, marks)
-        if len(self.findings.errors) > before:
+        if len(self.problems.errors) > before:
             return None
-        ask_check(target, spec, self.givens, self.findings)
+        check_values(target, spec, parameters, CheckContext(dict(self.givens)), self.problems, last=False)
         return spec
 
     def _parameters(
@@ -125,7 +126,7 @@ class Components:
                 settable = [info.name for info in infos if not info.given or info.default is not EMPTY]
                 hint = nearest(name, settable, nothing="it has no parameters that a recipe can set")
                 message = f"{entry.noun} {entry.name} has no parameter `{name}`"
-                self.findings.error(message, f"{path}.{name}", child.label, hint)
+                self.problems.error(message, f"{path}.{name}", child.label, hint)
         found: dict[str, Any] = {}
         for info in infos:
             value = self._parameter(info, written.get(info.name), node, entry, path, kind)
@@ -141,22 +142,22 @@ class Components:
             if info.required:
                 wanted = "" if info.annotation is EMPTY else f": {describe(info.annotation)}"
                 message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
-                self.findings.error(message, inner, node.label)
+                self.problems.error(message, inner, node.label)
             return INVALID if info.given or info.required else normalized_default(info.default, info.annotation)
         if info.given and info.default is EMPTY:
             message = f"`{info.name}` is given by the run itself, so a recipe cannot set it; remove it"
-            self.findings.error(message, inner, child.label)
+            self.problems.error(message, inner, child.label)
             return INVALID
         if holds_component(info.annotation):
             return Nesting(self, kind).value(child, info.annotation, inner, info.default)
-        return check_value(child, info.annotation, inner, self.findings, info.default)
+        return check_value(child, info.annotation, inner, self.problems, info.default)
 
     def labels(self, node: Node, path: str) -> None:
         """Labels are used in the names of files, metrics and paths, so they must be plain words."""
         for name, child in (node.map or {}).items():
             if not LABEL.fullmatch(name):
                 message = f"the label {show(name)} must be letters, digits, _ and - only"
-                self.findings.error(message, f"{path}.{name}", child.label)
+                self.problems.error(message, f"{path}.{name}", child.label)
 
 
 def is_opened(node: Node) -> bool:

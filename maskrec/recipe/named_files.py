@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from maskrec.contracts.problem import Mark, Problem
 from maskrec.recipe.node import COMMAND_LINE, closest_mark
-from maskrec.recipe.plan import Opened, Spec
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.plan import Opened, Spec, walk
+from maskrec.recipe.problems import RecipeProblems
 
 DATA = ("data", "evaluate")
 """The sections whose paths are data: only these paths may be missing in a recipe that falls back to its demo."""
 
 
 def check_files(
-    tops: Iterable[Spec | Opened | None], marks: Mapping[str, Mark], data_root: Path, findings: Problems
+    tops: Iterable[Spec | Opened | None], marks: Mapping[str, Mark], data_root: Path, problems: RecipeProblems
 ) -> None:
     """Report every path that does not exist; record whether the command line named data.
 
@@ -24,60 +23,44 @@ def check_files(
         tops: the recipe's components, as far as they could be checked.
         marks: the place of every value, by path.
         data_root: what paths are relative to.
-        findings: collects the problems.
+        problems: collects the problems.
     """
-    for top in tops:
-        for path, value in _leaves(top, ""):
+    for top in (each for each in tops if each is not None):
+        for path, value in walk(top, top.path):
             mark = closest_mark(marks, path)
             if isinstance(value, Spec):
-                _note_naming(path, value.mark, findings)
+                _note_naming(path, value.mark, problems)
             elif isinstance(value, Opened):
-                _check_opened(value, data_root, findings)
+                _check_opened(value, data_root, problems)
             elif isinstance(value, Path):
-                _note_naming(path, mark, findings)
-                _check_path(path, value, mark, data_root, findings)
+                _note_naming(path, mark, problems)
+                _check_path(path, value, mark, data_root, problems)
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every spec, opened backbone and path inside, with its place."""
-    if isinstance(value, Spec):
-        yield value.path, value
-        for name, inner in value.parameters.items():
-            yield from _leaves(inner, f"{value.path}.{name}")
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _leaves(inner, f"{path}.{name}")
-    elif isinstance(value, (list, tuple)):
-        for number, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}.{number}")
-    else:
-        yield path, value
-
-
-def _note_naming(path: str, mark: Mark | None, findings: Problems) -> None:
+def _note_naming(path: str, mark: Mark | None, problems: RecipeProblems) -> None:
     if path.partition(".")[0] in DATA and mark is not None and mark.file == COMMAND_LINE:
-        findings.data_named = True
+        problems.data_named = True
 
 
-def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, findings: Problems) -> None:
+def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, problems: RecipeProblems) -> None:
     if there(data_root / value):
         return
     name = path.rpartition(".")[2]
     message = f"`{name}` names {value.as_posix()}, which does not exist{_looked(value, data_root)}"
     if path.partition(".")[0] in DATA:
         hint = "create it, or say where the data is: --data-root D"
-        findings.missing_data(value.as_posix(), Problem(message, path, hint, mark))
+        problems.missing_data(value.as_posix(), Problem(message, path, hint, mark))
     else:
-        findings.error(message, path, mark)
+        problems.error(message, path, mark)
 
 
-def _check_opened(opened: Opened, data_root: Path, findings: Problems) -> None:
+def _check_opened(opened: Opened, data_root: Path, problems: RecipeProblems) -> None:
     place = data_root / opened.location
     if there(place) and (opened.source == "file" or place.is_dir()):
         return
     what = "run directory" if opened.source == "run" else "file"
     message = f"there is no {what} {opened.location.as_posix()}{_looked(opened.location, data_root)}"
-    findings.error(message, opened.path, opened.mark)
+    problems.error(message, opened.path, opened.mark)
 
 
 def _looked(value: Path, data_root: Path) -> str:

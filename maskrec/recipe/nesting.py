@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Union, get_origin
+from typing import Any, Protocol, Union, get_origin
 
 from maskrec.contracts.kinds import Kind
-from maskrec.plugin.catalog import LookupFailed
+from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.recipe.annotations import component_marker, describe, holds_component, is_union, item_annotation, members
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.node import Node, plain, show
+from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import EMPTY, INVALID, check_value, narrow
 
-if TYPE_CHECKING:
-    from maskrec.recipe.components import Components
+
+class ComponentChecker(Protocol):
+    """What checks a component that is found here; it meets nested ones here again."""
+
+    catalog: Catalog
+    requires: tuple[str, ...] | None
+    problems: RecipeProblems
+
+    def component(self, node: Node, kind: str, path: str, part: str, around: str, /) -> Spec | Opened | None:
+        """The checked component, or None with problems."""
+        ...
+
+    def labels(self, node: Node, path: str) -> None:
+        """Problems of the names in a map."""
+        ...
 
 
 class Nesting:
@@ -24,8 +39,8 @@ class Nesting:
         kind: of the component around them, whose givens its parts see.
     """
 
-    def __init__(self, components: Components, kind: str) -> None:
-        self.components, self.kind, self.findings = components, kind, components.findings
+    def __init__(self, components: ComponentChecker, kind: str) -> None:
+        self.components, self.kind, self.problems = components, kind, components.problems
 
     def value(self, node: Node, annotation: Any, path: str, default: Any = EMPTY) -> Any:
         """What the parameter receives, specs in place of components; ``INVALID`` when it is rejected."""
@@ -34,7 +49,7 @@ class Nesting:
         if is_union(annotation):
             return self._union(node, annotation, path, default)
         if not holds_component(annotation):
-            return check_value(node, annotation, path, self.findings, default)
+            return check_value(node, annotation, path, self.problems, default)
         children = _children(node, annotation)
         if children is None or is_component(node):
             return self._refuse(node, annotation, path)
@@ -58,12 +73,12 @@ class Nesting:
                 return self.value(node, member, path)
         rest = tuple(member for member in members(annotation) if not holds_component(member))
         if rest:
-            return check_value(node, Union[rest], path, self.findings, default, annotation)  # noqa: UP007
+            return check_value(node, Union[rest], path, self.problems, default, annotation)  # noqa: UP007
         return self._component(node, slots[0], path) if slots else self._refuse(node, annotation, path)
 
     def _refuse(self, node: Node, annotation: Any, path: str) -> Any:
         message = f"`{path.rpartition('.')[2]}` must be {describe(annotation)}, not {show(plain(node))}"
-        self.findings.error(message, path, node.mark)
+        self.problems.error(message, path, node.mark)
         return INVALID
 
     def _fitting(self, slots: list[Any], node: Node) -> Any:

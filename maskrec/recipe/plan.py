@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.contracts.problem import Mark
+from maskrec.recipe.node import closest_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,26 @@ class Spec:
     mark: Mark | None = field(default=None, compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
 
+    def walk(self) -> Iterator[tuple[str, Any]]:
+        """Path and value of this component and of everything in it, as `walk` gives them."""
+        return walk(self, self.path)
+
+    def mark_of(self, path: str) -> Mark | None:
+        """Where a parameter, named from this component (``parts.arc.margin``), or what is nearest to it stands."""
+        marks: dict[str, Mark] = {}
+        for place, value in self.walk():
+            if isinstance(value, Spec):
+                marks |= {f"{place}.{name}": mark for name, mark in value.marks.items()}
+                marks |= {place: value.mark} if value.mark else {}
+        return closest_mark(marks, f"{self.path}.{path}")
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A backbone taken from a run directory or an exported file: ``{run: DIR}`` or ``{file: model.onnx}``."""
+    """A backbone taken from a run directory or an exported file: ``{run: DIR}`` or ``{file: model.onnx}``.
+
+    It is frozen: in eval mode, and no step moves its weights.
+    """
 
     source: Literal["run", "file"]
     location: Path
@@ -111,9 +128,11 @@ class Scheduler:
 
     Args:
         use: the scheduler's name, or ``constant``.
-        parameters: passed on to it.
+        parameters: passed on to it; ``onecycle``'s ``total_steps``, ``epochs`` and ``steps_per_epoch`` and
+            ``cosineannealing``'s ``T_max`` are None where the run's own length is meant.
         every: whether it advances after each epoch or each optimizer step.
-        warmup_steps: optimizer steps over which the rate first rises linearly from 0.
+        warmup_steps: optimizer steps over which the rate first rises linearly from 0. By step the schedule begins after
+            them; by epoch it counts from the run's start and the two multiply.
     """
 
     use: str
@@ -156,3 +175,45 @@ class Plan:
     demo_reason: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+
+    def walk(self) -> Iterator[tuple[str, Any]]:
+        """Path and value of all components and of everything in them, in the order of the recipe; without ``init``."""
+        for top in (self.backbone, self.data, self.sampler, self.loss):
+            yield from walk(top, top.path)
+        for section in (self.transforms, self.evaluate, self.observe):
+            for spec in section.values():
+                yield from spec.walk()
+
+    def specs(self) -> Iterator[tuple[str, Spec]]:
+        """Path and spec of every component, nested ones after the one around them."""
+        return ((path, value) for path, value in self.walk() if isinstance(value, Spec))
+
+
+def walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Path and value of everything that a value is made of.
+
+    A spec comes first and its parameters after it. Maps, lists and tuples are entered and not yielded themselves; what
+    is in them has their path and its key or number (``data.paths.0``). Everything else is yielded as it is: numbers,
+    paths, opened backbones.
+    """
+    if isinstance(value, Spec):
+        yield value.path, value
+        for name, inner in value.parameters.items():
+            yield from walk(inner, f"{value.path}.{name}")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from walk(inner, f"{path}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for number, inner in enumerate(value):
+            yield from walk(inner, f"{path}.{number}")
+    else:
+        yield path, value
+
+
+def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The value with ``change(leaf)`` for everything in its maps, lists and tuples; a spec is a leaf here."""
+    if isinstance(value, Mapping):
+        return {key: map_leaves(inner, change) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_leaves(inner, change) for inner in value)
+    return change(value)

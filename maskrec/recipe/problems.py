@@ -1,21 +1,20 @@
-"""Collects what a check finds."""
+"""All problems of one check, collected on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from maskrec.contracts.problem import Mark, Problem
-from maskrec.contracts.problem import Problems as SharedProblems
+from maskrec.contracts.problem import Mark, Problem, Problems, RecipeError
 
 
 @dataclass(slots=True)
-class Problems(SharedProblems):
+class RecipeProblems(Problems):
     """All problems of one check.
 
     Args:
-        problems: including notes.
-        missing: those of ``problems`` that are data which is not there.
+        entries: all of them, including notes.
+        missing: those of ``entries`` that are data which is not there.
         missing_paths: the paths of ``missing``, as the recipe writes them.
         data_named: whether the command line names data.
         broken_plugin: whether one of them is caused by a plugin that the recipe needs.
@@ -33,9 +32,19 @@ class Problems(SharedProblems):
 
     def missing_data(self, shown: str, problem: Problem) -> None:
         """Record a file or folder of data that does not exist."""
-        self.problems.append(problem)
+        self.entries.append(problem)
         self.missing.append(problem)
         self.missing_paths.append(shown)
+
+    def take(self, error: RecipeError) -> None:
+        """Everything that another check raised."""
+        self.entries += error.problems
+        self.broken_plugin |= error.broken_plugin
+
+    def refuse(self) -> None:
+        """Raises RecipeError with everything that is not a note, if there is anything."""
+        if self.errors:
+            raise RecipeError(self.errors, self.broken_plugin)
 
     def only_data_is_missing(self) -> bool:
         """Whether missing data is the only thing to fix."""

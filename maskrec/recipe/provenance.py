@@ -7,12 +7,12 @@ import importlib.util
 import json
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from maskrec.recipe.plan import Opened, Plan, Spec
+from maskrec.recipe.plan import Opened, Plan
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -31,52 +31,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def specs_of(plan: Plan) -> Iterator[Spec]:
-    """Every component of a plan, nested ones after the one around them."""
-    for top in (plan.backbone, plan.data, plan.sampler, plan.loss):
-        yield from _within(top)
-    for section in (plan.transforms, plan.evaluate, plan.observe):
-        for spec in section.values():
-            yield from _within(spec)
-
-
-def opened_of(plan: Plan) -> Iterator[Opened]:
-    """Every run or file that the plan opens."""
-    if isinstance(plan.backbone, Opened):
-        yield plan.backbone
-    for spec in specs_of(plan):
-        yield from (value for value in _values(spec.parameters) if isinstance(value, Opened))
-
-
-def _within(value: Any) -> Iterator[Spec]:
-    if isinstance(value, Spec):
-        yield value
-        for inner in _values(value.parameters):
-            if isinstance(inner, Spec):
-                yield from _within(inner)
-
-
-def _values(value: Any) -> Iterator[Any]:
-    """The leaves of a parameter value; nested specs are leaves."""
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _values(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _values(inner)
-    else:
-        yield value
-
-
 def component_rows(plan: Plan, catalog: Catalog) -> dict[str, dict[str, str]]:
     """Per component path: qualified name, distribution, version, target and the hash of its package's sources."""
     rows = {}
-    for spec in specs_of(plan):
+    for path, spec in plan.specs():
         entry = catalog.lookup(spec.kind, spec.name)
         provider, target = entry.provider, entry.component.target
         module = target.partition(":")[0]
         source = _file_hash(provider.file) if provider.file else package_hash(module.partition(".")[0])
-        rows[spec.path] = {
+        rows[path] = {
             "name": spec.name,
             "distribution": provider.distribution,
             "version": provider.version,
@@ -102,13 +65,11 @@ def package_hash(package: str) -> str:
 def data_fingerprints(plan: Plan, labels: Sequence[int], data_root: Path) -> dict[str, str]:
     """SHA-256 of every file that the plan names and of the training labels; folders are named, not hashed."""
     found = {"data.labels": hashlib.sha256(json.dumps([int(label) for label in labels]).encode()).hexdigest()}
-    for spec in specs_of(plan):
-        for name, value in spec.parameters.items():
-            for number, path in enumerate(leaf for leaf in _values(value) if isinstance(leaf, Path)):
-                key = f"{spec.path}.{name}" + (f".{number}" if number else "")
-                found[key] = _file_hash(data_root / path)
-    for opened in opened_of(plan):
-        found[opened.path] = opened_hash(data_root / opened.location)
+    for path, value in plan.walk():
+        if isinstance(value, Path):
+            found[path] = _file_hash(data_root / value)
+        elif isinstance(value, Opened):
+            found[path] = opened_hash(data_root / value.location)
     return found
 
 

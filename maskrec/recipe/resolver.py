@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 from maskrec.contracts.problem import Mark
 from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.components import Components, is_opened
 from maskrec.recipe.merging import LABELLED
 from maskrec.recipe.named_files import check_files
 from maskrec.recipe.node import Node, article, marks_by_path, nearest, plain, show
 from maskrec.recipe.optimization import names_of_sections, read_optimizer, read_scheduler, try_both
 from maskrec.recipe.plan import Best, Opened, Optimizer, Plan, Scheduler, Spec, Train
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.sections import check_field, check_top, read_requires, read_train, section_map
-from maskrec.recipe.targets import metrics_of
 from maskrec.recipe.values import INVALID
 
 KIND_OF = {
@@ -49,17 +49,17 @@ class RecipeResolver:
     data_root: Path
     names_only: bool = False
 
-    def check(self, findings: Problems) -> Plan | None:
-        """Collect all problems in ``findings``; return the plan unless part of it is invalid (files may be missing)."""
+    def check(self, problems: RecipeProblems) -> Plan | None:
+        """Collect all problems in ``problems``; return the plan unless part of it is invalid (files may be missing)."""
         root = self.root
-        check_top(root, findings)
-        requires = read_requires(root, findings)
-        top = self._top_values(findings)
-        train = read_train(root, findings)
-        names_of_sections(root, findings)
-        self._best_shape(findings)
+        check_top(root, problems)
+        requires = read_requires(root, problems)
+        top = self._top_values(problems)
+        train = read_train(root, problems)
+        names_of_sections(root, problems)
+        self._best_shape(problems)
         givens = {name: top[name] for name in ("seed", "image_size") if top.get(name) is not None}
-        components = Components(self.catalog, requires, findings, givens)
+        components = Components(self.catalog, requires, problems, givens)
         if self.names_only:
             for path, kind, node in self._components(components):
                 if not (kind == "backbone" and is_opened(node)):
@@ -68,12 +68,12 @@ class RecipeResolver:
         built: dict[str, Spec | Opened | None] = {
             path: components.component(node, kind, path) for path, kind, node in self._components(components)
         }
-        optimizer, scheduler = read_optimizer(root, findings), read_scheduler(root, findings)
-        try_both(root, optimizer, scheduler, findings)
-        best = self._best(built, findings)
-        complete = not findings.errors
+        optimizer, scheduler = read_optimizer(root, problems), read_scheduler(root, problems)
+        try_both(root, optimizer, scheduler, problems)
+        best = self._best(built, problems)
+        complete = not problems.errors
         marks = marks_by_path(root)
-        check_files([*built.values(), top["init"]], marks, self.data_root, findings)
+        check_files([*built.values(), top["init"]], marks, self.data_root, problems)
         if not complete or train is None or optimizer is None or scheduler is None:
             return None
         return self._plan(built, requires or (), top, replace(train, best=best), optimizer, scheduler, marks)
@@ -116,27 +116,27 @@ class RecipeResolver:
             if section not in LABELLED:
                 yield section, kind, node
                 continue
-            node = section_map(self.root, section, components.findings)
+            node = section_map(self.root, section, components.problems)
             if node is None:
                 continue
             if node.child("use") is not None:
                 message = (
                     f"`{section}` must be a map from labels of your choice to {kind}s, but is {article(kind)} itself"
                 )
-                components.findings.error(message, section, node.label, f"write {section}: {{LABEL: {{use: ...}}}}")
+                components.problems.error(message, section, node.label, f"write {section}: {{LABEL: {{use: ...}}}}")
                 continue
             components.labels(node, section)
             for label, child in (node.map or {}).items():
                 yield f"{section}.{label}", kind, child
 
-    def _top_values(self, findings: Problems) -> dict[str, Any]:
+    def _top_values(self, problems: RecipeProblems) -> dict[str, Any]:
         """``seed``, ``image_size`` and ``init``."""
         found: dict[str, Any] = {"seed": 0, "image_size": None, "init": None}
         for name, annotation in (("seed", int), ("image_size", int | None), ("init", Path | None)):
             node = self.root.child(name)
             if node is None or (node.value is None and name != "seed"):
                 continue
-            value = check_field(node, annotation, name, findings)
+            value = check_field(node, annotation, name, problems)
             if value is INVALID:
                 continue
             found[name] = Opened("run", value, "init", node.mark) if name == "init" else value
@@ -147,7 +147,7 @@ class RecipeResolver:
         node = None if train is None else train.child("best")
         return None if node is None or node.value is None else node
 
-    def _best_shape(self, findings: Problems) -> None:
+    def _best_shape(self, problems: RecipeProblems) -> None:
         """Stage 1 of ``train.best``: keys, types, and whether the label is one of ``evaluate``."""
         node = self._best_node()
         if node is None:
@@ -155,26 +155,26 @@ class RecipeResolver:
         metric = node.child("metric")
         if node.map is None or metric is None:
             hint = "write best: {metric: LABEL.METRIC}"
-            findings.error(f"`best` must name a metric, not {show(plain(node))}", "train.best", node.mark, hint)
+            problems.error(f"`best` must name a metric, not {show(plain(node))}", "train.best", node.mark, hint)
             return
         for name, child in node.map.items():
             if name not in ("metric", "mode"):
                 hint = nearest(name, ("metric", "mode"))
-                findings.error(f"`best` has no `{name}`", f"train.best.{name}", child.label, hint)
+                problems.error(f"`best` has no `{name}`", f"train.best.{name}", child.label, hint)
         mode = node.child("mode")
         if mode is not None:
-            check_field(mode, Literal["min", "max"], "train.best.mode", findings)
+            check_field(mode, Literal["min", "max"], "train.best.mode", problems)
         labels = list((self.root.child("evaluate") or node).map or {}) if self.root.child("evaluate") else []
         label, dot, rest = str(metric.value).partition(".")
         if not isinstance(metric.value, str) or not dot or not rest:
             hint = "write LABEL.METRIC, a label of `evaluate` and a metric that its evaluator reports"
             message = f"`metric` must be LABEL.METRIC, not {show(plain(metric))}"
-            findings.error(message, "train.best.metric", metric.mark, hint)
+            problems.error(message, "train.best.metric", metric.mark, hint)
         elif label not in labels:
             hint = nearest(label, labels, nothing="there is no evaluator in `evaluate`")
-            findings.error(f"`evaluate` has no label `{label}`", "train.best.metric", metric.mark, hint)
+            problems.error(f"`evaluate` has no label `{label}`", "train.best.metric", metric.mark, hint)
 
-    def _best(self, built: dict[str, Spec | Opened | None], findings: Problems) -> Best | None:
+    def _best(self, built: dict[str, Spec | Opened | None], problems: RecipeProblems) -> Best | None:
         """Stage 2 of ``train.best``: the evaluator reports this metric; the direction defaults to the metric's own."""
         node = self._best_node()
         metric = None if node is None else node.child("metric")
@@ -185,12 +185,12 @@ class RecipeResolver:
         if not isinstance(spec, Spec):
             return None
         entry = self.catalog.lookup(spec.kind, spec.name)
-        known = metrics_of(self.catalog.load(entry), spec, findings)
+        known = metrics_of(self.catalog.load(entry), spec, problems)
         if known is None:
             return None
         if name not in known:
             message = f"{entry.noun} {entry.name} reports no `{name}`"
-            findings.error(
+            problems.error(
                 message, "train.best.metric", metric.mark, nearest(name, known, nothing="it reports no metrics")
             )
             return None
@@ -198,7 +198,7 @@ class RecipeResolver:
         said = known[name] if mode is None else mode.value
         if mode is not None and said != known[name]:
             message = f"`{metric.value}` is better the {_WAY[known[name]]}, but mode is {show(said)}"
-            findings.note(message, "train.best.mode", mode.mark)
+            problems.note(message, "train.best.mode", mode.mark)
         return Best(metric.value, "max" if said == "max" else "min")
 
 

@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from maskrec.recipe.annotations import describe
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Train
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import INVALID, check_value
 
 TOP = (
@@ -50,31 +50,31 @@ _BELOW: dict[str, float] = {"seed": 2**63, "train.ema": 1, "image_size": 10_000}
 _ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0}
 
 
-def check_top(root: Node, findings: Problems) -> None:
+def check_top(root: Node, problems: RecipeProblems) -> None:
     """Check the recipe's top-level keys: unknown ones, and those that every recipe needs."""
     for name, node in (root.map or {}).items():
         if name not in TOP:
-            findings.error(f"a recipe has no section `{name}`", name, node.label, nearest(name, TOP))
+            problems.error(f"a recipe has no section `{name}`", name, node.label, nearest(name, TOP))
     for name in REQUIRED:
         node_there = root.child(name)
         if node_there is None or node_there.value is None:
             mark = root.mark if node_there is None else node_there.label
-            findings.error(f"the recipe lacks `{name}`", name, mark)
+            problems.error(f"the recipe lacks `{name}`", name, mark)
 
 
-def read_requires(root: Node, findings: Problems) -> tuple[str, ...] | None:
+def read_requires(root: Node, problems: RecipeProblems) -> tuple[str, ...] | None:
     """The requirement strings; None where the recipe has none."""
     node = root.child("requires")
     if node is None or node.value is None:
         return None
     if node.items is None:
         message = f"`requires` must be a list such as [maskrec>=0.1], not {show(plain(node))}"
-        findings.error(message, "requires", node.mark)
+        problems.error(message, "requires", node.mark)
         return None
-    return tuple(text for item in node.items if (text := _requirement(item, findings)))
+    return tuple(text for item in node.items if (text := _requirement(item, problems)))
 
 
-def _requirement(node: Node, findings: Problems) -> str:
+def _requirement(node: Node, problems: RecipeProblems) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     text = node.value
@@ -84,17 +84,17 @@ def _requirement(node: Node, findings: Problems) -> str:
         wanted = None
     if wanted is None or wanted.url or wanted.marker or wanted.extras:
         message = f"`requires` takes names and versions such as maskrec>=0.1, not {show(plain(node))}"
-        findings.error(message, "requires", node.mark)
+        problems.error(message, "requires", node.mark)
         return ""
     try:
         there = version(wanted.name) if wanted.name != "maskrec" else _own_version()
     except PackageNotFoundError:
         hint = f"pip install '{text}'"
-        findings.error(f"this recipe requires {wanted.name}, which is not installed", "requires", node.mark, hint)
+        problems.error(f"this recipe requires {wanted.name}, which is not installed", "requires", node.mark, hint)
         return ""
     if not wanted.specifier.contains(there, prereleases=True):
         hint = f"pip install '{text}'"
-        findings.error(f"this recipe requires {text}, but {there} is installed", "requires", node.mark, hint)
+        problems.error(f"this recipe requires {text}, but {there} is installed", "requires", node.mark, hint)
     return str(text)
 
 
@@ -104,9 +104,9 @@ def _own_version() -> str:
     return maskrec.__version__
 
 
-def check_field(node: Node, annotation: Any, path: str, findings: Problems) -> Any:
+def check_field(node: Node, annotation: Any, path: str, problems: RecipeProblems) -> Any:
     """A value of the recipe's own: type and range; ``INVALID`` when it is rejected."""
-    value = check_value(node, annotation, path, findings)
+    value = check_value(node, annotation, path, problems)
     if value is INVALID or value is None or isinstance(value, (bool, str)):
         return value
     low, above, below = _AT_LEAST.get(path), _ABOVE.get(path), _BELOW.get(path)
@@ -117,17 +117,17 @@ def check_field(node: Node, annotation: Any, path: str, findings: Problems) -> A
     if inside and not (isinstance(value, float) and math.isinf(value)):
         return value
     wanted = " and ".join(limits) or "finite"
-    findings.error(f"`{path.rpartition('.')[2]}` must be {wanted}, not {show(value)}", path, node.mark)
+    problems.error(f"`{path.rpartition('.')[2]}` must be {wanted}, not {show(value)}", path, node.mark)
     return INVALID
 
 
-def section_map(root: Node, name: str, findings: Problems) -> Node | None:
+def section_map(root: Node, name: str, problems: RecipeProblems) -> Node | None:
     """The section's node where it is a map; None, with a problem, where it is not."""
     node = root.child(name)
     if node is None or node.value is None:
         return None
     if node.map is None:
-        findings.error(f"`{name}` must be a map, not {show(plain(node))}", name, node.mark)
+        problems.error(f"`{name}` must be a map, not {show(plain(node))}", name, node.mark)
         return None
     return node
 
@@ -138,29 +138,31 @@ def hints_of(cls: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
-def check_fields(node: Node, cls: type, path: str, findings: Problems, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+def check_fields(
+    node: Node, cls: type, path: str, problems: RecipeProblems, skip: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The values of those keys that are fields of ``cls``; the others are left to the caller."""
     found: dict[str, Any] = {}
     for name, annotation in hints_of(cls).items():
         child = node.child(name)
         if name in skip or child is None:
             continue
-        value = check_field(child, annotation, f"{path}.{name}", findings)
+        value = check_field(child, annotation, f"{path}.{name}", problems)
         if value is not INVALID:
             found[name] = value
     return found
 
 
-def read_train(root: Node, findings: Problems) -> Train | None:
+def read_train(root: Node, problems: RecipeProblems) -> Train | None:
     """The ``train`` section without ``best``; None where it is invalid."""
-    node = section_map(root, "train", findings)
+    node = section_map(root, "train", problems)
     if node is None:
         return None
     known = hints_of(Train)
     for name, child in (node.map or {}).items():
         if name not in known:
-            findings.error(f"`train` has no `{name}`", f"train.{name}", child.label, nearest(name, known))
-    values = check_fields(node, Train, "train", findings, skip=("best",))
+            problems.error(f"`train` has no `{name}`", f"train.{name}", child.label, nearest(name, known))
+    values = check_fields(node, Train, "train", problems, skip=("best",))
     if node.child("epochs") is None:
-        findings.error(f"`train` lacks `epochs`: {describe(int)}", "train.epochs", node.label)
+        problems.error(f"`train` lacks `epochs`: {describe(int)}", "train.epochs", node.label)
     return Train(**values) if "epochs" in values else None

@@ -13,6 +13,8 @@ from maskrec.recipe.annotations import resolve_loosely
 
 TIMM = "timm/"
 CONSTANT = "constant"
+LENGTHS = {"onecycle": ("total_steps", "epochs", "steps_per_epoch"), "cosineannealing": ("T_max",)}
+"""By scheduler, its arguments that say how long the run is: None in a recipe, and the run fills them in."""
 
 _UNFIT_OPTIMIZERS = {
     "lbfgs": "it evaluates the loss several times a step",
@@ -125,6 +127,38 @@ def arguments_of(target: Callable[..., Any]) -> dict[str, Argument]:
     return found
 
 
+def optimizer_arguments(use: str) -> dict[str, Argument]:
+    """The arguments of that optimizer.
+
+    Raises:
+        UnknownNameError: there is none, or one that cannot train here.
+    """
+    return arguments_of(optimizer_class(use))
+
+
+def scheduler_arguments(use: str) -> dict[str, Argument]:
+    """The arguments of that scheduler; those of `LENGTHS` may be left out. ``constant`` has none.
+
+    Raises:
+        UnknownNameError: there is none, or one that a recipe cannot describe.
+    """
+    if use == CONSTANT:
+        return {}
+    lengths = {name: Argument(name, int | None, None, required=False) for name in LENGTHS.get(use, ())}
+    return {**arguments_of(scheduler_class(use)), **lengths}
+
+
+def make_scheduler(use: str, parameters: Mapping[str, Any], optimizer: Any, lengths: Mapping[str, int]) -> Any:
+    """The scheduler over that optimizer, ``lengths`` put in where ``parameters`` leave them to the run.
+
+    Raises:
+        UnknownNameError: there is none.
+        Exception: whatever it raises.
+    """
+    left = {name: lengths[name] for name in LENGTHS.get(use, ()) if parameters.get(name) is None}
+    return scheduler_class(use)(optimizer, **{**parameters, **left})
+
+
 def try_out(optimizer: tuple[str, Mapping[str, Any]], groups: Mapping[str, Mapping[str, Any]]) -> Any:
     """Construct the optimizer over one weight, with each group's parameters and without: ranges are checked there.
 
@@ -143,12 +177,12 @@ def try_out(optimizer: tuple[str, Mapping[str, Any]], groups: Mapping[str, Mappi
     return made
 
 
-def try_schedule(use: str, parameters: Mapping[str, Any], optimizer: Any) -> None:
-    """Construct the scheduler over that optimizer.
+def try_schedule(use: str, parameters: Mapping[str, Any], optimizer: Any, lengths: Mapping[str, int]) -> None:
+    """Construct the scheduler over that optimizer, as `make_scheduler` does.
 
     Raises:
         Exception: whatever it raises.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scheduler_class(use)(optimizer, **parameters)
+        make_scheduler(use, parameters, optimizer, lengths)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from maskrec.recipe.annotations import choices, describe, is_union, item_annotation, members, strict, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 
 INVALID = object()
 """Stands for a value that has been rejected."""
@@ -26,7 +26,7 @@ class NotForRecipesError(ValueError):
 
 
 def check_value(
-    node: Node, annotation: Any, path: str, findings: Problems, default: Any = EMPTY, whole: Any = EMPTY
+    node: Node, annotation: Any, path: str, problems: RecipeProblems, default: Any = EMPTY, whole: Any = EMPTY
 ) -> Any:
     """The value that the parameter at ``path`` receives, or ``INVALID`` when it is rejected.
 
@@ -34,14 +34,14 @@ def check_value(
         node: the recipe's value.
         annotation: of the parameter; a value for an unannotated one is accepted unchecked, with a note.
         path: its place in the recipe.
-        findings: collects the problems, one per value.
+        problems: collects the problems, one per value.
         default: the parameter's default; writing it out is always allowed, whatever the annotation says.
         whole: what messages describe, where ``annotation`` is only a part of it.
     """
     value = plain(node)
     name = path.rpartition(".")[2]
     if unannotated(annotation):
-        findings.note(f"`{name}` could not be checked: its parameter has no type", path, node.label)
+        problems.note(f"`{name}` could not be checked: its parameter has no type", path, node.label)
         return value
     if default is not EMPTY and _same(value, default):
         return normalized_default(default, annotation)
@@ -49,10 +49,10 @@ def check_value(
     try:
         return _validate(narrowed, value)
     except NotForRecipesError as error:
-        findings.plugin_error(f"`{name}` cannot be set by a recipe: {error}", path, node.mark)
+        problems.plugin_error(f"`{name}` cannot be set by a recipe: {error}", path, node.mark)
     except _RefusedError as error:
         for loc in error.places:
-            _refuse(node, narrowed, annotation if whole is EMPTY else whole, loc, path, findings, error.texts[loc])
+            _refuse(node, narrowed, annotation if whole is EMPTY else whole, loc, path, problems, error.texts[loc])
     return INVALID
 
 
@@ -141,7 +141,7 @@ def _cached_adapter(annotation: Any) -> Any:
 
 
 def _refuse(
-    node: Node, annotation: Any, whole: Any, loc: tuple[Any, ...], path: str, findings: Problems, text: str
+    node: Node, annotation: Any, whole: Any, loc: tuple[Any, ...], path: str, problems: RecipeProblems, text: str
 ) -> None:
     """One error at the innermost value of the recipe that ``loc`` leads to."""
     name = path.rpartition(".")[2]
@@ -159,7 +159,7 @@ def _refuse(
     known = choices(expected)
     value = node.value
     near = nearest(value, known) if isinstance(value, str) and known else ""
-    findings.error(f"`{name}` {wanted}", path, node.mark, near if near.startswith("did you") else "")
+    problems.error(f"`{name}` {wanted}", path, node.mark, near if near.startswith("did you") else "")
 
 
 def _bare(annotation: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from maskrec.recipe.plan import Opened, Plan, Spec
+from maskrec.recipe.plan import Opened, Plan, Spec, map_leaves
 from maskrec.recipe.scalars import read_plain, write_plain
 from maskrec.recipe.values import NotForRecipesError, to_plain
 
@@ -57,14 +57,14 @@ def _recipe(plan: Plan) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
+    return map_leaves(value, _leaf)
+
+
+def _leaf(value: Any) -> Any:
     if isinstance(value, Spec):
         return {"use": value.name, **_written(value.parameters)}
     if isinstance(value, Opened):
         return {value.source: value.location.as_posix()}
-    if isinstance(value, Mapping):
-        return {name: _value(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_value(inner) for inner in value]
     return to_plain(value)
 
 

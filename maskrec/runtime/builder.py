@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,15 @@ import torch
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.random import key_of
 from maskrec.base.words import one_line, typed_line
+from maskrec.contracts.component_calls import scope_of
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.givens import GIVENS
 from maskrec.contracts.pair_set import PairSet
-from maskrec.contracts.problem import Problem
+from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.plugin.signature import read_parameters
-from maskrec.recipe.plan import Opened, Spec
-from maskrec.recipe.targets import placed
+from maskrec.recipe.component_answers import check_values
+from maskrec.recipe.plan import Opened, Spec, map_leaves
+from maskrec.recipe.problems import RecipeProblems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,14 +29,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from maskrec.plugin.catalog import Catalog
-
-
-class BuildError(UsageError):
-    """A component that cannot be built as the recipe asks; carries the problems with their places."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problem.render() for problem in problems))
 
 
 @dataclass
@@ -47,6 +42,8 @@ class Builder:
         opener: opens ``{run: DIR}`` and ``{file: model.onnx}``.
         givens: by name, as far as known; grows while the run is assembled.
         has_landmarks: of the training data, once opened.
+        pair_sets: every pair set that was built, in order.
+        notes: what components' own checks want the user to know.
     """
 
     catalog: Catalog
@@ -56,6 +53,7 @@ class Builder:
     givens: dict[str, Any] = field(default_factory=dict)
     has_landmarks: bool | None = None
     pair_sets: list[tuple[Spec, PairSet]] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
 
     def build(self, spec: Spec | Opened, kind: str | None = None) -> Any:
         """The component, nested ones inside it.
@@ -65,23 +63,29 @@ class Builder:
             kind: whose givens count; for parts, the kind of the component around them.
 
         Raises:
-            BuildError: the component refuses its parameters.
+            RecipeError: the component refuses its parameters, or is not what its kind must be.
             MaskrecError: it failed in a way that its author did not foresee.
         """
         if isinstance(spec, Opened):
             return self.opener(spec)
         kind = kind or spec.kind
-        target = self.catalog.load(self.catalog.lookup(spec.kind, spec.name))
-        values = {name: self._value(value, kind) for name, value in spec.parameters.items()}
+        target = self.target(spec)
+        values = {name: map_leaves(value, partial(self._leaf, kind=kind)) for name, value in spec.parameters.items()}
         self._ask_check(target, spec, values, kind)
         values |= self._given_values(target, spec, kind, values)
         torch.manual_seed(key_of(self.seed, spec.path) & (2**63 - 1))
         built = self._call(target, spec, values)
         if isinstance(built, PairSet):
             self.pair_sets.append((spec, built))
+        if spec.kind == "loss":
+            _refuse_scope(built, spec)
         return built
 
-    def _value(self, value: Any, kind: str) -> Any:
+    def target(self, spec: Spec) -> Any:
+        """The class or function that the component is built with."""
+        return self.catalog.load(self.catalog.lookup(spec.kind, spec.name))
+
+    def _leaf(self, value: Any, kind: str) -> Any:
         if isinstance(value, Spec):
             builder = self._for_nested_backbones() if value.kind == "backbone" else self
             return builder.build(value, kind if value.kind == "part" else None)
@@ -89,10 +93,6 @@ class Builder:
             return self.opener(value)
         if isinstance(value, Path):
             return self.context.data_root / value
-        if isinstance(value, Mapping):
-            return {key: self._value(inner, kind) for key, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)(self._value(inner, kind) for inner in value)
         return value
 
     def _for_nested_backbones(self) -> Builder:
@@ -101,29 +101,36 @@ class Builder:
         return replace(self, context=context, givens={**self.givens, "image_size": None})
 
     def _given_values(self, target: Any, spec: Spec, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        known = {name: self.givens[name] for name in GIVENS[kind] if name in self.givens}
+        known = self._known(kind)
         known["context"] = replace(self.context, path=spec.path)
         wanted = [info.name for info in read_parameters(target, kind) if info.given and info.name not in values]
         return {name: known[name] for name in wanted if name in known}
 
+    def _known(self, kind: str) -> dict[str, Any]:
+        return {name: self.givens[name] for name in GIVENS[kind] if name in self.givens}
+
     def _ask_check(self, target: Any, spec: Spec, values: Mapping[str, Any], kind: str) -> None:
-        check = getattr(target, "check", None)
-        if check is None:
-            return
-        known = {name: self.givens[name] for name in GIVENS[kind] if name in self.givens}
-        answers: Iterable[Problem] = check(values, CheckContext(known, self.has_landmarks)) or ()
-        problems = [placed(answer, spec) for answer in answers]
-        if any(not problem.note for problem in problems):
-            raise BuildError([problem for problem in problems if not problem.note])
+        problems = RecipeProblems()
+        context = CheckContext(self._known(kind), self.has_landmarks)
+        check_values(target, spec, values, context, problems, last=True)
+        problems.refuse()
+        self.notes += problems.entries
 
     def _call(self, target: Any, spec: Spec, values: Mapping[str, Any]) -> Any:
         try:
             return target(**values)
-        except BuildError:
+        except RecipeError:
             raise
         except (UsageError, ValueError) as error:
-            raise BuildError([Problem(str(error) or one_line(error), spec.path, mark=spec.mark)]) from error
+            raise RecipeError([Problem(str(error) or one_line(error), spec.path, mark=spec.mark)]) from error
         except MaskrecError:
             raise
         except Exception as error:
             raise MaskrecError(f"{spec.path}: {spec.name} could not be built: {typed_line(error)}") from error
+
+
+def _refuse_scope(loss: Any, spec: Spec) -> None:
+    try:
+        scope_of(loss)
+    except ValueError as error:
+        raise RecipeError([Problem(f"{spec.name}: {error}", spec.path, mark=spec.mark)], broken_plugin=True) from error

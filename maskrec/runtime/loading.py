@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import shard_bounds
+from maskrec.contracts.component_calls import batch_reader
 from maskrec.contracts.kinds import Sampler
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
@@ -146,7 +147,7 @@ class _Placed:
         self.samples, self.slots = samples, slots
         self.read_into: Callable[[Sequence[int], NDArray[np.uint8]], SampleColumns] | None = None
         if slots is not None and slots.by_pixel:
-            self.read_into = getattr(samples, "read_into", None)
+            self.read_into = batch_reader(samples)
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-from torch import Tensor
-
 from maskrec.base.errors import MaskrecError
 from maskrec.base.random import Draws
-from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.kinds import Transform
 from maskrec.contracts.sample import Batch
-from maskrec.faces.normalising import normalise
 from maskrec.runtime.loading import LoadedBatch
 
 
@@ -41,9 +36,3 @@ def apply_transforms(
         if not isinstance(batch, Batch) or batch.images.shape != shape:
             raise MaskrecError(f"transforms.{label} must return a Batch whose images are still {tuple(shape)}")
     return batch
-
-
-def normalize_input(images: Tensor, spec: InputSpec, dtype: torch.dtype, channels_last: bool) -> Tensor:
-    """Images ``(B, 3, H, W)`` in [0, 1] as the backbone expects them: its colour order, statistics, type and layout."""
-    images = normalise(images.to(dtype), spec)
-    return images.contiguous(memory_format=torch.channels_last) if channels_last else images

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,18 @@ class RunDirectory:
         return self.path / "figures"
 
     def checkpoint(self, name: str) -> Path:
-        """Path of the checkpoint ``last`` or ``best``."""
+        """Path of the checkpoint ``last``, ``previous`` or ``best``."""
         return self.path / "checkpoints" / f"{name}.safetensors"
+
+    @cached_property
+    def run_id(self) -> str | None:
+        """What every checkpoint of this run carries; None for a run of an earlier maskrec.
+
+        Raises:
+            UsageError: no provenance.json, or a damaged one.
+        """
+        run_id: str | None = read_json(self.provenance).get("run_id")
+        return run_id
 
     def lock(self) -> None:
         """Take the folder for this process until it ends, however it ends.

@@ -1,8 +1,16 @@
-"""A tree of tensors and plain values in one safetensors file: reading it cannot run code."""
+"""A tree of tensors and plain values in one safetensors file: nothing in it can run code when read.
+
+The form ``maskrec-state-2``: the file's metadata has one entry, whose key is the form's name and whose value is
+``CHECKSUM STRUCTURE``. STRUCTURE is the tree as JSON, each tensor by its name in the file; CHECKSUM is the SHA-256 of
+that text and of every tensor's name, type, shape and bytes. With one entry of metadata the library writes equal
+trees as equal bytes. ``maskrec-state-1`` had no checksum; it can still be read.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,78 +19,153 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically
+from maskrec.runtime.tree_structure import decode_tree, encode_tree
 
-_FORMAT = "maskrec-state-1"
+_FORM, _FORM_BEFORE = "maskrec-state-2", "maskrec-state-1"
 
 
-def save_tree(tree: Any, path: Path) -> None:
-    """Write a tree of dicts, lists, tensors, numbers, strings, booleans and None, atomically.
+class DamagedFileError(UsageError):
+    """A file that is missing, cut, changed or not a checkpoint: an earlier one may take its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTree:
+    """What a file holds.
+
+    Args:
+        tree: the values, tensors on the CPU.
+        checksum: 64 hexadecimal digits; None for ``maskrec-state-1``, which has none.
+    """
+
+    tree: Any
+    checksum: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PackedTree:
+    """A tree that is ready to be written; its tensors are copies.
+
+    Args:
+        tensors: by their names in the file.
+        structure: the tree as JSON.
+        checksum: of both.
+    """
+
+    tensors: dict[str, Tensor]
+    structure: str
+    checksum: str
+
+    def write(self, path: Path) -> None:
+        """Write the file, with the permissions that the user's umask gives a new file.
+
+        Raises:
+            OSError: the disk is full or not writable.
+        """
+        path.touch()
+        mode = path.stat().st_mode
+        try:
+            save_file(self.tensors, path, metadata={_FORM: f"{self.checksum} {self.structure}"})
+        except SafetensorError as error:  # the library's own name for what the operating system said
+            raise OSError(str(error)) from error
+        path.chmod(mode)
+
+
+def pack_tree(tree: Any) -> PackedTree:
+    """Copy a tree of dicts, lists, tensors, numbers, strings, booleans and None for writing.
 
     Raises:
-        MaskrecError: a value has another type, or a full disk; the previous file stays as it was.
+        MaskrecError: a value of another type, or a tensor that is not finite; names the first.
     """
-    tensors: dict[str, Tensor] = {}
-    structure = json.dumps(_encode(tree, "", tensors), allow_nan=True)
-    write_atomically(path, lambda temporary: _write(tensors, structure, temporary))
+    structure, tensors = encode_tree(tree)
+    return PackedTree(tensors, structure, _checksum(structure, tensors))
 
 
-def _write(tensors: dict[str, Tensor], structure: str, path: Path) -> None:
-    try:
-        save_file(tensors, path, metadata={"format": _FORMAT, "structure": structure})
-    except SafetensorError as error:  # the library's own name for an error of the operating system
-        raise OSError(str(error)) from error
+def save_tree(tree: Any, path: Path) -> str:
+    """Write a tree atomically.
+
+    Returns:
+        The checksum.
+
+    Raises:
+        MaskrecError: as `pack_tree`, or a disk that takes no more; the file before stays as it was.
+    """
+    packed = pack_tree(tree)
+    write_atomically(path, packed.write)
+    return packed.checksum
 
 
 def load_tree(path: Path) -> Any:
-    """Read what `save_tree` wrote, on the CPU.
+    """The tree that `save_tree` wrote, on the CPU.
 
     Raises:
-        UsageError: there is no such file, or it was not written by maskrec (a pickle, a truncated file, anything else).
+        DamagedFileError: as `read_tree`.
     """
+    return read_tree(path).tree
+
+
+def read_tree(path: Path) -> StoredTree:
+    """The tree that `save_tree` wrote with its checksum, which is verified.
+
+    Raises:
+        DamagedFileError: no such file, one that was changed, or not one of ours (a pickle, a cut file, anything else).
+    """
+    checksum, structure, tensors = _read(path, with_tensors=True)
+    if checksum is not None and checksum != _checksum(structure, tensors):
+        raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
+    return StoredTree(_decode(path, structure, tensors), checksum)
+
+
+def read_plain_values(path: Path) -> Any:
+    """The tree with None in place of each tensor, read quickly: the checksum is not verified.
+
+    Raises:
+        DamagedFileError: as `read_tree`.
+    """
+    _, structure, _ = _read(path, with_tensors=False)
+    return _decode(path, structure, None)
+
+
+def _read(path: Path, with_tensors: bool) -> tuple[str | None, str, dict[str, Tensor]]:
+    """The checksum, the structure and the tensors."""
+    if not path.exists():
+        raise DamagedFileError(f"{path} does not exist")
+    if not path.is_file():
+        raise DamagedFileError(f"{path} is not a regular file")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise UsageError(f"{path} is a safetensors file but not a maskrec checkpoint")
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        return _decode(json.loads(metadata["structure"]), tensors)
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist") from error
+            checksum, structure = _header(path, file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()} if with_tensors else {}  # noqa: SIM118
+            return checksum, structure, tensors
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UsageError(
-            f"{path} is not a maskrec checkpoint or is damaged ({error}); no code in it was run"
-        ) from error
+        raise _not_ours(path, error) from error
 
 
-def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    if isinstance(value, Tensor):
-        tensors[path] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        return {"tensor": path}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return {"value": value}
-    if isinstance(value, dict):
-        return {"dict": [[_key(key, path), _encode(item, f"{path}/{key}", tensors)] for key, item in value.items()]}
-    if isinstance(value, (list, tuple)):
-        items = [_encode(item, f"{path}/{number}", tensors) for number, item in enumerate(value)]
-        return {"list" if isinstance(value, list) else "tuple": items}
-    raise MaskrecError(f"state at {path or 'top'} is a {type(value).__name__}: only tensors and plain values are saved")
+def _header(path: Path, metadata: dict[str, str]) -> tuple[str | None, str]:
+    """The checksum and the structure."""
+    if _FORM in metadata:
+        checksum, _, structure = metadata[_FORM].partition(" ")
+        return checksum, structure
+    if metadata.get("format") == _FORM_BEFORE:
+        return None, metadata["structure"]
+    raise DamagedFileError(f"{path} is a safetensors file but not a maskrec checkpoint")
 
 
-def _key(key: Any, path: str) -> str | int:
-    if isinstance(key, (str, int)) and not isinstance(key, bool):
-        return key
-    raise MaskrecError(f"state at {path or 'top'} has the key {key!r}: only strings and whole numbers are saved")
+def _decode(path: Path, structure: str, tensors: dict[str, Tensor] | None) -> Any:
+    try:
+        return decode_tree(structure, tensors)
+    except ValueError as error:
+        raise _not_ours(path, error) from error
 
 
-def _decode(node: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
-    ((kind, content),) = node.items()
-    if kind == "tensor":
-        return tensors[content]
-    if kind == "value":
-        return content
-    if kind == "dict":
-        return {key: _decode(item, tensors) for key, item in content}
-    items = [_decode(item, tensors) for item in content]
-    return items if kind == "list" else tuple(items)
+def _not_ours(path: Path, error: Exception) -> DamagedFileError:
+    return DamagedFileError(f"{path} is not a maskrec checkpoint or is damaged ({error}); nothing in it was run")
+
+
+def _checksum(structure: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(structure.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -10,20 +10,21 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskrec.contracts.call_loss import scope_of
 from maskrec.contracts.collectives import world_size
+from maskrec.contracts.component_calls import Metrics, caveat_of, needs_landmarks, shards_of
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.open_model import load_initial_weights, open_backbone
-from maskrec.recipe.plan import Opened, Plan, Spec
-from maskrec.runtime.builder import Builder, BuildError
-from maskrec.runtime.device import pick_device
+from maskrec.recipe.component_answers import metrics_of
+from maskrec.recipe.plan import Plan, Spec
+from maskrec.recipe.problems import RecipeProblems
+from maskrec.runtime.builder import Builder
+from maskrec.runtime.compute import pick_device
+from maskrec.training.run_length import RunLength, schedule_problems
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from maskrec.contracts.kinds import Backbone, Dataset, Evaluator, Loss, Observer, Sampler, Transform
     from maskrec.plugin.catalog import Catalog
 
@@ -42,15 +43,26 @@ class Assembly:
     evaluators: Mapping[str, Evaluator]
     observers: Mapping[str, Observer]
     pair_sets: tuple[tuple[Spec, PairSet], ...]
+    declared: Mapping[str, Metrics]
+    component_notes: tuple[Problem, ...] = ()
 
-    def remarks(self) -> list[str]:
+    @property
+    def length(self) -> RunLength:
+        """Epochs and optimizer steps of the run."""
+        return RunLength.of(self.plan.train, len(self.sampler))
+
+    def caveats(self) -> list[str]:
         """What the data sets and pairs require to be said beside every figure, each once."""
-        told = [getattr(self.dataset, "remark", ""), *(pairs.remark for _, pairs in self.pair_sets)]
-        return [remark for remark in dict.fromkeys(told) if remark]
+        told = [caveat_of(self.dataset), *(pairs.caveat for _, pairs in self.pair_sets)]
+        return [caveat for caveat in dict.fromkeys(told) if caveat]
 
     def notes(self) -> list[str]:
-        """What the user should know of the pair sets: people who choose a threshold and are measured by it too."""
-        found = []
+        """What the user should know of what was built, beside the plan's own notes.
+
+        What components' checks say, and of the pair sets: people who choose a threshold and are measured by it too.
+        """
+        said = dict.fromkeys(note.render() for note in self.component_notes)
+        found = [note for note in said if note not in self.plan.notes]
         for (one, chosen), (other, measured) in combinations(self.pair_sets, 2):
             shared = set(chosen.identities or ()) & set(measured.identities or ())
             if shared and one.path.rpartition(".")[0] == other.path.rpartition(".")[0]:
@@ -75,49 +87,50 @@ def assemble(
         MaskrecError: a component failed in a way that its author did not foresee.
     """
     builder = _builder(plan, catalog, data_root, restoring)
-    backbone = _or_problems(builder, plan.backbone)
+    backbone = builder.build(plan.backbone)
     spec: InputSpec = backbone.input_spec
     image_size = plan.image_size or spec.size
     builder.context = replace(builder.context, input_spec=spec)
     builder.givens["image_size"] = image_size
-    dataset = _or_problems(builder, plan.data)
+    dataset = builder.build(plan.data)
     _give_data(builder, dataset)
-    sampler = _or_problems(builder, plan.sampler)
+    sampler = builder.build(plan.sampler)
     builder.givens["embedding_size"] = backbone.embedding_size
     builder.givens["run_dir"] = run_dir or Path("runs")
-    problems: list[Problem] = []
+    problems = RecipeProblems()
     loss = _try(builder, plan.loss, problems)
     transforms = {label: _try(builder, each, problems) for label, each in plan.transforms.items()}
     evaluators = {label: _try(builder, each, problems) for label, each in plan.evaluate.items()}
     observers = {label: _try(builder, each, problems) for label, each in plan.observe.items()}
-    problems += _cross_checks(plan, builder, dataset, sampler, loss, transforms)
-    if problems:
-        raise RecipeError(problems)
+    declared = {label: metrics_of(builder.target(spec), spec, problems) or {} for label, spec in plan.evaluate.items()}
+    problems.entries += _cross_checks(plan, builder, dataset, sampler, transforms)
+    problems.refuse()
     if plan.init is not None and not restoring:
         load_initial_weights(backbone, plan.init, catalog, data_root)
-    pair_sets = tuple(builder.pair_sets)
-    return Assembly(plan, image_size, backbone, dataset, sampler, loss, transforms, evaluators, observers, pair_sets)
+    return Assembly(
+        plan=plan,
+        image_size=image_size,
+        backbone=backbone,
+        dataset=dataset,
+        sampler=sampler,
+        loss=loss,
+        transforms=transforms,
+        evaluators=evaluators,
+        observers=observers,
+        pair_sets=tuple(builder.pair_sets),
+        declared=declared,
+        component_notes=tuple(builder.notes),
+    )
 
 
-def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> list[Problem]:
-    """Stage 3 of checking: what `assemble` finds wrong, nothing when all is well."""
+def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> RecipeProblems:
+    """Stage 3 of checking: what `assemble` finds wrong, and components' notes where nothing is."""
+    problems = RecipeProblems()
     try:
-        assemble(plan, catalog, data_root)
-    except (RecipeError, BuildError) as error:
-        return list(error.problems)
-    return []
-
-
-def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
-    """Stage 4 of checking: one forward and backward pass over the sampler's first batch, nothing written.
-
-    Raises:
-        RecipeError, MaskrecError: as `assemble`, and any error that the pass itself raises.
-    """
-    from maskrec.training.train_step import TrainStep
-
-    assembly = assemble(plan, catalog, data_root)
-    TrainStep(assembly).try_first_batch()
+        problems.entries += assemble(plan, catalog, data_root).component_notes
+    except RecipeError as error:
+        problems.take(error)
+    return problems
 
 
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:
@@ -128,20 +141,12 @@ def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> 
     return Builder(catalog, plan.seed, context, opener, givens)
 
 
-def _or_problems(builder: Builder, spec: Spec | Opened) -> Any:
-    """Build it or raise RecipeError at once: what follows cannot be built without it."""
-    try:
-        return builder.build(spec)
-    except BuildError as error:
-        raise RecipeError(error.problems) from error
-
-
-def _try(builder: Builder, spec: Spec, problems: list[Problem]) -> Any:
+def _try(builder: Builder, spec: Spec, problems: RecipeProblems) -> Any:
     """Build it, or return None with its problems recorded."""
     try:
         return builder.build(spec)
-    except BuildError as error:
-        problems += error.problems
+    except RecipeError as error:
+        problems.take(error)
         return None
 
 
@@ -150,7 +155,7 @@ def _give_data(builder: Builder, dataset: Dataset) -> None:
     builder.givens["labels"] = dataset.labels
     builder.givens["num_classes"] = dataset.num_classes
     builder.givens["class_counts"] = [counts[label] for label in range(dataset.num_classes)]
-    builder.context = replace(builder.context, shards=getattr(dataset, "shards", None))
+    builder.context = replace(builder.context, shards=shards_of(dataset))
     builder.has_landmarks = dataset.has_landmarks
 
 
@@ -159,35 +164,17 @@ def _cross_checks(
     builder: Builder,
     dataset: Dataset,
     sampler: Sampler,
-    loss: nn.Module | None,
     transforms: Mapping[str, Transform],
 ) -> list[Problem]:
     problems = _landmark_problems(plan, dataset, transforms)
     problems += [problem for spec, pairs in builder.pair_sets for problem in _pair_problems(spec, pairs, dataset)]
-    problems += _schedule_problems(plan, len(sampler))
+    problems += schedule_problems(plan, RunLength.of(plan.train, len(sampler)))
     if len(sampler) == 0:
         problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
     if sampler.batch_size < 2 * world_size():
         message = f"batch_size {sampler.batch_size} leaves fewer than 2 images to one of {world_size()} processes"
         problems.append(Problem(message, "sampler", mark=plan.sampler.mark))
-    if loss is not None:
-        try:
-            scope_of(loss)
-        except ValueError as error:
-            problems.append(Problem(str(error), "loss", mark=plan.loss.mark))
     return problems
-
-
-def _schedule_problems(plan: Plan, batches: int) -> list[Problem]:
-    """A schedule that ends before the run does: torch's one-cycle raises at the step after its last."""
-    total = plan.scheduler.parameters.get("total_steps")
-    steps = -(-batches // plan.train.accumulate) * plan.train.epochs
-    needed = steps if plan.scheduler.every == "step" else plan.train.epochs
-    if total is None or total >= needed:
-        return []
-    message = f"`total_steps` is {total} and this run has {needed} {plan.scheduler.every}s"
-    mark = plan.marks.get("scheduler.total_steps", plan.marks.get("scheduler"))
-    return [Problem(message, "scheduler.total_steps", f"set scheduler.total_steps={needed}", mark)]
 
 
 def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Transform]) -> list[Problem]:
@@ -199,7 +186,7 @@ def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Tr
             plan.transforms[label].mark,
         )
         for label, transform in transforms.items()
-        if getattr(transform, "needs_landmarks", False) and not dataset.has_landmarks
+        if needs_landmarks(transform) and not dataset.has_landmarks
     ]
 
 

@@ -1,52 +1,66 @@
-"""What a checkpoint holds, and how a run continues from one bit for bit."""
+"""What a checkpoint holds of the networks, and how a run continues from one bit for bit."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from maskrec.base.errors import UsageError
-from maskrec.base.random import key_of
-from maskrec.contracts.call_loss import scope_of
+from maskrec.contracts.call_loss import sharded_modules
 from maskrec.contracts.collectives import rank, world_size
 from maskrec.runtime.weight_files import load_weights
-from maskrec.training import distributed
+from maskrec.training.distributed import all_gather_object
 from maskrec.training.optimizing import frozen_tensors
+from maskrec.training.random_state import random_state, restore_random_state, seed_process
 
 if TYPE_CHECKING:
     from maskrec.training.train_step import TrainStep
 
 
 def networks_state(stepper: TrainStep) -> dict[str, Any]:
-    """Weights, loss, optimizer, schedule, moving average and every process's random state.
+    """What every process has alike: weights, loss, optimizer, schedule, moving average; and all random states.
 
-    Every process must call this: random states and shards of sharded losses are collected from all.
+    Every process must call this: the random states are collected from all.
     """
+    optimizer = stepper.optimizer.state_dict()
+    shard = _shard_places(stepper)
+    common = {place: state for place, state in optimizer["state"].items() if place not in shard}
     return {
         "backbone": dict(stepper.backbone.state_dict()),
-        "loss": _loss_state(stepper.loss),
-        "optimizer": stepper.optimizer.state_dict(),
+        "loss": _loss_state(stepper.loss, sharded=False),
+        "optimizer": {**optimizer, "state": common},
         "schedule": stepper.schedule.state_dict(),
         "ema": None if stepper.ema is None else dict(stepper.ema.module.state_dict()),
-        "random": distributed.all_gather_object(random_state()),
+        "random": all_gather_object(random_state()),
     }
 
 
-def restore_networks(stepper: TrainStep, state: Mapping[str, Any], seed: int, step: int) -> None:
-    """Set everything that `networks_state` collected.
+def shard_state(stepper: TrainStep) -> dict[str, Any] | None:
+    """What this process alone has: a sharded loss's weights and the optimizer's state of them; None without one."""
+    if not sharded_modules(stepper.loss):
+        return None
+    optimizer, shard = stepper.optimizer.state_dict(), _shard_places(stepper)
+    own = {place: state for place, state in optimizer["state"].items() if place in shard}
+    return {"loss": _loss_state(stepper.loss, sharded=True), "optimizer": own}
+
+
+def restore_networks(
+    stepper: TrainStep, state: Mapping[str, Any], shard: Mapping[str, Any] | None, seed: int, step: int
+) -> None:
+    """Set everything that `networks_state` and `shard_state` collected.
 
     Raises:
         UsageError: a checkpoint of other networks: names or shapes differ.
     """
     load_weights(stepper.backbone, state["backbone"], "the checkpoint's backbone")
-    _restore_loss(stepper.loss, state["loss"])
+    own: Mapping[str, Any] = shard or {"loss": {}, "optimizer": {}}
+    _restore_loss(stepper.loss, {**state["loss"], **own["loss"]})
     try:
-        stepper.optimizer.load_state_dict(state["optimizer"])
+        saved = state["optimizer"]
+        stepper.optimizer.load_state_dict({**saved, "state": {**saved["state"], **own["optimizer"]}})
     except ValueError as error:
         raise UsageError(f"the checkpoint's optimizer state does not fit this recipe: {error}") from error
     stepper.schedule.load_state_dict(state["schedule"])
@@ -59,64 +73,33 @@ def restore_networks(stepper: TrainStep, state: Mapping[str, Any], seed: int, st
         seed_process(seed, step)
 
 
-def _loss_state(loss: nn.Module) -> Any:
-    frozen = frozen_tensors(loss)
-    named = {**dict(loss.named_parameters()), **dict(loss.named_buffers())}
-    left_out = {name for name, tensor in named.items() if id(tensor) in frozen}
-    state = {name: value for name, value in loss.state_dict().items() if name not in left_out}
-    return distributed.all_gather_object(state) if scope_of(loss) == "sharded" else state
+def _shard_places(stepper: TrainStep) -> set[int]:
+    """The numbers under which the optimizer's state has the weights that this process alone holds."""
+    weights = [weight for group in stepper.optimizer.param_groups for weight in group["params"]]
+    return {place for place, weight in enumerate(weights) if id(weight) in stepper.shard}
 
 
-def _restore_loss(loss: nn.Module, state: Any) -> None:
-    if scope_of(loss) == "sharded":
-        if len(state) != world_size():
-            raise UsageError(
-                f"a sharded loss goes on only with as many processes as before: {len(state)}, not {world_size()}"
-            )
-        state = state[rank()]
+def _loss_state(loss: nn.Module, sharded: bool) -> dict[str, Any]:
+    """The part of the loss's state that is this process's alone, or that all have; nothing of what is frozen."""
+    prefixes = tuple(f"{name}." if name else "" for name in sharded_modules(loss))
+    frozen = _frozen_names(loss)
+    return {
+        name: value
+        for name, value in loss.state_dict().items()
+        if name not in frozen and name.startswith(prefixes) == sharded
+    }
+
+
+def _restore_loss(loss: nn.Module, state: Mapping[str, Any]) -> None:
     own = loss.state_dict()
-    frozen = frozen_tensors(loss)
-    named = {**dict(loss.named_parameters()), **dict(loss.named_buffers())}
-    wanted = {name for name in own if id(named.get(name)) not in frozen}
-    differing = sorted(wanted ^ set(state))
+    differing = sorted((set(own) - _frozen_names(loss)) ^ set(state))
     differing += [n for n in state if isinstance(own.get(n), torch.Tensor) and own[n].shape != state[n].shape]
     if differing:
         raise UsageError(f"the checkpoint's loss does not fit this recipe's: {differing[0]!r} differs")
     loss.load_state_dict(state, strict=False)
 
 
-def seed_process(seed: int, step: int) -> None:
-    """Seed the global generators of this process, each process differently."""
-    key = key_of(seed, "process", rank(), step)
-    torch.manual_seed(key & (2**63 - 1))
-    np.random.seed(key & 0xFFFFFFFF)
-    random.seed(key)
-
-
-def random_state() -> dict[str, Any]:
-    """The global generators of this process, as tensors and numbers."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
-    version, words, gauss_next = random.getstate()
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-        "numpy": [
-            str(kind),
-            torch.tensor(np.asarray(keys).astype(np.int64)),
-            int(position),
-            int(has_gauss),
-            float(gauss),
-        ],
-        "python": [version, torch.tensor(words, dtype=torch.int64), gauss_next],
-    }
-
-
-def restore_random_state(state: Mapping[str, Any]) -> None:
-    """Set what `random_state` read."""
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
-    kind, keys, *rest = state["numpy"]
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
-    version, words, gauss_next = state["python"]
-    random.setstate((version, tuple(words.tolist()), gauss_next))
+def _frozen_names(loss: nn.Module) -> set[str]:
+    frozen = frozen_tensors(loss)
+    named = {**dict(loss.named_parameters()), **dict(loss.named_buffers())}
+    return {name for name, tensor in named.items() if id(tensor) in frozen}

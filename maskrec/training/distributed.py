@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
-from maskrec.contracts.collectives import world_size
+from maskrec.base.errors import MaskrecError
+from maskrec.contracts.collectives import rank, world_size
+
+T = TypeVar("T")
 
 # Long: while one process writes a checkpoint or draws figures, the others wait.
 _PATIENCE = timedelta(hours=2)
+# Tensors are sent many at a time, copied together up to this size.
+CHUNK_BYTES = 64 * 2**20
 
 
 def several_processes_wanted() -> bool:
@@ -68,35 +72,62 @@ def barrier() -> None:
         dist.barrier()
 
 
-def replicate(backbone: nn.Module, device: torch.device) -> nn.Module:
-    """The backbone with its gradients averaged over processes; itself for one process."""
-    if world_size() == 1 or not any(weight.requires_grad for weight in backbone.parameters()):
-        return backbone
-    return DistributedDataParallel(backbone, device_ids=[device.index] if device.type == "cuda" else None)
+def on_every_process(action: Callable[[], T]) -> list[T]:
+    """Run on every process; the results by rank.
+
+    Raises:
+        MaskrecError: on every process, what the first process that failed raised.
+    """
+    outcome: tuple[Any, MaskrecError | None]
+    try:
+        outcome = action(), None
+    except MaskrecError as error:
+        outcome = None, error
+    outcomes = all_gather_object(outcome)
+    for _, failure in outcomes:
+        if failure is not None:
+            raise failure
+    return [result for result, _ in outcomes]
 
 
-def broadcast_weights(module: nn.Module) -> None:
-    """Rank 0's parameters and buffers, on every process."""
+def on_rank_zero(action: Callable[[], object]) -> None:
+    """Run on rank 0 while the others wait.
+
+    Raises:
+        MaskrecError: on every process, what rank 0 raised.
+    """
+
+    def act() -> None:
+        if rank() == 0:
+            action()
+
+    on_every_process(act)
+
+
+def in_chunks(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
+    """Consecutive tensors, together of a bounded size; a larger one comes alone."""
+    chunk: list[Tensor] = []
+    size = 0
+    for tensor in tensors:
+        if chunk and size + tensor.nbytes > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(tensor)
+        size += tensor.nbytes
+    if chunk:
+        yield chunk
+
+
+def broadcast_values(tensors: Iterable[Tensor]) -> None:
+    """Put rank 0's values into the tensors of every process, as bytes: a few messages, whatever the types."""
     if world_size() == 1:
         return
-    for tensor in (*module.parameters(), *module.buffers()):
-        dist.broadcast(tensor.data, src=0)
-
-
-def average_gradients(weights: list[nn.Parameter]) -> None:
-    """Average gradients over processes; a process that has none for a weight counts as zero."""
-    if world_size() == 1 or not weights:
-        return
-    for weight in weights:
-        if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)
-    flat = torch.cat([weight.grad.reshape(-1) for weight in weights if weight.grad is not None])
-    dist.all_reduce(flat)
-    flat /= world_size()
-    start = 0
-    for weight in weights:
-        weight.grad = flat[start : start + weight.numel()].view_as(weight).clone()
-        start += weight.numel()
+    # The largest types first: a tensor's bytes then begin at a multiple of its type's size.
+    for chunk in in_chunks(sorted((t.detach() for t in tensors), key=lambda t: -t.element_size())):
+        flat = torch.cat([tensor.reshape(-1).view(torch.uint8) for tensor in chunk])
+        dist.broadcast(flat, src=0)
+        for tensor, part in zip(chunk, flat.split_with_sizes([tensor.nbytes for tensor in chunk]), strict=True):
+            tensor.copy_(part.view(tensor.dtype).view_as(tensor))
 
 
 def global_mean(value: Tensor, count: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,7 +22,7 @@ def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
     """Every evaluator's answer on its evaluation pairs, by label.
 
     Raises:
-        MaskrecError: an evaluator returned a metric that it did not declare or that is not finite.
+        MaskrecError: an evaluator returned a metric that it did not declare or a number that is not finite.
     """
     answers = {}
     for label, evaluator in assembly.evaluators.items():
@@ -31,23 +32,42 @@ def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
 
 
 def apply_to_test_pairs(assembly: Assembly, embed: Embed, chosen: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
-    """Every evaluator's answer on its test pairs, given what it found at the chosen epoch; None is left out."""
+    """Every evaluator's answer on its test pairs, given what it found at the chosen epoch; None is left out.
+
+    Raises:
+        MaskrecError: as `evaluate_all`.
+    """
     answers = {}
     for label, evaluator in assembly.evaluators.items():
         answer = evaluator.test(embed, chosen[label]) if label in chosen else None
         if answer is not None:
+            _hold_to_declared(assembly, label, answer)
             answers[label] = answer
     return answers
 
 
 def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) -> None:
-    spec = assembly.plan.evaluate[label]
-    declared = type(assembly.evaluators[label]).metrics(dict(spec.parameters))
+    """Every metric is declared, and every number is one that JSON knows."""
+    declared = assembly.declared[label]
+    who = f"evaluate.{label}: {assembly.plan.evaluate[label].name}"
     for name, value in evaluation.metrics.items():
         if name not in declared:
-            raise MaskrecError(f"evaluate.{label}: {spec.name} returned the metric {name!r}, which it does not declare")
-        if not math.isfinite(value):
-            raise MaskrecError(f"evaluate.{label}: {spec.name} returned {value} for {name!r}")
+            raise MaskrecError(f"{who} returned the metric {name!r}, which it does not declare")
+        _hold_finite(value, f"{who} returned {value!r} for {name!r}; a metric must be a finite number")
+    for name, threshold in evaluation.thresholds.items():
+        value = threshold.value
+        _hold_finite(value, f"{who} returned {value!r} for the threshold {name!r}; it must be a finite number")
+    for name, rows in evaluation.tables.items():
+        try:
+            json.dumps([dict(row) for row in rows], allow_nan=False)
+        except (TypeError, ValueError) as error:
+            said = f"{who} returned the table {name!r} with a value that JSON cannot hold ({error})"
+            raise MaskrecError(f"{said}; its cells must be finite numbers, strings, true, false or None") from error
+
+
+def _hold_finite(value: Any, otherwise: str) -> None:
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise MaskrecError(otherwise)
 
 
 def best_value(best: Best, evaluations: Mapping[str, Evaluation]) -> float:

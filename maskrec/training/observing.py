@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from maskrec.contracts.collectives import rank
+from maskrec.contracts.component_calls import keeps_state, method_of, restore_state, state_of
 from maskrec.contracts.events import Stop
 from maskrec.contracts.kinds import Observer
 
@@ -27,7 +28,7 @@ class Observers:
         """Pass an event to every observer that has that method; the first ``Stop`` is returned."""
         stop: Stop | None = None
         for label, observer in list(self.attached.items()):
-            answer = self._ask(label, getattr(observer, method, None), event)
+            answer = self._ask(label, method_of(observer, method), event)
             stop = stop or answer
         return stop
 
@@ -50,10 +51,10 @@ class Observers:
 
     def state_dict(self) -> dict[str, Any]:
         """The state of every observer that has one."""
-        return {label: each.state_dict() for label, each in self.attached.items() if hasattr(each, "state_dict")}
+        return {label: state_of(each) for label, each in self.attached.items() if keeps_state(each)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore each observer's state."""
         for label, own in state.items():
-            if hasattr(self.attached.get(label), "load_state_dict"):
-                self.attached[label].load_state_dict(own)  # type: ignore[attr-defined]
+            if label in self.attached:
+                restore_state(self.attached[label], own)

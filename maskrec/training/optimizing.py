@@ -1,23 +1,18 @@
-"""The optimizer with its parameter groups, and the learning rate's schedule."""
+"""The optimizer with its parameter groups."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
+from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined]
 from torch import nn
 
 from maskrec.base.errors import UsageError
-from maskrec.recipe.plan import Optimizer, Scheduler
-from maskrec.recipe.torch_optim import CONSTANT, UnknownNameError, optimizer_class, scheduler_class
-
-
-def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
-    """The modules that the loss declares as neither optimised nor saved."""
-    frozen = getattr(loss, "frozen", None)
-    return tuple(frozen()) if callable(frozen) else ()
+from maskrec.contracts.component_calls import frozen_modules
+from maskrec.recipe.plan import Optimizer
+from maskrec.recipe.torch_optim import UnknownNameError, optimizer_class
 
 
 def frozen_tensors(loss: nn.Module) -> set[int]:
@@ -35,22 +30,43 @@ def trained_parameters(loss: nn.Module) -> list[nn.Parameter]:
 def parameter_groups(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> list[dict[str, Any]]:
     """Backbone and loss, each split by whether weight decay acts on it; groups without parameters are left out.
 
-    Vectors (norms' weights, biases) are not decayed unless ``decay_norm_and_bias`` says so.
+    Vectors (norms' weights, biases) are not decayed unless ``decay_norm_and_bias`` says so, and never what a network
+    names in timm's ``no_weight_decay()``, such as the class token and the position embeddings of a transformer.
     """
     sides = {
-        "backbone": [weight for weight in backbone.parameters() if weight.requires_grad],
-        "loss": trained_parameters(loss),
+        "backbone": (backbone, [weight for weight in backbone.parameters() if weight.requires_grad]),
+        "loss": (loss, trained_parameters(loss)),
     }
     groups: list[dict[str, Any]] = []
-    for side, weights in sides.items():
+    for side, (module, weights) in sides.items():
         own = dict(plan.groups.get(side, {}))
-        decayed = [weight for weight in weights if plan.decay_norm_and_bias or weight.ndim > 1]
-        spared = [weight for weight in weights if not plan.decay_norm_and_bias and weight.ndim <= 1]
+        spared_ones = _not_decayed(module, plan.decay_norm_and_bias)
+        decayed = [weight for weight in weights if id(weight) not in spared_ones]
+        spared = [weight for weight in weights if id(weight) in spared_ones]
         if decayed:
             groups.append({"params": decayed, "name": side, **own})
         if spared:
             groups.append({"params": spared, "name": f"{side}, not decayed", **own, "weight_decay": 0.0})
     return groups
+
+
+def _not_decayed(module: nn.Module, decay_vectors: bool) -> set[int]:
+    """Identities of the parameters that timm's helper would not decay."""
+    groups = param_groups_weight_decay(
+        module,
+        weight_decay=1.0,  # any but 0: what it is is the optimizer's to say
+        weight_decay_exclude_1d=not decay_vectors,
+        no_weight_decay_list=set(_no_weight_decay(module)),
+    )
+    return {id(weight) for group in groups if group["weight_decay"] == 0 for weight in group["params"]}
+
+
+def _no_weight_decay(module: nn.Module) -> Iterator[str]:
+    """What the module and those inside it name in ``no_weight_decay()``, as the module's own names."""
+    for path, inner in module.named_modules():
+        named = getattr(inner, "no_weight_decay", None)
+        for name in named() if callable(named) else ():
+            yield f"{path}.{name}" if path else name
 
 
 def build_optimizer(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> torch.optim.Optimizer:
@@ -67,59 +83,3 @@ def build_optimizer(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> to
     except (TypeError, ValueError, UnknownNameError) as error:
         raise UsageError(f"optimizer: {plan.use} refuses its parameters: {error}") from error
     return optimizer
-
-
-class Schedule:
-    """The learning rate over a run: torch's scheduler, behind a linear warm-up.
-
-    Args:
-        plan: the recipe's ``scheduler`` section.
-        optimizer: the optimizer whose rates are set.
-    """
-
-    def __init__(self, plan: Scheduler, optimizer: torch.optim.Optimizer) -> None:
-        self.plan, self.optimizer = plan, optimizer
-        self.scheduler = _build_scheduler(plan, optimizer)
-
-    @contextmanager
-    def rate_at(self, step: int) -> Iterator[float]:
-        """The rates of one optimizer step (counted from 0), and the first group's as a number.
-
-        The warm-up's factor is divided out again afterwards: torch's schedulers continue from the rates they find.
-        """
-        factor = min(1.0, (step + 1) / self.plan.warmup_steps) if self.plan.warmup_steps else 1.0
-        rates = [group["lr"] for group in self.optimizer.param_groups]
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * factor
-        yield float(rates[0] * factor)
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-
-    def step_ended(self) -> None:
-        """Call after each optimizer step."""
-        if self.scheduler is not None and self.plan.every == "step":
-            self.scheduler.step()
-
-    def epoch_ended(self) -> None:
-        """Call after each epoch."""
-        if self.scheduler is not None and self.plan.every == "epoch":
-            self.scheduler.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state that a resume needs."""
-        return self.scheduler.state_dict() if self.scheduler is not None else {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a saved state."""
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(state)
-
-
-def _build_scheduler(plan: Scheduler, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler | None:
-    if plan.use == CONSTANT:
-        return None
-    try:
-        scheduler: torch.optim.lr_scheduler.LRScheduler = scheduler_class(plan.use)(optimizer, **plan.parameters)
-    except (TypeError, ValueError, UnknownNameError) as error:
-        raise UsageError(f"scheduler: {plan.use} refuses its parameters: {error}") from error
-    return scheduler

@@ -1,4 +1,4 @@
-"""metrics.jsonl: one row per step, evaluation and epoch; truncated to the checkpoint at resume."""
+"""metrics.jsonl: one row a step, an evaluation, an epoch; cut back to the checkpoint at resume."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from typing import Any
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import rank
 
-TIME_FIELDS = ("time", "images_per_second")
-
 
 class Recorder:
-    """Appends rows on rank 0; on other processes rows are dropped.
+    """Appends rows on rank 0; other processes' rows go nowhere.
 
     Args:
         path: the file.
-        keep: bytes of an existing file to keep; later rows belong to steps that will be repeated.
+        keep: bytes to keep of what is there; later rows belong to steps that are done again.
 
     Raises:
-        UsageError: the file is shorter than that.
+        UsageError: there is less than that.
     """
 
     def __init__(self, path: Path, keep: int) -> None:
@@ -40,7 +38,7 @@ class Recorder:
         """Append one row.
 
         Raises:
-            MaskrecError: the disk is full or not writable.
+            MaskrecError: the disk takes no more.
         """
         if self.stream is None:
             return
@@ -49,12 +47,10 @@ class Recorder:
             self.stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
             self.stream.flush()
         except OSError as error:
-            raise MaskrecError(
-                f"{self.path} could not be written: {error.strerror}; free some space and resume"
-            ) from error
+            raise MaskrecError(f"{self.path} could not be written: {error.strerror}; make room and resume") from error
 
     def size(self) -> int:
-        """Bytes written so far, flushed to disk."""
+        """Bytes written so far, brought to the disk."""
         if self.stream is None:
             return 0
         os.fsync(self.stream.fileno())
@@ -68,9 +64,3 @@ class Recorder:
     ) -> None:
         if self.stream is not None:
             self.stream.close()
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Every complete row of a metrics file."""
-    lines = path.read_bytes().split(b"\n")
-    return [json.loads(line) for line in lines[:-1]]

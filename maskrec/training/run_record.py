@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ def write_run_record(
     train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
     start_row = {"at": now(), "command": provenance.command_line(), "processes": world_size(), "train": train}
     record |= {
+        "run_id": record.get("run_id") or secrets.token_hex(8),
         "name": plan.name,
         "data_root": str(data_root.resolve()),
         "demo": plan.demo,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.contracts.collectives import rank, world_size
+from maskrec.contracts.collectives import rank
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.writing import resolved_yaml
-from maskrec.runtime.device import set_threads
+from maskrec.runtime.compute import set_threads
 from maskrec.runtime.run_directory import (
     RunDirectory,
     name_directory,
@@ -21,18 +21,21 @@ from maskrec.runtime.run_directory import (
     read_json,
     read_plan,
 )
-from maskrec.runtime.weight_files import read_checkpoint
-from maskrec.training import checkpoint
 from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
+from maskrec.training.checkpoint import restore_networks
+from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.display import Display
 from maskrec.training.distributed import barrier, broadcast_object, process_group
-from maskrec.training.finishing import finish
 from maskrec.training.observing import Observers
+from maskrec.training.random_state import seed_process
 from maskrec.training.recording import Recorder
+from maskrec.training.run_log import RunLog
+from maskrec.training.run_messages import conclude, introduce
 from maskrec.training.run_record import keep_plugin_files, write_run_record
+from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
-from maskrec.training.trainer import Position, Trainer
+from maskrec.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -164,32 +167,28 @@ def _run_in(
     set_threads(plan.train)
     if _already_finished(run, plan):
         return
-    assembly = assemble(plan, catalog, data_root, run.path, restoring=broadcast_object(run.checkpoint("last").exists()))
+    restoring = has_checkpoint(run)
+    assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
     if rank() == 0:
         write_run_record(run, plan, catalog, assembly, data_root, allow_drift)
         keep_plugin_files(run, plugin_files)
     barrier()
     stepper = TrainStep(assembly)
-    if stepper.device.type == "cpu":
+    if stepper.compute.device.type == "cpu":
         keep_freed_memory()
-    position, kept, state = _last_position(run, stepper, assembly)
+    state, saved = _last_state(run, stepper, assembly, restoring)
     with (
-        Recorder(run.metrics, kept) as recorder,
-        Display(plan.train.epochs, _total_steps(assembly), position.step) as display,
+        Recorder(run.metrics, saved["metrics_bytes"]) as recorder,
+        Display(plan.train.epochs, assembly.length.total_steps, state.position.step) as display,
     ):
         observers = Observers(assembly.observers, display.line)
-        observers.load_state_dict(state.get("observers", {}))
-        trainer = Trainer(assembly, stepper, run, recorder, observers, display, position)
-        trainer.sampler_state = state.get("sampler")
-        trainer.evaluations = state.get("evaluations", {})
-        _introduce(trainer, plan)
+        observers.load_state_dict(saved["observers"])
+        log = RunLog(recorder, observers, display, run.figures)
+        trainer = Trainer(assembly, stepper, run, log, state)
+        introduce(trainer)
         trainer.train()
-        finish(trainer)
-
-
-def _total_steps(assembly: Assembly) -> int:
-    train = assembly.plan.train
-    return -(-len(assembly.sampler) // train.accumulate) * train.epochs
+        trainer.test()
+        conclude(trainer)
 
 
 def _already_finished(run: RunDirectory, plan: Plan) -> bool:
@@ -201,36 +200,21 @@ def _already_finished(run: RunDirectory, plan: Plan) -> bool:
     return finished
 
 
-def _last_position(run: RunDirectory, stepper: TrainStep, assembly: Assembly) -> tuple[Position, int, dict[str, Any]]:
-    """Where to continue: position, bytes of the metrics to keep, the checkpoint's content; the start without one."""
-    path = run.checkpoint("last")
-    if not broadcast_object(path.exists()):
-        checkpoint.seed_process(assembly.plan.seed, 0)
-        return Position(), 0, {}
-    state = read_checkpoint(path)
-    position = Position(**state["position"])
-    if position.epoch > assembly.plan.train.epochs:
-        raise UsageError(f"{run.path}: {position.epoch} epochs are already finished; train.epochs cannot be fewer")
-    if position.epoch < assembly.plan.train.epochs:
-        position.stopped = None
-    checkpoint.restore_networks(stepper, state, assembly.plan.seed, position.step)
-    return position, int(state["metrics_bytes"]), state
-
-
-def _introduce(trainer: Trainer, plan: Plan) -> None:
-    display, position = trainer.display, trainer.position
-    if plan.demo_reason:
-        display.line(f"DEMO: {plan.demo_reason}; this run trains on embedded faces and says nothing about real ones")
-    for remark in trainer.assembly.remarks():
-        display.line(f"note: {remark}")
-    for note in (*plan.notes, *trainer.assembly.notes()):
-        display.line(note)
-    where = f"continuing at step {position.step}" if position.step else "starting"
-    stepper = trainer.stepper
-    display.line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.device} in {stepper.precision}")
-    if world_size() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
-        display.line(f"note: batch norm uses the samples of each of the {world_size()} processes separately")
-
-
-def _has_batch_norm(module: Any) -> bool:
-    return any("BatchNorm" in type(each).__name__ for each in module.modules())
+def _last_state(
+    run: RunDirectory, stepper: TrainStep, assembly: Assembly, restoring: bool
+) -> tuple[TrainState, dict[str, Any]]:
+    """Where to continue, the networks brought there, and what else the checkpoint holds; the start without one."""
+    epochs = assembly.plan.train.epochs
+    if not restoring:
+        seed_process(assembly.plan.seed, 0)
+        return TrainState(), {"metrics_bytes": 0, "observers": {}}
+    saved, shard = read_last(run)
+    state = TrainState.from_checkpoint(saved)
+    if state.position.epoch > epochs:
+        raise UsageError(
+            f"{run.path}: {state.position.epoch} epochs are already finished; train.epochs cannot be fewer"
+        )
+    if state.position.epoch < epochs:
+        state.position.stopped = None
+    restore_networks(stepper, saved, shard, assembly.plan.seed, state.position.step)
+    return state, saved

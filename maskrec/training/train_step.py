@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maskrec.base.errors import MaskrecError
-from maskrec.contracts.call_loss import call_loss, scope_of
+from maskrec.contracts.call_loss import call_loss, sharded_modules
 from maskrec.contracts.collectives import world_size
-from maskrec.runtime.device import autocast, parameter_dtype, pick_device, pick_precision
+from maskrec.contracts.component_calls import diagnostics, frozen_modules
+from maskrec.recipe.plan import Opened
+from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
-from maskrec.runtime.model_input import apply_transforms, normalize_input
+from maskrec.runtime.model_input import apply_transforms
 from maskrec.training import distributed
-from maskrec.training.optimizing import Schedule, build_optimizer, frozen_modules, trained_parameters
+from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
+from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained_parameters
+from maskrec.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
+
+
+TensorT = TypeVar("TensorT", bound=Tensor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +60,23 @@ class TrainStep:
     def __init__(self, assembly: Assembly) -> None:
         plan, train = assembly.plan, assembly.plan.train
         self.assembly, self.train, self.seed = assembly, train, plan.seed
-        self.device = pick_device(train.device)
-        self.precision = pick_precision(train.precision, self.device)
-        self.dtype = parameter_dtype(self.precision)
+        self.compute = Compute.pick(train)
         self.backbone: nn.Module = self._prepared(assembly.backbone)
-        self.loss: nn.Module = assembly.loss.to(self.device, self.dtype)
-        distributed.broadcast_weights(self.backbone)
-        if scope_of(self.loss) != "sharded":
-            distributed.broadcast_weights(self.loss)
+        self.loss: nn.Module = assembly.loss.to(self.compute.device, self.compute.dtype)
+        self.shard = _shard_tensors(self.loss)
+        for module in (self.backbone, self.loss):
+            distributed.broadcast_values(self._common(module.parameters(), module.buffers()))
         self.optimizer = build_optimizer(plan.optimizer, self.backbone, self.loss)
-        self.schedule = Schedule(plan.scheduler, self.optimizer)
+        self.schedule = Schedule(plan.scheduler, self.optimizer, assembly.length)
         self.ema = _moving_average(self.backbone, train.ema)
         compiled = torch.compile(self.backbone) if train.compile else self.backbone
-        self.network: nn.Module = distributed.replicate(compiled, self.device)  # type: ignore[arg-type]
+        self.network: nn.Module = replicate(compiled, self.compute.device)  # type: ignore[arg-type]
         self.train_mode()
 
     def _prepared(self, backbone: nn.Module) -> nn.Module:
-        if self.train.sync_batchnorm and self.device.type == "cuda" and world_size() > 1:
+        if self.train.sync_batchnorm and self.compute.device.type == "cuda" and world_size() > 1:
             backbone = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # type: ignore[no-untyped-call]
-        backbone = backbone.to(self.device, self.dtype)
-        if self.train.channels_last:
-            backbone = backbone.to(memory_format=torch.channels_last)
-        return backbone
+        return self.compute.place(backbone)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -82,8 +84,8 @@ class TrainStep:
         return self.ema.module if self.ema is not None else self.backbone
 
     def train_mode(self) -> None:
-        """Put everything into training mode, except what the loss declares as frozen."""
-        self.network.train()
+        """Put everything into training mode, except an opened backbone and what the loss declares as frozen."""
+        self.network.train(not isinstance(self.assembly.plan.backbone, Opened))
         self.loss.train()
         for module in frozen_modules(self.loss):
             module.eval()
@@ -99,31 +101,30 @@ class TrainStep:
         self.optimizer.zero_grad(set_to_none=True)
         total, images = 0.0, 0
         for number, loaded in enumerate(batches, start=1):
-            loaded = loaded.to(self.device)
+            loaded = loaded.to(self.compute.device)
             last = number == len(batches)
             value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
             total += distributed.global_mean(value, 1) / len(batches)
             images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * world_size())
-        with self.schedule.rate_at(step) as rate:
-            norm = self._finish_gradients()
-            result = StepResult(total, rate, norm, self.diagnostics(), embeddings, loaded.labels, images)
-            if result.finite:
-                self.optimizer.step()
+        norm = self._finish_gradients()
+        rate = self.schedule.rate
+        result = StepResult(total, rate, norm, diagnostics(self.loss), embeddings, loaded.labels, images)
         if result.finite:
+            self.optimizer.step()
             self.schedule.step_ended()
+            self._broadcast_buffers()
             if self.ema is not None:
                 self.ema.update(self.backbone)
         return result
 
     def _backward(self, loaded: LoadedBatch, epoch: int, step: int, parts: int, last: bool) -> tuple[Tensor, Tensor]:
         batch = apply_transforms(loaded, self.assembly.transforms, self.seed, epoch, step)
-        spec = self.assembly.backbone.input_spec
-        images = normalize_input(batch.images, spec, self.dtype, self.train.channels_last)
+        images = self.compute.feed(batch.images, self.assembly.backbone.input_spec)
         waits = not last and isinstance(self.network, DistributedDataParallel)
         with self.network.no_sync() if waits else nullcontext():  # type: ignore[operator]
-            with autocast(self.precision, self.device):
+            with self.compute.autocast():
                 embeddings = self.network(images)
-            embeddings = embeddings.to(self.dtype)
+            embeddings = embeddings.to(self.compute.dtype)
             value = call_loss(self.assembly.loss, embeddings, batch.labels, batch)
             if value.ndim != 0:
                 message = f"{self.assembly.plan.loss.name} returned a tensor of shape {tuple(value.shape)}"
@@ -133,25 +134,37 @@ class TrainStep:
         return value.detach(), embeddings.detach()
 
     def _finish_gradients(self) -> float | None:
-        """Average the loss's gradients over processes and clip everything; the norm before clipping."""
-        if scope_of(self.loss) != "sharded":
-            distributed.average_gradients(trained_parameters(self.loss))
+        """Average gradients over processes and clip them; the norm before clipping."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        averaged = isinstance(self.network, DistributedDataParallel)
+        backbone = [] if averaged else [weight for weight in self.backbone.parameters() if weight.requires_grad]
+        average_gradients([*backbone, *self._common(trained_parameters(self.loss))])
+        scale_shard_gradients([weight for weight in weights if id(weight) in self.shard])
         if self.train.clip_gradient_norm is None:
             return None
-        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        return float(nn.utils.clip_grad_norm_(weights, self.train.clip_gradient_norm))
+        return clip_gradients(weights, self.shard, self.train.clip_gradient_norm)
 
-    def diagnostics(self) -> dict[str, float]:
-        """The loss's diagnostics of its last batch."""
-        diagnostics = getattr(self.loss, "diagnostics", None)
-        told = diagnostics() if callable(diagnostics) else {}
-        return {name: float(value) for name, value in told.items()}
+    def _common(self, *groups: Iterable[TensorT]) -> list[TensorT]:
+        """The tensors that every process holds, without this process's shards."""
+        return [tensor for group in groups for tensor in group if id(tensor) not in self.shard]
+
+    def _broadcast_buffers(self) -> None:
+        """Rank 0's buffers everywhere, as its checkpoint holds them: batch norm saw other samples on each process."""
+        left_out = _shard_tensors(self.loss) | frozen_tensors(self.loss)  # a module may have replaced a buffer
+        buffers = (*self.backbone.buffers(), *self.loss.buffers())
+        distributed.broadcast_values(buffer for buffer in buffers if id(buffer) not in left_out)
 
     def try_first_batch(self) -> None:
         """One forward and backward pass over the first batch of epoch 0."""
         places = epoch_places(self.assembly.sampler, 0)[:1]
         for loaded in load(self.assembly.dataset, places, workers=0, pin=False):
-            self._backward(loaded.to(self.device), 0, 0, 1, True)
+            self._backward(loaded.to(self.compute.device), 0, 0, 1, True)
+
+
+def _shard_tensors(loss: nn.Module) -> set[int]:
+    """Identities of the parameters and buffers that this process alone holds."""
+    modules = sharded_modules(loss).values()
+    return {id(tensor) for module in modules for tensor in (*module.parameters(), *module.buffers())}
 
 
 def _moving_average(backbone: nn.Module, decay: float | None) -> Any:

@@ -138,6 +138,44 @@ def test_a_broken_plugin_that_the_recipe_needs_is_3(maskrec: Cli, tmp_path: Path
     assert "a.yaml:2:13" in call.stderr
 
 
+ANSWERS = """\
+from maskrec import Component, Problem, hookimpl
+from maskrec.losses.arcface import ArcFace
+class Late(ArcFace):
+    @staticmethod
+    def check(values, context):
+        raise RuntimeError(f"{context.givens['num_classes']} are few")
+class Noting(ArcFace):
+    @staticmethod
+    def check(values, context):
+        yield Problem("a word at any time", "margin", note=True)
+        yield Problem(f"{context.givens['num_classes']} are few", "margin", note=True)
+@hookimpl
+def maskrec_losses():
+    return [Component("late", ":Late", "fails late"), Component("noting", ":Noting", "notes")]
+"""
+
+
+def test_a_check_that_fails_with_the_data_open_is_3_as_before_it_is(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ANSWERS)
+    (tmp_path / "a.yaml").write_text(TINY + "loss: {use: late}\n")
+    for command in ("check", "run"):
+        call = maskrec(command, "a.yaml", "--plugin", "mine.py")
+        assert call.returncode == 3
+        assert "a.yaml:4:13: the check of file:mine.py/late failed: RuntimeError: 4 are few" in call.stderr
+        assert "Traceback" not in call.stderr
+
+
+def test_notes_of_both_askings_are_said_once_each(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ANSWERS)
+    (tmp_path / "a.yaml").write_text(TINY + "loss: {use: noting, margin: 0.3}\n")
+    call = maskrec("check", "a.yaml", "--plugin", "mine.py")
+    assert call.returncode == 0, call.stderr
+    assert call.stdout == "a.yaml: ok\n"
+    assert call.stderr.count("a.yaml:4:29: note: a word at any time") == 1
+    assert call.stderr.count("a.yaml:4:29: note: 4 are few") == 1
+
+
 def test_recipes_copy_and_check_again(maskrec: Cli, tmp_path: Path) -> None:
     listed = maskrec("recipes")
     assert listed.returncode == 0

@@ -19,7 +19,7 @@ transforms:
 loss: {use: arcface, scale: 30, margin: 0.3}
 sampler: {use: shuffled, batch_size: 128}
 optimizer: {use: sgd, lr: 0.1, momentum: 0.9, nesterov: true, weight_decay: 5e-4}
-scheduler: {use: onecycle, max_lr: 0.1, total_steps: 465, every: step}
+scheduler: {use: onecycle, max_lr: 0.1, every: step}
 evaluate:
   held_out:
     use: verification

@@ -23,7 +23,6 @@ TINY = [
     "data.identities=4",
     "data.images_per_identity=8",
     "sampler.batch_size=16",
-    "scheduler.total_steps=2",
     "evaluate=null",
     "train={epochs: 1, workers: 0, best: null}",
 ]

@@ -39,7 +39,7 @@ def test_every_column_has_its_type(tmp_path: Path) -> None:
     )
     problems = Problems()
     faces = read_faces(path, problems, ALL)
-    assert not problems.problems
+    assert not problems.entries
     assert [faces.frame[name].tolist() for name in ("path", "target", "identity", "source", "masked", "mask_type")] == [
         ["a, b.jpg", "c.jpg"],
         [7, 0],
@@ -93,7 +93,7 @@ def test_fields_that_are_not_asked_for_are_ignored_and_unknown_columns_are_not(t
     path = _write(tmp_path / "f.csv", "path,target,x1", "a,what,ever")
     problems = Problems()
     assert list(read_faces(path, problems, ("path",)).frame.columns) == ["path"]
-    assert not problems.problems
+    assert not problems.entries
     with pytest.raises(UsageError, match="did you mean 'mask_type'"):
         read_faces(_write(path, "path,masktype", "a,n95"), problems, ("path",))
     with pytest.raises(UsageError, match="columns x1 need y1, x2, y2 as well"):
@@ -109,14 +109,14 @@ def test_people_twice_files_and_contradictions(tmp_path: Path) -> None:
     )
     problems = Problems()
     faces = read_faces(path, problems, ALL)
-    problems.problems.clear()
+    problems.entries.clear()
     places = faces.places(tmp_path)
     faces.check_twice(places, problems)
     assert _said(problems) == [f"{path}:3: './a' is listed twice, before in line 2; remove one"]
-    problems.problems.clear()
+    problems.entries.clear()
     faces.check_files(places, problems)
     assert [said.partition(": ")[0] for said in _said(problems)] == [f"{path}:{line}" for line in (4, 5, 6)]
-    problems.problems.clear()
+    problems.entries.clear()
     faces.check_people(problems)
     assert _said(problems) == [
         f"{path}:4: target 0 is 'Bo' here and 'Ann' before",

@@ -16,8 +16,10 @@ from run_comparison import largest_difference
 from small_recipe import PIECES
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.problem import RecipeError
-from maskrec.inference.open_model import OnnxBackbone, open_backbone
+from maskrec.inference.onnx_backbone import OnnxBackbone
+from maskrec.inference.open_model import open_backbone, open_model
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.state_tree import load_tree
@@ -51,6 +53,8 @@ def test_an_onnx_file_embeds_as_its_graph_says(batch: str | int, tmp_path: Path)
     expected = images.double().reshape(4, -1).numpy() @ matrix.astype(np.float64)
     assert np.allclose(backbone(images).numpy(), expected, rtol=1e-4, atol=1e-3)
     assert (backbone.embedding_size, backbone.input_spec.size, backbone.input_spec.alignment) == (5, 32, "arcface")
+    assert backbone.session.get_providers()[-1] == "CPUExecutionProvider"
+    assert set(backbone.session.get_providers()) <= {"CUDAExecutionProvider", "CPUExecutionProvider"}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +64,7 @@ def test_an_onnx_file_embeds_as_its_graph_says(batch: str | int, tmp_path: Path)
         ("{", "cannot be used"),
         ('{"size": 32, "sizes": 1}', "cannot be used"),
         ('{"size": 0}', "cannot"),
+        ("[32]", "cannot be used"),
     ],
 )
 def test_an_onnx_file_without_usable_metadata_is_refused(metadata: str | None, message: str, tmp_path: Path) -> None:
@@ -111,3 +116,97 @@ def test_another_runs_backbone_is_a_start(train: Train) -> None:
     assert largest_difference(load_tree(second / "checkpoints" / "last.safetensors")["backbone"], best) == 0
     with pytest.raises((RecipeError, UsageError), match="does not fit"):
         train("third", {"init": "./first", "backbone": {"use": "plain", "embedding_size": 8}})
+
+
+VERIFICATION = {
+    "held_out": {
+        "use": "verification",
+        "pairs": {"use": "synthetic_pairs", "identities": 20, "images_per_identity": 3, "pairs": 40},
+    }
+}
+
+
+def test_a_runs_model_has_the_thresholds_of_its_best_weights_and_no_others(train: Train) -> None:
+    run = train("run", {"evaluate": VERIFICATION})
+    model = open_model(run, discover([PIECES]))
+    said = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["held_out"]
+    assert said
+    assert model.thresholds == {f"held_out.{name}": Threshold(**fields) for name, fields in said.items()}
+    assert (model.spec.size, model.origin) == (32, f"{run}, best weights")
+    assert not model.network.training
+    assert not any(weight.requires_grad for weight in model.network.parameters())
+    (run / "checkpoints" / "best.safetensors").unlink()
+    last = open_model(run, discover([PIECES]))
+    assert (last.thresholds, last.origin) == (None, f"{run}, last weights")
+    kept = load_tree(run / "checkpoints" / "last.safetensors")
+    assert largest_difference(dict(last.network.state_dict()), kept["backbone"]) == 0
+    assert kept["evaluations"]["held_out"]["thresholds"]
+
+
+def test_the_last_weights_of_a_run_with_a_moving_average_are_the_average(train: Train) -> None:
+    run = train("run", None, "train.ema=0.5")
+    (run / "checkpoints" / "best.safetensors").unlink()
+    kept = load_tree(run / "checkpoints" / "last.safetensors")
+    opened = dict(open_model(run, discover([PIECES])).network.state_dict())
+    assert largest_difference(opened, kept["ema"]) == 0
+    assert largest_difference(opened, kept["backbone"]) > 0
+
+
+def test_weights_of_another_shape_are_refused(train: Train) -> None:
+    run = train("run")
+    recipe = run / "recipe.yaml"
+    assert "embedding_size: 16" in recipe.read_text()
+    recipe.write_text(recipe.read_text().replace("embedding_size: 16", "embedding_size: 8"))
+    with pytest.raises(UsageError, match=r"best\.safetensors does not fit"):
+        open_model(run, discover([PIECES]))
+
+
+def test_one_opener_for_a_file_and_a_recipe_that_names_it(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "net.onnx", "N", json.dumps(SPEC))
+    (tmp_path / "recipe.yaml").write_text("backbone: {file: net.onnx}\n")
+    images = torch.rand(2, 3, 32, 32)
+    file = open_model(tmp_path / "net.onnx", discover())
+    named = open_model(tmp_path / "recipe.yaml", discover(), tmp_path)
+    assert torch.equal(file.network(images), named.network(images))
+    assert file.spec == named.spec
+    assert (file.thresholds, file.origin) == (None, str(tmp_path / "net.onnx"))
+    assert named.origin == f"the backbone of {tmp_path / 'recipe.yaml'}"
+
+
+def test_what_is_not_a_model_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "weights.pt").write_bytes(b"x")
+    (tmp_path / "random.yaml").write_text("backbone: {use: plain}\n")
+    for name, message in [
+        ("absent.onnx", "no such file or folder"),
+        ("weights.pt", "is not a model"),
+        ("random.yaml", "starts from random weights"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            open_model(tmp_path / name, discover([PIECES]))
+
+
+NORMED = {"use": "timm", "model": "test_resnet", "embedding_size": 16, "neck": "linear_bn"}
+
+
+def test_an_opened_backbone_is_frozen_while_a_run_trains_with_it(train: Train) -> None:
+    """Its batch norms too: their statistics are what the thresholds of the run hold for."""
+    first = train("first", {"backbone": NORMED})
+    second = train("second", {"backbone": {"run": "./first"}, "data": {"use": "synthetic_faces", "identities": 5}})
+    best = load_tree(first / "checkpoints" / "best.safetensors")["backbone"]
+    assert any(name.endswith("running_mean") for name in best)
+    for name in ("best", "last"):
+        state = load_tree(second / "checkpoints" / f"{name}.safetensors")
+        assert largest_difference(state["backbone"], best) == 0
+    assert largest_difference(dict(open_model(second, discover([PIECES])).network.state_dict()), best) == 0
+
+
+def test_a_run_with_an_opened_backbone_is_opened_with_the_weights_that_it_was_measured_with(train: Train) -> None:
+    """The run it came from may have gone on since."""
+    first = train("first")
+    second = train("second", {"backbone": {"run": "./first"}})
+    measured = load_tree(second / "checkpoints" / "best.safetensors")["backbone"]
+    (first / "checkpoints" / "best.safetensors").write_bytes(
+        (train("longer", None, "train.epochs=3") / "checkpoints" / "last.safetensors").read_bytes()
+    )
+    assert largest_difference(dict(open_run_of(first).state_dict()), measured) > 0
+    assert largest_difference(dict(open_run_of(second).state_dict()), measured) == 0

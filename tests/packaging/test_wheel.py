@@ -23,7 +23,6 @@ TINY = [
     "train.epochs=1",
     "train.evaluate_every=1",
     "train.workers=0",
-    "scheduler.total_steps=2",
     *(f"evaluate.held_out.{part}.identities=20" for part in ("pairs", "test")),
     *(f"evaluate.held_out.{part}.images_per_identity=6" for part in ("pairs", "test")),
     *(f"evaluate.held_out.{part}.pairs=60" for part in ("pairs", "test")),

@@ -44,7 +44,7 @@ def test_pairs_people_and_conditions(root: Path) -> None:
     wanted = ["one_masked", "both_masked", "one_masked", "bare", "one_masked", "both_masked"]
     assert [CONDITIONS[condition] for condition in pairs.condition] == wanted
     assert list(pairs.mask_types) == [None] * 5
-    assert (pairs.fold, pairs.remark, pairs.label) == (None, "", "evaluate.mfr2")
+    assert (pairs.fold, pairs.caveat, pairs.label) == (None, "", "evaluate.mfr2")
     assert pairs.identities is not None
     for index, person in enumerate(pairs.identities):
         sample = pairs.images[index]

@@ -31,14 +31,14 @@ def _open(root: Path) -> PairSet:
     return mlfw(root / "pairs.txt", root / "aligned", root / "mask_list.txt", Context(path="evaluate.mlfw"), 16)
 
 
-def test_pairs_people_conditions_and_the_remark(root: Path) -> None:
+def test_pairs_people_conditions_and_the_caveat(root: Path) -> None:
     pairs = _open(root)
     assert pairs.same.tolist() == [True, True, False]
     assert [CONDITIONS[condition] for condition in pairs.condition] == ["one_masked", "both_masked", "both_masked"]
     assert pairs.identities == ["Ann_De", "Ann_De", "Bob", "Bob"]
     assert [pairs.images[index].masked for index in range(4)] == [True, False, True, True]
     assert list(pairs.mask_types) == [None] * 4
-    assert "simulated" in pairs.remark
+    assert "simulated" in pairs.caveat
 
 
 @pytest.mark.parametrize("word", ["0", "none", "-1", "no-mask"])

@@ -53,7 +53,7 @@ def test_conditions_are_what_the_folders_say(root: Path, condition: Any) -> None
         assert (left.parts[-2] == right.parts[-2]) == same
     assert len({frozenset(pair) for pair in _sides(pairs)}) == 12
     assert pairs.fold is None
-    assert pairs.remark == ""
+    assert pairs.caveat == ""
     assert pairs.identities is not None
     for index, person in enumerate(pairs.identities):
         sample = pairs.images[index]

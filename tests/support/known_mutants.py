@@ -147,9 +147,9 @@ UNNOTICED = (
     ),
     Known(
         "a global loss that names batch accepted",
-        "maskrec/contracts/call_loss.py",
-        'if scope not in ("sample", "parts") and wants_batch(loss):',
-        'if scope == "sharded" and wants_batch(loss):',
+        "maskrec/contracts/component_calls.py",
+        'if scope not in ("sample", "parts") and takes_batch(loss):',
+        'if scope == "sharded" and takes_batch(loss):',
         ("tests/training/test_loss_scopes.py",),
     ),
 )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from maskrec import Component, Evaluation, InputSpec, hookimpl
+from maskrec.contracts.collectives import all_reduce_max, all_reduce_sum, gather_rows, shard_bounds
 from maskrec.contracts.evaluation import Embed
 from maskrec.contracts.events import EpochEnded, Stepped, Stop
 from maskrec.contracts.kinds import Pairs
@@ -40,6 +41,55 @@ class Plain(nn.Module):
         """Images ``(B, 3, H, W)`` to ``(B, embedding_size)``."""
         embeddings: Tensor = self.body(images)
         return embeddings if self.ballast is None else embeddings + self.ballast.mean()
+
+
+class Normed(nn.Module):
+    """Batch norm and dropout: what a process draws and keeps for itself."""
+
+    def __init__(self, embedding_size: int = 16) -> None:
+        super().__init__()
+        self.embedding_size = embedding_size
+        self.input_spec = InputSpec(size=32)
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1),
+            nn.BatchNorm2d(8),
+            nn.SiLU(),
+            nn.Conv2d(8, 16, 3, stride=2, padding=1),
+            nn.BatchNorm2d(16),
+            nn.SiLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(64, embedding_size),
+            nn.BatchNorm1d(embedding_size),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` to ``(B, embedding_size)``."""
+        embeddings: Tensor = self.body(images)
+        return embeddings
+
+
+class ShardedSoftmax(nn.Module):
+    """Cross entropy over the cosines to all classes, of which each process holds a part."""
+
+    scope = "sharded"
+
+    def __init__(self, embedding_size: int, num_classes: int, scale: float = 16.0) -> None:
+        super().__init__()
+        self.first, end = shard_bounds(num_classes)
+        self.weight = nn.Parameter(torch.randn(num_classes, embedding_size)[self.first : end].clone())
+        self.scale = scale
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The mean over the global batch, the same on every process."""
+        rows, labels = nn.functional.normalize(gather_rows(embeddings)), gather_rows(labels)
+        cosines = self.scale * rows @ nn.functional.normalize(self.weight).T
+        own = (labels[:, None] - self.first) == torch.arange(len(self.weight))
+        target = all_reduce_sum((cosines * own).sum(1))
+        peak = all_reduce_max(cosines.max(1).values)
+        total = all_reduce_sum((cosines - peak[:, None]).exp().sum(1))
+        return (peak + total.log() - target).mean()
 
 
 class Slow(nn.Module):
@@ -154,10 +204,12 @@ class Stopper:
 @hookimpl
 def maskrec_backbones() -> Iterator[Component]:
     yield Component("plain", ":Plain", "convolutions without batch norm")
+    yield Component("normed", ":Normed", "convolutions with batch norm and dropout")
 
 
 @hookimpl
 def maskrec_losses() -> Iterator[Component]:
+    yield Component("sharded_softmax", ":ShardedSoftmax", "classes split over processes")
     yield Component("slow", ":Slow", "cross entropy that takes its time")
     yield Component("exploding", ":Exploding", "finite, then not")
     yield Component("vector", ":Vector", "no scalar")

@@ -16,7 +16,7 @@ from maskrec.training.assemble import assemble, check_built, dry_run
 
 def problems(folder: Path, changes: dict[str, Any]) -> list[tuple[str, str]]:
     found = check_built(probe_plan(folder, changes), discover([PROBES]), folder)
-    return [(problem.path, problem.message) for problem in found]
+    return [(problem.path, problem.message) for problem in found.entries]
 
 
 def test_nothing_is_wrong_with_what_is_right(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_what_its_author_did_not_foresee_is_named(tmp_path: Path) -> None:
 
 def test_a_dry_run_comes_upon_what_a_pass_would(tmp_path: Path) -> None:
     plan = probe_plan(tmp_path, {"loss": {"use": "refusing", "how": "later"}, "transforms": None})
-    assert check_built(plan, discover([PROBES]), tmp_path) == []
+    assert check_built(plan, discover([PROBES]), tmp_path).entries == []
     with pytest.raises(
         MaskrecError, match=r"refusing returned a tensor of shape \(8, 4\); a loss must return a scalar"
     ):

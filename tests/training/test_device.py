@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from maskrec.runtime.device import autocast, parameter_dtype, pick_device, pick_precision, set_threads
 
 from maskrec.base.errors import UsageError
 from maskrec.recipe.plan import Train
-from maskrec.runtime.device import autocast, parameter_dtype, pick_device, pick_precision, set_threads
 
 
 @pytest.mark.parametrize(

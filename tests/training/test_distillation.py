@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 import timm
 import torch
-from run_comparison import assert_same_run, largest_difference
+from run_comparison import assert_same_run, largest_difference, read_rows
 from safetensors.torch import save_file
 
 from maskrec.contracts.problem import RecipeError
 from maskrec.runtime.state_tree import load_tree
-from maskrec.training.recording import read_rows
 
 Train = Callable[..., Path]
 STUDENT = {"use": "timm", "model": "test_resnet", "embedding_size": 32, "neck": "linear_bn"}

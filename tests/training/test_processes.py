@@ -1,15 +1,21 @@
-"""Two processes are one: gloo, float64, no batch norm, no dropout; and a run goes from one to two to one."""
+"""Two processes are one: gloo, float64, no batch norm, no dropout; and a run goes from one to two to one.
+
+Stopped and resumed, a run of several processes ends in the very bits of one that was not.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from run_comparison import largest_difference, rows_without_times
+import torch
+import yaml
+from run_comparison import differences, largest_difference, rows_without_times
 
 from maskrec.runtime.state_tree import load_tree
 
@@ -21,6 +27,15 @@ SUM = {
     "parts": {"arc": ARCFACE, "tri": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}},
     "weights": {"arc": 1.0, "tri": 0.3},
 }
+# 48 photos: 3 steps an epoch, 7 epochs make 21 steps
+DOUBLE: dict[str, Any] = {"train": {"epochs": 7, "workers": 0, "precision": "float64"}}
+# Below every step's norm, so that each is clipped.
+CLIPPED = {**DOUBLE["train"], "clip_gradient_norm": 0.05}
+SHARDED_SUM = {
+    "use": "weighted_sum",
+    "parts": {"soft": {"use": "sharded_softmax"}, "tri": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}},
+    "weights": {"soft": 1.0, "tri": 0.3},
+}
 LOSSES: dict[str, dict[str, Any]] = {
     "arcface": {"loss": ARCFACE},
     "batch_hard": {"loss": {"use": "triplet", "margin": 0.5, "miner": "batch_hard"}, "sampler": BALANCED},
@@ -28,21 +43,21 @@ LOSSES: dict[str, dict[str, Any]] = {
     "batch_all": {"loss": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}, "sampler": BALANCED},
     "weighted_sum": {"loss": SUM, "sampler": BALANCED},
     "distillation": {"loss": {"use": "template_distillation", "teacher": {"use": "plain"}}},
+    "sharded": {"loss": {"use": "sharded_softmax"}, "train": CLIPPED},
+    "sharded_part": {"loss": SHARDED_SUM, "sampler": BALANCED, "train": CLIPPED},
     "uneven": {"loss": ARCFACE, "sampler": {"use": "shuffled", "batch_size": 15}},
 }
-# 48 photos: 3 steps an epoch, 7 epochs make 21 steps
-DOUBLE = {"train": {"epochs": 7, "workers": 0, "precision": "float64"}}
 
 
-def launch(processes: int, folder: Path, runs: dict[str, dict[str, Any]], *overrides: str) -> None:
+def start_processes(
+    processes: int, folder: Path, runs: dict[str, dict[str, Any]], *overrides: str
+) -> subprocess.CompletedProcess[str]:
     """Train every recipe of ``runs`` in one process group (or one plain process)."""
-    import yaml
-
     (folder / "runs.yaml").write_text(yaml.safe_dump(runs))
     launcher = [sys.executable]
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    done = subprocess.run(
+    return subprocess.run(
         [*launcher, str(SCRIPT), str(folder), *overrides],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -50,6 +65,11 @@ def launch(processes: int, folder: Path, runs: dict[str, dict[str, Any]], *overr
         timeout=1800,
         check=False,
     )
+
+
+def launch(processes: int, folder: Path, runs: dict[str, dict[str, Any]], *overrides: str) -> None:
+    """Train, and expect that all went well."""
+    done = start_processes(processes, folder, runs, *overrides)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -58,11 +78,32 @@ def last(run: Path) -> dict[str, Any]:
     return state
 
 
+def shards(run: Path) -> list[dict[str, Any]]:
+    """What each process of a sharded loss has for itself, by rank."""
+    return [load_tree(run / "checkpoints" / row["file"]) for row in last(run)["shards"]]
+
+
+def whole_classes(run: Path, name: str) -> torch.Tensor:
+    """The classes' weights of all shards, in their order."""
+    return torch.cat([shard["loss"][name] for shard in shards(run)])
+
+
+def same_networks(one: Path, other: Path) -> list[str]:
+    """Where two runs' checkpoints and shards differ, less what names the run."""
+    states = [last(run) for run in (one, other)]
+    pieces = [[{**state, "shards": shards(run)}] for state, run in zip(states, (one, other), strict=True)]
+    for state in (*pieces[0], *pieces[1], *pieces[0][0]["shards"], *pieces[1][0]["shards"]):
+        state.pop("metrics_bytes", None)  # rows hold times, whose digits vary
+        assert state.pop("run_id")
+    return differences(*pieces)
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Every loss trained by one process and by two."""
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     runs = {name: {**DOUBLE, **changes} for name, changes in LOSSES.items()}
+    runs["sharded_resumed"] = {**LOSSES["sharded"], "train": {**CLIPPED, "epochs": 3}, "resume_to": 7}
     for processes, folder in enumerate(folders, start=1):
         launch(processes, folder, runs)
     return folders
@@ -86,6 +127,42 @@ def test_two_processes_equal_one(name: str, both: tuple[Path, Path]) -> None:
     rows = [[row for row in rows_without_times(folder / name) if row["kind"] == "step"] for folder in both]
     for alone, together in zip(*rows, strict=True):
         assert together["loss"] == pytest.approx(alone["loss"], abs=1e-9)
+        assert together["gradient_norm"] == pytest.approx(alone["gradient_norm"], abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "weight"), [("sharded", "weight"), ("sharded_part", "parts.soft.weight")])
+def test_the_shards_of_two_processes_are_the_classes_of_one(name: str, weight: str, both: tuple[Path, Path]) -> None:
+    one, two = (whole_classes(folder / name, weight) for folder in both)
+    assert len(shards(both[0] / name)) == 1
+    assert [len(shard["loss"][weight]) for shard in shards(both[1] / name)] == [3, 3]
+    assert largest_difference(one, two) < 1e-9
+    steps = [row for row in rows_without_times(both[1] / name) if row["kind"] == "step"]
+    assert min(row["gradient_norm"] for row in steps) > 2 * CLIPPED["clip_gradient_norm"]
+
+
+def test_a_sharded_run_stopped_and_resumed_has_each_shards_own_momentum(both: tuple[Path, Path]) -> None:
+    for folder in both:
+        assert same_networks(folder / "sharded", folder / "sharded_resumed") == []
+    first, second = (shard["optimizer"] for shard in shards(both[1] / "sharded_resumed"))
+    assert first.keys() == second.keys() != set()
+    assert largest_difference(first, second) > 1e-6
+
+
+def test_a_sharded_run_goes_on_only_with_as_many_processes(tmp_path: Path, both: tuple[Path, Path]) -> None:
+    shutil.copytree(both[1] / "sharded", tmp_path / "run")
+    done = start_processes(1, tmp_path, {"run": {}}, "epochs=8")
+    assert done.returncode != 0
+    assert "only with as many processes as before: 2, not 1" in done.stderr
+
+
+def test_four_processes_stopped_and_resumed_equal_four_undisturbed_in_every_bit(tmp_path: Path) -> None:
+    """With two processes a sum has one order only; batch norm and dropout are each process's own."""
+    parts = {"backbone": {"use": "normed"}, "train": {"epochs": 2, "workers": 0, "ema": 0.9}}
+    whole = {**parts, "train": {**parts["train"], "epochs": 4}}
+    launch(4, tmp_path, {"whole": whole, "parts": {**parts, "resume_to": 4}})
+    assert last(tmp_path / "whole")["position"]["step"] == 12
+    assert same_networks(tmp_path / "whole", tmp_path / "parts") == []
+    assert rows_without_times(tmp_path / "whole") == rows_without_times(tmp_path / "parts")
 
 
 def test_the_weights_moved_at_all(both: tuple[Path, Path]) -> None:

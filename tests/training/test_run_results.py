@@ -26,7 +26,7 @@ def test_its_result_says_what_came_out(tmp_path: Path, capsys: pytest.CaptureFix
         "stopped": None,
         "demo": False,
         "demo_reason": "",
-        "remarks": [],
+        "caveats": [],
         "best": {"epoch": 1, "value": None},
         "evaluate": {"held_out": plain},
         "test": {"held_out": plain},

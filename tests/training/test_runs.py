@@ -234,14 +234,29 @@ def test_a_batch_of_one_identity_says_which_sampler_to_use(train: Train) -> None
         train("run", changes)
 
 
-def test_a_missing_or_foreign_checkpoint_is_a_sentence(train: Train, go_on: Train) -> None:
-    run, other = train("run"), train("other", {"backbone": {"use": "plain", "embedding_size": 8}})
+def test_another_runs_checkpoint_is_refused_and_a_damaged_one_gives_way_to_the_one_before(
+    train: Train, go_on: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, other = train("run"), train("other", None, "train.epochs=3")
+    whole = (run / "checkpoints" / "last.safetensors").read_bytes()
     shutil.copy(other / "checkpoints" / "last.safetensors", run / "checkpoints" / "last.safetensors")
-    with pytest.raises(UsageError, match="does not fit"):
+    with pytest.raises(UsageError, match="belongs to another run"):
         go_on(run, epochs=3)
-    (run / "checkpoints" / "last.safetensors").write_bytes(b"junk")
-    with pytest.raises(UsageError, match="damaged"):
+    (run / "checkpoints" / "last.safetensors").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    capsys.readouterr()
+    go_on(run, epochs=3)
+    assert "damaged" in capsys.readouterr().out
+    assert_same_run(run, other)
+
+
+def test_a_run_that_lost_its_checkpoints_keeps_its_rows_and_its_best(train: Train, go_on: Train) -> None:
+    run = train("run")
+    kept = {path: path.read_bytes() for path in (run / "metrics.jsonl", run / "checkpoints" / "best.safetensors")}
+    for name in ("last", "previous"):
+        (run / "checkpoints" / f"{name}.safetensors").unlink()
+    with pytest.raises(UsageError, match="would start over"):
         go_on(run, epochs=3)
+    assert {path: path.read_bytes() for path in kept} == kept
 
 
 def test_metrics_shorter_than_the_checkpoint_says_are_damage(train: Train, go_on: Train) -> None:
@@ -258,10 +273,10 @@ def test_a_schedule_that_ends_before_the_run_is_an_error_before_training(train: 
         go_on(run, epochs=3)
 
 
-def test_the_remark_of_the_data_is_reported_first_and_last(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_caveat_of_the_data_is_reported_first_and_last(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train("run")
     lines = capsys.readouterr().out.splitlines()
-    (remark,) = json.loads((run / "result.json").read_text())["remarks"]
-    assert "nothing about real faces" in remark
-    assert lines.count(f"note: {remark}") == 2
-    assert lines[-1] == f"note: {remark}"
+    (caveat,) = json.loads((run / "result.json").read_text())["caveats"]
+    assert "nothing about real faces" in caveat
+    assert lines.count(f"note: {caveat}") == 2
+    assert lines[-1] == f"note: {caveat}"

@@ -20,7 +20,10 @@ from maskrec.training.runner import resume, start
 
 
 def main() -> None:
-    """``train_all.py FOLDER [epochs=N]``; with epochs, existing runs continue."""
+    """``train_all.py FOLDER [epochs=N]``; with epochs, existing runs continue.
+
+    A run with ``resume_to: N`` is stopped at its own last epoch and goes on from its files to epoch N.
+    """
     folder = Path(sys.argv[1])
     torch.set_num_threads(1)
     catalog = discover([PIECES])
@@ -30,11 +33,15 @@ def main() -> None:
             if len(sys.argv) > 2:
                 resume(folder / name, catalog, {"epochs": int(sys.argv[2].partition("=")[2])})
                 continue
+            resume_to = changes.pop("resume_to", None)
             own = folder / f"rank{rank()}"  # each process writes the recipe for itself
             own.mkdir(exist_ok=True)
             recipe = write_recipe(own, changes, f"{name}.yaml")
             plan = resolve(recipe, catalog=catalog, data_root=folder)
             start(plan, catalog, folder, folder / name)
+            if resume_to is not None:
+                torch.manual_seed(12345 + rank())  # nothing may be left over in the process
+                resume(folder / name, catalog, {"epochs": resume_to})
     threads = [(task / "comm").read_text() for task in Path("/proc/self/task").glob("*")]
     (folder / f"threads{os.environ.get('RANK', '0')}").write_text("".join(threads))
 

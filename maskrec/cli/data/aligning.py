@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from maskrec.base.errors import UsageError
+from maskrec.base.processors import usable_processors
 from maskrec.cli.data.masking import read_shard
 
 _Source = Annotated[
@@ -78,7 +78,7 @@ def align(
         opened = with_landmarks(opened, landmarks)
     job = aligning(opened, destination, settings, tars, device)
     meter = Meter("aligning", Console())
-    run(job, shard=read_shard(shard), workers=workers or len(os.sched_getaffinity(0)), meter=meter)
+    run(job, shard=read_shard(shard), workers=workers or usable_processors(), meter=meter)
 
 
 def _choice(largest: bool, central: bool, every: bool) -> Any:

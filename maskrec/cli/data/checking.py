@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from maskrec.base.errors import UsageError
+from maskrec.base.processors import usable_processors
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+from maskrec.plugin.catalog import Catalog
 
 _Paths = Annotated[
     list[Path] | None,
@@ -70,7 +71,9 @@ def check(
     everything: Annotated[
         bool, typer.Option("--all", help="Print every finding, not the first 10 of each kind.")
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Number of threads; 0: one per CPU.")] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Threads; loader processes with --model. 0: as many as CPUs.")
+    ] = 0,
     data_root: _DataRoot = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
@@ -88,11 +91,11 @@ def check(
     if model is None and by_face:
         raise UsageError("--cosine and --photos-each apply when faces are compared by a network; name one with --model")
     sets = _open(paths or [], {"train": train or [], "evaluation": evaluation or [], "test": test or []})
-    network = _open_model(model, data_root, plugin, no_plugins)
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or usable_processors()
+    embed = _open_embedder(model, data_root, open_catalog(plugin, no_plugins), workers) if model else None
     settings = Settings(None if no_near else near, workers=workers, **by_face)
     with Stages() as stages:
-        report = check_sets(sets, settings, stages, landmarks or (), network)
+        report = check_sets(sets, settings, stages, landmarks or (), embed)
     if as_json:
         import json
 
@@ -118,10 +121,11 @@ def _open(paths: list[Path], roles: dict[str, list[Path]]) -> list[Any]:
     return sets
 
 
-def _open_model(path: Path | None, data_root: Path | None, plugin: list[Path] | None, no_plugins: bool) -> Any:
-    if path is None:
-        return None
+def _open_embedder(model: Path, data_root: Path | None, catalog: Catalog, workers: int) -> Any:
     from maskrec.cli.running import root_of_data
-    from maskrec.preparation.checking.comparison_model import open_model
+    from maskrec.inference.embedder import Embedder
+    from maskrec.inference.open_model import open_model
+    from maskrec.runtime.compute import Compute, pick_device
 
-    return open_model(path, open_catalog(plugin, no_plugins), root_of_data(data_root))
+    compute = Compute(pick_device("auto"))
+    return Embedder(open_model(model, catalog, root_of_data(data_root)), compute, seed=0, workers=workers)

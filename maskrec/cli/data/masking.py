@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from maskrec.base.errors import UsageError
+from maskrec.base.processors import usable_processors
 from maskrec.cli.options import listed
 
 _Source = Annotated[
@@ -96,7 +96,7 @@ def mask(
     settings = _settings(again, changes, listed(types), copies, every_type)
     job = masking(open_source(source), destination, settings, tars)
     meter = Meter("masking", Console())
-    run(job, shard=read_shard(shard), workers=workers or len(os.sched_getaffinity(0)), meter=meter)
+    run(job, shard=read_shard(shard), workers=workers or usable_processors(), meter=meter)
 
 
 def _settings(

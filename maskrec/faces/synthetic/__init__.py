@@ -14,9 +14,9 @@ from maskrec.faces.synthetic.people import draw_people
 from maskrec.faces.synthetic.pose import head_grid, landmarks, place
 from maskrec.faces.synthetic.shapes import paint
 
-__all__ = ["PHOTOS_A_PERSON", "REMARK", "photograph"]
+__all__ = ["CAVEAT", "PHOTOS_A_PERSON", "photograph"]
 
-REMARK = "these are cartoon faces drawn by the program; figures on them say nothing about real faces"
+CAVEAT = "these are cartoon faces drawn by the program; figures on them say nothing about real faces"
 
 
 def photograph(face_seed: int, identities: Tensor, photos: Tensor, size: int) -> tuple[Tensor, Tensor]:

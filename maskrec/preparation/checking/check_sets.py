@@ -6,16 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problems
 from maskrec.images.landmarks_file import read_landmarks
+from maskrec.inference.embedder import Embedder
 from maskrec.preparation.checking.duplicates import find_duplicates
 from maskrec.preparation.checking.examining import Examined, Photos, distinct_photos, examine
 from maskrec.preparation.checking.landmark_faults import find_broken_landmarks
+from maskrec.preparation.checking.people_embeddings import embed_people, photos_of_people
+from maskrec.preparation.checking.shared_faces import find_shared_faces
 from maskrec.preparation.checking.shared_people import find_shared_names
 from maskrec.preparation.face_sets import FaceSet, SetProblem
 
@@ -32,7 +35,7 @@ class Settings:
         near_bits: bits of 256 that near duplicates' hashes may differ in; None looks for equal pixels only.
         cosine: cosine of mean embeddings from which two people count as one.
         photos_each: largest number of photos of a person to embed.
-        workers: threads.
+        workers: threads that decode.
     """
 
     near_bits: int | None = NEAR_BITS
@@ -78,7 +81,7 @@ def check_sets(
     settings: Settings,
     progress: Progress,
     landmarks: Sequence[Path] = (),
-    network: Any = None,
+    embed: Embedder | None = None,
 ) -> Report:
     """Find everything that is wrong.
 
@@ -87,11 +90,11 @@ def check_sets(
         settings: what to check for.
         progress: shows the progress.
         landmarks: CSVs of landmarks for photos of sets that have none.
-        network: embeds faces, to find people by them; None looks at names only.
+        embed: finds people by their faces; None looks at names only.
 
     Raises:
         UsageError: a landmarks file cannot be read, or lists none of the photos.
-        MaskrecError: a network that fails.
+        MaskrecError: a network that fails, or a photo that cannot be brought to its canvas.
     """
     report = Report(sets, notes=[note for faces in sets for note in faces.notes])
     for path in landmarks:
@@ -107,8 +110,8 @@ def check_sets(
     found += find_duplicates(photos, examined, settings.near_bits)
     pairs = _should_share_nobody(photos, report)
     found += find_shared_names(sets, pairs)
-    if network is not None:
-        found += _by_face(photos, examined, pairs, settings, progress, network)
+    if embed is not None:
+        found += _by_face(photos, examined, pairs, settings, progress, embed)
     kinds = {kind: place for place, kind in enumerate(dict.fromkeys(problem.kind for problem in found))}
     report.problems = sorted(found, key=lambda problem: (problem.severity != "error", kinds[problem.kind]))
     return report
@@ -158,11 +161,8 @@ def _by_face(
     pairs: Sequence[tuple[int, int]],
     settings: Settings,
     progress: Progress,
-    network: Any,
+    embed: Embedder,
 ) -> list[SetProblem]:
-    from maskrec.preparation.checking.people_embeddings import embed_people, photos_of_people
-    from maskrec.preparation.checking.shared_faces import find_shared_faces
-
     usable = examined.usable
     found: list[SetProblem] = []
     chosen = []
@@ -170,7 +170,7 @@ def _by_face(
         good = usable[numbers] if len(faces) else np.zeros(0, np.bool_)
         if faces.landmarks is not None:
             good = good & np.isfinite(faces.landmarks).all((1, 2))
-        elif len(faces) and network.input_spec.alignment != "none":
+        elif len(faces) and embed.model.spec.alignment != "none":
             faces.warn(
                 "not_aligned",
                 "no landmarks, so its photos are embedded as if they were aligned; if not, `maskrec data align` "
@@ -181,8 +181,5 @@ def _by_face(
         chosen.append(photos_of_people(faces, good, settings.photos_each))
     total = sum(len(mine) for people in chosen for mine in people.values())
     advance = progress.begin("embedding", total)
-    people = [
-        embed_people(faces, mine, network, settings.workers, advance)
-        for faces, mine in zip(photos.sets, chosen, strict=True)
-    ]
+    people = [embed_people(faces, mine, embed, advance) for faces, mine in zip(photos.sets, chosen, strict=True)]
     return [*found, *find_shared_faces(people, pairs, settings.cosine)]

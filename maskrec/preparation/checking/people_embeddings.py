@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.images.canvas import to_canvas
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.sample import Sample
+from maskrec.images.aligner import Aligner
 from maskrec.images.decoding import decode_image
+from maskrec.inference.embedder import Embedder
 from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +24,7 @@ class People:
     Args:
         faces: the set.
         names: of the people, as the set writes them.
-        photos: one photo of each, used in problems.
+        photos: one photo of each, to be named in problems.
         means: float32 ``(people, d)`` of length 1.
     """
 
@@ -42,7 +35,7 @@ class People:
 
 
 def photos_of_people(faces: FaceSet, usable: NDArray[np.bool_], most: int) -> dict[str, list[int]]:
-    """At most ``most`` photos of each person, spread evenly over all, by normalised name."""
+    """At most ``most`` photos of each person, spread evenly over theirs, by the name as compared."""
     photos: dict[str, list[int]] = {}
     for index in np.flatnonzero(usable).tolist():
         if faces.people[index]:
@@ -54,59 +47,57 @@ def photos_of_people(faces: FaceSet, usable: NDArray[np.bool_], most: int) -> di
 
 
 def embed_people(
-    faces: FaceSet, chosen: dict[str, list[int]], network: Any, workers: int, advance: Callable[[int], None]
+    faces: FaceSet, chosen: dict[str, list[int]], embed: Embedder, advance: Callable[[int], None]
 ) -> People:
-    """Each person's mean of unit embeddings, scaled to length 1.
+    """Each person's mean of unit embeddings, of length 1 again.
 
     Args:
         faces: the set.
         chosen: photos of each person.
-        network: embeds according to its own ``input_spec``; in eval mode.
-        workers: threads that decode.
-        advance: called with how many more photos are finished.
+        embed: embeds their faces.
+        advance: is called with the number of photos that were embedded since the last call.
 
     Raises:
-        MaskrecError: a photo cannot be fitted to the canvas, or embeddings are not finite.
+        MaskrecError: a photo that cannot be brought to the canvas, or embeddings that are not finite.
     """
     owners = np.repeat(np.arange(len(chosen)), [len(photos) for photos in chosen.values()])
     order = [index for photos in chosen.values() for index in photos]
     sums: NDArray[np.float64] | None = None
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(order), BATCH):
-            part = order[start : start + BATCH]
-            images = list(pool.map(partial(_canvas, faces, network.input_spec), part))
-            rows = _embed(network, images, str(faces.path))
-            sums = np.zeros((len(chosen), rows.shape[1])) if sums is None else sums
-            np.add.at(sums, owners[start : start + BATCH], rows)
-            advance(len(part))
-    if sums is None:
-        sums = np.zeros((0, int(network.embedding_size)))
-    means = (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    done = 0
+    for embeddings in embed.embed_samples(FacesOnCanvas(faces, order, embed.model.spec), str(faces.path)):
+        rows = _unit_rows(embeddings.astype(np.float64))
+        sums = np.zeros((len(chosen), rows.shape[1])) if sums is None else sums
+        np.add.at(sums, owners[done : done + len(rows)], rows)
+        done += len(rows)
+        advance(len(rows))
+    means = np.zeros((0, 0), np.float32) if sums is None else _unit_rows(sums).astype(np.float32)
     photos = [mine[0] for mine in chosen.values()]
     return People(faces, [faces.people[photo] for photo in photos], photos, means)
 
 
-def _canvas(faces: FaceSet, spec: Any, index: int) -> Tensor:
-    name = faces.photo(index)
-    pixels = decode_image(faces.read(index), name)
-    points = None if faces.landmarks is None else faces.landmarks[index].astype(np.float64)
-    try:
-        return to_canvas(pixels, points, spec.size, spec.alignment)[0]
-    except (ValueError, cv2.error) as error:
-        raise UsageError(f"{name}: cannot be fitted to the canvas: {error}") from error
+class FacesOnCanvas:
+    """Some photos of a set, each brought to the canvas when it is read; pickles for loader workers.
+
+    Args:
+        faces: the set; landmarks of these photos are finite.
+        indices: which photos.
+        spec: size of the canvas, and how faces are brought to it.
+    """
+
+    def __init__(self, faces: FaceSet, indices: Sequence[int], spec: InputSpec) -> None:
+        self.read, self.indices = faces.read, indices
+        self.names = [faces.photo(index) for index in indices]
+        points = None if faces.landmarks is None else faces.landmarks[list(indices)].astype(np.float64)
+        self.aligner = Aligner(spec.size, spec.alignment, points)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        name = self.names[index]
+        return self.aligner.sample(decode_image(self.read(self.indices[index]), name), index, -1, False, name)
 
 
-def _embed(network: Any, images: list[Tensor], what: str) -> NDArray[np.float64]:
-    import torch
-
-    from maskrec.runtime.model_input import normalize_input
-
-    weights = next(network.parameters(), None)
-    device = torch.device("cpu") if weights is None else weights.device
-    with torch.inference_mode():
-        batch = torch.stack(images).to(device).float() / 255
-        rows = network(normalize_input(batch, network.input_spec, torch.float32, False)).float().cpu().numpy()
-    rows = np.asarray(rows, np.float64)
-    if not np.isfinite(rows).all():
-        raise MaskrecError(f"{what}: the model's embeddings are not finite; its training has diverged")
+def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows of length 1; a row of zeros stays one and is like nobody."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))

@@ -121,5 +121,5 @@ class FaceSet(PhotoColumns):
 
     def take(self, kind: str, problems: Problems) -> None:
         """Record the problems of reading a file as errors of one kind."""
-        for problem in problems.problems:
+        for problem in problems.entries:
             self.error(kind, problem.message, str(problem.mark))

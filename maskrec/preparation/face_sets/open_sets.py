@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
@@ -92,11 +93,7 @@ def _archive(path: Path, role: Role) -> FaceSet:
 
 
 def _from_source(source: Source, path: Path, role: Role) -> FaceSet:
-    photos = source.items
-
-    def read(index: int) -> bytes:
-        return source.read(photos[index])
-
+    photos, read = source.items, partial(_read_item, source)
     files = source.kind in ("folder", "flat")
     columns = {column.name: getattr(photos, column.name) for column in fields(photos)}
     faces = FaceSet(path=path, role=role, kind=source.kind, read=read, **columns)
@@ -106,6 +103,11 @@ def _from_source(source: Source, path: Path, role: Role) -> FaceSet:
         _check_files(faces, [str(place) for place in photos.places])
     _check_nameless(faces)
     return faces
+
+
+def _read_item(source: Source, index: int) -> bytes:
+    """No closure, so that a set's ``read`` pickles for loader workers."""
+    return source.read(source.items[index])
 
 
 def _check_nameless(faces: FaceSet) -> None:

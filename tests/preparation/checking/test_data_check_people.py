@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.problem import RecipeError
+from maskrec.images.canvas import to_canvas
 from maskrec.plugin.host import discover
 from maskrec.preparation.checking import shared_faces
-from maskrec.preparation.checking.people_embeddings import photos_of_people
+from maskrec.preparation.checking.people_embeddings import FacesOnCanvas, photos_of_people
 from maskrec.preparation.checking.shared_faces import alike
 from maskrec.preparation.face_sets import open_sets
 from maskrec.recipe.backbone_only import resolve_backbone
@@ -115,7 +118,7 @@ def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Tol
     (two_sets / "m.pt").write_text("x")
     for name, said in [
         ("bare.onnx", "maskrec.input_spec"), ("text.onnx", "not an ONNX file"), ("r.yaml", "no `backbone`"),
-        ("m.pt", "takes a run directory"), ("absent", "no such file"), ("train", "no run directory"),
+        ("m.pt", "m.pt is not a model"), ("absent", "no such file"), ("train", "not a run directory"),
     ]:  # fmt: skip
         told = command("data", "check", "train", "--model", name, cwd=two_sets)
         assert told.returncode == 2
@@ -185,3 +188,21 @@ def test_photos_of_a_person_are_spread_evenly(two_sets: Path) -> None:
     chosen = photos_of_people(faces, usable, 3)
     assert chosen["p0"] == [1, 4, 7]
     assert [len(photos) for photos in chosen.values()] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("alignment", ["none", "box", "arcface"])
+def test_photos_reach_the_network_as_to_canvas_brings_them_and_workers_too(two_sets: Path, alignment: str) -> None:
+    """A loader's worker gets a pickle where processes are spawned."""
+    (faces,) = open_sets(two_sets / "train")
+    points = np.random.default_rng(0).uniform(8, 56, (len(faces), 5, 2)).astype(np.float32)
+    spec, chosen = InputSpec(SIZE, alignment=alignment), [7, 2, 11]  # type: ignore[arg-type]
+    for landmarks in (None, points):
+        faces.landmarks = landmarks
+        samples = pickle.loads(pickle.dumps(FacesOnCanvas(faces, chosen, spec)))
+        assert len(samples) == 3
+        for place, index in enumerate(chosen):
+            photo = cv2.imread(faces.photo(index))[:, :, ::-1]
+            given_points = None if landmarks is None else landmarks[index].astype(np.float64)
+            expected, _ = to_canvas(np.ascontiguousarray(photo), given_points, SIZE, alignment)  # type: ignore[arg-type]
+            assert samples[place].path == faces.photo(index)
+            assert np.array_equal(samples[place].image.numpy(), expected.numpy())

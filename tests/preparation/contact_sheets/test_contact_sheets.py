@@ -22,11 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.contact_sheets import Choice, Section, choose, draw_page, draw_sheet, make_sections
 from maskrec.preparation.contact_sheets.selection import Rejected, choose_rejected, read_rejected
-from maskrec.preparation.contact_sheets.text import Lettering, visible
+from maskrec.preparation.contact_sheets.text import Lettering
 from maskrec.preparation.contact_sheets.tiles import Tile, fit
 from maskrec.preparation.face_sets import open_sets
 from maskrec.preparation.sources.opening import open_source
@@ -98,7 +99,7 @@ def test_a_page_holds_every_face_and_no_name_becomes_markup(faces_folder: Path) 
         data = (attributes["src"] or "").removeprefix("data:image/jpeg;base64,")
         assert Image.open(io.BytesIO(base64.b64decode(data, validate=True))).size == (48, 48)
     for name in EVIL:
-        assert visible(name) in read.text
+        assert escaped(name) in read.text
     assert "biometric data" in read.text
     assert f"holds {len(pictures)} photographs" in read.text
     assert "49" not in re.sub(r"\d{2,}", lambda found: "" if found[0] != "49" else "49", read.text)

@@ -31,8 +31,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("masks", "said"), [("none", False), ("one", True), (["none", "both"], True)])
 def test_masks_that_are_put_on(folder: Path, masks: str | list[str], said: bool) -> None:
     pairs = lfw_pairs(folder / "pairs.txt", folder, Context(), 16, 5, folder / "points.csv", masks)  # type: ignore[arg-type]
-    assert ("simulated" in pairs.remark) == said
-    assert bool(pairs.remark) == said
+    assert ("simulated" in pairs.caveat) == said
+    assert bool(pairs.caveat) == said
 
 
 @pytest.mark.parametrize(("masked", "said"), [("0", ""), ("1", "simulated, unless you know")])
@@ -42,5 +42,5 @@ def test_masks_that_photos_show(folder: Path, masked: str, said: str) -> None:
         f"A/A_0001.jpg,0,A/A_0002.jpg,0,0,{masked}\nA/A_0001.jpg,0,B/B_0001.jpg,1,0,0\n"
     )
     pairs = pairs_csv(Context(), 16, 5, path=folder / "pairs.csv")
-    assert said in pairs.remark
-    assert bool(pairs.remark) == bool(said)
+    assert said in pairs.caveat
+    assert bool(pairs.caveat) == bool(said)

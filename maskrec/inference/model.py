@@ -1,0 +1,48 @@
+"""A model that is used: its network, what it expects to see, and the thresholds it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import nn
+
+from maskrec.contracts.evaluation import Threshold
+from maskrec.contracts.input_spec import InputSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A network with what belongs to it.
+
+    Args:
+        network: normalized images ``(B, 3, H, W)`` to embeddings ``(B, d)`` before L2 normalization. One that was
+            opened is frozen: in eval mode, without gradients.
+        spec: size, statistics and alignment of the images it expects.
+        thresholds: the decision thresholds of its evaluation, as ``LABEL.NAME``; None where none are known.
+        origin: where it comes from, in one line for the user.
+    """
+
+    network: nn.Module
+    spec: InputSpec
+    thresholds: Mapping[str, Threshold] | None
+    origin: str
+
+
+def frozen_model(backbone: nn.Module, origin: str, thresholds: Mapping[str, Threshold] | None = None) -> Model:
+    """A backbone as a model that is used and not trained: in eval mode, no parameter asks for a gradient."""
+    spec: InputSpec = backbone.input_spec  # type: ignore[assignment]
+    return Model(backbone.requires_grad_(False).eval(), spec, thresholds, origin)
+
+
+@contextmanager
+def eval_mode(network: nn.Module) -> Iterator[None]:
+    """The network in eval mode; afterwards each of its modules is in the mode that it had before."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

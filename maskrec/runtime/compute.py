@@ -1,0 +1,112 @@
+"""Where and how a network computes: device, precision, memory format."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from maskrec.base.errors import UsageError
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.faces.normalising import normalise
+from maskrec.recipe.plan import Train
+
+Precision = Literal["float32", "bfloat16", "float64"]
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Device, precision and memory format, chosen once for all networks of a run or of a command.
+
+    Args:
+        device: of this process.
+        precision: of forward passes: ``bfloat16`` keeps float32 weights and runs under autocast.
+        channels_last: whether images and the weights of convolutions lie in memory pixel by pixel.
+    """
+
+    device: torch.device
+    precision: Precision = "float32"
+    channels_last: bool = False
+
+    @classmethod
+    def pick(cls, train: Train) -> Compute:
+        """What a recipe's ``train`` section asks for; ``precision: auto`` is bfloat16 on CUDA and float32 elsewhere.
+
+        Raises:
+            UsageError: a device that torch does not know or this machine does not have.
+        """
+        device = pick_device(train.device)
+        precision = train.precision
+        if precision == "auto":
+            precision = "bfloat16" if device.type == "cuda" else "float32"
+        return cls(device, precision, train.channels_last)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What weights and images are kept in: float64 when asked, else float32."""
+        return torch.float64 if self.precision == "float64" else torch.float32
+
+    @property
+    def pin_memory(self) -> bool:
+        """Whether loaded batches are pinned, so that copies to the device do not wait."""
+        return self.device.type == "cuda"
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context that a forward pass runs in."""
+        if self.precision == "bfloat16":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+    def place(self, network: Network) -> Network:
+        """The network itself, moved to the device, its weights in ``dtype`` and in the memory format."""
+        network = network.to(self.device, self.dtype)
+        return network.to(memory_format=torch.channels_last) if self.channels_last else network
+
+    def feed(self, images: Tensor, spec: InputSpec) -> Tensor:
+        """Images as a network expects them: normalized by its statistics, in ``dtype`` and the memory format.
+
+        Args:
+            images: float RGB ``(B, 3, H, W)`` in [0, 1].
+            spec: the network's.
+
+        Returns:
+            ``(B, 3, H, W)`` on the device, in the network's colour order.
+        """
+        images = normalise(images.to(self.device, self.dtype), spec)
+        return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
+
+
+def pick_device(name: str) -> torch.device:
+    """The device for this process: ``auto`` is CUDA (this process's card) when there is one, else the CPU.
+
+    Raises:
+        UsageError: a device that torch does not know or this machine does not have.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(
+            f"train.device: torch does not know the device {name!r}; use auto, cpu, cuda or cuda:N"
+        ) from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise UsageError(f"train.device is {name} and this machine has no usable CUDA device; use cpu or auto")
+        index = device.index if device.index is not None else int(os.environ.get("LOCAL_RANK", "0"))
+        if index >= torch.cuda.device_count():
+            raise UsageError(f"train.device is cuda:{index} and there are {torch.cuda.device_count()} CUDA devices")
+        device = torch.device("cuda", index)
+        torch.cuda.set_device(device)
+    return device
+
+
+def set_threads(train: Train) -> None:
+    """Give torch the recipe's number of CPU threads, when it says one."""
+    if train.threads is not None:
+        torch.set_num_threads(train.threads)

@@ -1,0 +1,50 @@
+"""The global random generators of a process: seeded, read, and set again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from maskrec.base.random import key_of
+from maskrec.contracts.collectives import rank
+
+
+def seed_process(seed: int, step: int) -> None:
+    """Seed the global generators of this process, each process differently."""
+    key = key_of(seed, "process", rank(), step)
+    torch.manual_seed(key & (2**63 - 1))
+    np.random.seed(key & 0xFFFFFFFF)
+    random.seed(key)
+
+
+def random_state() -> dict[str, Any]:
+    """The global generators of this process, as tensors and numbers."""
+    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    version, words, gauss_next = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        "numpy": [
+            str(kind),
+            torch.tensor(np.asarray(keys).astype(np.int64)),
+            int(position),
+            int(has_gauss),
+            float(gauss),
+        ],
+        "python": [version, torch.tensor(words, dtype=torch.int64), gauss_next],
+    }
+
+
+def restore_random_state(state: Mapping[str, Any]) -> None:
+    """Set what `random_state` read."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+    version, words, gauss_next = state["python"]
+    random.setstate((version, tuple(words.tolist()), gauss_next))

@@ -1,0 +1,96 @@
+"""What a run says as it goes: rows of metrics.jsonl, events for observers, figures, lines and a bar on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskrec.base.errors import MaskrecError
+from maskrec.contracts.collectives import rank
+from maskrec.contracts.evaluation import Evaluation
+from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped, Stop
+from maskrec.training.display import Display
+from maskrec.training.evaluating import write_figures
+from maskrec.training.observing import Observers
+from maskrec.training.recording import Recorder
+from maskrec.training.summary import by_condition, overall
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """Records each event, shows it and hands it to the observers; returns the first ``Stop`` of theirs.
+
+    Args:
+        recorder: of ``metrics.jsonl``.
+        observers: the recipe's.
+        display: what the user sees.
+        figures: the folder for evaluators' figures.
+    """
+
+    recorder: Recorder
+    observers: Observers
+    display: Display
+    figures: Path
+
+    def started(self, event: Started) -> Stop | None:
+        """The run begins or continues."""
+        return self.observers.tell("on_start", event)
+
+    def stepped(self, event: Stepped, finite: bool) -> Stop | None:
+        """A step is over; observers see one that could not be taken too.
+
+        Raises:
+            MaskrecError: the step's loss or gradient is not finite; an observer's reason where one has its own.
+        """
+        stop = self.observers.tell("on_step", event)
+        if not finite:
+            raise MaskrecError(stop.reason if stop else _not_finite(event))
+        self.recorder.write(
+            "step",
+            epoch=event.epoch,
+            step=event.step,
+            loss=event.loss,
+            learning_rate=event.learning_rate,
+            gradient_norm=event.gradient_norm,
+            diagnostics=dict(event.diagnostics),
+            images_per_second=round(event.images_per_second, 1),
+        )
+        self.display.step(event.epoch, event.step, event.loss, event.learning_rate, event.images_per_second)
+        return stop
+
+    def evaluated(self, epoch: int, step: int, label: str, evaluation: Evaluation) -> Stop | None:
+        """An evaluator's answer on its evaluation pairs after an epoch (from 0)."""
+        return self._evaluation(Evaluated(epoch, step, label, "evaluate", evaluation), overall(evaluation.metrics))
+
+    def tested(self, epoch: int, step: int, label: str, evaluation: Evaluation) -> None:
+        """An evaluator's answer on its test pairs, with the weights of the best epoch (from 0)."""
+        said = "with the best epoch's weights and thresholds"
+        self._evaluation(Evaluated(epoch, step, label, "test", evaluation), said, by_condition(evaluation.metrics))
+
+    def _evaluation(self, event: Evaluated, said: str, table: list[str] | None = None) -> Stop | None:
+        metrics = dict(event.evaluation.metrics)
+        self.recorder.write(event.stage, epoch=event.epoch, step=event.step, label=event.label, metrics=metrics)
+        if rank() == 0:
+            occasion = f"epoch-{event.epoch + 1:03}" if event.stage == "evaluate" else "test"
+            write_figures(self.figures, event.label, occasion, event.evaluation)
+        self.display.line(f"epoch {event.epoch + 1}  {event.stage} {event.label}: {said}")
+        for line in table or ():
+            self.display.line(f"    {line}")
+        return self.observers.tell("on_evaluate", event)
+
+    def epoch_ended(self, event: EpochEnded) -> Stop | None:
+        """An epoch is finished and evaluated."""
+        self.recorder.write("epoch", epoch=event.epoch, step=event.step, loss=event.loss)
+        return self.observers.tell("on_epoch", event)
+
+    def ended(self, event: Ended) -> None:
+        """The run is over; observers that were detached are reported once more."""
+        self.observers.tell("on_end", event)
+        self.observers.report_detached()
+
+
+def _not_finite(event: Stepped) -> str:
+    return (
+        f"{event.loss_path}: the loss or its gradient is not finite at step {event.step} (loss {event.loss}); "
+        "try a lower learning rate, warm-up or train.clip_gradient_norm"
+    )

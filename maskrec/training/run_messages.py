@@ -1,0 +1,42 @@
+"""The first and the last lines of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maskrec.contracts.collectives import world_size
+from maskrec.training.trainer import Trainer
+
+
+def introduce(trainer: Trainer) -> None:
+    """Say what starts or continues, where, and what the user should know about it."""
+    plan, line, step = trainer.assembly.plan, trainer.log.display.line, trainer.state.position.step
+    if plan.demo_reason:
+        line(f"DEMO: {plan.demo_reason}; this run trains on embedded faces and says nothing about real ones")
+    for caveat in trainer.assembly.caveats():
+        line(f"note: {caveat}")
+    for note in (*plan.notes, *trainer.assembly.notes()):
+        line(note)
+    where = f"continuing at step {step}" if step else "starting"
+    stepper = trainer.stepper
+    if stepper.schedule.note:
+        line(f"note: {stepper.schedule.note}")
+    line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.compute.device} in {stepper.compute.precision}")
+    if world_size() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
+        line(f"note: batch norm uses the samples of each of the {world_size()} processes separately")
+
+
+def conclude(trainer: Trainer) -> None:
+    """Say how the run ended, where its results are, and what belongs beside every figure."""
+    plan, line, position = trainer.assembly.plan, trainer.log.display.line, trainer.state.position
+    if position.stopped:
+        line(f"stopped: {position.stopped}")
+    line(f"finished: {position.step} steps; results in {trainer.run.result}")
+    for caveat in trainer.assembly.caveats():
+        line(f"note: {caveat}")
+    if plan.demo_reason:
+        line(f"DEMO: {plan.demo_reason}; these figures say nothing about real faces")
+
+
+def _has_batch_norm(module: Any) -> bool:
+    return any("BatchNorm" in type(each).__name__ for each in module.modules())
