@@ -113,7 +113,7 @@ def test_every_photo_ends_in_one_of_two_files(photos: Path, tmp_path: Path, undi
     people = dict(zip(faces.columns["identity"], faces.columns["target"], strict=True))
     assert people == {f"person {who}": str(target) for target, who in enumerate([0, 1, 2, 3, 5, 6])}
     assert not (folder / ".parts").exists()
-    assert set(json.loads((folder / "job.json").read_text())["source"]) == {"kind", "photos", "fingerprint"}
+    assert set(json.loads((folder / "work.json").read_text())["source"]) == {"kind", "photos", "fingerprint"}
 
 
 def test_tars_hold_what_folders_do(photos: Path, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_merging_says_which_shards_are_missing(photos: Path, tmp_path: Path) -> 
         merge(this.destination, Meter())
     job_module.run(this, shard=(3, 3))
     JobFolder(this.destination).record_path(0).unlink()
-    with pytest.raises(MaskrecError, match=r"shards 1/3 \(1 groups\), 2/3"):
+    with pytest.raises(MaskrecError, match=r"again: 1/3 \(1 groups\), 2/3"):
         merge(this.destination, Meter())
 
 
@@ -252,7 +252,7 @@ def test_other_settings_and_other_folders_are_refused(photos: Path, tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="name a folder that can be created"):
         job_module.run(job(photos, tmp_path / "file" / "faces"))
-    (tmp_path / "faces" / "job.json").write_text("{")
+    (tmp_path / "faces" / "work.json").write_text("{")
     with pytest.raises(UsageError, match="damaged"):
         job_module.run(job(photos, tmp_path / "faces"))
 
