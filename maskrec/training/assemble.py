@@ -53,8 +53,8 @@ class Assembly:
 
     def caveats(self) -> list[str]:
         """What the data sets and pairs require to be said beside every figure, each once."""
-        told = [caveat_of(self.dataset), *(pairs.caveat for _, pairs in self.pair_sets)]
-        return [caveat for caveat in dict.fromkeys(told) if caveat]
+        caveats = [caveat_of(self.dataset), *(pairs.caveat for _, pairs in self.pair_sets)]
+        return [caveat for caveat in dict.fromkeys(caveats) if caveat]
 
     def notes(self) -> list[str]:
         """What the user should know of what was built, beside the plan's own notes.
