@@ -4,9 +4,9 @@
 
 First the mutants of ``support/known_mutants.py``, by name: all must be noticed (killed). Then ``--count`` that each
 seed draws from comparisons, returned values, deleted calls and constants of some rooms: nine in ten must be. Each is
-tried in a copy of the tree with its room's tests, the likeliest first, until one fails. One that is drawn and takes more than
-``--seconds`` is stopped; that counts as killed and is listed. Exit status 1: too many survived; 2: the tree itself
-fails, or a known mutant's text is not in its file once.
+tried in a copy of the tree with its room's tests, the likeliest first, until one fails. One that is drawn and takes
+more than ``--seconds`` is stopped; that counts as killed and is listed. Exit status 1: too many survived; 2: the tree
+itself fails, or a known mutant's text is not in its file once.
 """
 
 from __future__ import annotations
