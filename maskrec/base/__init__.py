@@ -1,1 +1,1 @@
-"""No domain in it: errors, files and locks, the console, words, counter-based random numbers."""
+"""Knows nothing of faces or recipes: errors, files and locks, console, progress, words, random numbers, turns."""

@@ -1,1 +1,1 @@
-"""Faces: landmarks, geometry, random draws, masks, synthetic faces (torch and numpy only)."""
+"""Faces: landmarks, geometry, masks, synthetic faces (torch and numpy only)."""

@@ -1,1 +1,1 @@
-"""A trained model that is used: opened, and asked to embed."""
+"""Opens a trained model (``open_model.py``) and computes embeddings (``embedder.py``)."""

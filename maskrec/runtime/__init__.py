@@ -1,1 +1,4 @@
-"""What training and inference share: components from a plan, device, loading, model input, weights, run folders."""
+"""Shared by training and inference: building components, devices, loading, model input, checkpoints' files, run folders.
+
+``weight_files.py`` writes and reads checkpoints with their thresholds, ``run_plan.py`` the plan of a run that exists.
+"""

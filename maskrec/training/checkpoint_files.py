@@ -139,7 +139,7 @@ def _read_set(run: RunDirectory, name: str) -> tuple[dict[str, Any], dict[str, A
         return state, None
     if len(shards) != world_size():
         raise UsageError(
-            f"a sharded loss goes on only with as many processes as before: {len(shards)}, not {world_size()}"
+            f"a sharded loss continues only with as many processes as before: {len(shards)}, not {world_size()}"
         )
     path = run.checkpoint(name).with_name(shards[rank()]["file"])
     stored = read_tree(path)
@@ -154,11 +154,11 @@ def _take_previous(run: RunDirectory, error: DamagedFileError, state: Mapping[st
     if run.checkpoint("last").exists():
         run.checkpoint("last").replace(aside)
     step = state["position"]["step"]
-    print(f"note: {error}; going on from {run.checkpoint('previous')} at step {step}")
+    print(f"note: {error}; continuing from {run.checkpoint('previous')} at step {step}")
 
 
 def _check_best(run: RunDirectory, state: Mapping[str, Any]) -> None:
-    if state["position"]["best_epoch"] is None:
+    if state["best"]["epoch"] is None:
         return
     try:
         read_checkpoint(run.checkpoint("best"), run.run_id, resuming=True)

@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> RunDirectory:
 def save(run: RunDirectory, step: int, sharded: bool = False, best_epoch: int | None = None) -> None:
     """A checkpoint whose tensors all hold the step."""
     value = torch.full((100,), float(step))
-    state = {"backbone": {"w": value}, "position": {"step": step, "best_epoch": best_epoch}}
+    state = {"backbone": {"w": value}, "position": {"step": step}, "best": {"epoch": best_epoch}}
     save_last(run, state, {"loss": {"w": value}, "optimizer": {}} if sharded else None, {})
 
 
@@ -143,7 +143,7 @@ def test_a_state_that_is_not_finite_leaves_the_files_before(sharded: bool, run: 
     save(run, 1, sharded=sharded)
     save(run, 2, sharded=sharded)
     bad, good = torch.tensor([1.0, float("nan")]), torch.ones(2)
-    state = {"backbone": {"w": good if sharded else bad}, "position": {"step": 3, "best_epoch": None}}
+    state = {"backbone": {"w": good if sharded else bad}, "position": {"step": 3}, "best": {"epoch": None}}
     with pytest.raises(MaskrecError, match="/w is not finite"):
         save_last(run, state, {"loss": {"w": bad}, "optimizer": {}} if sharded else None, {})
     assert step_of(run) == 2
@@ -198,7 +198,7 @@ def test_a_sound_shard_of_another_save_is_not_taken(run: RunDirectory) -> None:
 def test_a_disk_full_between_the_shards_and_the_main_file_leaves_the_set_before(run: RunDirectory) -> None:
     """The kernel refuses to write past a limit, as it does on a full disk."""
     save(run, 1, sharded=True)
-    large = {"backbone": {"w": torch.ones(1_000_000)}, "position": {"step": 2, "best_epoch": None}}
+    large = {"backbone": {"w": torch.ones(1_000_000)}, "position": {"step": 2}, "best": {"epoch": None}}
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:

@@ -1,7 +1,7 @@
 """Simulated masks by five landmarks.
 
-``types`` defines them, ``choosing`` selects one, ``wearing`` decides how each face wears it, ``geometry`` and
-``outline`` place it, ``relief``, ``prints`` and ``light`` give its look, and ``drawing`` draws it.
+``types`` defines them, ``mask_choice`` selects one, ``wearing`` decides how each face wears it, ``geometry`` and
+``outline`` place it, ``relief``, ``prints`` and ``light`` give its look, and ``painting`` draws it.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class AlignSettings:
         alignment: ``arcface`` (landmarks to the template) or ``box`` (the detector's box with facenet's margin).
         margin: margin around the template, as a share of its side, on every side; for ``arcface``.
         fill: how pixels beyond the photo are filled, ``black`` or its ``edge`` repeated; for ``arcface``.
-        choice: which face to use; see ``choosing.choose``.
+        choice: which face to use; see ``face_choice.choose``.
         min_face: side of the smallest face in pixels; None: a fifth of the photo's shorter side.
         detect: whether faces are detected even where the source gives landmarks.
         format: of the files.
