@@ -1,12 +1,12 @@
 """Changes one place of the source at a time and looks whether a test notices.
 
-    python tests/mutants.py --seed 1
+    python tests/mutants.py --seed 1 2
 
-First the mutants of ``support/known_mutants.py``, by name: all must be noticed (killed). Then ``--count`` that the seed
-draws from comparisons, returned values, deleted calls and constants of some rooms: nine in ten must be. Each is tried
-in a copy of the tree with its room's tests, the likeliest first, until one fails. One that is drawn and takes more than
-``--seconds`` is stopped; that counts as killed and is listed. Exit status 1: too many survived; 2: the tree itself
-fails, or a known mutant's text is not in its file once.
+First the mutants of ``support/known_mutants.py``, by name: all must be noticed (killed). Then ``--count`` that each
+seed draws from comparisons, returned values, deleted calls and constants of some rooms: nine in ten must be. Each is
+tried in a copy of the tree with its room's tests, the likeliest first, until one fails. One that is drawn and takes
+more than ``--seconds`` is stopped; that counts as killed and is listed. Exit status 1: too many survived; 2: the tree
+itself fails, or a known mutant's text is not in its file once.
 """
 
 from __future__ import annotations
@@ -51,27 +51,29 @@ def main() -> int:
     """The exit status."""
     options = _options()
     rooms = [room for room in ROOMS if list((ROOT / "maskrec" / room).rglob("*.py"))]
-    print(f"seed {options.seed}: {options.count} mutants of {', '.join(rooms)}", flush=True)
     known = [*UNNOTICED, *FAULTS] if options.only != "drawn" else []
+    seeds = options.seed if options.only != "named" else []
     try:
         by_name = [(named(ROOT, each.what, each.file, each.old, each.new), each.tests) for each in known]
-        drawn = draw(ROOT, rooms, options.seed, options.count, AT_LEAST) if options.only != "named" else []
+        drawn = {seed: draw(ROOT, rooms, seed, options.count, AT_LEAST) for seed in seeds}
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
             copies = Copies(ROOT, Path(folder), options.jobs)
             files = sorted({test.partition("::")[0] for _, tests in by_name for test in tests})
             noted = _check_tree(copies, rooms if drawn else [], files, options.jobs)
-            work = [Work(mutant, tests, ()) for mutant, tests in by_name]
-            work += [_work(mutant, noted) for mutant in drawn]
-            outcomes = _try_all(copies, work, options)
+            passed = [_try_named(copies, [Work(mutant, tests, ()) for mutant, tests in by_name], options)]
+            for seed, mutants in drawn.items():
+                print(f"seed {seed}: {options.count} mutants of {', '.join(rooms)}", flush=True)
+                passed.append(_try_drawn(copies, [_work(mutant, noted) for mutant in mutants], options))
     except (TreeError, ValueError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
-    return _sum_up(work, outcomes, len(by_name))
+    return 0 if all(passed) else 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="by default any")
+    any_seed = random.SystemRandom().randrange(10**6)
+    parser.add_argument("--seed", type=int, nargs="+", default=[any_seed], help="one or more; by default any")
     parser.add_argument("--count", type=int, default=60, help="mutants to draw")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--seconds", type=float, default=60.0, help="for one mutant; more on a busy machine")
@@ -140,19 +142,32 @@ def _short(text: str) -> str:
     return one if len(one) <= 60 else f"{one[:57]}..."
 
 
-def _sum_up(work: Sequence[Work], outcomes: Sequence[Outcome], by_name: int) -> int:
-    """Prints what came out; the exit status."""
+def _try_named(copies: Copies, work: Sequence[Work], options: argparse.Namespace) -> bool:
+    """Whether a failing test kills each of them."""
+    outcomes = _try_all(copies, work, options)
+    _list_others(work, outcomes)
+    killed = sum(outcome.killed for outcome in outcomes)
+    print(f"named: {killed} of {len(work)} killed", flush=True)
+    return killed == len(work)
+
+
+def _try_drawn(copies: Copies, work: Sequence[Work], options: argparse.Namespace) -> bool:
+    """Whether enough of them are killed, or stopped."""
+    outcomes = _try_all(copies, work, options)
+    _list_others(work, outcomes)
+    stopped = sum(outcome.stopped for outcome in outcomes)
+    killed = sum(outcome.killed for outcome in outcomes) + stopped
+    print(f"drawn: {killed} of {len(work)} killed, {stopped} of them stopped", flush=True)
+    return killed >= SHARE * len(work)
+
+
+def _list_others(work: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
+    """Print once more what was stopped and what survived."""
     stopped = [number for number, outcome in enumerate(outcomes) if outcome.stopped]
     survived = [number for number, outcome in enumerate(outcomes) if not outcome.killed and not outcome.stopped]
     for title, numbers in (("stopped", stopped), ("survived", survived)):
         for place, number in enumerate(numbers):
             print(f"{title}:\n" * (place == 0) + _line(number, work[number].mutant, outcomes[number]))
-    killed_by_name = sum(outcome.killed for outcome in outcomes[:by_name])
-    drawn = outcomes[by_name:]
-    killed, too_slow = sum(outcome.killed for outcome in drawn), sum(outcome.stopped for outcome in drawn)
-    print(f"named: {killed_by_name} of {by_name} killed")
-    print(f"drawn: {killed + too_slow} of {len(drawn)} killed, {too_slow} of them stopped")
-    return 0 if killed_by_name == by_name and killed + too_slow >= SHARE * len(drawn) else 1
 
 
 if __name__ == "__main__":

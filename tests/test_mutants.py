@@ -12,7 +12,7 @@ from mutant_runs import Noted, function_at, in_order
 from mutation import KINDS, Mutant, draw, mutants_of, named
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ["training", "recipe", "preparation"]
+ROOMS = ["training", "runtime", "inference", "recipe", "preparation"]
 
 SOURCE = '''"""A docstring with 1 number."""
 

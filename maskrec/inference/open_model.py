@@ -19,7 +19,8 @@ from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import resolve_backbone
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.runtime.builder import Builder
-from maskrec.runtime.run_directory import RunDirectory, read_plan
+from maskrec.runtime.run_directory import RunDirectory
+from maskrec.runtime.run_plan import read_plan
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
 
 

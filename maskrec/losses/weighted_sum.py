@@ -60,10 +60,10 @@ class WeightedSum(nn.Module):
 
     def diagnostics(self) -> dict[str, float]:
         """Each part's value before its weight as ``NAME/loss``, and its own diagnostics as ``NAME/...``."""
-        told = {f"{name}/loss": float(value) for name, value in self._seen.items()}
+        found = {f"{name}/loss": float(value) for name, value in self._seen.items()}
         for name, part in self._losses():
-            told |= {f"{name}/{key}": value for key, value in diagnostics(part).items()}
-        return told
+            found |= {f"{name}/{key}": value for key, value in diagnostics(part).items()}
+        return found
 
     def frozen(self) -> Iterable[nn.Module]:
         """The modules that parts want neither optimised nor saved."""

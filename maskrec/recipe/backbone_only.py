@@ -12,7 +12,7 @@ from maskrec.recipe.layering import read_layers
 from maskrec.recipe.named_files import check_files
 from maskrec.recipe.node import marks_by_path
 from maskrec.recipe.plan import Opened, Spec
-from maskrec.recipe.problems import Problems, each_once
+from maskrec.recipe.problems import RecipeProblems, each_once
 from maskrec.recipe.sections import check_field, read_requires
 from maskrec.recipe.values import INVALID
 
@@ -44,7 +44,7 @@ def resolve_backbone(path: Path, *, catalog: Catalog, data_root: Path = Path()) 
         RecipeError: all problems of that section at once; exit code 3 where a plugin that it needs is broken.
     """
     layers = read_layers(path)
-    problems = Problems(list(layers.problems))
+    problems = RecipeProblems(list(layers.problems))
     found: NamedBackbone | None = None
     if layers.root is not None:
         root, said = layers.form(False)

@@ -11,7 +11,7 @@ from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.layering import WHEN_MISSING, Layers, read_layers
 from maskrec.recipe.named_files import missing_in_words
 from maskrec.recipe.plan import Plan
-from maskrec.recipe.problems import Problems, as_note, each_once
+from maskrec.recipe.problems import RecipeProblems, as_note, each_once
 from maskrec.recipe.resolver import RecipeResolver
 
 
@@ -39,7 +39,7 @@ class Checked:
         """The exit code of ``run``: 0 for ok, 2 for a faulty recipe, 3 for a broken plugin."""
         return 0 if self.ok else 3 if self.broken_plugin else 2
 
-    def with_more(self, problems: Problems) -> Checked:
+    def with_more(self, problems: RecipeProblems) -> Checked:
         """With what a later stage found; what is said already is not said again."""
         entries = tuple(each_once([*self.problems, *problems.entries]))
         return replace(self, problems=entries, broken_plugin=self.broken_plugin or problems.broken_plugin)
@@ -71,7 +71,7 @@ def check_recipe(
     """
     layers = read_layers(path, overrides)
     if layers.root is None:
-        return _answer(None, Problems(list(layers.problems)))
+        return _answer(None, RecipeProblems(list(layers.problems)))
     check = _Check(layers, path, catalog, data_root, names_only)
     return check.demo_form() if demo else check.both_forms(allow_fallback)
 
@@ -108,7 +108,7 @@ class _Check:
 
     def demo_form(self) -> Checked:
         """With ``--demo``: the demo form alone."""
-        problems = Problems(list(self.layers.problems))
+        problems = RecipeProblems(list(self.layers.problems))
         if self.layers.demo is None:
             problems.error(f"{self.path} has no `demo` overrides, so it cannot be run with --demo", "demo", None)
             return self._answer(None, problems)
@@ -117,7 +117,7 @@ class _Check:
 
     def both_forms(self, allow_fallback: bool) -> Checked:
         """The recipe as written; its demo form when that would start instead, or is checked as well."""
-        problems = Problems(list(self.layers.problems))
+        problems = RecipeProblems(list(self.layers.problems))
         plan = self._form(False, problems)
         if self.layers.demo is None:
             return self._answer(plan, problems)
@@ -128,31 +128,31 @@ class _Check:
         self._beside(problems)
         return self._answer(plan, self._with_way_out(problems))
 
-    def _fallen_back(self, normal: Problems) -> Checked:
+    def _fallen_back(self, normal: RecipeProblems) -> Checked:
         reason = missing_in_words(normal.missing_paths)
-        problems = Problems(list(self.layers.problems))
+        problems = RecipeProblems(list(self.layers.problems))
         plan = self._form(True, problems)
         said = f"{reason}, so the `demo` overrides would start instead; because of `{WHEN_MISSING}: true`"
         missing = [as_note(problem) for problem in normal.missing]
         problems.entries += [*missing, Problem(said, note=True)]
         return self._answer(plan and replace(plan, demo=True, demo_reason=reason), problems)
 
-    def _beside(self, problems: Problems) -> None:
+    def _beside(self, problems: RecipeProblems) -> None:
         """Check the demo form of the file itself: overrides are meant for the form that starts."""
         alone = replace(self, layers=replace(self.layers, overrides=()))
-        other = Problems()
+        other = RecipeProblems()
         if not self.layers.falls_back:
             alone = replace(alone, names_only=True)
         alone._form(True, other)
         problems.entries += [problem for problem in other.errors if problem not in other.missing]
         problems.broken_plugin |= other.broken_plugin
 
-    def _form(self, demo: bool, problems: Problems) -> Plan | None:
+    def _form(self, demo: bool, problems: RecipeProblems) -> Plan | None:
         root, said = self.layers.form(demo)
         problems.entries += said
         return RecipeResolver(root, self.path.stem, self.catalog, self.data_root, self.names_only).check(problems)
 
-    def _with_way_out(self, problems: Problems) -> Problems:
+    def _with_way_out(self, problems: RecipeProblems) -> RecipeProblems:
         """Missing data, with the command that works without it."""
         way = f"; or try the recipe on embedded faces: maskrec run {self.path} --demo"
         if self.layers.demo is not None and self.layers.demo.map:
@@ -162,11 +162,11 @@ class _Check:
             ]
         return problems
 
-    def _answer(self, plan: Plan | None, problems: Problems) -> Checked:
+    def _answer(self, plan: Plan | None, problems: RecipeProblems) -> Checked:
         return _answer(plan, problems, self.layers.problems)
 
 
-def _answer(plan: Plan | None, problems: Problems, unread: Sequence[Problem] = ()) -> Checked:
+def _answer(plan: Plan | None, problems: RecipeProblems, unread: Sequence[Problem] = ()) -> Checked:
     entries = tuple(each_once(problems.entries, unread))
     if any(not problem.note for problem in entries):
         return Checked(None, entries, problems.broken_plugin)

@@ -12,11 +12,11 @@ from maskrec.contracts.context import CheckContext
 from maskrec.contracts.givens import GIVEN_TYPES
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.plan import Spec
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 
 
 def check_values(
-    target: Any, spec: Spec, values: Mapping[str, Any], context: CheckContext, problems: Problems, *, last: bool
+    target: Any, spec: Spec, values: Mapping[str, Any], context: CheckContext, problems: RecipeProblems, *, last: bool
 ) -> None:
     """Let the target's own ``check`` look at its values.
 
@@ -36,7 +36,7 @@ def check_values(
         problems.plugin_error(str(error), spec.path, spec.mark)
 
 
-def metrics_of(target: Any, spec: Spec, problems: Problems) -> Metrics | None:
+def metrics_of(target: Any, spec: Spec, problems: RecipeProblems) -> Metrics | None:
     """The metrics that an evaluator declares; None, with a problem, where it fails."""
     try:
         return declared_metrics(target, spec.name, spec.parameters)

@@ -18,7 +18,7 @@ from maskrec.recipe.merging import OPENED
 from maskrec.recipe.nesting import Nesting
 from maskrec.recipe.node import Node, article, nearest, plain, show
 from maskrec.recipe.plan import Opened, Spec
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import EMPTY, INVALID, check_value, normalized_default
 
 LABEL = re.compile(r"\w[\w-]*")
@@ -35,7 +35,7 @@ class Components:
     """
 
     def __init__(
-        self, catalog: Catalog, requires: tuple[str, ...] | None, problems: Problems, givens: Mapping[str, Any]
+        self, catalog: Catalog, requires: tuple[str, ...] | None, problems: RecipeProblems, givens: Mapping[str, Any]
     ) -> None:
         self.catalog, self.requires, self.problems, self.givens = catalog, requires, problems, givens
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from maskrec.contracts.problem import Mark, Problem
 from maskrec.recipe.node import COMMAND_LINE, closest_mark
 from maskrec.recipe.plan import Opened, Spec, walk
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 
 DATA = ("data", "evaluate")
 """The sections whose paths are data: only these paths may be missing in a recipe that falls back to its demo."""
 
 
 def check_files(
-    tops: Iterable[Spec | Opened | None], marks: Mapping[str, Mark], data_root: Path, problems: Problems
+    tops: Iterable[Spec | Opened | None], marks: Mapping[str, Mark], data_root: Path, problems: RecipeProblems
 ) -> None:
     """Report every path that does not exist; record whether the command line named data.
 
@@ -37,12 +37,12 @@ def check_files(
                 _check_path(path, value, mark, data_root, problems)
 
 
-def _note_naming(path: str, mark: Mark | None, problems: Problems) -> None:
+def _note_naming(path: str, mark: Mark | None, problems: RecipeProblems) -> None:
     if path.partition(".")[0] in DATA and mark is not None and mark.file == COMMAND_LINE:
         problems.data_named = True
 
 
-def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, problems: Problems) -> None:
+def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, problems: RecipeProblems) -> None:
     if there(data_root / value):
         return
     name = path.rpartition(".")[2]
@@ -54,7 +54,7 @@ def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, prob
         problems.error(message, path, mark)
 
 
-def _check_opened(opened: Opened, data_root: Path, problems: Problems) -> None:
+def _check_opened(opened: Opened, data_root: Path, problems: RecipeProblems) -> None:
     place = data_root / opened.location
     if there(place) and (opened.source == "file" or place.is_dir()):
         return

@@ -11,7 +11,7 @@ from maskrec.recipe.annotations import component_marker, describe, holds_compone
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.node import Node, plain, show
 from maskrec.recipe.plan import Opened, Spec
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import EMPTY, INVALID, check_value, narrow
 
 
@@ -20,7 +20,7 @@ class ComponentChecker(Protocol):
 
     catalog: Catalog
     requires: tuple[str, ...] | None
-    problems: Problems
+    problems: RecipeProblems
 
     def component(self, node: Node, kind: str, path: str, part: str, around: str, /) -> Spec | Opened | None:
         """The checked component, or None with problems."""

@@ -9,7 +9,7 @@ from maskrec.base.words import one_line
 from maskrec.recipe.annotations import describe, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Optimizer, Scheduler
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.sections import check_fields, section_map
 from maskrec.recipe.torch_optim import (
     CONSTANT,
@@ -32,7 +32,7 @@ _ANY_LENGTH = {name: 1000 for names in LENGTHS.values() for name in names}
 Section = TypeVar("Section", Optimizer, Scheduler)
 
 
-def names_of_sections(root: Node, problems: Problems) -> None:
+def names_of_sections(root: Node, problems: RecipeProblems) -> None:
     """Stage 1: ``use`` of both sections is a string; the name itself is checked in stage 2, which imports torch."""
     for name in ("optimizer", "scheduler"):
         node = section_map(root, name, problems)
@@ -46,7 +46,7 @@ def names_of_sections(root: Node, problems: Problems) -> None:
 _SKIPPED = ("use", "parameters", "groups")
 
 
-def _use(node: Node, section: str, problems: Problems) -> str:
+def _use(node: Node, section: str, problems: RecipeProblems) -> str:
     use = node.child("use")
     example = "sgd" if section == "optimizer" else "multistep"
     if use is None:
@@ -59,9 +59,9 @@ def _use(node: Node, section: str, problems: Problems) -> str:
     return use.value
 
 
-def read_optimizer(root: Node, problems: Problems) -> Optimizer | None:
+def read_optimizer(root: Node, problems: RecipeProblems) -> Optimizer | None:
     """Stage 2: the section checked against the signature, then constructed; stage 1 is not reported again."""
-    node, quiet = section_map(root, "optimizer", Problems()), Problems()
+    node, quiet = section_map(root, "optimizer", RecipeProblems()), RecipeProblems()
     use = _use(node, "optimizer", quiet) if node is not None else ""
     arguments = _arguments(node, use, optimizer_arguments, "optimizer", problems) if node is not None and use else None
     if node is None or arguments is None:
@@ -78,9 +78,9 @@ def read_optimizer(root: Node, problems: Problems) -> Optimizer | None:
     return Optimizer(use, parameters, groups, **fields)
 
 
-def read_scheduler(root: Node, problems: Problems) -> Scheduler | None:
+def read_scheduler(root: Node, problems: RecipeProblems) -> Scheduler | None:
     """Stage 2: the section checked against the signature; without one the rate is constant."""
-    node, quiet = section_map(root, "scheduler", Problems()), Problems()
+    node, quiet = section_map(root, "scheduler", RecipeProblems()), RecipeProblems()
     if node is None:
         return Scheduler(CONSTANT)
     use = _use(node, "scheduler", quiet)
@@ -97,7 +97,7 @@ def read_scheduler(root: Node, problems: Problems) -> Scheduler | None:
     return Scheduler(use, parameters, **fields)
 
 
-def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | None, problems: Problems) -> None:
+def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | None, problems: RecipeProblems) -> None:
     """Torch checks ranges when an optimizer or scheduler is constructed, so construct them over two weights."""
     if optimizer is None:
         return
@@ -116,7 +116,7 @@ def try_both(root: Node, optimizer: Optimizer | None, scheduler: Scheduler | Non
 
 
 def _arguments(
-    node: Node, use: str, read: Callable[[str], dict[str, Argument]], section: str, problems: Problems
+    node: Node, use: str, read: Callable[[str], dict[str, Argument]], section: str, problems: RecipeProblems
 ) -> dict[str, Argument] | None:
     try:
         return read(use)
@@ -127,7 +127,7 @@ def _arguments(
         return None
 
 
-def _group_nodes(node: Node, problems: Problems) -> dict[str, Node]:
+def _group_nodes(node: Node, problems: RecipeProblems) -> dict[str, Node]:
     """The parameter groups by name."""
     groups = node.child("groups")
     if groups is None or groups.value is None:
@@ -150,7 +150,7 @@ def _group_nodes(node: Node, problems: Problems) -> dict[str, Node]:
 
 
 def _parameters(
-    node: Node, arguments: dict[str, Argument], section: str, fields: tuple[str, ...], problems: Problems
+    node: Node, arguments: dict[str, Argument], section: str, fields: tuple[str, ...], problems: RecipeProblems
 ) -> dict[str, Any]:
     """The arguments that are set and every default that a recipe can write."""
     use = node.child("use")
@@ -174,7 +174,7 @@ def _default(name: str, argument: Argument) -> dict[str, Any]:
 
 
 def _set_arguments(
-    node: Node, arguments: dict[str, Argument], path: str, fields: tuple[str, ...], problems: Problems, noun: str
+    node: Node, arguments: dict[str, Argument], path: str, fields: tuple[str, ...], problems: RecipeProblems, noun: str
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, child in (node.map or {}).items():
@@ -186,7 +186,7 @@ def _set_arguments(
             problems.error(f"{noun} has no parameter `{name}`", inner, child.label, hint)
             continue
         argument = arguments[name]
-        silent = Problems() if unannotated(argument.annotation) else problems
+        silent = RecipeProblems() if unannotated(argument.annotation) else problems
         value = check_value(child, argument.annotation, inner, silent, argument.default)
         if value is not INVALID:
             values[name] = value

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from maskrec.contracts.problem import Mark, Problem, RecipeError
-from maskrec.contracts.problem import Problems as SharedProblems
+from maskrec.contracts.problem import Mark, Problem, Problems, RecipeError
 
 
 @dataclass(slots=True)
-class Problems(SharedProblems):
+class RecipeProblems(Problems):
     """All problems of one check.
 
     Args:
@@ -38,12 +37,12 @@ class Problems(SharedProblems):
         self.missing_paths.append(shown)
 
     def take(self, error: RecipeError) -> None:
-        """Record everything that another check raised."""
+        """Everything that another check raised."""
         self.entries += error.problems
         self.broken_plugin |= error.broken_plugin
 
     def refuse(self) -> None:
-        """Raise RecipeError with everything that is not a note, if there is anything."""
+        """Raises RecipeError with everything that is not a note, if there is anything."""
         if self.errors:
             raise RecipeError(self.errors, self.broken_plugin)
 

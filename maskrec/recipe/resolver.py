@@ -16,7 +16,7 @@ from maskrec.recipe.named_files import check_files
 from maskrec.recipe.node import Node, article, marks_by_path, nearest, plain, show
 from maskrec.recipe.optimization import names_of_sections, read_optimizer, read_scheduler, try_both
 from maskrec.recipe.plan import Best, Opened, Optimizer, Plan, Scheduler, Spec, Train
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.sections import check_field, check_top, read_requires, read_train, section_map
 from maskrec.recipe.values import INVALID
 
@@ -49,7 +49,7 @@ class RecipeResolver:
     data_root: Path
     names_only: bool = False
 
-    def check(self, problems: Problems) -> Plan | None:
+    def check(self, problems: RecipeProblems) -> Plan | None:
         """Collect all problems in ``problems``; return the plan unless part of it is invalid (files may be missing)."""
         root = self.root
         check_top(root, problems)
@@ -129,7 +129,7 @@ class RecipeResolver:
             for label, child in (node.map or {}).items():
                 yield f"{section}.{label}", kind, child
 
-    def _top_values(self, problems: Problems) -> dict[str, Any]:
+    def _top_values(self, problems: RecipeProblems) -> dict[str, Any]:
         """``seed``, ``image_size`` and ``init``."""
         found: dict[str, Any] = {"seed": 0, "image_size": None, "init": None}
         for name, annotation in (("seed", int), ("image_size", int | None), ("init", Path | None)):
@@ -147,7 +147,7 @@ class RecipeResolver:
         node = None if train is None else train.child("best")
         return None if node is None or node.value is None else node
 
-    def _best_shape(self, problems: Problems) -> None:
+    def _best_shape(self, problems: RecipeProblems) -> None:
         """Stage 1 of ``train.best``: keys, types, and whether the label is one of ``evaluate``."""
         node = self._best_node()
         if node is None:
@@ -174,7 +174,7 @@ class RecipeResolver:
             hint = nearest(label, labels, nothing="there is no evaluator in `evaluate`")
             problems.error(f"`evaluate` has no label `{label}`", "train.best.metric", metric.mark, hint)
 
-    def _best(self, built: dict[str, Spec | Opened | None], problems: Problems) -> Best | None:
+    def _best(self, built: dict[str, Spec | Opened | None], problems: RecipeProblems) -> Best | None:
         """Stage 2 of ``train.best``: the evaluator reports this metric; the direction defaults to the metric's own."""
         node = self._best_node()
         metric = None if node is None else node.child("metric")

@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from maskrec.recipe.annotations import describe
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Train
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import INVALID, check_value
 
 TOP = (
@@ -50,7 +50,7 @@ _BELOW: dict[str, float] = {"seed": 2**63, "train.ema": 1, "image_size": 10_000}
 _ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0}
 
 
-def check_top(root: Node, problems: Problems) -> None:
+def check_top(root: Node, problems: RecipeProblems) -> None:
     """Check the recipe's top-level keys: unknown ones, and those that every recipe needs."""
     for name, node in (root.map or {}).items():
         if name not in TOP:
@@ -62,7 +62,7 @@ def check_top(root: Node, problems: Problems) -> None:
             problems.error(f"the recipe lacks `{name}`", name, mark)
 
 
-def read_requires(root: Node, problems: Problems) -> tuple[str, ...] | None:
+def read_requires(root: Node, problems: RecipeProblems) -> tuple[str, ...] | None:
     """The requirement strings; None where the recipe has none."""
     node = root.child("requires")
     if node is None or node.value is None:
@@ -74,7 +74,7 @@ def read_requires(root: Node, problems: Problems) -> tuple[str, ...] | None:
     return tuple(text for item in node.items if (text := _requirement(item, problems)))
 
 
-def _requirement(node: Node, problems: Problems) -> str:
+def _requirement(node: Node, problems: RecipeProblems) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     text = node.value
@@ -104,7 +104,7 @@ def _own_version() -> str:
     return maskrec.__version__
 
 
-def check_field(node: Node, annotation: Any, path: str, problems: Problems) -> Any:
+def check_field(node: Node, annotation: Any, path: str, problems: RecipeProblems) -> Any:
     """A value of the recipe's own: type and range; ``INVALID`` when it is rejected."""
     value = check_value(node, annotation, path, problems)
     if value is INVALID or value is None or isinstance(value, (bool, str)):
@@ -121,7 +121,7 @@ def check_field(node: Node, annotation: Any, path: str, problems: Problems) -> A
     return INVALID
 
 
-def section_map(root: Node, name: str, problems: Problems) -> Node | None:
+def section_map(root: Node, name: str, problems: RecipeProblems) -> Node | None:
     """The section's node where it is a map; None, with a problem, where it is not."""
     node = root.child(name)
     if node is None or node.value is None:
@@ -138,7 +138,9 @@ def hints_of(cls: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
-def check_fields(node: Node, cls: type, path: str, problems: Problems, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+def check_fields(
+    node: Node, cls: type, path: str, problems: RecipeProblems, skip: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The values of those keys that are fields of ``cls``; the others are left to the caller."""
     found: dict[str, Any] = {}
     for name, annotation in hints_of(cls).items():
@@ -151,7 +153,7 @@ def check_fields(node: Node, cls: type, path: str, problems: Problems, skip: tup
     return found
 
 
-def read_train(root: Node, problems: Problems) -> Train | None:
+def read_train(root: Node, problems: RecipeProblems) -> Train | None:
     """The ``train`` section without ``best``; None where it is invalid."""
     node = section_map(root, "train", problems)
     if node is None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from maskrec.recipe.annotations import choices, describe, is_union, item_annotation, members, strict, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 
 INVALID = object()
 """Stands for a value that has been rejected."""
@@ -26,7 +26,7 @@ class NotForRecipesError(ValueError):
 
 
 def check_value(
-    node: Node, annotation: Any, path: str, problems: Problems, default: Any = EMPTY, whole: Any = EMPTY
+    node: Node, annotation: Any, path: str, problems: RecipeProblems, default: Any = EMPTY, whole: Any = EMPTY
 ) -> Any:
     """The value that the parameter at ``path`` receives, or ``INVALID`` when it is rejected.
 
@@ -141,7 +141,7 @@ def _cached_adapter(annotation: Any) -> Any:
 
 
 def _refuse(
-    node: Node, annotation: Any, whole: Any, loc: tuple[Any, ...], path: str, problems: Problems, text: str
+    node: Node, annotation: Any, whole: Any, loc: tuple[Any, ...], path: str, problems: RecipeProblems, text: str
 ) -> None:
     """One error at the innermost value of the recipe that ``loc`` leads to."""
     name = path.rpartition(".")[2]

@@ -21,7 +21,7 @@ from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.plugin.signature import read_parameters
 from maskrec.recipe.component_answers import check_values
 from maskrec.recipe.plan import Opened, Spec, map_leaves
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ class Builder:
         return {name: self.givens[name] for name in GIVENS[kind] if name in self.givens}
 
     def _ask_check(self, target: Any, spec: Spec, values: Mapping[str, Any], kind: str) -> None:
-        problems = Problems()
+        problems = RecipeProblems()
         context = CheckContext(self._known(kind), self.has_landmarks)
         check_values(target, spec, values, context, problems, last=True)
         problems.refuse()

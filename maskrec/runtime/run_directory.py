@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import Lock
-
-if TYPE_CHECKING:
-    from maskrec.plugin.catalog import Catalog
-    from maskrec.recipe.plan import Plan
 
 _OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
 
@@ -136,26 +132,6 @@ def open_directory(path: Path) -> RunDirectory:
     run = RunDirectory(path)
     run.refuse_foreign()
     return run
-
-
-def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
-    """The plan of a run directory and the data root that it was started with.
-
-    Raises:
-        UsageError: not a run directory, or its recipe no longer resolves with what is installed.
-    """
-    from maskrec.recipe.checking import resolve
-
-    run = RunDirectory(run_dir)
-    if not run.recipe.is_file():
-        raise UsageError(f"{run_dir} is not a run directory: it has no recipe.yaml")
-    record = read_json(run.provenance)
-    if not isinstance(record, dict) or "data_root" not in record:
-        raise UsageError(f"{run.provenance} does not say where the data is; the run directory is damaged")
-    data_root = Path(record["data_root"])
-    plan = resolve(run.recipe, catalog=catalog, data_root=data_root)
-    told = {name: record[name] for name in ("name", "demo", "demo_reason") if name in record}
-    return replace(plan, **told), data_root
 
 
 def read_json(path: Path) -> Any:

@@ -19,7 +19,7 @@ from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.open_model import load_initial_weights, open_backbone
 from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
-from maskrec.recipe.problems import Problems
+from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.compute import pick_device
 from maskrec.training.run_length import RunLength, schedule_problems
@@ -53,8 +53,8 @@ class Assembly:
 
     def caveats(self) -> list[str]:
         """What the data sets and pairs require to be said beside every figure, each once."""
-        told = [caveat_of(self.dataset), *(pairs.caveat for _, pairs in self.pair_sets)]
-        return [caveat for caveat in dict.fromkeys(told) if caveat]
+        caveats = [caveat_of(self.dataset), *(pairs.caveat for _, pairs in self.pair_sets)]
+        return [caveat for caveat in dict.fromkeys(caveats) if caveat]
 
     def notes(self) -> list[str]:
         """What the user should know of what was built, beside the plan's own notes.
@@ -97,7 +97,7 @@ def assemble(
     sampler = builder.build(plan.sampler)
     builder.givens["embedding_size"] = backbone.embedding_size
     builder.givens["run_dir"] = run_dir or Path("runs")
-    problems = Problems()
+    problems = RecipeProblems()
     loss = _try(builder, plan.loss, problems)
     transforms = {label: _try(builder, each, problems) for label, each in plan.transforms.items()}
     evaluators = {label: _try(builder, each, problems) for label, each in plan.evaluate.items()}
@@ -123,9 +123,9 @@ def assemble(
     )
 
 
-def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> Problems:
+def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> RecipeProblems:
     """Stage 3 of checking: what `assemble` finds wrong, and components' notes where nothing is."""
-    problems = Problems()
+    problems = RecipeProblems()
     try:
         problems.entries += assemble(plan, catalog, data_root).component_notes
     except RecipeError as error:
@@ -141,7 +141,7 @@ def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> 
     return Builder(catalog, plan.seed, context, opener, givens)
 
 
-def _try(builder: Builder, spec: Spec, problems: Problems) -> Any:
+def _try(builder: Builder, spec: Spec, problems: RecipeProblems) -> Any:
     """Build it, or return None with its problems recorded."""
     try:
         return builder.build(spec)

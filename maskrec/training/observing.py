@@ -24,7 +24,7 @@ class Observers:
         self.report = report
         self.detached: dict[str, str] = {}
 
-    def tell(self, method: str, event: object) -> Stop | None:
+    def notify(self, method: str, event: object) -> Stop | None:
         """Pass an event to every observer that has that method; the first ``Stop`` is returned."""
         stop: Stop | None = None
         for label, observer in list(self.attached.items()):

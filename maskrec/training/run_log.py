@@ -34,7 +34,7 @@ class RunLog:
 
     def started(self, event: Started) -> Stop | None:
         """The run begins or continues."""
-        return self.observers.tell("on_start", event)
+        return self.observers.notify("on_start", event)
 
     def stepped(self, event: Stepped, finite: bool) -> Stop | None:
         """A step is over; observers see one that could not be taken too.
@@ -42,7 +42,7 @@ class RunLog:
         Raises:
             MaskrecError: the step's loss or gradient is not finite; an observer's reason where one has its own.
         """
-        stop = self.observers.tell("on_step", event)
+        stop = self.observers.notify("on_step", event)
         if not finite:
             raise MaskrecError(stop.reason if stop else _not_finite(event))
         self.recorder.write(
@@ -76,16 +76,16 @@ class RunLog:
         self.display.line(f"epoch {event.epoch + 1}  {event.stage} {event.label}: {said}")
         for line in table or ():
             self.display.line(f"    {line}")
-        return self.observers.tell("on_evaluate", event)
+        return self.observers.notify("on_evaluate", event)
 
     def epoch_ended(self, event: EpochEnded) -> Stop | None:
         """An epoch is finished and evaluated."""
         self.recorder.write("epoch", epoch=event.epoch, step=event.step, loss=event.loss)
-        return self.observers.tell("on_epoch", event)
+        return self.observers.notify("on_epoch", event)
 
     def ended(self, event: Ended) -> None:
         """The run is over; observers that were detached are reported once more."""
-        self.observers.tell("on_end", event)
+        self.observers.notify("on_end", event)
         self.observers.report_detached()
 
 

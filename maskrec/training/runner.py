@@ -19,8 +19,8 @@ from maskrec.runtime.run_directory import (
     name_directory,
     open_directory,
     read_json,
-    read_plan,
 )
+from maskrec.runtime.run_plan import read_plan
 from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.checkpoint import restore_networks

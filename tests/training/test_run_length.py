@@ -18,7 +18,7 @@ from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Scheduler
 from maskrec.recipe.torch_optim import scheduler_class
-from maskrec.runtime.run_directory import read_plan
+from maskrec.runtime.run_plan import read_plan
 from maskrec.training.run_length import RunLength
 from maskrec.training.schedule import Schedule
 

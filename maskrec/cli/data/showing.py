@@ -85,8 +85,8 @@ def show(
     else:
         content = draw_page(heading, made, size)
     write_bytes(out, content)
-    told = ", ".join(section.title.lower() for section in made)
-    print(clean(f"wrote {out} ({told})"))
+    sections_shown = ", ".join(section.title.lower() for section in made)
+    print(clean(f"wrote {out} ({sections_shown})"))
 
 
 def _check_out(out: Path, force: bool) -> None:

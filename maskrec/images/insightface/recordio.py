@@ -174,8 +174,10 @@ class RecordFile:
             magic, word = PART.unpack(self._file.read(offset, PART.size))
             part, length = word >> 29, word & 0x1FFFFFFF
             if magic != MAGIC or part not in wanted:
-                mend = f"delete {self.index_path.name} to scan it, or download both" if self._indexed else "download it"
-                raise UsageError(f"{self.path}: no record begins at byte {offset}; {mend} again")
+                remedy = (
+                    f"delete {self.index_path.name} to scan it, or download both" if self._indexed else "download it"
+                )
+                raise UsageError(f"{self.path}: no record begins at byte {offset}; {remedy} again")
             offset += PART.size
             if offset + length > self._file.size:
                 raise UsageError(

@@ -70,7 +70,7 @@ class FaceStore:
         return whole[offset : offset + size].reshape(side, side, 3)
 
     def planned(self, size: int, alignment: Alignment) -> Aligner:
-        """The plan for aligner its faces on a canvas."""
+        """The plan for placing its faces on a canvas."""
         return Aligner(size, alignment, self.index.landmarks, self.index.boxes)
 
     def sample(self, index: int, aligner: Aligner) -> Sample:

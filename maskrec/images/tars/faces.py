@@ -118,9 +118,9 @@ def _add(found: _Found, file: int, tar: Readable, sample: TarSample, problems: P
         problems.add(place, f"{len(images)} images of this name, not one ({', '.join(sorted(sample.parts))})")
         return
     try:
-        told = _told(tar, sample.parts.get("json"))
-        person, points = _person(tar, sample, told), _landmarks(told)
-        masked = flag(str(told["masked"])) if "masked" in told else False
+        fields = _json_fields(tar, sample.parts.get("json"))
+        person, points = _person(tar, sample, fields), _landmarks(fields)
+        masked = flag(str(fields["masked"])) if "masked" in fields else False
     except ValueError as error:
         problems.add(place, str(error))
         return
@@ -133,19 +133,19 @@ def _add(found: _Found, file: int, tar: Readable, sample: TarSample, problems: P
     found.people.append(person)
     found.landmarks.append(points)
     found.masked.append(masked)
-    found.mask_types.append(str(told.get("mask_type", "")))
+    found.mask_types.append(str(fields.get("mask_type", "")))
 
 
-def _told(tar: Readable, member: Member | None) -> dict[str, Any]:
+def _json_fields(tar: Readable, member: Member | None) -> dict[str, Any]:
     if member is None:
         return {}
     try:
-        told = json.loads(_text(tar, member))
+        fields = json.loads(_text(tar, member))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its .json is damaged ({error})") from error
-    if not isinstance(told, dict):
+    if not isinstance(fields, dict):
         raise ValueError("its .json is not an object")
-    return told
+    return fields
 
 
 def _text(tar: Readable, member: Member) -> str:
@@ -154,10 +154,10 @@ def _text(tar: Readable, member: Member) -> str:
     return tar.read(member.offset, member.size).decode("utf-8").strip()
 
 
-def _person(tar: Readable, sample: TarSample, told: dict[str, Any]) -> str:
+def _person(tar: Readable, sample: TarSample, fields: dict[str, Any]) -> str:
     for key in _IDENTITY_KEYS:
-        if isinstance(told.get(key), (str, int)) and str(told[key]).strip():
-            return str(told[key]).strip()
+        if isinstance(fields.get(key), (str, int)) and str(fields[key]).strip():
+            return str(fields[key]).strip()
     for ending in ("cls", "id", "txt"):
         if ending in sample.parts:
             return _text(tar, sample.parts[ending])
@@ -166,11 +166,11 @@ def _person(tar: Readable, sample: TarSample, told: dict[str, Any]) -> str:
     return first if slash else matched.group(1) if matched else ""
 
 
-def _landmarks(told: dict[str, Any]) -> list[float] | None:
-    there = [name for name in LANDMARK_COLUMNS if name in told]
+def _landmarks(fields: dict[str, Any]) -> list[float] | None:
+    there = [name for name in LANDMARK_COLUMNS if name in fields]
     if not there:
         return None
-    values = [number(str(told.get(name, ""))) for name in LANDMARK_COLUMNS]
+    values = [number(str(fields.get(name, ""))) for name in LANDMARK_COLUMNS]
     points = [value for value in values if value is not None]
     if len(points) != len(values):
         raise ValueError(f"its .json has {', '.join(there)}, but not all ten landmark columns as numbers")

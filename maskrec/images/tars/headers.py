@@ -72,9 +72,9 @@ def entries(file: Readable) -> Iterator[Entry]:
 def check_header(file: Readable, block: bytes, place: int) -> tuple[bytes, int]:
     """Kind and size that the header at ``place`` gives, once its checksum matches."""
     total = sum(block) - sum(block[148:156]) + 8 * 32
-    told = _octal(block[148:156])
+    stated = _octal(block[148:156])
     # Some old tars use signed bytes in the sum.
-    if told != total and told != total - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
+    if stated != total and stated != total - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
         raise UsageError(f"{file.path}: no tar header at byte {place}; it is damaged or not a tar: download it again")
     size = int.from_bytes(block[125:136], "big") if block[124] == 0x80 else _octal(block[124:136])
     if size is None:

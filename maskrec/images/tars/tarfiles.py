@@ -112,8 +112,8 @@ class TarIndex:
         except UsageError:
             fits = False
         if not fits:
-            mend = f"delete {self.path.name}{INDEX_SUFFIX}" if self.indexed else "download it again"
-            raise UsageError(f"{self.path}: {member.name!r} is not at byte {member.offset}; {mend}")
+            remedy = f"delete {self.path.name}{INDEX_SUFFIX}" if self.indexed else "download it again"
+            raise UsageError(f"{self.path}: {member.name!r} is not at byte {member.offset}; {remedy}")
         return self._file.read(member.offset, member.size)
 
     def samples(self) -> list[TarSample]:

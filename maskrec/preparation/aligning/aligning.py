@@ -150,8 +150,8 @@ class AlignFaces:
                 return Rejected(item.key, "bad_landmarks", f"{item.key}: {fault}; --detect finds new ones")
         chosen = choose(faces, photo.shape[:2], self.settings.choice)
         if chosen is None:
-            told = f"{item.key}: {tell_apart(faces)}; choose with --largest, --central or --all"
-            return Rejected(item.key, "several_faces", told)
+            reason = f"{item.key}: {tell_apart(faces)}; choose with --largest, --central or --all"
+            return Rejected(item.key, "several_faces", reason)
         return chosen
 
     def _write(self, item: Item, photo: Pixels, faces: Faces, name: str, outcome: Outcome) -> None:
@@ -192,9 +192,9 @@ def _given(item: Item) -> Faces:
 
 
 def _row(item: Item, path: str, landmarks: Sequence[float], score: float) -> dict[str, str]:
-    told = {"path": path, "identity": item.identity, "source": item.key, **landmark_cells(landmarks)}
-    score_told = "" if np.isnan(score) else f"{score:.4f}"
-    return {**told, "score": score_told, "masked": str(int(item.masked)), "mask_type": item.mask_type}
+    columns = {"path": path, "identity": item.identity, "source": item.key, **landmark_cells(landmarks)}
+    score_cell = "" if np.isnan(score) else f"{score:.4f}"
+    return {**columns, "score": score_cell, "masked": str(int(item.masked)), "mask_type": item.mask_type}
 
 
 def aligning(
@@ -208,6 +208,6 @@ def aligning(
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this machine has no usable CUDA device; remove --device, or use cpu")
     process = AlignFaces(source.reader, settings, device)
-    told = any(item.masked or item.mask_type for item in source.items)
-    columns = (*COLUMNS, *_MASK_COLUMNS) if told else COLUMNS
+    masks_known = any(item.masked or item.mask_type for item in source.items)
+    columns = (*COLUMNS, *_MASK_COLUMNS) if masks_known else COLUMNS
     return Job(destination, COMMAND, settings.as_dict(), columns, source, process, tars)

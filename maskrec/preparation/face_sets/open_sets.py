@@ -80,7 +80,7 @@ def _aligned(path: Path, role: Role, others: Sequence[str]) -> FaceSet:
 
 
 def _archive(path: Path, role: Role) -> FaceSet:
-    """What ``open_source`` reads; a folder or archive that it rejects becomes a problem."""
+    """What ``open_source`` reads; a folder or archive that it rejects becomes a finding."""
     try:
         source = open_source(path)
     except UsageError as error:
@@ -93,8 +93,7 @@ def _archive(path: Path, role: Role) -> FaceSet:
 
 
 def _from_source(source: Source, path: Path, role: Role) -> FaceSet:
-    photos = source.items
-    read = partial(_read_item, source)
+    photos, read = source.items, partial(_read_item, source)
     files = source.kind in ("folder", "flat")
     columns = {column.name: getattr(photos, column.name) for column in fields(photos)}
     faces = FaceSet(path=path, role=role, kind=source.kind, read=read, **columns)

@@ -15,7 +15,7 @@ def fill_from_pairs(faces: FaceSet) -> list[str]:
     """Fill a set with the photos of its list of pairs, each once, in the order of first appearance.
 
     Returns:
-        Each photo's target; people have names where the table has ``identity`` and ``pair_identity``.
+        Each photo's target; people are named where the table has ``identity`` and ``pair_identity``.
 
     Raises:
         UsageError: the file cannot be read, or its header does not fit.

@@ -175,8 +175,8 @@ def _suffixes(types: Iterable[str]) -> Iterator[str]:
 
 def _row(copy: _Copy) -> dict[str, str]:
     assert copy.item.landmarks is not None
-    told = {"path": copy.path, "identity": copy.item.identity, "source": copy.item.key}
-    return {**told, **landmark_cells(copy.item.landmarks), "masked": "1", "mask_type": copy.type}
+    columns = {"path": copy.path, "identity": copy.item.identity, "source": copy.item.key}
+    return {**columns, **landmark_cells(copy.item.landmarks), "masked": "1", "mask_type": copy.type}
 
 
 def masking(source: Source, destination: Path, settings: MaskSettings, tars: bool = False) -> Job:

@@ -50,7 +50,7 @@ class GroupWriter:
         checksums: list[int] = []
         moved: list[list[list[float]] | None] = []
         rejected: list[list[str]] = []
-        told = (0, 0, 0)
+        reported = (0, 0, 0)
         with path.open("wb") as stream:
             for place, item in enumerate(items):
                 try:
@@ -66,13 +66,13 @@ class GroupWriter:
                     sizes.append(len(data))
                     checksums.append(zlib.crc32(data))
                 if (place + 1) % _TOLD_EVERY == 0 or place + 1 == len(items):
-                    told = self._tell(told, (place + 1, len(kept), len(rejected)))
+                    reported = self._report(reported, (place + 1, len(kept), len(rejected)))
             stream.flush()
             os.fsync(stream.fileno())
         record = {"kept": kept, "sizes": sizes, "checksums": checksums, "moved": moved, "rejected": rejected}
         return compact_json(record)
 
-    def _tell(self, before: tuple[int, int, int], now: tuple[int, int, int]) -> tuple[int, int, int]:
+    def _report(self, before: tuple[int, int, int], now: tuple[int, int, int]) -> tuple[int, int, int]:
         self.meter.advance(now[0] - before[0], now[1] - before[1], now[2] - before[2])
         return now
 

@@ -186,6 +186,6 @@ def _put_together(packing: Packing, parts: PackParts, meter: Meter) -> None:
 
 def _summary(packing: Packing, faces: int, people: int, reasons: Counter[str]) -> str:
     size = sum(path.stat().st_size for path in packing.destination.iterdir())
-    told = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-    rejected = f"{reasons.total():,} images in {REJECTED}" + (f" ({told})" if told else "")
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+    rejected = f"{reasons.total():,} images in {REJECTED}" + (f" ({listed})" if listed else "")
     return f"{faces:,} faces of {people:,} people in {packing.destination}, {size / 1e9:.3f} GB; {rejected}"

@@ -97,10 +97,10 @@ def say_complete(parts: JobFolder, meter: Meter) -> None:
 def _what_is_missing(destination: Path, missing: Sequence[int], groups: int, shards: list[tuple[int, int]]) -> str:
     of = max((count for _, count in shards), default=1)
     counts = Counter(group % of + 1 for group in missing)
-    told = ", ".join(f"{shard}/{of} ({count} groups)" for shard, count in sorted(counts.items())[:20])
-    told += ", ..." if len(counts) > 20 else ""
+    listed = ", ".join(f"{shard}/{of} ({count} groups)" for shard, count in sorted(counts.items())[:20])
+    listed += ", ..." if len(counts) > 20 else ""
     return (
-        f"{destination}: {len(missing)} of {groups} groups of photos are missing; run these shards again: {told}"
+        f"{destination}: {len(missing)} of {groups} groups of photos are missing; run these shards again: {listed}"
         if of > 1
         else f"{destination}: {len(missing)} of {groups} groups of photos are missing; run the same command again"
     )
@@ -133,8 +133,8 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
 
 
 def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) -> str:
-    told = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-    rejected = f"{sum(reasons.values()):,} photos in {REJECTED}" + (f" ({told})" if told else "")
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+    rejected = f"{sum(reasons.values()):,} photos in {REJECTED}" + (f" ({listed})" if listed else "")
     return f"{faces:,} faces of {people:,} people in {destination / FACES}; {rejected}"
 
 

@@ -204,6 +204,6 @@ def _make_folder(folder: Path) -> None:
 
 
 def _check_complete(items: Sequence[Item], outcome: Outcome) -> None:
-    told = {row["source"] for row in outcome.rows} | {one.source for one in outcome.rejected}
-    if missing := [item.key for item in items if item.key not in told]:
+    answered = {row["source"] for row in outcome.rows} | {one.source for one in outcome.rejected}
+    if missing := [item.key for item in items if item.key not in answered]:
         raise RuntimeError(f"no outcome for {missing[0]!r}")

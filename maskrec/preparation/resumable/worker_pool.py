@@ -61,14 +61,14 @@ def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None
     if workers == 1 or len(tasks) < 2:
         with _one_thread():
             for task in tasks:
-                _tell(meter, do(task))
+                _report(meter, do(task))
         return
     executor = ProcessPoolExecutor(
         min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(do,)
     )
     try:
         for count in _counts(executor, tasks, workers * _AHEAD):
-            _tell(meter, count)
+            _report(meter, count)
     except BrokenProcessPool as error:
         raise MaskrecError(
             "a worker process was killed (out of memory?); run the same command again, with fewer --workers"
@@ -77,7 +77,7 @@ def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _tell(meter: Meter, count: Count) -> None:
+def _report(meter: Meter, count: Count) -> None:
     meter.advance(count.photos, count.faces, count.rejected)
 
 

@@ -138,11 +138,11 @@ def _padded(text: str) -> str:
 
 
 def _from_json(text: str) -> str:
-    told = json.loads(text)
-    if not isinstance(told, dict):
+    fields = json.loads(text)
+    if not isinstance(fields, dict):
         raise ValueError("its JSON is not an object")
     for key in ("identity", "label", "target"):
-        if isinstance(value := told.get(key), str):
+        if isinstance(value := fields.get(key), str):
             return value
         if isinstance(value, int):
             return _padded(str(value))

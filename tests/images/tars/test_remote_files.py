@@ -167,5 +167,5 @@ def test_over_http(store: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
 
 def test_a_face_beyond_a_ranged_file(store: fsspec.AbstractFileSystem) -> None:
     store.pipe("/b/x.tar", b"a" * 10)
-    with pytest.raises(UsageError, match="gave 5 of 20 bytes"):
+    with pytest.raises(UsageError, match="returned 5 of 20 bytes"):
         RangedFiles([RemoteFile("memory://b/x.tar")]).read(0, 5, 20)

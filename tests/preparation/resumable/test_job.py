@@ -169,7 +169,7 @@ def test_merging_says_which_shards_are_missing(photos: Path, tmp_path: Path) -> 
         merge(this.destination, Meter())
     job_module.run(this, shard=(3, 3))
     JobFolder(this.destination).record_path(0).unlink()
-    with pytest.raises(MaskrecError, match=r"shards again: 1/3 \(1 groups\), 2/3"):
+    with pytest.raises(MaskrecError, match=r"again: 1/3 \(1 groups\), 2/3"):
         merge(this.destination, Meter())
 
 

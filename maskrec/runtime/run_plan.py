@@ -1,0 +1,30 @@
+"""The plan of a run that exists: its resolved recipe, checked against what is installed now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from maskrec.base.errors import UsageError
+from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.checking import resolve
+from maskrec.recipe.plan import Plan
+from maskrec.runtime.run_directory import RunDirectory, read_json
+
+
+def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
+    """The plan of a run directory and the data root that it was started with.
+
+    Raises:
+        UsageError: not a run directory, or its recipe no longer resolves with what is installed.
+    """
+    run = RunDirectory(run_dir)
+    if not run.recipe.is_file():
+        raise UsageError(f"{run_dir} is not a run directory: it has no recipe.yaml")
+    record = read_json(run.provenance)
+    if not isinstance(record, dict) or "data_root" not in record:
+        raise UsageError(f"{run.provenance} does not say where the data is; the run directory is damaged")
+    data_root = Path(record["data_root"])
+    plan = resolve(run.recipe, catalog=catalog, data_root=data_root)
+    named = {name: record[name] for name in ("name", "demo", "demo_reason") if name in record}
+    return replace(plan, **named), data_root
