@@ -33,7 +33,6 @@ from maskrec.faces.alignment import ARCFACE_POINTS
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
-from maskrec.preparation.resumable import job
 from maskrec.preparation.resumable import job as job_module
 from maskrec.preparation.sources.opening import open_source
 
@@ -66,7 +65,7 @@ def photos(tmp_path: Path, album: list[tuple[NDArray[np.uint8], NDArray[np.float
 
 def align(photos: Path, destination: Path, tars: bool = False, **settings: Any) -> list[dict[str, str]]:
     """Runs the job in this process; the rows of faces.csv."""
-    job.run(aligning(open_source(photos), destination, AlignSettings(**settings), tars, "cpu"))
+    job_module.run(aligning(open_source(photos), destination, AlignSettings(**settings), tars, "cpu"))
     return rows(destination / "faces.csv")
 
 
@@ -332,9 +331,9 @@ def test_the_same_bytes_for_any_workers_and_shards(
     align(photos, tmp_path / "one")
     for shard in (3, 1, 2):
         job = aligning(open_source(photos), tmp_path / "three", AlignSettings(), device="cpu")
-        job.run(job, shard=(shard, 3))
-    job.run(job)
-    job.run(aligning(open_source(photos), tmp_path / "workers", AlignSettings(), device="cpu"), workers=2)
+        job_module.run(job, shard=(shard, 3))
+    job_module.run(job)
+    job_module.run(aligning(open_source(photos), tmp_path / "workers", AlignSettings(), device="cpu"), workers=2)
     assert tree(tmp_path / "one") == tree(tmp_path / "three") == tree(tmp_path / "workers")
 
 
