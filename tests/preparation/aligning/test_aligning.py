@@ -300,7 +300,7 @@ def test_settings_out_of_range(settings: dict[str, Any], words: str) -> None:
 
 
 def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> None:
-    """Given landmarks far outside, two on one point or with the sides swapped are a reason, never a face."""
+    """Given landmarks far outside, two that coincide or with the sides swapped are a reason, never a face."""
     broken = {3: album[3][1] + 1e6, 5: album[5][1][[0, 0, 2, 3, 4]], 7: album[7][1][[1, 0, 2, 4, 3]]}
     file = with_truth(photos, [(pixels, broken.get(index, points)) for index, (pixels, points) in enumerate(album)])
     for alignment in ("arcface", "box"):
@@ -311,7 +311,7 @@ def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> No
         details = " / ".join(row["detail"] for row in told)
         assert "is outside of the photo of 120 x 120" in details
         assert "left and right are swapped" in details
-        assert "on one point" in details
+        assert "two of the five landmarks coincide" in details
 
 
 def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:
