@@ -69,7 +69,7 @@ def check(
     no_near: Annotated[bool, typer.Option("--no-near", help="Look only for duplicates of equal pixels.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all problems as JSON.")] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Print every finding, not the first 10 of each kind.")
+        bool, typer.Option("--all", help="Print every problem, not the first 10 of each kind.")
     ] = False,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Threads; loader processes with --model. 0: as many as CPUs.")

@@ -20,7 +20,7 @@ _FIELDS = ("path", "target", "identity", "source", "masked", "mask_type", "landm
 
 
 def open_table(path: Path, role: Role) -> FaceSet:
-    """A CSV of ``path`` and ``target`` or ``identity``, or one of pairs; an unreadable file becomes a finding."""
+    """A CSV of ``path`` and ``target`` or ``identity``, or one of pairs; an unreadable file becomes a problem."""
     faces = FaceSet(path=path, role=role, kind="table", base=path.parent)
     try:
         if _is_pairs(path):

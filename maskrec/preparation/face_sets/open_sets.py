@@ -80,7 +80,7 @@ def _aligned(path: Path, role: Role, others: Sequence[str]) -> FaceSet:
 
 
 def _archive(path: Path, role: Role) -> FaceSet:
-    """What ``open_source`` reads; a folder or archive that it rejects becomes a finding."""
+    """What ``open_source`` reads; a folder or archive that it rejects becomes a problem."""
     try:
         source = open_source(path)
     except UsageError as error:

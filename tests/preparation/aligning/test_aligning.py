@@ -33,7 +33,6 @@ from maskrec.faces.alignment import ARCFACE_POINTS
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
-from maskrec.preparation.resumable import job
 from maskrec.preparation.resumable import job as job_module
 from maskrec.preparation.sources.opening import open_source
 
@@ -66,7 +65,7 @@ def photos(tmp_path: Path, album: list[tuple[NDArray[np.uint8], NDArray[np.float
 
 def align(photos: Path, destination: Path, tars: bool = False, **settings: Any) -> list[dict[str, str]]:
     """Runs the job in this process; the rows of faces.csv."""
-    job.run(aligning(open_source(photos), destination, AlignSettings(**settings), tars, "cpu"))
+    job_module.run(aligning(open_source(photos), destination, AlignSettings(**settings), tars, "cpu"))
     return rows(destination / "faces.csv")
 
 
@@ -301,7 +300,7 @@ def test_settings_out_of_range(settings: dict[str, Any], words: str) -> None:
 
 
 def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> None:
-    """Given landmarks far outside, two on one point or with the sides swapped are a reason, never a face."""
+    """Given landmarks far outside, two that coincide or with the sides swapped are a reason, never a face."""
     broken = {3: album[3][1] + 1e6, 5: album[5][1][[0, 0, 2, 3, 4]], 7: album[7][1][[1, 0, 2, 4, 3]]}
     file = with_truth(photos, [(pixels, broken.get(index, points)) for index, (pixels, points) in enumerate(album)])
     for alignment in ("arcface", "box"):
@@ -312,7 +311,7 @@ def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> No
         details = " / ".join(row["detail"] for row in told)
         assert "is outside of the photo of 120 x 120" in details
         assert "left and right are swapped" in details
-        assert "on one point" in details
+        assert "two of the five landmarks coincide" in details
 
 
 def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:
@@ -332,9 +331,9 @@ def test_the_same_bytes_for_any_workers_and_shards(
     align(photos, tmp_path / "one")
     for shard in (3, 1, 2):
         job = aligning(open_source(photos), tmp_path / "three", AlignSettings(), device="cpu")
-        job.run(job, shard=(shard, 3))
-    job.run(job)
-    job.run(aligning(open_source(photos), tmp_path / "workers", AlignSettings(), device="cpu"), workers=2)
+        job_module.run(job, shard=(shard, 3))
+    job_module.run(job)
+    job_module.run(aligning(open_source(photos), tmp_path / "workers", AlignSettings(), device="cpu"), workers=2)
     assert tree(tmp_path / "one") == tree(tmp_path / "three") == tree(tmp_path / "workers")
 
 
