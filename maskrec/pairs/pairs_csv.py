@@ -64,19 +64,17 @@ def pairs_csv(
     values = {"path": path, "same": same, "different": different, "landmarks": landmarks, "masks": masks}
     for problem in _check({**values, "types": types, "photos_masked": photos_masked}, CheckContext()):
         raise ValueError(problem.message)
-    files = [(path, None), (same, True), (different, False)]
-    named = [(file, wanted) for file, wanted in files if file is not None]
+    named = [(file, kind) for file, kind in ((path, None), (same, True), (different, False)) if file is not None]
     reader = PairReader(Problems(), photos_masked, allow_same_photo)
-    for file, wanted in named:
-        reader.read(file, file.parent if root is None else root, wanted)
+    for file, kind in named:
+        reader.read(file, file.parent if root is None else root, kind)
     pairs = reader.finish(" and ".join(str(file) for file, _ in named))
     if any(pairs.masked):
         pairs.caveat = SHOWN
     base = root or named[0][0].parent
     _check_masks(pairs, reader.problems, str(named[0][0]), masks, landmarks)
-    return build_pair_set(
-        pairs, context, image_size, conditions_of(masks), types, seed, landmarks, base, reader.problems
-    )
+    conditions = conditions_of(masks)
+    return build_pair_set(pairs, context, image_size, conditions, types, seed, landmarks, base, reader.problems)
 
 
 def _check_masks(
