@@ -186,7 +186,9 @@ def _run(
     """Exit status and output of a Python process in a copy; None where it had to be stopped."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MASKREC_", "PYTEST_"))}
     path = os.pathsep.join([str(copy), str(copy / "tests" / "support")])  # the plugin is in the latter
-    environment = {**clean, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
+    # Unbuffered, or what a stopped process had printed would be lost with it.
+    always = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+    environment = {**clean, **always, **(more or {})}
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=copy, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
