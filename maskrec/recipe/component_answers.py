@@ -26,7 +26,7 @@ def check_values(
         values: its parameters; nested components as specs, or built.
         context: what is known by now.
         problems: where the answers go, and the plugin's error where the check itself fails.
-        last: whether everything is known that ever will be; before that, asking for another given is no error.
+        last: whether everything is known that ever will be; before that, asking for another given is not an error.
     """
     later = () if last else GIVEN_TYPES.keys() - context.givens.keys()
     try:

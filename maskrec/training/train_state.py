@@ -88,7 +88,10 @@ class TrainState:
         return cls(Position(**saved["position"]), saved["sampler"], saved["evaluations"], BestEpoch(**saved["best"]))
 
     def note_evaluation(self, best: Best | None, answers: Mapping[str, Evaluation]) -> bool:
-        """Keep the epoch's evaluations if they are the best so far, or the last where there is no best; whether so.
+        """Keep the epoch's evaluations if they are the best so far, or if the recipe names no best metric.
+
+        Returns:
+            Whether they were kept.
 
         Raises:
             MaskrecError: the evaluator did not return ``best``'s metric this time.
