@@ -13,8 +13,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError
-from maskrec.contracts.collectives import rank, world_size
+from maskrec.contracts.collectives import all_reduce_max, rank, world_size
 
 T = TypeVar("T")
 
@@ -70,6 +71,13 @@ def barrier() -> None:
     """Return when every process has reached this call."""
     if world_size() > 1:
         dist.barrier()
+
+
+def any_process_interrupted(device: torch.device) -> int:
+    """The signal that asked this process or another one to end; 0 for none. Every process must call this."""
+    if world_size() == 1:
+        return interrupts.received()
+    return int(all_reduce_max(torch.tensor(interrupts.received(), device=device)))
 
 
 def on_every_process(action: Callable[[], T]) -> list[T]:

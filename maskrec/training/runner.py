@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base import interrupts
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import rank
@@ -38,6 +39,7 @@ from maskrec.training.run_record import (
     refuse_edited_recipe,
     refuse_incomplete,
     refuse_other_recipe,
+    resume_command,
     write_run_record,
 )
 from maskrec.training.train_state import TrainState
@@ -75,9 +77,12 @@ def start(
     """
     with process_group():
         run, fresh = _claim(plan, run_dir, plugin_files, allow_drift)
+        interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
         try:
             _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
         except BaseException:
+            if not run.recipe.exists():
+                interrupts.advise("nothing was started: run the same command again")
             # Without a recipe in it no run has begun: a folder created just now would only be left over.
             if fresh and rank() == 0 and not run.recipe.exists():
                 shutil.rmtree(run.path)
@@ -116,6 +121,7 @@ def resume(
     plan = replace(plan, train=replace(plan.train, **changes))
     with process_group():
         run = RunDirectory(run_dir)
+        interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
         try:
             on_rank_zero(lambda: _lock_unedited(run, allow_drift))
             _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
