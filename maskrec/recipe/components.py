@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import PluginError
+from maskrec.base.files import expand_home
 from maskrec.contracts.context import CheckContext
 from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.plugin.registered import Registered
@@ -82,7 +83,7 @@ class Components:
             message = f"`{names[0]}` must be a path, not {show(plain(value))}"
             self.problems.error(message, f"{path}.{names[0]}", value.mark)
             return None
-        return Opened("run" if names[0] == "run" else "file", Path(value.value), path, value.mark)
+        return Opened("run" if names[0] == "run" else "file", Path(expand_home(value.value)), path, value.mark)
 
     def component(self, node: Node, kind: str, path: str, part: str = "", around: str = "") -> Spec | Opened | None:
         """Stage 2: the checked component; None, with problems, where it cannot be started.

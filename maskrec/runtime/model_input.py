@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+
+import torch
+from torch import Tensor
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.random import Draws
@@ -36,3 +40,12 @@ def apply_transforms(
         if not isinstance(batch, Batch) or batch.images.shape != shape:
             raise MaskrecError(f"transforms.{label} must return a Batch whose images are still {tuple(shape)}")
     return batch
+
+
+def batch_to(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on a device; the same batch where they are there already."""
+    if batch.images.device == device:
+        return batch
+    fields = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    moved = {name: value.to(device) for name, value in fields.items() if isinstance(value, Tensor)}
+    return dataclasses.replace(batch, **moved)

@@ -19,7 +19,7 @@ from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch, epoch_places, load
-from maskrec.runtime.model_input import apply_transforms
+from maskrec.runtime.model_input import apply_transforms, batch_to
 from maskrec.training import distributed
 from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
 from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained_parameters
@@ -101,14 +101,16 @@ class TrainStep:
         self.optimizer.zero_grad(set_to_none=True)
         total, images = 0.0, 0
         for number, loaded in enumerate(batches, start=1):
-            loaded = loaded.to(self.compute.device)
+            loaded = loaded.to(self.compute.prepares_on)
             last = number == len(batches)
             value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
             total += distributed.global_mean(value, 1) / len(batches)
             images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * world_size())
         norm = self._finish_gradients()
         rate = self.schedule.rate
-        result = StepResult(total, rate, norm, diagnostics(self.loss), embeddings, loaded.labels, images)
+        result = StepResult(
+            total, rate, norm, diagnostics(self.loss), embeddings, loaded.labels.to(embeddings.device), images
+        )
         if result.finite:
             self.optimizer.step()
             self.schedule.step_ended()
@@ -119,6 +121,7 @@ class TrainStep:
 
     def _backward(self, loaded: LoadedBatch, epoch: int, step: int, parts: int, last: bool) -> tuple[Tensor, Tensor]:
         batch = apply_transforms(loaded, self.assembly.transforms, self.seed, epoch, step)
+        batch = batch_to(batch, self.compute.device)
         images = self.compute.feed(batch.images, self.assembly.backbone.input_spec)
         waits = not last and isinstance(self.network, DistributedDataParallel)
         with self.network.no_sync() if waits else nullcontext():  # type: ignore[operator]
@@ -158,7 +161,7 @@ class TrainStep:
         """One forward and backward pass over the first batch of epoch 0."""
         places = epoch_places(self.assembly.sampler, 0)[:1]
         for loaded in load(self.assembly.dataset, places, workers=0, pin=False):
-            self._backward(loaded.to(self.compute.device), 0, 0, 1, True)
+            self._backward(loaded.to(self.compute.prepares_on), 0, 0, 1, True)
 
 
 def _shard_tensors(loss: nn.Module) -> set[int]:

@@ -127,5 +127,5 @@ def _open_embedder(model: Path, data_root: Path | None, catalog: Catalog, worker
     from maskrec.inference.open_model import open_model
     from maskrec.runtime.compute import Compute, pick_device
 
-    compute = Compute(pick_device("auto"))
+    compute = Compute(pick_device("auto", "the device"))
     return Embedder(open_model(model, catalog, root_of_data(data_root)), compute, seed=0, workers=workers)
