@@ -11,6 +11,7 @@ from maskrec.base.words import typed_line
 from maskrec.plugin.registered import Failure, Provider, normalise
 
 GROUP = "maskrec"
+BUILTIN = "maskrec.plugin.builtin"  # the one entry point of maskrec itself
 
 
 def installed_plugins(failures: list[Failure]) -> Iterator[tuple[Provider, metadata.EntryPoint]]:
@@ -30,12 +31,22 @@ def installed_plugins(failures: list[Failure]) -> Iterator[tuple[Provider, metad
             continue
         found[name] = []
         try:
-            for entry_point in distribution.entry_points.select(group=GROUP):
-                found[name].append((Provider(f"{name}:{entry_point.name}", name, version), entry_point))
+            points = list(distribution.entry_points.select(group=GROUP))
         except Exception as error:
             failures.append(Failure(Provider(name, name, version), "metadata", typed_line(error), error=error))
+            continue
+        if name == GROUP and [point.value for point in points] != [BUILTIN]:
+            del found[name]
+            failures.append(Failure(Provider(name, name, distribution.version), "metadata", _impostor(distribution)))
+            continue
+        found[name] = [(Provider(f"{name}:{point.name}", name, version), point) for point in points]
     for name in sorted(found, key=lambda name: (name != GROUP, name)):
         yield from found[name]
+
+
+def _impostor(distribution: metadata.Distribution) -> str:
+    where = getattr(distribution, "_path", "an unknown place")
+    return f"a distribution at {where} calls itself maskrec and is ignored; a plugin needs a name of its own"
 
 
 def _identity(distribution: metadata.Distribution) -> tuple[str, str]:

@@ -46,9 +46,8 @@ def batch_problems(
         PluginError: the sampler does not keep its contract.
     """
     batches = first_batches(sampler, len(dataset), plan.sampler.who)
-    trained = [] if isinstance(plan.backbone, Opened) else [backbone]
-    trained += [] if loss is None else [loss]
-    said = size_problems(batches, any(map(has_batch_norm, trained)))
+    networks = (None if isinstance(plan.backbone, Opened) else backbone, loss)
+    said = size_problems(batches, any(has_batch_norm(network) for network in networks if network is not None))
     return [Problem(message, "sampler", mark=plan.sampler.mark) for message in said]
 
 

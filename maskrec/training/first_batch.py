@@ -175,7 +175,7 @@ class FirstBatch:
         if trained and all(weight.grad is None for weight in trained):
             raise PluginError(
                 f"{self.promised.loss}: no weight of the backbone gets a gradient from this loss, so the network would "
-                "not learn; the embeddings are detached from it, in the loss or in the backbone"
+                f"not learn; the embeddings are detached in the loss, or by {self.promised.backbone}"
             )
         known = {id(weight) for module in (backbone, loss) for weight in module.parameters()}
         hidden = [tensor for tensor in leaves(value) if id(tensor) not in known]

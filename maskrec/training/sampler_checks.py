@@ -55,9 +55,7 @@ def size_problems(batches: Batches, batch_norm: bool) -> Iterator[str]:
     which = "the last batch of an epoch" if small == len(batches) - 1 else f"batch {small + 1} of an epoch"
     has = f"{images} image{'s'[: images > 1]} for {processes} process{'es' if processes > 1 else ''}"
     needs = "batch norm needs two" if batch_norm else "one is needed"
-    yield (
-        f"{which} has {has}, and {needs} in each; choose another batch_size, or leave such a batch out (drop_last: true)"
-    )
+    yield f"{which} has {has}, and {needs} in each; choose another batch_size, or drop such a batch (drop_last: true)"
 
 
 def has_batch_norm(module: nn.Module) -> bool:

@@ -168,7 +168,7 @@ class Trainer:
     def embedder(self) -> Embedder:
         """A fresh ``embed`` over the network that is evaluated."""
         stepper, train = self.stepper, self.assembly.plan.train
-        model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, str(self.run.path))
+        model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, self.assembly.plan.backbone.who)
         return Embedder(model, stepper.compute, self.assembly.plan.seed, train.workers)
 
     def save(self) -> None:

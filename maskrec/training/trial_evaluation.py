@@ -73,7 +73,7 @@ def try_evaluators(assembly: Assembly, stepper: TrainStep) -> None:
     copies = _copies(assembly)
     if not copies:
         return
-    model = Model(stepper.evaluated, assembly.backbone.input_spec, None, "the network before its training")
+    model = Model(stepper.evaluated, assembly.backbone.input_spec, None, assembly.plan.backbone.who)
     embed = TrialEmbed(Embedder(model, stepper.compute, assembly.plan.seed, workers=0))
     before = random_state()
     try:
