@@ -22,6 +22,7 @@ from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.compute import pick_device
+from maskrec.training.data_checks import alignment_notes, batch_problems, refuse_labels
 from maskrec.training.run_length import RunLength, schedule_problems
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def assemble(
     builder.context = replace(builder.context, input_spec=spec)
     builder.givens["image_size"] = image_size
     dataset = builder.build(plan.data)
+    refuse_labels(dataset, plan.data)
     _give_data(builder, dataset)
     sampler = builder.build(plan.sampler)
     builder.givens["embedding_size"] = backbone.embedding_size
@@ -104,6 +106,9 @@ def assemble(
     observers = {label: _try(builder, each, problems) for label, each in plan.observe.items()}
     declared = {label: metrics_of(builder.target(spec), spec, problems) or {} for label, spec in plan.evaluate.items()}
     problems.entries += _cross_checks(plan, builder, dataset, sampler, transforms)
+    if not any(problem.path == "sampler" for problem in problems.errors):
+        problems.entries += batch_problems(plan, dataset, sampler, backbone, loss)
+    builder.notes += alignment_notes(plan, spec, dataset)
     problems.refuse()
     if plan.init is not None and not restoring:
         load_initial_weights(backbone, plan.init, catalog, data_root)
