@@ -48,8 +48,8 @@ class Dataset(Protocol):
     optional ``shards`` gives the number of the file that holds each sample, for samplers that read one file after
     another; an optional ``masked`` says of each sample whether its face wears a mask, so that a recipe that trains on
     bare faces only can be noted. An optional method ``read_into(indices, images)`` puts many samples' images into
-    ``images`` (uint8 ``(B, H, W, 3)``, contiguous, of ``image_size``) and returns their ``SampleColumns``, for sets that
-    do this faster than sample by sample.
+    ``images`` (uint8 ``(B, H, W, 3)``, contiguous, of ``image_size``) and returns their ``SampleColumns``, for sets
+    that do this faster than sample by sample.
     """
 
     labels: Sequence[int]
