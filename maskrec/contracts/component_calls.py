@@ -162,6 +162,17 @@ def needs_landmarks(transform: object) -> bool:
     return bool(getattr(transform, "needs_landmarks", False))
 
 
+def sets_masked(transform: object) -> bool:
+    """Whether the transform hides faces as a mask does and marks them as ``masked``."""
+    return bool(getattr(transform, "sets_masked", False))
+
+
+def masked_samples(dataset: object) -> Sequence[bool] | None:
+    """For each training sample whether its face wears a mask already, or None where the data set does not say."""
+    masked: Sequence[bool] | None = getattr(dataset, "masked", None)
+    return masked
+
+
 def caveat_of(dataset: object) -> str:
     """What must be said beside every figure of a network that is trained on this data, or an empty string."""
     return str(getattr(dataset, "caveat", ""))

@@ -69,7 +69,7 @@ class ImageCsv:
         self.labels: list[int] = faces.frame["target"].tolist()
         self.num_classes = max(self.labels) + 1
         self.identities = _names(faces) if "identity" in faces.frame else None
-        self._masked = faces.masked()
+        self.masked = self._masked = faces.masked()
         self.has_landmarks = points is not None
         self._photos = Photos(paths, canvas_of(image_size), alignment_of(context), points, boxes)
 

@@ -67,6 +67,7 @@ class ImageFolder:
         self.labels = [label for label, photos in enumerate(people.values()) for _ in photos]
         self.num_classes = len(people)
         self.has_landmarks = points is not None
+        self.masked = [False] * len(self.labels)
         self._photos = Photos(paths, canvas_of(image_size), alignment_of(context), points, boxes)
 
     @staticmethod

@@ -30,7 +30,7 @@ class StoredFaces:
         self.num_classes = len(index.identities)
         self.has_landmarks = index.landmarks is not None
         self.identities = names_or_none(index.identities)
-        self._masked = index.entries["masked"].astype(np.bool_)
+        self.masked = self._masked = index.entries["masked"].astype(np.bool_)
         self.shards: NDArray[np.int64] = index.entries["file"].astype(np.int64)
 
     def __len__(self) -> int:

@@ -22,7 +22,8 @@ from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.compute import pick_device
-from maskrec.training.data_checks import alignment_notes, batch_problems, refuse_labels
+from maskrec.training.data_checks import batch_problems, refuse_labels
+from maskrec.training.likely_mistakes import Recipe, likely_mistakes
 from maskrec.training.run_length import RunLength, schedule_problems
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Assembly:
     def notes(self) -> list[str]:
         """What the user should know of what was built, beside the plan's own notes.
 
-        What components' checks say, and of the pair sets: people who choose a threshold and are measured by it too.
+        What components' checks say, what is likely a mistake, and of the pair sets: people who choose a threshold and
+        are measured by it too.
         """
         said = dict.fromkeys(note.render() for note in self.component_notes)
         found = [note for note in said if note not in self.plan.notes]
@@ -108,8 +110,8 @@ def assemble(
     problems.entries += _cross_checks(plan, builder, dataset, sampler, transforms)
     if not any(problem.path == "sampler" for problem in problems.errors):
         problems.entries += batch_problems(plan, dataset, sampler, backbone, loss)
-    builder.notes += alignment_notes(plan, spec, dataset)
     problems.refuse()
+    built = Recipe(plan, dataset, transforms, builder.pair_sets, spec, image_size)
     if plan.init is not None and not restoring:
         load_initial_weights(backbone, plan.init, catalog, data_root)
     return Assembly(
@@ -124,7 +126,7 @@ def assemble(
         observers=observers,
         pair_sets=tuple(builder.pair_sets),
         declared=declared,
-        component_notes=tuple(builder.notes),
+        component_notes=(*builder.notes, *likely_mistakes(built)),
     )
 
 

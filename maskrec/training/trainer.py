@@ -147,6 +147,7 @@ class Trainer:
         tested = self._test_best(state.best.epoch) if state.best.epoch is not None else {}
         self.log.ended(Ended(state.position.step, state.position.stopped))
         if rank() == 0:
+            best = state.best.epoch
             result = {
                 "epochs": plan.train.epochs,
                 "steps": state.position.step,
@@ -154,7 +155,7 @@ class Trainer:
                 "demo": plan.demo,
                 "demo_reason": plan.demo_reason,
                 "caveats": self.assembly.caveats(),
-                "best": {"epoch": state.best.epoch, "value": state.best.value},
+                "best": {"epoch": None if best is None else best + 1, "value": state.best.value},
                 "evaluate": state.evaluations,
                 "test": tested,
             }
@@ -170,8 +171,10 @@ class Trainer:
             answers = apply_to_test_pairs(self.assembly, self.embedder(), chosen)
         except MaskrecError as error:
             raise self._resumable(error) from error
+        chosen_by = self.assembly.plan.train.best
         for label, evaluation in answers.items():
-            self.log.tested(epoch, self.state.position.step, label, evaluation)
+            metric = chosen_by.metric if chosen_by else None
+            self.log.tested(epoch, self.state.position.step, label, evaluation, metric)
         return {label: to_plain(evaluation) for label, evaluation in answers.items()}
 
     def embedder(self) -> Embedder:
