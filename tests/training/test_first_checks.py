@@ -229,9 +229,3 @@ def test_an_observer_that_ends_the_program_is_detached_and_a_misspelt_event_is_n
     assert "observers has a method `on_evaluation`, which no event calls: did you mean on_evaluate?" in out
     assert re.search(rf"^observe\.mine raised SystemExit: 0 {PLACE}; it receives no more events", out, re.MULTILINE)
     assert re.search(rf"^observe\.other raised KeyError: 'state' {PLACE}; it receives no more", out, re.MULTILINE)
-
-
-def test_landmarks_beside_a_backbone_that_does_not_align_are_noted(catalog: Catalog, tmp_path: Path) -> None:
-    (note,) = check_built(planned(catalog, tmp_path, section("data", "sets", "landmarks")), catalog, tmp_path).entries
-    assert note.note
-    assert "has landmarks and file:probes.py/linear takes photos as they are" in note.message
