@@ -25,6 +25,18 @@ def did_you_mean(name: object, known: Iterable[str], otherwise: str = "", quote:
     return f"did you mean {quote}{near[0]}{quote}?" if near else otherwise
 
 
+def byte_size(count: int) -> str:
+    """A number of bytes in three digits: ``812 bytes``, ``6.12 MB``, ``1.50 GB``; units of 1000."""
+    if count < 1000:
+        return f"{count} bytes"
+    size, unit = float(count), ""
+    for unit in ("kB", "MB", "GB", "TB", "PB"):
+        size /= 1000
+        if size < 999.5:
+            break
+    return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {unit}"
+
+
 def one_line(error: BaseException) -> str:
     """An exception's message on one line; its type where it has none, or cannot say it."""
     try:

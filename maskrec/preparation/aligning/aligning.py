@@ -208,6 +208,5 @@ def aligning(
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this machine has no usable CUDA device; remove --device, or use cpu")
     process = AlignFaces(source.reader, settings, device)
-    masks_known = any(item.masked or item.mask_type for item in source.items)
-    columns = (*COLUMNS, *_MASK_COLUMNS) if masks_known else COLUMNS
+    columns = COLUMNS if source.items.masked is None else (*COLUMNS, *_MASK_COLUMNS)
     return Job(destination, COMMAND, settings.as_dict(), columns, source, process, tars)
