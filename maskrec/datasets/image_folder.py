@@ -26,9 +26,10 @@ class ImageFolder:
     """``PATH/<person>/<photo>``: folders sorted by name are the people, 0, 1, ...; photos are sorted by name too.
 
     Photos in a folder called ``masked`` (``PATH/<person>/masked/<photo>`` or ``PATH/masked/<person>/<photo>``) wear a
-    mask already, and never get a second one; one called ``bare`` may stand beside it. Photos are files ending in .jpg, .jpeg, .png, .bmp, .webp, .tif or .tiff, in any case. Names that start with a dot
-    (and Thumbs.db) are ignored; anything else inside a person's folder is an error, as is a photo beside the folders
-    and a folder without photos. Files that are not photos may be beside the folders.
+    mask already, and never get a second one; a folder ``bare`` may stand beside it. Photos are files ending in .jpg,
+    .jpeg, .png, .bmp, .webp, .tif or .tiff, in any case. Names that start with a dot (and Thumbs.db) are ignored;
+    anything else inside a person's folder is an error, as is a photo beside the folders and a folder without photos.
+    Files that are not photos may be beside the folders.
 
     The backbone's ``input_spec.alignment`` decides how faces are placed on the canvas. **Without landmarks the photos
     are treated as already aligned**: the middle square is cropped and resized.

@@ -88,6 +88,7 @@ def pairs(
     shares = {"train": train_share, "evaluation": evaluation_share, "test": test_share}
     settings = _settings(preset, again, given, shares, bool(masked), (listed(types), copies, every_type))
     open_to = {name for name in ("evaluation", "test") if given[name] is None and not again}
+    open_to |= {"shares"} if not again and not any(share is not None for share in shares.values()) else set()
     made = make_pairs(faces, out, settings, masked or (), ALL_FIVE if preset else ONE_EACH, open_to)
     print(_told(made, out, settings))
 
@@ -141,6 +142,8 @@ def _told(made: Written, out: Path, asked: PairSettings) -> str:
 
 def _notes(made: Written, out: Path, asked: PairSettings) -> list[str]:
     """What the user should know of it that is not in the table."""
+    from maskrec.preparation.pairing.starter_recipe import RECIPE
+
     notes = [] if made.masks_known else [MASKS_UNKNOWN]
     for split in ("evaluation", "test"):
         usual, reached = getattr(asked, split), getattr(made.settings, split)

@@ -55,12 +55,16 @@ class Lettering:
     def _lines(self, text: str, width: float) -> list[str]:
         lines: list[str] = []
         while text and self.width(text) > width:
-            end = _most_that_fit(len(text), lambda count: self.width(text[:count]) <= width)
-            breaks = [place for place in range(end // 4, end) if text[place] in " _/-"]
-            end = breaks[-1] + 1 if breaks else max(1, end)
+            end = self._line_end(text, width)
             lines.append(text[:end].rstrip())
             text = text[end:].lstrip()
         return [*lines, text] if text else lines
+
+    def _line_end(self, text: str, width: float) -> int:
+        """How many characters go onto the first line."""
+        end = _most_that_fit(len(text), lambda count: self.width(text[:count]) <= width)
+        breaks = [place for place in range(end // 4, end) if text[place] in " _/-"]
+        return breaks[-1] + 1 if breaks else max(1, end)
 
     def _runs(self, text: str) -> list[tuple[ImageFont.FreeTypeFont, str]]:
         runs: list[tuple[str, str]] = []

@@ -22,7 +22,7 @@ from maskrec.preparation.pairing.pair_sampling import (
     same_pairs,
     same_room,
 )
-from maskrec.preparation.pairing.reachable import CONDITIONS, condition_shares, most_reachable
+from maskrec.preparation.pairing.reachable import CONDITIONS, condition_shares, enough_people, most_reachable
 from maskrec.preparation.pairing.seeded_order import SeededOrder
 from maskrec.preparation.pairing.settings import ONE_EACH, PairSettings
 from maskrec.preparation.pairing.splits import Person, gather_people, images_of, put_masks_on, split_people
@@ -67,7 +67,8 @@ def make_pairs(
         settings: what to write.
         masked: masked copies of these faces, also files or folders.
         otherwise: masks to put on where some are needed, no face is masked and the settings name none.
-        open_to: numbers (``evaluation``, ``test``) that nobody asked for: fewer where fewer pairs are possible.
+        open_to: what nobody asked for: numbers (``evaluation``, ``test``), of which fewer are written where fewer
+            pairs are possible, and the ``shares``, which are evened out where there are few people.
 
     Raises:
         UsageError: the input is wrong, the numbers cannot be reached, or the folder holds something else.
@@ -79,8 +80,10 @@ def make_pairs(
     rows, copy_rows = read_face_list(file), {name: read_face_list(name) for name in copies}
     people = gather_people(rows, copy_rows)
     settings = _put_on(people, rows, settings, copies, otherwise)
+    open_to = open_to or set()
+    settings = enough_people(len(people), settings) if "shares" in open_to else settings
     splits = split_people(people, settings.weights, settings.seed)
-    settings = most_reachable(splits, settings, open_to or set())
+    settings = most_reachable(splits, settings, open_to - {"shares"})
     contents = _contents(splits, settings, out, bool(rows[0].landmarks))
     counts = {name: numbers for name, (_, numbers) in contents.items()}
     if recipe := recipe_text(settings, rows, counts):

@@ -1,9 +1,10 @@
-"""As many pairs as the people of a split allow, where nobody asked for a number."""
+"""What the people at hand allow, where nobody asked for shares or numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from maskrec.preparation.pairing.pair_sampling import Condition, Sides, different_room, same_room
 from maskrec.preparation.pairing.settings import Masks, PairSettings
@@ -23,12 +24,26 @@ def condition_shares(each: int, settings: PairSettings) -> dict[Masks, tuple[int
     return shares
 
 
+def enough_people(people: int, settings: PairSettings) -> PairSettings:
+    """The settings with shares for few people: about four to choose thresholds on, four to test on, the rest to train.
+
+    Args:
+        people: how many there are.
+        settings: whose shares nobody asked for.
+    """
+    least = min(1 / 3, 4 / people)
+    lowest = {name: max(settings.shares[name], least) for name in ("evaluation", "test")}
+    if lowest == {name: settings.shares[name] for name in lowest}:
+        return settings
+    return replace(settings, shares={"train": 1 - sum(lowest.values()), **lowest})
+
+
 def most_reachable(splits: Mapping[str, Sequence[Person]], settings: PairSettings, open_to: set[str]) -> PairSettings:
     """The settings with the numbers of ``open_to`` (``evaluation``, ``test``) lowered to what is possible.
 
     A number of which not one pair a condition is possible stays as it is, for the error that says so.
     """
-    changes = {}
+    changes: dict[str, Any] = {}
     for split in sorted(open_to):
         halves = 2 if split == "test" else 1  # test pairs are counted together, half of them of one person
         fits = _fits(splits[split], settings)
