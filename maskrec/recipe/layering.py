@@ -45,6 +45,7 @@ class Layers:
         assert root is not None
         if demo and self.demo is not None:
             root = merge(root, self.demo, said.append)
+            said = [problem for problem in said if not problem.note]  # replacing components is what a demo is for
         for override in self.overrides:
             root = apply_override(root, override, said.append)
         return root, said

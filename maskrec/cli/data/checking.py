@@ -9,6 +9,7 @@ import typer
 
 from maskrec.base.errors import UsageError
 from maskrec.base.processors import usable_processors
+from maskrec.cli.data.mask_note import MASKS_UNKNOWN
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
 
@@ -96,6 +97,8 @@ def check(
     settings = Settings(None if no_near else near, workers=workers, **by_face)
     with Stages() as stages:
         report = check_sets(sets, settings, stages, landmarks or (), embed)
+    if any(faces.masked is None and len(faces) for faces in sets):
+        report.notes.append(MASKS_UNKNOWN)
     if as_json:
         import json
 

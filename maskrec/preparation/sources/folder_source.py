@@ -6,7 +6,10 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from maskrec.base.errors import UsageError
+from maskrec.images.folder_layout import WORN, worn_by_folder
 from maskrec.preparation.sources.photo_columns import PhotoColumns
 from maskrec.preparation.sources.photo_source import FileReader, Source, printable, sorted_source
 
@@ -16,6 +19,9 @@ _NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
 def open_folder(path: Path) -> Source:
     """A folder per person (files at any depth below it), or a flat folder in LFW's naming.
 
+    Photos in a folder called ``masked`` wear a mask (see ``images.folder_layout``); where there is no such folder
+    nothing is known about masks.
+
     Hidden files and folders (and Thumbs.db) are ignored. Every other file is an item, whatever its ending: files that
     are not photos are detected when read. A file beside the people's folders has no identity.
 
@@ -23,15 +29,19 @@ def open_folder(path: Path) -> Source:
         UsageError: a folder cannot be read, or has no files.
     """
     places: list[str] = []
-    flat = not any(entry.is_dir() for entry in _entries(path))
+    flat = not any(entry.is_dir() and entry.name.lower() not in WORN for entry in _entries(path))
     _collect(path, "", places, set())
-    people = [_identity(place, flat) for place in places]
+    layout = [worn_by_folder(place) for place in places]
+    people = [_identity(plain, flat) for plain, _ in layout]
     if flat and people and not any(people):
         raise UsageError(
             f"{path}: it has no folders and its files are not named like LFW's (NAME_0001.jpg), so people are unknown; "
             "make a folder per person, or name a CSV of path,identity"
         )
-    photos = PhotoColumns([printable(place) for place in places], people, places)
+    masked = np.array([bool(worn) for _, worn in layout], np.bool_)
+    said = any(worn is not None for _, worn in layout)
+    names = [printable(place) for place in places]
+    photos = PhotoColumns(names, people, places, masked=masked if said else None)
     return sorted_source(path, "flat" if flat else "folder", photos, FileReader(path.absolute()))
 
 
