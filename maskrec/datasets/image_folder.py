@@ -17,9 +17,7 @@ from maskrec.datasets.batch_reading import read_into
 from maskrec.datasets.options import alignment_of, canvas_of
 from maskrec.images.folder_layout import WORN, worn_by_folder
 from maskrec.images.landmarks_file import read_landmarks
-from maskrec.images.photos import Photos, file_problem, place_of
-
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+from maskrec.images.photos import PHOTO_ENDINGS, Photos, file_problem, place_of
 
 
 class ImageFolder:
@@ -27,12 +25,12 @@ class ImageFolder:
 
     Photos in a folder called ``masked`` (``PATH/<person>/masked/<photo>`` or ``PATH/masked/<person>/<photo>``) wear a
     mask already, and never get a second one; a folder ``bare`` may stand beside it. Photos are files ending in .jpg,
-    .jpeg, .png, .bmp, .webp, .tif or .tiff, in any case. Names that start with a dot (and Thumbs.db) are ignored;
-    anything else inside a person's folder is an error, as is a photo beside the folders and a folder without photos.
-    Files that are not photos may be beside the folders.
+    .jpeg, .png, .bmp, .webp, .tif, .tiff, .gif or .avif, in any case. Names that start with a dot (and Thumbs.db) are
+    ignored; anything else inside a person's folder is an error, as is a photo beside the folders and a folder without
+    photos. Files that are not photos may be beside the folders.
 
     The backbone's ``input_spec.alignment`` decides how faces are placed on the canvas. **Without landmarks the photos
-    are treated as already aligned**: the middle square is cropped and resized.
+    are treated as already aligned**: the middle square is cropped and resized, for ``box`` the whole photo stretched.
 
     Args:
         path: the folder of folders.
@@ -97,15 +95,29 @@ class ImageFolder:
 def _people(root: Path, problems: Problems, below: str = "") -> dict[str, list[str]]:
     """Each person's photos; those of folders called ``masked`` or ``bare`` beside or inside the person's folder too."""
     people: dict[str, list[str]] = {}
-    for entry in _entries(root / below, problems):
+    entries = _entries(root / below, problems)
+    if around := _around_everything(entries):
+        problems.add(around, "one folder around everything, but a folder is a person; name this folder as the path")
+        return people
+    for entry in entries:
         if entry.is_dir() and not below and entry.name.lower() in WORN:
             for name, photos in _people(root, problems, f"{entry.name}/").items():
                 people.setdefault(name, []).extend(photos)
         elif entry.is_dir():
             people.setdefault(entry.name, []).extend(_photos(entry, f"{below}{entry.name}", root, problems))
-        elif entry.name.lower().endswith(IMAGE_ENDINGS):
+        elif entry.name.lower().endswith(PHOTO_ENDINGS):
             problems.add(entry.path, "a photo beside the folders has no identity; move it to its person's folder")
     return {name: sorted(people[name]) for name in sorted(people)}
+
+
+def _around_everything(entries: Sequence[os.DirEntry[str]]) -> str:
+    """The only folder, where it holds nothing but people's folders; else empty."""
+    folders = [entry for entry in entries if entry.is_dir()]
+    if len(folders) != 1 or folders[0].name.lower() in WORN:
+        return ""
+    inside = _entries(Path(folders[0].path), Problems())
+    people = all(entry.is_dir() and entry.name.lower() not in WORN for entry in inside)
+    return folders[0].path if inside and people else ""
 
 
 def _photos(folder: os.DirEntry[str], place: str, root: Path, problems: Problems) -> list[str]:
@@ -115,8 +127,8 @@ def _photos(folder: os.DirEntry[str], place: str, root: Path, problems: Problems
             photos += _photos(entry, f"{place}/{entry.name}", root, problems)
         elif entry.is_dir():
             problems.add(entry.path, "a folder within a person's folder; photos must be directly in it")
-        elif not entry.name.lower().endswith(IMAGE_ENDINGS):
-            problems.add(entry.path, f"not a photo by its name (photos end in {', '.join(IMAGE_ENDINGS)}); remove it")
+        elif not entry.name.lower().endswith(PHOTO_ENDINGS):
+            problems.add(entry.path, f"not a photo by its name (photos end in {', '.join(PHOTO_ENDINGS)}); remove it")
         elif said := file_problem(entry.path):
             problems.add(entry.path, said)
         else:
