@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import LARGEST_PHOTO, read_regular
 from maskrec.images.jpeg_header import plain_jpeg_size
 from maskrec.images.pillow_pixels import (
     FORMAT_NAMES,
@@ -23,8 +23,6 @@ from maskrec.images.pillow_pixels import (
     rgb_pixels,
     turned,
 )
-
-_PIECE = 1 << 16
 
 # Loader workers are the parallelism here, and OpenCV's own threads do not survive a fork.
 cv2.setNumThreads(0)
@@ -50,18 +48,12 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """A file's bytes; a stream object's overhead would cost a tenth of decoding a face."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        piece = os.read(handle, _PIECE)
-        if len(piece) < _PIECE:  # only the end of a file is that short
-            return piece
-        pieces = [piece]
-        while pieces[-1]:
-            pieces.append(os.read(handle, 1 << 24))
-        return b"".join(pieces)
-    finally:
-        os.close(handle)
+    """A photo's file, as it is.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file of at most ``LARGEST_PHOTO`` bytes.
+    """
+    return read_regular(path, LARGEST_PHOTO)
 
 
 def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:

@@ -132,7 +132,6 @@ def _from_integers(image: Image.Image) -> NDArray[np.uint8]:
 
 def _refuse_unscaled(image: Image.Image) -> None:
     """Refuse 16-bit colours that would be nearly black; Pillow has kept their upper 8 bits only."""
-    extrema = image.getextrema()
-    bands = [band for name, band in zip(image.getbands(), extrema, strict=True) if name not in ("A", "a")]
-    if max(most for _, most in bands) < 1 << 6:
+    colours = [band for name, band in zip(image.getbands(), image.split(), strict=True) if name not in ("A", "a")]
+    if max(int(np.asarray(band).max()) for band in colours) < 1 << 6:
         raise ValueError("its 16-bit channels use 14 bits or fewer, so the value of white is unknown: save it as 8-bit")

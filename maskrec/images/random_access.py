@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 import weakref
 from pathlib import Path
 from typing import Any, Protocol
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_descriptor
 
 
 class Readable(Protocol):
@@ -42,14 +42,10 @@ class RandomAccessFile:
         self.path = path
         self._handle: int | None = None
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{path}: not a file; name the file itself")
-            self._open()
+            self.size = os.fstat(self._open()).st_size
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise UsageError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
-        self.size = status.st_size
 
     def read(self, offset: int, count: int) -> bytes:
         """``count`` bytes from ``offset``; a request beyond the file's end is rejected before any memory is allocated.
@@ -80,7 +76,7 @@ class RandomAccessFile:
 
     def _open(self) -> int:
         if self._handle is None:
-            self._handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._handle = open_descriptor(self.path)
             weakref.finalize(self, os.close, self._handle)
         return self._handle
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Mark, Problem, Problems
@@ -87,7 +88,7 @@ class _Reader:
 
     def _lines(self) -> list[str]:
         try:
-            text = self.path.read_bytes().decode("utf-8-sig")
+            text = read_regular(self.path, LARGEST_TABLE).decode("utf-8-sig")
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be read ({error.strerror or error})") from error
         except UnicodeDecodeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import Lock
+from maskrec.base.plain_json import read_json_object
 
 _OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
 
@@ -134,13 +134,13 @@ def open_directory(path: Path) -> RunDirectory:
     return run
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file of a run holds.
 
     Raises:
         UsageError: missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({error}); the run directory is damaged") from error

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.regular_files import open_regular
+
 MAGIC = 0xCED7230A
 PART = struct.Struct("<II")  # the magic word; the upper 3 bits give the part of a record, the lower 29 its length
 HEADER = struct.Struct("<IfQQ")  # MXNet's IRHeader: flag, label, id, id2
@@ -28,7 +30,8 @@ def first_labels(path: Path, offsets: NDArray[np.int64]) -> tuple[NDArray[np.flo
     Returns:
         float64 ``(n,)`` and bool ``(n,)``; False for records in parts, at the file's end, or damaged.
     """
-    data = np.memmap(path, np.uint8, "r")
+    with open_regular(path) as stream:
+        data = np.memmap(stream, np.uint8, "r")
     labels, plain = np.zeros(len(offsets)), np.zeros(len(offsets), np.bool_)
     reach = np.arange(_START.itemsize)
     for start in range(0, len(offsets), _CHUNK):

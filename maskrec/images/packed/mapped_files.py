@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_regular
 from maskrec.images.packed.face_index import DataFile
 
 
@@ -52,7 +53,7 @@ class MappedFiles:
         if mapped is None:
             path = self.folder / self.files[file].name
             try:
-                with path.open("rb") as stream:
+                with open_regular(path) as stream:
                     mapped = mmap.mmap(stream.fileno(), self.files[file].size, access=mmap.ACCESS_COPY)
             except (OSError, ValueError) as error:  # a shorter file is a ValueError
                 raise UsageError(f"{path}: cannot be mapped into memory ({error}); is it still complete?") from error
