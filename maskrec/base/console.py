@@ -24,6 +24,16 @@ def clean(text: object) -> str:
     return plain.encode("utf-8", "replace").decode()
 
 
+def say(text: object, *, error: bool = False) -> None:
+    """Print text for the user, cleaned: the one way in which words reach the terminal.
+
+    Args:
+        text: one or more lines; names in it may come from anybody.
+        error: whether it goes to standard error.
+    """
+    print(clean(text), file=sys.stderr if error else sys.stdout)
+
+
 def printable(text: str) -> str:
     """Text that a terminal can show above a caret: tabs as one space, control characters replaced."""
     return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)

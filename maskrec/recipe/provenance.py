@@ -76,7 +76,7 @@ def data_fingerprints(plan: Plan, labels: Sequence[int], data_root: Path) -> dic
 
 def opened_hash(path: Path) -> str:
     """The hash of an exported file, or of the weights that a run directory gives."""
-    for name in ("best", "last"):
+    for name in ("best", "last", "previous"):
         weights = path / "checkpoints" / f"{name}.safetensors"
         if weights.is_file():
             return _file_hash(weights)

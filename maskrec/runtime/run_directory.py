@@ -51,6 +51,11 @@ class RunDirectory:
         """The evaluators' pictures."""
         return self.path / "figures"
 
+    @property
+    def has_results(self) -> bool:
+        """Whether anything was trained here: a checkpoint or ``result.json``."""
+        return self.result.exists() or any(self.checkpoint(name).exists() for name in ("last", "previous", "best"))
+
     def checkpoint(self, name: str) -> Path:
         """Path of the checkpoint ``last``, ``previous`` or ``best``."""
         return self.path / "checkpoints" / f"{name}.safetensors"
@@ -84,12 +89,12 @@ class RunDirectory:
         """Refuse a folder that holds something other than a run.
 
         Raises:
-            UsageError: the folder holds a file that no run writes, and no recipe.
+            UsageError: the folder holds a file that no run writes, and neither recipe nor provenance.
         """
         foreign = sorted(
             entry.name for entry in self.path.iterdir() if entry.name not in _OURS and entry.name[0] != "."
         )
-        if foreign and not self.recipe.exists():
+        if foreign and not self.recipe.exists() and not self.provenance.exists():
             raise UsageError(f"{self.path} holds other files ({foreign[0]}) but no run; choose an empty folder")
 
 

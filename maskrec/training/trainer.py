@@ -15,12 +15,12 @@ from maskrec.contracts.component_calls import restore_state, state_of
 from maskrec.contracts.events import Ended, EpochEnded, Started, Stepped, Stop
 from maskrec.inference.embedder import Embedder
 from maskrec.inference.model import Model
-from maskrec.runtime.loading import LoadedBatch, epoch_places, load
+from maskrec.runtime.loading import EpochLoader, LoadedBatch, epoch_places
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import load_weights, read_checkpoint, save_checkpoint
 from maskrec.training.assemble import Assembly
 from maskrec.training.checkpoint import networks_state, shard_state
-from maskrec.training.checkpoint_files import save_last
+from maskrec.training.checkpoint_files import save_last, save_start
 from maskrec.training.distributed import barrier, on_rank_zero
 from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all, from_plain, to_plain
 from maskrec.training.run_log import RunLog
@@ -55,17 +55,19 @@ class Trainer:
         epochs, position = self.assembly.plan.train.epochs, self.state.position
         started = Started(self.run.path, epochs, self.assembly.length.steps_per_epoch, position.step)
         self._note_stop(self.log.started(started))
-        while position.epoch < epochs and position.stopped is None:
-            self._train_epoch()
-            self._evaluate_epoch(last=position.epoch == epochs - 1 or position.stopped is not None)
-            self._end_epoch()
+        with EpochLoader(
+            self.assembly.dataset, self.assembly.plan.train.workers, self.stepper.compute.pin_memory
+        ) as loader:
+            while position.epoch < epochs and position.stopped is None:
+                self._train_epoch(loader)
+                self._evaluate_epoch(last=position.epoch == epochs - 1 or position.stopped is not None)
+                self._end_epoch()
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self, loader: EpochLoader) -> None:
         train, position = self.assembly.plan.train, self.state.position
         self._remember_sampler()
         places = epoch_places(self.assembly.sampler, position.epoch)[position.batches :]
-        batches = load(self.assembly.dataset, places, train.workers, self.stepper.compute.pin_memory)
-        for group in grouped(batches, train.accumulate):
+        for group in grouped(loader.batches(places), train.accumulate):
             began = time.monotonic()
             result = self.stepper.step(group, position.epoch, position.step)
             speed = result.images / max(time.monotonic() - began, 1e-9)
@@ -140,13 +142,19 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint from which the run continues bit for bit; every process must call this."""
-        state = {
+        save_last(self.run, self._whole_state(), shard_state(self.stepper), self.state.evaluations)
+
+    def save_start(self) -> None:
+        """Write the state before the first step, so that every checkpoint has one before it; as `save`."""
+        save_start(self.run, self._whole_state(), shard_state(self.stepper))
+
+    def _whole_state(self) -> dict[str, Any]:
+        return {
             **networks_state(self.stepper),
             **self.state.state_dict(),
             "observers": self.log.observers.state_dict(),
             "metrics_bytes": self.log.recorder.size(),
         }
-        save_last(self.run, state, shard_state(self.stepper), self.state.evaluations)
 
     def save_best(self) -> None:
         """Write the evaluated network's weights, with the evaluations that go with them."""
