@@ -43,7 +43,7 @@ def open_descriptor(path: str | Path) -> int:
         return descriptor
     os.close(descriptor)
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, not a regular file", str(path))
     raise _unfit(path, _kind(mode))
 
 

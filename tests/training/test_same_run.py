@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from probe_runs import probe
+from probe_runs import PROBES, probe
 from run_comparison import assert_same_run, rows_without_times
 
 from maskrec.base.errors import UsageError
@@ -18,7 +18,6 @@ from maskrec.inference.open_model import open_run
 from maskrec.plugin.host import discover
 from maskrec.recipe.recipe_changes import Change, recipe_changes
 from maskrec.training.recording import Recorder
-from probe_runs import PROBES
 
 Train = Callable[..., Path]
 
@@ -78,8 +77,9 @@ def test_a_run_that_lost_what_says_how_it_was_made(name: str, run: Path, tmp_pat
     with_it = shutil.copytree(run, tmp_path / "with")
     (with_it / name).write_bytes(whole)
     go_on(with_it)
-    from maskrec.training.runner import start
     from probe_runs import probe_plan
+
+    from maskrec.training.runner import start
 
     plan = probe_plan(tmp_path, None, "train.epochs=2")
     start(plan, discover([PROBES]), tmp_path, run, allow_drift=True)
