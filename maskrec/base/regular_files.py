@@ -102,6 +102,14 @@ def read_regular(path: str | Path, most: int) -> bytes:
         os.close(descriptor)
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder's entry is a folder, or a link to one; a link that leads nowhere or to itself is not."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself; who reads it reports it
+        return False
+
+
 def memory_size() -> int:
     """Bytes of this machine's memory: a file that is read whole cannot be larger. At least 1 GiB."""
     try:

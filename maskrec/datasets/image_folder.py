@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.regular_files import is_folder
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import Problem, Problems
 from maskrec.contracts.sample import Sample, SampleColumns
@@ -90,7 +91,7 @@ class ImageFolder:
 def _people(root: Path, problems: Problems) -> dict[str, list[str]]:
     people = {}
     for entry in _entries(root, problems):
-        if entry.is_dir():
+        if is_folder(entry):
             people[entry.name] = _photos(entry, root, problems)
         elif entry.name.lower().endswith(IMAGE_ENDINGS):
             problems.add(entry.path, "a photo beside the folders has no identity; move it to its person's folder")
@@ -100,7 +101,7 @@ def _people(root: Path, problems: Problems) -> dict[str, list[str]]:
 def _photos(folder: os.DirEntry[str], root: Path, problems: Problems) -> list[str]:
     photos = []
     for entry in _entries(Path(folder.path), problems):
-        if entry.is_dir():
+        if is_folder(entry):
             problems.add(entry.path, "a folder within a person's folder; photos must be directly in it")
         elif not entry.name.lower().endswith(IMAGE_ENDINGS):
             problems.add(entry.path, f"not a photo by its name (photos end in {', '.join(IMAGE_ENDINGS)}); remove it")

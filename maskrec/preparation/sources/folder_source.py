@@ -7,6 +7,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import is_folder
 from maskrec.preparation.sources.photo_columns import PhotoColumns
 from maskrec.preparation.sources.photo_source import FileReader, Source, printable, sorted_source
 
@@ -23,7 +24,7 @@ def open_folder(path: Path) -> Source:
         UsageError: a folder cannot be read, or has no files.
     """
     places: list[str] = []
-    flat = not any(entry.is_dir() for entry in _entries(path))
+    flat = not any(is_folder(entry) for entry in _entries(path))
     _collect(path, "", places, set())
     people = [_identity(place, flat) for place in places]
     if flat and people and not any(people):
@@ -54,7 +55,7 @@ def _collect(folder: Path, prefix: str, places: list[str], above: set[str]) -> N
     if real in above:
         raise UsageError(f"{folder}: the link leads back to a folder above it; remove the link")
     for entry in _entries(folder):
-        if entry.is_dir():
+        if is_folder(entry):
             _collect(Path(entry.path), f"{prefix}{entry.name}/", places, above | {real})
         else:
             places.append(prefix + entry.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ class Source:
             UsageError: the destination is the source's folder, or is inside it.
         """
         path = self.path.parent if self.path.name == FACES_FILE else self.path
-        inner, outer = destination.resolve(), path.resolve()
+        inner, outer = Path(os.path.realpath(destination)), Path(os.path.realpath(path))
         if inner == outer or outer in inner.parents:
             raise UsageError(f"{destination} is inside the source {path}; name a folder elsewhere")
 
