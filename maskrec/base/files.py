@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -92,6 +93,18 @@ def write_json(path: Path, value: Any) -> None:
         ValueError: a number that is not finite, which JSON cannot hold; nothing is written.
     """
     write_bytes(path, json_bytes(value))
+
+
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove temporary files that killed processes left; the caller holds the folder's lock.
+
+    Args:
+        folder: searched with all that is below it.
+        name: of the files that were being written; a pattern.
+    """
+    for path in folder.rglob(f".{name}.part"):
+        if re.fullmatch(r"\..+\.[0-9]+\.part", path.name):
+            path.unlink(missing_ok=True)
 
 
 def now() -> str:

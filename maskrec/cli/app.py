@@ -9,7 +9,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from maskrec import __version__
-from maskrec.base.console import clean
+from maskrec.base import interrupts
+from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError
 from maskrec.cli import checking, data, doctor, listing, running
 from maskrec.cli.options import debugging
@@ -44,7 +45,7 @@ app.add_typer(data.app, name="data")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"maskrec {__version__}")
+        say(f"maskrec {__version__}")
         raise typer.Exit
 
 
@@ -60,12 +61,13 @@ def _options(
 
 
 def run_app(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 ok, 1 failed while running, 2 recipe or usage, 3 plugin, 130 interrupted.
+    """Run the command line and exit: 0 ok, 1 failed while running, 2 recipe or usage, 3 plugin, 130 interrupted, 143
+    terminated.
 
     Args:
         arguments: instead of the process's own.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    given = [_expanded(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -78,14 +80,24 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()
         code = result if isinstance(result, int) else 0
         if code == INTERRUPTED:  # newer typer returns this code on an interrupt, older typer raises Abort
-            _say("interrupted; run the same command again to continue; a run needs --run-dir, or maskrec resume DIR")
+            code = interrupts.report()
     except BaseException as error:
         code = _answer(error)
     sys.exit(code)
 
 
+def _expanded(word: str) -> str:
+    """A path that begins with ``~``, alone or after ``--option=``, with the home folder, which shells leave there."""
+    option, equals, value = word.partition("=")
+    if word.startswith("--") and equals and value.startswith("~"):
+        return f"{option}={os.path.expanduser(value)}"
+    return os.path.expanduser(word) if word.startswith("~") else word
+
+
 def _answer(error: BaseException) -> int:
     """Report an error to the user; return the exit code."""
+    if interrupts.received() or isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return interrupts.report()  # whatever it has become on its way: an interrupted import raises anything
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, BrokenPipeError):
@@ -96,9 +108,6 @@ def _answer(error: BaseException) -> int:
         import traceback
 
         traceback.print_exception(error)
-    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        _say("interrupted; run the same command again to continue; a run needs --run-dir, or maskrec resume DIR")
-        return INTERRUPTED
     if isinstance(error, MaskrecError):
         _say(str(error))
         return error.exit_code
@@ -123,7 +132,7 @@ def _usage_errors() -> Any:
 def _answer_usage(error: Any) -> int:
     message = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
-        print(message, file=sys.stderr)
+        say(message, error=True)
         return int(error.exit_code)
     command = error.ctx.command_path if getattr(error, "ctx", None) else "maskrec"
     _say(f"{message.rstrip('.')}; see {command} --help")
@@ -131,4 +140,4 @@ def _answer_usage(error: Any) -> int:
 
 
 def _say(message: str) -> None:
-    print(f"maskrec: {clean(message)}", file=sys.stderr)
+    say(f"maskrec: {message}", error=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from maskrec import __version__
-from maskrec.base.console import clean, table
+from maskrec.base.console import clean, say, table
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
 
@@ -43,18 +43,18 @@ def doctor(
         *((name, _version(name)) for name in ("torch", "torchvision", "timm", "facenet-pytorch", "numpy")),
         *((f"plugin {provider.name}", provider.version or str(provider.file)) for provider in catalog.providers),
     ]
-    print(table(rows), flush=True)
+    say(table(rows), flush=True)
     device, wrong = _ask_torch()
-    print(table([("device", device)]), flush=True)
+    say(table([("device", device)]), flush=True)
     wrong += [clean(failure) for failure in catalog.failures]
     if not no_plugins:
         wrong += _heavy_plugins()
     for line in _missing_needs(catalog):
-        print(clean(line))
+        say(line)
     for line in wrong:
-        print(clean(f"wrong: {line}").replace("\n", " "))
+        say(f"wrong: {line}".replace("\n", " "))
     if not wrong:
-        print("nothing is wrong")
+        say("nothing is wrong")
     if strict and wrong:
         raise typer.Exit(1)
 

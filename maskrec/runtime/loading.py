@@ -83,7 +83,7 @@ def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin:
 class EpochLoader:
     """Loads batches epoch after epoch; its processes stay, unless an epoch needs others.
 
-    Processes hold the samples as they were when the first epoch began. Used as a context manager, which ends them.
+    They hold the samples as these were when they started. Used as a context manager, which ends them.
 
     Args:
         samples: what is loaded.
@@ -99,9 +99,9 @@ class EpochLoader:
     def batches(self, places: Sequence[Sequence[Place]]) -> Iterator[LoadedBatch]:
         """An epoch's batches in order; raises as `load` does."""
         workers = min(self.workers, len(places))
-        if self._loader is None or not self._fits(places, workers):
-            self._begin(places, workers)
-        assert self._loader is not None
+        if self._loader is None or not self._fits(self._loader, places, workers):
+            self._loader = None  # ends its processes before others start
+            self._loader = self._begun(places, workers)
         self._handed.places = places
         for parcel in iterate(self._loader):
             if isinstance(parcel, Exception):
@@ -109,15 +109,13 @@ class EpochLoader:
             yield _unpacked(parcel, self._handed.slots)
             del parcel  # otherwise its slot would stay in use for one more batch
 
-    def _fits(self, places: Sequence[Sequence[Place]], workers: int) -> bool:
-        slots, loader = self._handed.slots, self._loader
-        assert loader is not None
+    def _fits(self, loader: DataLoader[Any], places: Sequence[Sequence[Place]], workers: int) -> bool:
+        slots = self._handed.slots
         return loader.num_workers == workers and (slots is None or max(map(len, places), default=0) <= slots.rows)
 
-    def _begin(self, places: Sequence[Sequence[Place]], workers: int) -> None:
-        self._loader = None  # ends the processes before others start
+    def _begun(self, places: Sequence[Sequence[Place]], workers: int) -> DataLoader[Any]:
         self._handed = HandedBatches(places, _slots(self.samples, places, workers))
-        self._loader = DataLoader(
+        return DataLoader(
             _Placed(self.samples, self._handed.slots),  # type: ignore[arg-type]
             batch_sampler=self._handed,  # type: ignore[arg-type]
             num_workers=workers,

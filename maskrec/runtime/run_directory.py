@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.base.files import Lock
+from maskrec.base.files import Lock, remove_leftovers
 from maskrec.base.plain_json import read_json_object
 
 _OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
@@ -86,13 +86,14 @@ class RunDirectory:
         return run_id
 
     def lock(self) -> None:
-        """Take the folder for this process until it ends, however it ends.
+        """Take the folder for this process until it ends, however it ends; remove what killed ones left half written.
 
         Raises:
             MaskrecError: another process holds it; the message says which.
         """
         self._lock = Lock(self.path / ".lock", str(self.path), self.path / "owner.json")
         self._lock.take()
+        remove_leftovers(self.path)
 
     def unlock(self) -> None:
         """Release the folder."""

@@ -20,7 +20,7 @@ from maskrec.contracts.collectives import rank, world_size
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_plain_values, read_tree, save_tree
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
-from maskrec.training.distributed import on_every_process, on_rank_zero
+from maskrec.training.distributed import on_each_process, on_every_process, on_rank_zero
 
 FIRST = "first_checkpoint"
 
@@ -147,9 +147,7 @@ def _read_previous(run: RunDirectory, problem: DamagedFileError) -> tuple[dict[s
 
 
 def _read_together(run: RunDirectory, name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    found: list[tuple[dict[str, Any], dict[str, Any] | None]] = []
-    on_every_process(lambda: found.append(_read_set(run, name)))
-    return found[0]
+    return on_each_process(lambda: _read_set(run, name))
 
 
 def _read_set(run: RunDirectory, name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:

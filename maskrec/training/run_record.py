@@ -20,6 +20,7 @@ from maskrec.recipe.writing import resolved_yaml
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.state_tree import DamagedFileError, read_plain_values
 from maskrec.training.assemble import Assembly
+from maskrec.training.distributed import all_gather_object
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MACHINE_SETTINGS = ("device", "workers", "threads", "compile", "checkpoint_every")
 CHANGEABLE = frozenset(f"train.{name}" for name in ("epochs", *MACHINE_SETTINGS))
 """What `resume` may change."""
+_OF_A_PROCESS = frozenset({"train.device", "train.workers", "train.threads"})
 
 
 def write_run_record(
@@ -130,6 +132,23 @@ def refuse_other_recipe(run: RunDirectory, plan: Plan, plugin_files: Sequence[Pa
         f"{run.path} holds a run of another recipe (it has {first.path}: {first.before}, this one has "
         f"{first.path}: {first.after}{_and_more(changes)}); choose another folder"
     )
+
+
+def refuse_unlike_recipes(plan: Plan) -> None:
+    """Refuse processes whose recipes differ, other than in what each may have for itself.
+
+    Raises:
+        UsageError: on every process: names the first value that differs.
+    """
+    texts = all_gather_object(resolved_yaml(plan))
+    for number, text in enumerate(texts):
+        changes = [change for change in recipe_changes(texts[0], text) if change.path not in _OF_A_PROCESS]
+        if changes:
+            first = changes[0]
+            raise UsageError(
+                f"rank {number} was started with another recipe than rank 0: {first.path} is {first.after} there and "
+                f"{first.before} on rank 0; start every process with the same command"
+            )
 
 
 def resume_command(run_dir: Path, plugin_files: Sequence[Path] = (), changes: Sequence[str] = ()) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base import interrupts
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import rank
@@ -25,7 +26,13 @@ from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.checkpoint import restore_networks
 from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.display import Display
-from maskrec.training.distributed import barrier, broadcast_object, on_rank_zero, process_group
+from maskrec.training.distributed import (
+    barrier,
+    broadcast_object,
+    on_each_process,
+    on_rank_zero,
+    process_group,
+)
 from maskrec.training.observing import Observers
 from maskrec.training.random_state import seed_process
 from maskrec.training.recording import Recorder
@@ -38,6 +45,8 @@ from maskrec.training.run_record import (
     refuse_edited_recipe,
     refuse_incomplete,
     refuse_other_recipe,
+    refuse_unlike_recipes,
+    resume_command,
     write_run_record,
 )
 from maskrec.training.train_state import TrainState
@@ -74,10 +83,14 @@ def start(
         MaskrecError: the run failed.
     """
     with process_group():
+        refuse_unlike_recipes(plan)
         run, fresh = _claim(plan, run_dir, plugin_files, allow_drift)
+        interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
         try:
             _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
         except BaseException:
+            if not run.recipe.exists():
+                interrupts.advise("nothing was started: run the same command again")
             # Without a recipe in it no run has begun: a folder created just now would only be left over.
             if fresh and rank() == 0 and not run.recipe.exists():
                 shutil.rmtree(run.path)
@@ -107,21 +120,28 @@ def resume(
         UsageError: not a run directory, or a change that would make it another run.
         MaskrecError: the run failed.
     """
-    refuse_incomplete(RunDirectory(run_dir), allow_drift=False)
-    plan, data_root = read_plan(run_dir, catalog)
-    for name in changes:
-        if f"train.{name}" not in CHANGEABLE:
-            allowed = ", ".join(f"train.{each}" for each in ("epochs", *MACHINE_SETTINGS))
-            raise UsageError(f"resume cannot change train.{name}; only {allowed}")
-    plan = replace(plan, train=replace(plan.train, **changes))
     with process_group():
         run = RunDirectory(run_dir)
+        plan, data_root = on_each_process(lambda: _changed_plan(run, catalog, changes))
+        interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
+        refuse_unlike_recipes(plan)
         try:
             on_rank_zero(lambda: _lock_unedited(run, allow_drift))
             _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
         finally:
             run.unlock()
     return run_dir
+
+
+def _changed_plan(run: RunDirectory, catalog: Catalog, changes: dict[str, Any]) -> tuple[Plan, Path]:
+    """The run's plan with the fields of ``train`` that the user changes, and its data root."""
+    refuse_incomplete(run, allow_drift=False)
+    plan, data_root = read_plan(run.path, catalog)
+    for name in changes:
+        if f"train.{name}" not in CHANGEABLE:
+            allowed = ", ".join(f"train.{each}" for each in ("epochs", *MACHINE_SETTINGS))
+            raise UsageError(f"resume cannot change train.{name}; only {allowed}")
+    return replace(plan, train=replace(plan.train, **changes)), data_root
 
 
 def _lock_unedited(run: RunDirectory, allow_drift: bool) -> None:

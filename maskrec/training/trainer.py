@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError
 from maskrec.base.files import write_json
 from maskrec.contracts.collectives import rank
@@ -21,7 +22,7 @@ from maskrec.runtime.weight_files import load_weights, read_checkpoint, save_che
 from maskrec.training.assemble import Assembly
 from maskrec.training.checkpoint import networks_state, shard_state
 from maskrec.training.checkpoint_files import save_last, save_start
-from maskrec.training.distributed import barrier, on_rank_zero
+from maskrec.training.distributed import any_process_interrupted, barrier, on_rank_zero
 from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all, from_plain, to_plain
 from maskrec.training.run_log import RunLog
 from maskrec.training.train_state import TrainState
@@ -49,6 +50,8 @@ class Trainer:
     def train(self) -> None:
         """Train up to the last epoch's checkpoint.
 
+        Ctrl-C and SIGTERM wait for the step that is being made and for its checkpoint.
+
         Raises:
             MaskrecError: the loss is not finite, an observer calls the run a failure, or something cannot be written.
         """
@@ -59,7 +62,8 @@ class Trainer:
             self.assembly.dataset, self.assembly.plan.train.workers, self.stepper.compute.pin_memory
         ) as loader:
             while position.epoch < epochs and position.stopped is None:
-                self._train_epoch(loader)
+                with interrupts.deferred():
+                    self._train_epoch(loader)
                 self._evaluate_epoch(last=position.epoch == epochs - 1 or position.stopped is not None)
                 self._end_epoch()
 
@@ -77,8 +81,11 @@ class Trainer:
             if position.stopped is not None:
                 return
             unfinished = position.batches < len(self.assembly.sampler)
-            if unfinished and position.step % train.checkpoint_every == 0:
+            interrupted = any_process_interrupted(self.stepper.compute.device)
+            if (unfinished and position.step % train.checkpoint_every == 0) or interrupted:
                 self.save()
+            if interrupted:
+                interrupts.raise_signal(interrupted)
 
     def _evaluate_epoch(self, last: bool) -> None:
         position, train = self.state.position, self.assembly.plan.train

@@ -151,7 +151,7 @@ def test_the_first_checkpoint_has_the_start_before_it(
     changes: dict[str, Any] = {"backbone": {"use": "plain", "dropout": 0.5}}
     whole = train("whole", changes)
     for name, harm in (("gone", Path.unlink), ("cut", lambda path: path.write_bytes(path.read_bytes()[:-1]))):
-        run = train(name, changes, "train.epochs=1")
+        run = train(name, changes, "train.epochs=1", "train.checkpoint_every=100")
         harm(run / "checkpoints" / "last.safetensors")
         capsys.readouterr()
         go_on(run, epochs=2)
