@@ -11,6 +11,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from maskrec.base.system_limits import limit_reached
+
 LARGEST_RECORD = 64 << 20  # bytes of a JSON file that a command or a run writes about itself
 LARGEST_TABLE = 4 << 30  # bytes of a CSV or an index, which are read whole
 LARGEST_PHOTO = 1 << 30
@@ -31,10 +33,13 @@ def open_descriptor(path: str | Path) -> int:
 
     Raises:
         OSError: it cannot be opened, or is not a regular file; ``strerror`` says which.
+        MaskrecError: this process, or the system, may not open more files.
     """
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
+        if reached := limit_reached(error):  # says nothing about this file
+            raise reached from error
         if error.errno == errno.ENXIO:  # a socket
             raise _unfit(path, _kind(os.stat(path).st_mode)) from error  # noqa: PTH116 - speed
         raise

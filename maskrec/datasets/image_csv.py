@@ -30,7 +30,7 @@ class ImageCsv:
     column is an error.
 
     The backbone's ``input_spec.alignment`` decides how faces are placed on the canvas. **Without landmarks the photos
-    are treated as already aligned**: the middle square is cropped and resized.
+    are treated as already aligned**: the middle square is cropped and resized, for ``box`` the whole photo stretched.
 
     When opened, all rows are checked and all problems are listed at once: rows that cannot be read, files that are
     missing or empty, targets that are not 0 to n-1 without gaps, photos listed twice, broken landmarks. Whether a file

@@ -17,20 +17,18 @@ from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.datasets.batch_reading import read_into
 from maskrec.datasets.options import alignment_of, canvas_of
 from maskrec.images.landmarks_file import read_landmarks
-from maskrec.images.photos import Photos, file_problem, place_of
-
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+from maskrec.images.photos import PHOTO_ENDINGS, Photos, file_problem, place_of
 
 
 class ImageFolder:
     """``PATH/<person>/<photo>``: folders sorted by name are the people, 0, 1, ...; photos are sorted by name too.
 
-    Photos are files ending in .jpg, .jpeg, .png, .bmp, .webp, .tif or .tiff, in any case. Names that start with a dot
-    (and Thumbs.db) are ignored; anything else inside a person's folder is an error, as is a photo beside the folders
-    and a folder without photos. Files that are not photos may be beside the folders.
+    Photos are files ending in .jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff, .gif or .avif, in any case. Names that start
+    with a dot (and Thumbs.db) are ignored; anything else inside a person's folder is an error, as is a photo beside the
+    folders and a folder without photos. Files that are not photos may be beside the folders.
 
     The backbone's ``input_spec.alignment`` decides how faces are placed on the canvas. **Without landmarks the photos
-    are treated as already aligned**: the middle square is cropped and resized.
+    are treated as already aligned**: the middle square is cropped and resized, for ``box`` the whole photo stretched.
 
     Args:
         path: the folder of folders.
@@ -89,13 +87,26 @@ class ImageFolder:
 
 
 def _people(root: Path, problems: Problems) -> dict[str, list[str]]:
-    people = {}
-    for entry in _entries(root, problems):
+    people: dict[str, list[str]] = {}
+    entries = _entries(root, problems)
+    if around := _around_everything(entries):
+        problems.add(around, "one folder around everything, but a folder is a person; name this folder as the path")
+        return people
+    for entry in entries:
         if is_folder(entry):
             people[entry.name] = _photos(entry, root, problems)
-        elif entry.name.lower().endswith(IMAGE_ENDINGS):
+        elif entry.name.lower().endswith(PHOTO_ENDINGS):
             problems.add(entry.path, "a photo beside the folders has no identity; move it to its person's folder")
     return people
+
+
+def _around_everything(entries: Sequence[os.DirEntry[str]]) -> str:
+    """The only folder, where it holds nothing but folders; else empty."""
+    folders = [entry for entry in entries if is_folder(entry)]
+    if len(folders) != 1:
+        return ""
+    inside = _entries(Path(folders[0].path), Problems())
+    return folders[0].path if inside and all(is_folder(entry) for entry in inside) else ""
 
 
 def _photos(folder: os.DirEntry[str], root: Path, problems: Problems) -> list[str]:
@@ -103,8 +114,8 @@ def _photos(folder: os.DirEntry[str], root: Path, problems: Problems) -> list[st
     for entry in _entries(Path(folder.path), problems):
         if is_folder(entry):
             problems.add(entry.path, "a folder within a person's folder; photos must be directly in it")
-        elif not entry.name.lower().endswith(IMAGE_ENDINGS):
-            problems.add(entry.path, f"not a photo by its name (photos end in {', '.join(IMAGE_ENDINGS)}); remove it")
+        elif not entry.name.lower().endswith(PHOTO_ENDINGS):
+            problems.add(entry.path, f"not a photo by its name (photos end in {', '.join(PHOTO_ENDINGS)}); remove it")
         elif said := file_problem(entry.path):
             problems.add(entry.path, said)
         else:

@@ -36,12 +36,17 @@ class Gathering:
 
     Args:
         problems: collects the problems.
+        published: whether the list is somebody's benchmark, which is measured as it is: a pair that is listed again,
+            also with its sides exchanged, is then a caveat and not a problem.
         pairs: the pairs so far.
     """
 
     problems: Problems
+    published: bool = False
     pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
     _photos: dict[str, int] = field(default_factory=dict)
+    _first: dict[tuple[int, int], Mark | str] = field(default_factory=dict)
+    _again: list[str] = field(default_factory=list)
 
     def photo(self, place: Mark | str, path: str, identity: str, masked: bool) -> int:
         """A photo's index; a new one is checked for existence and recorded as a problem when missing."""
@@ -56,9 +61,14 @@ class Gathering:
         return index
 
     def pair(self, place: Mark | str, left: int, right: int, same: bool, fold: int | None = None) -> None:
-        """Add a pair; a photo with itself is a problem."""
+        """Add a pair; a photo with itself is a problem, and so is a pair that is listed twice."""
         if left == right:
             self.problems.add(place, f"one photo on both sides of a pair ({self.pairs.paths[left]})")
+        before = self._first.setdefault((min(left, right), max(left, right)), place)
+        if before is not place:
+            self._again.append(f"{place} is the pair of {before}")
+            if not self.published:
+                self.problems.add(place, f"the same pair as in {before}, maybe with its sides exchanged; remove one")
         self.pairs.left.append(left)
         self.pairs.right.append(right)
         self.pairs.same.append(same)
@@ -71,5 +81,7 @@ class Gathering:
         if len(set(self.pairs.same)) == 1:
             kind = "one person" if self.pairs.same[0] else "two people"
             self.problems.add(name, f"only pairs of {kind}; both are needed")
+        if self.published and self._again:
+            self.pairs.caveat = f"{len(self._again)} pairs of {name} are listed twice ({self._again[0]})"
         self.pairs.folds = self.pairs.folds or None
         return self.pairs

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
+from maskrec.base.system_limits import may_keep_open
 from maskrec.images.packed.face_index import DataFile
 
 
@@ -62,7 +63,19 @@ class MappedFiles:
 
     def read(self, file: int, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset`` of a file."""
-        return (self._maps[file] or self.map(file))[offset : offset + size]
+        mapped = self._maps[file]
+        if mapped is None and not may_keep_open(self):  # a mapping keeps a descriptor as well
+            return self._read_once(file, offset, size)
+        return (mapped or self.map(file))[offset : offset + size]
+
+    def _read_once(self, file: int, offset: int, size: int) -> bytes:
+        path = self.folder / self.files[file].name
+        try:
+            with open_regular(path) as stream:
+                stream.seek(offset)
+                return stream.read(size)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror or error}); is it still there?") from error
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "files": self.files}

@@ -32,10 +32,11 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TarSample:
-    """Members of one key, as in webdataset.
+    """Members of one key.
 
     Args:
-        key: the name up to the first dot of its last part.
+        key: the name up to the last dot of its last part, as names have dots (``A.B._Bell_0001.jpg``); webdataset parts
+            it at the first one.
         parts: members by what follows that dot, in lower case (``jpg``, ``cls``, ``json``).
     """
 
@@ -136,17 +137,27 @@ def group_samples(members: Iterable[Member], where: str = "the tar") -> list[Tar
     """
     samples: dict[str, TarSample] = {}
     for member in members:
-        folder, slash, name = member.name.rpartition("/")
-        stem, dot, extension = name.partition(".")
-        if not stem:
+        if is_hidden(member.name):
             continue
-        if not dot:
+        key, extension = key_of(member.name)
+        if key == member.name:
             raise UsageError(f"{where}: {member.name!r} has no extension; name it KEY.jpg, KEY.cls or KEY.json")
-        key = folder + slash + stem
         parts = samples.setdefault(key, TarSample(key, {})).parts
-        if (before := parts.setdefault(extension.lower(), member)) is not member:
+        if (before := parts.setdefault(extension, member)) is not member:
             raise UsageError(f"{where}: {before.name!r} and {member.name!r} are the same part of sample {key!r}")
     return list(samples.values())
+
+
+def key_of(name: str) -> tuple[str, str]:
+    """A member's key and its ending in lower case, parted by the last dot; the whole name where there is none."""
+    folder, slash, last = name.rpartition("/")
+    stem, dot, ending = last.rpartition(".")
+    return (folder + slash + stem, ending.lower()) if dot else (name, "")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a member is a hidden file, such as those that macOS adds (``._photo.jpg``)."""
+    return name.rpartition("/")[2].startswith(".")
 
 
 def write_index(path: Path, members: Sequence[Member] | None = None) -> Path:

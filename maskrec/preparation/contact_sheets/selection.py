@@ -13,9 +13,9 @@ import numpy as np
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
 from maskrec.base.turns import in_turns
+from maskrec.base.words import plain_name
 from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import read_table
-from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet
 from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS
 from maskrec.preparation.sources.photo_columns import Item

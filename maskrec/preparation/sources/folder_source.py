@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import is_folder
+from maskrec.images.people_by_place import folder_fault, person_by_place
 from maskrec.preparation.sources.photo_columns import PhotoColumns
 from maskrec.preparation.sources.photo_source import FileReader, Source, printable, sorted_source
 
-_NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
-
 
 def open_folder(path: Path) -> Source:
-    """A folder per person (files at any depth below it), or a flat folder in LFW's naming.
+    """A folder per person, with any folders around it, or a flat folder in LFW's naming.
+
+    The folder in which a photo lies is its person.
 
     Hidden files and folders (and Thumbs.db) are ignored. Every other file is an item, whatever its ending: files that
     are not photos are detected when read. A file beside the people's folders has no identity.
 
     Raises:
-        UsageError: a folder cannot be read, or has no files.
+        UsageError: a folder cannot be read, has no files, or cannot be a person: it holds photos and folders of photos,
+            or another one has its name.
     """
     places: list[str] = []
     flat = not any(is_folder(entry) for entry in _entries(path))
     _collect(path, "", places, set())
+    if fault := folder_fault(places):
+        raise UsageError(f"{path}: {printable(fault)}")
     people = [_identity(place, flat) for place in places]
     if flat and people and not any(people):
         raise UsageError(
@@ -37,16 +40,7 @@ def open_folder(path: Path) -> Source:
 
 
 def _identity(place: str, flat: bool) -> str:
-    return printable(identity_by_name(place) if flat or "/" in place else "")
-
-
-def identity_by_name(name: str) -> str:
-    """The identity of a photo by its name: the first folder, or the part before LFW's ``_0001``; else empty."""
-    first, slash, _ = name.partition("/")
-    if slash:
-        return first
-    matched = _NUMBERED.match(PurePosixPath(name).stem)
-    return matched.group(1) if matched else ""
+    return printable(person_by_place(place) if flat or "/" in place else "")
 
 
 def _collect(folder: Path, prefix: str, places: list[str], above: set[str]) -> None:
