@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.regular_files import is_folder
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import Problem, Problems
 from maskrec.contracts.sample import Sample, SampleColumns
@@ -100,10 +101,10 @@ def _people(root: Path, problems: Problems, below: str = "") -> dict[str, list[s
         problems.add(around, "one folder around everything, but a folder is a person; name this folder as the path")
         return people
     for entry in entries:
-        if entry.is_dir() and not below and entry.name.lower() in WORN:
+        if is_folder(entry) and not below and entry.name.lower() in WORN:
             for name, photos in _people(root, problems, f"{entry.name}/").items():
                 people.setdefault(name, []).extend(photos)
-        elif entry.is_dir():
+        elif is_folder(entry):
             people.setdefault(entry.name, []).extend(_photos(entry, f"{below}{entry.name}", root, problems))
         elif entry.name.lower().endswith(PHOTO_ENDINGS):
             problems.add(entry.path, "a photo beside the folders has no identity; move it to its person's folder")
@@ -112,20 +113,20 @@ def _people(root: Path, problems: Problems, below: str = "") -> dict[str, list[s
 
 def _around_everything(entries: Sequence[os.DirEntry[str]]) -> str:
     """The only folder, where it holds nothing but people's folders; else empty."""
-    folders = [entry for entry in entries if entry.is_dir()]
+    folders = [entry for entry in entries if is_folder(entry)]
     if len(folders) != 1 or folders[0].name.lower() in WORN:
         return ""
     inside = _entries(Path(folders[0].path), Problems())
-    people = all(entry.is_dir() and entry.name.lower() not in WORN for entry in inside)
+    people = all(is_folder(entry) and entry.name.lower() not in WORN for entry in inside)
     return folders[0].path if inside and people else ""
 
 
 def _photos(folder: os.DirEntry[str], place: str, root: Path, problems: Problems) -> list[str]:
     photos = []
     for entry in _entries(Path(folder.path), problems):
-        if entry.is_dir() and entry.name.lower() in WORN and folder.name.lower() not in WORN:
+        if is_folder(entry) and entry.name.lower() in WORN and folder.name.lower() not in WORN:
             photos += _photos(entry, f"{place}/{entry.name}", root, problems)
-        elif entry.is_dir():
+        elif is_folder(entry):
             problems.add(entry.path, "a folder within a person's folder; photos must be directly in it")
         elif not entry.name.lower().endswith(PHOTO_ENDINGS):
             problems.add(entry.path, f"not a photo by its name (photos end in {', '.join(PHOTO_ENDINGS)}); remove it")

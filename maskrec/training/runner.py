@@ -214,7 +214,7 @@ def _run_in(
 
 def _already_finished(run: RunDirectory, plan: Plan) -> bool:
     finished: bool = broadcast_object(
-        run.result.exists() and read_json(run.result)["epochs"] >= plan.train.epochs if rank() == 0 else None
+        run.result.exists() and read_json(run.result).get("epochs", 0) >= plan.train.epochs if rank() == 0 else None
     )
     if finished and rank() == 0:
         say(f"{run.path} is already finished; its results are in {run.result}")

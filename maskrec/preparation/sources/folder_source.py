@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import is_folder
 from maskrec.images.folder_layout import WORN, worn_by_folder
 from maskrec.images.people_by_place import folder_fault, person_by_place
 from maskrec.preparation.sources.photo_columns import PhotoColumns
@@ -30,7 +31,7 @@ def open_folder(path: Path) -> Source:
             or another one has its name.
     """
     places: list[str] = []
-    flat = not any(entry.is_dir() and entry.name.lower() not in WORN for entry in _entries(path))
+    flat = not any(is_folder(entry) and entry.name.lower() not in WORN for entry in _entries(path))
     _collect(path, "", places, set())
     layout = [worn_by_folder(place) for place in places]
     if fault := folder_fault(plain for plain, _ in layout):
@@ -58,7 +59,7 @@ def _collect(folder: Path, prefix: str, places: list[str], above: set[str]) -> N
     if real in above:
         raise UsageError(f"{folder}: the link leads back to a folder above it; remove the link")
     for entry in _entries(folder):
-        if entry.is_dir():
+        if is_folder(entry):
             _collect(Path(entry.path), f"{prefix}{entry.name}/", places, above | {real})
         else:
             places.append(prefix + entry.name)
