@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.plain_json import read_json_object
 
 _T = TypeVar("_T")
 
@@ -165,7 +166,7 @@ class Lock:
 
     def _holder(self) -> str:
         try:
-            holder = json.loads((self.owner or self.path).read_text(encoding="utf-8"))
+            holder = read_json_object(self.owner or self.path)
             return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
         except (OSError, ValueError, KeyError):
             return "another process"

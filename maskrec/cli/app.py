@@ -13,6 +13,7 @@ from maskrec.base import interrupts
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.base.files import expand_home
+from maskrec.base.system_limits import limit_reached, raise_open_files_limit
 from maskrec.cli import checking, data, doctor, listing, running
 from maskrec.cli.options import debugging
 
@@ -68,6 +69,7 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
     Args:
         arguments: instead of the process's own.
     """
+    raise_open_files_limit()
     given = [_expanded(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -112,6 +114,9 @@ def _answer(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, _usage_errors()):
         return _answer_usage(error)
+    if isinstance(error, OSError) and (reached := limit_reached(error)):
+        _say(str(reached))
+        return reached.exit_code
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename is not None else "the output could not be written: "
         _say(f"{where}{error.strerror}; fix that and run the same command again")

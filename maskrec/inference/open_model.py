@@ -16,6 +16,7 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.evaluation import Threshold
 from maskrec.inference.model import Model, frozen_model
 from maskrec.inference.onnx_backbone import OnnxBackbone
+from maskrec.inference.runs_within_runs import opening
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import resolve_backbone
 from maskrec.recipe.plan import Opened, Spec
@@ -58,8 +59,14 @@ def open_run(run_dir: Path, catalog: Catalog) -> Model:
     Only what this needs is compared: providers of the backbone must be there, names and shapes of its weights fit.
 
     Raises:
-        UsageError: not a run directory, no checkpoint in it, or weights that do not fit its recipe.
+        UsageError: not a run directory, no checkpoint in it, weights that do not fit its recipe, or a run whose
+            backbone is, directly or by way of others, itself.
     """
+    with opening(run_dir):
+        return _open_run(run_dir, catalog)
+
+
+def _open_run(run_dir: Path, catalog: Catalog) -> Model:
     plan, data_root = read_plan(run_dir, catalog)
     run = RunDirectory(run_dir)
     name, state = _weights(run)

@@ -11,6 +11,7 @@ from maskrec.base.words import typed_line
 from maskrec.plugin.registered import Failure, Provider, normalise
 
 GROUP = "maskrec"
+BUILTIN = "maskrec.plugin.builtin"  # the one entry point of maskrec itself
 
 
 def installed_plugins(failures: list[Failure]) -> Iterator[tuple[Provider, metadata.EntryPoint]]:
@@ -29,8 +30,12 @@ def installed_plugins(failures: list[Failure]) -> Iterator[tuple[Provider, metad
         if not declared:
             continue
         name, version = _identity(distribution)
-        if name not in found:  # else it is shadowed by an earlier one on the path
-            found[name] = [(Provider(f"{name}:{point.name}", name, version), point) for point in declared]
+        if name in found:  # shadowed by an earlier one on the path
+            continue
+        if name == GROUP and [point.value for point in declared] != [BUILTIN]:
+            failures.append(Failure(Provider(name, name, distribution.version), "metadata", _impostor(distribution)))
+            continue
+        found[name] = [(Provider(f"{name}:{point.name}", name, version), point) for point in declared]
     for name in sorted(found, key=lambda name: (name != GROUP, name)):
         yield from found[name]
 
@@ -46,6 +51,11 @@ def _unparsable(distribution: metadata.Distribution, error: Exception) -> Failur
     name, version = _identity(distribution)
     message = f"its entry_points.txt cannot be read, by which torch fails too ({typed_line(error)}); reinstall {name}"
     return Failure(Provider(name, name, version), "metadata", message, error=error)
+
+
+def _impostor(distribution: metadata.Distribution) -> str:
+    where = getattr(distribution, "_path", "an unknown place")
+    return f"a distribution at {where} calls itself maskrec and is ignored; a plugin needs a name of its own"
 
 
 def _identity(distribution: metadata.Distribution) -> tuple[str, str]:

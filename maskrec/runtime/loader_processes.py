@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.system_limits import limits_named
+from maskrec.base.waiting import Watch
 from maskrec.runtime.buffers import SharedBatches
 
 
@@ -41,20 +43,35 @@ def iterate(loader: DataLoader[Any]) -> Iterator[Any]:
     """What the loader gives, in order.
 
     Raises:
-        MaskrecError: one of its processes was killed.
+        MaskrecError: one of its processes was killed, or cannot be started.
     """
-    with _deaths_explained(), _own_child_signals():
+    with limits_named("train.workers=0"), _deaths_explained(), _own_child_signals():
         items = iter(loader)
-    while True:
-        with _deaths_explained():
-            item = next(items, _END)
-        if item is _END:
-            return
-        yield item
-        del item  # otherwise its memory would stay in use for one more batch
+    number = 0
+    with Watch(lambda: _waited_for(loader, number)) as watch:
+        while True:
+            watch.begin()
+            with _deaths_explained():
+                item = next(items, _END)
+            watch.end()
+            if item is _END:
+                return
+            number += 1
+            yield item
+            del item  # otherwise its memory would stay in use for one more batch
+
+
+def _waited_for(loader: DataLoader[Any], number: int) -> str:
+    batches = loader.batch_sampler.places  # type: ignore[union-attr]
+    if number >= len(batches):
+        return "the loader's end"
+    samples = [str(index) for _, index in batches[number][:_NAMED]]
+    more = ", ..." if len(batches[number]) > _NAMED else ""
+    return f"batch {number + 1} of {len(batches)}: samples {', '.join(samples)}{more}"
 
 
 _END = object()
+_NAMED = 4  # samples of a batch
 
 
 @contextlib.contextmanager

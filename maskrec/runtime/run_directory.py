@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,8 +10,24 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import Lock, remove_leftovers
+from maskrec.base.plain_json import read_json_object
 
 _OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
+
+# What other modules use of these files; a key may be missing, as in runs of an earlier maskrec.
+_FORMS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "provenance.json": {
+        "run_id": (str, type(None)),
+        "name": str,
+        "data_root": str,
+        "demo": bool,
+        "demo_reason": (str, type(None)),
+        "components": dict,
+        "data": dict,
+        "history": list,
+    },
+    "result.json": {"epochs": int},
+}
 
 
 @dataclass
@@ -140,13 +155,17 @@ def open_directory(path: Path) -> RunDirectory:
     return run
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file of a run holds.
 
     Raises:
-        UsageError: missing or damaged.
+        UsageError: missing, damaged, not a regular file, or of another form.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_object(path)
+        for name, kind in _FORMS.get(path.name, {}).items():
+            if name in content and not isinstance(content[name], kind):
+                raise ValueError(f"its {name!r} has another form")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({error}); the run directory is damaged") from error
+    return content

@@ -12,6 +12,7 @@ from typing import Any
 
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.contracts.collectives import rank
 
 
@@ -31,7 +32,7 @@ class Recorder:
         self.path = path
         self.stream = None
         if rank() == 0:
-            rows = path.read_bytes()[:keep] if path.exists() else b""
+            rows = _rows(path)[:keep]
             problem = _damage(rows, keep)
             if problem and not allow_drift:
                 raise UsageError(f"{path} {problem}; restore it, or continue anyway with --allow-drift")
@@ -71,6 +72,15 @@ class Recorder:
     ) -> None:
         if self.stream is not None:
             self.stream.close()
+
+
+def _rows(path: Path) -> bytes:
+    try:
+        return read_regular(path, LARGEST_TABLE)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); the run directory is damaged") from error
 
 
 def _damage(rows: bytes, keep: int) -> str | None:

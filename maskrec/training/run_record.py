@@ -53,7 +53,7 @@ def write_run_record(
         "versions": provenance.versions(),
         "components": components,
         "data": data,
-        "history": [*record["history"], start_row],
+        "history": [*record.get("history", []), start_row],
     }
     run.checkpoint("last").parent.mkdir(exist_ok=True)
     write_json(run.provenance, record)
@@ -181,7 +181,9 @@ def _recipe_text(run: RunDirectory) -> str:
 
 
 def _refuse_drift(run: RunDirectory, record: dict[str, Any], components: Any, data: Any) -> None:
-    before = {path: row["sources"] for path, row in record["components"].items()} | record["data"]
+    rows = record.get("components", {})
+    before = {path: row.get("sources") if isinstance(row, dict) else None for path, row in rows.items()}
+    before |= record.get("data", {})
     after = {path: row["sources"] for path, row in components.items()} | data
     changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     if changed:

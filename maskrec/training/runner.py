@@ -52,6 +52,7 @@ from maskrec.training.run_record import (
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
 from maskrec.training.trainer import Trainer
+from maskrec.training.trial_evaluation import try_evaluators
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -186,11 +187,12 @@ def _run_in(
         return
     restoring = has_checkpoint(run)
     assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
+    stepper = TrainStep(assembly)
+    try_evaluators(assembly, stepper)
     if rank() == 0:
         write_run_record(run, plan, catalog, assembly, data_root, allow_drift)
         keep_plugin_files(run, plugin_files)
     barrier()
-    stepper = TrainStep(assembly)
     if stepper.compute.device.type == "cpu":
         keep_freed_memory()
     state, saved = _last_state(run, stepper, assembly, restoring)
@@ -212,7 +214,7 @@ def _run_in(
 
 def _already_finished(run: RunDirectory, plan: Plan) -> bool:
     finished: bool = broadcast_object(
-        run.result.exists() and read_json(run.result)["epochs"] >= plan.train.epochs if rank() == 0 else None
+        run.result.exists() and read_json(run.result).get("epochs", 0) >= plan.train.epochs if rank() == 0 else None
     )
     if finished and rank() == 0:
         say(f"{run.path} is already finished; its results are in {run.result}")
@@ -233,7 +235,7 @@ def _last_state(
         raise UsageError(
             f"{run.path}: {state.position.epoch} epochs are already finished; train.epochs cannot be fewer"
         )
-    if state.position.epoch < epochs:
+    if state.position.epoch < epochs and run.result.exists():  # a run that had stopped is given more epochs
         state.position.stopped = None
     restore_networks(stepper, saved, shard, assembly.plan.seed, state.position.step)
     return state, saved

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
 from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
@@ -34,12 +34,16 @@ class Faces:
 
     def __getitem__(self, index: int) -> Sample:
         wrong = self.wrong.get(index)
-        if isinstance(wrong, Exception):
+        if isinstance(wrong, BaseException):
             raise wrong
-        if wrong == "die":
+        if isinstance(wrong, str) and wrong == "die":
             os._exit(3)
-        image = self.images[index] if wrong is None or wrong == "no landmarks" else wrong
-        points = None if wrong == "no landmarks" else self.points[index]
+        if isinstance(wrong, str) and wrong == "none":
+            return None  # type: ignore[return-value]
+        if isinstance(wrong, str) and wrong == "label":
+            return Sample(self.images[index], "seven", None, False, "")  # type: ignore[arg-type]
+        image = self.images[index] if wrong is None or isinstance(wrong, str) else wrong
+        points = None if isinstance(wrong, str) else self.points[index]
         return Sample(image, index * 3, points, index % 2 == 0, str(index))
 
 
@@ -161,17 +165,37 @@ def test_an_error_comes_in_its_own_words(workers: int, first: int) -> None:
         list(load(faces, [[(0, first and 8), (1, 8)]], workers, pin=False))
 
 
-def test_images_of_another_size_or_type_are_an_error() -> None:
-    for wrong in (torch.zeros(3, 8, 9, dtype=torch.uint8), torch.zeros(3, 8, 8)):
-        with pytest.raises(MaskrecError, match=r"sample 7 is an image of .*one canvas"):
-            list(load(Faces(wrong={7: wrong}), [[(0, 1), (1, 7)]], 1, pin=False))
+WRONG_SAMPLES = {
+    "another size": torch.zeros(3, 8, 9, dtype=torch.uint8),
+    "float among uint8": torch.zeros(3, 8, 6),
+    "grey": torch.zeros(8, 6, dtype=torch.uint8),
+    "an array": np.zeros((3, 8, 6), np.uint8),
+    "None": "none",
+    "a word": "label",
+    "raising": ValueError("odd"),
+    "ending the program": SystemExit(0),
+}
 
 
-def test_floating_point_images_go_their_old_way() -> None:
+@pytest.mark.parametrize("first", [0, 7])
+@pytest.mark.parametrize("wrong", WRONG_SAMPLES.values(), ids=WRONG_SAMPLES.keys())
+def test_a_wrong_sample_is_named_in_the_same_words_whatever_the_workers(wrong: Any, first: int) -> None:
+    """Among right ones, and as the very first."""
+    said = {}
+    for workers in (0, 2):
+        with pytest.raises(PluginError) as raised:
+            list(load(Faces(wrong={7: wrong}), [[(0, first), (1, 7)], [(2, 2)]], workers, pin=False, who="data: mine"))
+        said[workers] = str(raised.value)
+    assert said[0] == said[2]
+    assert said[0].startswith("data: mine: sample 7 ") or (first == 7 and "sample 2 has an image" in said[0])
+
+
+def test_floating_point_images_are_refused() -> None:
+    """They would be divided by 255 once more."""
     faces = Faces()
-    faces.images = faces.images.double()
-    (batch,) = load(faces, [[(0, 1), (1, 7)]], 1, pin=False)
-    assert torch.equal(batch.images, faces.images[[1, 7]])
+    faces.images = faces.images.double() / 255
+    with pytest.raises(PluginError, match=r"sample 1 has an image of torch\.float64 \(3, 8, 6\); images must be torch"):
+        list(load(faces, [[(0, 1), (1, 7)]], 1, pin=False))
 
 
 def test_a_worker_that_dies_is_reported() -> None:
