@@ -65,18 +65,6 @@ def test_nobody_is_measured_who_was_trained_on(first: int, said: str, tmp_path: 
     assert [problem.path for problem in raised.value.problems] == ["evaluate.held_out.pairs"]
 
 
-@pytest.mark.parametrize(
-    ("trained", "measured"),
-    [("Zo\u00eb", "Zoe\u0308"), ("zoe bell", "Zoe_Bell"), ("STRASSE", "stra\u00dfe"), ("\uff3aoe", "Zoe")],
-)
-def test_a_person_in_another_spelling_is_the_same_person(trained: str, measured: str) -> None:
-    spec, pairs = Spec("pairs", "x", "evaluate.e.pairs", {}), PairsOf([measured, "somebody else"])
-    found = list(people_problems(PLAN, BUILDER, DataOf(["Bo", trained]), [(spec, pairs)]))  # type: ignore[arg-type, list-item]
-    assert [problem.path for problem in found] == ["evaluate.e.pairs"]
-    assert "1 person of these pairs is also in the training data" in found[0].message
-    assert list(people_problems(PLAN, BUILDER, DataOf(["Bo", "Al"]), [(spec, pairs)])) == []  # type: ignore[arg-type, list-item]
-
-
 def test_four_people_who_were_trained_on_are_named_by_three(tmp_path: Path) -> None:
     changes = {"evaluate": {"held_out": {**WATCH, "pairs": people(0, 4)}}}
     with pytest.raises(RecipeError, match=r"4 people .* \(person 0, person 1, person 2, \.\.\.\)"):
