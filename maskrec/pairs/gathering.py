@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.images.photos import file_problem
 from maskrec.pairs.photo_pairs import PhotoPairs
@@ -18,7 +19,7 @@ def read_lines(path: Path) -> list[tuple[Mark, str]]:
         UsageError: the file cannot be read, is not UTF-8, or has no such line.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path, LARGEST_TABLE).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise UsageError(f"{path}: cannot be read as a list in UTF-8 ({reason})") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import is_folder
 from maskrec.base.words import spellings
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
@@ -126,12 +127,12 @@ def _read_folder(folder: Path, problems: Problems) -> dict[str, list[str]]:
     """Each person's photos, relative to the folder above; any other file is a problem."""
     found: dict[str, list[str]] = {}
     for person in _entries(folder):
-        if not person.is_dir():
+        if not is_folder(person):
             problems.add(person.path, "expected a folder per person, not a file; remove it")
             continue
         files = sorted(_entries(Path(person.path)), key=lambda entry: entry.name)
         for file in files:
-            if file.is_dir() or not file.name.lower().endswith(PHOTO_ENDINGS):
+            if is_folder(file) or not file.name.lower().endswith(PHOTO_ENDINGS):
                 problems.add(file.path, f"not a photo by its name ({', '.join(PHOTO_ENDINGS)}); remove it")
         found[person.name] = [f"{folder.name}/{person.name}/{file.name}" for file in files]
     return found

@@ -51,8 +51,7 @@ KINDS = {
 
 def show(report: Report, everything: bool = False) -> None:
     """Print the sets, the number of problems of each kind, and the problems; the first ``SHOWN`` of each kind."""
-    console = Console(width=terminal_width() or 120, highlight=False)
-    console.print(_sets(report.sets))
+    _print_table(_sets(report.sets))
     for note in dict.fromkeys(report.notes):
         _line(f"note: {note}")
     by_kind = {
@@ -60,7 +59,7 @@ def show(report: Report, everything: bool = False) -> None:
         for key, found in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind))
     }
     if by_kind:
-        console.print(_counts({key: len(found) for key, found in by_kind.items()}))
+        _print_table(_counts({key: len(found) for key, found in by_kind.items()}))
     for (severity, kind), found in by_kind.items():
         for problem in found if everything else found[:SHOWN]:
             _line(_told(problem))
@@ -69,6 +68,15 @@ def show(report: Report, everything: bool = False) -> None:
     if report.problems:
         _line("")
     _line(f"{_number(report.errors, 'error')}, {_number(report.warnings, 'warning')}")
+
+
+def _print_table(table: Table) -> None:
+    """Print a table without the blanks that fill its last column."""
+    console = Console(width=terminal_width() or 120, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 def _number(count: int, word: str) -> str:

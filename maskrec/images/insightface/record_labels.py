@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.regular_files import open_regular
+
 MAGIC = 0xCED7230A
 PART = struct.Struct("<II")  # the magic word; the upper 3 bits give the part of a record, the lower 29 its length
 HEADER = struct.Struct("<IfQQ")  # MXNet's IRHeader: flag, label, id, id2
@@ -75,7 +77,8 @@ def _starts(
     path: Path, offsets: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any], NDArray[np.bool_]]]:
     """Part by part: places in ``offsets``, the starts of their records, and whether each is an undivided record."""
-    data = np.memmap(path, np.uint8, "r")
+    with open_regular(path) as stream:
+        data = np.memmap(stream, np.uint8, "r")
     reach = np.arange(_START.itemsize)
     for start in range(0, len(offsets), _CHUNK):
         places = np.flatnonzero(offsets[start : start + _CHUNK] <= len(data) - _START.itemsize) + start

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from maskrec.base.plain_json import parse_object
 from maskrec.images.csv_table import flag, number
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import Member
@@ -61,12 +61,9 @@ def read_sidecars(parts: Mapping[str, Member], read: Callable[[Member], bytes]) 
 def _fields(member: Member, read: Callable[[Member], bytes]) -> dict[str, Any]:
     text = _text(member, read)
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse_object(text)
+    except ValueError as error:
         raise ValueError(f"its .json is damaged ({error})") from error
-    if not isinstance(fields, dict):
-        raise ValueError("its .json is not an object")
-    return fields
 
 
 def _text(member: Member, read: Callable[[Member], bytes]) -> str:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically, write_text
+from maskrec.base.plain_json import read_json_object
+from maskrec.base.regular_files import LARGEST_TABLE
 from maskrec.images.random_access import RandomAccessFile, Readable
 from maskrec.images.tars.headers import BLOCK, check_header, entries, name_in
 
@@ -176,11 +178,11 @@ def _read_index(path: Path, size: int) -> list[Member] | None:
     """The members that an index lists; None when there is none, it is not an index, or the tar has another size."""
     place = path.with_name(path.name + INDEX_SUFFIX)
     try:
-        content = json.loads(place.read_bytes())
+        content = read_json_object(place, LARGEST_TABLE)
         if content["version"] != _VERSION or content["size"] != size:
             return None
         members = [Member(str(name), int(offset), int(length)) for name, offset, length in content["members"]]
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return None
     inside = all(member.offset > 0 and 0 <= member.size <= size - member.offset for member in members)
     return members if inside else None

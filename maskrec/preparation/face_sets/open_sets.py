@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
@@ -70,7 +71,7 @@ def _aligned(path: Path, role: Role, others: Sequence[str]) -> FaceSet:
     if others:
         faces.notes.append(f"{path}: {', '.join(others)} are also in it but are not checked; name them to check them")
     named = {faces.real(index) for index in range(len(faces))}
-    root = path.resolve()
+    root = Path(os.path.realpath(path))  # never raises, whatever the links
     for file in sorted(root.rglob("*")):
         relative = file.relative_to(root)
         hidden = any(part.startswith(".") for part in relative.parts)

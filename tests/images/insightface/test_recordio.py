@@ -226,7 +226,7 @@ def test_a_record_0_that_announces_nonsense(tmp_path: Path, end: float) -> None:
 def test_no_file_a_folder_and_a_file_that_shrinks(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         RecordFile(tmp_path / "absent.rec")
-    with pytest.raises(UsageError, match="not a file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         RecordFile(tmp_path)
     path = _write(tmp_path, INSIGHT)
     records = RecordFile(path)
