@@ -55,6 +55,12 @@ def test_masked_pairs_and_no_mask_in_training(transforms: dict[str, Any] | None,
     assert note.path == "evaluate.held_out.pairs"
     assert note.message == "20 of these 40 pairs show masked faces, and no face that is trained on wears a mask"
     assert note.mark is not None
+    twice = {
+        **measured(MASKED),
+        "again": {"use": "verification", "pairs": {**MASKED, "first_identity": 500}, "folds": 2},
+    }
+    (note,) = notes(tmp_path, {"transforms": transforms, "evaluate": twice})
+    assert "show masked faces (as in evaluate.again.pairs), and no face" in note.message
 
 
 @pytest.mark.parametrize("hiding", [{"use": "synthetic_mask", "probability": 0.01}, {"use": "lower_face_cutout"}])

@@ -125,7 +125,7 @@ def test_a_step_is_recorded_and_shown_to_the_observers(tmp_path: Path) -> None:
     row.pop("time")
     assert row == {
         "kind": "step",
-        "epoch": 0,
+        "epoch": 1,
         "step": 1,
         "loss": 1.5,
         "learning_rate": 0.1,
