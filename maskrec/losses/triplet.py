@@ -14,7 +14,7 @@ from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.kinds import Part
 from maskrec.contracts.problem import Problem, refuse
-from maskrec.losses.inputs import check_embeddings, full_precision
+from maskrec.losses.inputs import check_embeddings, full_precision, unit_rows
 from maskrec.losses.mining import Average, MinerName, built_in
 
 MARGIN = 0.5
@@ -83,7 +83,7 @@ class Triplet(nn.Module):
         if len(labels) < 3:
             _check_batch(labels)
         with full_precision(embeddings) as rows:
-            distances = pairwise_distances(F.normalize(rows) if self.normalize else rows, self.distance)
+            distances = pairwise_distances(unit_rows(rows) if self.normalize else rows, self.distance)
             triplets = self.miner(distances.detach(), labels)
             _check_triplets(triplets)
             if not len(triplets):

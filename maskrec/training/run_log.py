@@ -38,15 +38,19 @@ class RunLog:
         """The run begins or continues."""
         return self.observers.notify("on_start", event)
 
-    def stepped(self, event: Stepped, finite: bool) -> Stop | None:
+    def stepped(self, event: Stepped, not_finite: str) -> Stop | None:
         """A step is over; observers see one that could not be taken too.
 
+        Args:
+            event: what observers receive.
+            not_finite: what of the step is not finite, in words; empty where it was taken.
+
         Raises:
-            MaskrecError: the step's loss or gradient is not finite; an observer's reason where one has its own.
+            MaskrecError: something of the step is not finite; an observer's reason where one has its own.
         """
         stop = self.observers.notify("on_step", event)
-        if not finite:
-            raise MaskrecError(stop.reason if stop else _not_finite(event))
+        if not_finite:
+            raise MaskrecError(stop.reason if stop else _not_finite(event, not_finite))
         self.recorder.write(
             "step",
             epoch=event.epoch + 1,
@@ -96,8 +100,9 @@ class RunLog:
         self.observers.report_detached()
 
 
-def _not_finite(event: Stepped) -> str:
+def _not_finite(event: Stepped, what: str) -> str:
     return (
-        f"{event.loss_path}: the loss or its gradient is not finite at step {event.step} (loss {event.loss}); "
+        f"{event.loss_path}: {what} is not finite at step {event.step} (loss {event.loss}); no weight was changed by "
+        f"it, and the run ends after step {event.step - 1}; "
         "try a lower learning rate, warm-up or train.clip_gradient_norm"
     )
