@@ -15,8 +15,8 @@ PATIENCE = 2.0  # seconds until the plugin is named on stderr
 def foreign_code(who: str | None) -> Iterator[None]:
     """The block runs a plugin's code. Its output goes to stderr, also that of C code and of processes it starts.
 
-    After two seconds a line on stderr says whose code is still running. ``os._exit`` raises ``SystemExit`` here, so that
-    it is reported like any other failure.
+    After two seconds a line on stderr says whose code is still running. ``os._exit`` raises ``SystemExit`` here, so
+    that it is reported like any other failure.
 
     Args:
         who: names the plugin; None for the built-in components, whose code needs no watching.

@@ -154,7 +154,7 @@ class Components:
         return check_value(child, info.annotation, inner, self.problems, info.default)
 
     def _missing(self, info: ParameterInfo, node: Node, entry: Registered, path: str, kind: str) -> None:
-        """A parameter that must be set and is not: the recipe's to fix, unless a given of its kind seems to be meant."""
+        """A parameter that must be set and is not: the recipe's to fix, or the author's, who meant a given."""
         wanted = "" if info.annotation is EMPTY else f": {describe(info.annotation)}"
         message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
         meant = given_meant(info.name, kind)

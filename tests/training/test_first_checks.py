@@ -111,13 +111,9 @@ SHOWN = {
         "has no method `test`, which an evaluator needs",
     ),
 }
-# A run says these at its first step; everything else before its folder is written.
-AT_STEP_ONE = {
-    *(f"backbone {wrong}" for wrong in ("size", "rows", "detached")),
-    *(f"loss {wrong}" for wrong in ("detached", "constant", "hidden", "raises", "exits", "number", "backward")),
-    *(f"data {wrong}" for wrong in ("float", "ones", "small", "label", "none", "raises", "exits", "landmarks")),
-    *(f"transform {wrong}" for wrong in ("bytes", "clean", "labels", "raises", "none")),
-}
+# Some of them in a run: these at its first step, and the others before its folder is written.
+AT_STEP_ONE = ("backbone size", "loss detached", "loss raises", "data float", "data label", "transform bytes")
+BEFORE = ("backbone rows", "data labels", "sampler unseeded", "evaluator members", "evaluator test", "evaluator exits")
 
 
 @pytest.mark.parametrize(("changes", "said"), SHOWN.values(), ids=SHOWN.keys())
@@ -133,7 +129,7 @@ def test_a_dry_run_names_the_component_and_what_is_wrong(
     assert [path.name for path in tmp_path.iterdir()] == ["mistaken.yaml"]
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", AT_STEP_ONE + BEFORE)
 def test_a_run_says_the_same_and_trains_nothing(name: str, catalog: Catalog, tmp_path: Path) -> None:
     changes, said = SHOWN[name]
     plan = planned(catalog, tmp_path, changes)
