@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +234,30 @@ def test_landmarks_beside_a_backbone_that_does_not_align_are_noted(catalog: Cata
     (note,) = check_built(planned(catalog, tmp_path, section("data", "sets", "landmarks")), catalog, tmp_path).entries
     assert note.note
     assert "has landmarks and file:probes.py/linear takes photos as they are" in note.message
+
+
+def test_two_processes_say_the_same_and_end_together(tmp_path: Path) -> None:
+    """A sampler that looks at its process, a last batch of one image a process, a buffer that one process spoils."""
+    runs = {
+        "rank": section("sampler", "samplers", "rank"),
+        "last": {"backbone": {"use": "linear", "batch_norm": True}, **section("sampler", "samplers", "two")},
+        "buffer": section("backbone", "nets", "rank"),
+    }
+    (tmp_path / "runs.yaml").write_text(yaml.safe_dump(runs))
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [sys.executable, *launcher, str(Path(__file__).with_name("check_all.py")), str(tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = (json.loads((tmp_path / f"said-{rank}.json").read_text()) for rank in (0, 1))
+    assert first["rank"] == second["rank"]
+    assert first["rank"][0] == 3
+    assert "samplers gives process 1 other batches of epoch 1 than process 0" in first["rank"][1]
+    assert first["last"] == second["last"]
+    assert first["last"][0] == 2
+    assert "has 2 images for 2 processes, and batch norm needs two in each" in first["last"][1]
+    assert "a gradient or buffer of another process is not finite at step 1 " in first["buffer"][1]
+    assert "the buffer backbone.norm.running_var is not finite at step 1 " in second["buffer"][1]
+    assert not (tmp_path / "rank").exists()
+    assert not (tmp_path / "last").exists()
+    assert not list((tmp_path / "buffer" / "checkpoints").glob("*.safetensors"))
