@@ -138,7 +138,12 @@ def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
 def diagnostics(component: object) -> dict[str, float]:
     """What a loss, or a part of one, reports of its last batch; waits for the device where that is a tensor."""
     asked = method_of(component, "diagnostics")
-    return {name: float(value) for name, value in asked().items()} if asked is not None else {}
+    return {name: _number(value) for name, value in asked().items()} if asked is not None else {}
+
+
+def _number(value: Any) -> float:
+    """A tensor's number without its graph: torch warns where a tensor that carries gradients becomes a float."""
+    return float(value.detach() if hasattr(value, "detach") else value)
 
 
 def keeps_state(component: object) -> bool:
@@ -160,6 +165,17 @@ def restore_state(component: Any, state: Any) -> None:
 def needs_landmarks(transform: object) -> bool:
     """Whether the transform needs data with landmarks."""
     return bool(getattr(transform, "needs_landmarks", False))
+
+
+def sets_masked(transform: object) -> bool:
+    """Whether the transform hides faces as a mask does and marks them as ``masked``."""
+    return bool(getattr(transform, "sets_masked", False))
+
+
+def masked_samples(dataset: object) -> Sequence[bool] | None:
+    """For each training sample whether its face wears a mask already, or None where the data set does not say."""
+    masked: Sequence[bool] | None = getattr(dataset, "masked", None)
+    return masked
 
 
 def caveat_of(dataset: object) -> str:

@@ -93,12 +93,12 @@ class Embedder:
         places = [[(index, index) for index in indices[start : start + self.batch_size]] for start in starts]
         with eval_mode(self.model.network):
             for loaded in load(samples, places, self.workers, self.compute.pin_memory):
-                yield self._embed_batch(loaded.to(self.compute.device), masks, label, view)
+                yield self._embed_batch(loaded.to(self.compute.prepares_on), masks, label, view)
 
     @torch.no_grad()
     def _embed_batch(self, loaded: LoadedBatch, masks: Tensor | None, label: str, view: View) -> Tensor:
         images = loaded.images.float() / 255
-        worn = None if masks is None else masks.to(self.compute.device)[loaded.indices]
+        worn = None if masks is None else masks.to(loaded.indices.device)[loaded.indices]
         if worn is not None and bool((worn >= 0).any()):
             if loaded.landmarks is None:
                 raise MaskrecError(f"{label}: masks are to be put on its images, and not all of them have landmarks")

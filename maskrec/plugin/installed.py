@@ -22,26 +22,35 @@ def installed_plugins(failures: list[Failure]) -> Iterator[tuple[Provider, metad
     found: dict[str, list[tuple[Provider, metadata.EntryPoint]]] = {}
     for distribution in metadata.distributions():
         try:
-            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
-                continue
-        except (OSError, ValueError):  # unreadable: nothing shows that it declares a plugin
+            points = distribution.entry_points
+            declared = [point for point in points if point.group == GROUP]
+        except Exception as error:  # torch asks for all of them when it is imported, and then fails too
+            failures.append(_unparsable(distribution, error))
+            continue
+        if not declared:
             continue
         name, version = _identity(distribution)
         if name in found:  # shadowed by an earlier one on the path
             continue
-        found[name] = []
-        try:
-            points = list(distribution.entry_points.select(group=GROUP))
-        except Exception as error:
-            failures.append(Failure(Provider(name, name, version), "metadata", typed_line(error), error=error))
-            continue
-        if name == GROUP and [point.value for point in points] != [BUILTIN]:
-            del found[name]
+        if name == GROUP and [point.value for point in declared] != [BUILTIN]:
             failures.append(Failure(Provider(name, name, distribution.version), "metadata", _impostor(distribution)))
             continue
-        found[name] = [(Provider(f"{name}:{point.name}", name, version), point) for point in points]
+        found[name] = [(Provider(f"{name}:{point.name}", name, version), point) for point in declared]
     for name in sorted(found, key=lambda name: (name != GROUP, name)):
         yield from found[name]
+
+
+def metadata_at_fault(error: BaseException) -> Failure | None:
+    """The distribution whose unreadable entry points raise this error in everything that asks for all of them."""
+    failures: list[Failure] = []
+    list(installed_plugins(failures))
+    return next((failure for failure in failures if type(failure.error) is type(error)), None)
+
+
+def _unparsable(distribution: metadata.Distribution, error: Exception) -> Failure:
+    name, version = _identity(distribution)
+    message = f"its entry_points.txt cannot be read, by which torch fails too ({typed_line(error)}); reinstall {name}"
+    return Failure(Provider(name, name, version), "metadata", message, error=error)
 
 
 def _impostor(distribution: metadata.Distribution) -> str:

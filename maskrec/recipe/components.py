@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import PluginError
+from maskrec.base.files import expand_home
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
 from maskrec.plugin.catalog import Catalog, LookupFailed
@@ -85,7 +86,7 @@ class Components:
             message = f"`{names[0]}` must be a path, not {show(plain(value))}"
             self.problems.error(message, f"{path}.{names[0]}", value.mark)
             return None
-        return Opened("run" if names[0] == "run" else "file", Path(value.value), path, value.mark)
+        return Opened("run" if names[0] == "run" else "file", Path(expand_home(value.value)), path, value.mark)
 
     def component(self, node: Node, kind: str, path: str, part: str = "", around: str = "") -> Spec | Opened | None:
         """Stage 2: the checked component; None, with problems, where it cannot be started.
@@ -154,7 +155,7 @@ class Components:
         return check_value(child, info.annotation, inner, self.problems, info.default)
 
     def _missing(self, info: ParameterInfo, node: Node, entry: Registered, path: str, kind: str) -> None:
-        """A parameter that must be set and is not: the recipe's to fix, or the author's, who meant a given."""
+        """A parameter that must be set and is not: the recipe's to fix, unless a given of its kind seems meant."""
         wanted = "" if info.annotation is EMPTY else f": {describe(info.annotation)}"
         message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
         meant = given_meant(info.name, kind)

@@ -19,6 +19,7 @@ from maskrec.contracts.component_calls import batch_reader
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
 from maskrec.runtime.epoch_batches import Place
+from maskrec.runtime.loader_processes import HandedBatches, iterate
 from maskrec.runtime.sample_checks import columns_problem, sample_problem
 
 
@@ -67,32 +68,67 @@ def load(
 
     Raises:
         PluginError: the data set raises, or returns something other than samples of one size.
-        MaskrecError: a sample cannot be read (the data set's own message), or a worker died.
+        MaskrecError: a sample cannot be read (the data set's own message), or a loader process was killed.
     """
-    workers = min(workers, len(places))
-    first = _first_image(samples, places) if workers else None
-    slots = _slots(first, places, workers)
-    loader: DataLoader[Any] = DataLoader(
-        _Placed(samples, slots, None if first is None else tuple(first.shape), who),  # type: ignore[arg-type]
-        batch_sampler=_Handed(places, slots),  # type: ignore[arg-type]
-        num_workers=workers,
-        collate_fn=_as_it_is,  # type: ignore[arg-type]
-        pin_memory=pin,
-        # Its own: otherwise creating an iterator draws from the global generator and a resumed run diverges from the
-        # first.
-        generator=torch.Generator(),
-    )
-    try:
-        for parcel in loader:
+    with EpochLoader(samples, workers, pin, who) as loader:
+        yield from loader.batches(places)
+
+
+class EpochLoader:
+    """Loads batches epoch after epoch; its processes stay, unless an epoch needs others.
+
+    They hold the samples as these were when they started. Used as a context manager, which ends them.
+
+    Args:
+        samples: what is loaded.
+        workers: loader processes; 0 loads in this one.
+        pin: whether batches are pinned in memory.
+        who: names the data set in messages.
+    """
+
+    def __init__(self, samples: Samples, workers: int, pin: bool, who: str = "") -> None:
+        self.samples, self.workers, self.pin, self.who = samples, workers, pin, who
+        self._loader: DataLoader[Any] | None = None
+        self._handed = HandedBatches((), None)
+
+    def batches(self, places: Sequence[Sequence[Place]]) -> Iterator[LoadedBatch]:
+        """An epoch's batches in order; raises as `load` does."""
+        workers = min(self.workers, len(places))
+        if self._loader is None or not self._fits(self._loader, places, workers):
+            self._loader = None  # ends its processes before others start
+            self._loader = self._begun(places, workers)
+        self._handed.places = places
+        for parcel in iterate(self._loader):
             if isinstance(parcel, Exception):
                 raise parcel
-            yield _unpacked(parcel, slots)
+            yield _unpacked(parcel, self._handed.slots)
             del parcel  # otherwise its slot would stay in use for one more batch
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        message = "a loader worker was killed (out of memory is the usual cause); try a smaller train.workers"
-        raise MaskrecError(message) from error
+
+    def _fits(self, loader: DataLoader[Any], places: Sequence[Sequence[Place]], workers: int) -> bool:
+        slots = self._handed.slots
+        return loader.num_workers == workers and (slots is None or max(map(len, places), default=0) <= slots.rows)
+
+    def _begun(self, places: Sequence[Sequence[Place]], workers: int) -> DataLoader[Any]:
+        first = _first_image(self.samples, places) if workers else None
+        self._handed = HandedBatches(places, _slots(first, places, workers))
+        shape = None if first is None else tuple(first.shape)
+        return DataLoader(
+            _Placed(self.samples, self._handed.slots, shape, self.who),  # type: ignore[arg-type]
+            batch_sampler=self._handed,  # type: ignore[arg-type]
+            num_workers=workers,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]
+            pin_memory=self.pin,
+            persistent_workers=workers > 0,
+            # Its own: otherwise creating an iterator draws from the global generator and a resumed run diverges from
+            # the first.
+            generator=torch.Generator(),
+        )
+
+    def __enter__(self) -> EpochLoader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loader = None
 
 
 def _first_image(samples: Samples, places: Sequence[Sequence[Place]]) -> Tensor | None:
@@ -113,21 +149,6 @@ def _slots(image: Tensor | None, places: Sequence[Sequence[Place]], workers: int
     # Two for each worker (a DataLoader's prefetch), one in use, one not yet released, one to spare.
     by_pixel = image.permute(1, 2, 0).is_contiguous()
     return SharedBatches(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
-
-
-@dataclass(frozen=True, slots=True)
-class _Handed:
-    """Batches of places as passed to workers, each with a slot that is free by then, or None."""
-
-    places: Sequence[Sequence[Place]]
-    slots: SharedBatches | None
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __iter__(self) -> Iterator[tuple[int | None, NDArray[np.int64]]]:
-        for batch in self.places:
-            yield (self.slots.take() if self.slots is not None else None), np.array(batch, dtype=np.int64)
 
 
 class _Parcel(NamedTuple):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from maskrec.base.errors import PluginError
 from maskrec.base.random import Draws
@@ -56,3 +61,12 @@ def apply_transforms(
         if look is not None:
             look(who, batch)
     return batch
+
+
+def batch_to(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on a device; the same batch where they are there already."""
+    if batch.images.device == device:
+        return batch
+    fields = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    moved: dict[str, Any] = {name: value.to(device) for name, value in fields.items() if isinstance(value, Tensor)}
+    return dataclasses.replace(batch, **moved)

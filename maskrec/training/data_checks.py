@@ -6,7 +6,6 @@ import operator
 from typing import TYPE_CHECKING
 
 from maskrec.contracts.call_into import call_into
-from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.recipe.plan import Opened, Plan, Spec
 from maskrec.training.sampler_checks import first_batches, has_batch_norm, size_problems
@@ -49,13 +48,3 @@ def batch_problems(
     networks = (None if isinstance(plan.backbone, Opened) else backbone, loss)
     said = size_problems(batches, any(has_batch_norm(network) for network in networks if network is not None))
     return [Problem(message, "sampler", mark=plan.sampler.mark) for message in said]
-
-
-def alignment_notes(plan: Plan, spec: InputSpec, dataset: Dataset) -> list[Problem]:
-    """A backbone that takes photos as they are, beside data with landmarks that would align them."""
-    if spec.alignment != "none" or not dataset.has_landmarks:
-        return []
-    name = plan.backbone.who.partition(": ")[2]
-    message = f"{plan.data.name} has landmarks and {name} takes photos as they are, so no face is aligned by them"
-    hint = "if the photos are not aligned already, set alignment to arcface or box in the backbone's InputSpec"
-    return [Problem(message, "backbone", hint, plan.backbone.mark, note=True)]

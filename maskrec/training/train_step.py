@@ -19,7 +19,7 @@ from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch
-from maskrec.runtime.model_input import apply_transforms
+from maskrec.runtime.model_input import apply_transforms, batch_to
 from maskrec.training import distributed
 from maskrec.training.finite_step import Undo, largest_value, not_finite, read_together, saved_buffers
 from maskrec.training.first_batch import FirstBatch, promised_by
@@ -111,7 +111,7 @@ class TrainStep:
         undo = Undo(self._saved_buffers().values())
         values, images = [], 0
         for number, loaded in enumerate(batches, start=1):
-            loaded = loaded.to(self.compute.device)
+            loaded = loaded.to(self.compute.prepares_on)
             last = number == len(batches)
             value, embeddings = self.backward(loaded, epoch, step, len(batches), last)
             values.append(value)
@@ -123,7 +123,8 @@ class TrainStep:
         rate = self.schedule.rate
         with call_into(self.assembly.plan.loss.who, "failed in diagnostics", self.loss):
             said = diagnostics(self.loss)
-        result = StepResult(total, rate, norm_read, said, embeddings, loaded.labels, images, fault)
+        labels = loaded.labels.to(embeddings.device)
+        result = StepResult(total, rate, norm_read, said, embeddings, labels, images, fault)
         if result.finite:
             self.optimizer.step()
             self.schedule.step_ended()
@@ -152,6 +153,7 @@ class TrainStep:
             first.loaded(loaded)
         look = None if first is None else first.transformed
         batch = apply_transforms(loaded, self.assembly.transforms, self.seed, epoch, step, self._transforms, look)
+        batch = batch_to(batch, self.compute.device)
         images = self.compute.feed(batch.images, self.assembly.backbone.input_spec)
         waits = not last and isinstance(self.network, DistributedDataParallel)
         with self.network.no_sync() if waits else nullcontext():  # type: ignore[operator]

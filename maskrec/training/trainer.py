@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError
 from maskrec.base.files import write_json
 from maskrec.contracts.call_into import own_words
@@ -16,13 +17,13 @@ from maskrec.contracts.events import Ended, EpochEnded, Started, Stepped, Stop
 from maskrec.inference.embedder import Embedder
 from maskrec.inference.model import Model
 from maskrec.runtime.epoch_batches import shard_places
-from maskrec.runtime.loading import LoadedBatch, load
+from maskrec.runtime.loading import EpochLoader, LoadedBatch
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import load_weights, read_checkpoint, save_checkpoint
 from maskrec.training.assemble import Assembly
 from maskrec.training.checkpoint import networks_state, shard_state
-from maskrec.training.checkpoint_files import save_last
-from maskrec.training.distributed import barrier, on_rank_zero
+from maskrec.training.checkpoint_files import save_last, save_start
+from maskrec.training.distributed import any_process_interrupted, barrier, on_rank_zero
 from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all, from_plain, to_plain
 from maskrec.training.run_log import RunLog
 from maskrec.training.sampler_checks import agreed_batches, restore_sampler, sampler_state
@@ -51,25 +52,30 @@ class Trainer:
     def train(self) -> None:
         """Train up to the last epoch's checkpoint.
 
+        Ctrl-C and SIGTERM wait for the step that is being made and for its checkpoint.
+
         Raises:
             MaskrecError: the loss is not finite, an observer calls the run a failure, or something cannot be written.
         """
         epochs, position = self.assembly.plan.train.epochs, self.state.position
         started = Started(self.run.path, epochs, self.assembly.length.steps_per_epoch, position.step)
         self._note_stop(self.log.started(started))
-        while position.epoch < epochs and position.stopped is None:
-            self._train_epoch()
-            self._evaluate_epoch(last=position.epoch == epochs - 1 or position.stopped is not None)
-            self._end_epoch()
+        plan = self.assembly.plan
+        pin = self.stepper.compute.pin_memory
+        with EpochLoader(self.assembly.dataset, plan.train.workers, pin, plan.data.who) as loader:
+            while position.epoch < epochs and position.stopped is None:
+                with interrupts.deferred():
+                    self._train_epoch(loader)
+                self._evaluate_epoch(last=position.epoch == epochs - 1 or position.stopped is not None)
+                self._end_epoch()
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self, loader: EpochLoader) -> None:
         train, position = self.assembly.plan.train, self.state.position
         self._remember_sampler()
         plan, dataset = self.assembly.plan, self.assembly.dataset
         whole = agreed_batches(self.assembly.sampler, position.epoch, len(dataset), plan.sampler.who)
         places = shard_places(whole)[position.batches :]
-        batches = load(dataset, places, train.workers, self.stepper.compute.pin_memory, plan.data.who)
-        for group in grouped(batches, train.accumulate):
+        for group in grouped(loader.batches(places), train.accumulate):
             began = time.monotonic()
             result = self.stepper.step(group, position.epoch, position.step)
             speed = result.images / max(time.monotonic() - began, 1e-9)
@@ -84,8 +90,11 @@ class Trainer:
             if position.stopped is not None:
                 return
             unfinished = position.batches < len(self.assembly.sampler)
-            if unfinished and position.step % train.checkpoint_every == 0:
+            interrupted = any_process_interrupted(self.stepper.compute.device)
+            if (unfinished and position.step % train.checkpoint_every == 0) or interrupted:
                 self.save()
+            if interrupted:
+                interrupts.raise_signal(interrupted)
 
     def _save_step_before(self) -> None:
         """The checkpoint of the last finite step, where there was one and its weights are finite."""
@@ -138,6 +147,7 @@ class Trainer:
         tested = self._test_best(state.best.epoch) if state.best.epoch is not None else {}
         self.log.ended(Ended(state.position.step, state.position.stopped))
         if rank() == 0:
+            best = state.best.epoch
             result = {
                 "epochs": plan.train.epochs,
                 "steps": state.position.step,
@@ -145,7 +155,7 @@ class Trainer:
                 "demo": plan.demo,
                 "demo_reason": plan.demo_reason,
                 "caveats": self.assembly.caveats(),
-                "best": {"epoch": state.best.epoch, "value": state.best.value},
+                "best": {"epoch": None if best is None else best + 1, "value": state.best.value},
                 "evaluate": state.evaluations,
                 "test": tested,
             }
@@ -161,8 +171,10 @@ class Trainer:
             answers = apply_to_test_pairs(self.assembly, self.embedder(), chosen)
         except MaskrecError as error:
             raise self._resumable(error) from error
+        chosen_by = self.assembly.plan.train.best
         for label, evaluation in answers.items():
-            self.log.tested(epoch, self.state.position.step, label, evaluation)
+            metric = chosen_by.metric if chosen_by else None
+            self.log.tested(epoch, self.state.position.step, label, evaluation, metric)
         return {label: to_plain(evaluation) for label, evaluation in answers.items()}
 
     def embedder(self) -> Embedder:
@@ -173,13 +185,19 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint from which the run continues bit for bit; every process must call this."""
-        state = {
+        save_last(self.run, self._whole_state(), shard_state(self.stepper), self.state.evaluations)
+
+    def save_start(self) -> None:
+        """Write the state before the first step, so that every checkpoint has one before it; as `save`."""
+        save_start(self.run, self._whole_state(), shard_state(self.stepper))
+
+    def _whole_state(self) -> dict[str, Any]:
+        return {
             **networks_state(self.stepper),
             **self.state.state_dict(),
             "observers": self.log.observers.state_dict(),
             "metrics_bytes": self.log.recorder.size(),
         }
-        save_last(self.run, state, shard_state(self.stepper), self.state.evaluations)
 
     def save_best(self) -> None:
         """Write the evaluated network's weights, with the evaluations that go with them."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +16,7 @@ import torch
 from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
-from maskrec.runtime.loading import LoadedBatch, load
+from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
 
 
 class Faces:
@@ -197,7 +199,7 @@ def test_floating_point_images_are_refused() -> None:
 
 
 def test_a_worker_that_dies_is_reported() -> None:
-    with pytest.raises(MaskrecError, match="loader worker was killed"):
+    with pytest.raises(MaskrecError, match=r"a loader process was killed.*train\.workers"):
         list(load(Faces(wrong={7: "die"}), [[(0, 1)], [(1, 7)]], 1, pin=False))
 
 
@@ -218,3 +220,46 @@ def test_slots_are_free_when_all_views_are_gone() -> None:
     del part
     assert slots.take() == one
     assert (view == 7).all()
+
+
+class ByProcess(Faces):
+    """Labels are the number of the process that read the sample."""
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = super().__getitem__(index)
+        return Sample(sample.image, os.getpid(), sample.landmarks, sample.masked, sample.path)
+
+
+def test_loader_processes_stay_over_epochs_and_change_no_byte() -> None:
+    faces, epochs, all_processes = ByProcess(), [_places([6] * 8), _places([3] * 9), _places([6] * 4)], []
+    with EpochLoader(faces, 2, pin=False) as loader:
+        for places in epochs:
+            processes = set()
+            for batch, wanted in zip(loader.batches(places), places, strict=True):
+                assert torch.equal(batch.images, faces.images[[index for _, index in wanted]])
+                assert batch.positions.tolist() == [position for position, _ in wanted]
+                processes |= set(batch.labels.tolist())
+            all_processes.append(processes)
+    assert len(all_processes[0]) == 2
+    assert os.getpid() not in all_processes[0]
+    assert all(processes <= all_processes[0] for processes in all_processes)
+
+
+def test_an_epoch_of_larger_batches_or_of_more_of_them_gets_other_processes() -> None:
+    faces = Faces()
+    with EpochLoader(faces, 2, pin=False) as loader:
+        for places in (_places([2]), _places([2, 2]), _places([9, 4, 1]), [], _places([2] * 5)):
+            for batch, wanted in zip(loader.batches(places), places, strict=True):
+                _check(batch, faces, wanted)
+
+
+def test_a_killed_process_is_noticed_at_the_next_batch_and_nowhere_else() -> None:
+    """Not in the middle of the training step that runs when the signal comes."""
+    faces, places = ByProcess(), _places([2] * 200)
+    batches = load(faces, places, 2, pin=False)
+    victim = int(next(batches).labels[0])
+    os.kill(victim, signal.SIGKILL)
+    for _ in range(100):
+        time.sleep(0.005)  # a handler that raises would do so here
+    with pytest.raises(MaskrecError, match="a loader process was killed"):
+        list(batches)

@@ -230,12 +230,6 @@ def test_an_observer_that_ends_the_program_is_detached_and_a_misspelt_event_is_n
     assert re.search(rf"^observe\.other raised KeyError: 'state' {PLACE}; it receives no more", out, re.MULTILINE)
 
 
-def test_landmarks_beside_a_backbone_that_does_not_align_are_noted(catalog: Catalog, tmp_path: Path) -> None:
-    (note,) = check_built(planned(catalog, tmp_path, section("data", "sets", "landmarks")), catalog, tmp_path).entries
-    assert note.note
-    assert "has landmarks and file:probes.py/linear takes photos as they are" in note.message
-
-
 def test_two_processes_say_the_same_and_end_together(tmp_path: Path) -> None:
     """A sampler that looks at its process, a last batch of one image a process, a buffer that one process spoils."""
     runs = {

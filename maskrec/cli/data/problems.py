@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from maskrec.base.console import clean, terminal_width
+from maskrec.base.words import plain_name
 from maskrec.preparation.checking import Report, Settings
-from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet, SetProblem
 
 SHOWN = 10
@@ -39,6 +39,8 @@ KINDS = {
     "near_duplicate_across": "nearly the same photo under several names",
     "near_duplicate_in_roles": "nearly the same photo in several roles",
     "near_duplicate_within": "nearly the same photo several times under one name",
+    "one_only": "sets of one person only",
+    "spelling": "names of one set in two spellings",
     "in_both": "people in two sets, by name",
     "in_both_by_face": "people in two sets, by their faces",
     "one_person": "people of one set who look like one person",
@@ -49,8 +51,7 @@ KINDS = {
 
 def show(report: Report, everything: bool = False) -> None:
     """Print the sets, the number of problems of each kind, and the problems; the first ``SHOWN`` of each kind."""
-    console = Console(width=terminal_width() or 120, highlight=False)
-    console.print(_sets(report.sets))
+    _print_table(_sets(report.sets))
     for note in dict.fromkeys(report.notes):
         _line(f"note: {note}")
     by_kind = {
@@ -58,7 +59,7 @@ def show(report: Report, everything: bool = False) -> None:
         for key, found in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind))
     }
     if by_kind:
-        console.print(_counts({key: len(found) for key, found in by_kind.items()}))
+        _print_table(_counts({key: len(found) for key, found in by_kind.items()}))
     for (severity, kind), found in by_kind.items():
         for problem in found if everything else found[:SHOWN]:
             _line(_told(problem))
@@ -67,6 +68,15 @@ def show(report: Report, everything: bool = False) -> None:
     if report.problems:
         _line("")
     _line(f"{_number(report.errors, 'error')}, {_number(report.warnings, 'warning')}")
+
+
+def _print_table(table: Table) -> None:
+    """Print a table without the blanks that fill its last column."""
+    console = Console(width=terminal_width() or 120, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 def _number(count: int, word: str) -> str:
