@@ -13,7 +13,8 @@ from small_recipe import PIECES, write_recipe
 from maskrec.contracts.problem import Problem
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
-from maskrec.runtime.loading import epoch_places, load
+from maskrec.runtime.epoch_batches import epoch_places
+from maskrec.runtime.loading import load
 from maskrec.runtime.model_input import apply_transforms
 from maskrec.training.assemble import assemble, check_built
 
