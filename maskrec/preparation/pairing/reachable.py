@@ -25,7 +25,7 @@ def condition_shares(each: int, settings: PairSettings) -> dict[Masks, tuple[int
 
 
 def enough_people(people: int, settings: PairSettings) -> PairSettings:
-    """The settings with shares for few people: about eight to choose thresholds on, eight to test on, the rest to train.
+    """The settings with shares for few people: about eight for thresholds, eight to test on, the rest to train on.
 
     Args:
         people: how many there are.
