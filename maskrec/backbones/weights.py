@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import check_regular, memory_size
 
 GO_ON = "or remove pretrained to start from random weights"
 
@@ -41,6 +42,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UsageError(f"there is no weight file {path}; correct the path, {GO_ON}")
     try:
+        check_regular(path, memory_size())
         content = _load(path)
     except pickle.UnpicklingError as error:
         raise UsageError(_pickle_sentence(path, str(error))) from error

@@ -24,6 +24,31 @@ def clean(text: object) -> str:
     return plain.encode("utf-8", "replace").decode()
 
 
+def say(text: object, *, error: bool = False, flush: bool = False) -> None:
+    """Print text for the user, cleaned: the one way in which words reach the terminal.
+
+    Args:
+        text: one or more lines; names in it may come from anybody.
+        error: whether it goes to standard error.
+        flush: whether it is shown before whatever takes long.
+    """
+    print(clean(text), file=sys.stderr if error else sys.stdout, flush=flush)
+
+
+def open_closed_streams() -> None:
+    """Open the null device in place of standard streams that the parent closed.
+
+    Otherwise the next files that are opened take their numbers, and what is printed goes into them.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 def printable(text: str) -> str:
     """Text that a terminal can show above a caret: tabs as one space, control characters replaced."""
     return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)

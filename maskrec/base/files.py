@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.plain_json import read_json_object
 
 _T = TypeVar("_T")
 
@@ -93,6 +95,23 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, json_bytes(value))
 
 
+def expand_home(text: str) -> str:
+    """A path with a leading ``~`` or ``~user`` as that home folder; unchanged where there is no such user."""
+    return os.path.expanduser(text) if text.startswith("~") else text  # noqa: PTH111 - it never raises
+
+
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove temporary files that killed processes left; the caller holds the folder's lock.
+
+    Args:
+        folder: searched with all that is below it.
+        name: of the files that were being written; a pattern.
+    """
+    for path in folder.rglob(f".{name}.part"):
+        if re.fullmatch(r"\..+\.[0-9]+\.part", path.name):
+            path.unlink(missing_ok=True)
+
+
 def now() -> str:
     """The time in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -147,7 +166,7 @@ class Lock:
 
     def _holder(self) -> str:
         try:
-            holder = json.loads((self.owner or self.path).read_text(encoding="utf-8"))
+            holder = read_json_object(self.owner or self.path)
             return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
         except (OSError, ValueError, KeyError):
             return "another process"

@@ -1,9 +1,10 @@
-"""Words for messages: the nearest name, an error on one line, what differs between two values."""
+"""Words: the nearest name, names as they are compared, an error on one line, what differs between two values."""
 
 from __future__ import annotations
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,40 @@ def byte_size(count: int) -> str:
     power = min(len(_UNITS), int(math.log10(count * 1.0005) / 3))  # 999.5 of a unit is one of the next
     size = count / 1000**power
     return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {_UNITS[power - 1]}"
+
+
+def plain_name(name: str) -> str:
+    """A person's name as it is compared: letters in one Unicode form, without case, underscores and double spaces.
+
+    Archives, file systems and spreadsheets write one name in several forms: NFC and NFD look the same.
+
+    >>> plain_name("Zo\\u00eb_Bell") == plain_name("ZOE\\u0308  bell")
+    True
+    """
+    return " ".join(_folded(_folded(name)).replace("_", " ").split())
+
+
+def _folded(name: str) -> str:
+    """Compatible forms as one, without case; twice, because dropping the case can leave letters in two forms."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def names_in_both(one: Iterable[str], other: Iterable[str]) -> list[tuple[str, str]]:
+    """Names of ``one`` that are in ``other``, each with how it is written there, as ``plain_name`` compares them."""
+    there = {plain_name(name): name for name in other}
+    return sorted({name: there[key] for name in one if (key := plain_name(name)) in there}.items())
+
+
+def spellings(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Different names that ``plain_name`` takes for one, each with the first of its spellings, sorted."""
+    first: dict[str, str] = {}
+    each = [(first.setdefault(plain_name(name), name), name) for name in sorted(set(names))]
+    return [(before, name) for before, name in each if before != name]
+
+
+def look_alike(one: str, other: str) -> bool:
+    """Whether two names are written with the same letters, in whatever Unicode form."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
 def one_line(error: BaseException) -> str:

@@ -9,8 +9,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from maskrec import __version__
-from maskrec.base.console import clean
-from maskrec.base.errors import MaskrecError
+from maskrec.base import interrupts
+from maskrec.base.console import say
+from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.base.files import expand_home
+from maskrec.base.system_limits import limit_reached, raise_open_files_limit
 from maskrec.cli import checking, data, doctor, listing, running
 from maskrec.cli.options import debugging
 
@@ -44,7 +47,7 @@ app.add_typer(data.app, name="data")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"maskrec {__version__}")
+        say(f"maskrec {__version__}")
         raise typer.Exit
 
 
@@ -60,12 +63,14 @@ def _options(
 
 
 def run_app(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 ok, 1 failed while running, 2 recipe or usage, 3 plugin, 130 interrupted.
+    """Run the command line and exit: 0 ok, 1 failed while running, 2 recipe or usage, 3 plugin, 130 interrupted, 143
+    terminated.
 
     Args:
         arguments: instead of the process's own.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    raise_open_files_limit()
+    given = [_expanded(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -78,14 +83,22 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()
         code = result if isinstance(result, int) else 0
         if code == INTERRUPTED:  # newer typer returns this code on an interrupt, older typer raises Abort
-            _say("interrupted; run the same command again to continue; a run needs --run-dir, or maskrec resume DIR")
+            code = interrupts.report()
     except BaseException as error:
         code = _answer(error)
     sys.exit(code)
 
 
+def _expanded(word: str) -> str:
+    """A path that begins with ``~``, alone or after ``--option=``, with the home folder, which shells leave there."""
+    option, equals, value = word.partition("=")
+    return f"{option}={expand_home(value)}" if equals and word.startswith("--") else expand_home(word)
+
+
 def _answer(error: BaseException) -> int:
     """Report an error to the user; return the exit code."""
+    if interrupts.received() or isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return interrupts.report()  # whatever it has become on its way: an interrupted import raises anything
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, BrokenPipeError):
@@ -96,18 +109,23 @@ def _answer(error: BaseException) -> int:
         import traceback
 
         traceback.print_exception(error)
-    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        _say("interrupted; run the same command again to continue; a run needs --run-dir, or maskrec resume DIR")
-        return INTERRUPTED
     if isinstance(error, MaskrecError):
         _say(str(error))
         return error.exit_code
     if isinstance(error, _usage_errors()):
         return _answer_usage(error)
+    if isinstance(error, OSError) and (reached := limit_reached(error)):
+        _say(str(reached))
+        return reached.exit_code
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename is not None else "the output could not be written: "
         _say(f"{where}{error.strerror}; fix that and run the same command again")
         return 1
+    from maskrec.plugin.installed import metadata_at_fault
+
+    if (failure := metadata_at_fault(error)) is not None:
+        _say(str(failure))
+        return PluginError.exit_code
     _say(
         f"unexpected {type(error).__name__}: {error}. This is a bug in maskrec or in a plugin: please report it "
         "with the command and the output of --debug"
@@ -123,7 +141,7 @@ def _usage_errors() -> Any:
 def _answer_usage(error: Any) -> int:
     message = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
-        print(message, file=sys.stderr)
+        say(message, error=True)
         return int(error.exit_code)
     command = error.ctx.command_path if getattr(error, "ctx", None) else "maskrec"
     _say(f"{message.rstrip('.')}; see {command} --help")
@@ -131,4 +149,4 @@ def _answer_usage(error: Any) -> int:
 
 
 def _say(message: str) -> None:
-    print(f"maskrec: {clean(message)}", file=sys.stderr)
+    say(f"maskrec: {message}", error=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maskrec.base.console import clean, table
+from maskrec.base.console import say, table
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 
@@ -72,10 +71,10 @@ def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> Checked
 
 def _say(recipe: str, checked: Checked) -> None:
     for problem in checked.problems:
-        print(clean(problem.render()), file=sys.stderr)
+        say(problem.render(), error=True)
     if checked.ok:
         form = " (its demo form would start)" if checked.plan is not None and checked.plan.demo else ""
-        print(f"{clean(recipe)}: ok{form}")
+        say(f"{recipe}: ok{form}")
 
 
 def schema(plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
@@ -86,7 +85,7 @@ def schema(plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
 
     found, left_out = recipe_schema(open_catalog(plugin, no_plugins))
     for line in left_out:
-        print(clean(line), file=sys.stderr)
+        say(line, error=True)
     print(json.dumps(found, indent=2, ensure_ascii=False))
 
 
@@ -97,7 +96,7 @@ def recipes() -> None:
     found = shipped_recipes()
     rows = [(name, summary(path)) for name, path in found.items()]
     if rows:
-        print(table(rows))
+        say(table(rows))
 
 
 def copy(
@@ -109,4 +108,4 @@ def copy(
     """Copy a shipped recipe to a file of your own; the recipe that it extends becomes maskrec:NAME."""
     from maskrec.recipe.shipped import copy_recipe
 
-    print(f"wrote {clean(copy_recipe(name, destination or Path()))}")
+    say(f"wrote {copy_recipe(name, destination or Path())}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maskrec.base.console import clean, table, terminal_width
+from maskrec.base.console import say, table, terminal_width
 from maskrec.base.errors import UsageError
 from maskrec.base.words import did_you_mean
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, open_catalog
@@ -71,7 +71,7 @@ def list_components(
         return
     rows = [("KIND", "NAME", "PROVIDER", "SUMMARY")]
     rows += [(entry.noun, entry.name, str(entry.provider), entry.component.summary) for entry in entries]
-    print(table(rows, terminal_width()))
+    say(table(rows, terminal_width()))
 
 
 def _kind(text: str) -> str:
@@ -120,7 +120,7 @@ def plugins(as_json: AsJson = False, plugin: PluginFiles = None, no_plugins: NoP
         (failure.provider.name, failure.provider.version, "-", f"{failure.stage}: {failure.message}")
         for failure in catalog.failures
     ]
-    print(table(rows, terminal_width()))
+    say(table(rows, terminal_width()))
 
 
 def show(
@@ -141,7 +141,7 @@ def show(
         same_kind = len({entry.kind for entry in found}) == 1
         choices = [entry.qualified if same_kind else f"{entry.qualified} --kind {entry.kind}" for entry in found]
         raise UsageError(f"{name!r} is declared more than once; choose one with maskrec show {' or '.join(choices)}")
-    print(clean(describe(found[0], catalog)))
+    say(describe(found[0], catalog))
 
 
 def _nothing_called(catalog: Catalog, name: str, kind: str | None) -> UsageError:

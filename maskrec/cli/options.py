@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maskrec.base.console import clean
+from maskrec.base.console import say
 from maskrec.base.errors import PluginError
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
@@ -68,7 +67,7 @@ def listed(given: list[str] | None) -> list[str]:
 
 def report(failure: Failure) -> None:
     """One line on stderr; with ``--debug`` the traceback too."""
-    print(clean(failure).replace("\n", " "), file=sys.stderr)
+    say(str(failure).replace("\n", " "), error=True)
     if debugging() and failure.error is not None:
         import traceback
 

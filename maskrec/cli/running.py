@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maskrec.base.errors import UsageError
+from maskrec.base.files import expand_home
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+
+if TYPE_CHECKING:
+    from maskrec.plugin.catalog import Catalog
+    from maskrec.recipe.plan import Plan
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, such as loss.margin=0.5.")
@@ -38,20 +43,23 @@ def run(
 ) -> None:
     """Train and evaluate as a recipe says, and write a run directory."""
     from maskrec.recipe.checking import resolve
-    from maskrec.training.distributed import several_processes_wanted
+    from maskrec.training.distributed import on_each_process, process_group, several_processes_wanted
     from maskrec.training.runner import start
 
-    catalog = open_catalog(plugin, no_plugins)
-    root = root_of_data(data_root)
-    plan = resolve(
-        recipe_path(recipe),
-        catalog=catalog,
-        overrides=overrides or (),
-        demo=demo,
-        data_root=root,
-        allow_fallback=not several_processes_wanted(),
-    )
-    start(plan, catalog, root, run_dir, plugin or (), allow_drift)
+    def read() -> tuple[Plan, Catalog, Path]:
+        catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
+        plan = resolve(
+            recipe_path(recipe),
+            catalog=catalog,
+            overrides=overrides or (),
+            demo=demo,
+            data_root=root,
+            allow_fallback=not several_processes_wanted(),
+        )
+        return plan, catalog, root
+
+    with process_group():  # what one process refuses ends the others too
+        start(*on_each_process(read), run_dir, plugin or (), allow_drift)
 
 
 def resume(
@@ -62,9 +70,14 @@ def resume(
     allow_drift: AllowDrift = False,
 ) -> None:
     """Continue a run; only train.epochs and machine settings can be changed."""
+    from maskrec.training.distributed import on_each_process, process_group
     from maskrec.training.runner import resume as go_on
 
-    go_on(run_dir, open_catalog(plugin, no_plugins), train_changes(overrides or []), plugin or (), allow_drift)
+    def read() -> tuple[Catalog, dict[str, Any]]:
+        return open_catalog(plugin, no_plugins), train_changes(overrides or [])
+
+    with process_group():
+        go_on(run_dir, *on_each_process(read), plugin or (), allow_drift)
 
 
 def root_of_data(given: Path | None) -> Path:
@@ -73,18 +86,24 @@ def root_of_data(given: Path | None) -> Path:
     Raises:
         UsageError: it is not a folder.
     """
-    root = given or Path(os.environ.get("MASKREC_DATA", "."))
+    root = given or Path(expand_home(os.environ.get("MASKREC_DATA", ".")))
     if not root.is_dir():
         raise UsageError(f"the data root {root} is not a folder; set --data-root or MASKREC_DATA to one that exists")
     return root
 
 
 def recipe_path(recipe: str) -> Path:
-    """The file of a recipe that is named by path or, as ``maskrec:NAME``, by a shipped recipe's name."""
-    if recipe.startswith("maskrec:"):
-        from maskrec.recipe.shipped import shipped_recipe
+    """The file of a recipe that is named by path or, as ``maskrec:NAME``, by a shipped recipe's name.
 
-        return shipped_recipe(recipe.removeprefix("maskrec:"))
+    Raises:
+        UsageError: there is no shipped recipe of that name, or no such file while one ships with that name.
+    """
+    from maskrec.recipe.shipped import PREFIX, shipped_like, shipped_recipe
+
+    if recipe.startswith(PREFIX):
+        return shipped_recipe(recipe.removeprefix(PREFIX))
+    if not os.path.lexists(recipe) and (meant := shipped_like(recipe)):
+        raise UsageError(f"there is no recipe file {recipe}; did you mean {PREFIX}{meant}?")
     return Path(recipe)
 
 

@@ -20,7 +20,8 @@ from maskrec.images.insightface.recordio import RecordFile
 class ImageRecord:
     """The images of a ``.rec`` with its ``.idx``, the format of InsightFace's training sets; read without MXNet.
 
-    Such images are already aligned and have no landmarks: the middle square is cropped and resized to the canvas.
+    Such images are already aligned and have no landmarks: the middle square is cropped and resized to the canvas; for a
+    backbone aligned by ``box`` the whole image is stretched.
     Labels are the records', renumbered without gaps where some are missing (a set from which people were removed);
     names are unknown.
 

@@ -16,6 +16,7 @@ ARCFACE_POINTS = (
     (41.5493, 92.3655),
     (70.7299, 92.2041),
 )
+_ROUNDING = 0.05  # pixels: of landmarks written to hundredths, on the far side of the canvas
 
 
 def arcface_template(size: int) -> NDArray[np.float64]:
@@ -86,6 +87,31 @@ def similarity_transforms(sources: NDArray[np.float64], target: NDArray[np.float
     matrices[:, 0, 2] = dst_mean[0] - along * src_mean[:, 0] + across * src_mean[:, 1]
     matrices[:, 1, 2] = dst_mean[1] - across * src_mean[:, 0] - along * src_mean[:, 1]
     return matrices
+
+
+def aligned_sides(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For faces whose five points lie on ArcFace's template as an aligned face's do: the side of its canvas in pixels.
+
+    The points of an aligned face are brought nearest to the template by a scale about the canvas's corner alone,
+    without rotation or shift; to 0.05 pixels no face in a photo is there by chance.
+
+    Args:
+        landmarks: ``(n, 5, 2)``.
+
+    Returns:
+        float64 ``(n,)``; 0 for all other faces.
+    """
+    sides = np.zeros(len(landmarks))
+    there = np.flatnonzero(np.isfinite(landmarks).all((1, 2)) & (np.ptp(landmarks, axis=1).max(1) > 0))
+    if len(there):
+        matrices = similarity_transforms(landmarks[there] + 0.5, arcface_template(ARCFACE_SIZE) + 0.5)
+        scale = matrices[:, 0, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shift = np.abs(matrices[:, :, 2]).max(1) / scale
+            turn = np.abs(matrices[:, 1, 0]) / scale * ARCFACE_SIZE / scale
+            alone = (scale > 0) & (shift < _ROUNDING) & (turn < 2 * _ROUNDING)
+            sides[there] = np.where(alone, ARCFACE_SIZE / scale, 0.0)
+    return sides
 
 
 def move_points(points: ArrayLike, matrix: ArrayLike) -> NDArray[np.float64]:

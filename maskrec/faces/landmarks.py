@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,6 +59,30 @@ def landmark_fault(landmarks: ArrayLike, width: int, height: int) -> str | None:
     """Why the five points ``(5, 2)`` cannot be a face in a photo of this size; None when they can."""
     found = find_broken(np.asarray(landmarks, np.float64).reshape(1, 5, 2), [[width, height]])
     return next((broken.message for broken in found if broken.severe), None)
+
+
+def fits_aligned(sides: Any, width: int, height: int) -> Any:
+    """Whether photos of this size may be faces aligned to ``sides`` pixels, with a border or cut by a fifth at most."""
+    return (min(width, height) <= 1.25 * sides) & (max(width, height) >= 0.8 * sides)
+
+
+def another_photos(landmarks: NDArray[np.float64], aligned_side: float, width: int, height: int) -> str:
+    """Why the five points ``(5, 2)`` must be those of another photo than one of this size; empty where they may be its.
+
+    Args:
+        landmarks: finite.
+        aligned_side: from ``alignment.aligned_sides``.
+        width: of the photo in pixels.
+        height: likewise.
+    """
+    if aligned_side and not fits_aligned(aligned_side, width, height):
+        side = round(aligned_side)
+        return f"they are those of a face aligned to {side} x {side} pixels, but the photo has {width} x {height}"
+    beyond = _beyond(landmarks[None], np.array([[width, height]]))[0]
+    if beyond.max() <= 0 or beyond.max() <= np.linalg.norm(landmarks[3:].mean(0) - landmarks[:2].mean(0)) / 2:
+        return ""
+    x, y = landmarks[beyond.argmax()]
+    return f"{POINTS[beyond.argmax()]} at ({x:.1f}, {y:.1f}) is outside of the photo of {width} x {height}"
 
 
 def _nearest(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -11,7 +14,8 @@ from torch import Tensor
 from maskrec.base.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
-from maskrec.faces.alignment import arcface_template, similarity_transforms
+from maskrec.faces.alignment import aligned_sides, arcface_template, similarity_transforms
+from maskrec.faces.landmarks import another_photos, fits_aligned
 from maskrec.images.canvas import moves_nothing, pixels_on_canvas
 
 _AT_ONCE = 65_536
@@ -19,6 +23,8 @@ _AT_ONCE = 65_536
 
 class Aligner:
     """Landmarks and boxes of a set, and which of its faces are already aligned if they have the canvas's size.
+
+    Landmarks that cannot be of the photo that they are given for are refused when it is placed.
 
     Args:
         size: of the canvas in pixels.
@@ -35,7 +41,11 @@ class Aligner:
         boxes: NDArray[np.float64] | None = None,
     ) -> None:
         self.size, self.alignment, self.landmarks, self.boxes = size, alignment, landmarks, boxes
+        self._sides = None if landmarks is None else _in_parts(aligned_sides, landmarks).astype(np.float32)
         self._in_place = _in_place(size, alignment, landmarks, boxes)
+        if self._in_place is not None and self._sides is not None:
+            # Landmarks of an aligned face of another size are looked at beside the photo, which cannot be theirs.
+            self._in_place &= (self._sides == 0) | fits_aligned(self._sides, size, size)
 
     def is_aligned(self, index: int) -> bool:
         """Whether a face of the canvas's size needs no change."""
@@ -63,7 +73,8 @@ class Aligner:
             name: its place, for messages.
 
         Raises:
-            UsageError: landmarks or a box do not fit the image; the message begins with ``name``.
+            UsageError: landmarks or a box are those of another photo, or do not fit the image; the message begins with
+            ``name``.
         """
         points = None if self.landmarks is None else self.landmarks[index]
         size = self.size
@@ -71,6 +82,10 @@ class Aligner:
             moved = None if points is None else torch.from_numpy(points.astype(np.float32))
             return Sample(_tensor(image), label, moved, masked, name)
         box = None if self.boxes is None else self.boxes[index]
+        if points is not None and self._sides is not None:
+            height, width = image.shape[:2]
+            if fault := another_photos(points, float(self._sides[index]), width, height):
+                raise UsageError(f"{name}: its landmarks are not of this photo: {fault}; name landmarks of this photo")
         try:
             pixels, places = pixels_on_canvas(image, points, size, self.alignment, box)
         except (ValueError, cv2.error) as error:
@@ -90,11 +105,16 @@ def _in_place(
     """Which faces stay in place; None for all."""
     if alignment == "arcface" and landmarks is not None:
         template = arcface_template(size)
-        parts = range(0, len(landmarks), _AT_ONCE)
-        flags = [
-            moves_nothing(similarity_transforms(landmarks[part : part + _AT_ONCE], template), size) for part in parts
-        ]
-        return np.concatenate(flags) if flags else np.zeros(0, np.bool_)
+        return _in_parts(lambda part: moves_nothing(similarity_transforms(part, template), size), landmarks)
     if alignment == "box" and (landmarks is not None or boxes is not None):
         return np.zeros(len(landmarks if landmarks is not None else boxes), np.bool_)  # type: ignore[arg-type]
+    if landmarks is not None:
+        return np.asarray(((landmarks >= -0.5) & (landmarks <= size - 0.5)).all((1, 2)))
     return None
+
+
+def _in_parts(measure: Callable[[NDArray[np.float64]], NDArray[Any]], landmarks: NDArray[np.float64]) -> NDArray[Any]:
+    """``measure`` of all landmarks, with the memory for some of them at once."""
+    parts = range(0, len(landmarks), _AT_ONCE)
+    found = [measure(landmarks[part : part + _AT_ONCE]) for part in parts]
+    return np.concatenate(found) if found else measure(landmarks)

@@ -39,10 +39,12 @@ def to_canvas(
     - ``arcface``: the similarity that brings the five landmarks nearest to ArcFace's template; black outside the photo.
       A photo of the canvas's size that it would move by less than 0.05 pixels is already aligned and stays unchanged.
     - ``box``: the detector's box with facenet's margin, cut at the photo's edges, stretched to the square. Without a
-      box, MTCNN's is approximated from the landmarks (``box_from_landmarks``).
+      box, MTCNN's is approximated from the landmarks (``box_from_landmarks``). Without both, the photo is such a box
+      already and is stretched whole.
     - ``none``: the middle square cropped and resized.
 
-    A photo without landmarks (for ``box``: without both) **is treated as already aligned**, as with ``none``.
+    A photo without landmarks (for ``box``: without both) **is treated as already aligned**; for ``arcface`` as with
+    ``none``.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``.
@@ -76,10 +78,11 @@ def pixels_on_canvas(
             pixels, matrix = image, np.eye(2, 3)
         else:
             pixels = warp(image, matrix, size)
-    elif alignment == "box" and (box is not None or landmarks is not None):
-        if box is None:
-            assert landmarks is not None
-            box = box_from_landmarks(landmarks)
+    elif alignment == "box" and box is None and landmarks is None:
+        pixels, matrix = _stretched(image, (0, 0, image.shape[1], image.shape[0]), size)
+    elif alignment == "box":
+        box = box_from_landmarks(landmarks) if box is None and landmarks is not None else box
+        assert box is not None
         pixels, matrix = cut_box(image, box, size)
     else:
         pixels, matrix = _cut_middle(image, size)
@@ -152,18 +155,24 @@ def cut_box(
     right, bottom = np.ceil(np.minimum(box[2:] + margin, [width, height])).astype(int)
     if right - left < 2 or bottom - top < 2:
         raise ValueError(f"the face's box {np.round(box, 1).tolist()} is not in the photo of {width} x {height} pixels")
-    scale = np.array([size / (right - left), size / (bottom - top)])
-    matrix = np.column_stack([np.diag(scale), (0.5 - np.array([left, top])) * scale - 0.5])
-    return _resize(image[top:bottom, left:right], size, size), matrix
+    return _stretched(image, (left, top, right, bottom), size)
 
 
 def _cut_middle(image: NDArray[np.uint8], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    scale = size / side
-    matrix = np.array([[scale, 0.0, (0.5 - left) * scale - 0.5], [0.0, scale, (0.5 - top) * scale - 0.5]])
-    return _resize(image[top : top + side, left : left + side], size, size), matrix
+    return _stretched(image, (left, top, left + side, top + side), size)
+
+
+def _stretched(
+    image: NDArray[np.uint8], part: tuple[int, int, int, int], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part (left, top, right, bottom) resized to the square, and the affine from the photo to the square."""
+    left, top, right, bottom = part
+    scale = np.array([size / (right - left), size / (bottom - top)])
+    matrix = np.column_stack([np.diag(scale), (0.5 - np.array([left, top])) * scale - 0.5])
+    return _resize(image[top:bottom, left:right], size, size), matrix
 
 
 def _resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.base.words import did_you_mean
 from maskrec.contracts.problem import Mark, Problems
 
@@ -77,7 +78,7 @@ def read_table(
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path, LARGEST_TABLE).decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:

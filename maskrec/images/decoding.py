@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
-import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import LARGEST_PHOTO, read_regular
 from maskrec.images.jpeg_header import plain_jpeg_size
-
-MAX_PIXELS = 80_000_000
-_PIECE = 1 << 16
+from maskrec.images.pillow_pixels import (
+    FORMAT_NAMES,
+    MAX_PIXELS,
+    most_pixels,
+    opened,
+    orientation_of,
+    rgb_pixels,
+    turned,
+)
 
 # Loader workers are the parallelism here, and OpenCV's own threads do not survive a fork.
 cv2.setNumThreads(0)
 
 # libjpeg-turbo's messages about damage; its other errors are about kinds that it does not support.
 _DAMAGE = ("Corrupt JPEG", "Premature end", "Invalid JPEG", "Unsupported marker")
-_ORIENTATION = 0x0112
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
@@ -45,27 +48,22 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """A file's bytes; a stream object's overhead would cost a tenth of decoding a face."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        piece = os.read(handle, _PIECE)
-        if len(piece) < _PIECE:  # only the end of a file is that short
-            return piece
-        pieces = [piece]
-        while pieces[-1]:
-            pieces.append(os.read(handle, 1 << 24))
-        return b"".join(pieces)
-    finally:
-        os.close(handle)
+    """A photo's file, as it is.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file of at most ``LARGEST_PHOTO`` bytes.
+    """
+    return read_regular(path, LARGEST_PHOTO)
 
 
 def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
     """One photo as a viewer shows it: its EXIF orientation applied, transparent parts over white.
 
-    EXIF entries that are truncated or point nowhere are ignored, as in viewers: the photo is used as stored.
-    Gray and CMYK become RGB, 16 bits per channel become 8; of an animation the first frame is used. JPEGs are decoded
-    by libjpeg-turbo, plain ones directly, others after checking their header; everything else by Pillow. A JPEG whose
-    data libjpeg-turbo reports as corrupt is rejected: most such files decode to a mosaic.
+    Formats: JPEG (MPO as well), PNG, WebP, BMP, TIFF, GIF, and AVIF where Pillow reads it. EXIF entries that are
+    truncated or point nowhere are ignored, as in viewers: the photo is used as stored. Gray and CMYK become RGB, 16
+    bits per channel become 8 (see ``pillow_pixels.rgb_pixels``); of an animation the first frame is used. JPEGs are
+    decoded by libjpeg-turbo, plain ones directly, others after checking their header; everything else by Pillow. A
+    JPEG whose data libjpeg-turbo reports as corrupt is rejected: most such files decode to a mosaic.
 
     Args:
         data: the file's content.
@@ -75,17 +73,23 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
         uint8 RGB ``(H, W, 3)``, contiguous.
 
     Raises:
-        UsageError: the data is empty, truncated, damaged, not an image, has floating-point pixels, or a header that
-            announces more than ``MAX_PIXELS``; the message begins with ``name``.
+        UsageError: the data is empty, truncated, damaged, not an image of these formats, has pixels whose white is
+            unknown, or a header that announces more than ``pillow_pixels.most_pixels``; the message begins with
+            ``name``.
     """
     if not data:
         raise UsageError(f"{name}: the file is empty (0 bytes); download it again or remove it")
     try:
         pixels = _decode_plain_jpeg(data)
         return _decode_after_header(data) if pixels is None else pixels
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError, _TooManyPixelsError) as error:
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise _too_many(name, MAX_PIXELS) from error
+    except _TooManyPixelsError as error:
+        raise _too_many(name, error.args[0]) from error
+    except UnidentifiedImageError as error:
         raise UsageError(
-            f"{name}: its header announces more than {MAX_PIXELS // 1_000_000} megapixels; shrink it or remove it"
+            f"{name}: not an image of a format that is read ({FORMAT_NAMES}), or its header is damaged; convert it, "
+            "download it again or remove it"
         ) from error
     except Exception as error:  # decoders raise all kinds of errors on damaged files
         # Pillow includes the buffer's address, but the same photo must be rejected with the same message.
@@ -97,7 +101,12 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
 
 
 class _TooManyPixelsError(Exception):
-    pass
+    """More pixels than its argument."""
+
+
+def _too_many(name: str | Path, most: int) -> UsageError:
+    said = f"its header announces more than {most // 1_000_000} megapixels"
+    return UsageError(f"{name}: {said}, the most that is decoded of such a file; shrink it or remove it")
 
 
 def decode_into(data: bytes, space: NDArray[np.uint8]) -> bool:
@@ -119,26 +128,21 @@ def _decode_plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
     if size is None:
         return None
     if size[0] * size[1] > MAX_PIXELS:
-        raise _TooManyPixelsError
+        raise _TooManyPixelsError(MAX_PIXELS)
     return _decode_strictly(data, "RGB")
 
 
 def _decode_after_header(data: bytes) -> NDArray[np.uint8]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        warnings.simplefilter("ignore", UserWarning)  # header entries that point nowhere; for bad pixels Pillow raises
-        with Image.open(io.BytesIO(data)) as header:
-            return _decode(data, header)
-
-
-def _decode(data: bytes, header: Image.Image) -> NDArray[np.uint8]:
-    if header.width * header.height > MAX_PIXELS:
-        raise _TooManyPixelsError
-    if header.format in ("JPEG", "MPO"):
-        pixels = _decode_strictly(data, header.mode)
-        if pixels is not None and header.mode in ("L", "RGB"):
-            return _turned(pixels, header)
-    return _decode_slowly(header)
+    with opened(data) as header:
+        if header.width * header.height > (most := most_pixels(header)):
+            raise _TooManyPixelsError(most)
+        if header.format in ("JPEG", "MPO"):
+            pixels = _decode_strictly(data, header.mode)
+            if pixels is not None and header.mode in ("L", "RGB"):
+                return turned(pixels, orientation_of(header))
+            del pixels  # the memory of a second copy
+        pixels = rgb_pixels(header)
+        return turned(pixels, orientation_of(header))
 
 
 def _decode_strictly(data: bytes, mode: str) -> NDArray[np.uint8] | None:
@@ -153,26 +157,3 @@ def _decode_strictly(data: bytes, mode: str) -> NDArray[np.uint8] | None:
         if str(error).startswith(_DAMAGE):
             raise
         return None
-
-
-def _turned(pixels: NDArray[np.uint8], header: Image.Image) -> NDArray[np.uint8]:
-    orientation = header.getexif().get(_ORIENTATION, 1)
-    if orientation == 1:
-        return pixels
-    image = Image.fromarray(pixels)
-    image.getexif()[_ORIENTATION] = orientation
-    return np.array(ImageOps.exif_transpose(image), dtype=np.uint8)
-
-
-def _decode_slowly(header: Image.Image) -> NDArray[np.uint8]:
-    if header.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, so the value of white is unknown")
-    image = ImageOps.exif_transpose(header)
-    if image.mode.startswith("I"):
-        gray = np.asarray(image).astype(np.int64)
-        return np.repeat(np.clip(gray >> 8, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"), dtype=np.uint8)

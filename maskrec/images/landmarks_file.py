@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,37 +13,77 @@ from numpy.typing import NDArray
 from maskrec.contracts.problem import Problems
 from maskrec.images.face_table import read_faces
 
+_MISSING, _ELSEWHERE = -1, -2  # stand for a photo's row
+
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
-    """A CSV of ``path``, five points and optionally a box; ``rows`` gives a photo's row."""
+    """A CSV of ``path``, five points and optionally a box.
+
+    Args:
+        path: of the CSV.
+        root: the folder of the photos.
+        files: the file that each row's path names below the CSV's own folder.
+        below: each row by the file that it names below ``root``.
+        points: float64 ``(n, 5, 2)``, by row.
+        boxes: float64 ``(n, 4)``, or None.
+    """
 
     path: Path
-    rows: dict[str, int]
+    root: Path
+    files: Sequence[str]
+    below: Mapping[str, int]
     points: NDArray[np.float64]
     boxes: NDArray[np.float64] | None
 
     def of(self, photos: Sequence[str], problems: Problems) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Points and boxes of these photos; photos that it does not list are problems."""
-        rows = np.array([self.rows.get(photo, -1) for photo in photos], dtype=np.int64)
-        for photo in np.flatnonzero(rows < 0).tolist():
+        rows = self.rows_of(photos, problems)
+        for photo in np.flatnonzero(rows == _MISSING).tolist():
             problems.add(photos[photo], f"no landmarks for it in {self.path}; `maskrec data align` finds them")
         return self.points[rows], None if self.boxes is None else self.boxes[rows]
+
+    def rows_of(self, photos: Sequence[str], problems: Problems) -> NDArray[np.int64]:
+        """Each photo's row, below 0 where there is none.
+
+        A row belongs to one file. Where its path names a file beside the CSV, such as the aligned face in the folder of
+        a ``faces.csv``, it says nothing of a photo of the same name below ``root``; that is one problem for all.
+        """
+        beside = {file: row for row, file in enumerate(self.files)}
+        rows = np.array([beside.get(photo, _MISSING) for photo in photos], np.int64)
+        for number in np.flatnonzero(rows < 0).tolist():
+            row = self.below.get(photos[number], _MISSING)
+            rows[number] = _ELSEWHERE if row >= 0 and _is_other_file(self.files[row], photos[number]) else row
+        if len(others := np.flatnonzero(rows == _ELSEWHERE)):
+            example = self.files[self.below[photos[int(others[0])]]]
+            problems.add(
+                self.path,
+                f"its rows belong to the files beside it, such as {example}, and not to the {len(others)} photos of "
+                f"these names below {self.root}; use the files beside it, or a file with the photos' own landmarks",
+            )
+        return rows
+
+
+def _is_other_file(file: str, photo: str) -> bool:
+    """Whether ``file`` exists and is not the photo itself under another path."""
+    try:
+        return not os.path.samestat(os.stat(file), os.stat(photo))  # noqa: PTH116 - a Path for every photo is slow
+    except (OSError, ValueError):
+        return os.path.lexists(file) and not os.path.lexists(photo)
 
 
 def read_landmarks(path: Path, root: Path, problems: Problems) -> Landmarks:
     """A landmarks file: ``path,left_eye_x,...,mouth_right_y`` and optionally ``x1,y1,x2,y2``.
 
-    Its paths are absolute, or relative to its own folder or to ``root``: both are tried for a photo. A ``faces.csv`` is
-    such a file; its identities are not read.
+    Its paths are absolute, or relative to its own folder or to ``root``; a row whose path names a file below its own
+    folder belongs to that file. A ``faces.csv`` is such a file; its identities are not read.
 
     Raises:
         UsageError: the file cannot be read or its header does not fit.
     """
     faces = read_faces(path, problems, ("path", "landmarks", "box"), ("path", "landmarks"))
     assert faces.landmarks is not None
-    faces.check_twice(faces.places(path.parent), problems)
-    rows: dict[str, int] = {}
-    for base in (root, path.parent):  # its own folder wins where both match
-        rows.update((place, row) for row, place in enumerate(faces.places(base)))
-    return Landmarks(path, rows, faces.landmarks, faces.boxes)
+    files = faces.places(path.parent)
+    faces.check_twice(files, problems)
+    below = {place: row for row, place in enumerate(faces.places(root))}
+    return Landmarks(path, root, files, below, faces.landmarks, faces.boxes)

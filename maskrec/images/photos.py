@@ -16,6 +16,9 @@ from maskrec.contracts.sample import Sample
 from maskrec.images.aligner import Aligner
 from maskrec.images.decoding import decode_into, read_bytes, read_image
 
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif")
+"""In lower case, of all formats that are decoded."""
+
 
 class Photos:
     """Existing photos, each placed on the canvas when it is opened; can be pickled for loader workers.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 import weakref
 from pathlib import Path
 from typing import Any, Protocol
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_descriptor
+from maskrec.base.system_limits import may_keep_open
 
 
 class Readable(Protocol):
@@ -42,14 +43,13 @@ class RandomAccessFile:
         self.path = path
         self._handle: int | None = None
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{path}: not a file; name the file itself")
-            self._open()
+            handle, kept = self._open()
+            self.size = os.fstat(handle).st_size
+            if not kept:
+                os.close(handle)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise UsageError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
-        self.size = status.st_size
 
     def read(self, offset: int, count: int) -> bytes:
         """``count`` bytes from ``offset``; a request beyond the file's end is rejected before any memory is allocated.
@@ -63,8 +63,10 @@ class RandomAccessFile:
                 f"of {self.size}; download the file again"
             )
         pieces = []
+        handle, kept = self._handle, True
         try:
-            handle = self._open()
+            if handle is None:
+                handle, kept = self._open()
             while count:
                 piece = os.pread(handle, count, offset)
                 if not piece:
@@ -76,13 +78,19 @@ class RandomAccessFile:
                 count -= len(piece)
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be read at byte {offset} ({error.strerror or error})") from error
+        finally:
+            if not kept and handle is not None:
+                os.close(handle)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _open(self) -> int:
-        if self._handle is None:
-            self._handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            weakref.finalize(self, os.close, self._handle)
-        return self._handle
+    def _open(self) -> tuple[int, bool]:
+        """A descriptor, and whether it stays open: not where this process keeps enough of them already."""
+        handle = open_descriptor(self.path)
+        kept = may_keep_open(self)
+        if kept:
+            weakref.finalize(self, os.close, handle)
+            self._handle = handle
+        return handle, kept
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "size": self.size}

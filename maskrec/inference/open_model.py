@@ -10,17 +10,20 @@ from typing import Any
 import torch
 from torch import nn
 
+from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
 from maskrec.contracts.evaluation import Threshold
 from maskrec.inference.model import Model, frozen_model
 from maskrec.inference.onnx_backbone import OnnxBackbone
+from maskrec.inference.runs_within_runs import opening
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import resolve_backbone
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.run_plan import read_plan
+from maskrec.runtime.state_tree import DamagedFileError
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
 
 
@@ -51,22 +54,50 @@ def open_model(where: Path, catalog: Catalog, data_root: Path = Path()) -> Model
 def open_run(run_dir: Path, catalog: Catalog) -> Model:
     """The model of a run directory: its best weights and their thresholds, or its last weights without any.
 
+    Where the last checkpoint is damaged or gone, the one before it is opened, which is said.
+
     Only what this needs is compared: providers of the backbone must be there, names and shapes of its weights fit.
 
     Raises:
-        UsageError: not a run directory, no checkpoint in it, or weights that do not fit its recipe.
+        UsageError: not a run directory, no checkpoint in it, weights that do not fit its recipe, or a run whose
+            backbone is, directly or by way of others, itself.
     """
+    with opening(run_dir):
+        return _open_run(run_dir, catalog)
+
+
+def _open_run(run_dir: Path, catalog: Catalog) -> Model:
     plan, data_root = read_plan(run_dir, catalog)
     run = RunDirectory(run_dir)
-    name = next((name for name in ("best", "last") if run.checkpoint(name).exists()), None)
-    if name is None:
-        raise UsageError(f"{run_dir} has no checkpoint yet; let the run get to its first one")
+    name, state = _weights(run)
     backbone = _build(plan.backbone, plan.seed, plan.image_size, catalog, Context(data_root=data_root, restoring=True))
-    state = read_checkpoint(run.checkpoint(name), run.run_id)
     load_weights(backbone, state.get("ema") or state["backbone"], str(run.checkpoint(name)))
     # What a last checkpoint holds are the best epoch's evaluations, whose thresholds are not for these weights.
     thresholds = _thresholds(state["evaluations"]) if name == "best" else None
     return frozen_model(backbone, f"{run_dir}, {name} weights", thresholds)
+
+
+def _weights(run: RunDirectory) -> tuple[str, dict[str, Any]]:
+    """The checkpoint that is opened: its name and its content."""
+    if run.checkpoint("best").exists():
+        return "best", read_checkpoint(run.checkpoint("best"), run.run_id)
+    if not (run.checkpoint("last").exists() or run.checkpoint("previous").exists()):
+        raise UsageError(f"{run.path} has no checkpoint yet; let the run get to its first one")
+    name = "last"
+    try:
+        state = read_checkpoint(run.checkpoint(name), run.run_id)
+    except DamagedFileError as error:
+        name = "previous"
+        try:
+            state = read_checkpoint(run.checkpoint(name), run.run_id)
+        except DamagedFileError:
+            raise error from None
+        if state["position"]["step"] == 0:  # what the run starts from: nothing was learned yet
+            raise UsageError(f"{error}; the run has no other checkpoint: continue it with maskrec resume") from error
+        say(f"note: {error}; opening {run.checkpoint(name)} of step {state['position']['step']} instead", error=True)
+    if state["best"]["epoch"] is not None:
+        say(f"note: {run.checkpoint('best')} is gone; opening the {name} weights instead", error=True)
+    return name, state
 
 
 def open_recipe(path: Path, catalog: Catalog, data_root: Path = Path()) -> Model:

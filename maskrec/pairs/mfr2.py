@@ -9,13 +9,11 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.images.csv_table import whole_number
-from maskrec.images.photos import place_of
 from maskrec.pairs.gathering import Gathering, read_lines
+from maskrec.pairs.numbered_photos import NumberedPhotos, two_people, words_of
 from maskrec.pairs.photo_pairs import build_pair_set
 
 BARE = ("no-mask", "no_mask", "no mask", "nomask", "unmasked", "none")
-
-_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def mfr2(
@@ -28,10 +26,11 @@ def mfr2(
 ) -> PairSet:
     """The pairs of MFR2 (Anwar and Raychowdhury, 2020): **real masks**, photographed, not put on by a program.
 
-    53 people, 269 photos of 160 x 160 pixels, 848 pairs. Photo i of Name is ``ROOT/Name/Name_000i.png`` (or .jpg). A
-    line of pairs.txt is ``Name i j`` (one person) or ``Name i Other j`` (two), without a header. A line of
-    mfr2_labels.txt is ``Name, i, mask``, where ``no-mask`` says that photo i is bare and any other word that a mask is
-    worn; so each pair's condition is bare, one_masked or both_masked depending on its photos. No masks are put on.
+    53 people, 269 photos of 160 x 160 pixels, 848 pairs. Photo i of Name is ``ROOT/Name/Name_000i.png``, or with any
+    other ending that photos have. A line of pairs.txt is ``Name i j`` (one person) or ``Name i Other j`` (two), without
+    a header. A line of mfr2_labels.txt is ``Name, i, mask``, where ``no-mask`` says that photo i is bare and any other
+    word that a mask is worn; so each pair's condition is bare, one_masked or both_masked depending on its photos. No
+    masks are put on.
 
     Args:
         root: the folder with a folder per person.
@@ -42,7 +41,7 @@ def mfr2(
         landmarks: a CSV of ``path``, the five landmarks and optionally boxes. Without it photos are treated as aligned.
 
     Returns:
-        Pairs with ``identities``, without folds.
+        Pairs with ``identities``, without folds; pairs that the list has twice are a caveat.
 
     Raises:
         UsageError: malformed lines, photos without a label, missing or empty photos: all at once, with their lines.
@@ -50,13 +49,13 @@ def mfr2(
     problems = Problems()
     path = root / "pairs.txt" if path is None else path
     reader = _Reader(
-        root,
+        NumberedPhotos(root, problems, ".png"),
         _read_labels(root / "mfr2_labels.txt" if mask_labels is None else mask_labels, problems),
         problems,
-        Gathering(problems),
+        Gathering(problems, published=True),
     )
     for place, line in read_lines(path):
-        reader.read(place, line.split())
+        reader.read(place, words_of(line))
     pairs = reader.gathering.finish(str(path))
     return build_pair_set(pairs, context, image_size, ("none",), None, 0, landmarks, root, problems)
 
@@ -78,7 +77,7 @@ def _read_labels(path: Path, problems: Problems) -> dict[tuple[str, int], bool]:
 
 @dataclass(slots=True)
 class _Reader:
-    root: Path
+    photos: NumberedPhotos
     masked: dict[tuple[str, int], bool]
     problems: Problems
     gathering: Gathering
@@ -89,8 +88,7 @@ class _Reader:
             self.problems.add(place, "expected 'Name i j' or 'Name i Other j'")
             return
         name, other = words[0], words[0] if same else words[2]
-        if not same and name == other:
-            self.problems.add(place, f"a pair of different people names {name} twice")
+        if not same and not two_people(place, name, other, self.problems):
             return
         left, right = self._photo(place, name, words[1]), self._photo(place, other, words[-1])
         if left is not None and right is not None:
@@ -107,9 +105,4 @@ class _Reader:
                 place, f"photo {number} of {name} is not in the labels file, so it is unknown whether it is masked"
             )
             return None
-        return self.gathering.photo(place, self._path(name, number), name, masked)
-
-    def _path(self, name: str, number: int) -> str:
-        """The photo's file; the first of its possible names where there is none."""
-        stem = place_of(self.root, f"{name}/{name}_{number:04d}")
-        return next((stem + suffix for suffix in _SUFFIXES if Path(stem + suffix).exists()), stem + _SUFFIXES[0])
+        return self.gathering.photo(place, self.photos.find(place, name, number), name, masked)

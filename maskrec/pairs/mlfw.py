@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from maskrec.base.words import plain_name
 from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.images.photos import place_of
 from maskrec.pairs.gathering import Gathering, read_lines
+from maskrec.pairs.numbered_photos import words_of
 from maskrec.pairs.photo_pairs import build_pair_set
 
 CAVEAT = "MLFW's masks are simulated: its authors put them on bare photos by a program"
@@ -51,11 +53,11 @@ def mlfw(
         UsageError: malformed lines, pairs without a masked photo, missing or empty photos: all at once, with lines.
     """
     problems = Problems()
-    reader = _Reader(root, _read_masked(mask_list), problems, Gathering(problems))
+    reader = _Reader(root, _read_masked(mask_list), problems, Gathering(problems, published=True))
     for place, line in read_lines(path):
-        reader.read(place, line.split("\t") if "\t" in line else line.split())
+        reader.read(place, words_of(line))
     pairs = reader.gathering.finish(str(path))
-    pairs.caveat = CAVEAT
+    pairs.caveat = "; ".join(filter(None, [CAVEAT, pairs.caveat]))
     return build_pair_set(pairs, context, image_size, ("none",), None, 0, landmarks, root, problems)
 
 
@@ -81,8 +83,10 @@ class _Reader:
             self.problems.add(place, "expected two photos and 0 or 1")
             return
         people = [_NUMBERS.sub("", PurePosixPath(name).stem) for name in names]
-        if same == "1" and people[0] != people[1]:
-            self.problems.add(place, f"a pair of one person names {people[0]} and {people[1]}")
+        one_name = plain_name(people[0]) == plain_name(people[1])
+        if one_name != (same == "1"):
+            kind = "different people" if one_name else "one person"
+            self.problems.add(place, f"a pair of {kind} names {people[0]} and {people[1]}")
         if not any(name in self.masked for name in names):
             self.problems.add(place, "neither photo is in the mask list, but in MLFW at least one is masked")
         left, right = (

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import is_folder
+from maskrec.base.words import spellings
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, Problems, refuse
-from maskrec.images.photos import place_of
+from maskrec.images.photos import PHOTO_ENDINGS, place_of
 from maskrec.pairs.gathering import Gathering
 from maskrec.pairs.photo_pairs import build_pair_set
 from maskrec.pairs.pools import Pools, draw_different, draw_same, split_people
@@ -21,7 +23,6 @@ Condition = Literal["bare", "one_masked", "both_masked"]
 
 BARE, MASKED = "AFDB_face_dataset", "AFDB_masked_face_dataset"
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _LITTER = ("Thumbs.db", "desktop.ini")
 
 
@@ -109,6 +110,9 @@ class _People:
     @classmethod
     def read(cls, root: Path, problems: Problems) -> _People:
         found = [_read_folder(root / folder, problems) for folder in (BARE, MASKED)]
+        for one, other in spellings([*found[0], *found[1]]):
+            said = f"the folders {one!a} and {other!a} are one name in two spellings; give them one"
+            problems.add(root, said)
         photos: list[tuple[str, str, bool]] = []
         pools: tuple[list[list[int]], list[list[int]]] = ([], [])
         for name in sorted(set(found[0]) | set(found[1])):
@@ -123,13 +127,13 @@ def _read_folder(folder: Path, problems: Problems) -> dict[str, list[str]]:
     """Each person's photos, relative to the folder above; any other file is a problem."""
     found: dict[str, list[str]] = {}
     for person in _entries(folder):
-        if not person.is_dir():
+        if not is_folder(person):
             problems.add(person.path, "expected a folder per person, not a file; remove it")
             continue
         files = sorted(_entries(Path(person.path)), key=lambda entry: entry.name)
         for file in files:
-            if file.is_dir() or not file.name.lower().endswith(_SUFFIXES):
-                problems.add(file.path, f"not a photo by its name ({', '.join(_SUFFIXES)}); remove it")
+            if is_folder(file) or not file.name.lower().endswith(PHOTO_ENDINGS):
+                problems.add(file.path, f"not a photo by its name ({', '.join(PHOTO_ENDINGS)}); remove it")
         found[person.name] = [f"{folder.name}/{person.name}/{file.name}" for file in files]
     return found
 

@@ -16,6 +16,8 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from maskrec.base.regular_files import LARGEST_RECORD, read_regular
+
 __path__: list[str] = []  # makes this module a package, so that modules below it can be imported
 
 
@@ -54,7 +56,7 @@ def module_name(file: Path) -> str:
 def import_file(file: Path) -> ModuleType:
     """Execute the file, only once while its text stays the same, and return its module."""
     name = module_name(file)
-    source = file.read_bytes()
+    source = read_regular(file, LARGEST_RECORD)
     module = sys.modules.get(name)
     if module is None or getattr(module, "__maskrec_source__", None) != source:
         sys.modules.pop(name, None)

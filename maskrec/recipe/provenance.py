@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maskrec.base.regular_files import open_regular
 from maskrec.recipe.plan import Opened, Plan
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def data_fingerprints(plan: Plan, labels: Sequence[int], data_root: Path) -> dic
 
 def opened_hash(path: Path) -> str:
     """The hash of an exported file, or of the weights that a run directory gives."""
-    for name in ("best", "last"):
+    for name in ("best", "last", "previous"):
         weights = path / "checkpoints" / f"{name}.safetensors"
         if weights.is_file():
             return _file_hash(weights)
@@ -88,7 +89,7 @@ def _file_hash(path: Path) -> str:
     if not path.is_file():
         return "missing"
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_regular
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.node import Node, Scalar
 from maskrec.recipe.scalars import read_plain
@@ -48,7 +49,7 @@ def load_text(path: Path, shown: str) -> str:
         if not path.is_file():
             there = path.exists()
             raise UnreadableError(f"{shown} is not a regular file" if there else f"there is no recipe file {shown}")
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             raw = stream.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         raise UnreadableError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error})") from error

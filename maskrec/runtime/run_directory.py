@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,9 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.base.files import Lock
+from maskrec.base.files import Lock, remove_leftovers
+from maskrec.base.plain_json import read_json_object
 
 _OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
+
+# What other modules use of these files; a key may be missing, as in runs of an earlier maskrec.
+_FORMS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "provenance.json": {
+        "run_id": (str, type(None)),
+        "name": str,
+        "data_root": str,
+        "demo": bool,
+        "demo_reason": (str, type(None)),
+        "components": dict,
+        "data": dict,
+        "history": list,
+    },
+    "result.json": {"epochs": int},
+}
 
 
 @dataclass
@@ -51,6 +66,11 @@ class RunDirectory:
         """The evaluators' pictures."""
         return self.path / "figures"
 
+    @property
+    def has_results(self) -> bool:
+        """Whether anything was trained here: a checkpoint or ``result.json``."""
+        return self.result.exists() or any(self.checkpoint(name).exists() for name in ("last", "previous", "best"))
+
     def checkpoint(self, name: str) -> Path:
         """Path of the checkpoint ``last``, ``previous`` or ``best``."""
         return self.path / "checkpoints" / f"{name}.safetensors"
@@ -66,13 +86,14 @@ class RunDirectory:
         return run_id
 
     def lock(self) -> None:
-        """Take the folder for this process until it ends, however it ends.
+        """Take the folder for this process until it ends, however it ends; remove what killed ones left half written.
 
         Raises:
             MaskrecError: another process holds it; the message says which.
         """
         self._lock = Lock(self.path / ".lock", str(self.path), self.path / "owner.json")
         self._lock.take()
+        remove_leftovers(self.path)
 
     def unlock(self) -> None:
         """Release the folder."""
@@ -84,12 +105,12 @@ class RunDirectory:
         """Refuse a folder that holds something other than a run.
 
         Raises:
-            UsageError: the folder holds a file that no run writes, and no recipe.
+            UsageError: the folder holds a file that no run writes, and neither recipe nor provenance.
         """
         foreign = sorted(
             entry.name for entry in self.path.iterdir() if entry.name not in _OURS and entry.name[0] != "."
         )
-        if foreign and not self.recipe.exists():
+        if foreign and not self.recipe.exists() and not self.provenance.exists():
             raise UsageError(f"{self.path} holds other files ({foreign[0]}) but no run; choose an empty folder")
 
 
@@ -134,13 +155,17 @@ def open_directory(path: Path) -> RunDirectory:
     return run
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file of a run holds.
 
     Raises:
-        UsageError: missing or damaged.
+        UsageError: missing, damaged, not a regular file, or of another form.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_object(path)
+        for name, kind in _FORMS.get(path.name, {}).items():
+            if name in content and not isinstance(content[name], kind):
+                raise ValueError(f"its {name!r} has another form")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({error}); the run directory is damaged") from error
+    return content

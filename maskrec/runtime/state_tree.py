@@ -21,6 +21,7 @@ from torch import Tensor
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically
+from maskrec.base.regular_files import check_regular, memory_size
 from maskrec.runtime.tree_structure import decode_tree, encode_tree
 
 _FORM, _FORM_BEFORE = "maskrec-state-2", "maskrec-state-1"
@@ -129,10 +130,12 @@ def read_plain_values(path: Path) -> Any:
 
 def _read(path: Path, with_tensors: bool) -> tuple[str | None, str, dict[str, Tensor]]:
     """The checksum, the structure and the tensors."""
-    if not path.exists():
-        raise DamagedFileError(f"{path} does not exist")
-    if not path.is_file():
-        raise DamagedFileError(f"{path} is not a regular file")
+    try:
+        check_regular(path, memory_size())
+    except FileNotFoundError as error:
+        raise DamagedFileError(f"{path} does not exist") from error
+    except OSError as error:
+        raise DamagedFileError(f"{path} cannot be read ({error.strerror})") from error
     try:
         with safe_open(path, framework="pt") as file:
             checksum, structure = _header(path, file.metadata() or {})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically, write_json
+from maskrec.runtime.checkpoint_form import form_problem
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_tree
 
 
@@ -93,7 +94,9 @@ def read_checkpoint(path: Path, run_id: str | None = None, *, resuming: bool = F
                 f"{path} was written by an earlier maskrec, without a checksum, and cannot be resumed; "
                 "evaluate or export the run, or start a new one from its weights with `init: {run: DIR}`"
             )
-        print(f"note: {path} has no checksum, so damage in it would go unnoticed", file=sys.stderr)
+        say(f"note: {path} has no checksum, so damage in it would go unnoticed", error=True)
     elif run_id is not None and state.get("run_id") != run_id:
         raise UsageError(f"{path} belongs to another run than its provenance.json; put the file of this run back")
+    if problem := form_problem(state):
+        raise DamagedFileError(f"{path} is not a checkpoint of this form of maskrec: {problem}")
     return state

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,9 @@ from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.compute import pick_device
+from maskrec.training.data_checks import batch_problems, refuse_labels
+from maskrec.training.likely_mistakes import Recipe, likely_mistakes
+from maskrec.training.people_checks import people_notes, people_problems
 from maskrec.training.run_length import RunLength, schedule_problems
 
 if TYPE_CHECKING:
@@ -59,15 +61,11 @@ class Assembly:
     def notes(self) -> list[str]:
         """What the user should know of what was built, beside the plan's own notes.
 
-        What components' checks say, and of the pair sets: people who choose a threshold and are measured by it too.
+        What components' checks say, what is likely a mistake, and what `people_notes` does.
         """
         said = dict.fromkeys(note.render() for note in self.component_notes)
         found = [note for note in said if note not in self.plan.notes]
-        for (one, chosen), (other, measured) in combinations(self.pair_sets, 2):
-            shared = set(chosen.identities or ()) & set(measured.identities or ())
-            if shared and one.path.rpartition(".")[0] == other.path.rpartition(".")[0]:
-                found.append(f"note: {len(shared)} people are in both {one.path} and {other.path}")
-        return found
+        return [*found, *people_notes(self.dataset, self.pair_sets)]
 
 
 def assemble(
@@ -93,6 +91,7 @@ def assemble(
     builder.context = replace(builder.context, input_spec=spec)
     builder.givens["image_size"] = image_size
     dataset = builder.build(plan.data)
+    refuse_labels(dataset, plan.data)
     _give_data(builder, dataset)
     sampler = builder.build(plan.sampler)
     builder.givens["embedding_size"] = backbone.embedding_size
@@ -104,7 +103,10 @@ def assemble(
     observers = {label: _try(builder, each, problems) for label, each in plan.observe.items()}
     declared = {label: metrics_of(builder.target(spec), spec, problems) or {} for label, spec in plan.evaluate.items()}
     problems.entries += _cross_checks(plan, builder, dataset, sampler, transforms)
+    if not any(problem.path == "sampler" for problem in problems.errors):
+        problems.entries += batch_problems(plan, dataset, sampler, backbone, loss)
     problems.refuse()
+    built = Recipe(plan, dataset, transforms, builder.pair_sets, spec, image_size)
     if plan.init is not None and not restoring:
         load_initial_weights(backbone, plan.init, catalog, data_root)
     return Assembly(
@@ -119,7 +121,7 @@ def assemble(
         observers=observers,
         pair_sets=tuple(builder.pair_sets),
         declared=declared,
-        component_notes=tuple(builder.notes),
+        component_notes=(*builder.notes, *likely_mistakes(built)),
     )
 
 
@@ -167,7 +169,8 @@ def _cross_checks(
     transforms: Mapping[str, Transform],
 ) -> list[Problem]:
     problems = _landmark_problems(plan, dataset, transforms)
-    problems += [problem for spec, pairs in builder.pair_sets for problem in _pair_problems(spec, pairs, dataset)]
+    problems += [problem for spec, pairs in builder.pair_sets for problem in _pair_problems(spec, pairs)]
+    problems += people_problems(plan, builder, dataset, builder.pair_sets)
     problems += schedule_problems(plan, RunLength.of(plan.train, len(sampler)))
     if len(sampler) == 0:
         problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
@@ -190,16 +193,8 @@ def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Tr
     ]
 
 
-def _pair_problems(spec: Spec, pairs: PairSet, dataset: Dataset) -> list[Problem]:
-    problems = []
-    if any(kind is not None for kind in pairs.mask_types) and not pairs.has_landmarks:
-        message = "masks are to be put on these pairs, but their photos have no landmarks"
-        problems.append(Problem(message, spec.path, "name a landmarks file, or leave the masks off", spec.mark))
-    if pairs.identities is not None and dataset.identities is not None:
-        shared = sorted(set(pairs.identities) & set(dataset.identities))
-        if shared:
-            some = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
-            message = f"{len(shared)} people of these pairs are also in the training data ({some})"
-            hint = "people used in training must not be measured: remove them from one of the two"
-            problems.append(Problem(message, spec.path, hint, spec.mark))
-    return problems
+def _pair_problems(spec: Spec, pairs: PairSet) -> list[Problem]:
+    if not any(kind is not None for kind in pairs.mask_types) or pairs.has_landmarks:
+        return []
+    message = "masks are to be put on these pairs, but their photos have no landmarks"
+    return [Problem(message, spec.path, "name a landmarks file, or leave the masks off", spec.mark)]

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import typed_line
 from maskrec.contracts.call_loss import sharded_modules
 from maskrec.contracts.collectives import rank, world_size
 from maskrec.runtime.weight_files import load_weights
@@ -53,8 +54,20 @@ def restore_networks(
     """Set everything that `networks_state` and `shard_state` collected.
 
     Raises:
-        UsageError: a checkpoint of other networks: names or shapes differ.
+        UsageError: a checkpoint of other networks, or of another form: names or shapes differ.
     """
+    try:
+        _restore(stepper, state, shard, seed, step)
+    except torch.OutOfMemoryError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RuntimeError) as error:
+        said = f"the checkpoint has another form than this recipe's ({typed_line(error)})"
+        raise UsageError(f"{said}; start a new run from its weights with `init: {{run: DIR}}`") from error
+
+
+def _restore(
+    stepper: TrainStep, state: Mapping[str, Any], shard: Mapping[str, Any] | None, seed: int, step: int
+) -> None:
     load_weights(stepper.backbone, state["backbone"], "the checkpoint's backbone")
     own: Mapping[str, Any] = shard or {"loss": {}, "optimizer": {}}
     _restore_loss(stepper.loss, {**state["loss"], **own["loss"]})

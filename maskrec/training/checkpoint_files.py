@@ -1,5 +1,8 @@
 """The files that a run goes on from: ``last``, ``previous``, and a file for each process of a sharded loss.
 
+Before the first step, ``previous`` holds the state that the run starts from: a damaged or lost ``last`` always has a
+checkpoint before it.
+
 A shard's file is named by its content's checksum and ``last`` names the shards that belong to it, with their
 checksums. Shards are written first, then ``last`` in one move; a shard is removed only when neither ``last`` nor
 ``previous`` names it. So a process that is killed anywhere leaves a whole set.
@@ -10,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.files import now, write_atomically, write_json
 from maskrec.contracts.collectives import rank, world_size
 from maskrec.runtime.run_directory import RunDirectory, read_json
-from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_plain_values, read_tree
+from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_plain_values, read_tree, save_tree
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
-from maskrec.training.distributed import on_every_process, on_rank_zero
+from maskrec.training.distributed import on_each_process, on_every_process, on_rank_zero
 
 FIRST = "first_checkpoint"
 
@@ -38,6 +42,22 @@ def save_last(
     shards = [row for row in on_every_process(lambda: _write_shard(run, shard)) if row is not None]
     whole = {**state, "run_id": run.run_id, "shards": shards}
     on_rank_zero(lambda: _write_last(run, whole, evaluations))
+
+
+def save_start(run: RunDirectory, state: Mapping[str, Any], shard: Mapping[str, Any] | None) -> None:
+    """Write the state before the first step as ``previous``. Every process must call this.
+
+    Raises:
+        MaskrecError: as `save_last`.
+    """
+    shards = [row for row in on_every_process(lambda: _write_shard(run, shard)) if row is not None]
+    whole = {**state, "run_id": run.run_id, "shards": shards, "evaluations": {}}
+
+    def write() -> None:
+        save_tree(whole, run.checkpoint("previous"))
+        _remove_old_shards(run)
+
+    on_rank_zero(write)
 
 
 def _write_shard(run: RunDirectory, shard: Mapping[str, Any] | None) -> dict[str, str] | None:
@@ -86,16 +106,16 @@ def has_checkpoint(run: RunDirectory) -> bool:
 
 
 def _look(run: RunDirectory) -> bool:
-    if run.checkpoint("last").exists() or run.checkpoint("previous").exists():
-        return True
     begun = run.provenance.exists() and FIRST in read_json(run.provenance)
+    if run.checkpoint("last").exists() or (begun and run.checkpoint("previous").exists()):
+        return True
     if begun or run.checkpoint("best").exists() or run.result.exists():
         raise UsageError(
             f"{run.path} had a checkpoint and {run.checkpoint('last').name} is gone, so the run would start over: "
             f"put the file back into {run.checkpoint('last').parent}, or choose another folder for a new run"
         )
     if run.metrics.exists() and run.metrics.stat().st_size:
-        print(f"note: {run.path} has no checkpoint yet, so its rows are removed and the run starts over")
+        say(f"note: {run.path} has no checkpoint yet, so its rows are removed and the run starts over")
     return False
 
 
@@ -127,9 +147,7 @@ def _read_previous(run: RunDirectory, problem: DamagedFileError) -> tuple[dict[s
 
 
 def _read_together(run: RunDirectory, name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    found: list[tuple[dict[str, Any], dict[str, Any] | None]] = []
-    on_every_process(lambda: found.append(_read_set(run, name)))
-    return found[0]
+    return on_each_process(lambda: _read_set(run, name))
 
 
 def _read_set(run: RunDirectory, name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -154,7 +172,8 @@ def _take_previous(run: RunDirectory, error: DamagedFileError, state: Mapping[st
     if run.checkpoint("last").exists():
         run.checkpoint("last").replace(aside)
     step = state["position"]["step"]
-    print(f"note: {error}; continuing from {run.checkpoint('previous')} at step {step}")
+    where = f"at step {step}" if step else "at step 0, which is the start of the run"
+    say(f"note: {error}; continuing from {run.checkpoint('previous')} {where}")
 
 
 def _check_best(run: RunDirectory, state: Mapping[str, Any]) -> None:

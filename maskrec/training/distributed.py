@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,20 +13,25 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError
-from maskrec.contracts.collectives import rank, world_size
+from maskrec.base.words import one_line
+from maskrec.contracts.collectives import all_reduce_max, rank, world_size
+from maskrec.training.rendezvous import Launched, environment_number, meet
 
 T = TypeVar("T")
 
 # Long: while one process writes a checkpoint or draws figures, the others wait.
 _PATIENCE = timedelta(hours=2)
+# gloo's errors are plain RuntimeErrors.
+_BROKEN = re.compile(r"gloo|Connection (closed|reset|refused)|NCCL|ProcessGroup")
 # Tensors are sent many at a time, copied together up to this size.
 CHUNK_BYTES = 64 * 2**20
 
 
 def several_processes_wanted() -> bool:
     """Whether a launcher started more than one process."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return environment_number("WORLD_SIZE", "1") > 1
 
 
 @contextmanager
@@ -34,6 +39,9 @@ def process_group() -> Iterator[None]:
     """Joins the launcher's process group, nccl on CUDA and gloo elsewhere.
 
     Does nothing for one process, or where the caller has already joined a group.
+
+    Raises:
+        MaskrecError: a process did not come; or, while they work together, one of them has ended.
     """
     if not several_processes_wanted() or dist.is_initialized():
         yield
@@ -41,11 +49,35 @@ def process_group() -> Iterator[None]:
     # Its functions take the group of the moment of import as a default. Imported later (DistributedDataParallel does),
     # they keep the group alive for ever, and gloo's threads then sometimes abort the interpreter at exit.
     importlib.import_module("torch.distributed.nn.functional")
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+    launched = Launched.from_environment()
+    store = meet(launched)
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
     try:
+        dist.init_process_group(
+            backend, store=store, rank=launched.rank, world_size=launched.world_size, timeout=_PATIENCE
+        )
         yield
+    except Exception as error:
+        lost = _lost_connection(error)
+        if lost is None:
+            raise
+        raise MaskrecError(
+            f"rank {launched.rank}: another process of this run has ended or cannot be reached ({lost}); what it "
+            "printed says why; start all of them again with the same command to continue"
+        ) from error
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _lost_connection(error: BaseException | None) -> str | None:
+    """What torch says of a connection that broke, where that is the cause of the error."""
+    while error is not None:
+        text = one_line(error)
+        if isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and _BROKEN.search(text)):
+            return (re.search(r"Connection [a-z ]+|[Tt]imed out[a-z ]*", text) or re.match(".{0,80}", text))[0].strip()
+        error = error.__cause__
+    return None
 
 
 def broadcast_object(value: Any) -> Any:
@@ -72,6 +104,13 @@ def barrier() -> None:
         dist.barrier()
 
 
+def any_process_interrupted(device: torch.device) -> int:
+    """The signal that asked this process or another one to end; 0 for none. Every process must call this."""
+    if world_size() == 1:
+        return interrupts.received()
+    return int(all_reduce_max(torch.tensor(interrupts.received(), device=device)))
+
+
 def on_every_process(action: Callable[[], T]) -> list[T]:
     """Run on every process; the results by rank.
 
@@ -88,6 +127,17 @@ def on_every_process(action: Callable[[], T]) -> list[T]:
         if failure is not None:
             raise failure
     return [result for result, _ in outcomes]
+
+
+def on_each_process(action: Callable[[], T]) -> T:
+    """Run on every process; this one's result.
+
+    Raises:
+        MaskrecError: as `on_every_process`.
+    """
+    found: list[T] = []
+    on_every_process(lambda: found.append(action()))
+    return found[0]
 
 
 def on_rank_zero(action: Callable[[], object]) -> None:

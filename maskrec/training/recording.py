@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.contracts.collectives import rank
 
 
@@ -19,23 +22,28 @@ class Recorder:
     Args:
         path: the file.
         keep: bytes to keep of what is there; later rows belong to steps that are done again.
+        allow_drift: keep what is there although it is damaged, and say so.
 
     Raises:
-        UsageError: there is less than that.
+        UsageError: there is less than that, or what is kept holds a line that is not a row.
     """
 
-    def __init__(self, path: Path, keep: int) -> None:
+    def __init__(self, path: Path, keep: int, allow_drift: bool = False) -> None:
         self.path = path
         self.stream = None
         if rank() == 0:
+            rows = _rows(path)[:keep]
+            problem = _damage(rows, keep)
+            if problem and not allow_drift:
+                raise UsageError(f"{path} {problem}; restore it, or continue anyway with --allow-drift")
+            if problem:
+                say(f"note: {path} {problem}")
             self.stream = path.open("ab")
-            if self.stream.tell() < keep:
-                raise UsageError(f"{path} is shorter than its checkpoint says; the run directory is damaged")
-            self.stream.truncate(keep)
+            self.stream.truncate(rows.rfind(b"\n") + 1)
             self.stream.seek(0, os.SEEK_END)
 
     def write(self, kind: str, **fields: Any) -> None:
-        """Append one row.
+        """Append one row; a number that JSON cannot hold (NaN, infinity) is written as null.
 
         Raises:
             MaskrecError: the disk takes no more.
@@ -44,7 +52,7 @@ class Recorder:
             return
         row = {"kind": kind, **fields, "time": round(time.time(), 3)}
         try:
-            self.stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            self.stream.write(json.dumps(_finite(row), ensure_ascii=False, allow_nan=False).encode() + b"\n")
             self.stream.flush()
         except OSError as error:
             raise MaskrecError(f"{self.path} could not be written: {error.strerror}; make room and resume") from error
@@ -64,3 +72,34 @@ class Recorder:
     ) -> None:
         if self.stream is not None:
             self.stream.close()
+
+
+def _rows(path: Path) -> bytes:
+    try:
+        return read_regular(path, LARGEST_TABLE)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); the run directory is damaged") from error
+
+
+def _damage(rows: bytes, keep: int) -> str | None:
+    """What is wrong with the rows to keep; None where each is a JSON object on a line of its own."""
+    if len(rows) < keep:
+        return "is shorter than its checkpoint says"
+    lines = rows.split(b"\n")
+    torn = lines.pop()
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict) or "kind" not in row:
+            return f"is damaged: line {number} is not a row"
+    return f"has a torn line {len(lines) + 1}" if torn else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base import interrupts
+from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import rank
 from maskrec.recipe.plan import Plan
-from maskrec.recipe.writing import resolved_yaml
 from maskrec.runtime.compute import set_threads
 from maskrec.runtime.run_directory import (
     RunDirectory,
@@ -26,21 +26,36 @@ from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.checkpoint import restore_networks
 from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.display import Display
-from maskrec.training.distributed import barrier, broadcast_object, process_group
+from maskrec.training.distributed import (
+    barrier,
+    broadcast_object,
+    on_each_process,
+    on_rank_zero,
+    process_group,
+)
 from maskrec.training.observing import Observers
 from maskrec.training.random_state import seed_process
 from maskrec.training.recording import Recorder
 from maskrec.training.run_log import RunLog
 from maskrec.training.run_messages import conclude, introduce
-from maskrec.training.run_record import keep_plugin_files, write_run_record
+from maskrec.training.run_record import (
+    CHANGEABLE,
+    MACHINE_SETTINGS,
+    keep_plugin_files,
+    refuse_edited_recipe,
+    refuse_incomplete,
+    refuse_other_recipe,
+    refuse_unlike_recipes,
+    resume_command,
+    write_run_record,
+)
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
 from maskrec.training.trainer import Trainer
+from maskrec.training.trial_evaluation import try_evaluators
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
-
-_MACHINE_SETTINGS = ("device", "workers", "threads", "compile", "checkpoint_every")
 
 
 def start(
@@ -69,10 +84,14 @@ def start(
         MaskrecError: the run failed.
     """
     with process_group():
-        run, fresh = _claim(plan, catalog, run_dir)
+        refuse_unlike_recipes(plan)
+        run, fresh = _claim(plan, run_dir, plugin_files, allow_drift)
+        interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
         try:
             _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
         except BaseException:
+            if not run.recipe.exists():
+                interrupts.advise("nothing was started: run the same command again")
             # Without a recipe in it no run has begun: a folder created just now would only be left over.
             if fresh and rank() == 0 and not run.recipe.exists():
                 shutil.rmtree(run.path)
@@ -102,24 +121,38 @@ def resume(
         UsageError: not a run directory, or a change that would make it another run.
         MaskrecError: the run failed.
     """
-    plan, data_root = read_plan(run_dir, catalog)
-    for name in changes:
-        if name not in ("epochs", *_MACHINE_SETTINGS):
-            allowed = ", ".join(f"train.{each}" for each in ("epochs", *_MACHINE_SETTINGS))
-            raise UsageError(f"resume cannot change train.{name}; only {allowed}")
-    plan = replace(plan, train=replace(plan.train, **changes))
     with process_group():
         run = RunDirectory(run_dir)
-        if rank() == 0:
-            run.lock()
+        plan, data_root = on_each_process(lambda: _changed_plan(run, catalog, changes))
+        interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
+        refuse_unlike_recipes(plan)
         try:
+            on_rank_zero(lambda: _lock_unedited(run, allow_drift))
             _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
         finally:
             run.unlock()
     return run_dir
 
 
-def _claim(plan: Plan, catalog: Catalog, run_dir: Path | None) -> tuple[RunDirectory, bool]:
+def _changed_plan(run: RunDirectory, catalog: Catalog, changes: dict[str, Any]) -> tuple[Plan, Path]:
+    """The run's plan with the fields of ``train`` that the user changes, and its data root."""
+    refuse_incomplete(run, allow_drift=False)
+    plan, data_root = read_plan(run.path, catalog)
+    for name in changes:
+        if f"train.{name}" not in CHANGEABLE:
+            allowed = ", ".join(f"train.{each}" for each in ("epochs", *MACHINE_SETTINGS))
+            raise UsageError(f"resume cannot change train.{name}; only {allowed}")
+    return replace(plan, train=replace(plan.train, **changes)), data_root
+
+
+def _lock_unedited(run: RunDirectory, allow_drift: bool) -> None:
+    run.lock()
+    refuse_edited_recipe(run, allow_drift)
+
+
+def _claim(
+    plan: Plan, run_dir: Path | None, plugin_files: Sequence[Path], allow_drift: bool
+) -> tuple[RunDirectory, bool]:
     """The run's folder, locked by rank 0, and whether it was created just now."""
     fresh = run_dir is None or not run_dir.exists()
     path: Path | None = None
@@ -129,7 +162,9 @@ def _claim(plan: Plan, catalog: Catalog, run_dir: Path | None) -> tuple[RunDirec
             name = plan.name + ("-demo" if plan.demo_reason else "")
             run = open_directory(run_dir) if run_dir is not None else name_directory(Path("runs"), name)
             run.lock()
-            _refuse_other_recipe(run, plan)
+            refuse_incomplete(run, allow_drift)
+            refuse_edited_recipe(run, allow_drift)
+            refuse_other_recipe(run, plan, plugin_files)
             path = run.path
         except MaskrecError as error:
             failure = error
@@ -137,23 +172,6 @@ def _claim(plan: Plan, catalog: Catalog, run_dir: Path | None) -> tuple[RunDirec
     if failure is not None or path is None:
         raise failure or MaskrecError("rank 0 could not create the run directory")
     return (run if rank() == 0 else RunDirectory(path)), fresh
-
-
-def _refuse_other_recipe(run: RunDirectory, plan: Plan) -> None:
-    if not run.recipe.exists():
-        return
-    before, after = (_values(text) for text in (run.recipe.read_text(encoding="utf-8"), resolved_yaml(plan)))
-    if before != after:
-        there, here = next((b, a) for b, a in zip_longest(before, after, fillvalue="nothing") if b != a)
-        raise UsageError(
-            f"{run.path} holds a run of another recipe (it has {there}, this one has {here}); "
-            f"choose another folder, or change epochs and machine settings with: maskrec resume {run.path}"
-        )
-
-
-def _values(recipe: str) -> list[str]:
-    """The lines of a resolved recipe that are neither empty nor comments."""
-    return [line.strip() for line in recipe.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _run_in(
@@ -169,22 +187,25 @@ def _run_in(
         return
     restoring = has_checkpoint(run)
     assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
+    stepper = TrainStep(assembly)
+    try_evaluators(assembly, stepper)
     if rank() == 0:
         write_run_record(run, plan, catalog, assembly, data_root, allow_drift)
         keep_plugin_files(run, plugin_files)
     barrier()
-    stepper = TrainStep(assembly)
     if stepper.compute.device.type == "cpu":
         keep_freed_memory()
     state, saved = _last_state(run, stepper, assembly, restoring)
     with (
-        Recorder(run.metrics, saved["metrics_bytes"]) as recorder,
+        Recorder(run.metrics, saved["metrics_bytes"], allow_drift) as recorder,
         Display(plan.train.epochs, assembly.length.total_steps, state.position.step) as display,
     ):
         observers = Observers(assembly.observers, display.line)
         observers.load_state_dict(saved["observers"])
         log = RunLog(recorder, observers, display, run.figures)
         trainer = Trainer(assembly, stepper, run, log, state)
+        if not restoring:
+            trainer.save_start()
         introduce(trainer)
         trainer.train()
         trainer.test()
@@ -193,10 +214,10 @@ def _run_in(
 
 def _already_finished(run: RunDirectory, plan: Plan) -> bool:
     finished: bool = broadcast_object(
-        run.result.exists() and read_json(run.result)["epochs"] >= plan.train.epochs if rank() == 0 else None
+        run.result.exists() and read_json(run.result).get("epochs", 0) >= plan.train.epochs if rank() == 0 else None
     )
     if finished and rank() == 0:
-        print(f"{run.path} is already finished; its results are in {run.result}")
+        say(f"{run.path} is already finished; its results are in {run.result}")
     return finished
 
 
@@ -214,7 +235,7 @@ def _last_state(
         raise UsageError(
             f"{run.path}: {state.position.epoch} epochs are already finished; train.epochs cannot be fewer"
         )
-    if state.position.epoch < epochs:
+    if state.position.epoch < epochs and run.result.exists():  # a run that had stopped is given more epochs
         state.position.stopped = None
     restore_networks(stepper, saved, shard, assembly.plan.seed, state.position.step)
     return state, saved

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.recipe.plan import Best
 from maskrec.training.evaluating import best_value, is_better, to_plain
@@ -16,7 +17,8 @@ class Position:
     """Where a run is.
 
     Args:
-        epoch: the one that is being trained, from 0; equal to ``train.epochs`` when all are finished.
+        epoch: the one that is being trained, from 0 (rows and results count from 1); equal to ``train.epochs`` when all
+            are finished.
         batches: of that epoch's sampler batches that are finished.
         step: optimizer steps finished.
         loss_sum: of the epoch's steps so far.
@@ -84,8 +86,16 @@ class TrainState:
 
     @classmethod
     def from_checkpoint(cls, saved: Mapping[str, Any]) -> TrainState:
-        """From a checkpoint's content."""
-        return cls(Position(**saved["position"]), saved["sampler"], saved["evaluations"], BestEpoch(**saved["best"]))
+        """From a checkpoint's content.
+
+        Raises:
+            UsageError: the content has another form.
+        """
+        try:
+            best = BestEpoch(**saved["best"])
+            return cls(Position(**saved["position"]), saved["sampler"], saved["evaluations"], best)
+        except (KeyError, TypeError) as error:
+            raise UsageError(f"the checkpoint's position has another form ({error}); start a new run") from error
 
     def note_evaluation(self, best: Best | None, answers: Mapping[str, Evaluation]) -> bool:
         """Keep the epoch's evaluations if they are the best so far, or if the recipe names no best metric.

@@ -45,8 +45,7 @@ def run_with(tmp_path):
         (
             "KeyboardInterrupt",
             130,
-            "maskrec: interrupted; run the same command again to continue; "
-            "a run needs --run-dir, or maskrec resume DIR\n",
+            "maskrec: interrupted; run the same command again\n",
         ),
         ("SystemExit(9)", 9, ""),
         (
@@ -151,5 +150,5 @@ app.run_app(["list"])
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err.strip()) == (
         130,
-        "maskrec: interrupted; run the same command again to continue; a run needs --run-dir, or maskrec resume DIR",
+        "maskrec: interrupted; run the same command again",
     )

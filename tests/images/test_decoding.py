@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskrec.base.errors import UsageError
-from maskrec.images.decoding import MAX_PIXELS, decode_image, read_image
+from maskrec.images.decoding import decode_image, read_image
+from maskrec.images.pillow_pixels import MAX_PIXELS
 
 
 def _picture(height: int = 24, width: int = 40) -> np.ndarray:
@@ -202,6 +205,84 @@ def test_decompression_bombs_are_refused_by_their_header(tmp_path: Path, width: 
     assert width * height > MAX_PIXELS
     (tmp_path / "bomb.png").write_bytes(_png_header(width, height))
     _refused(tmp_path / "bomb.png", "megapixels")
+
+
+def _saved(image: Image.Image, ending: str) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, ending)
+    return stream.getvalue()
+
+
+def test_no_program_is_started_for_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # looked up once, on the path of that moment
+    (tmp_path / "gs").write_text(f"#!/bin/sh\necho called >>{tmp_path / 'called'}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for start in (b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\xc5\xd0\xd3\xc6" + struct.pack("<II", 12, 99) + bytes(20)):
+        photo = start + b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n%%EOF\n"
+        with pytest.raises(UsageError, match="not an image of a format that is read"):
+            decode_image(photo, "a.jpg")
+    assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize("ending", ["eps", "ppm", "tga", "jpeg2000", "ico", "pcx", "sgi", "dib", "icns"])
+def test_only_the_named_formats_are_decoded(ending: str) -> None:
+    with pytest.raises(UsageError, match=r"a\.jpg: not an image of a format that is read"):
+        decode_image(_saved(Image.fromarray(_picture(64, 64)), ending), "a.jpg")
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_gray_of_any_depth_in_a_deeper_file_is_not_black(bits: int, ending: str, kind: type) -> None:
+    gray = _picture()[:, :, 0]
+    deep = gray.astype(np.uint16) << (bits - 8) | np.arange(40, dtype=np.uint16) % (1 << (bits - 8))
+    image = Image.fromarray(deep.astype(kind))
+    if image.mode == "I" and ending == "png":
+        image = image.convert("I;16")
+    assert (decode_image(_saved(image, ending), "deep")[:, :, 1] == gray).all()
+
+
+@pytest.mark.parametrize("value", [1 << 16, 2**31 - 1])
+def test_integers_beyond_sixteen_bits_are_refused(tmp_path: Path, value: int) -> None:
+    Image.fromarray(np.array([[0, value]], np.int32)).save(tmp_path / "i.tif")
+    _refused(tmp_path / "i.tif", "more than 16 bits")
+
+
+@pytest.mark.parametrize("ending", [".png", ".tiff"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_that_do_not_use_their_sixteen_bits_are_refused(tmp_path: Path, ending: str, channels: int) -> None:
+    whole = np.full((24, 40, channels), 65535, np.uint16)
+    whole[..., :3] = _picture().astype(np.uint16) * 257
+    for shift, name in ((0, "whole"), (2, "fourteen"), (4, "twelve"), (8, "eight")):
+        cv2.imwrite(str(tmp_path / f"{name}{ending}"), whole >> shift)
+    assert (read_image(tmp_path / f"whole{ending}") == _picture()[..., ::-1]).all()
+    for name in ("fourteen", "twelve", "eight"):
+        _refused(tmp_path / f"{name}{ending}", "14 bits or fewer")
+
+
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "P", "RGB"])
+def test_the_memory_of_an_image_is_bounded(tmp_path: Path, mode: str) -> None:
+    """In a process of its own: the most that it ever had. Less than 11 bytes a pixel, where copies took 30."""
+    image = Image.new(mode, (4000, 4000))
+    image.save(tmp_path / "large.png")
+    program = (
+        "import resource, sys; from PIL import Image; from maskrec.images.decoding import read_image; Image.init()\n"
+        "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = most(); read_image(sys.argv[1]); print(most() - before)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "large.png")]
+    grown = int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout)
+    assert grown * (1 if sys.platform == "darwin" else 1024) < 11 * 16e6
+
+
+def test_formats_that_need_more_memory_may_have_fewer_pixels() -> None:
+    stream = io.BytesIO()
+    Image.new("L", (16_000, 3_200)).save(stream, "webp", lossless=True, method=0)
+    with pytest.raises(UsageError, match="more than 50 megapixels"):
+        decode_image(stream.getvalue(), "a.webp")
 
 
 def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:

@@ -44,6 +44,11 @@ def test_handles_are_given_back(path: Path) -> None:
 
 def test_pipes_folders_and_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for name, words in [("pipe", "not a file"), (".", "not a file"), ("absent", "cannot be read"), ("a\0b", "null")]:
+    for name, words in [
+        ("pipe", "not a regular file"),
+        (".", "not a regular file"),
+        ("absent", "cannot be read"),
+        ("a\0b", "null"),
+    ]:
         with pytest.raises(UsageError, match=words):
             RandomAccessFile(tmp_path / name)

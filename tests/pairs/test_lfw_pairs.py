@@ -22,7 +22,7 @@ from maskrec.pairs.lfw_pairs import lfw_pairs
 CONTEXT = Context(input_spec=InputSpec(16, alignment="arcface"), path="evaluate.lfw")
 HEADER = ",".join(f"{p}_{q}" for p in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for q in "xy")
 POINTS = "38.3,51.7,73.5,51.5,56.0,71.7,41.5,92.4,70.7,92.2"
-TEXT = "2\t2\nAnn\t1\t2\nBob\t1\t2\nAnn\t1\tBob\t1\nAnn\t2\tCy\t1\nAnn\t2\t3\nBob\t2\t1\nBob\t1\tCy\t1\nCy\t1\tAnn\t3\n"
+TEXT = "2\t2\nAnn\t1\t2\nBob\t1\t2\nAnn\t1\tBob\t1\nAnn\t2\tCy\t1\nAnn\t2\t3\nAnn\t3\t1\nBob\t1\tCy\t1\nCy\t1\tAnn\t3\n"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_pairs_folds_and_people(people: Path) -> None:
         ("Ann_0001", "Bob_0001"),
         ("Ann_0002", "Cy_0001"),
         ("Ann_0002", "Ann_0003"),
-        ("Bob_0002", "Bob_0001"),
+        ("Ann_0003", "Ann_0001"),
         ("Bob_0001", "Cy_0001"),
         ("Cy_0001", "Ann_0003"),
     ]
@@ -128,7 +128,7 @@ def test_landmarks_move_to_the_canvas_and_everything_pickles(people: Path) -> No
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("", 1, "first line"),
+        ("Ann\t1\t2\n", 1, "first line"),
         ("ten\t300\n", 1, "first line"),
         ("0\t5\n", 1, "first line"),
         (TEXT.replace("Ann\t1\t2\n", "Ann\t1\n", 1), 2, "'Name i j'"),
@@ -137,7 +137,11 @@ def test_landmarks_move_to_the_canvas_and_everything_pickles(people: Path) -> No
         (TEXT.replace("Ann\t1\t2\n", "Ann\t1\t1\n", 1), 2, "one photo on both sides"),
         (TEXT.replace("Ann\t1\tBob\t1\n", "Ann\t1\tAnn\t2\n", 1), 4, "names Ann twice"),
         (TEXT.replace("Ann\t1\tBob\t1\n", "Ann\t1\t2\n", 1), 4, "'Name i Other j'"),
-        (TEXT.replace("Ann\t1\tBob\t1\n", "\n", 1), 4, "'Name i Other j'"),
+        (TEXT.replace("Ann\t1\tBob\t1\n", "\nAnn\t1\n", 1), 5, "'Name i Other j'"),
+        (TEXT.replace("Ann\t1\tBob\t1\n", "Cy\t1\tAnn\t2\n", 1), 5, "the same pair as in"),
+        (TEXT.replace("Ann\t2\t3\n", "Ann\t2\t1\n", 1), 6, "the same pair as in"),
+        (TEXT.replace("Ann\t2\t3\n", "Ann\t1\t2\n", 1), 6, "the same pair as in"),
+        (TEXT.replace("Ann\t1\tBob\t1\n", "Ann\t1\tANN\t2\n", 1), 4, "one name in two spellings"),
         (TEXT.replace("Ann\t1\tBob\t1\n", "Ann\t1\tDee\t1\n", 1), 4, "Dee_0001.jpg: no such file"),
     ],
 )
@@ -145,6 +149,36 @@ def test_wrong_lines_are_named(people: Path, text: str, line: int, words: str) -
     with pytest.raises(UsageError) as caught:
         _open(people, text)
     assert any(f"pairs.txt:{line}: " in part and words in part for part in str(caught.value).split("\n"))
+
+
+def test_blank_lines_shift_nothing(people: Path) -> None:
+    wanted = _open(people)
+    found = _open(people, "\n" + TEXT.replace("\nBob", "\n \n\nBob", 1) + "\n\n")
+    assert _names(found) == _names(wanted)
+    assert found.same.tolist() == wanted.same.tolist()
+    assert found.fold is not None
+    assert wanted.fold is not None
+    assert found.fold.tolist() == wanted.fold.tolist()
+
+
+@pytest.mark.parametrize("ending", [".png", ".JPG", ".jpeg", ".webp", ".Tiff"])
+def test_photos_of_every_ending_are_found(people: Path, ending: str) -> None:
+    photo = people / "lfw" / "Cy" / "Cy_0001.jpg"
+    photo.rename(photo.with_suffix(ending))
+    assert photo.with_suffix(ending).name in {Path(image.path).name for image in _open(people).images}
+    photo.write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"photo 1 of Cy is there twice: .*Cy_0001"):
+        _open(people)
+
+
+def test_names_with_spaces_between_tabs(people: Path) -> None:
+    (people / "lfw" / "Bob").rename(people / "lfw" / "Bob B.")
+    for photo in (people / "lfw" / "Bob B.").iterdir():
+        photo.rename(photo.with_name(photo.name.replace("Bob", "Bob B.")))
+    pairs = _open(people, TEXT.replace("Bob", "Bob B."))
+    assert _names(pairs)[1] == ("Bob B._0001", "Bob B._0002")
+    assert pairs.identities is not None
+    assert "Bob B." in pairs.identities
 
 
 def test_a_file_cut_short_or_of_something_else(people: Path) -> None:

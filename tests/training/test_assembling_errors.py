@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from probe_runs import PROBES, WATCH, probe, probe_plan
 
-from maskrec.base.errors import MaskrecError
+from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
 from maskrec.training.assemble import assemble, check_built
@@ -70,10 +70,10 @@ def test_everything_is_said_at_once(tmp_path: Path) -> None:
 
 def test_what_its_author_did_not_foresee_is_named(tmp_path: Path) -> None:
     plan = probe_plan(tmp_path, {"loss": {"use": "refusing", "how": "badly"}})
-    said = r"^loss: file:probes\.py/refusing could not be built: KeyError: 'badly'$"
-    with pytest.raises(MaskrecError, match=said):
+    said = r"^loss: file:probes\.py/refusing could not be built: KeyError: 'badly' \(tests/training/probes\.py:\d+\)$"
+    with pytest.raises(PluginError, match=said):
         assemble(plan, discover([PROBES]), tmp_path)
-    with pytest.raises(MaskrecError, match=said):
+    with pytest.raises(PluginError, match=said):
         check_built(plan, discover([PROBES]), tmp_path)
 
 

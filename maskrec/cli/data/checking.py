@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,7 +119,7 @@ def _open(paths: list[Path], roles: dict[str, list[Path]]) -> list[Any]:
     sets: list[FaceSet] = []
     for path, role in named:
         for faces in open_sets(path, role):
-            if any(faces.path.resolve() == other.path.resolve() for other in sets):
+            if any(os.path.realpath(faces.path) == os.path.realpath(other.path) for other in sets):
                 raise UsageError(f"{faces.path} is listed twice; name each data set once")
             sets.append(faces)
     return sets
@@ -130,5 +131,5 @@ def _open_embedder(model: Path, data_root: Path | None, catalog: Catalog, worker
     from maskrec.inference.open_model import open_model
     from maskrec.runtime.compute import Compute, pick_device
 
-    compute = Compute(pick_device("auto"))
+    compute = Compute(pick_device("auto", "the device"))
     return Embedder(open_model(model, catalog, root_of_data(data_root)), compute, seed=0, workers=workers)

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from maskrec.base.console import clean, terminal_width
+from maskrec.base.words import plain_name
 from maskrec.preparation.checking import Report, Settings
-from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet, SetProblem
 
 SHOWN = 10
@@ -39,6 +39,8 @@ KINDS = {
     "near_duplicate_across": "nearly the same photo under several names",
     "near_duplicate_in_roles": "nearly the same photo in several roles",
     "near_duplicate_within": "nearly the same photo several times under one name",
+    "one_only": "sets of one person only",
+    "spelling": "names of one set in two spellings",
     "in_both": "people in two sets, by name",
     "in_both_by_face": "people in two sets, by their faces",
     "one_person": "people of one set who look like one person",

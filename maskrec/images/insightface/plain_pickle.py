@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_regular
 from maskrec.images.insightface.plain_objects import ByteArray, Kind, Named, RefusedError, call, fill, named
-from maskrec.images.random_access import RandomAccessFile
 
 _MARK = object()
 _SIMPLE = frozenset({
@@ -34,8 +34,7 @@ def read_pickle(path: Path) -> object:
         UsageError: an instruction or a name that such objects do not need; a truncated file; anything after the end.
     """
     try:
-        RandomAccessFile(path)  # a pipe would block for ever, but is rejected here
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with open_regular(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             content = _Machine().run(data)
             if data.tell() != len(data):
                 raise RefusedError(f"{len(data) - data.tell()} bytes follow its end")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
-from maskrec.images.insightface.record_labels import HEADER, MAGIC, PART, first_labels
+from maskrec.images.insightface.record_labels import HEADER, MAGIC, PART, first_labels, lacks_images, without_image
 from maskrec.images.random_access import RandomAccessFile
 
 _LABELS = 1 << 24  # a 32-bit float represents whole numbers exactly up to here
@@ -31,10 +31,11 @@ class RecordFile:
 
     A record is MXNet's ``IRHeader`` (flag, label, id, id2; a flag above 0 says that so many float labels follow) and
     an encoded image. InsightFace's record 0 holds no image but, as labels, the key after the last image and the one
-    after the last person; the persons' records in that range hold no images either and are skipped.
+    after the last person; the persons' records in that range hold no images either. Records that hold labels only are
+    skipped, whatever record 0 says of their keys: its float32 is not exact above 2**24.
 
     With ``NAME.idx`` beside it (``key<TAB>offset`` lines) opening reads that; without it the ``.rec`` is scanned, image
-    records in the order of the file. Record 0 and the last one are checked when opened, others when they are read.
+    records in the order of the file. The last record is checked when opened, others when they are read.
 
     Args:
         path: of the ``.rec``.
@@ -99,17 +100,25 @@ class RecordFile:
     def _indexed_images(self) -> NDArray[np.int64]:
         keys, offsets = self._read_index()
         self._unpack(int(offsets.max()))  # a truncated file is detected by its last record
-        end = self._first_key_of_people(int(offsets[0])) if keys[0] == 0 else None
-        if end is None:
-            return offsets
-        images = (keys > 0) & (keys < end)
-        there = int(images.sum())
-        if there != end - 1:
+        images = self._hold_images(offsets)
+        announced = self._first_key_of_people(int(offsets[0])) if keys[0] == 0 else None
+        if announced is not None and lacks_images(keys, images, announced):
             raise UsageError(
-                f"{self.index_path}: lists {there} of the {end - 1} images that record 0 of {self.path.name} "
-                "announces; download it again, or delete it to scan the .rec"
+                f"{self.index_path}: lists {int((keys[images] < announced).sum())} of the {announced - 1} images that "
+                f"record 0 of {self.path.name} announces; download it again, or delete it to scan the .rec"
             )
         return offsets[images]
+
+    def _hold_images(self, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each record holds an image, as the scan says; a damaged one is reported when it is read."""
+        bare, plain = without_image(self.path, offsets)
+        for record in np.flatnonzero(~plain).tolist():
+            try:
+                label, size, length, _ = self._glance(int(offsets[record]))
+            except UsageError:
+                continue
+            bare[record] = isinstance(label, tuple) and length == size
+        return ~bare
 
     def _first_key_of_people(self, offset: int) -> int | None:
         """The number in InsightFace's record 0: one more than the number of images; None when it is an image."""

@@ -6,7 +6,6 @@ little-endian, mapped into memory and shared by all processes. Data files are na
 
 from __future__ import annotations
 
-import json
 import mmap
 import zlib
 from collections.abc import Sequence
@@ -19,6 +18,8 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically, write_json
+from maskrec.base.plain_json import parse_json
+from maskrec.base.regular_files import LARGEST_TABLE, open_regular, read_regular
 
 FORMAT, VERSION = "maskrec faces", 1
 
@@ -138,9 +139,9 @@ def read_face_index(folder: Path, stem: str) -> FaceIndex:
     """
     path = folder / f"{stem}.json"
     try:
-        header = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is damaged"
+        header = parse_json(read_regular(path, LARGEST_TABLE))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"it is damaged: {error}"
         raise UsageError(f"{path}: cannot be read ({reason}); is the folder complete?") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise UsageError(f"{path}: not an index of faces that maskrec wrote")
@@ -164,7 +165,7 @@ def _map(path: Path, header: dict[str, Any]) -> memoryview:
         size = path.stat().st_size
         if size != header.get("size") or not size:
             raise UsageError(f"{path}: {size} bytes, but {header.get('size')} were written; copy the whole file again")
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error}); is the folder complete?") from error

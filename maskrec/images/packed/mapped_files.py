@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_regular
+from maskrec.base.system_limits import may_keep_open
 from maskrec.images.packed.face_index import DataFile
 
 
@@ -52,7 +54,7 @@ class MappedFiles:
         if mapped is None:
             path = self.folder / self.files[file].name
             try:
-                with path.open("rb") as stream:
+                with open_regular(path) as stream:
                     mapped = mmap.mmap(stream.fileno(), self.files[file].size, access=mmap.ACCESS_COPY)
             except (OSError, ValueError) as error:  # a shorter file is a ValueError
                 raise UsageError(f"{path}: cannot be mapped into memory ({error}); is it still complete?") from error
@@ -61,7 +63,19 @@ class MappedFiles:
 
     def read(self, file: int, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset`` of a file."""
-        return (self._maps[file] or self.map(file))[offset : offset + size]
+        mapped = self._maps[file]
+        if mapped is None and not may_keep_open(self):  # a mapping keeps a descriptor as well
+            return self._read_once(file, offset, size)
+        return (mapped or self.map(file))[offset : offset + size]
+
+    def _read_once(self, file: int, offset: int, size: int) -> bytes:
+        path = self.folder / self.files[file].name
+        try:
+            with open_regular(path) as stream:
+                stream.seek(offset)
+                return stream.read(size)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror or error}); is it still there?") from error
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "files": self.files}

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problems
-from maskrec.images.csv_table import flag, number
-from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.packed.face_index import ENTRY, DataFile, FaceIndex, name_columns, read_face_index
+from maskrec.images.people_by_place import folder_fault, person_by_place
+from maskrec.images.photos import PHOTO_ENDINGS
 from maskrec.images.random_access import Readable
-from maskrec.images.tars.tarfiles import Member, TarSample, group_samples, members_in
+from maskrec.images.tars.sidecars import read_sidecars
+from maskrec.images.tars.tarfiles import TarSample, group_samples, members_in
 
 STEM = "tars"
-IMAGE_ENDINGS = ("jpg", "jpeg", "png", "webp", "bmp")
-
-_IDENTITY_KEYS = ("identity", "label", "target")
-_NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
-_LONGEST = 1 << 20
+IMAGE_ENDINGS = tuple(ending.removeprefix(".") for ending in PHOTO_ENDINGS)
 
 
 @dataclass(slots=True)
@@ -37,6 +31,7 @@ class _Found:
     landmarks: list[list[float] | None] = field(default_factory=list)
     masked: list[bool] = field(default_factory=list)
     mask_types: list[str] = field(default_factory=list)
+    by_place: list[str] = field(default_factory=list)  # names of those whose folder or name is the identity
 
 
 def tars_in(folder: Path) -> list[Path]:
@@ -70,10 +65,10 @@ def stored_index(folder: Path, files: Sequence[DataFile]) -> FaceIndex | None:
 def index_tars(tars: Sequence[Readable], where: str) -> FaceIndex:
     """Read the tars' headers and the small files beside the images.
 
-    The identity of an image is ``identity``, ``label`` or ``target`` in its ``.json``, its ``.cls``, ``.id`` or
-    ``.txt``, its folder, or its name (NAME_0001.jpg), whichever exists first. A ``.json``
-    may also hold the landmark columns (numbers, as text or not), ``masked`` and ``mask_type``. Labels number the people
-    in the order of their names, or numerically where names are numbers.
+    The identity of an image is ``identity``, ``label`` or ``target`` in its ``.json``, its ``.cls`` or ``.id``, the
+    folder in which it lies, or its name (NAME_0001.jpg), whichever exists first. A ``.json`` may also hold the landmark
+    columns (numbers, as text or not), ``masked`` and ``mask_type``; a ``.txt`` is a caption and is ignored. The last
+    dot parts a name. Labels number the people in the order of their names, or numerically where names are numbers.
 
     Args:
         tars: open files.
@@ -88,6 +83,8 @@ def index_tars(tars: Sequence[Readable], where: str) -> FaceIndex:
             _add(found, file, tar, sample, problems)
     if not found.names and not problems.errors:
         problems.add(where, f"no images in it (files ending in {', '.join(IMAGE_ENDINGS)})")
+    if fault := folder_fault(found.by_place):
+        problems.add(where, fault)
     some = [name for name, points in zip(found.names, found.landmarks, strict=True) if points is None]
     if some and len(some) < len(found.names):
         problems.add(where, f"{len(some)} faces have no landmarks but the others do ({some[0]!r} is the first)")
@@ -118,62 +115,19 @@ def _add(found: _Found, file: int, tar: Readable, sample: TarSample, problems: P
         problems.add(place, f"{len(images)} images of this name, not one ({', '.join(sorted(sample.parts))})")
         return
     try:
-        fields = _json_fields(tar, sample.parts.get("json"))
-        person, points = _person(tar, sample, fields), _landmarks(fields)
-        masked = flag(str(fields["masked"])) if "masked" in fields else False
+        said = read_sidecars(sample.parts, lambda member: tar.read(member.offset, member.size))
     except ValueError as error:
         problems.add(place, str(error))
         return
-    if not person or masked is None:
-        what = "masked is not 0 or 1" if person else "it has no identity: put it into a folder, or add a .cls"
-        problems.add(place, what)
+    person = said.person or person_by_place(images[0].name)
+    if not person:
+        problems.add(place, "it has no identity: put it into a folder, or add a .cls")
         return
+    if not said.person:
+        found.by_place.append(images[0].name)
     found.names.append(images[0].name)
     found.places.append((file, images[0].offset, images[0].size))
     found.people.append(person)
-    found.landmarks.append(points)
-    found.masked.append(masked)
-    found.mask_types.append(str(fields.get("mask_type", "")))
-
-
-def _json_fields(tar: Readable, member: Member | None) -> dict[str, Any]:
-    if member is None:
-        return {}
-    try:
-        fields = json.loads(_text(tar, member))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"its .json is damaged ({error})") from error
-    if not isinstance(fields, dict):
-        raise ValueError("its .json is not an object")
-    return fields
-
-
-def _text(tar: Readable, member: Member) -> str:
-    if member.size > _LONGEST:
-        raise ValueError(f"{member.name} has {member.size} bytes, too many for an identity")
-    return tar.read(member.offset, member.size).decode("utf-8").strip()
-
-
-def _person(tar: Readable, sample: TarSample, fields: dict[str, Any]) -> str:
-    for key in _IDENTITY_KEYS:
-        if isinstance(fields.get(key), (str, int)) and str(fields[key]).strip():
-            return str(fields[key]).strip()
-    for ending in ("cls", "id", "txt"):
-        if ending in sample.parts:
-            return _text(tar, sample.parts[ending])
-    first, slash, _ = sample.key.partition("/")
-    matched = _NUMBERED.match(sample.key)
-    return first if slash else matched.group(1) if matched else ""
-
-
-def _landmarks(fields: dict[str, Any]) -> list[float] | None:
-    there = [name for name in LANDMARK_COLUMNS if name in fields]
-    if not there:
-        return None
-    values = [number(str(fields.get(name, ""))) for name in LANDMARK_COLUMNS]
-    points = [value for value in values if value is not None]
-    if len(points) != len(values):
-        raise ValueError(f"its .json has {', '.join(there)}, but not all ten landmark columns as numbers")
-    if max(np.ptp(points[::2]), np.ptp(points[1::2])) < 1.0:
-        raise ValueError("the five landmarks coincide")
-    return points
+    found.landmarks.append(said.landmarks)
+    found.masked.append(said.masked)
+    found.mask_types.append(said.mask_type)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.regular_files import open_regular
 from maskrec.base.words import one_line
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -198,7 +199,7 @@ class CachedFiles:
                 if not path.exists():
                     self._fetch(shard, path)
                 os.utime(path)
-                with path.open("rb") as stream:
+                with open_regular(path) as stream:
                     return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise MaskrecError(

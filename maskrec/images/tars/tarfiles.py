@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically, write_text
+from maskrec.base.plain_json import read_json_object
+from maskrec.base.regular_files import LARGEST_TABLE
 from maskrec.images.random_access import RandomAccessFile, Readable
 from maskrec.images.tars.headers import BLOCK, check_header, entries, name_in
 
@@ -30,10 +32,11 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TarSample:
-    """Members of one key, as in webdataset.
+    """Members of one key.
 
     Args:
-        key: the name up to the first dot of its last part.
+        key: the name up to the last dot of its last part, as names have dots (``A.B._Bell_0001.jpg``); webdataset parts
+            it at the first one.
         parts: members by what follows that dot, in lower case (``jpg``, ``cls``, ``json``).
     """
 
@@ -134,17 +137,27 @@ def group_samples(members: Iterable[Member], where: str = "the tar") -> list[Tar
     """
     samples: dict[str, TarSample] = {}
     for member in members:
-        folder, slash, name = member.name.rpartition("/")
-        stem, dot, extension = name.partition(".")
-        if not stem:
+        if is_hidden(member.name):
             continue
-        if not dot:
+        key, extension = key_of(member.name)
+        if key == member.name:
             raise UsageError(f"{where}: {member.name!r} has no extension; name it KEY.jpg, KEY.cls or KEY.json")
-        key = folder + slash + stem
         parts = samples.setdefault(key, TarSample(key, {})).parts
-        if (before := parts.setdefault(extension.lower(), member)) is not member:
+        if (before := parts.setdefault(extension, member)) is not member:
             raise UsageError(f"{where}: {before.name!r} and {member.name!r} are the same part of sample {key!r}")
     return list(samples.values())
+
+
+def key_of(name: str) -> tuple[str, str]:
+    """A member's key and its ending in lower case, parted by the last dot; the whole name where there is none."""
+    folder, slash, last = name.rpartition("/")
+    stem, dot, ending = last.rpartition(".")
+    return (folder + slash + stem, ending.lower()) if dot else (name, "")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a member is a hidden file, such as those that macOS adds (``._photo.jpg``)."""
+    return name.rpartition("/")[2].startswith(".")
 
 
 def write_index(path: Path, members: Sequence[Member] | None = None) -> Path:
@@ -165,11 +178,11 @@ def _read_index(path: Path, size: int) -> list[Member] | None:
     """The members that an index lists; None when there is none, it is not an index, or the tar has another size."""
     place = path.with_name(path.name + INDEX_SUFFIX)
     try:
-        content = json.loads(place.read_bytes())
+        content = read_json_object(place, LARGEST_TABLE)
         if content["version"] != _VERSION or content["size"] != size:
             return None
         members = [Member(str(name), int(offset), int(length)) for name, offset, length in content["members"]]
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return None
     inside = all(member.offset > 0 and 0 <= member.size <= size - member.offset for member in members)
     return members if inside else None

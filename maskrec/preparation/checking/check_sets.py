@@ -19,7 +19,7 @@ from maskrec.preparation.checking.examining import Examined, Photos, distinct_ph
 from maskrec.preparation.checking.landmark_faults import find_broken_landmarks
 from maskrec.preparation.checking.people_embeddings import embed_people, photos_of_people
 from maskrec.preparation.checking.shared_faces import find_shared_faces
-from maskrec.preparation.checking.shared_people import find_shared_names
+from maskrec.preparation.checking.shared_people import find_odd_people, find_shared_names
 from maskrec.preparation.face_sets import FaceSet, SetProblem
 
 NEAR_BITS = 12
@@ -108,6 +108,7 @@ def check_sets(
         if faces.landmarks is not None:
             found += find_broken_landmarks(faces, examined.sizes[numbers])
     found += find_duplicates(photos, examined, settings.near_bits)
+    found += [problem for faces in sets for problem in find_odd_people(faces)]
     pairs = _should_share_nobody(photos, report)
     found += find_shared_names(sets, pairs)
     if embed is not None:
@@ -119,20 +120,23 @@ def check_sets(
 
 def _attach(path: Path, sets: Sequence[FaceSet]) -> None:
     """Add a file's landmarks to sets without landmarks."""
-    known = 0
+    known, others = 0, list[str]()
     for faces in sets:
         if faces.landmarks is not None or faces.base is None or not len(faces):
             continue
         broken = Problems()
         table = read_landmarks(path, faces.base, broken)
-        rows = np.array([table.rows.get(faces.real(index), -1) for index in range(len(faces))])
+        rows = table.rows_of([faces.real(index) for index in range(len(faces))], broken)
         if (rows < 0).all():
+            others += [problem.message for problem in broken.errors if problem.mark and problem.mark.file == str(path)]
             continue
         known += 1
         faces.take("landmarks", broken)
         faces.landmarks = np.where(rows[:, None, None] < 0, np.nan, table.points[rows]).astype(np.float32)
         for index in np.flatnonzero(rows < 0).tolist():
             faces.error("landmarks", f"{path} has no landmarks for this photo", faces.place(index))
+    if others:
+        raise UsageError(f"--landmarks {path}: {others[0]}")
     if not known:
         raise UsageError(f"--landmarks {path}: it names no photo of a set that lacks landmarks; check its paths")
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.words import plain_name
 from maskrec.preparation.checking.examining import Examined, Photos
 from maskrec.preparation.checking.near_duplicates import differing_bits, groups_of, near_pairs
-from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import SetProblem
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.words import plain_name
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.sample import Sample
 from maskrec.images.aligner import Aligner
 from maskrec.images.decoding import decode_image
 from maskrec.inference.embedder import Embedder
-from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet
 
 

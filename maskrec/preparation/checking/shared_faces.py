@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.words import plain_name
 from maskrec.preparation.checking.people_embeddings import People
-from maskrec.preparation.checking.shared_people import plain_name, severity_of
+from maskrec.preparation.checking.shared_people import severity_of
 from maskrec.preparation.face_sets import SetProblem
 
 BLOCK = 2048

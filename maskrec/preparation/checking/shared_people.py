@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 
+from maskrec.base.words import look_alike, plain_name, spellings
 from maskrec.preparation.face_sets import FaceSet, SetProblem, Severity
 
 _NUMBER = "; matched by number, which means nothing where the two sets number their people independently"
 
 
-def plain_name(name: str) -> str:
-    """A name normalised for comparison: without case, underscores and double spaces, letters in one Unicode form."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())
-
-
 def severity_of(one: FaceSet, other: FaceSet) -> Severity:
     """People of the training set must not be tested; between other sets the user must judge."""
     return "error" if "train" in (one.role, other.role) and one.role and other.role else "warning"
+
+
+def find_odd_people(faces: FaceSet) -> Iterator[SetProblem]:
+    """A set of one person, and people of one set whose names are one name in two spellings."""
+    first: dict[str, int] = {}
+    for index, name in enumerate(faces.people):
+        first.setdefault(name, index)
+    names = [name for name in first if name]
+    if len(names) == 1 and len(faces) > 1:
+        message = f"all {len(faces)} photos are of one person, {names[0]!r}; is one folder around everything?"
+        yield SetProblem.of("error" if faces.role == "train" else "warning", "one_only", message, (str(faces.path),))
+    for one, other in spellings(names) if faces.named else ():
+        alike = look_alike(one, other)
+        shown = f"{one!a} and {other!a} look alike" if alike else f"{one!r} and {other!r} are one name"
+        message = f"{shown}, in two spellings, and count as two people; give them one spelling, or two names"
+        places = tuple(faces.place(first[name]) for name in (one, other))
+        yield SetProblem.of("error" if alike else "warning", "spelling", message, places, (one, other))
 
 
 def find_shared_names(sets: Sequence[FaceSet], apart: Sequence[tuple[int, int]]) -> Iterator[SetProblem]:

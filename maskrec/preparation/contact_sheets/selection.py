@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
 import numpy as np
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_regular
 from maskrec.base.turns import in_turns
+from maskrec.base.words import plain_name
 from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import read_table
-from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import FaceSet
 from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS
 from maskrec.preparation.sources.photo_columns import Item
@@ -110,7 +112,7 @@ def read_rejected(folder: Path) -> list[Rejected]:
     if not path.is_file():
         return []
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with TextIOWrapper(open_regular(path), "utf-8", newline="") as stream:
             empty = sum(1 for _ in zip(range(2), csv.reader(stream), strict=False)) < 2
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from error

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_regular
 from maskrec.contracts.problem import Problems
 from maskrec.images.face_table import contradictions, first_rows, read_frame, read_points, read_rows, target_gaps
 from maskrec.preparation.face_sets.face_set import FaceSet, Role
@@ -36,7 +37,7 @@ def open_table(path: Path, role: Role) -> FaceSet:
 
 def _is_pairs(path: Path) -> bool:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return b"pair_path" in stream.readline(65_536)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error

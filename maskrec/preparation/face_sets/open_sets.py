@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.images.photos import PHOTO_ENDINGS
 from maskrec.preparation.face_sets.csv_sets import open_table
 from maskrec.preparation.face_sets.face_set import FaceSet, Role
 from maskrec.preparation.sources.opening import open_source
 from maskrec.preparation.sources.photo_source import FACES_FILE, KINDS, NOT_FINISHED, PACKED_FILE, UNFINISHED, Source
 
 _SPLITS: tuple[tuple[str, Role], ...] = (("train*.csv", "train"), ("eval*.csv", "evaluation"), ("test*.csv", "test"))
-_PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def open_sets(path: Path, role: Role = "") -> list[FaceSet]:
@@ -70,11 +71,11 @@ def _aligned(path: Path, role: Role, others: Sequence[str]) -> FaceSet:
     if others:
         faces.notes.append(f"{path}: {', '.join(others)} are also in it but are not checked; name them to check them")
     named = {faces.real(index) for index in range(len(faces))}
-    root = path.resolve()
+    root = Path(os.path.realpath(path))  # never raises, whatever the links
     for file in sorted(root.rglob("*")):
         relative = file.relative_to(root)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if not hidden and file.suffix.lower() in _PHOTO_ENDINGS and str(file) not in named:
+        if not hidden and file.suffix.lower() in PHOTO_ENDINGS and str(file) not in named:
             faces.warn("unlisted", f"{FACES_FILE} does not name this photo", str(path / relative))
     return faces
 
@@ -119,11 +120,11 @@ def _check_nameless(faces: FaceSet) -> None:
 def _check_files(faces: FaceSet, names: Sequence[str]) -> None:
     """Files in a folder of people that are not photos by their names, and people's folders without photos."""
     for name in names:
-        if not name.lower().endswith(_PHOTO_ENDINGS):
-            what = f"not a photo by its name (photos end in {', '.join(_PHOTO_ENDINGS)}); remove or convert it"
+        if not name.lower().endswith(PHOTO_ENDINGS):
+            what = f"not a photo by its name (photos end in {', '.join(PHOTO_ENDINGS)}); remove or convert it"
             faces.error("no_photo", what, str(faces.path / name))
     if faces.kind == "folder":
-        people = {name.partition("/")[0] for name in names}
+        there = {name.partition("/")[0] for name in names}
         for folder in sorted(faces.path.iterdir()):
-            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in people:
+            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in there:
                 faces.error("empty_folder", "no photos in this person's folder; fill it or remove it", str(folder))

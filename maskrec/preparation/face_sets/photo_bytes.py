@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_regular
+from maskrec.images.decoding import read_bytes
 from maskrec.images.tars.tarfiles import Member, read_members
 
 
@@ -26,10 +26,7 @@ class FileBytes:
         """The file's bytes; UsageError where it cannot be read."""
         file = self.files[index]
         try:
-            if not stat.S_ISREG(os.stat(file).st_mode):  # noqa: PTH116 - a Path for every photo is slow
-                raise UsageError(f"{file}: not a file")
-            with open(file, "rb") as stream:  # noqa: PTH123 - likewise
-                return stream.read()
+            return read_bytes(file)
         except FileNotFoundError:
             raise UsageError(f"{file}: no such file") from None
         except NotADirectoryError:
@@ -43,7 +40,7 @@ def _member(file: str) -> bytes:
     tar, found, name = file.partition(".tar/")
     if not found or (member := _members(f"{tar}.tar").get(name)) is None:
         raise UsageError(f"{file}: no such file")
-    with open(f"{tar}.tar", "rb") as stream:  # noqa: PTH123 - as above
+    with open_regular(f"{tar}.tar") as stream:
         stream.seek(member.offset)
         return stream.read(member.size)
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
+from maskrec.base.plain_json import read_json_object
 from maskrec.faces.landmarks import landmark_fault
 from maskrec.faces.masks import (
     FREE_TYPES,
@@ -207,7 +208,7 @@ def from_work(file: Path) -> MaskSettings:
         UsageError: it is not such a file.
     """
     try:
-        work = json.loads(file.read_text(encoding="utf-8"))
+        work = read_json_object(file)
         if work["command"] != COMMAND:
             raise UsageError(f"{file} was written by {work['command']}, not by {COMMAND}")
         values = _BEFORE_IT_WAS_ASKED | work["settings"]
@@ -215,5 +216,5 @@ def from_work(file: Path) -> MaskSettings:
         return MaskSettings(**{**values, **tuples, "plan": MaskPlan(**values["plan"])})
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file} is not a work.json written by `maskrec {COMMAND}` ({error!r})") from error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from maskrec import __version__
 from maskrec.base.errors import UsageError
+from maskrec.base.plain_json import read_json_object
+from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.base.words import differences
 from maskrec.images.photos import place_of
 from maskrec.preparation.pairing.pair_rows import seen_from
@@ -29,7 +30,10 @@ def manifest_of(
         "maskrec": __version__,
         "settings": settings.as_dict(),
         "faces": [
-            {"path": seen_from(out, place_of(file.parent, file.name)), "sha256": _hash(file.read_bytes())}
+            {
+                "path": seen_from(out, place_of(file.parent, file.name)),
+                "sha256": _hash(read_regular(file, LARGEST_TABLE)),
+            }
             for file in inputs
         ],
         "files": {name: {**counts, "sha256": _hash(content)} for name, (content, counts) in contents.items()},
@@ -50,14 +54,14 @@ def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
             )
         return
     try:
-        before = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        before = read_json_object(out / MANIFEST)
         for part in ("settings", "faces", "maskrec"):
             if before[part] != manifest[part]:
                 what = _what(before[part], manifest[part])
                 raise UsageError(
                     f"{out} holds pairs made in another way ({part}: {what}); choose another folder or remove it"
                 )
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{out / MANIFEST} cannot be read ({error!r}); choose another folder or remove it") from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
-from maskrec.base.files import Lock, write_bytes, write_json
+from maskrec.base.files import Lock, remove_leftovers, write_bytes, write_json
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.manifest import MANIFEST, manifest_of, refuse_strangers
 from maskrec.preparation.pairing.pair_rows import landmark_rows, pair_rows, train_rows, written
@@ -97,6 +97,8 @@ def make_pairs(
         kept = _changed_since(out / RECIPE, recipe)
         # The manifest first: after a kill it identifies the files, and the same command completes them.
         write_json(out / MANIFEST, manifest)
+        for name in (*contents, MANIFEST):
+            remove_leftovers(out, f"{name}.*")
         for name, (content, _) in contents.items():
             if name != RECIPE or not kept:
                 write_bytes(out / name, content)

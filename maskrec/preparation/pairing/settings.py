@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from maskrec.base.errors import UsageError
+from maskrec.base.plain_json import read_json_object
 from maskrec.faces.masks import REFERENCE_TYPES
 from maskrec.preparation.masking.mask_plan import MaskPlan
 
@@ -104,7 +105,7 @@ def from_manifest(file: Path) -> PairSettings:
         UsageError: it is not such a file.
     """
     try:
-        written = json.loads(file.read_text(encoding="utf-8"))
+        written = read_json_object(file)
         if written["command"] != COMMAND:
             raise UsageError(f"{file} was written by {written['command']}, not by {COMMAND}")
         return _from_dict(written["settings"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import spellings
 from maskrec.contracts.problem import Problems
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.seeded_order import SeededOrder
@@ -65,8 +66,15 @@ def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) 
         copies: masked copies by their file; ``source`` gives the path of the face that each was made from.
 
     Raises:
-        UsageError: a copy is not masked, or comes from an unknown face or from another person's.
+        UsageError: a copy is not masked, or comes from an unknown face or from another person's; or one name is there
+            in two spellings, so that one person could be trained on and measured.
     """
+    if twice := spellings(face.identity for face in faces):
+        some = ", ".join(f"{one!a} and {other!a}" for one, other in twice[:3])
+        raise UsageError(
+            f"the faces name {some}, which are one name in two spellings, so one person could be trained on and "
+            "measured; give them one spelling, or two names"
+        )
     photos: dict[tuple[str, str], Photo] = {}
     owners: dict[str, str] = {}
     for face in faces:

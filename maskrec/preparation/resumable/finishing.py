@@ -12,8 +12,9 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import compact_json, not_written
+from maskrec.base.regular_files import memory_size, open_regular, read_regular
 from maskrec.images.tars.tarfiles import write_tar
-from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, JobFolder
+from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder, is_group_record
 from maskrec.preparation.resumable.meter import Meter
 
 TAR_GROUPS = 128  # 4,096 photos per tar: about 20 MB of JPEG at 112 px
@@ -54,6 +55,8 @@ def merge(destination: Path, meter: Meter) -> None:
         raise UsageError(
             f"{destination}: written by maskrec data pack, which makes no shards; there is nothing to merge"
         )
+    if not isinstance(work.get("groups"), int) or not isinstance(work.get("columns"), list):
+        raise UsageError(f"{destination / WORK}: damaged (no groups or columns); {_ANEW}")
     if parts.finished:
         say_complete(parts, meter)
         return
@@ -84,7 +87,7 @@ def say_complete(parts: JobFolder, meter: Meter) -> None:
     """
     path, tars = parts.destination / FACES, (parts.work() or {}).get("output") == "tars"
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with io.TextIOWrapper(open_regular(path), "utf-8", newline="") as stream:
             listed = dict.fromkeys(row["path"] for row in csv.DictReader(stream))
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise MaskrecError(f"{path}: damaged ({error}); {_ANEW}") from error
@@ -153,7 +156,7 @@ def _nothing(destination: Path) -> str:
 def _records(parts: JobFolder, groups: int) -> Iterator[tuple[int, dict[str, Any]]]:
     for group in range(groups):
         record = parts.record(group)
-        if record is None:
+        if record is None or not is_group_record(record):
             raise MaskrecError(f"{parts.record_path(group)}: missing or damaged; run the same command again")
         yield group, record
 
@@ -198,7 +201,7 @@ def _write_tars(parts: JobFolder, work: dict[str, Any], targets: dict[str, int])
 
 def _members(parts: JobFolder, groups: Sequence[int], targets: dict[str, int]) -> Iterator[tuple[str, bytes]]:
     for group in groups:
-        record, data, start = parts.record(group), parts.data_path(group).read_bytes(), 0
+        record, data, start = parts.record(group), read_regular(parts.data_path(group), memory_size()), 0
         assert record is not None
         rows = {row["path"]: row for row in record["rows"]}
         for name, size, _ in record["files"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -14,6 +13,8 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import Lock, json_bytes, not_written, write_atomically
+from maskrec.base.plain_json import read_json_object
+from maskrec.base.regular_files import memory_size, read_regular
 from maskrec.base.words import differences
 from maskrec.preparation.sources.photo_source import FACES_FILE, UNFINISHED
 
@@ -60,12 +61,9 @@ class JobFolder:
         if not path.exists():
             return None
         try:
-            work = json.loads(path.read_text(encoding="utf-8"))
+            return read_json_object(path)
         except (OSError, ValueError) as error:
             raise UsageError(f"{path}: damaged ({error}); empty the folder or choose another") from error
-        if not isinstance(work, dict):
-            raise UsageError(f"{path}: damaged (not an object); empty the folder or choose another")
-        return work
 
     def begin(self, work: dict[str, Any]) -> None:
         """Start a data set here, or continue the same one.
@@ -118,10 +116,9 @@ class JobFolder:
     def record(self, group: int) -> dict[str, Any] | None:
         """The record of a group; None when it is not finished."""
         try:
-            record = json.loads(self.record_path(group).read_bytes())
+            return read_json_object(self.record_path(group))
         except (OSError, ValueError):  # absent, or lost in a power cut: the group is done again
             return None
-        return record if isinstance(record, dict) else None
 
     def holds(self, group: int, tar: Path | None = None) -> bool:
         """Whether a group is finished and its files match its record; reads them.
@@ -131,11 +128,11 @@ class JobFolder:
             tar: the finished tar that would contain the group, for a data set in tars.
         """
         record = self.record(group)
-        if record is None:
+        if record is None or not is_group_record(record):
             return False
         if tar is not None and tar.exists():
             return True
-        data = self.data_path(group).read_bytes() if tar and self.data_path(group).exists() else None
+        data = _read(self.data_path(group)) if tar and self.data_path(group).exists() else None
         start = 0
         for name, size, checksum in record["files"]:
             piece = data[start : start + size] if data is not None else _read(self.destination / name)
@@ -182,6 +179,29 @@ class JobFolder:
         shutil.rmtree(self.destination / FINISHED, ignore_errors=True)
 
 
+def is_group_record(record: dict[str, Any]) -> bool:
+    """Whether a group's record has the form that ``job.outcome_record`` gives it."""
+    files, rows, rejected = (record.get(name) for name in ("files", "rows", "rejected"))
+    return (
+        all(isinstance(part, list) for part in (files, rows, rejected))
+        and all(_is_list_of(file, str, int, int) for file in record["files"])
+        and all(_is_row(row) for row in record["rows"])
+        and all(_is_list_of(row, str, str, str) for row in record["rejected"])
+    )
+
+
+def _is_list_of(value: Any, *kinds: type) -> bool:
+    return isinstance(value, list) and list(map(type, value)) == list(kinds)
+
+
+def _is_row(row: Any) -> bool:
+    return (
+        isinstance(row, dict)
+        and all(isinstance(text, str) for text in row.values())
+        and {"path", "identity", "source"} <= row.keys()
+    )
+
+
 def _probe(lock: Lock) -> None:
     """Raise MaskrecError where another process holds the lock; the holder's own text stays as it is."""
     import fcntl
@@ -195,6 +215,6 @@ def _probe(lock: Lock) -> None:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_regular(path, memory_size())
     except OSError:
         return None

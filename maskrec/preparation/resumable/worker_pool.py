@@ -15,6 +15,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.system_limits import limits_named
+from maskrec.base.waiting import Watch
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.photo_columns import Item
 
@@ -59,13 +61,12 @@ def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None
         MaskrecError: a task raised it (the first; tasks that were started are finished), or a worker was killed.
     """
     if workers == 1 or len(tasks) < 2:
-        with _one_thread():
-            for task in tasks:
-                _report(meter, do(task))
+        _run_here(do, tasks, meter)
         return
-    executor = ProcessPoolExecutor(
-        min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(do,)
-    )
+    with limits_named("--workers 1"):
+        executor = ProcessPoolExecutor(
+            min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(do,)
+        )
     try:
         for count in _counts(executor, tasks, workers * _AHEAD):
             _report(meter, count)
@@ -77,21 +78,49 @@ def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None
         executor.shutdown(wait=True, cancel_futures=True)
 
 
+def _run_here(do: Do, tasks: Sequence[Task], meter: Meter) -> None:
+    current = tasks[:1]
+    with _one_thread(), Watch(lambda: _photos_of(current)) as watch:
+        for task in tasks:
+            current = [task]
+            watch.begin()
+            count = do(task)
+            watch.end()
+            _report(meter, count)
+
+
+def _photos_of(tasks: Sequence[Task]) -> str:
+    """The photos of the first of these tasks, and how many more tasks there are."""
+    if not tasks:
+        return "a worker"
+    items = tasks[0].items
+    more = f" and {len(tasks) - 1} more groups" if len(tasks) > 1 else ""
+    return f"a group of {len(items)} photos, {items[0].key} to {items[-1].key}{more}"
+
+
 def _report(meter: Meter, count: Count) -> None:
     meter.advance(count.photos, count.faces, count.rejected)
 
 
 def _counts(executor: ProcessPoolExecutor, tasks: Sequence[Task], ahead: int) -> Iterator[Count]:
-    pending: set[Future[Count]] = set()
-    for task in tasks:
-        with _interrupts_held():
-            pending.add(executor.submit(_do_task, task))
-        if len(pending) >= ahead:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    while pending:
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        yield from (future.result() for future in done)
+    pending: dict[Future[Count], Task] = {}
+
+    def finished() -> Iterator[Count]:
+        watch.begin()
+        done, _ = wait(pending, return_when=FIRST_COMPLETED)
+        watch.end()
+        for future in done:
+            del pending[future]
+            yield future.result()
+
+    with Watch(lambda: _photos_of(list(pending.values()))) as watch:
+        for task in tasks:
+            with _interrupts_held(), limits_named("--workers 1"):
+                pending[executor.submit(_do_task, task)] = task
+            if len(pending) >= ahead:
+                yield from finished()
+        while pending:
+            yield from finished()
 
 
 @contextmanager

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+import numpy as np
 
 from maskrec.base.errors import UsageError
-from maskrec.images.face_columns import name_targets
+from maskrec.images.face_columns import LANDMARK_COLUMNS, name_targets
 from maskrec.images.insightface.binfile import BinPairs, read_bin
 from maskrec.images.insightface.recordio import RecordFile
-from maskrec.images.tars.tarfiles import Member, read_members
-from maskrec.preparation.sources.folder_source import identity_by_name
+from maskrec.images.people_by_place import folder_fault, person_by_place
+from maskrec.images.tars.sidecars import SIDECARS, Sidecars, read_sidecars
+from maskrec.images.tars.tarfiles import Member, group_samples, is_hidden, key_of, read_members
 from maskrec.preparation.sources.photo_columns import Item, PhotoColumns
 from maskrec.preparation.sources.photo_source import (
     FileReader,
@@ -21,10 +23,6 @@ from maskrec.preparation.sources.photo_source import (
     read_piece,
     sorted_source,
 )
-
-_NAMING = (".cls", ".json")  # what gives the identity; a .txt is a caption
-_LONGEST_SIDECAR = 1_000_000
-_SIDECARS = (*_NAMING, ".txt")
 
 _record_file = lru_cache(maxsize=2)(RecordFile)
 _bin_pairs = lru_cache(maxsize=1)(read_bin)
@@ -91,59 +89,65 @@ def _pair_name(pairs: BinPairs, index: int) -> str:
 def open_tars(path: Path, tars: Sequence[Path]) -> Source:
     """Tars in webdataset's layout, or of folders per person.
 
-    A photo's identity is ``identity``, ``label`` or ``target`` in its ``.json``, or its ``.cls``, or else its folder,
-    or its name in LFW's naming. Keys are the members' names, with the tar's
-    name in front where the source is a folder.
+    A photo's identity, landmarks and mask are what its sidecars say (see ``images.tars.sidecars``); without an identity
+    there it is its folder, or its name in LFW's naming. Keys are the members' names, with the tar's name in front where
+    the source is a folder. Hidden files are ignored.
 
     Raises:
-        UsageError: a tar is truncated, or its members point outside it.
+        UsageError: a tar is truncated, its members point outside it, a sidecar is damaged or is there twice, or its
+            folders cannot be people.
     """
     folder = (path if path.is_dir() else path.parent).absolute()
-    names: list[str] = []
-    people: list[str] = []
-    places: list[tuple[str, int, int]] = []
+    photos = _TarPhotos()
     for tar in tars:
-        members = read_members(tar)
-        named = _sidecar_identities(tar, members)
-        for member in members:
-            if _stem(member.name) in named and PurePosixPath(member.name).suffix in _SIDECARS:
-                continue
-            names.append(f"{tar.name}/{member.name}" if path.is_dir() else member.name)
-            people.append(named.get(_stem(member.name)) or identity_by_name(member.name))
-            places.append((tar.name, member.offset, member.size))
-    return sorted_source(path, "tar", PhotoColumns(names, people, places), FileReader(folder))
+        photos.add(tar, f"{tar.name}/" if path.is_dir() else "")
+    if fault := folder_fault(photos.by_place):
+        raise UsageError(f"{path}: {fault}")
+    return sorted_source(path, "tar", photos.columns(), FileReader(folder))
 
 
-def _stem(name: str) -> str:
-    """Webdataset's key of a member: everything before the first dot of its last part."""
-    folder, slash, last = name.rpartition("/")
-    return folder + slash + last.partition(".")[0]
+@dataclass(slots=True)
+class _TarPhotos:
+    """Photos of tars, and the names of those whose folder or name is their identity."""
+
+    names: list[str] = field(default_factory=list)
+    places: list[tuple[str, int, int]] = field(default_factory=list)
+    said: list[Sidecars] = field(default_factory=list)
+    by_place: list[str] = field(default_factory=list)
+
+    def add(self, tar: Path, prefix: str) -> None:
+        """Every member of a tar that is not a photo's sidecar; what is not a photo is detected when it is read."""
+        members = [member for member in read_members(tar) if not is_hidden(member.name)]
+        beside = [member for member in members if key_of(member.name)[1] in SIDECARS]
+        photos = [member for member in members if key_of(member.name)[1] not in SIDECARS]
+        parts = {sample.key: sample.parts for sample in group_samples(beside, str(tar))}
+        alone = parts.keys() - {key_of(member.name)[0] for member in photos}
+        for member in (*photos, *(member for member in beside if key_of(member.name)[0] in alone)):
+            key = key_of(member.name)[0]
+            said = Sidecars() if key in alone else _sidecars(tar, key, parts.get(key, {}))
+            if not said.person:
+                self.by_place.append(member.name)
+                said = replace(said, person=person_by_place(member.name))
+            self.names.append(prefix + member.name)
+            self.places.append((tar.name, member.offset, member.size))
+            self.said.append(said)
+
+    def columns(self) -> PhotoColumns:
+        """All photos; landmarks and masks where a sidecar says them."""
+        points = None
+        if any(said.landmarks for said in self.said):
+            rows = [said.landmarks or [float("nan")] * len(LANDMARK_COLUMNS) for said in self.said]
+            points = np.array(rows).reshape(-1, 5, 2)
+        masked = np.array([said.masked for said in self.said], np.bool_)
+        types = [said.mask_type for said in self.said]
+        people = [said.person for said in self.said]
+        return PhotoColumns(self.names, people, self.places, points, masked=masked, mask_types=types)
 
 
-def _sidecar_identities(tar: Path, members: Iterable[Member]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    telling = [(PurePosixPath(member.name).suffix, member) for member in members if member.size <= _LONGEST_SIDECAR]
-    for suffix, member in sorted(one for one in telling if one[0] in _NAMING):  # .json last: it has names
-        try:
-            text = read_piece(tar, member.offset, member.size).decode("utf-8").strip()
-            value = _from_json(text) if suffix == ".json" else _padded(text)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{tar}: {member.name} gives no identity: {error}") from error
-        names[_stem(member.name)] = value or names.get(_stem(member.name), "")
-    return names
-
-
-def _padded(text: str) -> str:
-    return f"{int(text):06d}" if text.isascii() and text.isdigit() and len(text) < 19 else text
-
-
-def _from_json(text: str) -> str:
-    fields = json.loads(text)
-    if not isinstance(fields, dict):
-        raise ValueError("its JSON is not an object")
-    for key in ("identity", "label", "target"):
-        if isinstance(value := fields.get(key), str):
-            return value
-        if isinstance(value, int):
-            return _padded(str(value))
-    return ""
+def _sidecars(tar: Path, key: str, parts: Mapping[str, Member]) -> Sidecars:
+    try:
+        said = read_sidecars(parts, lambda member: read_piece(tar, member.offset, member.size))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{tar}:{key}: {error}") from error
+    number = said.person if said.person.isascii() and said.person.isdigit() else ""
+    return replace(said, person=name_targets([int(number)])[0]) if number else said

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import is_folder
 from maskrec.images.folder_layout import WORN, worn_by_folder
+from maskrec.images.people_by_place import folder_fault, person_by_place
 from maskrec.preparation.sources.photo_columns import PhotoColumns
 from maskrec.preparation.sources.photo_source import FileReader, Source, printable, sorted_source
 
-_NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
-
 
 def open_folder(path: Path) -> Source:
-    """A folder per person (files at any depth below it), or a flat folder in LFW's naming.
+    """A folder per person, with any folders around it, or a flat folder in LFW's naming.
+
+    The folder in which a photo lies is its person.
 
     Photos in a folder called ``masked`` wear a mask (see ``images.folder_layout``); where there is no such folder
     nothing is known about masks.
@@ -26,12 +27,15 @@ def open_folder(path: Path) -> Source:
     are not photos are detected when read. A file beside the people's folders has no identity.
 
     Raises:
-        UsageError: a folder cannot be read, or has no files.
+        UsageError: a folder cannot be read, has no files, or cannot be a person: it holds photos and folders of photos,
+            or another one has its name.
     """
     places: list[str] = []
-    flat = not any(entry.is_dir() and entry.name.lower() not in WORN for entry in _entries(path))
+    flat = not any(is_folder(entry) and entry.name.lower() not in WORN for entry in _entries(path))
     _collect(path, "", places, set())
     layout = [worn_by_folder(place) for place in places]
+    if fault := folder_fault(plain for plain, _ in layout):
+        raise UsageError(f"{path}: {printable(fault)}")
     people = [_identity(plain, flat) for plain, _ in layout]
     if flat and people and not any(people):
         raise UsageError(
@@ -46,16 +50,7 @@ def open_folder(path: Path) -> Source:
 
 
 def _identity(place: str, flat: bool) -> str:
-    return printable(identity_by_name(place) if flat or "/" in place else "")
-
-
-def identity_by_name(name: str) -> str:
-    """The identity of a photo by its name: the first folder, or the part before LFW's ``_0001``; else empty."""
-    first, slash, _ = name.partition("/")
-    if slash:
-        return first
-    matched = _NUMBERED.match(PurePosixPath(name).stem)
-    return matched.group(1) if matched else ""
+    return printable(person_by_place(place) if flat or "/" in place else "")
 
 
 def _collect(folder: Path, prefix: str, places: list[str], above: set[str]) -> None:
@@ -64,7 +59,7 @@ def _collect(folder: Path, prefix: str, places: list[str], above: set[str]) -> N
     if real in above:
         raise UsageError(f"{folder}: the link leads back to a folder above it; remove the link")
     for entry in _entries(folder):
-        if entry.is_dir():
+        if is_folder(entry):
             _collect(Path(entry.path), f"{prefix}{entry.name}/", places, above | {real})
         else:
             places.append(prefix + entry.name)

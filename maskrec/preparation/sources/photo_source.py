@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import stat
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from maskrec.base.errors import UsageError
+from maskrec.base.regular_files import open_regular
+from maskrec.images.decoding import read_bytes
 from maskrec.preparation.sources.photo_columns import Item, PhotoColumns
 
 KINDS = (
@@ -62,7 +64,7 @@ class Source:
             UsageError: the destination is the source's folder, or is inside it.
         """
         path = self.path.parent if self.path.name == FACES_FILE else self.path
-        inner, outer = destination.resolve(), path.resolve()
+        inner, outer = Path(os.path.realpath(destination)), Path(os.path.realpath(path))
         if inner == outer or outer in inner.parents:
             raise UsageError(f"{destination} is inside the source {path}; name a folder elsewhere")
 
@@ -109,12 +111,7 @@ class FileReader:
         try:
             if isinstance(item.place, tuple):
                 return read_piece(self.root / item.place[0], *item.place[1:])
-            path = self.root / item.place
-            # A named pipe would block for ever.
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise OSError("not a file")
-            content: bytes = path.read_bytes()
-            return content
+            return read_bytes(self.root / item.place)
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise UsageError(f"{item.key}: cannot be read ({reason})") from error
@@ -122,7 +119,7 @@ class FileReader:
 
 def read_piece(path: Path, offset: int, size: int) -> bytes:
     """Bytes from within a file; OSError where it has fewer."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         stream.seek(offset)
         piece = stream.read(size)
     if len(piece) < size:

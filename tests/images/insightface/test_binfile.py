@@ -164,7 +164,7 @@ def test_nested_doubling_costs_nothing(tmp_path: Path) -> None:
 def test_no_file_a_folder_and_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read_bin(tmp_path / "absent.bin")
-    with pytest.raises(UsageError, match="not a file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         read_bin(tmp_path)
     with pytest.raises(UsageError, match=r"v\.bin"):
         _read(tmp_path, b"")

@@ -61,6 +61,26 @@ def test_insightface_layout_gives_images_only(tmp_path: Path) -> None:
         records[3]
 
 
+@pytest.mark.parametrize("end", [3.0, 4.0, 5.0, 6.0])
+def test_the_records_are_believed_where_record_0_contradicts_them(tmp_path: Path, end: float) -> None:
+    """Record 0 is a float32: above 2**24 its key after the last image is rounded."""
+    path = _write(tmp_path, [(0, _record((end, 6.0), 0, b"")), *INSIGHT[1:]])
+    records = RecordFile(path)
+    assert [records[index] for index in range(len(records))] == IMAGES
+    assert records.identities().tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_an_index_without_record_0_is_read_as_the_scan_reads_the_file(tmp_path: Path, first: int) -> None:
+    path = _write(tmp_path, INSIGHT)
+    scanned = RecordFile(_write(tmp_path, INSIGHT, index=False))
+    lines = path.with_suffix(".idx").read_text().splitlines(keepends=True)
+    path.with_suffix(".idx").write_text("".join(lines[first:]))
+    records = RecordFile(path)
+    wanted = [scanned[index] for index in range(len(scanned))][max(first - 1, 0) :]
+    assert [records[index] for index in range(len(records))] == wanted
+
+
 def test_keys_order_the_images_whatever_the_order_in_the_files(tmp_path: Path) -> None:
     path = _write(tmp_path, [INSIGHT[place] for place in (3, 5, 0, 2, 4, 1)])
     assert [RecordFile(path)[index] for index in range(3)] == IMAGES
@@ -114,7 +134,7 @@ def test_what_is_written_is_read(
 
 
 def test_the_writer_repeats_itself_and_the_reader_pickles(tmp_path: Path) -> None:
-    rows = [((1.0, 2.0), b"abc"), ((1.0, 3.0), b"")]
+    rows = [((1.0, 2.0), b"abc"), ((1.0, 3.0), b"d")]
     for name in ("a.rec", "b.rec"):
         write_records(tmp_path / name, rows)
     assert (tmp_path / "a.rec").read_bytes() == (tmp_path / "b.rec").read_bytes()
@@ -206,7 +226,7 @@ def test_a_record_0_that_announces_nonsense(tmp_path: Path, end: float) -> None:
 def test_no_file_a_folder_and_a_file_that_shrinks(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         RecordFile(tmp_path / "absent.rec")
-    with pytest.raises(UsageError, match="not a file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         RecordFile(tmp_path)
     path = _write(tmp_path, INSIGHT)
     records = RecordFile(path)

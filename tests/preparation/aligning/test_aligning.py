@@ -249,7 +249,7 @@ def test_photos_of_every_kind(tmp_path: Path, album: Any) -> None:
         "two.png": "several_faces", "beside.png": "no_identity",
     }  # fmt: skip
     words = {"truncated.jpg": "truncated", "empty.jpg": "0 bytes", "text.jpg": "not an image", "bomb.png": "megapixels",
-             "two.png": "2 faces, ", "pipe.jpg": "not a file"}  # fmt: skip
+             "two.png": "2 faces, ", "pipe.jpg": "not a regular file"}  # fmt: skip
     for source, row in rejected.items():
         assert words.get(Path(source).name, "") in row["detail"]
         assert str(tmp_path) not in row["detail"]

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import plain_name
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.checking import Report, Settings, check_sets
-from maskrec.preparation.checking.shared_people import plain_name
 from maskrec.preparation.face_sets import SetProblem, open_sets
 
 GOOD_POINTS = (20, 28, 44, 28, 32, 40, 22, 50, 42, 50)

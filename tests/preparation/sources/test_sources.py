@@ -115,7 +115,7 @@ def test_links_pipes_and_files_that_go(tmp_path: Path) -> None:
     (photos / "Ann" / "gone.jpg").unlink()
     items = {item.key: item for item in source.items}
     assert source.read(items["Bo/a.jpg"]) == b"linked"
-    for key, words in (("gone", "No such file"), ("broken", "No such file"), ("pipe", "not a file")):
+    for key, words in (("gone", "No such file"), ("broken", "No such file"), ("pipe", "not a regular file")):
         with pytest.raises(UsageError, match=f"Ann/{key}.jpg: cannot be read .{words}"):
             source.read(items[f"Ann/{key}.jpg"])
 
