@@ -161,3 +161,17 @@ def test_real_faces(shared_faces: Path) -> None:
     )
     assert data.num_classes == 62  # people with 20 or more photos, as scikit-learn's documentation counts them
     assert data[len(data) - 1].label == 61
+
+
+def test_a_folder_called_masked_says_which_photos_wear_a_mask(tmp_path: Path) -> None:
+    for name in ("Ann/1.png", "Ann/masked/2.png", "Bo/Masked/3.png", "masked/Cy/4.png", "bare/Cy/5.png"):
+        _photo(tmp_path / "masked" / name)  # the folder's own name says nothing
+    data = ImageFolder(tmp_path / "masked", CONTEXT, 8)
+    assert data.identities == ["Ann", "Bo", "Cy"]
+    worn = {Path(data[index].path).name: data[index].masked for index in range(len(data))}
+    assert worn == {"1.png": False, "2.png": True, "3.png": True, "4.png": True, "5.png": False}
+    assert list(data.labels) == [0, 0, 1, 2, 2]
+    columns = data.read_into([0, 1], np.zeros((2, 3, 8, 8), np.uint8))
+    assert np.asarray(columns.masked).tolist() == [data[0].masked, data[1].masked]
+    (tmp_path / "masked" / "Ann" / "more").mkdir()
+    assert "a folder within a person's folder" in _complaint(tmp_path / "masked")

@@ -453,3 +453,31 @@ def test_names_say_where_photos_come_from() -> None:
     assert safe_part("../x") == "_._x"
     alike = [Item(f"Ann/{name}", "Ann") for name in ("1.gif", "1.jpg", "1.png", "1~2.jpg")]
     assert output_names(alike) == ["Ann/1", "Ann/1~2", "Ann/1~3", "Ann/1~2~2"]
+
+
+def test_a_folder_called_masked_says_which_photos_wear_a_mask(tmp_path: Path) -> None:
+    _write(tmp_path / "people/Ann/1.jpg")
+    assert open_source(tmp_path / "people").items.masked is None
+    for name in ("Ann/masked/1.jpg", "MASKED/Bo/2.jpg", "bare/Bo/2.jpg"):
+        _write(tmp_path / "people" / name)
+    source = open_source(tmp_path / "people")
+    assert [(item.key, item.identity, item.masked) for item in source.items] == [
+        ("Ann/1.jpg", "Ann", False),
+        ("Ann/masked/1.jpg", "Ann", True),
+        ("MASKED/Bo/2.jpg", "Bo", True),
+        ("bare/Bo/2.jpg", "Bo", False),
+    ]
+    assert len(set(output_names(source.items))) == 4
+    for name in ("Ann_0001.jpg", "masked/Ann_0002.jpg"):
+        _write(tmp_path / "flat" / name)
+    flat = open_source(tmp_path / "flat")
+    assert [(item.identity, item.masked) for item in flat.items] == [("Ann", False), ("Ann", True)]
+
+
+def test_a_csv_says_which_photos_wear_a_mask_by_either_column(tmp_path: Path) -> None:
+    _write(tmp_path / "a.jpg")
+    assert open_source(_csv(tmp_path / "plain.csv", ["path", "identity"], [["a.jpg", "Ann"]])).items.masked is None
+    for column, cell in (("masked", 1), ("mask_type", "n95")):
+        source = open_source(_csv(tmp_path / "worn.csv", ["path", "identity", column], [["a.jpg", "Ann", cell]]))
+        assert source.items.masked is not None
+        assert source.items[0].masked
