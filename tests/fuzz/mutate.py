@@ -156,9 +156,9 @@ def targets(folder: Path) -> list[Target]:
     return [
         Target("rec, scanned", 0.1, "a.rec", recs, _read_rec, {}),
         Target("rec with idx", 0.1, "a.rec", recs[:1], _read_rec, {"a.idx": records[0][1]}),
-        Target("idx", 0.1, "a.idx", [idx for _, idx in records[:1]], _read_rec, {"a.rec": recs[0]}),
-        Target("bin", 0.16, "a.bin", valid_files.bins(), read_bin, {}),
-        Target("tar", 0.15, "a.tar", [tar for tar, _ in tars], _read_tar, {}),
+        Target("idx", 0.18, "a.idx", [idx for _, idx in records[:1]], _read_rec, {"a.rec": recs[0]}),
+        Target("bin", 0.13, "a.bin", valid_files.bins(), read_bin, {}),
+        Target("tar", 0.1, "a.tar", [tar for tar, _ in tars], _read_tar, {}),
         Target("tar as source", 0.05, "a.tar", [tar for tar, _ in tars], _read_source, {}),
         Target("tar index", 0.02, "a.tar.index", [index for _, index in tars[:1]], _read_tar, {"a.tar": tars[0][0]}),
         Target("csv table", 0.06, "a.csv", tables[:2], _read_table, {}),
