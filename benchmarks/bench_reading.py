@@ -3,9 +3,10 @@
 Run: ``python benchmarks/bench_reading.py [pairs] [LFW]``. The peer is libjpeg-turbo (simplejpeg) alone, decoding the
 same faces in the same order from memory into nothing, one process a core; packed pixels are measured against packed
 JPEG. Both are timed in turn, ``pairs`` times (5), over ``FACES`` faces read in random order, with as many loader
-workers as cores, the time to start them included; the ratio is the median of the pairs' ratios. Faces are LFW's,
-aligned by their landmarks and saved at quality 95, where the folder LFW (by default ``shared/faces`` beside the
-repository) has them, else drawn by the program. A row: figure | ours | peer | ratio | goal | ok or short.
+workers as cores, the time to start them included; the ratio is the median of the pairs' ratios. Faces are LFW's where
+the folder LFW (by default ``shared/faces`` beside the repository) has them, else drawn by the program; both are aligned
+by their landmarks and saved at quality 95, so that both sides decode and neither warps. A row: figure | ours | peer |
+ratio | goal | ok or short.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.datasets.image_packed import ImagePacked
 from maskrec.datasets.image_tar import ImageTar
 from maskrec.datasets.synthetic_faces import SyntheticFaces
-from maskrec.images.canvas import to_canvas
+from maskrec.faces.alignment import arcface_template, similarity_transforms
+from maskrec.images.canvas import moves_nothing, to_canvas
 from maskrec.images.decoding import read_image
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.tars.index import write_tar_index
@@ -57,16 +59,22 @@ def faces(size: int, lfw: Path) -> Iterator[Face]:
         for index in range(DISTINCT):
             sample = people[index]
             assert sample.landmarks is not None
-            yield f"{sample.label:03d}/{index:05d}.jpg", sample.image.permute(1, 2, 0).numpy(), sample.landmarks.numpy()
+            drawn = np.ascontiguousarray(sample.image.permute(1, 2, 0).numpy())
+            yield f"{sample.label:03d}/{index:05d}.jpg", *aligned(drawn, sample.landmarks.double().numpy(), size)
         return
     with (lfw / "lfw_landmarks.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     for row in rows[:: len(rows) // DISTINCT][:DISTINCT]:
         points = np.array([float(row[name]) for name in LANDMARK_COLUMNS]).reshape(5, 2)
         place = lfw / row["path"] if (lfw / row["path"]).exists() else lfw / "lfw" / row["path"]
-        image, moved = to_canvas(read_image(place), points, size, "arcface")
-        assert moved is not None
-        yield "/".join(place.parts[-2:]), image.permute(1, 2, 0).numpy(), moved.numpy()
+        yield "/".join(place.parts[-2:]), *aligned(read_image(place), points, size)
+
+
+def aligned(image: np.ndarray, points: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The face on the canvas, where it needs no further change, and its landmarks there."""
+    canvas, moved = to_canvas(image, points, size, "arcface")
+    assert moved is not None
+    return canvas.permute(1, 2, 0).numpy(), moved.numpy()
 
 
 def write_faces(folder: Path, size: int, lfw: Path) -> list[bytes]:
@@ -96,12 +104,21 @@ def data_sets(folder: Path, size: int) -> dict[str, Samples]:
     pack(Packing(source, folder.with_name(f"packed{size}")))
     pack(Packing(source, folder.with_name(f"raw{size}"), size))
     context = Context(input_spec=InputSpec(size, alignment="arcface"))
-    return {
+    sets = {
         "files": ImageCsv(folder / "faces.csv", context, size),
         "tar shards": ImageTar(context, size, folder / "tars"),
         "packed JPEG": ImagePacked(folder.with_name(f"packed{size}"), context, size),
         "packed pixels": ImagePacked(folder.with_name(f"raw{size}"), context, size),
     }
+    check_in_place(sets["packed JPEG"], size)
+    return sets
+
+
+def check_in_place(faces: Samples, size: int) -> None:
+    """Fail where a face would be warped, which the peer does not do."""
+    points = np.stack([faces[index].landmarks for index in range(0, len(faces), 61)])
+    moved = moves_nothing(similarity_transforms(points.astype(np.float64), arcface_template(size)), size)
+    assert moved.all(), f"{(~moved).sum()} of {len(moved)} faces are not aligned"
 
 
 def shuffled(count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Three optimizer steps of each reference recipe at its reference batch size and 160 pixels: memory and seconds.
+"""Three optimizer steps of each reference recipe at its reference batch size: memory and seconds.
 
     python benchmarks/real_faces/reference_batch.py [--only NAME] [KEY=VALUE ...]
 

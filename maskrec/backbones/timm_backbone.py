@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from maskrec.backbones.pooling import GeM, Pooling
 from maskrec.backbones.timm_weights import cached_weights, load_trunk
 from maskrec.base.errors import UsageError
-from maskrec.base.words import nearest
+from maskrec.base.words import nearest, typed_line
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.problem import Problem, refuse
@@ -126,10 +126,10 @@ def _create(model: str, pooling: Pooling, image_size: int | None) -> Any:
         options["img_size"] = image_size
     try:
         return timm.create_model(model, pretrained=False, **options)
-    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # a model may raise anything for a size: ZeroDivisionError, IndexError
         raise UsageError(
-            f"timm cannot build {model} with pooling {pooling} at image_size {image_size or 'its own'}: {error}; "
-            "remove image_size, or choose pooling: avg or another model"
+            f"timm cannot build {model} with pooling {pooling} at image_size {image_size or 'its own'}: "
+            f"{typed_line(error)}; {_other_sizes(model, image_size)}, or choose pooling: avg or another model"
         ) from error
 
 
@@ -143,10 +143,9 @@ def _features(trunk: nn.Module, model: str, pooling: Pooling, size: int) -> int:
     training = trunk.training
     try:
         shape = tuple(trunk.eval()(torch.zeros(1, 3, size, size)).shape)
-    except (AssertionError, RuntimeError, ValueError) as error:
-        reason = (str(error).splitlines() or ["it is too small"])[0]
+    except Exception as error:  # a model may raise anything for a size, such as an IndexError
         raise UsageError(
-            f"{model} does not support images of {size} pixels: {reason}; choose another image_size"
+            f"{model} does not support images of {size} pixels: {typed_line(error)}; {_other_sizes(model, size)}"
         ) from error
     finally:
         trunk.train(training)
@@ -155,6 +154,28 @@ def _features(trunk: nn.Module, model: str, pooling: Pooling, size: int) -> int:
             f"pooling: gem needs feature maps (B, C, H, W), but {model} gives {shape}; choose pooling: avg"
         )
     return int(shape[1])
+
+
+@torch.no_grad()
+def _other_sizes(model: str, size: int | None) -> str:
+    """What to do about a size that a model does not take: sizes near it that it takes, found by trying them."""
+    own = int(_settings(model).get("input_size", (3, 224, 224))[-1])
+    if size is None or size == own:
+        return "choose another image_size"
+    found = [each for each in sorted({size // 32 * 32 + 32, own}) if _takes(model, each)]
+    return f"set image_size to {' or '.join(map(str, found))}, which it takes" if found else "remove image_size"
+
+
+def _takes(model: str, size: int) -> bool:
+    """Whether the model processes an image of that size."""
+    import timm
+
+    options = {"img_size": size} if _settings(model)["fixed_input_size"] else {}
+    try:
+        timm.create_model(model, pretrained=False, num_classes=0, **options).eval()(torch.zeros(1, 3, size, size))
+    except Exception:  # whatever it raises, it does not take the size
+        return False
+    return True
 
 
 def _settings(model: str) -> dict[str, Any]:

@@ -95,6 +95,11 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, json_bytes(value))
 
 
+def expand_home(text: str) -> str:
+    """A path with a leading ``~`` or ``~user`` as that home folder; unchanged where there is no such user."""
+    return os.path.expanduser(text) if text.startswith("~") else text  # noqa: PTH111 - it never raises
+
+
 def remove_leftovers(folder: Path, name: str = "*") -> None:
     """Remove temporary files that killed processes left; the caller holds the folder's lock.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,6 +25,18 @@ def did_you_mean(name: object, known: Iterable[str], otherwise: str = "", quote:
     """
     near = nearest(name, known)
     return f"did you mean {quote}{near[0]}{quote}?" if near else otherwise
+
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+def byte_size(count: int) -> str:
+    """A number of bytes in three digits: ``812 bytes``, ``6.12 MB``, ``1.50 GB``; units of 1000."""
+    if count < 1000:
+        return f"{count} bytes"
+    power = min(len(_UNITS), int(math.log10(count * 1.0005) / 3))  # 999.5 of a unit is one of the next
+    size = count / 1000**power
+    return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {_UNITS[power - 1]}"
 
 
 def plain_name(name: str) -> str:

@@ -11,7 +11,8 @@ import typer
 from maskrec import __version__
 from maskrec.base import interrupts
 from maskrec.base.console import say
-from maskrec.base.errors import MaskrecError
+from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.base.files import expand_home
 from maskrec.base.system_limits import limit_reached, raise_open_files_limit
 from maskrec.cli import checking, data, doctor, listing, running
 from maskrec.cli.options import debugging
@@ -85,15 +86,14 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
             code = interrupts.report()
     except BaseException as error:
         code = _answer(error)
+    interrupts.uninstall()
     sys.exit(code)
 
 
 def _expanded(word: str) -> str:
     """A path that begins with ``~``, alone or after ``--option=``, with the home folder, which shells leave there."""
     option, equals, value = word.partition("=")
-    if word.startswith("--") and equals and value.startswith("~"):
-        return f"{option}={os.path.expanduser(value)}"
-    return os.path.expanduser(word) if word.startswith("~") else word
+    return f"{option}={expand_home(value)}" if equals and word.startswith("--") else expand_home(word)
 
 
 def _answer(error: BaseException) -> int:
@@ -122,6 +122,11 @@ def _answer(error: BaseException) -> int:
         where = f"{error.filename}: " if error.filename is not None else "the output could not be written: "
         _say(f"{where}{error.strerror}; fix that and run the same command again")
         return 1
+    from maskrec.plugin.installed import metadata_at_fault
+
+    if (failure := metadata_at_fault(error)) is not None:
+        _say(str(failure))
+        return PluginError.exit_code
     _say(
         f"unexpected {type(error).__name__}: {error}. This is a bug in maskrec or in a plugin: please report it "
         "with the command and the output of --debug"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from maskrec import __version__
 from maskrec.base.console import clean, say, table
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.registered import Failure
 
 # Run in a separate process: a broken torch must not break ``doctor``.
 _TORCH = """
@@ -44,7 +45,7 @@ def doctor(
         *((f"plugin {provider.name}", provider.version or str(provider.file)) for provider in catalog.providers),
     ]
     say(table(rows), flush=True)
-    device, wrong = _ask_torch()
+    device, wrong = _ask_torch(catalog.failures)
     say(table([("device", device)]), flush=True)
     wrong += [clean(failure) for failure in catalog.failures]
     if not no_plugins:
@@ -66,7 +67,7 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
-def _ask_torch() -> tuple[str, list[str]]:
+def _ask_torch(failures: Sequence[Failure]) -> tuple[str, list[str]]:
     """The device that torch sees, and what is wrong when torch and torchvision are used together."""
     try:
         answer = subprocess.run(
@@ -81,6 +82,9 @@ def _ask_torch() -> tuple[str, list[str]]:
         return "not known", ["torch takes longer than 300 s to import"]
     if answer.returncode:
         last = (answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"])[-1]
+        for failure in failures:
+            if failure.stage == "metadata" and last.startswith(f"{type(failure.error).__name__}:"):
+                return "not known", [f"torch cannot be imported: the metadata of {failure.provider} cannot be read"]
         return "not known", [f"torch and torchvision do not work together here ({last}); install matching builds"]
     return answer.stdout.strip().splitlines()[-1], []
 

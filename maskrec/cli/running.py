@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from maskrec.base.errors import UsageError
+from maskrec.base.files import expand_home
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 
 if TYPE_CHECKING:
@@ -85,18 +86,24 @@ def root_of_data(given: Path | None) -> Path:
     Raises:
         UsageError: it is not a folder.
     """
-    root = given or Path(os.environ.get("MASKREC_DATA", "."))
+    root = given or Path(expand_home(os.environ.get("MASKREC_DATA", ".")))
     if not root.is_dir():
         raise UsageError(f"the data root {root} is not a folder; set --data-root or MASKREC_DATA to one that exists")
     return root
 
 
 def recipe_path(recipe: str) -> Path:
-    """The file of a recipe that is named by path or, as ``maskrec:NAME``, by a shipped recipe's name."""
-    if recipe.startswith("maskrec:"):
-        from maskrec.recipe.shipped import shipped_recipe
+    """The file of a recipe that is named by path or, as ``maskrec:NAME``, by a shipped recipe's name.
 
-        return shipped_recipe(recipe.removeprefix("maskrec:"))
+    Raises:
+        UsageError: there is no shipped recipe of that name, or no such file while one ships with that name.
+    """
+    from maskrec.recipe.shipped import PREFIX, shipped_like, shipped_recipe
+
+    if recipe.startswith(PREFIX):
+        return shipped_recipe(recipe.removeprefix(PREFIX))
+    if not os.path.lexists(recipe) and (meant := shipped_like(recipe)):
+        raise UsageError(f"there is no recipe file {recipe}; did you mean {PREFIX}{meant}?")
     return Path(recipe)
 
 

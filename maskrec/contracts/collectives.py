@@ -70,8 +70,9 @@ def mean_over_processes(values: Tensor) -> Tensor:
 
     Summed in float64, so that it hardly depends on how many processes share the batch; 0 where nobody has a value.
     """
+    exact = torch.float32 if values.device.type == "mps" else torch.float64  # which mps lacks
     values = values.detach()
-    both = torch.stack([values.double().sum(), torch.tensor(len(values), dtype=torch.float64, device=values.device)])
+    both = torch.stack([values.to(exact).sum(), torch.tensor(len(values), dtype=exact, device=values.device)])
     both = all_reduce_sum(both)
     return (both[0] / both[1].clamp(min=1)).to(values.dtype)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.errors import PluginError
-from maskrec.base.words import typed_line
+from maskrec.contracts.call_into import sentence_of
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
 
@@ -72,9 +72,11 @@ def ask_check(
                 yield answer
             else:
                 other.append(type(answer).__name__)
-    except Exception as error:  # third-party code
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # third-party code; also SystemExit
         if not (isinstance(error, KeyError) and error.args and error.args[0] in later):
-            raise PluginError(f"the check of {name} failed: {typed_line(error)}") from error
+            raise PluginError(sentence_of(f"the check of {name}", "failed", error, target)) from error
     if other:
         raise PluginError(f"the check of {name} yielded {other[0]}, not Problem")
 
@@ -95,8 +97,10 @@ def declared_metrics(target: Any, name: str, values: Mapping[str, Any]) -> Metri
         raise PluginError(f"{name} has no static `metrics`, so it cannot say what it measures")
     try:
         found = dict(stated(dict(values)))
-    except Exception as error:  # third-party code
-        raise PluginError(f"the metrics of {name} failed: {typed_line(error)}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # third-party code; also SystemExit
+        raise PluginError(sentence_of(f"the metrics of {name}", "failed", error, target)) from error
     wrong = [key for key, mode in found.items() if mode not in ("min", "max") or not isinstance(key, str)]
     if wrong:
         raise PluginError(f"the metrics of {name} must be min or max, not {found[wrong[0]]!r} for {wrong[0]!r}")
@@ -134,7 +138,12 @@ def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
 def diagnostics(component: object) -> dict[str, float]:
     """What a loss, or a part of one, reports of its last batch; waits for the device where that is a tensor."""
     asked = method_of(component, "diagnostics")
-    return {name: float(value) for name, value in asked().items()} if asked is not None else {}
+    return {name: _number(value) for name, value in asked().items()} if asked is not None else {}
+
+
+def _number(value: Any) -> float:
+    """A tensor's number without its graph: torch warns where a tensor that carries gradients becomes a float."""
+    return float(value.detach() if hasattr(value, "detach") else value)
 
 
 def keeps_state(component: object) -> bool:
@@ -156,6 +165,17 @@ def restore_state(component: Any, state: Any) -> None:
 def needs_landmarks(transform: object) -> bool:
     """Whether the transform needs data with landmarks."""
     return bool(getattr(transform, "needs_landmarks", False))
+
+
+def sets_masked(transform: object) -> bool:
+    """Whether the transform hides faces as a mask does and marks them as ``masked``."""
+    return bool(getattr(transform, "sets_masked", False))
+
+
+def masked_samples(dataset: object) -> Sequence[bool] | None:
+    """For each training sample whether its face wears a mask already, or None where the data set does not say."""
+    masked: Sequence[bool] | None = getattr(dataset, "masked", None)
+    return masked
 
 
 def caveat_of(dataset: object) -> str:

@@ -103,12 +103,12 @@ class ScaledMargin:
     Args:
         margin: the part.
         context: of the rows that the head is called with.
-        scale: of the cosines, above 0.
+        scale: of the cosines, above 0; a scalar tensor with gradient where it is learned.
     """
 
     margin: Margin
     context: MarginContext
-    scale: float
+    scale: float | Tensor
 
     @property
     def reduction(self) -> Reduction:

@@ -46,9 +46,10 @@ class Dataset(Protocol):
 
     An optional attribute ``caveat`` is what must be reported of every model trained on it, as in ``PairSet``; an
     optional ``shards`` gives the number of the file that holds each sample, for samplers that read one file after
-    another; an optional method ``read_into(indices, images)`` puts many samples' images into ``images`` (uint8 ``(B, H,
-    W, 3)``, contiguous, of ``image_size``) and returns their ``SampleColumns``, for sets that do this faster than
-    sample by sample.
+    another; an optional ``masked`` says of each sample whether its face wears a mask, so that a recipe that trains on
+    bare faces only can be noted. An optional method ``read_into(indices, images)`` puts many samples' images into
+    ``images`` (uint8 ``(B, H, W, 3)``, contiguous, of ``image_size``) and returns their ``SampleColumns``, for sets
+    that do this faster than sample by sample.
     """
 
     labels: Sequence[int]
@@ -72,7 +73,10 @@ class Draws(Protocol):
 
 
 class Transform(Protocol):
-    """Batched, on the batch's device. A class attribute ``needs_landmarks = True`` requires data that has them."""
+    """Batched, on the batch's device. A class attribute ``needs_landmarks = True`` requires data that has them.
+
+    ``sets_masked = True`` says that it hides faces as a mask does and marks them as ``masked``.
+    """
 
     def __call__(self, batch: Batch, draws: Draws, /) -> Batch: ...
 

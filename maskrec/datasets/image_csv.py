@@ -69,7 +69,7 @@ class ImageCsv:
         self.labels: list[int] = faces.frame["target"].tolist()
         self.num_classes = max(self.labels) + 1
         self.identities = _names(faces) if "identity" in faces.frame else None
-        self._masked = faces.masked()
+        self.masked = faces.masked()
         self.has_landmarks = points is not None
         self._photos = Photos(paths, canvas_of(image_size), alignment_of(context), points, boxes)
 
@@ -78,12 +78,12 @@ class ImageCsv:
 
     def __getitem__(self, index: int) -> Sample:
         """One sample; UsageError with the path when its photo does not decode."""
-        return self._photos.open(index, self.labels[index], bool(self._masked[index]))
+        return self._photos.open(index, self.labels[index], bool(self.masked[index]))
 
     def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
         """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
         return read_into(
-            self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images, self._masked
+            self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images, self.masked
         )
 
 

@@ -30,7 +30,7 @@ class StoredFaces:
         self.num_classes = len(index.identities)
         self.has_landmarks = index.landmarks is not None
         self.identities = names_or_none(index.identities)
-        self._masked = index.entries["masked"].astype(np.bool_)
+        self.masked = index.entries["masked"].astype(np.bool_)
         self.shards: NDArray[np.int64] = index.entries["file"].astype(np.int64)
 
     def __len__(self) -> int:
@@ -42,7 +42,7 @@ class StoredFaces:
 
     def read_into(self, indices: Sequence[int], images: NDArray[np.uint8]) -> SampleColumns:
         """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
-        return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images, self._masked)
+        return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images, self.masked)
 
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
         return self._store.put(indices, self._aligner, space)

@@ -46,6 +46,7 @@ class SyntheticFaces:
         self._album = Album(face_seed, image_size, identities, images_per_identity, first_identity, cache_mib)
         self.num_classes = identities
         self.labels = [person for person in range(identities) for _ in range(images_per_identity)]
+        self.masked = [False] * len(self.labels)
         self.identities = [self._album.person_name(person) for person in range(identities)]
 
     def __len__(self) -> int:

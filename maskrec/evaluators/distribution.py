@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.evaluators.figures import DIFFERENT_COLOR, LINE_COLOR, SAME_COLOR, draw_png
+from maskrec.base.figures import DARK, GREEN, RED, draw_png
 from maskrec.metrics import histograms
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ def distribution_png(measured: Measured, threshold: Threshold, bins: int, iou: f
 
     def draw(axes: Any) -> None:
         for counts, name, color in (
-            (same, "same person", SAME_COLOR),
-            (different, "different people", DIFFERENT_COLOR),
+            (same, "same person", GREEN),
+            (different, "different people", RED),
         ):
             axes.stairs(counts, edges, fill=True, alpha=0.35, color=color, linewidth=0)
             axes.stairs(counts, edges, color=color, linewidth=1.3, label=f"{name}: {counts.sum():,} pairs")
         note = ", collapsed" if threshold.collapsed else ""
         axes.axvline(
             threshold.value,
-            color=LINE_COLOR,
+            color=DARK,
             linewidth=1.3,
             linestyle="--",
             label=f"threshold {threshold.value:.4g}{note}",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Distance, View
 from maskrec.contracts.pair_set import CONDITIONS
-from maskrec.metrics import pair_distances
+from maskrec.metrics import contrastive_loss, pair_distances
 
 if TYPE_CHECKING:
     from maskrec.contracts.evaluation import Embed
@@ -60,6 +60,22 @@ def measure(embed: Embed, pairs: PairSet, distance: Distance, normalize: bool, f
         return Measured(pairs, pair_distances(embeddings, pairs.left, pairs.right, distance, normalize))
     except ValueError as error:
         raise MaskrecError(f"pair set {pairs.label!r}: {error}") from error
+
+
+def validation_loss(embed: Embed, measured: Measured, normalized: bool) -> dict[str, float]:
+    """``loss``: the contrastive loss of the pairs' unit embeddings; nothing where one of them is all zeros.
+
+    Args:
+        embed: as for ``measure``; it has these images already.
+        measured: the pairs with their L2 distances.
+        normalized: whether these are between unit embeddings.
+    """
+    if not normalized:
+        embeddings = np.asarray(embed(measured.pairs, View()))
+        if not embeddings.any(axis=1).all():
+            return {}
+        measured = measure(embed, measured.pairs, "l2", normalize=True)
+    return {"loss": contrastive_loss(*measured.both())}
 
 
 def require_both_kinds(pairs: PairSet) -> None:

@@ -11,8 +11,9 @@ from maskrec.contracts.kinds import Pairs
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Problem
 from maskrec.evaluators.condition_tables import class_table, confusion_table, decision_row
+from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.distribution import distribution_png
-from maskrec.evaluators.measuring import Measured, conditions, measure, require_both_kinds
+from maskrec.evaluators.measuring import Measured, conditions, measure, require_both_kinds, validation_loss
 from maskrec.metrics import Rule, best_threshold, confusion, histogram_threshold, iou
 
 if TYPE_CHECKING:
@@ -64,13 +65,17 @@ class PairHistogram:
 
     @staticmethod
     def metrics(values: Mapping[str, Any]) -> dict[str, Literal["min", "max"]]:
-        """``iou``, ``accuracy``, ``best_accuracy`` (optimistic), ``collapsed``; ``iou`` and ``accuracy`` by condition.
+        """``iou``, ``accuracy``, ``best_accuracy`` (optimistic), ``collapsed``, ``loss``; two of them by condition.
+
+        ``iou`` and ``accuracy`` are also given by condition. ``loss`` is a validation loss: the contrastive loss of
+        the pairs' unit embeddings (``metrics.contrastive_loss``); an embedding that is all zeros has none.
 
         A condition that the pairs do not have is not returned.
         """
         by_condition: dict[str, Literal["min", "max"]] = {f"accuracy/{name}": "max" for name in CONDITIONS}
         by_condition |= {f"iou/{name}": "min" for name in CONDITIONS}
-        return {"iou": "min", "accuracy": "max", "best_accuracy": "max", "collapsed": "min", **by_condition}
+        overall: dict[str, Literal["min", "max"]] = {"iou": "min", "accuracy": "max", "best_accuracy": "max"}
+        return {**overall, "collapsed": "min", "loss": "min", **by_condition}
 
     def evaluate(self, embed: Embed) -> Evaluation:
         """Threshold, IOU and accuracy on the evaluation pairs."""
@@ -83,7 +88,7 @@ class PairHistogram:
             source=f"{measured.pairs.label}: {_SOURCES[found.rule]}",
             collapsed=found.collapsed,
         )
-        return self._answer(measured, threshold)
+        return self._answer(embed, measured, threshold)
 
     def test(self, embed: Embed, evaluation: Evaluation) -> Evaluation | None:
         """The evaluation's threshold applied to the test pairs; None without test pairs.
@@ -99,12 +104,12 @@ class PairHistogram:
                 f"pair set {self.test_pairs.label!r}: the evaluation has no 'histogram' threshold for L2 distances "
                 f"with normalize: {str(self.normalize).lower()}; evaluate with the same settings first"
             )
-        return self._answer(self._measure(embed, self.test_pairs), threshold)
+        return self._answer(embed, self._measure(embed, self.test_pairs), threshold)
 
     def _measure(self, embed: Embed, pairs: Pairs) -> Measured:
         return measure(embed, pairs, "l2", self.normalize)
 
-    def _answer(self, measured: Measured, threshold: Threshold) -> Evaluation:
+    def _answer(self, embed: Embed, measured: Measured, threshold: Threshold) -> Evaluation:
         both = measured.both()
         counts = confusion(*both, threshold.value)
         overlap = 1.0 if threshold.collapsed else iou(*both, threshold.value)
@@ -115,6 +120,7 @@ class PairHistogram:
             "accuracy": counts.accuracy,
             "best_accuracy": best_threshold(*both).accuracy,
             "collapsed": float(threshold.collapsed),
+            **validation_loss(embed, measured, self.normalize),
         }
         complete = {row["condition"]: row["accuracy"] for row in rows[1:] if row["accuracy"] is not None}
         metrics |= {f"accuracy/{name}": accuracy for name, accuracy in complete.items()}
@@ -126,5 +132,8 @@ class PairHistogram:
             metrics,
             {"histogram": threshold},
             {"accuracy": rows, "confusion": confusion_table(counts), "classes": class_table(counts)},
-            {"distribution": distribution_png(measured, threshold, self.bins, overlap)},
+            {
+                "distribution": distribution_png(measured, threshold, self.bins, overlap),
+                "confusion": confusion_png(counts, measured.pairs.label, threshold.value),
+            },
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from maskrec.evaluators.figures import CONDITION_COLORS, draw_png
+from maskrec.base.figures import DARK, GREEN, RED, YELLOW, draw_png
 
 if TYPE_CHECKING:
     from maskrec.metrics import Roc
+
+_COLORS = {"all": DARK, "bare": GREEN, "one_masked": YELLOW, "both_masked": RED}
 
 
 def roc_png(curves: Mapping[str, Roc], label: str) -> bytes:
@@ -27,7 +29,7 @@ def roc_png(curves: Mapping[str, Roc], label: str) -> bytes:
                 curve.far[measurable],
                 curve.tar[measurable],
                 where="post",
-                color=CONDITION_COLORS.get(name),
+                color=_COLORS.get(name),
                 linestyle="--" if name == "all" else "-",
                 linewidth=1.6,
                 label=f"{name.replace('_', ' ')}: AUC {curve.auc():.4f}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,11 +14,12 @@ from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.kinds import Pairs
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Problem, refuse
-from maskrec.evaluators.condition_tables import Row
+from maskrec.evaluators.condition_tables import Row, class_table, confusion_table
+from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.measuring import Measured, measure, require_both_kinds
 from maskrec.evaluators.roc_plot import roc_png
 from maskrec.evaluators.scores import Scores, applied_row, cross_validated, fold_row, parts_of, rate_rows, score
-from maskrec.metrics import contiguous_folds
+from maskrec.metrics import confusion, contiguous_folds
 
 if TYPE_CHECKING:
     from maskrec.contracts.context import CheckContext
@@ -106,7 +108,8 @@ class Verification:
     def test(self, embed: Embed, evaluation: Evaluation) -> Evaluation | None:
         """The evaluation's thresholds applied to the test pairs; None without test pairs.
 
-        A condition is decided by its own best threshold, or by that of all pairs where the evaluation had none.
+        A condition is decided by its own best threshold, or by that of all pairs where the evaluation had none. The
+        confusion matrix and the scores of both classes are those of all pairs at the threshold ``best``.
 
         Raises:
             MaskrecError: the evaluation has no threshold ``best``.
@@ -129,8 +132,13 @@ class Verification:
             metrics |= scores.metrics() | {part.key("accuracy"): mine[0]["accuracy"]}
             applied += mine
         rates = [row for scores in scored for row in rate_rows(scores)]
+        best = evaluation.thresholds["best"].value
+        counts = confusion(*measured.both(), best)
         tables = {"applied_thresholds": applied, "tar_at_far": rates}
-        return self._answer(measured, metrics, dict(evaluation.thresholds), tables, scored)
+        tables |= {"confusion": confusion_table(counts), "classes": class_table(counts)}
+        answer = self._answer(measured, metrics, dict(evaluation.thresholds), tables, scored)
+        picture = confusion_png(counts, measured.pairs.label, best)
+        return replace(answer, figures={**answer.figures, "confusion": picture})
 
     def _measure(self, embed: Embed, pairs: Pairs) -> Measured:
         return measure(embed, pairs, "squared_l2", self.normalize, self.flip)

@@ -43,8 +43,15 @@ class FaceTable:
         return self.frame[name].tolist() if name in self.frame else [""] * len(self)
 
     def masked(self) -> NDArray[np.bool_]:
-        """Whether each face wears a mask; False where the file does not say."""
-        return self.frame["masked"].to_numpy() if "masked" in self.frame else np.zeros(len(self), np.bool_)
+        """Whether each face wears a mask: ``masked``, else where ``mask_type`` names one; False without both."""
+        if "masked" in self.frame:
+            return self.frame["masked"].to_numpy()
+        return np.array([bool(kind) for kind in self.texts("mask_type")], np.bool_)
+
+    @property
+    def masks_known(self) -> bool:
+        """Whether the file says which faces wear a mask."""
+        return "masked" in self.frame or "mask_type" in self.frame
 
     def people(self) -> list[str]:
         """Who each is: the identity, else the target with zeros in front, so that names sort as targets do.

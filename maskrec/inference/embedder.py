@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from maskrec.base.errors import MaskrecError
+from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.base.random import Draws
+from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
@@ -90,19 +92,22 @@ class Embedder:
         places = [[(index, index) for index in indices[start : start + self.batch_size]] for start in starts]
         with eval_mode(self.model.network):
             for loaded in load(samples, places, self.workers, self.compute.pin_memory):
-                yield self._embed_batch(loaded.to(self.compute.device), masks, label, view)
+                yield self._embed_batch(loaded.to(self.compute.prepares_on), masks, label, view)
 
     @torch.no_grad()
     def _embed_batch(self, loaded: LoadedBatch, masks: Tensor | None, label: str, view: View) -> Tensor:
         images = loaded.images.float() / 255
-        worn = None if masks is None else masks.to(self.compute.device)[loaded.indices]
+        worn = None if masks is None else masks.to(loaded.indices.device)[loaded.indices]
         if worn is not None and bool((worn >= 0).any()):
             if loaded.landmarks is None:
                 raise MaskrecError(f"{label}: masks are to be put on its images, and not all of them have landmarks")
             images = put_on_masks(images, loaded.landmarks, worn, Draws(self.seed, 0, label, loaded.indices))
         images = self.compute.feed(seen(images, view), self.model.spec)
-        with self.compute.autocast():
-            embeddings: Tensor = self.model.network(images)
+        with call_into(self.model.origin, "failed in forward", self.model.network), self.compute.autocast():
+            embeddings: Any = self.model.network(images)
+        if not isinstance(embeddings, Tensor) or embeddings.ndim != 2 or len(embeddings) != len(images):
+            shown = tuple(embeddings.shape) if isinstance(embeddings, Tensor) else f"a {type(embeddings).__name__}"
+            raise PluginError(f"{self.model.origin} returned {shown}; it must return one vector an image, (B, d)")
         return embeddings.float()
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
-from maskrec.losses.class_weights import ClassWeighting
+from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA
 from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
+from maskrec.losses.heads import START, Dense, Start
 from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.losses.margins import Arc
 
@@ -31,8 +32,11 @@ class ArcFace(MarginSoftmax):
         criterion: ``cross_entropy``, or ``focal`` (Lin et al., 2017).
         gamma: focal exponent, at least 0; only with ``criterion: focal``.
         class_weights: ``none``, ``log`` (1 / log(1 + n)) or ``effective_number`` (Cui et al., 2019); scaled to mean 1
-            over classes, and the loss stays a plain mean over samples, so that they act under either criterion.
+            over classes; they act under either criterion.
         beta: of ``effective_number``, in [0, 1).
+        class_weights_norm: ``global`` keeps a plain mean over samples; ``batch`` divides by the batch's mean weight.
+        learn_scale: whether the scale is trained, as a weight that begins at ``scale`` (and is used at 1 or more).
+        init: how long class centres are at first: ``xavier`` or ``unit``; see ``dense``.
 
     Raises:
         ValueError: a parameter out of range, or class weights with an empty class.
@@ -50,6 +54,9 @@ class ArcFace(MarginSoftmax):
         gamma: float = GAMMA,
         class_weights: ClassWeighting = "none",
         beta: float = BETA,
+        class_weights_norm: WeightsNorm = "global",
+        learn_scale: bool = False,
+        init: Start = START,
     ) -> None:
         super().__init__(
             embedding_size,
@@ -58,8 +65,11 @@ class ArcFace(MarginSoftmax):
             Arc(margin, easy_margin),
             scale,
             criterion_of(criterion, gamma),
-            class_weights=class_weights,
-            beta=beta,
+            Dense(embedding_size, num_classes, init=init),
+            class_weights,
+            beta,
+            class_weights_norm,
+            learn_scale,
         )
 
     @staticmethod

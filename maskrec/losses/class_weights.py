@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 ClassWeighting = Literal["none", "log", "effective_number"]
+WeightsNorm = Literal["global", "batch"]
 
 
 def class_weights(weighting: ClassWeighting, counts: Sequence[int], beta: float) -> Tensor | None:

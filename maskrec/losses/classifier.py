@@ -11,7 +11,7 @@ from maskrec.contracts.component_calls import diagnostics
 from maskrec.contracts.margin import Criterion, Head, ScaledMargin, one_a_sample
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Batch
-from maskrec.losses.class_weights import ClassWeighting, class_weights, empty_class_sentence
+from maskrec.losses.class_weights import ClassWeighting, WeightsNorm, class_weights, empty_class_sentence
 from maskrec.losses.criteria import mean_over_samples
 from maskrec.losses.inputs import check_embeddings, check_label_range, full_precision
 
@@ -19,7 +19,7 @@ BETA = 0.999
 
 
 class ClassifierLoss(nn.Module):
-    """``criterion(logsumexp - target)`` of what a head returns, weighted by class, as a plain mean over samples.
+    """``criterion(logsumexp - target)`` of what a head returns, weighted by class, as a mean over samples.
 
     Without a margin, the head compares plain products; subclasses give it one.
 
@@ -29,6 +29,8 @@ class ClassifierLoss(nn.Module):
         class_counts: training images of each class.
         weighting: ``none``, ``log`` or ``effective_number``.
         beta: of ``effective_number``.
+        norm: ``global``: the mean over samples of ``weight * loss``. ``batch``: this divided by the mean weight of the
+            global batch, ``sum(weight * loss) / sum(weight)``.
 
     Raises:
         ValueError: an option out of range.
@@ -38,13 +40,20 @@ class ClassifierLoss(nn.Module):
     class_weights: Tensor | None
 
     def __init__(
-        self, head: Head, criterion: Criterion, class_counts: Sequence[int], weighting: ClassWeighting, beta: float
+        self,
+        head: Head,
+        criterion: Criterion,
+        class_counts: Sequence[int],
+        weighting: ClassWeighting,
+        beta: float,
+        norm: WeightsNorm = "global",
     ) -> None:
         super().__init__()
-        refuse(weighting_problems({"class_weights": weighting, "beta": beta}, class_counts))
+        said = {"class_weights": weighting, "beta": beta, "class_weights_norm": norm}
+        refuse(weighting_problems(said, class_counts))
         if len(class_counts) != head.num_classes:
             raise ValueError(f"class_counts has {len(class_counts)} entries for {head.num_classes} classes")
-        self.head, self.criterion, self.scope = head, criterion, head.scope
+        self.head, self.criterion, self.scope, self.norm = head, criterion, head.scope, norm
         # Not in the checkpoint: they follow from the data, and the recipe may change them between runs.
         self.register_buffer("class_weights", class_weights(weighting, class_counts, beta), persistent=False)
         self.register_state_dict_post_hook(_save_head_as_own)  # type: ignore[no-untyped-call]
@@ -69,7 +78,7 @@ class ClassifierLoss(nn.Module):
             margin = self.margin_for(rows, labels, batch)
             target, logsumexp = (one_a_sample(each, labels, self.head) for each in self.head(rows, labels, margin))
             losses = one_a_sample(self.criterion(entropy(target, logsumexp)), labels, self.criterion)
-            loss = mean_over_samples(losses, labels, self.class_weights)
+            loss = mean_over_samples(losses, labels, self.class_weights, self.norm)
             penalty = None if margin is None else margin.penalty()
             return loss if penalty is None else loss + mean_over_samples(penalty, labels, None)
 
@@ -93,13 +102,17 @@ def entropy(target: Tensor, logsumexp: Tensor) -> Tensor:
 
 
 def weighting_problems(values: Mapping[str, Any], counts: Sequence[int] | None) -> Iterator[Problem]:
-    """What is wrong with ``class_weights`` and ``beta``."""
+    """What is wrong with ``class_weights``, ``beta`` and ``class_weights_norm``."""
     beta, weighting = values["beta"], values["class_weights"]
     if not 0 <= beta < 1:
         yield Problem(f"beta must be in [0, 1), not {beta}", "beta")
     elif weighting != "effective_number" and beta != BETA:
         message = f"beta: {beta} has no effect with class_weights: {weighting}"
         yield Problem(message, "beta", "set class_weights: effective_number or leave beta out")
+    norm = values.get("class_weights_norm", "global")
+    if weighting == "none" and norm != "global":
+        message = f"class_weights_norm: {norm} has no effect with class_weights: none"
+        yield Problem(message, "class_weights_norm", "set class_weights: log or leave class_weights_norm out")
     if weighting != "none" and counts is not None and (sentence := empty_class_sentence(counts)):
         yield Problem(sentence, "class_weights")
 

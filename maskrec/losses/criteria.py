@@ -9,9 +9,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from maskrec.contracts.collectives import mean_over_processes
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import Criterion
 from maskrec.contracts.problem import Problem, refuse
+from maskrec.losses.class_weights import WeightsNorm
 
 CriterionName = Literal["cross_entropy", "focal"]
 GAMMA = 2.0
@@ -75,17 +77,26 @@ def criterion_of(name: CriterionName, gamma: float = GAMMA) -> Criterion:
     return Focal(gamma) if name == "focal" else CrossEntropy()
 
 
-def mean_over_samples(losses: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
-    """``sum(w[label] * loss) / B``, never divided by the sum of the weights: so weights act, and processes add up.
+def mean_over_samples(
+    losses: Tensor, labels: Tensor, class_weights: Tensor | None, norm: WeightsNorm = "global"
+) -> Tensor:
+    """``sum(w[label] * loss) / B``, over processes together what one would have.
+
+    With ``norm: batch`` the weights are divided by their mean over the global batch first, so that the result is
+    ``sum(w * loss) / sum(w)``: within a batch they act, and a batch of rare classes counts no more than another.
 
     Args:
         losses: ``(B,)``.
         labels: int64 ``(B,)``.
         class_weights: ``(C,)`` or None for ones.
+        norm: see above.
 
     Returns:
         A scalar; 0 with a gradient of 0 for an empty batch.
     """
     if class_weights is not None:
-        losses = losses * class_weights[labels].to(losses.dtype)
+        weights = class_weights[labels]
+        if norm == "batch":
+            weights = weights / mean_over_processes(weights).clamp(min=torch.finfo(weights.dtype).tiny)
+        losses = losses * weights.to(losses.dtype)
     return losses.sum() / max(len(losses), 1)

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from maskrec.base.errors import UsageError
+
+SHORTEST = 1e-3
 
 
 @contextmanager
@@ -19,6 +22,16 @@ def full_precision(embeddings: Tensor) -> Iterator[Tensor]:
     """
     with torch.autocast(embeddings.device.type, enabled=False):
         yield embeddings if embeddings.dtype == torch.float64 else embeddings.float()
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """Rows ``(n, d)`` at unit length, with a bounded gradient at every length.
+
+    The gradient of a row's direction is inversely proportional to its length, and a row of zeros has no direction.
+    Below ``SHORTEST`` rows are divided by that instead: their cosines become smaller, and their gradient stays below
+    ``1 / SHORTEST`` times the cosine's. Embeddings and class centres in use are hundreds of times as long.
+    """
+    return F.normalize(rows, eps=SHORTEST)
 
 
 def check_embeddings(embeddings: Tensor, labels: Tensor, size: int | None = None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskrec.base.random import Draws
 from maskrec.contracts.component_calls import diagnostics
@@ -16,7 +16,7 @@ from maskrec.contracts.kinds import Part
 from maskrec.contracts.margin import Criterion, Head, Margin, MarginContext, ScaledMargin
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Batch
-from maskrec.losses.class_weights import ClassWeighting
+from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import CriterionName, criterion_of
 from maskrec.losses.heads import HeadName, head_of
@@ -37,14 +37,19 @@ class MarginSoftmax(ClassifierLoss):
         criterion: ``cross_entropy``, ``focal`` (with a gamma of 2), or a part: ``{use: focal, gamma: 3}``.
         head: ``dense``, or a part: ``{use: dense, centres_per_class: 3}``.
         class_weights: ``none``, ``log`` (1 / log(1 + n)) or ``effective_number`` (Cui et al., 2019), scaled to mean 1
-            over classes; the loss stays a plain mean over samples.
+            over classes.
         beta: of ``effective_number``, in [0, 1).
+        class_weights_norm: ``global`` keeps a plain mean over samples; ``batch`` divides by the batch's mean weight.
+        learn_scale: whether the scale is trained, as a weight that begins at ``scale``. It is used at 1 or more (at
+            ``scale`` or more where that is less), so that a bad start cannot turn it round.
         seed: of what a margin draws.
         context: names the loss in the recipe, so that two losses never draw the same numbers.
 
     Raises:
         ValueError: a parameter out of range, or class weights with an empty class.
     """
+
+    learned_scale: Tensor | None
 
     def __init__(
         self,
@@ -57,6 +62,8 @@ class MarginSoftmax(ClassifierLoss):
         head: HeadName | Annotated[Head, Part("head")] = "dense",
         class_weights: ClassWeighting = "none",
         beta: float = BETA,
+        class_weights_norm: WeightsNorm = "global",
+        learn_scale: bool = False,
         seed: int = 0,
         context: Context | None = None,
     ) -> None:
@@ -65,8 +72,9 @@ class MarginSoftmax(ClassifierLoss):
             head = head_of(head, embedding_size, num_classes)
         if isinstance(criterion, str):
             criterion = criterion_of(criterion)
-        super().__init__(head, criterion, class_counts, class_weights, beta)
+        super().__init__(head, criterion, class_counts, class_weights, beta, class_weights_norm)
         self.margin, self.scale = margin, scale
+        self.register_parameter("learned_scale", nn.Parameter(torch.tensor(scale)) if learn_scale else None)
         self._seed, self._path = seed, context.path if context else ""
 
     @staticmethod
@@ -85,12 +93,21 @@ class MarginSoftmax(ClassifierLoss):
         if positions is None:
             positions = torch.arange(len(labels), device=labels.device)
         draws = Draws(self._seed, epoch, self._path, positions)
-        return ScaledMargin(self.margin, MarginContext(embeddings.norm(dim=1), labels, draws), self.scale)
+        return ScaledMargin(self.margin, MarginContext(embeddings.norm(dim=1), labels, draws), self._scale_now())
+
+    def _scale_now(self) -> float | Tensor:
+        learned = self.learned_scale
+        if learned is None:
+            return self.scale
+        # The gradient passes as if there were no floor: one that is stopped there could never rise again.
+        return learned + (learned.detach().clamp(min=min(1.0, self.scale)) - learned.detach())
 
     def diagnostics(self) -> dict[str, float]:
-        """Of the last forward: the head's ``accuracy`` and ``true_class_score``, and what the margin reports as
-        ``margin/NAME``. Waits for the device."""
+        """Of the last forward: the head's ``accuracy`` and ``true_class_score``, what the margin reports as
+        ``margin/NAME``, and a learned ``scale``. Waits for the device."""
         own = {f"margin/{name}": value for name, value in diagnostics(self.margin).items()}
+        if self.learned_scale is not None:
+            own["scale"] = float(self._scale_now())
         return super().diagnostics() | own
 
 

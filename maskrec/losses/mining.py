@@ -82,11 +82,29 @@ class BatchAll:
         return torch.stack([anchors[pairs], positives[pairs], negatives], dim=1)
 
 
-def built_in(name: Literal["batch_hard", "semi_hard", "batch_all"]) -> Callable[[Tensor, Tensor], Tensor]:
+class BatchAllHard(BatchAll):
+    """Of all valid triplets the hard ones: the negative is no farther from the anchor than the positive.
+
+    The loss is the mean over them, and 0 for a batch without any. Where all embeddings are one point every triplet is
+    hard, so that a collapse does not look like success.
+    """
+
+    def __call__(self, distances: Tensor, labels: Tensor) -> Tensor:
+        """int64 ``(T, 3)``, in order of anchor, positive, negative."""
+        triplets = super().__call__(distances, labels)
+        anchors, positives, negatives = triplets.unbind(dim=1)
+        return triplets[distances[anchors, negatives] <= distances[anchors, positives]]
+
+
+MinerName = Literal["batch_hard", "semi_hard", "batch_all", "batch_all_hard"]
+
+
+def built_in(name: MinerName) -> Callable[[Tensor, Tensor], Tensor]:
     """The miner of that name."""
     miners: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "batch_hard": BatchHard(),
         "semi_hard": SemiHard(),
         "batch_all": BatchAll(),
+        "batch_all_hard": BatchAllHard(),
     }
     return miners[name]

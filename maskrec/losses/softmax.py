@@ -7,7 +7,7 @@ from typing import Any
 
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
-from maskrec.losses.class_weights import ClassWeighting
+from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
 from maskrec.losses.heads import Dense
@@ -26,8 +26,9 @@ class Softmax(ClassifierLoss):
         criterion: ``cross_entropy``, or ``focal`` (Lin et al., 2017).
         gamma: focal exponent, at least 0; only with ``criterion: focal``.
         class_weights: ``none``, ``log`` (1 / log(1 + n)) or ``effective_number`` (Cui et al., 2019), scaled to mean 1
-            over classes; the loss stays a plain mean over samples.
+            over classes.
         beta: of ``effective_number``, in [0, 1).
+        class_weights_norm: ``global`` keeps a plain mean over samples; ``batch`` divides by the batch's mean weight.
 
     Raises:
         ValueError: a parameter out of range, or class weights with an empty class.
@@ -43,11 +44,12 @@ class Softmax(ClassifierLoss):
         gamma: float = GAMMA,
         class_weights: ClassWeighting = "none",
         beta: float = BETA,
+        class_weights_norm: WeightsNorm = "global",
     ) -> None:
-        head = Dense(embedding_size, num_classes)
+        head = Dense(embedding_size, num_classes, init="unit")
         if bias:
             head.add_bias()
-        super().__init__(head, criterion_of(criterion, gamma), class_counts, class_weights, beta)
+        super().__init__(head, criterion_of(criterion, gamma), class_counts, class_weights, beta, class_weights_norm)
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:

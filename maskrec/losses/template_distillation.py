@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
@@ -15,7 +14,7 @@ from maskrec.contracts.kinds import Backbone
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Batch
 from maskrec.faces.normalising import normalise
-from maskrec.losses.inputs import check_embeddings, full_precision
+from maskrec.losses.inputs import check_embeddings, full_precision, unit_rows
 
 TemplateDistance = Literal["cosine", "squared_l2"]
 
@@ -86,7 +85,7 @@ class TemplateDistillation(nn.Module):
         check_embeddings(embeddings, labels, self.embedding_size)
         with full_precision(embeddings) as rows:
             templates = self.templates(batch.clean, rows.dtype)
-            cosines = (F.normalize(rows) * F.normalize(templates)).sum(1)
+            cosines = (unit_rows(rows) * unit_rows(templates)).sum(1)
         self._cosine = cosines.detach().mean()
         distances = 1 - cosines
         return (2 * distances if self.distance == "squared_l2" else distances).mean()

@@ -14,8 +14,8 @@ from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.kinds import Part
 from maskrec.contracts.problem import Problem, refuse
-from maskrec.losses.inputs import check_embeddings, full_precision
-from maskrec.losses.mining import Average, built_in
+from maskrec.losses.inputs import check_embeddings, full_precision, unit_rows
+from maskrec.losses.mining import Average, MinerName, built_in
 
 MARGIN = 0.5
 
@@ -30,12 +30,13 @@ class Triplet(nn.Module):
         margin: in units of the distance, above 0. Two unit embeddings are at most 2 apart (4 for ``squared_l2``); a
             margin beyond that could never be satisfied and is refused. At exactly 2 every triplet stays active.
         soft_margin: ``log(1 + exp(d(a, p) - d(a, n)))`` in place of the hinge; ``margin`` must then be left out.
-        miner: ``batch_hard``, ``semi_hard``, ``batch_all``, or a part: ``{use: NAME, ...}``. Called with distances
-            ``(B, B)`` and labels ``(B,)``, it returns int64 ``(T, 3)``: anchor, positive, negative.
+        miner: ``batch_hard``, ``semi_hard``, ``batch_all``, ``batch_all_hard`` (of all triplets those whose negative is
+            no farther than the positive), or a part: ``{use: NAME, ...}``. Called with distances ``(B, B)`` and labels
+            ``(B,)``, it returns int64 ``(T, 3)``: anchor, positive, negative.
         normalize: whether embeddings are brought to length 1 first.
         distance: ``l2`` or ``squared_l2``.
         average: over all ``mined`` triplets or the ``active`` ones (loss above 0; 0 when there is none); None is what
-            the miner says: ``active`` for ``batch_all``, ``mined`` for the others.
+            the miner says: ``active`` for ``batch_all`` and ``batch_all_hard``, ``mined`` for the others.
 
     Raises:
         ValueError: a margin no distance can reach, or one beside ``soft_margin``.
@@ -47,8 +48,7 @@ class Triplet(nn.Module):
         self,
         margin: float = MARGIN,
         soft_margin: bool = False,
-        miner: Literal["batch_hard", "semi_hard", "batch_all"]
-        | Annotated[Callable[..., Tensor], Part("miner")] = "batch_hard",
+        miner: MinerName | Annotated[Callable[..., Tensor], Part("miner")] = "batch_hard",
         normalize: bool = True,
         distance: Literal["l2", "squared_l2"] = "l2",
         average: Average | None = None,
@@ -83,7 +83,7 @@ class Triplet(nn.Module):
         if len(labels) < 3:
             _check_batch(labels)
         with full_precision(embeddings) as rows:
-            distances = pairwise_distances(F.normalize(rows) if self.normalize else rows, self.distance)
+            distances = pairwise_distances(unit_rows(rows) if self.normalize else rows, self.distance)
             triplets = self.miner(distances.detach(), labels)
             _check_triplets(triplets)
             if not len(triplets):

@@ -13,6 +13,7 @@ from maskrec.metrics.accuracy import (
     k_fold_accuracy,
 )
 from maskrec.metrics.confusion import ClassScores, Confusion, confusion
+from maskrec.metrics.contrastive import contrastive_loss
 from maskrec.metrics.distances import Distance, normalise, pair_distances
 from maskrec.metrics.histogram import HistogramThreshold, Rule, histogram_threshold, histograms, iou
 from maskrec.metrics.intervals import quantile_counts, wilson
@@ -33,6 +34,7 @@ __all__ = [
     "best_threshold",
     "confusion",
     "contiguous_folds",
+    "contrastive_loss",
     "histogram_threshold",
     "histograms",
     "iou",

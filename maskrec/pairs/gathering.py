@@ -45,7 +45,7 @@ class Gathering:
     published: bool = False
     pairs: PhotoPairs = field(default_factory=lambda: PhotoPairs([], [], [], [], [], [], []))
     _photos: dict[str, int] = field(default_factory=dict)
-    _first: dict[tuple[int, int], Mark | str] = field(default_factory=dict)
+    _first: dict[tuple[int, int], tuple[Mark | str, int]] = field(default_factory=dict)
     _again: list[str] = field(default_factory=list)
 
     def photo(self, place: Mark | str, path: str, identity: str, masked: bool) -> int:
@@ -64,11 +64,13 @@ class Gathering:
         """Add a pair; a photo with itself is a problem, and so is a pair that is listed twice."""
         if left == right:
             self.problems.add(place, f"one photo on both sides of a pair ({self.pairs.paths[left]})")
-        before = self._first.setdefault((min(left, right), max(left, right)), place)
-        if before is not place:
-            self._again.append(f"{place} is the pair of {before}")
+        number = len(self.pairs.left)
+        before, first = self._first.setdefault((min(left, right), max(left, right)), (place, number))
+        if first != number:
+            turned = " with its sides exchanged" if left != self.pairs.left[first] else ""
+            self._again.append(f"{place} is the same pair as {before}{turned}")
             if not self.published:
-                self.problems.add(place, f"the same pair as in {before}, maybe with its sides exchanged; remove one")
+                self.problems.add(place, f"the same pair as in {before}{turned}; remove one")
         self.pairs.left.append(left)
         self.pairs.right.append(right)
         self.pairs.same.append(same)
@@ -82,6 +84,6 @@ class Gathering:
             kind = "one person" if self.pairs.same[0] else "two people"
             self.problems.add(name, f"only pairs of {kind}; both are needed")
         if self.published and self._again:
-            self.pairs.caveat = f"{len(self._again)} pairs of {name} are listed twice ({self._again[0]})"
+            self.pairs.caveat = f"pairs of {name} that are listed twice: {len(self._again)} ({self._again[0]})"
         self.pairs.folds = self.pairs.folds or None
         return self.pairs

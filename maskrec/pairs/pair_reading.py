@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
-from maskrec.base.words import did_you_mean
+from maskrec.base.words import did_you_mean, plain_name
 from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.faces.masks import MASK_TYPES
@@ -62,6 +62,7 @@ class PairReader:
             targets = f"targets {left['target'][pair]} and {right['target'][pair]}"
             self.problems.add(_mark(left, pair), f"{targets} in the file of the other kind of pairs")
         self._check_sides(left, right, pairs.condition)
+        self._check_people(left, right, same)
         self.same += same.tolist()
         self.folds += [] if pairs.fold is None else pairs.fold.tolist()
 
@@ -107,6 +108,22 @@ class PairReader:
                 message = f"condition is {said[pair]}, but by masked and mask_type the pair is {right_words[pair]}"
             self.problems.add(_mark(left, pair), message)
 
+    def _check_people(self, left: pd.DataFrame, right: pd.DataFrame, same: NDArray[np.bool_]) -> None:
+        """Report pairs whose sides differ in spelling only, and identities that contradict the targets."""
+        equal = np.zeros(len(same), np.bool_)
+        for column in ("target", "identity"):
+            one, other = (side[column].map(plain_name) for side in (left, right))
+            equal = ((one == other) & (one != "")).to_numpy(np.bool_)
+            for pair in np.flatnonzero(equal & (left[column] != right[column]).to_numpy(np.bool_)).tolist():
+                names = f"{left[column][pair]!a} and {right[column][pair]!a}"
+                self.problems.add(_mark(left, pair), f"{column} {names} are one name in two spellings; write one")
+        known = ((left["identity"] != "") & (right["identity"] != "")).to_numpy(np.bool_)
+        for pair in np.flatnonzero(known & (equal != same)).tolist():
+            targets, names = (
+                f"{left[column][pair]!r} and {right[column][pair]!r}" for column in ("target", "identity")
+            )
+            self.problems.add(_mark(left, pair), f"targets {targets} contradict the identities {names}")
+
     def finish(self, name: str) -> PhotoPairs:
         """All pairs; photos and images are numbered in the order in which they first appear."""
         photos = pd.concat(self.photos, ignore_index=True)
@@ -115,10 +132,11 @@ class PairReader:
         first = first_rows(photos["path"] + "\0" + put_on)
         rows, numbers = np.unique(first, return_inverse=True)
         left, right = numbers[0::2], numbers[1::2]
-        before = first_rows(left * len(photos) + right)
+        before = first_rows(np.minimum(left, right) * len(photos) + np.maximum(left, right))
         for pair in np.flatnonzero(before != np.arange(len(left))).tolist():
             place = _mark(photos, 2 * int(before[pair]))
-            self.problems.add(_mark(photos, 2 * pair), f"the same pair as in {place}")
+            turned = " with its sides exchanged" if left[pair] != left[before[pair]] else ""
+            self.problems.add(_mark(photos, 2 * pair), f"the same pair as in {place}{turned}; remove one")
         self._check_files(name)
         images = photos.loc[rows]
         types: Sequence[str | None] = [kind or None for kind in put_on[rows]]

@@ -155,6 +155,7 @@ def maskrec_observers() -> list[Component]:
             "maskrec.observers.collapse_monitor:CollapseMonitor",
             "stops a run that has collapsed, with a diagnosis",
         ),
+        Component("loss_curve", "maskrec.observers.loss_curve:LossCurve", "draws the loss over the run"),
         Component(
             "tensorboard",
             "maskrec.observers.tensorboard:TensorBoard",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
+from functools import lru_cache
 from typing import Any
 
 from maskrec.base.errors import UsageError
@@ -57,7 +58,7 @@ class Catalog:
         fitting = [e for e in self.entries if e.kind == kind and (not part or e.component.part == part)]
         if "/" in name:
             return self._lookup_qualified(fitting, part or kind, name)
-        allowed = None if requires is None else {"maskrec", *map(requirement_name, requires)}
+        allowed = None if requires is None else _distributions(tuple(requires))
         named = [entry for entry in fitting if entry.name == name]
         found = [entry for entry in named if _within(entry.provider, allowed)]
         if len(found) == 1:
@@ -92,7 +93,7 @@ class Catalog:
             f"install it: pip install {source}",
         )
 
-    def _unknown(self, candidates: list[Registered], noun: str, name: str, allowed: set[str] | None) -> LookupFailed:
+    def _unknown(self, candidates: list[Registered], noun: str, name: str, allowed: Set[str] | None) -> LookupFailed:
         """The best explanation of a name that no plugin provides."""
         bare = name.rpartition("/")[2]
         message = f"no {noun} is called {name!r}"
@@ -107,7 +108,7 @@ class Catalog:
         known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
         return LookupFailed(message, f"there is {known}" if known else f"no {noun} is installed")
 
-    def _failed(self, allowed: set[str] | None) -> Failure | None:
+    def _failed(self, allowed: Set[str] | None) -> Failure | None:
         """The first skipped plugin among those that may be searched."""
         return next((f for f in self.failures if f.fatal and _within(f.provider, allowed)), None)
 
@@ -130,7 +131,13 @@ class Catalog:
         return load_target(entry)
 
 
-def _within(provider: Provider, allowed: set[str] | None) -> bool:
+@lru_cache(maxsize=8)
+def _distributions(requires: tuple[str, ...]) -> frozenset[str]:
+    """Where bare names are looked up; parsed once, not for every component of the recipe."""
+    return frozenset({"maskrec", *map(requirement_name, requires)})
+
+
+def _within(provider: Provider, allowed: Set[str] | None) -> bool:
     return allowed is None or provider.file is not None or provider.distribution in allowed
 
 

@@ -17,9 +17,9 @@ from maskrec.base.errors import UsageError
 from maskrec.base.words import typed_line
 from maskrec.plugin import hookspecs
 from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.foreign_code import foreign_code
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
-from maskrec.plugin.load_target import foreign_code
 from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 from maskrec.plugin.validation import RejectedError, check_entry, key, problems_of
 
@@ -97,7 +97,7 @@ class _Host:
         stage = "import"
         noticed: list[Failure] = []
         try:
-            with foreign_code():
+            with foreign_code(None if provider.distribution == GROUP else f"plugin {provider.name}"):
                 plugin = load()
                 stage = "declaration"
                 self.manager.register(plugin, provider.name)

@@ -11,6 +11,7 @@ from maskrec.base.words import typed_line
 from maskrec.plugin.registered import Failure, Provider, normalise
 
 GROUP = "maskrec"
+BUILTIN = "maskrec.plugin.builtin"  # the one entry point of maskrec itself
 
 
 def installed_plugins(failures: list[Failure]) -> Iterator[tuple[Provider, metadata.EntryPoint]]:
@@ -21,21 +22,40 @@ def installed_plugins(failures: list[Failure]) -> Iterator[tuple[Provider, metad
     found: dict[str, list[tuple[Provider, metadata.EntryPoint]]] = {}
     for distribution in metadata.distributions():
         try:
-            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
-                continue
-        except (OSError, ValueError):  # unreadable: nothing shows that it declares a plugin
+            points = distribution.entry_points
+            declared = [point for point in points if point.group == GROUP]
+        except Exception as error:  # torch asks for all of them when it is imported, and then fails too
+            failures.append(_unparsable(distribution, error))
+            continue
+        if not declared:
             continue
         name, version = _identity(distribution)
         if name in found:  # shadowed by an earlier one on the path
             continue
-        found[name] = []
-        try:
-            for entry_point in distribution.entry_points.select(group=GROUP):
-                found[name].append((Provider(f"{name}:{entry_point.name}", name, version), entry_point))
-        except Exception as error:
-            failures.append(Failure(Provider(name, name, version), "metadata", typed_line(error), error=error))
+        if name == GROUP and [point.value for point in declared] != [BUILTIN]:
+            failures.append(Failure(Provider(name, name, distribution.version), "metadata", _impostor(distribution)))
+            continue
+        found[name] = [(Provider(f"{name}:{point.name}", name, version), point) for point in declared]
     for name in sorted(found, key=lambda name: (name != GROUP, name)):
         yield from found[name]
+
+
+def metadata_at_fault(error: BaseException) -> Failure | None:
+    """The distribution whose unreadable entry points raise this error in everything that asks for all of them."""
+    failures: list[Failure] = []
+    list(installed_plugins(failures))
+    return next((failure for failure in failures if type(failure.error) is type(error)), None)
+
+
+def _unparsable(distribution: metadata.Distribution, error: Exception) -> Failure:
+    name, version = _identity(distribution)
+    message = f"its entry_points.txt cannot be read, by which torch fails too ({typed_line(error)}); reinstall {name}"
+    return Failure(Provider(name, name, version), "metadata", message, error=error)
+
+
+def _impostor(distribution: metadata.Distribution) -> str:
+    where = getattr(distribution, "_path", "an unknown place")
+    return f"a distribution at {where} calls itself maskrec and is ignored; a plugin needs a name of its own"
 
 
 def _identity(distribution: metadata.Distribution) -> tuple[str, str]:

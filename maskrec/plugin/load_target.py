@@ -1,26 +1,17 @@
-"""Imports of third-party code: output kept off stdout, every failure turned into one sentence."""
+"""A component's target imported, every failure turned into one sentence."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
-import sys
-from collections.abc import Iterator
 from importlib import import_module, metadata
 from types import ModuleType
 from typing import Any
 
 from maskrec.base.errors import PluginError
 from maskrec.base.words import nearest, typed_line
+from maskrec.plugin.foreign_code import foreign_code
 from maskrec.plugin.registered import Registered
-
-
-@contextlib.contextmanager
-def foreign_code() -> Iterator[None]:
-    """While a plugin's code runs, redirect its output to stderr: stdout is for the command's result."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
 
 
 def missing_needs(entry: Registered) -> list[str]:
@@ -44,7 +35,7 @@ def load_target(entry: Registered) -> Any:
         raise PluginError(f"{who} needs {', '.join(missing)}: pip install {' '.join(map(repr, missing))}")
     module_name, _, path = entry.component.target.partition(":")
     try:
-        with foreign_code():
+        with foreign_code(None if entry.provider.distribution == "maskrec" else who):
             module = _import(entry, module_name)
             found = functools.reduce(getattr, path.split("."), module)
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from maskrec.base.files import expand_home
 from maskrec.contracts.kinds import Kind, Part
 from maskrec.recipe.node import article, show
 
@@ -181,7 +182,7 @@ def _path(beside_literal: bool) -> Any:
             raise ValueError("no path")
         if beside_literal and isinstance(value, str) and not {"/", "."} & set(value):
             raise ValueError("neither one of the values nor a path")
-        return value
+        return expand_home(value) if isinstance(value, str) else value
 
     schema = {"type": "string", "format": "path", "pattern": "[/.]" if beside_literal else "."}
     return Annotated[Path, BeforeValidator(looks_like_one), WithJsonSchema(schema)]

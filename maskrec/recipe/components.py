@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import PluginError
+from maskrec.base.files import expand_home
 from maskrec.contracts.context import CheckContext
+from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
 from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
@@ -21,6 +24,7 @@ from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import EMPTY, INVALID, check_value, normalized_default
 
+_NEAR = 0.77  # as near as n_classes, number_of_classes and embedding_dim are to the givens that they mean
 LABEL = re.compile(r"\w[\w-]*")
 
 
@@ -82,7 +86,7 @@ class Components:
             message = f"`{names[0]}` must be a path, not {show(plain(value))}"
             self.problems.error(message, f"{path}.{names[0]}", value.mark)
             return None
-        return Opened("run" if names[0] == "run" else "file", Path(value.value), path, value.mark)
+        return Opened("run" if names[0] == "run" else "file", Path(expand_home(value.value)), path, value.mark)
 
     def component(self, node: Node, kind: str, path: str, part: str = "", around: str = "") -> Spec | Opened | None:
         """Stage 2: the checked component; None, with problems, where it cannot be started.
@@ -140,9 +144,7 @@ class Components:
         inner = f"{path}.{info.name}"
         if child is None:
             if info.required:
-                wanted = "" if info.annotation is EMPTY else f": {describe(info.annotation)}"
-                message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
-                self.problems.error(message, inner, node.label)
+                self._missing(info, node, entry, path, kind)
             return INVALID if info.given or info.required else normalized_default(info.default, info.annotation)
         if info.given and info.default is EMPTY:
             message = f"`{info.name}` is given by the run itself, so a recipe cannot set it; remove it"
@@ -152,12 +154,33 @@ class Components:
             return Nesting(self, kind).value(child, info.annotation, inner, info.default)
         return check_value(child, info.annotation, inner, self.problems, info.default)
 
+    def _missing(self, info: ParameterInfo, node: Node, entry: Registered, path: str, kind: str) -> None:
+        """A parameter that must be set and is not: the recipe's to fix, unless a given of its kind seems meant."""
+        wanted = "" if info.annotation is EMPTY else f": {describe(info.annotation)}"
+        message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
+        meant = given_meant(info.name, kind)
+        if meant:
+            hint = f"for the author of {entry.qualified}: {meant}"
+            self.problems.plugin_error(message, f"{path}.{info.name}", node.label, hint)
+        else:
+            self.problems.error(message, f"{path}.{info.name}", node.label)
+
     def labels(self, node: Node, path: str) -> None:
         """Labels are used in the names of files, metrics and paths, so they must be plain words."""
         for name, child in (node.map or {}).items():
             if not LABEL.fullmatch(name):
                 message = f"the label {show(name)} must be letters, digits, _ and - only"
                 self.problems.error(message, f"{path}.{name}", child.label)
+
+
+def given_meant(name: str, kind: str) -> str:
+    """What to say of a required parameter whose name is nearly that of a given, or a given of other kinds only."""
+    givens = GIVENS.get(kind, tuple(GIVEN_TYPES))
+    if name in GIVEN_TYPES:
+        kinds = ", ".join(each for each, known in GIVENS.items() if name in known)
+        return f"`{name}` is given to {kinds} only; a {kind} cannot ask for it"
+    near = get_close_matches(name, givens, 1, _NEAR)
+    return f"did it mean the given `{near[0]}`?" if near else ""
 
 
 def is_opened(node: Node) -> bool:

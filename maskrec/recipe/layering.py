@@ -9,6 +9,7 @@ from pathlib import Path
 
 from maskrec.base.console import printable
 from maskrec.base.errors import UsageError
+from maskrec.base.files import expand_home
 from maskrec.contracts.problem import Mark, Problem
 from maskrec.recipe.merging import Report, merge
 from maskrec.recipe.node import Node, show
@@ -44,6 +45,7 @@ class Layers:
         assert root is not None
         if demo and self.demo is not None:
             root = merge(root, self.demo, said.append)
+            said = [problem for problem in said if not problem.note]  # replacing components is what a demo is for
         for override in self.overrides:
             root = apply_override(root, override, said.append)
         return root, said
@@ -123,6 +125,7 @@ def _parent_file(extends: Node, path: Path, shown: str, report: Report) -> tuple
         except UsageError as error:
             report(Problem(str(error), "extends", mark=extends.mark))
             return None
+    name = expand_home(name)
     if shown.startswith(PREFIX):
         return path.parent / name, printable(PREFIX + _beside(shown.removeprefix(PREFIX), name))
     return path.parent / name, printable(_beside(shown, name))
@@ -137,8 +140,9 @@ def _accumulated(below: Node | None, above: Node | None) -> Node | None:
     """Both lists, each requirement once; a value that is not a list is left for the checker to reject."""
     if below is None or above is None or below.items is None or above.items is None:
         return above if above is not None and above.value is not None else below
-    known = [node.value for node in below.items]
-    return replace(above, value=below.items + [node for node in above.items if node.value not in known])
+    known = {node.value for node in below.items if isinstance(node.value, str)}
+    added = [node for node in above.items if not isinstance(node.value, str) or node.value not in known]
+    return replace(above, value=below.items + added)
 
 
 def _demo(demo: Node | None, report: Report) -> tuple[Node | None, bool]:

@@ -13,6 +13,8 @@ from maskrec.recipe.problems import RecipeProblems
 DATA = ("data", "evaluate")
 """The sections whose paths are data: only these paths may be missing in a recipe that falls back to its demo."""
 
+_MAKING = "make it from photos with `maskrec data align` and `maskrec data pairs`"
+
 
 def check_files(
     tops: Iterable[Spec | Opened | None], marks: Mapping[str, Mark], data_root: Path, problems: RecipeProblems
@@ -48,7 +50,7 @@ def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, prob
     name = path.rpartition(".")[2]
     message = f"`{name}` names {value.as_posix()}, which does not exist{_looked(value, data_root)}"
     if path.partition(".")[0] in DATA:
-        hint = "create it, or say where the data is: --data-root D"
+        hint = f"{_MAKING}, or say where the data is: --data-root D"
         problems.missing_data(value.as_posix(), Problem(message, path, hint, mark))
     else:
         problems.error(message, path, mark)

@@ -188,6 +188,7 @@ def _set_arguments(
         argument = arguments[name]
         silent = RecipeProblems() if unannotated(argument.annotation) else problems
         value = check_value(child, argument.annotation, inner, silent, argument.default)
+        problems.entries += silent.errors if silent is not problems else []
         if value is not INVALID:
             values[name] = value
     return values

@@ -33,6 +33,11 @@ class Spec:
     mark: Mark | None = field(default=None, compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
 
+    @property
+    def who(self) -> str:
+        """The component as messages name it: ``loss: file:my_loss.py/my_loss``."""
+        return f"{self.path}: {self.name}"
+
     def walk(self) -> Iterator[tuple[str, Any]]:
         """Path and value of this component and of everything in it, as `walk` gives them."""
         return walk(self, self.path)
@@ -58,6 +63,11 @@ class Opened:
     location: Path
     path: str
     mark: Mark | None = field(default=None, compare=False)
+
+    @property
+    def who(self) -> str:
+        """The backbone as messages name it: ``backbone: runs/teacher``."""
+        return f"{self.path}: {self.location}"
 
 
 @dataclass(frozen=True, slots=True)

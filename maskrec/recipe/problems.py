@@ -59,7 +59,8 @@ def each_once(problems: Sequence[Problem], unread: Sequence[Problem] = ()) -> li
         unread: problems of reading; what the checker reports about a value that could not be read follows from them.
     """
     places = {problem.place[:3] for problem in unread if problem.mark and not problem.note}
-    problems = [problem for problem in problems if problem in unread or problem.place[:3] not in places]
+    kept = set(unread)
+    problems = [problem for problem in problems if problem in kept or problem.place[:3] not in places]
     found: dict[tuple[object, ...], Problem] = {}
     for problem in sorted(problems, key=lambda problem: (problem.place, problem.message)):
         found.setdefault((problem.place[:3] if problem.mark else problem.place, problem.message), problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
+from functools import lru_cache
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -75,7 +76,7 @@ def read_requires(root: Node, problems: RecipeProblems) -> tuple[str, ...] | Non
 
 
 def _requirement(node: Node, problems: RecipeProblems) -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import PackageNotFoundError
 
     text = node.value
     try:
@@ -87,7 +88,7 @@ def _requirement(node: Node, problems: RecipeProblems) -> str:
         problems.error(message, "requires", node.mark)
         return ""
     try:
-        there = version(wanted.name) if wanted.name != "maskrec" else _own_version()
+        there = _installed(wanted.name) if wanted.name != "maskrec" else _own_version()
     except PackageNotFoundError:
         hint = f"pip install '{text}'"
         problems.error(f"this recipe requires {wanted.name}, which is not installed", "requires", node.mark, hint)
@@ -96,6 +97,13 @@ def _requirement(node: Node, problems: RecipeProblems) -> str:
         hint = f"pip install '{text}'"
         problems.error(f"this recipe requires {text}, but {there} is installed", "requires", node.mark, hint)
     return str(text)
+
+
+@lru_cache(maxsize=1024)
+def _installed(name: str) -> str:
+    from importlib.metadata import version
+
+    return version(name)
 
 
 def _own_version() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import maskrec
 from maskrec.base.errors import UsageError
+from maskrec.base.words import nearest as near_names
 from maskrec.recipe.node import nearest
 
 PREFIX = "maskrec:"
@@ -54,6 +55,15 @@ def shipped_recipe(name: str) -> Path:
     if bare not in known:
         raise UsageError(f"maskrec ships no recipe called {name!r}; {nearest(bare, known, 'there is none')}")
     return folder / f"{bare}.yaml"
+
+
+def shipped_like(name: str) -> str | None:
+    """The shipped recipe that the name of a missing file may stand for; None where none is near."""
+    bare = name.removesuffix(".yaml")
+    if "/" in bare or "\\" in bare:
+        return None
+    near = near_names(bare, shipped_recipes())
+    return near[0] if near else None
 
 
 def summary(path: Path) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args, get_origin
 from maskrec.recipe.annotations import choices, describe, is_union, item_annotation, members, strict, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.problems import RecipeProblems
+from maskrec.recipe.scalars import write_plain
 
 INVALID = object()
 """Stands for a value that has been rejected."""
@@ -40,10 +41,13 @@ def check_value(
     """
     value = plain(node)
     name = path.rpartition(".")[2]
+    is_default = default is not EMPTY and _same(value, default)
+    if not is_default and _infinite(node, name, path, problems):
+        return INVALID
     if unannotated(annotation):
         problems.note(f"`{name}` could not be checked: its parameter has no type", path, node.label)
         return value
-    if default is not EMPTY and _same(value, default):
+    if is_default:
         return normalized_default(default, annotation)
     narrowed = narrow(annotation, node)
     try:
@@ -54,6 +58,17 @@ def check_value(
         for loc in error.places:
             _refuse(node, narrowed, annotation if whole is EMPTY else whole, loc, path, problems, error.texts[loc])
     return INVALID
+
+
+def _infinite(node: Node, name: str, path: str, problems: RecipeProblems) -> bool:
+    """Whether a value is or holds an infinite number, which only a parameter's own default may; each is a problem."""
+    if isinstance(node.value, float) and math.isinf(node.value):
+        problems.error(f"`{name}` must be finite, not {write_plain(node.value)}", path, node.mark)
+        return True
+    inner = [(f"{name}.{key}", f"{path}.{key}", child) for key, child in (node.map or {}).items()]
+    inner += [(f"{name}[{place}]", f"{path}.{place}", child) for place, child in enumerate(node.items or [])]
+    found = [_infinite(child, label, place, problems) for label, place, child in inner]  # all, not the first alone
+    return any(found)
 
 
 def normalized_default(default: Any, annotation: Any) -> Any:

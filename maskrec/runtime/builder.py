@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.errors import UsageError
 from maskrec.base.random import key_of
-from maskrec.base.words import one_line, typed_line
+from maskrec.base.words import one_line
+from maskrec.contracts.call_into import call_into, source_of
 from maskrec.contracts.component_calls import scope_of
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.givens import GIVENS
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, RecipeError
+from maskrec.contracts.required_members import member_problems, misspelt_events
 from maskrec.plugin.signature import read_parameters
 from maskrec.recipe.component_answers import check_values
 from maskrec.recipe.plan import Opened, Spec, map_leaves
@@ -64,7 +66,7 @@ class Builder:
 
         Raises:
             RecipeError: the component refuses its parameters, or is not what its kind must be.
-            MaskrecError: it failed in a way that its author did not foresee.
+            PluginError: it failed in a way that its author did not foresee.
         """
         if isinstance(spec, Opened):
             return self.opener(spec)
@@ -75,6 +77,7 @@ class Builder:
         values |= self._given_values(target, spec, kind, values)
         torch.manual_seed(key_of(self.seed, spec.path) & (2**63 - 1))
         built = self._call(target, spec, values)
+        self._check_members(built, spec)
         if isinstance(built, PairSet):
             self.pair_sets.append((spec, built))
         if spec.kind == "loss":
@@ -117,16 +120,25 @@ class Builder:
         self.notes += problems.entries
 
     def _call(self, target: Any, spec: Spec, values: Mapping[str, Any]) -> Any:
-        try:
-            return target(**values)
-        except RecipeError:
-            raise
-        except (UsageError, ValueError) as error:
-            raise RecipeError([Problem(str(error) or one_line(error), spec.path, mark=spec.mark)]) from error
-        except MaskrecError:
-            raise
-        except Exception as error:
-            raise MaskrecError(f"{spec.path}: {spec.name} could not be built: {typed_line(error)}") from error
+        with call_into(spec.who, "could not be built", target):
+            try:
+                return target(**values)
+            except RecipeError:
+                raise
+            except (UsageError, ValueError) as error:
+                raise RecipeError([Problem(str(error) or one_line(error), spec.path, mark=spec.mark)]) from error
+
+    def _check_members(self, built: Any, spec: Spec) -> None:
+        """Refuse a component that lacks what its kind needs; note an observer's methods that nothing calls."""
+        with call_into(spec.who, "could not be asked for its attributes", built):
+            said = list(member_problems(spec.kind, built))
+            unused = list(misspelt_events(built)) if spec.kind == "observer" else []
+        if said:
+            place = source_of(built)
+            at = f" ({place})" if place else ""
+            found = [Problem(f"{spec.name}{at} {each}", spec.path, mark=spec.mark) for each in said]
+            raise RecipeError(found, broken_plugin=True)
+        self.notes += [Problem(f"{spec.name} {each}", spec.path, mark=spec.mark, note=True) for each in unused]
 
 
 def _refuse_scope(loss: Any, spec: Spec) -> None:

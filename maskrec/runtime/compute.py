@@ -18,6 +18,8 @@ from maskrec.recipe.plan import Train
 Precision = Literal["float32", "bfloat16", "float64"]
 Network = TypeVar("Network", bound=nn.Module)
 
+_DEVICES = "auto, cpu, cuda, cuda:N or mps"
+
 
 @dataclass(frozen=True, slots=True)
 class Compute:
@@ -38,10 +40,12 @@ class Compute:
         """What a recipe's ``train`` section asks for; ``precision: auto`` is bfloat16 on CUDA and float32 elsewhere.
 
         Raises:
-            UsageError: a device that torch does not know or this machine does not have.
+            UsageError: a device that torch does not know or this machine does not have, or float64 on mps.
         """
         device = pick_device(train.device)
         precision = train.precision
+        if device.type == "mps" and precision == "float64":
+            raise UsageError("train.precision is float64, which mps cannot compute in; use float32 or train.device=cpu")
         if precision == "auto":
             precision = "bfloat16" if device.type == "cuda" else "float32"
         return cls(device, precision, train.channels_last)
@@ -50,6 +54,11 @@ class Compute:
     def dtype(self) -> torch.dtype:
         """What weights and images are kept in: float64 when asked, else float32."""
         return torch.float64 if self.precision == "float64" else torch.float32
+
+    @property
+    def prepares_on(self) -> torch.device:
+        """Where batches are transformed: the device itself; the CPU for mps, which lacks the float64 this takes."""
+        return torch.device("cpu") if self.device.type == "mps" else self.device
 
     @property
     def pin_memory(self) -> bool:
@@ -81,26 +90,32 @@ class Compute:
         return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str, what: str = "train.device") -> torch.device:
     """The device for this process: ``auto`` is CUDA (this process's card) when there is one, else the CPU.
 
+    Args:
+        name: auto, cpu, cuda, cuda:N or mps.
+        what: how messages call the setting.
+
     Raises:
-        UsageError: a device that torch does not know or this machine does not have.
+        UsageError: another device, or one that this machine does not have.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UsageError(
-            f"train.device: torch does not know the device {name!r}; use auto, cpu, cuda or cuda:N"
-        ) from error
+        raise UsageError(f"{what}: torch does not know the device {name!r}; use {_DEVICES}") from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise UsageError(f"{what} is {name}, on which maskrec does not run; use {_DEVICES}")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError(f"{what} is {name} and torch finds no Apple GPU here; use cpu or auto")
     if device.type == "cuda":
         if not torch.cuda.is_available():
-            raise UsageError(f"train.device is {name} and this machine has no usable CUDA device; use cpu or auto")
+            raise UsageError(f"{what} is {name} and this machine has no usable CUDA device; use cpu or auto")
         index = device.index if device.index is not None else int(os.environ.get("LOCAL_RANK", "0"))
         if index >= torch.cuda.device_count():
-            raise UsageError(f"train.device is cuda:{index} and there are {torch.cuda.device_count()} CUDA devices")
+            raise UsageError(f"{what} is cuda:{index} and there are {torch.cuda.device_count()} CUDA devices")
         device = torch.device("cuda", index)
         torch.cuda.set_device(device)
     return device

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -13,15 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from maskrec.base.errors import MaskrecError
-from maskrec.contracts.collectives import shard_bounds
+from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.contracts.call_into import failure_of, own_words
 from maskrec.contracts.component_calls import batch_reader
-from maskrec.contracts.kinds import Sampler
 from maskrec.contracts.sample import Sample, SampleColumns
-from maskrec.runtime.buffers import SharedBatches
+from maskrec.runtime.buffers import SharedBatches, buffers_for
+from maskrec.runtime.epoch_batches import Place
 from maskrec.runtime.loader_processes import HandedBatches, iterate
-
-Place = tuple[int, int]  # position in the global epoch, index in the data set
+from maskrec.runtime.sample_checks import columns_problem, sample_problem
 
 
 class Samples(Protocol):
@@ -55,28 +53,23 @@ class LoadedBatch:
         return replace(self, landmarks=landmarks, **moved)
 
 
-def epoch_places(sampler: Sampler, epoch: int) -> list[list[Place]]:
-    """This process's part of each global batch of an epoch.
-
-    Positions count through the global epoch, so that what is drawn for a sample does not depend on how many
-    processes share the batch.
-    """
-    sampler.set_epoch(epoch)
-    places, position = [], 0
-    for batch in sampler:
-        first, last = shard_bounds(len(batch))
-        places.append([(position + offset, int(batch[offset])) for offset in range(first, last)])
-        position += len(batch)
-    return places
-
-
-def load(samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin: bool) -> Iterator[LoadedBatch]:
+def load(
+    samples: Samples, places: Sequence[Sequence[Place]], workers: int, pin: bool, who: str = ""
+) -> Iterator[LoadedBatch]:
     """Batches in order.
 
+    Args:
+        samples: read by index.
+        places: of each batch.
+        workers: processes that read; 0 reads in this one.
+        pin: whether the batches are pinned for copies to a device.
+        who: names the data set in messages: ``data: maskrec/image_csv``.
+
     Raises:
+        PluginError: the data set raises, or returns something other than samples of one size.
         MaskrecError: a sample cannot be read (the data set's own message), or a loader process was killed.
     """
-    with EpochLoader(samples, workers, pin) as loader:
+    with EpochLoader(samples, workers, pin, who) as loader:
         yield from loader.batches(places)
 
 
@@ -89,10 +82,11 @@ class EpochLoader:
         samples: what is loaded.
         workers: loader processes; 0 loads in this one.
         pin: whether batches are pinned in memory.
+        who: names the data set in messages.
     """
 
-    def __init__(self, samples: Samples, workers: int, pin: bool) -> None:
-        self.samples, self.workers, self.pin = samples, workers, pin
+    def __init__(self, samples: Samples, workers: int, pin: bool, who: str = "") -> None:
+        self.samples, self.workers, self.pin, self.who = samples, workers, pin, who
         self._loader: DataLoader[Any] | None = None
         self._handed = HandedBatches((), None)
 
@@ -114,9 +108,11 @@ class EpochLoader:
         return loader.num_workers == workers and (slots is None or max(map(len, places), default=0) <= slots.rows)
 
     def _begun(self, places: Sequence[Sequence[Place]], workers: int) -> DataLoader[Any]:
-        self._handed = HandedBatches(places, _slots(self.samples, places, workers))
+        first = _first_image(self.samples, places) if workers else None
+        self._handed = HandedBatches(places, buffers_for(first, max(map(len, places), default=0), workers))
+        shape = None if first is None else tuple(first.shape)
         return DataLoader(
-            _Placed(self.samples, self._handed.slots),  # type: ignore[arg-type]
+            _Placed(self.samples, self._handed.slots, shape, self.who),  # type: ignore[arg-type]
             batch_sampler=self._handed,  # type: ignore[arg-type]
             num_workers=workers,
             collate_fn=_as_it_is,  # type: ignore[arg-type]
@@ -134,19 +130,15 @@ class EpochLoader:
         self._loader = None
 
 
-def _slots(samples: Samples, places: Sequence[Sequence[Place]], workers: int) -> SharedBatches | None:
-    """Memory for the batches in flight; None where workers would not share it."""
-    if not workers or multiprocessing.get_start_method() != "fork":
-        return None
+def _first_image(samples: Samples, places: Sequence[Sequence[Place]]) -> Tensor | None:
+    """The first image, whose shape all others must have; None where it is wrong: a worker reports that."""
     try:
-        image = samples[next(place for batch in places for place in batch)[1]].image
-    except Exception:  # a worker meets the same error and reports it in its place
+        sample = samples[next(place for batch in places for place in batch)[1]]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a worker meets the same error and reports it in its place
         return None
-    if image.dtype != torch.uint8:
-        return None
-    # Two for each worker (a DataLoader's prefetch), one in use, one not yet released, one to spare.
-    by_pixel = image.dim() == 3 and image.permute(1, 2, 0).is_contiguous()
-    return SharedBatches(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
+    return sample.image if sample_problem(sample, None) is None else None
 
 
 class _Parcel(NamedTuple):
@@ -162,8 +154,8 @@ class _Parcel(NamedTuple):
 class _Placed:
     """Samples by place; an error comes back as a value, so that it reaches the user in its own words."""
 
-    def __init__(self, samples: Samples, slots: SharedBatches | None) -> None:
-        self.samples, self.slots = samples, slots
+    def __init__(self, samples: Samples, slots: SharedBatches | None, shape: tuple[int, ...] | None, who: str) -> None:
+        self.samples, self.slots, self.shape, self.who = samples, slots, shape, f"{who}: " if who else ""
         self.read_into: Callable[[Sequence[int], NDArray[np.uint8]], SampleColumns] | None = None
         if slots is not None and slots.by_pixel:
             self.read_into = batch_reader(samples)
@@ -183,10 +175,15 @@ class _Placed:
         assert self.read_into is not None
         try:
             columns = self.read_into(places[:, 1].tolist(), space.transpose(0, 2, 3, 1))
+            problem = columns_problem(columns, len(places))
         except MaskrecError as error:
-            return type(error)(str(error))
-        except Exception:  # reading one by one shows which sample raised it
+            return own_words(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # reading one by one shows which sample raised it
             return self._one_by_one(slot, space, places)
+        if problem is not None:
+            return PluginError(f"{self.who}the data set {problem}")
         return _Parcel(slot, columns.labels, columns.landmarks, columns.masked, places)
 
     def _one_by_one(
@@ -203,10 +200,8 @@ class _Placed:
                 landmarks.append(sample.landmarks)
             if space is None:
                 images.append(sample.image)
-            elif sample.image.shape == space.shape[1:] and sample.image.dtype == torch.uint8:
-                space[row] = sample.image.numpy()
             else:
-                return _unlike(index, sample.image, space)
+                space[row] = sample.image.numpy()
         return _Parcel(
             torch.stack(images) if slot is None else slot,
             np.array(labels, dtype=np.int64),
@@ -217,18 +212,18 @@ class _Placed:
 
     def _sample(self, index: int) -> Sample | Exception:
         try:
-            return self.samples[index]
+            sample = self.samples[index]
+            problem = sample_problem(sample, self.shape)
         except MaskrecError as error:
-            return type(error)(str(error))
-        except Exception as error:
-            return MaskrecError(f"sample {index} cannot be read: {type(error).__name__}: {error}")
-
-
-def _unlike(index: int, image: Tensor, space: NDArray[np.uint8]) -> MaskrecError:
-    return MaskrecError(
-        f"sample {index} is an image of {image.dtype} {tuple(image.shape)}, but others are of torch.uint8 "
-        f"{tuple(space.shape[1:])}; a data set must bring all images to one canvas"
-    )
+            return own_words(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit: a data set must not end the program
+            return failure_of(f"{self.who}sample {index}", "cannot be read", error, self.samples)
+        if problem is not None:
+            return PluginError(f"{self.who}sample {index} {problem}")
+        self.shape = self.shape or tuple(sample.image.shape)
+        return sample
 
 
 def _unpacked(parcel: _Parcel, slots: SharedBatches | None) -> LoadedBatch:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import Metrics, caveat_of, needs_landmarks, shards_of
 from maskrec.contracts.context import Context
@@ -20,7 +21,9 @@ from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.builder import Builder
-from maskrec.runtime.compute import pick_device
+from maskrec.runtime.compute import Compute
+from maskrec.training.data_checks import batch_problems, refuse_labels
+from maskrec.training.likely_mistakes import Recipe, likely_mistakes
 from maskrec.training.people_checks import people_notes, people_problems
 from maskrec.training.run_length import RunLength, schedule_problems
 
@@ -59,7 +62,7 @@ class Assembly:
     def notes(self) -> list[str]:
         """What the user should know of what was built, beside the plan's own notes.
 
-        What components' checks say, and what `people_notes` does.
+        What components' checks say, what is likely a mistake, and what `people_notes` does.
         """
         said = dict.fromkeys(note.render() for note in self.component_notes)
         found = [note for note in said if note not in self.plan.notes]
@@ -89,6 +92,7 @@ def assemble(
     builder.context = replace(builder.context, input_spec=spec)
     builder.givens["image_size"] = image_size
     dataset = builder.build(plan.data)
+    refuse_labels(dataset, plan.data)
     _give_data(builder, dataset)
     sampler = builder.build(plan.sampler)
     builder.givens["embedding_size"] = backbone.embedding_size
@@ -100,7 +104,10 @@ def assemble(
     observers = {label: _try(builder, each, problems) for label, each in plan.observe.items()}
     declared = {label: metrics_of(builder.target(spec), spec, problems) or {} for label, spec in plan.evaluate.items()}
     problems.entries += _cross_checks(plan, builder, dataset, sampler, transforms)
+    if not any(problem.path == "sampler" for problem in problems.errors):
+        problems.entries += batch_problems(plan, dataset, sampler, backbone, loss)
     problems.refuse()
+    built = Recipe(plan, dataset, transforms, builder.pair_sets, spec, image_size)
     if plan.init is not None and not restoring:
         load_initial_weights(backbone, plan.init, catalog, data_root)
     return Assembly(
@@ -115,7 +122,7 @@ def assemble(
         observers=observers,
         pair_sets=tuple(builder.pair_sets),
         declared=declared,
-        component_notes=tuple(builder.notes),
+        component_notes=(*builder.notes, *likely_mistakes(built)),
     )
 
 
@@ -130,8 +137,11 @@ def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> RecipeProblems
 
 
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:
-    device = str(pick_device(plan.train.device))
-    context = Context(data_root=data_root, device=device, world_size=world_size(), restoring=restoring)
+    try:
+        device = Compute.pick(plan.train).device
+    except UsageError as error:  # of this machine, so the recipe's values have no mark for it
+        raise RecipeError([Problem(str(error))]) from error
+    context = Context(data_root=data_root, device=str(device), world_size=world_size(), restoring=restoring)
     opener = partial(open_backbone, catalog=catalog, data_root=data_root)
     givens = {"seed": plan.seed, "image_size": plan.image_size}
     return Builder(catalog, plan.seed, context, opener, givens)

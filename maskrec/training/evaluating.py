@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskrec.base.errors import MaskrecError
+from maskrec.base.errors import PluginError
 from maskrec.base.files import write_bytes
+from maskrec.contracts.call_into import call_into
 from maskrec.contracts.evaluation import Embed, Evaluation, Threshold
 from maskrec.recipe.plan import Best
 
@@ -22,11 +23,12 @@ def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
     """Every evaluator's answer on its evaluation pairs, by label.
 
     Raises:
-        MaskrecError: an evaluator returned a metric that it did not declare or a number that is not finite.
+        PluginError: an evaluator raised, or returned a metric that it did not declare or a number that is not finite.
     """
     answers = {}
     for label, evaluator in assembly.evaluators.items():
-        answers[label] = evaluator.evaluate(embed)
+        with call_into(assembly.plan.evaluate[label].who, "failed in evaluate", evaluator):
+            answers[label] = evaluator.evaluate(embed)
         _hold_to_declared(assembly, label, answers[label])
     return answers
 
@@ -35,11 +37,12 @@ def apply_to_test_pairs(assembly: Assembly, embed: Embed, chosen: Mapping[str, E
     """Every evaluator's answer on its test pairs, given what it found at the chosen epoch; None is left out.
 
     Raises:
-        MaskrecError: as `evaluate_all`.
+        PluginError: as `evaluate_all`.
     """
     answers = {}
     for label, evaluator in assembly.evaluators.items():
-        answer = evaluator.test(embed, chosen[label]) if label in chosen else None
+        with call_into(assembly.plan.evaluate[label].who, "failed in test", evaluator):
+            answer = evaluator.test(embed, chosen[label]) if label in chosen else None
         if answer is not None:
             _hold_to_declared(assembly, label, answer)
             answers[label] = answer
@@ -48,11 +51,12 @@ def apply_to_test_pairs(assembly: Assembly, embed: Embed, chosen: Mapping[str, E
 
 def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) -> None:
     """Every metric is declared, and every number is one that JSON knows."""
-    declared = assembly.declared[label]
-    who = f"evaluate.{label}: {assembly.plan.evaluate[label].name}"
+    declared, who = assembly.declared[label], assembly.plan.evaluate[label].who
+    if not isinstance(evaluation, Evaluation):
+        raise PluginError(f"{who} returned a {type(evaluation).__name__}, which must be an Evaluation")
     for name, value in evaluation.metrics.items():
         if name not in declared:
-            raise MaskrecError(f"{who} returned the metric {name!r}, which it does not declare")
+            raise PluginError(f"{who} returned the metric {name!r}, which it does not declare")
         _hold_finite(value, f"{who} returned {value!r} for {name!r}; a metric must be a finite number")
     for name, threshold in evaluation.thresholds.items():
         value = threshold.value
@@ -62,25 +66,25 @@ def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) ->
             json.dumps([dict(row) for row in rows], allow_nan=False)
         except (TypeError, ValueError) as error:
             said = f"{who} returned the table {name!r} with a value that JSON cannot hold ({error})"
-            raise MaskrecError(f"{said}; its cells must be finite numbers, strings, true, false or None") from error
+            raise PluginError(f"{said}; its cells must be finite numbers, strings, true, false or None") from error
 
 
 def _hold_finite(value: Any, otherwise: str) -> None:
     if not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise MaskrecError(otherwise)
+        raise PluginError(otherwise)
 
 
 def best_value(best: Best, evaluations: Mapping[str, Evaluation]) -> float:
     """The metric that chooses the best epoch.
 
     Raises:
-        MaskrecError: the evaluator did not return it this time.
+        PluginError: the evaluator did not return it this time.
     """
     label, _, name = best.metric.partition(".")
     try:
         return float(evaluations[label].metrics[name])
     except KeyError as error:
-        raise MaskrecError(f"train.best: evaluate.{label} returned no metric {name!r} this time") from error
+        raise PluginError(f"train.best: evaluate.{label} returned no metric {name!r} this time") from error
 
 
 def is_better(best: Best, value: float, than: float | None) -> bool:

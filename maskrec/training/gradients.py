@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maskrec.contracts.collectives import all_reduce_sum, world_size
@@ -58,7 +58,7 @@ def scale_shard_gradients(weights: Sequence[nn.Parameter]) -> None:
             weight.grad /= world_size()
 
 
-def clip_gradients(weights: Sequence[nn.Parameter], shard: Collection[int], limit: float) -> float:
+def clip_gradients(weights: Sequence[nn.Parameter], shard: Collection[int], limit: float) -> Tensor:
     """Scale gradients down so that the norm over all weights of all processes is ``limit`` at most.
 
     Args:
@@ -67,7 +67,7 @@ def clip_gradients(weights: Sequence[nn.Parameter], shard: Collection[int], limi
         limit: greater than 0.
 
     Returns:
-        The norm before, the same on every process.
+        The norm before, a scalar on the device, the same on every process.
     """
     common = [weight.grad for weight in weights if weight.grad is not None and id(weight) not in shard]
     norm = nn.utils.get_total_norm(common)
@@ -76,4 +76,4 @@ def clip_gradients(weights: Sequence[nn.Parameter], shard: Collection[int], limi
         squared = all_reduce_sum(own.to(weights[0].device).double().square())
         norm = (norm.to(squared.device).double().square() + squared).sqrt()
     nn.utils.clip_grads_with_norm_(weights, limit, norm)
-    return float(norm)
+    return norm

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from maskrec.base.words import typed_line
+from maskrec.contracts.call_into import call_into, place_of
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.component_calls import keeps_state, method_of, restore_state, state_of
 from maskrec.contracts.events import Stop
@@ -37,12 +39,18 @@ class Observers:
             return None
         try:
             answer = method(event)
-        except Exception as error:
-            self.detached[label] = f"{type(error).__name__}: {error}"
-            del self.attached[label]
-            self.report(f"observe.{label} raised {self.detached[label]}; it receives no more events in this run")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit: an observer must not end the program
+            self._detach(label, error)
             return None
         return answer if isinstance(answer, Stop) else None
+
+    def _detach(self, label: str, error: BaseException) -> None:
+        place = place_of(error)
+        self.detached[label] = typed_line(error) + (f" ({place})" if place else "")
+        del self.attached[label]
+        self.report(f"observe.{label} raised {self.detached[label]}; it receives no more events in this run")
 
     def report_detached(self) -> None:
         """Report once more, at the end, which observers were detached and why."""
@@ -51,10 +59,24 @@ class Observers:
 
     def state_dict(self) -> dict[str, Any]:
         """The state of every observer that has one."""
-        return {label: state_of(each) for label, each in self.attached.items() if keeps_state(each)}
+        states = {}
+        for label, observer in list(self.attached.items()):
+            try:
+                if keeps_state(observer):
+                    states[label] = state_of(observer)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a checkpoint must not be lost for an observer's state
+                self._detach(label, error)
+        return states
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore each observer's state."""
+        """Restore each observer's state.
+
+        Raises:
+            PluginError: an observer refuses it.
+        """
         for label, own in state.items():
             if label in self.attached:
-                restore_state(self.attached[label], own)
+                with call_into(f"observe.{label}", "failed in load_state_dict", self.attached[label]):
+                    restore_state(self.attached[label], own)

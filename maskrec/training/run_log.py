@@ -13,12 +13,14 @@ from maskrec.training.display import Display
 from maskrec.training.evaluating import write_figures
 from maskrec.training.observing import Observers
 from maskrec.training.recording import Recorder
-from maskrec.training.summary import by_condition, overall
+from maskrec.training.summary import epoch_line, final_tables
 
 
 @dataclass(frozen=True)
 class RunLog:
     """Records each event, shows it and hands it to the observers; returns the first ``Stop`` of theirs.
+
+    Events count epochs from 0, as samplers and draws do; rows, lines and names of figures count them from 1.
 
     Args:
         recorder: of ``metrics.jsonl``.
@@ -36,18 +38,22 @@ class RunLog:
         """The run begins or continues."""
         return self.observers.notify("on_start", event)
 
-    def stepped(self, event: Stepped, finite: bool) -> Stop | None:
+    def stepped(self, event: Stepped, not_finite: str) -> Stop | None:
         """A step is over; observers see one that could not be taken too.
 
+        Args:
+            event: what observers receive.
+            not_finite: what of the step is not finite, in words; empty where it was taken.
+
         Raises:
-            MaskrecError: the step's loss or gradient is not finite; an observer's reason where one has its own.
+            MaskrecError: something of the step is not finite; an observer's reason where one has its own.
         """
         stop = self.observers.notify("on_step", event)
-        if not finite:
-            raise MaskrecError(stop.reason if stop else _not_finite(event))
+        if not_finite:
+            raise MaskrecError(stop.reason if stop else _not_finite(event, not_finite))
         self.recorder.write(
             "step",
-            epoch=event.epoch,
+            epoch=event.epoch + 1,
             step=event.step,
             loss=event.loss,
             learning_rate=event.learning_rate,
@@ -60,27 +66,32 @@ class RunLog:
 
     def evaluated(self, epoch: int, step: int, label: str, evaluation: Evaluation) -> Stop | None:
         """An evaluator's answer on its evaluation pairs after an epoch (from 0)."""
-        return self._evaluation(Evaluated(epoch, step, label, "evaluate", evaluation), overall(evaluation.metrics))
+        event = Evaluated(epoch, step, label, "evaluate", evaluation)
+        return self._evaluation(event, [epoch_line(epoch + 1, label, evaluation.metrics)])
 
-    def tested(self, epoch: int, step: int, label: str, evaluation: Evaluation) -> None:
-        """An evaluator's answer on its test pairs, with the weights of the best epoch (from 0)."""
-        said = "with the best epoch's weights and thresholds"
-        self._evaluation(Evaluated(epoch, step, label, "test", evaluation), said, by_condition(evaluation.metrics))
+    def tested(self, epoch: int, step: int, label: str, evaluation: Evaluation, chosen_by: str | None) -> None:
+        """An evaluator's answer on its test pairs, with the weights of an epoch (from 0).
 
-    def _evaluation(self, event: Evaluated, said: str, table: list[str] | None = None) -> Stop | None:
+        ``chosen_by`` is the metric by which that epoch was the best; None where the last one was taken.
+        """
+        which = f"the best by {chosen_by}" if chosen_by else "the last that was evaluated"
+        head = f"test {label}: with the weights and thresholds of epoch {epoch + 1}, {which}"
+        table = [f"    {line}" for line in final_tables(evaluation)]
+        self._evaluation(Evaluated(epoch, step, label, "test", evaluation), [head, *table])
+
+    def _evaluation(self, event: Evaluated, lines: list[str]) -> Stop | None:
         metrics = dict(event.evaluation.metrics)
-        self.recorder.write(event.stage, epoch=event.epoch, step=event.step, label=event.label, metrics=metrics)
+        self.recorder.write(event.stage, epoch=event.epoch + 1, step=event.step, label=event.label, metrics=metrics)
         if rank() == 0:
             occasion = f"epoch-{event.epoch + 1:03}" if event.stage == "evaluate" else "test"
             write_figures(self.figures, event.label, occasion, event.evaluation)
-        self.display.line(f"epoch {event.epoch + 1}  {event.stage} {event.label}: {said}")
-        for line in table or ():
-            self.display.line(f"    {line}")
+        for line in lines:
+            self.display.line(line)
         return self.observers.notify("on_evaluate", event)
 
     def epoch_ended(self, event: EpochEnded) -> Stop | None:
         """An epoch is finished and evaluated."""
-        self.recorder.write("epoch", epoch=event.epoch, step=event.step, loss=event.loss)
+        self.recorder.write("epoch", epoch=event.epoch + 1, step=event.step, loss=event.loss)
         return self.observers.notify("on_epoch", event)
 
     def ended(self, event: Ended) -> None:
@@ -89,8 +100,9 @@ class RunLog:
         self.observers.report_detached()
 
 
-def _not_finite(event: Stepped) -> str:
+def _not_finite(event: Stepped, what: str) -> str:
     return (
-        f"{event.loss_path}: the loss or its gradient is not finite at step {event.step} (loss {event.loss}); "
+        f"{event.loss_path}: {what} is not finite at step {event.step} (loss {event.loss}); no weight was changed by "
+        f"it, and the run ends after step {event.step - 1}; "
         "try a lower learning rate, warm-up or train.clip_gradient_norm"
     )

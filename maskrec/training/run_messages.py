@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from maskrec.contracts.collectives import world_size
+from maskrec.training.sampler_checks import has_batch_norm
 from maskrec.training.trainer import Trainer
 
 
@@ -22,7 +21,7 @@ def introduce(trainer: Trainer) -> None:
     if stepper.schedule.note:
         line(f"note: {stepper.schedule.note}")
     line(f"{where}: {plan.name} in {trainer.run.path} on {stepper.compute.device} in {stepper.compute.precision}")
-    if world_size() > 1 and _has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
+    if world_size() > 1 and has_batch_norm(stepper.backbone) and not plan.train.sync_batchnorm:
         line(f"note: batch norm uses the samples of each of the {world_size()} processes separately")
 
 
@@ -36,7 +35,3 @@ def conclude(trainer: Trainer) -> None:
         line(f"note: {caveat}")
     if plan.demo_reason:
         line(f"DEMO: {plan.demo_reason}; these figures say nothing about real faces")
-
-
-def _has_batch_norm(module: Any) -> bool:
-    return any("BatchNorm" in type(each).__name__ for each in module.modules())

@@ -27,7 +27,6 @@ from maskrec.training.checkpoint import restore_networks
 from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.display import Display
 from maskrec.training.distributed import (
-    barrier,
     broadcast_object,
     on_each_process,
     on_rank_zero,
@@ -52,6 +51,7 @@ from maskrec.training.run_record import (
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
 from maskrec.training.trainer import Trainer
+from maskrec.training.trial_evaluation import try_evaluators
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -186,11 +186,10 @@ def _run_in(
         return
     restoring = has_checkpoint(run)
     assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
-    if rank() == 0:
-        write_run_record(run, plan, catalog, assembly, data_root, allow_drift)
-        keep_plugin_files(run, plugin_files)
-    barrier()
     stepper = TrainStep(assembly)
+    try_evaluators(assembly, stepper)
+    on_rank_zero(lambda: write_run_record(run, plan, catalog, assembly, data_root, allow_drift))
+    on_rank_zero(lambda: keep_plugin_files(run, plugin_files))
     if stepper.compute.device.type == "cpu":
         keep_freed_memory()
     state, saved = _last_state(run, stepper, assembly, restoring)
@@ -233,7 +232,7 @@ def _last_state(
         raise UsageError(
             f"{run.path}: {state.position.epoch} epochs are already finished; train.epochs cannot be fewer"
         )
-    if state.position.epoch < epochs:
+    if state.position.epoch < epochs and run.result.exists():  # a run that had stopped is given more epochs
         state.position.stopped = None
     restore_networks(stepper, saved, shard, assembly.plan.seed, state.position.step)
     return state, saved

@@ -17,7 +17,8 @@ class Position:
     """Where a run is.
 
     Args:
-        epoch: the one that is being trained, from 0; equal to ``train.epochs`` when all are finished.
+        epoch: the one that is being trained, from 0 (rows and results count from 1); equal to ``train.epochs`` when all
+            are finished.
         batches: of that epoch's sampler batches that are finished.
         step: optimizer steps finished.
         loss_sum: of the epoch's steps so far.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,15 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from maskrec.base.errors import MaskrecError
+from maskrec.base.errors import PluginError
+from maskrec.contracts.call_into import call_into
 from maskrec.contracts.call_loss import call_loss, sharded_modules
-from maskrec.contracts.collectives import world_size
+from maskrec.contracts.collectives import all_reduce_sum, row_counts, world_size
 from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.compute import Compute
-from maskrec.runtime.loading import LoadedBatch, epoch_places, load
-from maskrec.runtime.model_input import apply_transforms
+from maskrec.runtime.loading import LoadedBatch
+from maskrec.runtime.model_input import apply_transforms, batch_to
 from maskrec.training import distributed
+from maskrec.training.finite_step import Undo, largest_value, not_finite, read_together, saved_buffers
+from maskrec.training.first_batch import FirstBatch, promised_by
 from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
 from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained_parameters
 from maskrec.training.schedule import Schedule
@@ -34,7 +36,11 @@ TensorT = TypeVar("TensorT", bound=Tensor)
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """The result of one optimizer step: its loss over the global batch, and what observers receive."""
+    """The result of one optimizer step: its loss over the global batch, and what observers receive.
+
+    Args:
+        not_finite: what of it is not finite, in words; empty where the step was taken.
+    """
 
     loss: float
     learning_rate: float
@@ -43,11 +49,12 @@ class StepResult:
     embeddings: Tensor
     labels: Tensor
     images: int
+    not_finite: str = ""
 
     @property
     def finite(self) -> bool:
-        """Whether the step could be taken; a non-finite loss or gradient changes no weight."""
-        return math.isfinite(self.loss) and (self.gradient_norm is None or math.isfinite(self.gradient_norm))
+        """Whether the step could be taken; a loss, gradient or statistic that is not finite changes no weight."""
+        return not self.not_finite
 
 
 class TrainStep:
@@ -71,6 +78,8 @@ class TrainStep:
         self.ema = _moving_average(self.backbone, train.ema)
         compiled = torch.compile(self.backbone) if train.compile else self.backbone
         self.network: nn.Module = replicate(compiled, self.compute.device)  # type: ignore[arg-type]
+        self.first: FirstBatch | None = FirstBatch(promised_by(assembly))  # None after the first step
+        self._transforms = {label: spec.who for label, spec in plan.transforms.items()}
         self.train_mode()
 
     def _prepared(self, backbone: nn.Module) -> nn.Module:
@@ -99,50 +108,108 @@ class TrainStep:
             step: optimizer steps finished before.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        total, images = 0.0, 0
+        undo = Undo(self._saved_buffers().values())
+        values, images = [], 0
         for number, loaded in enumerate(batches, start=1):
-            loaded = loaded.to(self.compute.device)
+            loaded = loaded.to(self.compute.prepares_on)
             last = number == len(batches)
-            value, embeddings = self._backward(loaded, epoch, step, len(batches), last)
-            total += distributed.global_mean(value, 1) / len(batches)
-            images += int(distributed.global_mean(value.new_tensor(float(len(embeddings))), 1) * world_size())
-        norm = self._finish_gradients()
+            value, embeddings = self.backward(loaded, epoch, step, len(batches), last)
+            values.append(value)
+            images += _images_of_all(embeddings)
+        norm, largest = self.finish_gradients()
+        losses, norm_read, largest_read = read_together(values, norm, largest)
+        total = sum((loss / len(batches) for loss in losses), 0.0)
+        fault = self.not_finite(total, norm_read, largest_read)
         rate = self.schedule.rate
-        result = StepResult(total, rate, norm, diagnostics(self.loss), embeddings, loaded.labels, images)
+        with call_into(self.assembly.plan.loss.who, "failed in diagnostics", self.loss):
+            said = diagnostics(self.loss)
+        labels = loaded.labels.to(embeddings.device)
+        result = StepResult(total, rate, norm_read, said, embeddings, labels, images, fault)
         if result.finite:
             self.optimizer.step()
             self.schedule.step_ended()
             self._broadcast_buffers()
             if self.ema is not None:
                 self.ema.update(self.backbone)
+        else:
+            undo()
         return result
 
-    def _backward(self, loaded: LoadedBatch, epoch: int, step: int, parts: int, last: bool) -> tuple[Tensor, Tensor]:
-        batch = apply_transforms(loaded, self.assembly.transforms, self.seed, epoch, step)
+    def backward(self, loaded: LoadedBatch, epoch: int, step: int, parts: int, last: bool) -> tuple[Tensor, Tensor]:
+        """The loss of a batch and its embeddings, both detached; gradients of ``1 / parts`` of the loss are added.
+
+        Args:
+            loaded: on the device.
+            epoch: from 0.
+            step: optimizer steps finished before.
+            parts: batches of this step.
+            last: whether this is the step's last batch.
+
+        Raises:
+            PluginError: a component fails, or does not do what it has promised.
+        """
+        plan, first = self.assembly.plan, self.first
+        if first is not None:
+            first.loaded(loaded)
+        look = None if first is None else first.transformed
+        batch = apply_transforms(loaded, self.assembly.transforms, self.seed, epoch, step, self._transforms, look)
+        batch = batch_to(batch, self.compute.device)
         images = self.compute.feed(batch.images, self.assembly.backbone.input_spec)
         waits = not last and isinstance(self.network, DistributedDataParallel)
         with self.network.no_sync() if waits else nullcontext():  # type: ignore[operator]
-            with self.compute.autocast():
+            with call_into(plan.backbone.who, "failed in forward", self.backbone), self.compute.autocast():
                 embeddings = self.network(images)
+            if first is not None:
+                first.embedded(embeddings, len(images))
             embeddings = embeddings.to(self.compute.dtype)
-            value = call_loss(self.assembly.loss, embeddings, batch.labels, batch)
-            if value.ndim != 0:
-                message = f"{self.assembly.plan.loss.name} returned a tensor of shape {tuple(value.shape)}"
-                raise MaskrecError(f"loss: {message}; a loss must return a scalar")
+            with call_into(plan.loss.who, "failed in forward", self.loss):
+                value = call_loss(self.assembly.loss, embeddings, batch.labels, batch)
+            if not isinstance(value, Tensor) or value.ndim != 0:
+                shown = f"tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                raise PluginError(f"{plan.loss.who} returned a {shown}; a loss must return a scalar tensor")
             if value.requires_grad:
-                (value / parts).backward()  # type: ignore[no-untyped-call]
+                with call_into(plan.loss.who, "failed in backward", self.loss):
+                    (value / parts).backward()  # type: ignore[no-untyped-call]
+        if first is not None:
+            first.gradients(value, self.backbone, self.loss)
+            self.first = None
         return value.detach(), embeddings.detach()
 
-    def _finish_gradients(self) -> float | None:
-        """Average gradients over processes and clip them; the norm before clipping."""
+    def finish_gradients(self) -> tuple[Tensor | None, Tensor]:
+        """Average gradients over processes and clip them.
+
+        Returns:
+            The norm before clipping, None where nothing is clipped, and the largest absolute value of the gradients and
+            of the networks' statistics before it: not finite where any of them on any process is not.
+        """
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         averaged = isinstance(self.network, DistributedDataParallel)
         backbone = [] if averaged else [weight for weight in self.backbone.parameters() if weight.requires_grad]
         average_gradients([*backbone, *self._common(trained_parameters(self.loss))])
         scale_shard_gradients([weight for weight in weights if id(weight) in self.shard])
-        if self.train.clip_gradient_norm is None:
-            return None
-        return clip_gradients(weights, self.shard, self.train.clip_gradient_norm)
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        largest = all_reduce_sum(largest_value([*gradients, *self._saved_buffers().values()]))
+        norm = None
+        if self.train.clip_gradient_norm is not None:
+            norm = clip_gradients(weights, self.shard, self.train.clip_gradient_norm)
+        return norm, largest
+
+    def _saved_buffers(self) -> dict[str, Tensor]:
+        """The buffers that a checkpoint holds, such as the statistics of batch norm, by name."""
+        frozen = frozen_tensors(self.loss)
+        return {
+            f"{side}.{name}": buffer
+            for side, module in (("backbone", self.backbone), ("loss", self.loss))
+            for name, buffer in saved_buffers(module)
+            if id(buffer) not in frozen
+        }
+
+    def not_finite(self, loss: float, norm: float | None, largest: float) -> str:
+        """What of a step is not finite, in words; empty where nothing is."""
+        sides = (("backbone", self.backbone), ("loss", self.loss))
+        weights = {f"{side}.{name}": weight for side, module in sides for name, weight in module.named_parameters()}
+        gradients = {name: weight.grad for name, weight in weights.items()}
+        return not_finite(loss, norm, largest, gradients, self._saved_buffers())
 
     def _common(self, *groups: Iterable[TensorT]) -> list[TensorT]:
         """The tensors that every process holds, without this process's shards."""
@@ -154,11 +221,10 @@ class TrainStep:
         buffers = (*self.backbone.buffers(), *self.loss.buffers())
         distributed.broadcast_values(buffer for buffer in buffers if id(buffer) not in left_out)
 
-    def try_first_batch(self) -> None:
-        """One forward and backward pass over the first batch of epoch 0."""
-        places = epoch_places(self.assembly.sampler, 0)[:1]
-        for loaded in load(self.assembly.dataset, places, workers=0, pin=False):
-            self._backward(loaded.to(self.compute.device), 0, 0, 1, True)
+
+def _images_of_all(embeddings: Tensor) -> int:
+    """How many images all processes have embedded."""
+    return len(embeddings) if world_size() == 1 else sum(row_counts(embeddings))
 
 
 def _shard_tensors(loss: nn.Module) -> set[int]:

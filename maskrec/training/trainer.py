@@ -11,20 +11,22 @@ from typing import Any
 from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError
 from maskrec.base.files import write_json
+from maskrec.contracts.call_into import own_words
 from maskrec.contracts.collectives import rank
-from maskrec.contracts.component_calls import restore_state, state_of
 from maskrec.contracts.events import Ended, EpochEnded, Started, Stepped, Stop
 from maskrec.inference.embedder import Embedder
 from maskrec.inference.model import Model
-from maskrec.runtime.loading import EpochLoader, LoadedBatch, epoch_places
+from maskrec.runtime.epoch_batches import shard_places
+from maskrec.runtime.loading import EpochLoader, LoadedBatch
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import load_weights, read_checkpoint, save_checkpoint
 from maskrec.training.assemble import Assembly
 from maskrec.training.checkpoint import networks_state, shard_state
 from maskrec.training.checkpoint_files import save_last, save_start
-from maskrec.training.distributed import any_process_interrupted, barrier, on_rank_zero
+from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object, on_rank_zero
 from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all, from_plain, to_plain
 from maskrec.training.run_log import RunLog
+from maskrec.training.sampler_checks import agreed_batches, restore_sampler, sampler_state
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import StepResult, TrainStep
 
@@ -58,9 +60,9 @@ class Trainer:
         epochs, position = self.assembly.plan.train.epochs, self.state.position
         started = Started(self.run.path, epochs, self.assembly.length.steps_per_epoch, position.step)
         self._note_stop(self.log.started(started))
-        with EpochLoader(
-            self.assembly.dataset, self.assembly.plan.train.workers, self.stepper.compute.pin_memory
-        ) as loader:
+        plan = self.assembly.plan
+        pin = self.stepper.compute.pin_memory
+        with EpochLoader(self.assembly.dataset, plan.train.workers, pin, plan.data.who) as loader:
             while position.epoch < epochs and position.stopped is None:
                 with interrupts.deferred():
                     self._train_epoch(loader)
@@ -70,12 +72,19 @@ class Trainer:
     def _train_epoch(self, loader: EpochLoader) -> None:
         train, position = self.assembly.plan.train, self.state.position
         self._remember_sampler()
-        places = epoch_places(self.assembly.sampler, position.epoch)[position.batches :]
+        plan, dataset = self.assembly.plan, self.assembly.dataset
+        whole = agreed_batches(self.assembly.sampler, position.epoch, len(dataset), plan.sampler.who)
+        places = shard_places(whole)[position.batches :]
         for group in grouped(loader.batches(places), train.accumulate):
             began = time.monotonic()
             result = self.stepper.step(group, position.epoch, position.step)
             speed = result.images / max(time.monotonic() - began, 1e-9)
-            stop = self.log.stepped(self._event(result, speed), result.finite)
+            try:
+                stop = self.log.stepped(self._event(result, speed), result.not_finite)
+            except MaskrecError:
+                if result.not_finite:
+                    self._save_step_before()
+                raise
             position.step_ended(len(group), result.loss)
             self._note_stop(stop)
             if position.stopped is not None:
@@ -87,24 +96,45 @@ class Trainer:
             if interrupted:
                 interrupts.raise_signal(interrupted)
 
+    def _save_step_before(self) -> None:
+        """The checkpoint of the last finite step, where there was one and its weights are finite."""
+        if self.state.position.step == 0:
+            return
+        try:
+            self.save()
+        except MaskrecError as error:
+            self.log.display.line(f"note: {error}; the checkpoint before it stays")
+
     def _evaluate_epoch(self, last: bool) -> None:
+        """Evaluate where it is due; the checkpoint that is written before it is what a failed one goes on from."""
         position, train = self.state.position, self.assembly.plan.train
         due = (position.epoch + 1) % train.evaluate_every == 0
         if not (due or last):
             return
+        if self.assembly.evaluators:
+            self.save()
         self.log.display.evaluating("evaluating")
-        answers = evaluate_all(self.assembly, self.embedder())
+        try:
+            answers = evaluate_all(self.assembly, self.embedder())
+        except MaskrecError as error:
+            raise self._resumable(error) from error
         for label, evaluation in answers.items():
             self._note_stop(self.log.evaluated(position.epoch, position.step, label, evaluation))
         if self.state.note_evaluation(train.best, answers):
             self.save_best()
+
+    def _resumable(self, error: MaskrecError) -> MaskrecError:
+        """The error, with the way to do what failed again."""
+        kept = own_words(error)
+        kept.args = (f"{error}; the epoch is saved, so fix this and continue with: maskrec resume {self.run.path}",)
+        return kept
 
     def _end_epoch(self) -> None:
         position = self.state.position
         self._note_stop(self.log.epoch_ended(EpochEnded(position.epoch, position.step, position.mean_loss)))
         self.stepper.schedule.epoch_ended()
         position.epoch_ended()
-        self.state.sampler = state_of(self.assembly.sampler)
+        self.state.sampler = sampler_state(self.assembly.sampler, self.assembly.plan.sampler.who)
         self.save()
 
     def test(self) -> None:
@@ -117,6 +147,7 @@ class Trainer:
         tested = self._test_best(state.best.epoch) if state.best.epoch is not None else {}
         self.log.ended(Ended(state.position.step, state.position.stopped))
         if rank() == 0:
+            best = state.best.epoch
             result = {
                 "epochs": plan.train.epochs,
                 "steps": state.position.step,
@@ -124,7 +155,7 @@ class Trainer:
                 "demo": plan.demo,
                 "demo_reason": plan.demo_reason,
                 "caveats": self.assembly.caveats(),
-                "best": {"epoch": state.best.epoch, "value": state.best.value},
+                "best": {"epoch": None if best is None else best + 1, "value": state.best.value},
                 "evaluate": state.evaluations,
                 "test": tested,
             }
@@ -136,15 +167,20 @@ class Trainer:
         best = read_checkpoint(path, self.run.run_id)
         load_weights(self.stepper.evaluated, best["backbone"], str(path))
         chosen = {label: from_plain(plain) for label, plain in best["evaluations"].items()}
-        answers = apply_to_test_pairs(self.assembly, self.embedder(), chosen)
+        try:
+            answers = apply_to_test_pairs(self.assembly, self.embedder(), chosen)
+        except MaskrecError as error:
+            raise self._resumable(error) from error
+        chosen_by = self.assembly.plan.train.best
         for label, evaluation in answers.items():
-            self.log.tested(epoch, self.state.position.step, label, evaluation)
+            metric = chosen_by.metric if chosen_by else None
+            self.log.tested(epoch, self.state.position.step, label, evaluation, metric)
         return {label: to_plain(evaluation) for label, evaluation in answers.items()}
 
     def embedder(self) -> Embedder:
         """A fresh ``embed`` over the network that is evaluated."""
         stepper, train = self.stepper, self.assembly.plan.train
-        model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, str(self.run.path))
+        model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, self.assembly.plan.backbone.who)
         return Embedder(model, stepper.compute, self.assembly.plan.seed, train.workers)
 
     def save(self) -> None:
@@ -189,13 +225,15 @@ class Trainer:
 
     def _remember_sampler(self) -> None:
         """A sampler's own state is saved as it was when its epoch began: a resume iterates over that epoch again."""
-        sampler = self.assembly.sampler
+        sampler, who = self.assembly.sampler, self.assembly.plan.sampler.who
         if self.state.sampler is not None:
-            restore_state(sampler, self.state.sampler)
+            restore_sampler(sampler, self.state.sampler, who)
         else:
-            self.state.sampler = state_of(sampler)
+            self.state.sampler = sampler_state(sampler, who)
 
     def _note_stop(self, stop: Stop | None) -> None:
+        if self.assembly.plan.observe:
+            stop = broadcast_object(stop)  # observers are rank 0's, and all processes end at the same step
         if stop is None:
             return
         if stop.failed:

@@ -34,6 +34,7 @@ class LowerFaceCutout:
     """
 
     needs_landmarks = True
+    sets_masked = True
 
     def __init__(
         self,

@@ -50,6 +50,7 @@ class SyntheticMask:
     """
 
     needs_landmarks = True
+    sets_masked = True
 
     def __init__(
         self,

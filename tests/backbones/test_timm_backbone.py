@@ -9,6 +9,8 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
 
 from maskrec.backbones.pooling import GeM
 from maskrec.backbones.timm_backbone import TimmBackbone, se_resnext101
@@ -100,6 +102,8 @@ def test_a_wrong_parameter_is_one_sentence(options: dict[str, Any], path: str, s
         ({"model": "test_mambaout", "pooling": "gem", "image_size": 64}, "gem needs feature maps"),
         ({"model": "test_vit", "image_size": 63}, "does not support images of 63 pixels|cannot build test_vit"),
         ({"model": "inception_v3", "image_size": 32}, "does not support images of 32 pixels"),
+        ({"model": "mvitv2_tiny", "image_size": 63}, "does not support images of 63 pixels: IndexError.*to 64 or 224,"),
+        ({"model": "gcvit_xxtiny", "image_size": 16}, "cannot build gcvit_xxtiny .*image_size to 32 or 224,"),
     ],
 )
 def test_what_a_model_cannot_do_is_one_sentence(options: dict[str, Any], says: str) -> None:
@@ -186,3 +190,55 @@ def test_se_resnext101_is_the_reference_model() -> None:
     assert backbone.pooling.p.tolist() == [3.0]
     assert (backbone.embedding_size, backbone.dropout.p) == (512, 0.4)
     assert backbone.eval()(torch.randn(1, 3, 32, 32)).shape == (1, 512)
+
+
+def plain_se_resnext101(w: dict[str, Tensor], images: Tensor) -> Tensor:
+    """The papers' network in float64, one operation after another: 3, 4, 23 and 3 bottlenecks of 32 groups."""
+
+    def norm(maps: Tensor, name: str, eps: float = 1e-5) -> Tensor:
+        mean, variance, scale, shift = (
+            w[f"{name}.{each}"].view(1, -1, *[1] * (maps.ndim - 2))
+            for each in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (maps - mean) / (variance + eps).sqrt() * scale + shift
+
+    def excited(maps: Tensor, name: str) -> Tensor:
+        squeezed = maps.sum(dim=(2, 3)) / (maps.shape[2] * maps.shape[3])
+        hidden = (squeezed @ w[f"{name}.fc1.weight"].flatten(1).T + w[f"{name}.fc1.bias"]).clamp(min=0)
+        gates = 1 / (1 + (-(hidden @ w[f"{name}.fc2.weight"].flatten(1).T + w[f"{name}.fc2.bias"])).exp())
+        return maps * gates[:, :, None, None]
+
+    maps = norm(F.conv2d(images, w["trunk.conv1.weight"], stride=2, padding=3), "trunk.bn1").clamp(min=0)
+    maps = F.max_pool2d(maps, 3, 2, 1)
+    for stage, blocks in enumerate((3, 4, 23, 3), start=1):
+        for block in range(blocks):
+            name, stride = f"trunk.layer{stage}.{block}", 2 if stage > 1 and block == 0 else 1
+            inner = norm(F.conv2d(maps, w[f"{name}.conv1.weight"]), f"{name}.bn1").clamp(min=0)
+            inner = F.conv2d(inner, w[f"{name}.conv2.weight"], stride=stride, padding=1, groups=32)
+            inner = norm(inner, f"{name}.bn2").clamp(min=0)
+            inner = excited(norm(F.conv2d(inner, w[f"{name}.conv3.weight"]), f"{name}.bn3"), f"{name}.se")
+            if block == 0:
+                shortcut = F.conv2d(maps, w[f"{name}.downsample.0.weight"], stride=stride)
+                maps = norm(shortcut, f"{name}.downsample.1")
+            maps = (maps + inner).clamp(min=0)
+    p = w["pooling.p"]
+    pooled = (maps.clamp(min=1e-6) ** p).mean(dim=(2, 3)) ** (1 / p)
+    return norm(pooled @ w["neck.0.weight"].T, "neck.1", eps=1e-3)
+
+
+def test_se_resnext101_with_gem_and_neck_equals_the_papers_in_float64() -> None:
+    torch.manual_seed(4)
+    backbone = se_resnext101(image_size=64).double().eval()
+    with torch.no_grad():
+        for name, value in backbone.state_dict().items():
+            if name.endswith("running_mean"):
+                value.normal_(std=0.1)
+            elif name.endswith("running_var"):
+                value.uniform_(0.5, 1.5)
+            elif value.ndim == 1 and value.is_floating_point() and name != "pooling.p":
+                value.add_(0.1 * torch.randn_like(value))
+        images = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+        expected = plain_se_resnext101(backbone.state_dict(), images)
+        found = backbone(images)
+    assert float(expected.std()) > 1e-3
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9 * float(expected.abs().max()))

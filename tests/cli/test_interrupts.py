@@ -82,13 +82,18 @@ def test_an_interrupt_waits_for_the_end_of_a_block_where_it_is_deferred(monkeypa
     monkeypatch.setattr(interrupts, "_state", interrupts._State())
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    finished = False
-    try:
-        interrupts.install()
-        with pytest.raises(interrupts.Terminated), interrupts.deferred():
+    finished = []
+
+    def work() -> None:
+        with interrupts.deferred():
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.01)
-            finished = True
+            finished.append(True)
+
+    try:
+        interrupts.install()
+        with pytest.raises(interrupts.Terminated):
+            work()
         assert finished
         assert interrupts.received() == signal.SIGTERM
     finally:

@@ -14,8 +14,9 @@ from PIL import Image
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.evaluation import Evaluation
+from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.pair_histogram import PairHistogram
-from maskrec.metrics import histogram_threshold
+from maskrec.metrics import Confusion, histogram_threshold
 
 
 def by_hand(people: Any, pairs: Any) -> tuple[list[float], list[float]]:
@@ -188,6 +189,47 @@ def test_bins_out_of_range(people: Any) -> None:
     assert not list(PairHistogram.check({"bins": 2}, CheckContext()))
     with pytest.raises(ValueError, match="bins must be at least 2"):
         PairHistogram(people.draw("held_out"), bins=1)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_the_validation_loss_is_that_of_unit_embeddings(people: Any, normalize: bool) -> None:
+    pairs = people.draw("held_out")
+    answer = PairHistogram(pairs, normalize=normalize).evaluate(people.embed)
+    rows = people.embeddings["held_out"].astype(np.float64)
+    losses: dict[bool, list[float]] = {True: [], False: []}
+    for left, right, same in zip(pairs.left, pairs.right, pairs.same, strict=True):
+        one, other = (rows[each] / np.sqrt(rows[each] @ rows[each]) for each in (left, right))
+        distance = float(np.sqrt(((one - other) ** 2).sum()))
+        losses[bool(same)].append(distance**2 if same else max(0.0, np.sqrt(2) - distance) ** 2)
+    expected = sum(sum(each) / len(each) for each in losses.values()) / 2
+    assert answer.metrics["loss"] == pytest.approx(expected, rel=1e-6)
+    assert PairHistogram.metrics({})["loss"] == "min"
+
+
+def test_a_raw_embedding_that_is_all_zeros_has_no_validation_loss(people: Any) -> None:
+    pairs = people.draw("held_out")
+    people.embeddings["held_out"][7] = 0.0
+    answer = PairHistogram(pairs, normalize=False).evaluate(people.embed)
+    assert "loss" not in answer.metrics
+    assert answer.metrics["accuracy"] > 0.5
+
+
+def test_the_confusion_matrix_is_a_picture_too(people: Any) -> None:
+    pairs = people.draw("held_out $x^{ [label]", conditions=1)
+    answers = [PairHistogram(pairs).evaluate(people.embed) for _ in range(2)]
+    drawn = [answer.figures["confusion"] for answer in answers]
+    assert drawn[0] == drawn[1]
+    same, different = answers[0].tables["confusion"]
+    counts = Confusion(*same_columns(same), *same_columns(different))
+    assert drawn[0] == confusion_png(counts, pairs.label, answers[0].thresholds["histogram"].value)
+    with Image.open(io.BytesIO(drawn[0])) as image:
+        # nearly all same pairs are called same, so its field is dark, and that beside it light
+        pixels = image.convert("L")
+        assert pixels.getpixel((300, 60)) < 100 < 200 < pixels.getpixel((700, 60))
+
+
+def same_columns(row: Any) -> tuple[int, int]:
+    return row["called_same"], row["called_different"]
 
 
 def test_the_figure_is_a_png_and_the_same_every_time(people: Any) -> None:

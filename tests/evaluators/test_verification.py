@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import CheckContext
@@ -117,6 +117,17 @@ def test_threshold_from_other_people(people: Any) -> None:
     assert list(tested.metrics)[:4] == ["accuracy", "accuracy/bare", "accuracy/one_masked", "accuracy/both_masked"]
     names = [row["name"] for row in tested.tables["applied_thresholds"] if row["condition"] == "bare"]
     assert names == ["best/bare", "best", "far=0.1/bare"]
+    called = distances <= answer.thresholds["best"].value
+    same, different = tested.tables["confusion"]
+    assert (same["called_same"], same["called_different"]) == (
+        np.sum(called & others.same),
+        np.sum(~called & others.same),
+    )
+    assert different["called_same"] == np.sum(called & ~others.same)
+    scores = precision_recall_fscore_support(others.same, called, labels=[True, False])
+    for column, values in zip(("precision", "recall", "f1"), scores[:3], strict=True):
+        assert [row[column] for row in tested.tables["classes"]] == pytest.approx(list(values))
+    assert set(tested.figures) == {"roc", "confusion"}
 
 
 def test_a_condition_unknown_to_the_evaluation_takes_the_threshold_of_all(people: Any) -> None:

@@ -35,7 +35,7 @@ def by_loops(loss: Any, embeddings: Tensor, labels: Tensor) -> float:
     """The formulas of the papers, one sample and one class at a time."""
     weight = loss.head.weight.detach().double().numpy()
     counts = np.array(COUNTS, dtype=np.float64)
-    total = 0.0
+    total, weights = 0.0, []
     for row, label in zip(embeddings.detach().double().numpy(), labels.tolist(), strict=True):
         logits = []
         for c in range(len(weight)):
@@ -48,13 +48,14 @@ def by_loops(loss: Any, embeddings: Tensor, labels: Tensor) -> float:
             cosine = max(-1.0, min(1.0, cosine))
             if c == label:
                 cosine = margined(loss, cosine)
-            logits.append(loss.scale * cosine)
+            logits.append(float(loss.learned_scale if loss.learned_scale is not None else loss.scale) * cosine)
         top = max(logits)
         entropy = math.log(sum(math.exp(z - top) for z in logits)) + top - logits[label]
         if isinstance(loss.criterion, Focal):
             entropy *= (1 - math.exp(-entropy)) ** loss.criterion.gamma
-        total += entropy * weight_of(loss, counts, label)
-    return total / len(labels)
+        weights.append(weight_of(loss, counts, label))
+        total += entropy * weights[-1]
+    return total / (sum(weights) if loss.norm == "batch" else len(labels))
 
 
 def margined(loss: Any, cosine: float) -> float:
@@ -98,6 +99,7 @@ OPTIONS = [
     {"criterion": "focal"},
     {"criterion": "focal", "gamma": 0.5, "class_weights": "log"},
     {"class_weights": "effective_number"},
+    {"criterion": "focal", "class_weights": "log", "class_weights_norm": "batch"},
 ]
 
 
@@ -155,7 +157,7 @@ def test_length_of_embeddings_and_centres_does_not_matter(kind: Any, seed: int, 
 @given(seed=st.integers(0, 10**6), scale=st.floats(1, 64))
 def test_margin_zero_is_a_softmax_over_scaled_cosines(seed: int, scale: float) -> None:
     embeddings, labels = batch(seed)
-    arc, cos = (made(kind, 3, margin=0.0, scale=scale) for kind in (ArcFace, CosFace))
+    arc, cos = (made(kind, 3, margin=0.0, scale=scale, init="unit") for kind in (ArcFace, CosFace))
     plain = made(Softmax, 3, bias=False)
     with torch.no_grad():
         plain.head.weight.copy_(torch.nn.functional.normalize(plain.head.weight))
@@ -268,6 +270,7 @@ BAD = [
     (ArcFace, {"beta": 1.0, "class_weights": "effective_number"}, "beta"),
     (ArcFace, {"beta": 0.5}, "beta"),
     (ArcFace, {"class_weights": "log", "class_counts": [3, 0, 2, 0]}, "class_weights"),
+    (CosFace, {"class_weights_norm": "batch"}, "class_weights_norm"),
 ]
 
 
@@ -320,3 +323,52 @@ def test_class_weights_follow_the_data_and_are_not_in_the_checkpoint() -> None:
     assert float(loss.class_weights.mean()) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="3 entries for 4 classes"):
         ArcFace(6, 4, [1, 2, 3])
+
+
+@pytest.mark.parametrize("kind", [ArcFace, CosFace])
+def test_a_learned_scale_is_a_weight_that_begins_at_scale(kind: Any) -> None:
+    loss, fixed = (made(kind, 3, scale=12.0, learn_scale=learned) for learned in (True, False))
+    embeddings, labels = batch(3)
+    assert number(loss, embeddings, labels) == number(fixed, embeddings, labels)
+    assert set(loss.state_dict()) == {"weight", "learned_scale"}
+    with torch.no_grad():
+        loss.learned_scale.fill_(7.5)
+    assert number(loss, embeddings, labels) == pytest.approx(by_loops(loss, embeddings, labels), rel=1e-10)
+    assert loss.diagnostics()["scale"] == 7.5
+    loss(embeddings, labels).backward()
+    step = 1e-6
+    with torch.no_grad():
+        loss.learned_scale.fill_(7.5 + step)
+        above = number(loss, embeddings, labels)
+        loss.learned_scale.fill_(7.5 - step)
+        slope = (above - number(loss, embeddings, labels)) / (2 * step)
+    assert float(loss.learned_scale.grad) == pytest.approx(slope, rel=1e-5)
+
+
+def test_a_learned_scale_below_its_floor_acts_as_the_floor_and_can_rise_again() -> None:
+    embeddings, labels = made(ArcFace).head.weight.detach() * 2, torch.arange(4)
+    for scale, floor in ((12.0, 1.0), (0.5, 0.5)):
+        loss = made(ArcFace, scale=scale, margin=0.0, learn_scale=True)
+        with torch.no_grad():
+            loss.learned_scale.fill_(-3.0)
+        assert loss.diagnostics()["scale"] == floor
+        value = loss(embeddings, labels)
+        value.backward()
+        assert float(value.detach()) == number(made(ArcFace, scale=floor, margin=0.0), embeddings, labels)
+        assert loss.learned_scale.grad < 0, "all faces are on their centres: a larger scale is better"
+
+
+def test_known_start_of_class_centres() -> None:
+    """``unit``: drawn as before there was a choice; ``xavier``: as torch's, so of length 0.304 at 10,585 classes."""
+    torch.manual_seed(7)
+    known = torch.randn(40, 16) / 4
+    torch.manual_seed(7)
+    assert torch.equal(ArcFace(16, 40, [1] * 40, init="unit").head.weight, known)
+    for kind in (ArcFace, CosFace):
+        torch.manual_seed(7)
+        found = kind(16, 40, [1] * 40).head.weight
+        torch.manual_seed(7)
+        expected = torch.empty(40, 16).uniform_(-math.sqrt(6 / 56), math.sqrt(6 / 56))
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-7)
+    many = ArcFace(512, 10_585, [1] * 10_585).head.weight.detach().norm(dim=1)
+    assert float(many.mean()) == pytest.approx(0.304, abs=0.001)

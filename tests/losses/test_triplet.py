@@ -14,11 +14,11 @@ from torch import Tensor
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import CheckContext
-from maskrec.losses.mining import BatchAll, BatchHard, SemiHard
+from maskrec.losses.mining import BatchAll, BatchAllHard, BatchHard, SemiHard
 from maskrec.losses.triplet import Triplet, pairwise_distances
 
 FEW = settings(max_examples=25, deadline=None)
-MINERS = ["batch_hard", "semi_hard", "batch_all"]
+MINERS = ["batch_hard", "semi_hard", "batch_all", "batch_all_hard"]
 
 
 def by_loops(embeddings: np.ndarray, labels: list[int], miner: str, **options: Any) -> float:
@@ -39,7 +39,7 @@ def by_loops(embeddings: np.ndarray, labels: list[int], miner: str, **options: A
         for p, n in mined(d[a], positives, negatives, miner):
             gap = d[a][p] - d[a][n]
             losses.append(math.log(1 + math.exp(gap)) if options.get("soft_margin") else max(0.0, gap + 0.5))
-    if miner == "batch_all":
+    if miner.startswith("batch_all"):
         losses = [loss for loss in losses if loss > 0] or [0.0]
     return sum(losses) / len(losses)
 
@@ -49,6 +49,8 @@ def mined(d: list[float], positives: list[int], negatives: list[int], miner: str
         return [(max(positives, key=lambda p: d[p]), min(negatives, key=lambda n: d[n]))]
     if miner == "batch_all":
         return [(p, n) for p in positives for n in negatives]
+    if miner == "batch_all_hard":
+        return [(p, n) for p in positives for n in negatives if d[n] <= d[p]]
     chosen = []
     for p in positives:
         farther = [n for n in negatives if d[n] > d[p]]
@@ -104,7 +106,7 @@ def test_miners_return_only_valid_triplets_and_each_once(seed: int) -> None:
     embeddings, labels = batch(seed)
     distances = pairwise_distances(embeddings, "l2")
     counts = {}
-    for miner in (BatchHard(), SemiHard(), BatchAll()):
+    for miner in (BatchHard(), SemiHard(), BatchAll(), BatchAllHard()):
         triplets = miner(distances, labels)
         a, p, n = triplets.unbind(1)
         assert (labels[a] == labels[p]).all()
@@ -171,7 +173,8 @@ def test_solved_batches_give_zero_and_a_gradient_of_zero(miner: str) -> None:
     told = loss.diagnostics()
     assert told["active_share"] == 0.0
     assert told["positive_distance"] == pytest.approx(0.0, abs=1e-3)
-    assert told["negative_distance"] == pytest.approx(2.0)
+    assert told["negative_distance"] == pytest.approx(0.0 if miner == "batch_all_hard" else 2.0)
+    assert (told["triplets"] == 0) == (miner == "batch_all_hard")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -234,7 +237,7 @@ def test_average_can_be_chosen_and_follows_the_miner() -> None:
     share = loss.diagnostics()["active_share"]
     assert 0 < share < 1
     assert values["mined"] == pytest.approx(values["active"] * share, rel=1e-6)
-    assert [Triplet(miner=name).average for name in MINERS] == ["mined", "mined", "active"]
+    assert [Triplet(miner=name).average for name in MINERS] == ["mined", "mined", "active", "active"]
     assert Triplet(miner=BatchAll()).average == "active"
 
 

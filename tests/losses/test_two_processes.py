@@ -28,7 +28,9 @@ def losses() -> dict[str, Any]:
     torch.manual_seed(0)
     heads: dict[str, Any] = {kind.__name__: kind(6, 4, [1, 9, 30, 4]) for kind in (CosFace, Softmax)}
     heads["arc"] = ArcFace(6, 4, [1, 9, 30, 4], criterion="focal", class_weights="log")
-    heads |= {miner: Triplet(miner=miner) for miner in ("batch_hard", "semi_hard", "batch_all")}  # type: ignore[arg-type]
+    weighted = {"class_weights": "log", "class_weights_norm": "batch", "learn_scale": True}
+    heads["batch_norm"] = ArcFace(6, 4, [1, 9, 30, 4], scale=8.0, **weighted)  # type: ignore[arg-type]
+    heads |= {miner: Triplet(miner=miner) for miner in ("batch_hard", "semi_hard", "batch_all", "batch_all_hard")}  # type: ignore[arg-type]
     sum_of_both = {"arc": ArcFace(6, 4, [1, 9, 30, 4], class_weights="log"), "tri": Triplet(miner="semi_hard")}
     heads["sum"] = WeightedSum(sum_of_both, {"arc": 0.3, "tri": 2.0})
     for margin in (Elastic(), Everything()):

@@ -88,6 +88,15 @@ def test_what_is_wrong_is_named(root: Path, file: str, before: str, after: str, 
         mfr2(root, CONTEXT, 16)
 
 
+def test_a_published_list_with_a_pair_twice_is_measured_as_it_is_and_says_so(root: Path) -> None:
+    (root / "pairs.txt").write_text(PAIRS + "AnnBe 2 1\n")
+    pairs = mfr2(root, CONTEXT, 16)
+    assert len(pairs) == 7
+    assert pairs.caveat.startswith("pairs of ")
+    assert "pairs.txt:7 is the same pair as " in pairs.caveat
+    assert "pairs.txt:1 with its sides exchanged" in pairs.caveat
+
+
 def test_missing_and_empty_photos_and_files(root: Path) -> None:
     (root / "Bob" / "Bob_0001.png").unlink()
     (root / "AnnBe" / "AnnBe_0001.png").write_bytes(b"")

@@ -55,6 +55,7 @@ def test_spaces_do_for_tabs(root: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
+        (f"{PHOTOS[3]}\t1", f"{PHOTOS[3]}\t0", r"pairs\.txt:2: a pair of different people names Bob and Bob"),
         (f"{PHOTOS[1]}\t1", f"{PHOTOS[1]}\tyes", r"pairs\.txt:1: expected two photos and 0 or 1"),
         (f"{PHOTOS[1]}\t1", PHOTOS[1], r"pairs\.txt:1: expected two photos and 0 or 1"),
         (f"{PHOTOS[1]}\t1", f"{PHOTOS[0]}\t1", r"pairs\.txt:1: one photo on both sides"),

@@ -224,13 +224,42 @@ def test_masks_on_photos_that_a_column_calls_masked(photos: Path) -> None:
 def test_a_hundred_thousand_pairs_open(photos: Path) -> None:
     """As many as the reference's two evaluation files hold."""
     generator = np.random.default_rng(0)
-    for i in range(400):
+    for i in range(500):
         (photos / f"p{i}.jpg").write_bytes(b"x")
-    drawn = generator.choice(400 * 400, 116_000, replace=False)
-    rows = [[f"p{i // 400}.jpg", i // 400 // 4, f"p{i % 400}.jpg", i % 400 // 4] for i in drawn if i // 400 != i % 400]
+    places = np.column_stack(np.triu_indices(500, 1))
+    drawn = generator.permuted(places[generator.choice(len(places), 116_000, replace=False)], axis=1).tolist()
+    rows = [[f"p{left}.jpg", left // 4, f"p{right}.jpg", right // 4] for left, right in drawn]
     pairs = _open(path=_write(photos / "many.csv", rows))
     assert len(pairs) == len(rows)
-    assert len(pairs.images) == 400
+    assert len(pairs.images) == 500
+
+
+@pytest.mark.parametrize("words", ["", " with its sides exchanged"])
+def test_a_pair_that_is_listed_twice(photos: Path, words: str) -> None:
+    left, right = ROWS[0][:2], ROWS[0][2:]
+    again = [*right, *left] if words else [*left, *right]
+    message = _complaint(path=_write(photos / "t.csv", [*ROWS, again]))
+    assert _has(message, "t.csv:6", f"the same pair as in {photos}/t.csv:2{words}; remove one")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Zo\u00eb", "Zoe\u0308"), ("zoe", "Zoe"), ("Zoe Bell", "Zoe_Bell"), ("\uff3aoe", "Zoe")]
+)
+@pytest.mark.parametrize("column", ["target", "identity"])
+def test_one_person_in_two_spellings_is_no_pair_of_two(photos: Path, one: str, other: str, column: str) -> None:
+    if column == "target":
+        file = _write(photos / "t.csv", [["a1.png", one, "a2.png", other], ["b1.png", 1, "b2.png", 1]])
+    else:
+        rows = [["a1.png", 0, "a2.png", 1, one, other], ["b1.png", 2, "b2.png", 2, "Bo", "Bo"]]
+        file = _write(photos / "t.csv", rows, [*COLUMNS, "identity", "pair_identity"])
+    assert _has(_complaint(path=file), "t.csv:2", f"{column} {one!a} and {other!a} are one name in two")
+
+
+def test_identities_that_contradict_the_targets(photos: Path) -> None:
+    rows = [["a1.png", 0, "a2.png", 0, "Ann", "Bo"], ["b1.png", 1, "c1.png", 2, "Cy", "Cy"]]
+    message = _complaint(path=_write(photos / "t.csv", rows, [*COLUMNS, "identity", "pair_identity"]))
+    assert _has(message, "t.csv:2", "targets '0' and '0' contradict the identities 'Ann' and 'Bo'")
+    assert _has(message, "t.csv:3", "targets '1' and '2' contradict the identities 'Cy' and 'Cy'")
 
 
 @settings(max_examples=80, deadline=None)

@@ -50,7 +50,7 @@ class ToyLoss:
     def __init__(self, num_classes: int, margin: float = 0.5, mood: Mood = Mood.CALM, flag: bool = False,
                  rates: list[float] | None = None, pair: tuple[int, int] = (1, 2),
                  table: dict[str, float] | None = None, step: int | float = 1, odd: int = None,
-                 level: Literal[0, 1, 2] = 1) -> None: ...
+                 level: Literal[0, 1, 2] = 1, bound: float = float("inf")) -> None: ...
 
     @staticmethod
     def check(values, context):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 
 from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.catalog import Catalog
@@ -65,7 +66,7 @@ def test_a_whole_recipe_comes_to_a_plan(check: Check, whole: str) -> None:
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
-        ("margin: 1", 1.0), ("margin: -.inf", float("-inf")), ("mood: calm", "CALM"), ("mood: 2", "LOUD"),
+        ("margin: 1", 1.0), ("bound: .inf", float("inf")), ("mood: calm", "CALM"), ("mood: 2", "LOUD"),
         ("flag: true", True), ("rates: [1, .5]", [1.0, 0.5]), ("rates: null", None), ("rates: []", []),
         ("pair: [3, 4]", (3, 4)), ("table: {a: 1, b.c: 2}", {"a": 1.0, "b.c": 2.0}), ("step: 2", 2),
         ("step: 2.0", 2.0), ("odd: null", None), ("odd: 3", 3), ("level: 2", 2),
@@ -87,6 +88,10 @@ def test_values_of_the_right_type(check: Check, with_loss: Loss, value: str, wan
         ("margin: true", 30, "`margin` must be a number, not true"),
         ("margin: '1'", 30, "not '1'"),
         ("margin: null", 30, "not null"),
+        ("margin: -.inf", 30, "`margin` must be finite, not -.inf"),
+        ("bound: -.inf", 29, "`bound` must be finite, not -.inf"),
+        ("rates: [1, .inf]", 33, "`rates[1]` must be finite, not .inf"),
+        ("table: {a: .inf}", 33, "`table.a` must be finite, not .inf"),
         ("margin: [1]", 30, "not [1]"),
         ("margin: {a: 1}", 30, "not a map"),
         ("mood: calmm", 28, "must be calm or 2, not 'calmm' | did you mean `calm`?"),
@@ -196,7 +201,7 @@ def test_every_recipe_needs_its_sections(check: Check, whole: str, section: str,
         ("{epochs: 2}", "{}", "lacks `epochs`"),
         ("epochs: 2", "epochs: 2, ema: 1", "above 0 and below 1"),
         ("epochs: 2", "epochs: 2, clip_gradient_norm: 0", "above 0"),
-        ("epochs: 2", "epochs: 2, clip_gradient_norm: .inf", "above 0"),
+        ("epochs: 2", "epochs: 2, clip_gradient_norm: .inf", "`clip_gradient_norm` must be finite, not .inf"),
         ("epochs: 2", "epochs: 2, precision: half", "must be auto, float32"),
         ("epochs: 2", "epochs: 2, workers: -1", "at least 0"),
         ("epochs: 2", "epochs: 2, best: held_out.accuracy", "write best: {metric: LABEL.METRIC}"),
@@ -223,6 +228,11 @@ def test_every_recipe_needs_its_sections(check: Check, whole: str, section: str,
         ("1e-1", "1, groups: {loss: {lr: x}}", "`lr` must be a number"),
         ("1e-1", "1, groups: {loss: {lr: -1}}", "refuses its parameters"),
         ("1e-1", "1, decay_norm_and_bias: 1", "true or false"),
+        ("1e-1", ".inf", "`lr` must be finite, not .inf"),
+        ("1e-1", "1, momentum: -.inf", "`momentum` must be finite, not -.inf"),
+        ("1e-1", "1, groups: {loss: {lr: .inf}}", "`lr` must be finite"),
+        ("seed: 3", "scheduler: {use: exponential, gamma: .inf}", "`gamma` must be finite"),
+        ("seed: 3", "scheduler: {use: onecycle, max_lr: [1, .inf]}", "`max_lr[1]` must be finite"),
         ("seed: 3", "scheduler: {use: exponential}", "lacks `gamma`"),
         ("seed: 3", "scheduler: {use: cosineannealing, T_max: x}", "must be a whole number"),
         ("seed: 3", "scheduler: {use: multisteps, milestones: [1]}", "did you mean `multistep`?"),
@@ -553,3 +563,16 @@ def test_a_check_asks_again_once_givens_are_known(catalog: Catalog, check: Check
     """``ToyLoss.check`` looks up ``num_classes``, which is not known yet: problems yielded before that still count."""
     assert "at most 2" in only(check(with_loss("{use: toy_loss, margin: 3}")))[3]
     assert check_recipe(Path("nowhere.yaml"), catalog=catalog).exit_code == 2
+
+
+@pytest.mark.parametrize("entry", ["maskrec>=0.0.{}", "not a requirement {}", "maskrec-absent-{}"])
+def test_requirements_are_parsed_once_however_many_components_ask(
+    check: Check, whole: str, entry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = []
+    real = Requirement.__init__
+    monkeypatch.setattr(Requirement, "__init__", lambda self, text: (parsed.append(text), real(self, text))[1])
+    count = 300
+    text = "requires: [" + ", ".join(f"'{entry.format(number)}'" for number in range(count)) + "]\n" + whole
+    check(text)
+    assert len(parsed) <= 2 * count

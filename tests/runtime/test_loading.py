@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
 from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
@@ -34,12 +34,16 @@ class Faces:
 
     def __getitem__(self, index: int) -> Sample:
         wrong = self.wrong.get(index)
-        if isinstance(wrong, Exception):
+        if isinstance(wrong, BaseException):
             raise wrong
-        if wrong == "die":
+        if isinstance(wrong, str) and wrong == "die":
             os._exit(3)
-        image = self.images[index] if wrong is None or wrong == "no landmarks" else wrong
-        points = None if wrong == "no landmarks" else self.points[index]
+        if isinstance(wrong, str) and wrong == "none":
+            return None  # type: ignore[return-value]
+        if isinstance(wrong, str) and wrong == "label":
+            return Sample(self.images[index], "seven", None, False, "")  # type: ignore[arg-type]
+        image = self.images[index] if wrong is None or isinstance(wrong, str) else wrong
+        points = None if isinstance(wrong, str) else self.points[index]
         return Sample(image, index * 3, points, index % 2 == 0, str(index))
 
 
@@ -161,21 +165,41 @@ def test_an_error_comes_in_its_own_words(workers: int, first: int) -> None:
         list(load(faces, [[(0, first and 8), (1, 8)]], workers, pin=False))
 
 
-def test_images_of_another_size_or_type_are_an_error() -> None:
-    for wrong in (torch.zeros(3, 8, 9, dtype=torch.uint8), torch.zeros(3, 8, 8)):
-        with pytest.raises(MaskrecError, match=r"sample 7 is an image of .*one canvas"):
-            list(load(Faces(wrong={7: wrong}), [[(0, 1), (1, 7)]], 1, pin=False))
+WRONG_SAMPLES = {
+    "another size": torch.zeros(3, 8, 9, dtype=torch.uint8),
+    "float among uint8": torch.zeros(3, 8, 6),
+    "grey": torch.zeros(8, 6, dtype=torch.uint8),
+    "an array": np.zeros((3, 8, 6), np.uint8),
+    "None": "none",
+    "a word": "label",
+    "raising": ValueError("odd"),
+    "ending the program": SystemExit(0),
+}
 
 
-def test_floating_point_images_go_their_old_way() -> None:
+@pytest.mark.parametrize("first", [0, 7])
+@pytest.mark.parametrize("wrong", WRONG_SAMPLES.values(), ids=WRONG_SAMPLES.keys())
+def test_a_wrong_sample_is_named_in_the_same_words_whatever_the_workers(wrong: Any, first: int) -> None:
+    """Among right ones, and as the very first."""
+    said = {}
+    for workers in (0, 2):
+        with pytest.raises(PluginError) as raised:
+            list(load(Faces(wrong={7: wrong}), [[(0, first), (1, 7)], [(2, 2)]], workers, pin=False, who="data: mine"))
+        said[workers] = str(raised.value)
+    assert said[0] == said[2]
+    assert said[0].startswith("data: mine: sample 7 ") or (first == 7 and "sample 2 has an image" in said[0])
+
+
+def test_floating_point_images_are_refused() -> None:
+    """They would be divided by 255 once more."""
     faces = Faces()
-    faces.images = faces.images.double()
-    (batch,) = load(faces, [[(0, 1), (1, 7)]], 1, pin=False)
-    assert torch.equal(batch.images, faces.images[[1, 7]])
+    faces.images = faces.images.double() / 255
+    with pytest.raises(PluginError, match=r"sample 1 has an image of torch\.float64 \(3, 8, 6\); images must be torch"):
+        list(load(faces, [[(0, 1), (1, 7)]], 1, pin=False))
 
 
 def test_a_worker_that_dies_is_reported() -> None:
-    with pytest.raises(MaskrecError, match="a loader process was killed.*train.workers"):
+    with pytest.raises(MaskrecError, match=r"a loader process was killed.*train\.workers"):
         list(load(Faces(wrong={7: "die"}), [[(0, 1)], [(1, 7)]], 1, pin=False))
 
 
@@ -207,7 +231,7 @@ class ByProcess(Faces):
 
 
 def test_loader_processes_stay_over_epochs_and_change_no_byte() -> None:
-    faces, epochs = ByProcess(), [_places([6] * 8), _places([3] * 9), _places([6] * 4)]
+    faces, epochs, all_processes = ByProcess(), [_places([6] * 8), _places([3] * 9), _places([6] * 4)], []
     with EpochLoader(faces, 2, pin=False) as loader:
         for places in epochs:
             processes = set()
@@ -215,10 +239,10 @@ def test_loader_processes_stay_over_epochs_and_change_no_byte() -> None:
                 assert torch.equal(batch.images, faces.images[[index for _, index in wanted]])
                 assert batch.positions.tolist() == [position for position, _ in wanted]
                 processes |= set(batch.labels.tolist())
-            first = processes if places is epochs[0] else first
-            assert processes <= first
-    assert len(first) == 2
-    assert os.getpid() not in first
+            all_processes.append(processes)
+    assert len(all_processes[0]) == 2
+    assert os.getpid() not in all_processes[0]
+    assert all(processes <= all_processes[0] for processes in all_processes)
 
 
 def test_an_epoch_of_larger_batches_or_of_more_of_them_gets_other_processes() -> None:
@@ -239,3 +263,12 @@ def test_a_killed_process_is_noticed_at_the_next_batch_and_nowhere_else() -> Non
         time.sleep(0.005)  # a handler that raises would do so here
     with pytest.raises(MaskrecError, match="a loader process was killed"):
         list(batches)
+
+
+def test_a_process_that_is_killed_between_two_epochs_is_noticed_at_the_next() -> None:
+    with EpochLoader(ByProcess(), 2, pin=False) as loader:
+        victim = {int(batch.labels[0]) for batch in loader.batches(_places([2] * 6))}.pop()
+        os.kill(victim, signal.SIGKILL)
+        time.sleep(0.05)
+        with pytest.raises(MaskrecError, match="a loader process was killed"):
+            list(loader.batches(_places([2] * 6)))

@@ -83,6 +83,21 @@ class Linear(nn.Module):
         return embeddings
 
 
+class Overflowing(Linear):
+    """From the third batch on, what its batch norm sees is so large that the variance is infinite."""
+
+    def __init__(self) -> None:
+        super().__init__(batch_norm=True)
+        self.calls = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images ``(B, 3, 8, 8)`` to ``(B, embedding_size)``, finite."""
+        self.calls += self.training
+        embeddings = self.matrix(images.flatten(1))
+        self.norm(embeddings.detach() * (1e30 if self.calls >= 3 else 1.0))
+        return embeddings
+
+
 class Push(nn.Module):
     """Pushes embeddings away from one direction: a gradient that does not vanish, ``strength`` times as steep.
 
@@ -338,6 +353,7 @@ def _append(file: Path, **row: Any) -> None:
 @hookimpl
 def maskrec_backbones() -> Iterator[Component]:
     yield Component("linear", ":Linear", "a matrix over the pixels")
+    yield Component("overflowing", ":Overflowing", "a variance that is not finite")
     yield Component("refusing_net", ":RefusingNet", "cannot be built")
 
 

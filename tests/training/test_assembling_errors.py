@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from probe_runs import PROBES, WATCH, probe, probe_plan
 
-from maskrec.base.errors import MaskrecError
+from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
 from maskrec.training.assemble import assemble, check_built
@@ -70,10 +70,10 @@ def test_everything_is_said_at_once(tmp_path: Path) -> None:
 
 def test_what_its_author_did_not_foresee_is_named(tmp_path: Path) -> None:
     plan = probe_plan(tmp_path, {"loss": {"use": "refusing", "how": "badly"}})
-    said = r"^loss: file:probes\.py/refusing could not be built: KeyError: 'badly'$"
-    with pytest.raises(MaskrecError, match=said):
+    said = r"^loss: file:probes\.py/refusing could not be built: KeyError: 'badly' \(tests/training/probes\.py:\d+\)$"
+    with pytest.raises(PluginError, match=said):
         assemble(plan, discover([PROBES]), tmp_path)
-    with pytest.raises(MaskrecError, match=said):
+    with pytest.raises(PluginError, match=said):
         check_built(plan, discover([PROBES]), tmp_path)
 
 
@@ -84,6 +84,14 @@ def test_a_dry_run_comes_upon_what_a_pass_would(tmp_path: Path) -> None:
         MaskrecError, match=r"refusing returned a tensor of shape \(8, 4\); a loss must return a scalar"
     ):
         dry_run(plan, discover([PROBES]), tmp_path)
+
+
+@pytest.mark.parametrize("device", ["meta", "xpu"])
+def test_a_device_on_which_maskrec_does_not_run_is_a_problem_of_the_check(device: str, tmp_path: Path) -> None:
+    found = check_built(probe_plan(tmp_path, None, f"train.device={device}"), discover([PROBES]), tmp_path)
+    assert [problem.message for problem in found.errors] == [
+        f"train.device is {device}, on which maskrec does not run; use auto, cpu, cuda, cuda:N or mps"
+    ]
 
 
 def test_paths_are_given_below_the_data_root_at_any_depth(tmp_path: Path) -> None:

@@ -38,12 +38,19 @@ CHOICES: dict[str, tuple[str | None, list[float], int]] = {
 
 
 @pytest.mark.parametrize("case", CHOICES)
-def test_the_best_epoch_is(case: str, tmp_path: Path) -> None:
+def test_the_best_epoch_is(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     best, scores, epoch = CHOICES[case]
     run = probe(tmp_path, scored(scores), "train.epochs=3", f"train.best={best or 'null'}")
     kept = state(run, "best")
     assert (kept["epoch"], kept["step"]) == (epoch, 3 * (epoch + 1))
-    assert result(run)["best"] == {"epoch": epoch, "value": None if best is None else scores[epoch]}
+    assert result(run)["best"] == {"epoch": epoch + 1, "value": None if best is None else scores[epoch]}
+    why = f"the best by {best.split()[1][:-1]}" if best else "the last that was evaluated"
+    assert f"test held_out: with the weights and thresholds of epoch {epoch + 1}, {why}\n" in capsys.readouterr().out
+    for kind in ("evaluate", "epoch"):
+        assert column(run, "epoch", kind) == [1, 2, 3]
+    assert column(run, "epoch", "test") == [epoch + 1]
+    assert column(run, "epoch") == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert [row["epoch"] for row in rows(run, "batches.jsonl")] == [0, 0, 0, 1, 1, 1, 2, 2, 2], "draws count from 0"
     assert result(run)["evaluate"]["held_out"]["metrics"]["error"] == scores[epoch]
     # its weights are those that were evaluated then, and those that the test was done with
     by_hand = embed_by_hand(kept["backbone"], pictures())
@@ -55,12 +62,12 @@ def test_the_best_epoch_is(case: str, tmp_path: Path) -> None:
 def test_the_best_value_so_far_goes_on_with_the_run(tmp_path: Path) -> None:
     run = probe(tmp_path, scored([0.2, 0.4]), "train.epochs=2", "train.best={metric: held_out.error, mode: min}")
     resume(run, discover([PROBES]), {"epochs": 3})  # its evaluator begins again and says 0.2
-    assert result(run)["best"] == {"epoch": 0, "value": 0.2}
+    assert result(run)["best"] == {"epoch": 1, "value": 0.2}
     assert state(run, "best")["step"] == 3
 
 
 @pytest.mark.parametrize(
-    ("every", "epochs", "evaluated"), [(1, 3, [0, 1, 2]), (2, 4, [1, 3]), (2, 5, [1, 3, 4]), (9, 2, [1])]
+    ("every", "epochs", "evaluated"), [(1, 3, [1, 2, 3]), (2, 4, [2, 4]), (2, 5, [2, 4, 5]), (9, 2, [2])]
 )
 def test_evaluations_are_where_they_are_due_and_after_the_last_epoch(
     every: int, epochs: int, evaluated: list[int], tmp_path: Path

@@ -50,8 +50,8 @@ def test_one_that_would_raise_at_every_step_is_asked_once_and_reported_twice(
     assert len(rows(run, "journal.jsonl")) == 13  # the other one hears of everything
     at_once = next(n for n, line in enumerate(out) if line.startswith("observe.frail raised RuntimeError:"))
     at_the_end = next(n for n, line in enumerate(out) if line.startswith("observe.frail was detached"))
-    assert at_once < next(n for n, line in enumerate(out) if line.startswith("epoch 1  evaluate"))
-    assert at_the_end > next(n for n, line in enumerate(out) if line.startswith("epoch 2  test"))
+    assert at_once < next(n for n, line in enumerate(out) if line.startswith("epoch 1  held_out"))
+    assert at_the_end > next(n for n, line in enumerate(out) if line.startswith("test held_out"))
     assert sum("[/data/x.csv]" in line for line in out) == 2
     without = probe(tmp_path, None, "train.epochs=2", name="without")
     assert column(run, "loss") == column(without, "loss")

@@ -15,8 +15,9 @@ import pytest
 import torch.distributed as dist
 from small_recipe import PIECES, write_recipe
 
-from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.problem import Mark, Problem, RecipeError
+from maskrec.training.distributed import _lost_connection
 from maskrec.training.rendezvous import Launched, Waiting, gather, meet
 
 ROOT = Path(__file__).parents[2]
@@ -60,9 +61,9 @@ def test_what_a_dead_process_signed_does_not_count() -> None:
 def test_who_is_missing_is_said_and_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("maskrec.training.rendezvous._SECONDS_BEFORE_A_WORD", 0.1)
     lines: list[str] = []
+    store = dist.HashStore()
+    threading.Timer(0, meeting_of, (store, [2], 4, 1)).start()
     with pytest.raises(MaskrecError, match="rank 1, 3 did not come within 1 seconds"):
-        store = dist.HashStore()
-        threading.Timer(0, meeting_of, (store, [2], 4, 1)).start()
         gather(store, 0, 4, Waiting(1, lines.append))
     assert len(lines) == 1
     assert lines[0].startswith("waiting for rank 1, 3, ")
@@ -72,7 +73,7 @@ def test_a_taken_port_is_a_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(MaskrecError, match="cannot listen at .*another program uses that port.*MASTER_PORT"):
+        with pytest.raises(MaskrecError, match=r"cannot listen at .*another program uses that port.*MASTER_PORT"):
             meet(Launched(0, 2, "127.0.0.1", taken.getsockname()[1], agent_store=False))
 
 
@@ -108,10 +109,11 @@ def test_processes_with_unlike_recipes_end_with_the_value_that_differs(tmp_path:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    words = [*(sys.executable, "-m", "maskrec", "run", str(recipe)), "--plugin", str(PIECES)]
+    words += ["--run-dir", str(tmp_path / "run")]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "maskrec", "run", str(recipe), f"seed={17 + rank}"]
-            + ["--plugin", str(PIECES), "--run-dir", str(tmp_path / "run")],
+            [*words, f"seed={17 + rank}"],
             env={**os.environ, **group, "RANK": str(rank), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -125,3 +127,19 @@ def test_processes_with_unlike_recipes_end_with_the_value_that_differs(tmp_path:
         assert "rank 1 was started with another recipe than rank 0: seed is 18 there and 17 on rank 0" in err
         assert len(err.strip().splitlines()) == 1, err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (RuntimeError("[/pytorch/third_party/gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]:2"), True),
+        (PluginError("loss: failed"), False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (dist.DistNetworkError("The client socket has timed out after 1s"), True),
+    ],
+)
+def test_a_connection_that_broke_is_told_from_other_errors(error: Exception, lost: bool) -> None:
+    assert (_lost_connection(error) is not None) == lost
+    wrapped = PluginError("loss: file:x.py/mine: failed in forward")
+    wrapped.__cause__ = error  # whoever called the collective is not to blame
+    assert (_lost_connection(wrapped) is not None) == lost

@@ -1,8 +1,12 @@
-"""The table at a run's end: a row a condition, that of all pairs first."""
+"""What an evaluation looks like: a line an epoch, and at a run's end a table by condition and one of decisions."""
 
 from __future__ import annotations
 
-from maskrec.training.summary import by_condition, overall
+import pytest
+
+from maskrec.base.console import cells
+from maskrec.contracts.evaluation import Evaluation
+from maskrec.training.summary import by_condition, decision_rows, epoch_line, final_tables
 
 METRICS = {
     "accuracy/both_masked": 0.5,
@@ -13,15 +17,26 @@ METRICS = {
     "tar@far=0.001": 12.5,
     "accuracy/at night": 0.25,
 }
+DECISIONS = {
+    "accuracy": [{"condition": "all", "note": "a table that is in result.json only"}],
+    "confusion": [
+        {"pairs": "same", "called_same": 8, "called_different": 2},
+        {"pairs": "different", "called_same": 0, "called_different": 10},
+    ],
+    "classes": [
+        {"class": "same", "precision": None, "recall": 0.8, "f1": 0.75},
+        {"class": "different", "precision": 0.5, "recall": 1.0, "f1": 0.25},
+    ],
+}
 
 
 def test_a_row_a_condition_in_their_order_and_a_column_a_metric() -> None:
     assert by_condition(METRICS) == [
         "             accuracy     eer  tar@far=0.001",
         "all pairs      0.7500  0.1250        12.5000",
-        "bare           1.0000  0.0000               ",
-        "both masked    0.5000                       ",
-        "at night       0.2500                       ",
+        "bare           1.0000  0.0000",
+        "both masked    0.5000",
+        "at night       0.2500",
     ]
 
 
@@ -37,5 +52,40 @@ def test_no_metrics_make_no_rows() -> None:
     assert by_condition({}) == [""]
 
 
-def test_one_line_says_what_holds_for_all_pairs() -> None:
-    assert overall(METRICS) == "accuracy 0.7500  eer 0.1250  tar@far=0.001 12.5000"
+def test_the_final_tables_end_with_the_decisions_and_their_scores() -> None:
+    assert list(final_tables(Evaluation({"error": 0.5}, tables=DECISIONS))) == [
+        "            error",
+        "all pairs  0.5000",
+        "                 called same  called different  precision  recall      f1",
+        "same pairs                 8                 2          -  0.8000  0.7500",
+        "different pairs            0                10     0.5000  1.0000  0.2500",
+    ]
+    theirs = {"confusion": [{"anything": 1}], "classes": []}
+    assert decision_rows(theirs) == {}, "somebody else's table of that name is not shown as ours"
+    assert list(final_tables(Evaluation({}, tables=theirs))) == [""]
+
+
+def test_an_epoch_is_one_line_with_the_accuracy_of_each_condition() -> None:
+    assert epoch_line(3, "held_out", METRICS) == (
+        "epoch 3  held_out: accuracy 0.7500 (bare 1.0000, both 0.5000)  eer 0.1250  tar@far=0.001 12.5000"
+    )
+    masked = {"iou": 0.0512, "accuracy": 0.9632} | {
+        f"accuracy/{name}": value for name, value in (("bare", 0.9677), ("one_masked", 0.9610), ("both_masked", 0.9633))
+    }
+    assert epoch_line(25, "masked_lfw", masked | {"best_accuracy": 0.97}) == (
+        "epoch 25  masked_lfw: accuracy 0.9632 (bare 0.9677, one masked 0.9610, both 0.9633)  iou 0.0512"
+    )
+    assert epoch_line(1, "x", {"error/bare": 0.5}) == "epoch 1  x: error (bare 0.5000)"
+    assert epoch_line(1, "x", {"error": 0.5, "gain": 1.0}) == "epoch 1  x: error 0.5000  gain 1.0000"
+    assert epoch_line(1, "x", {}) == "epoch 1  x:"
+
+
+@pytest.mark.parametrize("label", ["a", "a_label_of_somebody_who_likes_long_ones", "顔" * 30])
+def test_an_epochs_line_has_at_most_a_hundred_columns(label: str) -> None:
+    many = {f"tar@far={number}": 0.123456 for number in range(30)}
+    accuracies = {f"accuracy/{name}": 0.5 for name in ("bare", "one_masked", "both_masked")}
+    for metrics in (many, many | accuracies, {"accuracy": 0.5, **accuracies, **many}):
+        line = epoch_line(10_000, label, metrics)
+        assert cells(line) <= 100
+        assert line.startswith(f"epoch 10000  {label[:10]}")
+        assert ("both 0.5000" in line) == ("accuracy/bare" in metrics)

@@ -27,17 +27,17 @@ def test_its_result_says_what_came_out(tmp_path: Path, capsys: pytest.CaptureFix
         "demo": False,
         "demo_reason": "",
         "caveats": [],
-        "best": {"epoch": 1, "value": None},
+        "best": {"epoch": 2, "value": None},
         "evaluate": {"held_out": plain},
         "test": {"held_out": plain},
     }
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"starting: run in {run} on cpu in float32"
     assert lines[1:3] == [
-        "epoch 1  evaluate held_out: error 0.4000  gain 0.4000",
-        "epoch 2  evaluate held_out: error 0.3000  gain 0.3000",
+        "epoch 1  held_out: error 0.4000  gain 0.4000",
+        "epoch 2  held_out: error 0.3000  gain 0.3000",
     ]
-    assert lines[3] == "epoch 2  test held_out: with the best epoch's weights and thresholds"
+    assert lines[3] == "test held_out: with the weights and thresholds of epoch 2, the last that was evaluated"
     assert lines[5].split() == ["all", "pairs", "0.3000", "0.3000"]
     assert lines[6:] == [f"finished: 6 steps; results in {run / 'result.json'}"]
 

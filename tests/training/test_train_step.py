@@ -12,7 +12,8 @@ from probe_runs import PROBES, column, probe, probe_plan, rows, state
 
 from maskrec.base.errors import MaskrecError
 from maskrec.plugin.host import discover
-from maskrec.runtime.loading import epoch_places, load
+from maskrec.runtime.epoch_batches import epoch_places
+from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
 from maskrec.training.train_step import TrainStep
 
@@ -128,7 +129,7 @@ def test_vectors_are_decayed_only_when_the_recipe_says_so(said: bool, shrinks: s
     assert {name for name, far in change.items() if far > 0} == {"matrix.weight", "direction"} | shrinks
 
 
-@pytest.mark.parametrize(("spoil", "clip"), [("loss", None), ("loss", 1.0), ("gradient", 1.0)])
+@pytest.mark.parametrize(("spoil", "clip"), [("loss", None), ("loss", 1.0), ("gradient", None), ("gradient", 1.0)])
 def test_a_step_that_is_not_finite_moves_no_weight(spoil: str, clip: float | None, tmp_path: Path) -> None:
     changes = {"loss": {"use": "push", "spoil": spoil}, "scheduler": {"use": "step", "step_size": 1, "every": "step"}}
     plan = probe_plan(
@@ -153,11 +154,44 @@ def test_a_step_that_is_not_finite_moves_no_weight(spoil: str, clip: float | Non
     assert stepper.optimizer.param_groups[0]["lr"] == pytest.approx(0.0001)
 
 
-@pytest.mark.parametrize(("spoil", "clip"), [("loss", "null"), ("gradient", "1.0")])
-def test_a_run_ends_at_the_step_that_is_not_finite(spoil: str, clip: str, tmp_path: Path) -> None:
-    with pytest.raises(MaskrecError, match=r"push: the loss or its gradient is not finite at step 3 "):
-        probe(tmp_path, {"loss": {"use": "push", "spoil": spoil}}, f"train.clip_gradient_norm={clip}")
-    assert column(tmp_path / "run", "step") == [1, 2]
+@pytest.mark.parametrize(
+    ("spoil", "clip", "named"),
+    [
+        ("loss", "null", "the loss"),
+        ("gradient", "1.0", "the gradient of backbone.matrix.weight"),
+        ("gradient", "null", "the gradient of backbone.matrix.weight"),
+    ],
+)
+def test_a_run_ends_at_the_step_before_the_one_that_is_not_finite(
+    spoil: str, clip: str, named: str, tmp_path: Path
+) -> None:
+    """The step is named, nothing that is not finite is kept, and the checkpoint is that of the step before it."""
+    parts = {"backbone": {"use": "linear", "batch_norm": True, "dropout": 0.5}}
+    with pytest.raises(MaskrecError, match=rf"push: {named} is not finite at step 3 .* ends after step 2"):
+        probe(tmp_path, {"loss": {"use": "push", "spoil": spoil}, **parts}, f"train.clip_gradient_norm={clip}")
+    run = tmp_path / "run"
+    assert column(run, "step") == [1, 2]
+    saved = state(run)
+    assert (saved["position"]["step"], saved["position"]["batches"]) == (2, 2)
+    tensors = {**saved["backbone"], **saved["loss"]}
+    assert all(bool(tensor.isfinite().all()) for tensor in tensors.values() if tensor.is_floating_point())
+    # exactly what a run that stops after two steps has: buffers and random numbers of the third step are undone
+    halt = {"observe": {"halt": {"use": "halt", "at": "on_step", "after": 2}}}
+    clipped = f"train.clip_gradient_norm={clip}"
+    whole = state(probe(tmp_path, {**parts, **halt, "loss": {"use": "push"}}, clipped, name="halted"))
+    expected = {**whole["backbone"], **whole["loss"]}
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in expected.items())
+    assert torch.equal(saved["random"][0]["torch"], whole["random"][0]["torch"])
+
+
+def test_a_statistic_that_is_not_finite_ends_the_run_too(tmp_path: Path) -> None:
+    """Loss and gradient are finite: batch norm divides by the infinite variance that it keeps."""
+    changes = {"backbone": {"use": "overflowing"}}
+    with pytest.raises(MaskrecError, match=r"the buffer backbone\.norm\.running_var is not finite at step 3 "):
+        probe(tmp_path, changes)
+    saved = state(tmp_path / "run")
+    assert saved["position"]["step"] == 2
+    assert bool(saved["backbone"]["norm.running_var"].isfinite().all())
 
 
 def test_the_last_step_of_an_epoch_is_made_of_what_is_left(tmp_path: Path) -> None:

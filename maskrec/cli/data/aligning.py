@@ -9,6 +9,7 @@ import typer
 
 from maskrec.base.errors import UsageError
 from maskrec.base.processors import usable_processors
+from maskrec.cli.data.mask_note import MASKS_UNKNOWN
 from maskrec.cli.data.masking import read_shard
 
 _Source = Annotated[
@@ -78,6 +79,8 @@ def align(
         opened = with_landmarks(opened, landmarks)
     job = aligning(opened, destination, settings, tars, device)
     meter = Meter("aligning", Console())
+    if opened.items.masked is None:
+        meter.say(f"note: {MASKS_UNKNOWN}")
     run(job, shard=read_shard(shard), workers=workers or usable_processors(), meter=meter)
 
 

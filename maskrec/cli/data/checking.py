@@ -10,6 +10,7 @@ import typer
 
 from maskrec.base.errors import UsageError
 from maskrec.base.processors import usable_processors
+from maskrec.cli.data.mask_note import MASKS_UNKNOWN
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
 
@@ -97,6 +98,8 @@ def check(
     settings = Settings(None if no_near else near, workers=workers, **by_face)
     with Stages() as stages:
         report = check_sets(sets, settings, stages, landmarks or (), embed)
+    if any(faces.masked is None and len(faces) for faces in sets):
+        report.notes.append(MASKS_UNKNOWN)
     if as_json:
         import json
 
@@ -128,5 +131,5 @@ def _open_embedder(model: Path, data_root: Path | None, catalog: Catalog, worker
     from maskrec.inference.open_model import open_model
     from maskrec.runtime.compute import Compute, pick_device
 
-    compute = Compute(pick_device("auto"))
+    compute = Compute(pick_device("auto", "the device"))
     return Embedder(open_model(model, catalog, root_of_data(data_root)), compute, seed=0, workers=workers)

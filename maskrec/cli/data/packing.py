@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import byte_size
 
 if TYPE_CHECKING:
     from maskrec.preparation.sources.photo_source import Source
@@ -44,7 +45,8 @@ def pack(
     meter = Meter("packing", Console())
     if side:
         number = len(opened.items)
-        meter.say(f"{number:,} faces x {side} x {side} pixels x 3 bytes: {number * 3 * side * side / 1e9:.3f} GB raw")
+        raw_size = byte_size(number * 3 * side * side)
+        meter.say(f"{number:,} faces x {side} x {side} pixels x 3 bytes: {raw_size} raw")
     pack(Packing(opened, destination, side, size is not None), meter)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from maskrec.base.console import clean, table
+from maskrec.base.console import clean, say, table
 from maskrec.base.errors import UsageError
+from maskrec.cli.data.mask_note import MASKS_UNKNOWN
 from maskrec.cli.options import listed
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ def pairs(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the people and pairs.  [default: 17]")] = None,
 ) -> None:
-    """Write train.csv, eval_same.csv, eval_diff.csv and test.csv with disjoint people, and pairs.json."""
+    """Write train.csv, eval_same.csv, eval_diff.csv and test.csv with disjoint people, and a recipe that trains on
+    them."""
     from maskrec.preparation.pairing.pairing import make_pairs
     from maskrec.preparation.pairing.settings import ALL_FIVE, ONE_EACH
 
@@ -84,7 +87,10 @@ def pairs(
     }
     shares = {"train": train_share, "evaluation": evaluation_share, "test": test_share}
     settings = _settings(preset, again, given, shares, bool(masked), (listed(types), copies, every_type))
-    print(_told(make_pairs(faces, out, settings, masked or (), ALL_FIVE if preset else ONE_EACH), out, settings))
+    open_to = {name for name in ("evaluation", "test") if given[name] is None and not again}
+    open_to |= {"shares"} if not again and not any(share is not None for share in shares.values()) else set()
+    made = make_pairs(faces, out, settings, masked or (), ALL_FIVE if preset else ONE_EACH, open_to)
+    say(_told(made, out, settings))
 
 
 def _settings(
@@ -116,15 +122,38 @@ def _settings(
     return replace(start, **changes)
 
 
-def _told(made: Written, out: Path, settings: PairSettings) -> str:
-    """What was written, as a table, and how to name it in a recipe."""
+def _told(made: Written, out: Path, asked: PairSettings) -> str:
+    """What was written, as a table, and how to train on it or name it in a recipe."""
+    from maskrec.preparation.pairing.starter_recipe import RECIPE
+
     columns = ("people", "photos", "faces", "pairs", "same", "one_photo", "bare", "one_masked", "both_masked")
     rows: list[list[object]] = [["file", *(name.replace("_", " ") for name in columns)]]
     for name, counts in made.counts.items():
         rows.append([name, *(f"{counts[column]:,}" if column in counts else "" for column in columns)])
-    more = f", landmarks: {out / 'landmarks.csv'}" if "landmarks.csv" in made.files else ""
-    more += ", allow_same_photo: true" if settings.same_photo else ""
-    lines = [table(rows), f"wrote {', '.join(made.files)} to {clean(out)}"]
-    if "test.csv" in made.files:
+    lines = [table(rows), f"wrote {', '.join(made.files)} to {clean(out)}", *_notes(made, out, asked)]
+    if RECIPE in made.files:
+        lines.append(f"to train: maskrec run {_word(out / RECIPE)} --data-root {_word(out)}")
+    elif "test.csv" in made.files:
+        more = f", landmarks: {out / 'landmarks.csv'}" if "landmarks.csv" in made.files else ""
+        more += ", allow_same_photo: true" if asked.same_photo else ""
         lines.append(f"in a recipe: {{use: pairs_csv, path: {clean(out / 'test.csv')}{clean(more)}}}")
     return "\n".join(lines)
+
+
+def _notes(made: Written, out: Path, asked: PairSettings) -> list[str]:
+    """What the user should know of it that is not in the table."""
+    from maskrec.preparation.pairing.starter_recipe import RECIPE
+
+    notes = [] if made.masks_known else [MASKS_UNKNOWN]
+    for split in ("evaluation", "test"):
+        usual, reached = getattr(asked, split), getattr(made.settings, split)
+        if reached != usual:
+            notes.append(f"{reached:,} {split} pairs instead of {usual:,}: these people's photos allow no more")
+    if made.recipe_kept:
+        notes.append(f"{clean(out / RECIPE)} has been changed since it was written, so it stays as it is")
+    return [f"note: {note}" for note in notes]
+
+
+def _word(path: Path) -> str:
+    """The path as a shell reads it."""
+    return shlex.quote(clean(path))

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maskrec.base.console import clean, terminal_width
+from maskrec.base.console import clean, say, terminal_width
 from maskrec.base.words import plain_name
 from maskrec.preparation.checking import Report, Settings
 from maskrec.preparation.face_sets import FaceSet, SetProblem
@@ -51,8 +51,7 @@ KINDS = {
 
 def show(report: Report, everything: bool = False) -> None:
     """Print the sets, the number of problems of each kind, and the problems; the first ``SHOWN`` of each kind."""
-    console = Console(width=terminal_width() or 120, highlight=False)
-    console.print(_sets(report.sets))
+    _print_table(_sets(report.sets))
     for note in dict.fromkeys(report.notes):
         _line(f"note: {note}")
     by_kind = {
@@ -60,7 +59,7 @@ def show(report: Report, everything: bool = False) -> None:
         for key, found in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind))
     }
     if by_kind:
-        console.print(_counts({key: len(found) for key, found in by_kind.items()}))
+        _print_table(_counts({key: len(found) for key, found in by_kind.items()}))
     for (severity, kind), found in by_kind.items():
         for problem in found if everything else found[:SHOWN]:
             _line(_told(problem))
@@ -71,12 +70,21 @@ def show(report: Report, everything: bool = False) -> None:
     _line(f"{_number(report.errors, 'error')}, {_number(report.warnings, 'warning')}")
 
 
+def _print_table(table: Table) -> None:
+    """Print a table without the blanks that fill its last column."""
+    console = Console(width=terminal_width() or 120, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
+
+
 def _number(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _line(text: str) -> None:
-    print(clean(text))
+    say(text)
 
 
 def _table(*columns: str, numbers: tuple[str, ...]) -> Table:

@@ -22,7 +22,8 @@ from maskrec.images.canvas import Fill, box_from_landmarks, cut_box, warp
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
 from maskrec.images.face_columns import columns_of, landmark_cells
-from maskrec.preparation.resumable.job import Job, Outcome, Rejected
+from maskrec.preparation.resumable.job import Job
+from maskrec.preparation.resumable.outcome import Outcome, Rejected
 from maskrec.preparation.sources.photo_columns import Item
 from maskrec.preparation.sources.photo_source import Reader, Source
 
@@ -208,6 +209,12 @@ def aligning(
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this machine has no usable CUDA device; remove --device, or use cpu")
     process = AlignFaces(source.reader, settings, device)
-    masks_known = any(item.masked or item.mask_type for item in source.items)
-    columns = (*COLUMNS, *_MASK_COLUMNS) if masks_known else COLUMNS
-    return Job(destination, COMMAND, settings.as_dict(), columns, source, process, tars)
+    columns = COLUMNS if source.items.masked is None else (*COLUMNS, *_MASK_COLUMNS)
+    return Job(destination, COMMAND, settings.as_dict(), columns, source, process, tars, only_adds)
+
+
+def only_adds(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether settings differ only in which faces are found and chosen, so that photos without a face may get one."""
+    if {name for name in now if now[name] != before.get(name)} - {"choice", "min_face", "detect"}:
+        return False
+    return before["choice"] in ("only", now["choice"])

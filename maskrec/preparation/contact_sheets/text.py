@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,27 +42,29 @@ class Lettering:
         return float(sum(font.getlength(run) for font, run in self._runs(escaped(text))))
 
     def cut(self, text: str, width: float) -> str:
-        """The text, cut to a width with an ellipsis where it is longer."""
-        text = escaped(text)
-        if self.width(text) <= width:
-            return text
-        low, high = 0, len(text)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.width(text[:middle] + "…") <= width else (low, middle - 1)
-        return text[:low].rstrip() + "…"
+        """The text; a longer one loses its middle to an ellipsis: a path's end has the photo's name and number."""
+        return _shortened(escaped(text), lambda shorter: self.width(shorter) <= width)
 
     def wrap(self, text: str, width: float, most: int) -> list[str]:
-        """The text on at most ``most`` lines, broken at spaces and underscores where possible, else anywhere."""
+        """The text on at most ``most`` lines, broken at spaces and underscores where possible, else anywhere.
+
+        A longer text loses its middle, as in ``cut``.
+        """
+        return self._lines(_shortened(escaped(text), lambda shorter: len(self._lines(shorter, width)) <= most), width)
+
+    def _lines(self, text: str, width: float) -> list[str]:
         lines: list[str] = []
-        rest = escaped(text)
-        while rest and len(lines) < most - 1 and self.width(rest) > width:
-            end = len(self.cut(rest, width)) - 1
-            breaks = [place for place in range(end // 4, end) if rest[place] in " _/-"]
-            end = breaks[-1] + 1 if breaks else max(1, end)
-            lines.append(rest[:end].rstrip())
-            rest = rest[end:].lstrip()
-        return [*lines, self.cut(rest, width)] if rest else lines
+        while text and self.width(text) > width:
+            end = self._line_end(text, width)
+            lines.append(text[:end].rstrip())
+            text = text[end:].lstrip()
+        return [*lines, text] if text else lines
+
+    def _line_end(self, text: str, width: float) -> int:
+        """How many characters go onto the first line."""
+        end = _most_that_fit(len(text), lambda count: self.width(text[:count]) <= width)
+        breaks = [place for place in range(end // 4, end) if text[place] in " _/-"]
+        return breaks[-1] + 1 if breaks else max(1, end)
 
     def _runs(self, text: str) -> list[tuple[ImageFont.FreeTypeFont, str]]:
         runs: list[tuple[str, str]] = []
@@ -81,6 +84,26 @@ class Lettering:
         if ord(character) in _letters(self.main) or unicodedata.combining(character):
             return self.main
         return next((path for path in _other_fonts() if ord(character) in _letters(path)), None)
+
+
+def _shortened(text: str, fits: Callable[[str], bool]) -> str:
+    """The text, or as much of its start and end as fits around an ellipsis."""
+    if fits(text):
+        return text
+
+    def kept(count: int) -> str:
+        return f"{text[: (count + 1) // 2].rstrip()}…{text[len(text) - count // 2 :].lstrip()}"
+
+    return kept(_most_that_fit(len(text) - 1, lambda count: fits(kept(count))))
+
+
+def _most_that_fit(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to ``most`` that fits, found by halving; 0 where none does."""
+    low = 0
+    while low < most:
+        middle = (low + most + 1) // 2
+        low, most = (middle, most) if fits(middle) else (low, middle - 1)
+    return low
 
 
 @lru_cache(maxsize=64)

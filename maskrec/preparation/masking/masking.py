@@ -28,7 +28,8 @@ from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
 from maskrec.images.face_columns import columns_of, landmark_cells
 from maskrec.preparation.masking.mask_plan import LABEL, MaskPlan, draws_of
-from maskrec.preparation.resumable.job import Job, Outcome, Rejected
+from maskrec.preparation.resumable.job import Job
+from maskrec.preparation.resumable.outcome import Outcome, Rejected
 from maskrec.preparation.sources.photo_columns import Item
 from maskrec.preparation.sources.photo_source import Reader, Source
 

@@ -16,9 +16,10 @@ from typing import Any
 from maskrec import __version__
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import not_written, write_atomically
+from maskrec.base.words import byte_size
 from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
-from maskrec.preparation.packing.groups import RECORDED, RECORDED, GroupWriter, group_index
+from maskrec.preparation.packing.groups import RECORDED, GroupWriter, group_index
 from maskrec.preparation.resumable.finishing import table
 from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
@@ -165,7 +166,7 @@ def _check_room(packing: Packing, images: int) -> None:
     needed, free = images * 3 * packing.side**2, shutil.disk_usage(packing.destination).free
     if needed > free:
         raise MaskrecError(
-            f"{packing.destination}: raw pixels need {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free; free "
+            f"{packing.destination}: raw pixels need {byte_size(needed)}, but {byte_size(free)} are free; free "
             "some space, or pack without --raw"
         )
 
@@ -198,4 +199,4 @@ def _summary(packing: Packing, faces: int, people: int, reasons: Counter[str]) -
     size = sum(path.stat().st_size for path in packing.destination.iterdir())
     listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     rejected = f"{reasons.total():,} images in {REJECTED}" + (f" ({listed})" if listed else "")
-    return f"{faces:,} faces of {people:,} people in {packing.destination}, {size / 1e9:.3f} GB; {rejected}"
+    return f"{faces:,} faces of {people:,} people in {packing.destination}, {byte_size(size)}; {rejected}"

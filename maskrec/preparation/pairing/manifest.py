@@ -15,9 +15,10 @@ from maskrec.base.words import differences
 from maskrec.images.photos import place_of
 from maskrec.preparation.pairing.pair_rows import seen_from
 from maskrec.preparation.pairing.settings import COMMAND, PairSettings
+from maskrec.preparation.pairing.starter_recipe import RECIPE
 
 MANIFEST = "pairs.json"
-FILES = ("train.csv", "eval_same.csv", "eval_diff.csv", "test.csv", "landmarks.csv")
+FILES = ("train.csv", "eval_same.csv", "eval_diff.csv", "test.csv", "landmarks.csv", RECIPE)
 
 
 def manifest_of(

@@ -22,12 +22,13 @@ from maskrec.preparation.pairing.pair_sampling import (
     same_pairs,
     same_room,
 )
+from maskrec.preparation.pairing.reachable import CONDITIONS, condition_shares, enough_people, most_reachable
 from maskrec.preparation.pairing.seeded_order import SeededOrder
-from maskrec.preparation.pairing.settings import ONE_EACH, Masks, PairSettings
+from maskrec.preparation.pairing.settings import ONE_EACH, PairSettings
 from maskrec.preparation.pairing.splits import Person, gather_people, images_of, put_masks_on, split_people
-from maskrec.preparation.sources.face_list import Face, faces_file, read_face_list
+from maskrec.preparation.pairing.starter_recipe import RECIPE, recipe_text
+from maskrec.preparation.sources.face_list import Face, faces_file, masks_known, read_face_list
 
-_CONDITIONS: dict[Masks, Condition] = {"none": "bare", "one": "one_masked", "both": "both_masked"}
 _WEARING: dict[Condition, str] = {"bare": "bare", "one_masked": "with one face masked", "both_masked": "masked"}
 
 
@@ -37,17 +38,28 @@ class Written:
 
     Args:
         files: names of the files in the folder.
-        counts: their contents in numbers, by name, as in the manifest.
+        counts: the contents of the CSVs in numbers, by name, as in the manifest.
+        settings: what was written: numbers that were only a default are those that were reached.
+        masks_known: whether the faces say which of them wear a mask.
+        recipe_kept: whether the recipe there had been changed by somebody, and was left as it is.
     """
 
     files: tuple[str, ...]
     counts: dict[str, dict[str, Any]]
+    settings: PairSettings
+    masks_known: bool
+    recipe_kept: bool = False
 
 
 def make_pairs(
-    faces: Path, out: Path, settings: PairSettings, masked: Sequence[Path] = (), otherwise: MaskPlan = ONE_EACH
+    faces: Path,
+    out: Path,
+    settings: PairSettings,
+    masked: Sequence[Path] = (),
+    otherwise: MaskPlan = ONE_EACH,
+    open_to: set[str] | None = None,
 ) -> Written:
-    """Write the files and ``pairs.json`` into ``out``; the same command again writes the same bytes.
+    """Write the files, a recipe and ``pairs.json`` into ``out``; the same command again writes the same bytes.
 
     Args:
         faces: a ``faces.csv``, or the folder that holds it.
@@ -55,6 +67,8 @@ def make_pairs(
         settings: what to write.
         masked: masked copies of these faces, also files or folders.
         otherwise: masks to put on where some are needed, no face is masked and the settings name none.
+        open_to: what nobody asked for: numbers (``evaluation``, ``test``), of which fewer are written where fewer
+            pairs are possible, and the ``shares``, which are evened out where there are few people.
 
     Raises:
         UsageError: the input is wrong, the numbers cannot be reached, or the folder holds something else.
@@ -66,24 +80,37 @@ def make_pairs(
     rows, copy_rows = read_face_list(file), {name: read_face_list(name) for name in copies}
     people = gather_people(rows, copy_rows)
     settings = _put_on(people, rows, settings, copies, otherwise)
+    open_to = open_to or set()
+    settings = enough_people(len(people), settings) if "shares" in open_to else settings
     splits = split_people(people, settings.weights, settings.seed)
+    settings = most_reachable(splits, settings, open_to - {"shares"})
     contents = _contents(splits, settings, out, bool(rows[0].landmarks))
+    counts = {name: numbers for name, (_, numbers) in contents.items()}
+    if recipe := recipe_text(settings, rows, counts):
+        contents[RECIPE] = recipe.encode("utf-8"), {}
     manifest = manifest_of(out, settings, [file, *copies], contents)
     out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / ".lock", what=str(out))
     lock.take()
     try:
         refuse_strangers(out, manifest)
+        kept = _changed_since(out / RECIPE, recipe)
         # The manifest first: after a kill it identifies the files, and the same command completes them.
         write_json(out / MANIFEST, manifest)
         for name in (*contents, MANIFEST):
             remove_leftovers(out, f"{name}.*")
         for name, (content, _) in contents.items():
-            write_bytes(out / name, content)
+            if name != RECIPE or not kept:
+                write_bytes(out / name, content)
     finally:
         lock.path.unlink(missing_ok=True)
         lock.give_back()
-    return Written((*contents, MANIFEST), {name: counts for name, (_, counts) in contents.items()})
+    return Written((*contents, MANIFEST), counts, settings, masks_known(file), kept)
+
+
+def _changed_since(file: Path, text: str) -> bool:
+    """Whether somebody has changed the recipe that this command wrote."""
+    return bool(text) and file.is_file() and file.read_bytes() != text.encode("utf-8")
 
 
 def _put_on(
@@ -95,10 +122,10 @@ def _put_on(
         if settings.put_on is not None:
             raise UsageError("mask types to put on need pairs with masks: use --masks one or both")
         return settings
-    if settings.put_on is not None and there:
-        where = ", ".join(map(str, copies)) or "the faces"
-        raise UsageError(f"{where}: some faces are already masked, so no masks can be put on: use one or the other")
-    if not there:
+    if settings.put_on is not None and copies:
+        where = ", ".join(map(str, copies))
+        raise UsageError(f"{where}: masked copies exist, so no masks can be put on: use one or the other")
+    if settings.put_on is not None or not there:
         settings = replace(settings, put_on=settings.put_on or otherwise)
         assert settings.put_on is not None
         put_masks_on(people, rows, settings.put_on, settings.seed)
@@ -144,11 +171,9 @@ def _draw(people: Sequence[Person], each: int, settings: PairSettings, split: st
     """``each`` pairs of one person and ``each`` of two people, divided evenly among the conditions."""
     same: list[Pair] = []
     different: list[Pair] = []
-    for place, masks in enumerate(settings.masks):
-        sides = Sides(_CONDITIONS[masks])
-        wanted = each // len(settings.masks) + (place < each % len(settings.masks))
-        one_photo = int(wanted * settings.same_photo + 0.5)
-        for twice, count in ((False, wanted - one_photo), (True, one_photo)):
+    for masks, (two_photos, one_photo) in condition_shares(each, settings).items():
+        sides, wanted = Sides(CONDITIONS[masks]), two_photos + one_photo
+        for twice, count in ((False, two_photos), (True, one_photo)):
             room = int(same_room(people, sides, twice).sum())
             _enough(count, room, _same_kind(sides, twice), split, people)
             same += same_pairs(people, sides, twice, count, settings.seed)

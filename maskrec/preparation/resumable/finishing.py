@@ -21,6 +21,12 @@ TAR_GROUPS = 128  # 4,096 photos per tar: about 20 MB of JPEG at 112 px
 
 _ANEW = "move the folder away and run the command again: it writes the same bytes"
 
+_REMEDIES = {
+    "several_faces": "--central (or --largest, --all) to add photos with several faces",
+    "no_face": "a smaller --min-face to look for smaller faces",
+}
+"""By the reason of rejected photos: options that only add faces, which go on in the same folder."""
+
 _Row = tuple[str, str, dict[str, str]]
 
 
@@ -138,7 +144,9 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
 def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) -> str:
     listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     rejected = f"{sum(reasons.values()):,} photos in {REJECTED}" + (f" ({listed})" if listed else "")
-    return f"{faces:,} faces of {people:,} people in {destination / FACES}; {rejected}"
+    remedies = [remedy for reason, remedy in _REMEDIES.items() if reasons[reason]]
+    remedy = f"; run the same command again with {' or with '.join(remedies)}" if remedies else ""
+    return f"{faces:,} faces of {people:,} people in {destination / FACES}; {rejected}{remedy}"
 
 
 def _nothing(destination: Path) -> str:

@@ -8,60 +8,25 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from maskrec import __version__
 from maskrec.base.errors import UsageError
 from maskrec.base.files import not_written
 from maskrec.preparation.resumable import finishing, worker_pool
+from maskrec.preparation.resumable.extending import OnlyAdds, keep_earlier, never, reopen
 from maskrec.preparation.resumable.file_names import refuse_names
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.resumable.outcome import Outcome, Process
 from maskrec.preparation.resumable.output_names import output_names
 from maskrec.preparation.sources.photo_columns import Item
 from maskrec.preparation.sources.photo_source import Source
 
 GROUP = 32
 FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A photo that gave no face.
-
-    Args:
-        source: its key.
-        reason: a word: ``no_face``, ``several_faces``, ``unreadable``, ...
-        detail: a sentence.
-    """
-
-    source: str
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of a group's photos; each is in a row's ``source`` or in ``rejected``.
-
-    Args:
-        files: path (relative to the data set's folder) and content.
-        rows: of faces.csv, by column, without ``target``; each has ``path``, ``identity`` and ``source``.
-        rejected: the others.
-    """
-
-    files: list[tuple[str, bytes]] = field(default_factory=list)
-    rows: list[dict[str, str]] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-
-
-class Process(Protocol):
-    """The processing of a group; pickled once for every worker process, which gives it one thread."""
-
-    def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
-        """The outcome, a function of the arguments alone; ``names`` are the names for the photos' files."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +41,7 @@ class Job:
         source: the photos.
         process: processes a group.
         tars: whether the files go into tars instead of folders.
+        only_adds: whether settings that differ from a finished folder's may go on in it; see ``extending``.
     """
 
     destination: Path
@@ -85,6 +51,7 @@ class Job:
     source: Source
     process: Process
     tars: bool = False
+    only_adds: OnlyAdds = never
 
     @property
     def groups(self) -> int:
@@ -128,6 +95,8 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
     _check(job, shard, workers)
     meter = meter or Meter()
     parts = JobFolder(job.destination)
+    if reopen(parts, job.work(), job.only_adds):
+        meter.say("faces that are there stay; the photos without a face are tried again")
     parts.begin(job.work())
     if parts.finished:
         finishing.say_complete(parts, meter)
@@ -138,7 +107,8 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
         tasks = _remaining(job, parts, own, meter)
         if not job.tars:
             _refuse_names(parts, tasks)
-        worker_pool.run_tasks(_Group(job.destination, job.process), tasks, workers, meter)
+        process = keep_earlier(parts, job.process)
+        worker_pool.run_tasks(_Group(job.destination, process), tasks, workers, meter)
         if shard[1] == 1:
             finishing.assemble(parts, meter)
         else:

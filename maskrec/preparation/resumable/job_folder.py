@@ -72,7 +72,7 @@ class JobFolder:
             UsageError: the folder holds something else; nothing in it is touched.
         """
         there = self.work()
-        if there is not None and there != work:
+        if there is not None and {name: value for name, value in there.items() if name != "earlier"} != work:
             raise UsageError(
                 f"{self.destination}: holds a data set made in another way ({', '.join(differences(there, work))}); "
                 "use the same command again, or another folder"

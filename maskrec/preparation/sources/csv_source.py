@@ -39,7 +39,7 @@ def open_csv(path: Path) -> Source:
         _places(path, names),
         faces.landmarks,
         faces.boxes,
-        faces.masked(),
+        faces.masked() if faces.masks_known else None,
         faces.texts("mask_type"),
     )
     return sorted_source(path, "csv", photos, FileReader(path.parent.absolute()))

@@ -82,6 +82,11 @@ def read_face_list(file: Path) -> list[Face]:
     return sorted(found, key=lambda face: face.name)
 
 
+def masks_known(file: Path) -> bool:
+    """Whether a CSV that ``read_face_list`` has read says which faces wear a mask."""
+    return read_faces(file, Problems(), ("path", "masked", "mask_type")).masks_known
+
+
 def _points(faces: FaceTable) -> list[tuple[str, ...]]:
     """Each face's landmarks as they are written; empty where there are none."""
     if faces.landmarks is None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import is_folder
+from maskrec.images.folder_layout import WORN, worn_by_folder
 from maskrec.images.people_by_place import folder_fault, person_by_place
 from maskrec.preparation.sources.photo_columns import PhotoColumns
 from maskrec.preparation.sources.photo_source import FileReader, Source, printable, sorted_source
@@ -17,6 +20,9 @@ def open_folder(path: Path) -> Source:
 
     The folder in which a photo lies is its person.
 
+    Photos in a folder called ``masked`` wear a mask (see ``images.folder_layout``); where there is no such folder
+    nothing is known about masks.
+
     Hidden files and folders (and Thumbs.db) are ignored. Every other file is an item, whatever its ending: files that
     are not photos are detected when read. A file beside the people's folders has no identity.
 
@@ -25,17 +31,21 @@ def open_folder(path: Path) -> Source:
             or another one has its name.
     """
     places: list[str] = []
-    flat = not any(is_folder(entry) for entry in _entries(path))
+    flat = not any(is_folder(entry) and entry.name.lower() not in WORN for entry in _entries(path))
     _collect(path, "", places, set())
-    if fault := folder_fault(places):
+    layout = [worn_by_folder(place) for place in places]
+    if fault := folder_fault(plain for plain, _ in layout):
         raise UsageError(f"{path}: {printable(fault)}")
-    people = [_identity(place, flat) for place in places]
+    people = [_identity(plain, flat) for plain, _ in layout]
     if flat and people and not any(people):
         raise UsageError(
             f"{path}: it has no folders and its files are not named like LFW's (NAME_0001.jpg), so people are unknown; "
             "make a folder per person, or name a CSV of path,identity"
         )
-    photos = PhotoColumns([printable(place) for place in places], people, places)
+    masked = np.array([bool(worn) for _, worn in layout], np.bool_)
+    said = any(worn is not None for _, worn in layout)
+    names = [printable(place) for place in places]
+    photos = PhotoColumns(names, people, places, masked=masked if said else None)
     return sorted_source(path, "flat" if flat else "folder", photos, FileReader(path.absolute()))
 
 

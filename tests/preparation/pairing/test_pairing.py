@@ -211,8 +211,11 @@ def test_the_same_command_writes_the_same_bytes(tmp_path: Path) -> None:
     settings = replace(SMALL, masks=("none", "both"), put_on=MaskPlan({"n95": 1.0, "kn95": 2.0}, copies=2))
     make_pairs(faces, tmp_path / "one", settings)
     before = contents(tmp_path / "one")
+    leftover = tmp_path / "one" / ".pairs.json.4711.part"  # of a process that was killed
+    leftover.touch()
     make_pairs(faces, tmp_path / "one", settings)
     assert contents(tmp_path / "one") == before
+    assert not leftover.exists()
     make_pairs(faces / "faces.csv", tmp_path / "two", from_manifest(tmp_path / "one" / "pairs.json"))
     assert contents(tmp_path / "two") == before
     make_pairs(faces, tmp_path / "other", replace(settings, seed=18))

@@ -30,6 +30,7 @@ from maskrec.preparation.resumable.file_names import refuse_names
 from maskrec.preparation.resumable.finishing import merge
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.resumable.outcome import Outcome, Rejected
 from maskrec.preparation.sources.opening import open_source
 from maskrec.preparation.sources.photo_columns import Item
 from maskrec.preparation.sources.photo_source import Reader
@@ -44,14 +45,14 @@ class Copies:
     reader: Reader
     die: bool = False
 
-    def __call__(self, items: Sequence[Item], names: Sequence[str]) -> job_module.Outcome:
-        outcome = job_module.Outcome()
+    def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
+        outcome = Outcome()
         for item, name in zip(items, names, strict=True):
             data = self.reader(item)
             if self.die and data == b"3/2":
                 os.kill(os.getpid(), signal.SIGKILL)
             if not data:
-                outcome.rejected.append(job_module.Rejected(item.key, "empty", f'{item.key}: nothing, "not" a thing'))
+                outcome.rejected.append(Rejected(item.key, "empty", f'{item.key}: nothing, "not" a thing'))
                 continue
             for copy in "ab":
                 path = f"{name}-{copy}.jpg"
@@ -399,7 +400,7 @@ def test_a_worker_that_is_killed(photos: Path, tmp_path: Path) -> None:
 def test_nothing_may_become_of_nothing(photos: Path, tmp_path: Path) -> None:
     this = job(photos, tmp_path / "faces")
     with pytest.raises(RuntimeError, match="no outcome for"):
-        job_module.run(replace(this, process=lambda items, names: job_module.Outcome()))
+        job_module.run(replace(this, process=lambda items, names: Outcome()))
 
 
 def test_tasks_are_reported_to_the_meter(photos: Path, tmp_path: Path) -> None:

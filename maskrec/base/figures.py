@@ -6,8 +6,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-SAME_COLOR, DIFFERENT_COLOR, LINE_COLOR = "#1b7f79", "#d1495b", "#22223b"
-CONDITION_COLORS = {"all": "#22223b", "bare": "#1b7f79", "one_masked": "#edae49", "both_masked": "#d1495b"}
+GREEN, YELLOW, RED, DARK = "#1b7f79", "#edae49", "#d1495b", "#22223b"
 
 _STYLE: Any = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib
@@ -23,8 +22,8 @@ _STYLE: Any = {
     "grid.color": "#e7e7ec",
     "grid.linewidth": 0.8,
     "legend.frameon": False,
-    "text.color": LINE_COLOR,
-    "axes.labelcolor": LINE_COLOR,
+    "text.color": DARK,
+    "axes.labelcolor": DARK,
     "xtick.color": "#55555f",
     "ytick.color": "#55555f",
 }

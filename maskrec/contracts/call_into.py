@@ -1,0 +1,120 @@
+"""Calls into a component's code: whatever it raises becomes one sentence that says whose code it is and where.
+
+Every call that a run makes into a component goes through `call_into`, or through `failure_of` where the error is
+passed on as a value.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from maskrec.base.errors import MaskrecError, PluginError, UsageError
+from maskrec.base.words import typed_line
+
+# Frames of these are never where a component's author has to look.
+_LIBRARIES = ("PIL", "cv2", "numpy", "pandas", "pluggy", "safetensors", "scipy", "timm", "torch", "torchvision")
+_CORE = ("base", "cli", "contracts", "inference", "recipe", "runtime", "training")
+
+
+@contextmanager
+def call_into(who: str, what: str, component: object = None) -> Iterator[None]:
+    """The block calls a component.
+
+    Args:
+        who: the component's path and qualified name: ``loss: file:dead.py/dead``.
+        what: what fails when the block raises: ``failed in forward``.
+        component: the component, whose source is named where the traceback does not enter it.
+
+    Raises:
+        MaskrecError: what the component says in such an error of its own; otherwise as `failure_of`.
+    """
+    try:
+        yield
+    except (MaskrecError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # also SystemExit: a component must not end the program
+        if _between_processes(error):
+            raise
+        raise failure_of(who, what, error, component) from error
+
+
+def failure_of(who: str, what: str, error: BaseException, component: object = None) -> MaskrecError:
+    """The error to raise for what a component's code raised: a `PluginError` with its file and line.
+
+    Memory that runs out and files that cannot be read or written are not the author's to fix: a `MaskrecError`.
+    """
+    said = sentence_of(who, what, error, component)
+    if _out_of_memory(error):
+        return MaskrecError(f"{said}; memory ran out: try a smaller batch_size or image_size")
+    if isinstance(error, OSError):
+        return MaskrecError(said)
+    return PluginError(said)
+
+
+def sentence_of(who: str, what: str, error: BaseException, component: object = None) -> str:
+    """``WHO WHAT: TYPE: MESSAGE (FILE:LINE)`` on one line."""
+    place = place_of(error) or source_of(component)
+    return f"{who} {what}: {typed_line(error)}{f' ({place})' if place else ''}"
+
+
+def own_words(error: MaskrecError) -> MaskrecError:
+    """The same message and exit code as a plain error, which can be passed between processes."""
+    kinds = (PluginError, UsageError)
+    kind = next((kind for kind in kinds if kind.exit_code == error.exit_code), MaskrecError)
+    return kind(str(error))
+
+
+def place_of(error: BaseException) -> str:
+    """``FILE:LINE`` of the innermost frame that is neither a library's nor the core's; empty where there is none."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if not _is_library(frame):
+            found = f"{_shown(frame.f_code.co_filename)}:{line}"
+    return found
+
+
+def source_of(component: object) -> str:
+    """``FILE:LINE`` of a component's class or function; empty where it has no Python source."""
+    target: Any = component if inspect.isroutine(component) or inspect.isclass(component) else type(component)
+    try:
+        file, (_, line) = inspect.getsourcefile(target), inspect.getsourcelines(target)
+    except (OSError, TypeError):
+        return ""
+    return f"{_shown(file)}:{line}" if file else ""
+
+
+def _shown(file: str) -> str:
+    """A file as the user would write it: relative where it lies below the current folder."""
+    try:
+        relative = os.path.relpath(file)
+    except (OSError, ValueError):
+        return file
+    return file if relative.startswith(os.pardir) else relative
+
+
+def _is_library(frame: FrameType) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    top, _, rest = name.partition(".")
+    if top == "maskrec":
+        return rest.partition(".")[0] in _CORE
+    return top in sys.stdlib_module_names or top in _LIBRARIES
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
+def _between_processes(error: BaseException) -> bool:
+    """Whether it comes from torch's communication: another process has failed, and not this component."""
+    if type(error).__name__.startswith("Dist") and type(error).__module__.startswith("torch"):
+        return True
+    last = list(traceback.walk_tb(error.__traceback__))[-1:]
+    return any(str(frame.f_globals.get("__name__", "")).startswith("torch.distributed") for frame, _ in last)

@@ -1,0 +1,75 @@
+"""A sampler's global batches of an epoch, held to its contract, and this process's part of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import chain, islice
+
+import numpy as np
+
+from maskrec.base.errors import PluginError
+from maskrec.contracts.call_into import call_into
+from maskrec.contracts.collectives import shard_bounds
+from maskrec.contracts.kinds import Sampler
+
+Batches = list[list[int]]
+Place = tuple[int, int]  # position in the global epoch, index in the data set
+
+
+def epoch_batches(sampler: Sampler, epoch: int, samples: int | None = None, who: str = "the sampler") -> Batches:
+    """The global batches of an epoch.
+
+    Args:
+        sampler: asked for all of them at once.
+        epoch: from 0.
+        samples: how many samples the data set has; None where that is not known.
+        who: names the sampler in messages.
+
+    Raises:
+        PluginError: the sampler raises, yields more or fewer batches than its length, an empty one, or an index
+            that no sample has.
+    """
+    with call_into(who, "failed in set_epoch", sampler):
+        sampler.set_epoch(epoch)
+    with call_into(who, "failed in __iter__", sampler):
+        length = len(sampler)
+        batches = [[int(index) for index in batch] for batch in islice(iter(sampler), length + 1)]
+    if len(batches) != length:
+        found = f"more than {length}" if len(batches) > length else str(len(batches))
+        raise PluginError(f"{who} yields {found} batches in epoch {epoch + 1}, and its length is {length}")
+    for number, batch in enumerate(batches, start=1):
+        if not batch:
+            raise PluginError(f"{who} yields an empty batch, number {number} of epoch {epoch + 1}")
+    if samples is not None and batches:
+        indices = np.fromiter(chain.from_iterable(batches), np.int64)
+        wrong = indices[(indices < 0) | (indices >= samples)]
+        if len(wrong):
+            raise PluginError(f"{who} yields the index {wrong[0]}, and the data set has {samples} samples, from 0")
+    return batches
+
+
+def shard_places(batches: Batches) -> list[list[Place]]:
+    """This process's part of each global batch of an epoch.
+
+    Positions count through the global epoch, so that what is drawn for a sample does not depend on how many
+    processes share the batch.
+    """
+    places, position = [], 0
+    for batch in batches:
+        first, last = shard_bounds(len(batch))
+        places.append([(position + offset, batch[offset]) for offset in range(first, last)])
+        position += len(batch)
+    return places
+
+
+def epoch_places(sampler: Sampler, epoch: int) -> list[list[Place]]:
+    """This process's part of each global batch of an epoch, as `epoch_batches` and `shard_places` give it."""
+    return shard_places(epoch_batches(sampler, epoch))
+
+
+def batches_digest(batches: Sequence[Sequence[int]]) -> str:
+    """A hash of the batches: equal for equal batches, on every process."""
+    digest = hashlib.sha256(np.array([len(batch) for batch in batches], np.int64).tobytes())
+    digest.update(np.fromiter(chain.from_iterable(batches), np.int64).tobytes())
+    return digest.hexdigest()

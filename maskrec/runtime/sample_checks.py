@@ -1,0 +1,73 @@
+"""What every sample of a data set must be; looked at wherever it is read, so that workers change no message."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskrec.contracts.sample import Sample, SampleColumns
+
+Shape = tuple[int, ...]
+
+
+def sample_problem(sample: Any, shape: Shape | None) -> str | None:
+    """What is wrong with what a data set returned for an index, as the end of a sentence; None where nothing is.
+
+    Args:
+        sample: it.
+        shape: of the images before it; None for the first.
+    """
+    if not isinstance(sample, Sample):
+        return f"is a {type(sample).__name__}; a data set must return a Sample"
+    return image_problem(sample.image, shape) or _label_problem(sample) or _landmarks_problem(sample)
+
+
+def image_problem(image: Any, shape: Shape | None) -> str | None:
+    """What is wrong with a sample's image."""
+    if not isinstance(image, Tensor):
+        return f"has an image of type {type(image).__name__}, which must be a uint8 tensor (3, H, W)"
+    found = f"has an image of {image.dtype} {tuple(image.shape)}"
+    if image.dtype != torch.uint8:
+        return f"{found}; images must be torch.uint8 with values from 0 to 255: they are divided by 255 later"
+    if image.dim() != 3 or image.shape[0] != 3:
+        return f"{found}; images must be (3, H, W)"
+    if shape is not None and tuple(image.shape) != shape:
+        return f"{found} and those before it {shape}; a data set must bring all images to one canvas"
+    return None
+
+
+def _label_problem(sample: Sample) -> str | None:
+    try:
+        operator.index(sample.label)
+    except TypeError:
+        return f"has the label {sample.label!r}, which must be an integer"
+    if not isinstance(sample.masked, (bool, np.bool_)):
+        return f"has masked={sample.masked!r}, which must be True or False"
+    return None
+
+
+def _landmarks_problem(sample: Sample) -> str | None:
+    points = sample.landmarks
+    if points is None or (isinstance(points, Tensor) and points.shape == (5, 2)):
+        return None
+    shown = tuple(points.shape) if isinstance(points, Tensor) else type(points).__name__
+    return f"has landmarks of {shown}, which must be a tensor (5, 2) or None"
+
+
+def columns_problem(columns: Any, rows: int) -> str | None:
+    """What is wrong with what ``read_into`` returned for ``rows`` samples, as the end of a sentence."""
+    if not isinstance(columns, SampleColumns):
+        return f"returned a {type(columns).__name__} from read_into, which must be SampleColumns"
+    shapes = {"labels": (rows,), "masked": (rows,), "landmarks": (rows, 5, 2)}
+    for name, shape in shapes.items():
+        array = getattr(columns, name)
+        if array is None and name == "landmarks":
+            continue
+        if not isinstance(array, np.ndarray) or array.shape != shape:
+            found = array.shape if isinstance(array, np.ndarray) else type(array).__name__
+            return f"returned {name} of {found} from read_into, which must be an array {shape}"
+    return None

@@ -1,0 +1,217 @@
+"""What a first batch can show: a table of properties, each with whose it is and what to say where it does not hold.
+
+`check --dry-run` makes these checks on a batch that it tries, a run on its first step. They only look: no weight, no
+random state and no component changes, so a run's numbers are the same with and without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from maskrec.base.errors import PluginError
+from maskrec.contracts.sample import Batch
+from maskrec.runtime.loading import LoadedBatch
+
+if TYPE_CHECKING:
+    from maskrec.training.assemble import Assembly
+
+_OUTSIDE = 0.1  # how far beyond [0, 1] a transform may overshoot
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What the components of a run have said of themselves.
+
+    Args:
+        data: the data set, as messages name it.
+        backbone: likewise.
+        loss: likewise.
+        image_size: side of the canvas in pixels.
+        embedding_size: of the backbone.
+        labels: of the data set, by index.
+        has_landmarks: of the data set.
+    """
+
+    data: str
+    backbone: str
+    loss: str
+    image_size: int
+    embedding_size: int
+    labels: Sequence[int]
+    has_landmarks: bool
+
+
+def promised_by(assembly: Assembly) -> Promised:
+    """What the components of an assembled run have said of themselves."""
+    plan, dataset = assembly.plan, assembly.dataset
+    return Promised(
+        data=plan.data.who,
+        backbone=plan.backbone.who,
+        loss=plan.loss.who,
+        image_size=assembly.image_size,
+        embedding_size=assembly.backbone.embedding_size,
+        labels=dataset.labels,
+        has_landmarks=bool(dataset.has_landmarks),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One row of a table.
+
+    Args:
+        holds: of what is looked at and what was promised.
+        says: the end of a sentence that begins with the component's name, where it does not hold.
+    """
+
+    holds: Callable[[Any, Promised], bool]
+    says: Callable[[Any, Promised], str]
+
+
+LOADED = (
+    Property(
+        lambda seen, promised: seen.images.shape[1:] == (3, promised.image_size, promised.image_size),
+        lambda seen, promised: (
+            f"returns images of {tuple(seen.images.shape[1:])}, and the canvas of this run is "
+            f"{(3, promised.image_size, promised.image_size)}; a data set must bring its images to `image_size`"
+        ),
+    ),
+    Property(
+        lambda seen, promised: bool((seen.images > 1).any()),
+        lambda seen, promised: (
+            f"returns black images: no value of the first {len(seen.images)} is above 1; "
+            "images must be torch.uint8 with values from 0 to 255"
+        ),
+    ),
+    Property(
+        lambda seen, promised: not _other_labels(seen, promised),
+        lambda seen, promised: "returns sample {} with the label {}, and its `labels` say {}".format(
+            *_other_labels(seen, promised)[0]
+        ),
+    ),
+    Property(
+        lambda seen, promised: seen.landmarks is not None or not promised.has_landmarks,
+        lambda seen, promised: "has_landmarks is True, and samples of the first batch have none",
+    ),
+)
+
+TRANSFORMED = (
+    Property(
+        lambda seen, promised: seen.images.is_floating_point(),
+        lambda seen, promised: f"returned images of {seen.images.dtype}; they must stay float32 in [0, 1]",
+    ),
+    Property(
+        lambda seen, promised: -_OUTSIDE <= float(seen.images.min()) <= float(seen.images.max()) <= 1 + _OUTSIDE,
+        lambda seen, promised: (
+            f"returned images with values from {float(seen.images.min()):.3g} to {float(seen.images.max()):.3g}; "
+            "they must stay in [0, 1]"
+        ),
+    ),
+    Property(
+        lambda seen, promised: seen.clean.dtype == torch.uint8 and seen.clean.shape == seen.images.shape,
+        lambda seen, promised: (
+            f"returned clean faces of {seen.clean.dtype} {tuple(seen.clean.shape)}; "
+            f"they must stay torch.uint8 {tuple(seen.images.shape)}"
+        ),
+    ),
+    Property(
+        lambda seen, promised: len(seen.labels) == len(seen.masked) == len(seen.images),
+        lambda seen, promised: (
+            f"returned {len(seen.labels)} labels and {len(seen.masked)} mask flags for {len(seen.images)} images"
+        ),
+    ),
+)
+
+EMBEDDED = (
+    Property(
+        lambda seen, promised: isinstance(seen, Tensor) and seen.is_floating_point() and seen.ndim == 2,
+        lambda seen, promised: f"returned {_described(seen)}; it must return one vector an image, (B, embedding_size)",
+    ),
+    Property(
+        lambda seen, promised: seen.shape[1] == promised.embedding_size,
+        lambda seen, promised: (
+            f"returned embeddings of size {seen.shape[1]}, and its embedding_size is {promised.embedding_size}"
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBatch:
+    """Looks at a batch as it goes through a training step.
+
+    Args:
+        promised: by the components.
+    """
+
+    promised: Promised
+
+    def loaded(self, batch: LoadedBatch) -> None:
+        """What the data set returned.
+
+        Raises:
+            PluginError: as all of these: a property that does not hold, by its component.
+        """
+        self._look(LOADED, self.promised.data, batch)
+
+    def transformed(self, who: str, batch: Batch) -> None:
+        """What a transform returned."""
+        self._look(TRANSFORMED, who, batch)
+
+    def embedded(self, embeddings: Any, images: int) -> None:
+        """What the backbone returned for this many images."""
+        self._look(EMBEDDED, self.promised.backbone, embeddings)
+        if len(embeddings) != images:
+            raise PluginError(f"{self.promised.backbone} returned {len(embeddings)} embeddings for {images} images")
+
+    def gradients(self, value: Tensor, backbone: nn.Module, loss: nn.Module) -> None:
+        """What the backward pass from the loss ``value`` has reached."""
+        trained = [weight for weight in backbone.parameters() if weight.requires_grad]
+        if trained and all(weight.grad is None for weight in trained):
+            raise PluginError(
+                f"{self.promised.loss}: no weight of the backbone gets a gradient from this loss, so the network would "
+                f"not learn; the embeddings are detached in the loss, or by {self.promised.backbone}"
+            )
+        known = {id(weight) for module in (backbone, loss) for weight in module.parameters()}
+        hidden = [tensor for tensor in leaves(value) if id(tensor) not in known]
+        if hidden:
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in hidden[:3])
+            raise PluginError(
+                f"{self.promised.loss}: {len(hidden)} tensors get a gradient and are parameters of neither loss nor "
+                f"backbone, so nothing would train them (of shape {shapes}); keep them as nn.Parameter attributes, "
+                "in an nn.ParameterList or in an nn.ModuleList"
+            )
+
+    def _look(self, table: Sequence[Property], who: str, seen: Any) -> None:
+        for row in table:
+            if not row.holds(seen, self.promised):
+                raise PluginError(f"{who} {row.says(seen, self.promised)}")
+
+
+def leaves(value: Tensor) -> Iterator[Tensor]:
+    """The tensors that a backward pass from ``value`` gives a gradient to."""
+    waiting, seen = [value.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):  # the node that adds to a tensor's ``grad``
+            yield node.variable
+        waiting += [before for before, _ in node.next_functions]
+
+
+def _other_labels(seen: LoadedBatch, promised: Promised) -> list[tuple[int, int, int]]:
+    """Index, label and what ``labels`` says, for each sample of the batch where the two differ."""
+    pairs = zip(seen.indices.tolist(), seen.labels.tolist(), strict=True)
+    told = ((index, label, int(promised.labels[index])) for index, label in pairs)
+    return [row for row in told if row[1] != row[2]]
+
+
+def _described(seen: Any) -> str:
+    return f"{seen.dtype} {tuple(seen.shape)}" if isinstance(seen, Tensor) else f"a {type(seen).__name__}"

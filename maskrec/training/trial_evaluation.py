@@ -1,0 +1,120 @@
+"""Every evaluator tried before anything is trained: on embeddings of a few images, repeated for the others."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.base.errors import PluginError
+from maskrec.contracts.evaluation import View
+from maskrec.contracts.pair_set import Images, PairSet
+from maskrec.contracts.sample import Sample
+from maskrec.inference.embedder import Embedder
+from maskrec.inference.model import Model
+from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all
+from maskrec.training.random_state import random_state, restore_random_state
+
+if TYPE_CHECKING:
+    from maskrec.training.assemble import Assembly
+    from maskrec.training.train_step import TrainStep
+
+IMAGES = 8
+_OTHERS = 61  # rows of noise, so that repeated embeddings are not equal
+
+
+@dataclass(frozen=True, slots=True)
+class FirstImages:
+    """The first images of a pair set."""
+
+    images: Images
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.images[index]
+
+
+@dataclass
+class TrialEmbed:
+    """An ``embed`` that shows the network a few images only: whatever is measured with it means nothing.
+
+    Args:
+        embedder: embeds those few.
+    """
+
+    embedder: Embedder
+    _kept: dict[tuple[int, View], NDArray[np.float32]] = field(default_factory=dict, init=False)
+
+    def __call__(self, pairs: PairSet, view: View | None = None) -> NDArray[np.float32]:
+        """float32 ``(n, d)``: rows of the first images, repeated with a little noise for the others."""
+        if not isinstance(pairs, PairSet):
+            raise PluginError(f"embed was given a {type(pairs).__name__}, which must be a PairSet")
+        key = (id(pairs), view or View())
+        if key not in self._kept:
+            self._kept[key] = _repeated(self.embedder(_few(pairs), view), len(pairs.images))
+        return self._kept[key]
+
+
+def try_evaluators(assembly: Assembly, stepper: TrainStep) -> None:
+    """``evaluate`` and ``test`` of every evaluator, held to what they declare; nothing of the run changes.
+
+    Copies are asked, and the random states are put back; an evaluator that cannot be copied is left out.
+
+    Raises:
+        PluginError: as `evaluating.evaluate_all`.
+        MaskrecError: an image of the pairs cannot be read.
+    """
+    copies = _copies(assembly)
+    if not copies:
+        return
+    model = Model(stepper.evaluated, assembly.backbone.input_spec, None, assembly.plan.backbone.who)
+    embed = TrialEmbed(Embedder(model, stepper.compute, assembly.plan.seed, workers=0))
+    before = random_state()
+    try:
+        tried = replace(assembly, evaluators=copies)
+        apply_to_test_pairs(tried, embed, evaluate_all(tried, embed))
+    finally:
+        restore_random_state(before)
+
+
+def _copies(assembly: Assembly) -> dict[str, Any]:
+    """The evaluators without what a trial would change in them; pair sets are shared."""
+    found = {}
+    for label, evaluator in assembly.evaluators.items():
+        shared = {id(pairs): pairs for _, pairs in assembly.pair_sets}
+        try:
+            found[label] = copy.deepcopy(evaluator, shared)
+        except Exception:  # open files, locks: such an evaluator is met at the first evaluation
+            continue
+    return found
+
+
+def _few(pairs: PairSet) -> PairSet:
+    count = min(IMAGES, len(pairs.images))
+    none = np.zeros(0, np.int64)
+    return PairSet(
+        label=pairs.label,
+        images=FirstImages(pairs.images, count),
+        mask_types=pairs.mask_types[:count],
+        left=none,
+        right=none,
+        same=none.astype(np.bool_),
+        condition=none.astype(np.int8),
+        has_landmarks=pairs.has_landmarks,
+    )
+
+
+def _repeated(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    if not len(rows):
+        return rows
+    noise = np.random.default_rng(0).standard_normal((_OTHERS, rows.shape[1]), np.float32)
+    noise *= 0.1 * (np.abs(rows).mean() + np.float32(1e-6))
+    numbers = np.arange(count)
+    found: NDArray[np.float32] = rows[numbers % len(rows)] + noise[numbers % _OTHERS]
+    return found

@@ -1,0 +1,231 @@
+"""A component's mistake is said before anything is trained: by a dry run, and by a run itself. Its author is named."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from probe_runs import PROBED, PROBES, rows, state
+
+from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.contracts.problem import RecipeError
+from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.host import discover
+from maskrec.recipe.checking import check_recipe, resolve
+from maskrec.recipe.plan import Plan
+from maskrec.training.assemble import assemble, check_built
+from maskrec.training.dry_run import dry_run
+from maskrec.training.runner import resume, start
+from maskrec.training.train_step import TrainStep
+from maskrec.training.trial_evaluation import try_evaluators
+
+MISTAKES = Path(__file__).with_name("mistakes.py")
+PLACE = r"\(tests/training/mistakes\.py:\d+\)"
+WHO = r"file:mistakes\.py/"
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return discover([PROBES, MISTAKES])
+
+
+def planned(catalog: Catalog, folder: Path, changes: dict[str, Any], *overrides: str) -> Plan:
+    recipe = {**PROBED, "transforms": None, "observe": None, **changes}
+    path = folder / "mistaken.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in recipe.items() if value is not None}))
+    return resolve(path, catalog=catalog, overrides=overrides, data_root=folder)
+
+
+def evaluated(wrong: str) -> dict[str, Any]:
+    return {"evaluate": {"held_out": {"use": "evaluators", "wrong": wrong, "pairs": {"use": "noise_pairs"}}}}
+
+
+def section(name: str, use: str, wrong: str) -> dict[str, Any]:
+    return {name: {"use": use, "wrong": wrong}}
+
+
+def transformed(wrong: str) -> dict[str, Any]:
+    return {"transforms": {"mine": {"use": "transforms", "wrong": wrong}}}
+
+
+SHOWN = {
+    "backbone size": (
+        section("backbone", "nets", "size"),
+        "returned embeddings of size 3, and its embedding_size is 4",
+    ),
+    "backbone pair": (section("backbone", "nets", "pair"), r"returned a tuple; it must return one vector an image"),
+    "backbone rows": (section("backbone", "nets", "rows"), "returned 7 embeddings for 8 images"),
+    "backbone raises": (section("backbone", "nets", "raises"), f"failed in forward: AttributeError: .* {PLACE}$"),
+    "backbone detached": (section("backbone", "nets", "detached"), "no weight of the backbone gets a gradient"),
+    "loss detached": (section("loss", "losses", "detached"), "no weight of the backbone gets a gradient"),
+    "loss constant": (section("loss", "losses", "constant"), "no weight of the backbone gets a gradient"),
+    "loss hidden": (section("loss", "losses", "hidden"), r"1 tensors get a gradient .* \(of shape \(6, 2\)\)"),
+    "loss raises": (section("loss", "losses", "raises"), f"failed in forward: AttributeError: .* {PLACE}$"),
+    "loss exits": (section("loss", "losses", "exits"), f"failed in forward: SystemExit: 0 {PLACE}$"),
+    "loss number": (section("loss", "losses", "number"), "returned a float; a loss must return a scalar tensor"),
+    "loss backward": (section("loss", "losses", "backward"), f"failed in backward: KeyError: 'gradient' {PLACE}$"),
+    "data float": (section("data", "sets", "float"), r"sample \d+ has an image of torch\.float32 \(3, 8, 8\)"),
+    "data ones": (section("data", "sets", "ones"), "returns black images"),
+    "data small": (section("data", "sets", "small"), r"returns images of \(3, 7, 7\), and the canvas .* \(3, 8, 8\)"),
+    "data label": (section("data", "sets", "label"), r"returns sample \d+ with the label \d, and its `labels` say \d"),
+    "data labels": (section("data", "sets", "labels"), "gives sample 7 the label 6, and labels go from 0 to .* = 5"),
+    "data few": (section("data", "sets", "few"), "has 23 labels for 24 samples"),
+    "data none": (section("data", "sets", "none"), r"sample \d+ is a NoneType; a data set must return a Sample"),
+    "data raises": (section("data", "sets", "raises"), rf"sample \d+ cannot be read: KeyError: 'photo' {PLACE}$"),
+    "data exits": (section("data", "sets", "exits"), rf"sample \d+ cannot be read: SystemExit: 0 {PLACE}$"),
+    "data members": (section("data", "sets", "members"), "has no attribute `identities`, which a dataset needs"),
+    "data landmarks": (section("data", "sets", "landmarks"), "has_landmarks is True, and samples of the first batch"),
+    "sampler unseeded": (
+        section("sampler", "samplers", "unseeded"),
+        "gives other batches when it is asked for epoch 1",
+    ),
+    "sampler raises": (section("sampler", "samplers", "raises"), f"failed in __iter__: AttributeError: .* {PLACE}$"),
+    "sampler beyond": (
+        section("sampler", "samplers", "beyond"),
+        "yields the index 24, and the data set has 24 samples",
+    ),
+    "sampler negative": (section("sampler", "samplers", "negative"), "yields the index -1, and the data set has 24"),
+    "sampler short": (section("sampler", "samplers", "short"), "yields 2 batches in epoch 1, and its length is 3"),
+    "sampler endless": (section("sampler", "samplers", "endless"), "yields more than 3 batches in epoch 1"),
+    "sampler empty": (section("sampler", "samplers", "empty"), "yields an empty batch, number 2 of epoch 1"),
+    "sampler members": ({"sampler": {"use": "no_epochs"}}, "has no method `set_epoch`, which a sampler needs"),
+    "transform bytes": (transformed("bytes"), r"returned images with values from .* must stay in \[0, 1\]"),
+    "transform clean": (transformed("clean"), r"returned clean faces of torch\.float32"),
+    "transform labels": (transformed("labels"), "returned 7 labels and 8 mask flags for 8 images"),
+    "transform raises": (transformed("raises"), f"failed in __call__: AttributeError: .* {PLACE}$"),
+    "transform none": (transformed("none"), "must return a Batch whose images are still"),
+    "evaluator raises": (evaluated("raises"), f"failed in evaluate: AttributeError: .* {PLACE}$"),
+    "evaluator exits": (evaluated("exits"), f"failed in evaluate: SystemExit: 0 {PLACE}$"),
+    "evaluator test": (evaluated("test"), f"failed in test: KeyError: 'threshold' {PLACE}$"),
+    "evaluator dict": (evaluated("dict"), "returned a dict, which must be an Evaluation"),
+    "evaluator photos": (evaluated("photos"), "embed was given a Noise, which must be a PairSet"),
+    "evaluator nan": (evaluated("nan"), "returned nan for 'score'; a metric must be a finite number"),
+    "evaluator undeclared": (evaluated("undeclared"), "returned the metric 'spread', which it does not declare"),
+    "evaluator members": (
+        {"evaluate": {"held_out": {"use": "no_test", "pairs": {"use": "noise_pairs"}}}},
+        "has no method `test`, which an evaluator needs",
+    ),
+}
+# A run says these at its first step; everything else before its folder is written.
+AT_STEP_ONE = {
+    *(f"backbone {wrong}" for wrong in ("size", "rows", "detached")),
+    *(f"loss {wrong}" for wrong in ("detached", "constant", "hidden", "raises", "exits", "number", "backward")),
+    *(f"data {wrong}" for wrong in ("float", "ones", "small", "label", "none", "raises", "exits", "landmarks")),
+    *(f"transform {wrong}" for wrong in ("bytes", "clean", "labels", "raises", "none")),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), SHOWN.values(), ids=SHOWN.keys())
+def test_a_dry_run_names_the_component_and_what_is_wrong(
+    changes: dict[str, Any], said: str, catalog: Catalog, tmp_path: Path
+) -> None:
+    plan = planned(catalog, tmp_path, changes)
+    with pytest.raises((PluginError, RecipeError), match=said) as raised:
+        dry_run(plan, catalog, tmp_path)
+    assert raised.value.exit_code == 3
+    if "photos" not in str(changes):  # the embedding's own words
+        assert re.search(WHO, str(raised.value))
+    assert [path.name for path in tmp_path.iterdir()] == ["mistaken.yaml"]
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_run_says_the_same_and_trains_nothing(name: str, catalog: Catalog, tmp_path: Path) -> None:
+    changes, said = SHOWN[name]
+    plan = planned(catalog, tmp_path, changes)
+    with pytest.raises((PluginError, RecipeError), match=said) as raised:
+        start(plan, catalog, tmp_path, tmp_path / "run")
+    assert raised.value.exit_code == 3
+    if name in AT_STEP_ONE:
+        assert rows(tmp_path / "run") == []
+        assert not list((tmp_path / "run" / "checkpoints").glob("*.safetensors"))
+    else:
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_is_not_ok(catalog: Catalog, tmp_path: Path) -> None:
+    plan = planned(catalog, tmp_path, section("loss", "losses", "nan"))
+    with pytest.raises(MaskrecError, match=rf"{WHO}losses: the loss is not finite in the first batch \(loss nan\)"):
+        dry_run(plan, catalog, tmp_path)
+
+
+def test_checking_changes_nothing_that_a_run_draws(catalog: Catalog, tmp_path: Path) -> None:
+    """Nor the evaluator itself: a trial asks a copy."""
+    plan = planned(catalog, tmp_path, {"backbone": {"use": "linear", "batch_norm": True, "dropout": 0.5}})
+    assembly = assemble(plan, catalog, tmp_path, tmp_path)
+    stepper = TrainStep(assembly)
+    torch.manual_seed(1)
+    before = torch.get_rng_state(), {k: v.clone() for k, v in stepper.backbone.state_dict().items()}
+    try_evaluators(assembly, stepper)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert all(torch.equal(before[1][name], tensor) for name, tensor in stepper.backbone.state_dict().items())
+    evaluator: Any = assembly.evaluators["held_out"]
+    assert evaluator.calls == 0
+    assert stepper.backbone.training
+
+
+def test_a_sampler_with_a_state_of_its_own_may_be_asked_twice(catalog: Catalog, tmp_path: Path) -> None:
+    plan = planned(catalog, tmp_path, {"sampler": {"use": "turning"}})
+    sampler: Any = assemble(plan, catalog, tmp_path, tmp_path).sampler
+    assert sampler.turns == 0
+
+
+def test_a_given_misspelt_is_said_to_its_author(catalog: Catalog, tmp_path: Path) -> None:
+    path = tmp_path / "mistaken.yaml"
+    path.write_text(yaml.safe_dump({**PROBED, "loss": {"use": "n_classes"}}))
+    checked = check_recipe(path, catalog=catalog, data_root=tmp_path)
+    assert checked.exit_code == 3
+    (problem,) = [problem for problem in checked.problems if not problem.note]
+    assert problem.hint == "for the author of file:mistakes.py/n_classes: did it mean the given `num_classes`?"
+
+
+@pytest.mark.parametrize(("batch_norm", "refused"), [(True, True), (False, False)])
+def test_a_last_batch_that_is_too_small_is_refused_before_the_start(
+    batch_norm: bool, refused: bool, catalog: Catalog, tmp_path: Path
+) -> None:
+    parts = {"backbone": {"use": "linear", "batch_norm": batch_norm}, **section("sampler", "samplers", "one")}
+    plan = planned(catalog, tmp_path, parts)
+    problems = check_built(plan, catalog, tmp_path).entries
+    said = ["the last batch of an epoch has 1 image for 1 process, and batch norm needs two in each"] if refused else []
+    assert [problem.message.partition(";")[0] for problem in problems] == said
+    assert all(problem.mark == plan.sampler.mark for problem in problems)
+
+
+def test_an_evaluation_that_fails_is_done_again_by_resume(catalog: Catalog, tmp_path: Path) -> None:
+    """The epoch is not lost: its checkpoint is there, and the run ends as one that never failed."""
+    late = {"evaluate": {"held_out": {"use": "late", "pairs": {"use": "noise_pairs"}}}}
+    plan = planned(catalog, tmp_path, late, "train.epochs=2")
+    (tmp_path / "broken").touch()
+    said = rf"late failed in evaluate: KeyError: 'broken' {PLACE}; the epoch is saved, .*: maskrec resume .*run$"
+    with pytest.raises(PluginError, match=said):
+        start(plan, catalog, tmp_path, tmp_path / "run")
+    position = state(tmp_path / "run")["position"]
+    assert (position["epoch"], position["batches"], position["step"]) == (0, 3, 3)
+    (tmp_path / "broken").unlink()
+    resume(tmp_path / "run", catalog, {})
+    start(plan, catalog, tmp_path, tmp_path / "whole")
+    there, here = state(tmp_path / "run"), state(tmp_path / "whole")
+    for side in ("backbone", "loss"):
+        assert all(torch.equal(there[side][name], tensor) for name, tensor in here[side].items())
+    results = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("run", "whole")]
+    assert results[0] == results[1]
+    kept = [
+        [{k: v for k, v in row.items() if k not in ("time", "images_per_second")} for row in rows(tmp_path / name)]
+        for name in ("run", "whole")
+    ]
+    assert kept[0] == kept[1]
+
+
+def test_an_observer_that_ends_the_program_is_detached_and_a_misspelt_event_is_noted(
+    catalog: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = planned(catalog, tmp_path, {"observe": {"mine": {"use": "observers"}, "other": {"use": "stateful"}}})
+    start(plan, catalog, tmp_path, tmp_path / "run")
+    out = capsys.readouterr().out
+    assert "observers has a method `on_evaluation`, which no event calls: did you mean on_evaluate?" in out
+    assert re.search(rf"^observe\.mine raised SystemExit: 0 {PLACE}; it receives no more events", out, re.MULTILINE)
+    assert re.search(rf"^observe\.other raised KeyError: 'state' {PLACE}; it receives no more", out, re.MULTILINE)
