@@ -81,6 +81,12 @@ def test_nothing_and_no_folder(tmp_path: Path) -> None:
     assert "cannot be read as a folder" in _complaint(tmp_path / "file")
 
 
+def test_a_link_to_itself_is_one_of_the_problems(tmp_path: Path) -> None:
+    _photo(tmp_path / "a/1.png")
+    (tmp_path / "a/loop.png").symlink_to("loop.png")
+    assert "loop.png: cannot be read" in _complaint(tmp_path)
+
+
 def test_landmarks_file(tmp_path: Path) -> None:
     _photo(tmp_path / "a/1.png")
     header = ",".join(f"{p}_{q}" for p in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for q in "xy")

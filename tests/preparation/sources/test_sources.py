@@ -17,6 +17,7 @@ from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.random_access import RandomAccessFile
 from maskrec.images.tars.faces import index_tars
 from maskrec.images.tars.tarfiles import write_tar
+from maskrec.preparation.face_sets.open_sets import open_sets
 from maskrec.preparation.resumable.output_names import output_names, safe_part
 from maskrec.preparation.sources.given_landmarks import with_landmarks
 from maskrec.preparation.sources.opening import open_source
@@ -147,13 +148,34 @@ def test_links_pipes_and_files_that_go(tmp_path: Path) -> None:
     (photos / "Bo").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (photos / "Ann" / "broken.jpg").symlink_to(tmp_path / "nowhere")
     os.mkfifo(photos / "Ann" / "pipe.jpg")
+    (photos / "Ann" / "loop.jpg").symlink_to("loop.jpg")
+    (photos / "Ann" / "zero.jpg").symlink_to("/dev/zero")
     source = open_source(photos)
     (photos / "Ann" / "gone.jpg").unlink()
     items = {item.key: item for item in source.items}
     assert source.read(items["Bo/a.jpg"]) == b"linked"
-    for key, words in (("gone", "No such file"), ("broken", "No such file"), ("pipe", "not a regular file")):
+    said = {"gone": "No such file", "broken": "No such file", "loop": "Too many levels of symbolic links"}
+    for key, words in {**said, "pipe": "it is a named pipe", "zero": "it is a device"}.items():
         with pytest.raises(UsageError, match=f"Ann/{key}.jpg: cannot be read .{words}"):
             source.read(items[f"Ann/{key}.jpg"])
+
+
+def test_a_link_to_itself_ends_no_reading_of_a_folder(tmp_path: Path) -> None:
+    for name in ("Ann_0001.jpg", "Ann_0002.jpg"):
+        _write(tmp_path / "flat" / name)
+        _write(tmp_path / "folders" / "Ann" / name)
+    for folder in ("flat", "folders/Ann"):
+        (tmp_path / folder / "Ann_0003.jpg").symlink_to("Ann_0003.jpg")
+    for name in ("flat", "folders"):
+        source = open_source(tmp_path / name)
+        assert len(source.items) == 3
+        source.refuse_inside(tmp_path / "flat" / "Ann_0003.jpg" / "out" if name == "folders" else tmp_path / "out")
+        (faces,) = open_sets(tmp_path / name)
+        assert len(faces) == 3
+        with pytest.raises(UsageError, match="Too many levels of symbolic links"):
+            faces.read(2)
+    (tmp_path / "folders" / "loop").symlink_to("loop")
+    assert len(open_source(tmp_path / "folders").items) == 4
 
 
 def _csv(path: Path, header: list[str], rows: list[list[object]]) -> Path:
