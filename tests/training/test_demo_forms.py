@@ -13,7 +13,7 @@ from maskrec.recipe.shipped import shipped_recipe, shipped_recipes, summary
 from maskrec.training.dry_run import dry_run
 
 NETWORKS = {
-    "arcface_efficientnet_b3": "{use: timm, model: efficientnet_b3, pooling: gem, neck: linear_bn, embedding_size: 512}",
+    "arcface_efficientnet_b3": "{use: timm, model: efficientnet_b3, pooling: gem, neck: linear_bn}",
     "arcface_inception": "{use: inception_resnet_v1, dropout: 0.4}",
     "arcface_seresnext101": "{use: se_resnext101, pooling: gem, embedding_size: 512, dropout: 0.4}",
 }
@@ -29,7 +29,7 @@ def test_a_demo_with_another_network_is_announced_in_the_first_line() -> None:
             announced.add(name)
             assert str(backbone.parameters["model"]) in ("efficientnet_b0", "seresnext26d_32x4d")
         elif name != "quickstart":
-            assert backbone.name == "inception_resnet_v1"
+            assert backbone.name == "maskrec/inception_resnet_v1"
     assert announced == {"arcface_efficientnet_b3", "arcface_seresnext101"}
 
 
