@@ -36,7 +36,7 @@ def test_a_demo_with_another_network_is_announced_in_the_first_line() -> None:
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_the_network_that_a_recipe_names_takes_a_step(name: str, tmp_path: Path) -> None:
     catalog = discover(plugins=False)
-    small = ["data.identities=4", "data.images_per_identity=4", "sampler.batch_size=4", "train.epochs=1"]
+    small = ["data.identities=4", "data.images_per_identity=4", "sampler.batch_size=4", "train.epochs=20"]
     overrides = [f"backbone={NETWORKS[name]}", *small]
     plan = resolve(shipped_recipe(name), catalog=catalog, demo=True, overrides=overrides)
     dry_run(plan, catalog, tmp_path)
