@@ -136,7 +136,10 @@ def test_a_step_is_recorded_and_shown_to_the_observers(tmp_path: Path) -> None:
     assert watcher.seen == [1]
 
 
-@pytest.mark.parametrize(("stop", "words"), [(None, "maskrec/arcface: the loss is not finite at step 1"), (Stop("too steep"), "too steep")])
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [(None, "maskrec/arcface: the loss is not finite at step 1"), (Stop("too steep"), "too steep")],
+)
 def test_a_step_that_is_not_finite_is_shown_to_the_observers_and_not_recorded(
     stop: Stop | None, words: str, tmp_path: Path
 ) -> None:
