@@ -137,7 +137,8 @@ def test_a_step_is_recorded_and_shown_to_the_observers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stop", "words"), [(None, "maskrec/arcface: the loss is not finite at step 1"), (Stop("too steep"), "too steep")]
+    ("stop", "words"),
+    [(None, "maskrec/arcface: the loss is not finite at step 1"), (Stop("too steep"), "too steep")],
 )
 def test_a_step_that_is_not_finite_is_shown_to_the_observers_and_not_recorded(
     stop: Stop | None, words: str, tmp_path: Path
