@@ -51,8 +51,9 @@ def run(recipe: str, folder: Path, *options: str) -> Demo:
 def overall(answers: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row of all test pairs of a recipe's only evaluator."""
     (answer,) = answers.values()
-    (rows,) = answer["tables"].values()
-    return next(row for row in rows if row["condition"] == "all")
+    rows = [row for table in answer["tables"].values() for row in table]
+    row = next(row for row in rows if row.get("condition") == "all")
+    return {**row, "pairs": row["same_pairs"] + row["different_pairs"]}
 
 
 def untrained(recipe: str) -> float:

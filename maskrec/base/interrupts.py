@@ -22,6 +22,9 @@ class Terminated(BaseException):
     """Raised by SIGTERM where Ctrl-C raises KeyboardInterrupt: no plugin's ``except Exception`` takes it."""
 
 
+INTERRUPTS = (KeyboardInterrupt, Terminated)  # what code that catches everything lets through
+
+
 class _State:
     """What has happened in this process so far."""
 

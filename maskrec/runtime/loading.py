@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.contracts.call_into import failure_of, own_words
 from maskrec.contracts.component_calls import batch_reader
 from maskrec.contracts.sample import Sample, SampleColumns
@@ -134,7 +135,7 @@ def _first_image(samples: Samples, places: Sequence[Sequence[Place]]) -> Tensor 
     """The first image, whose shape all others must have; None where it is wrong: a worker reports that."""
     try:
         sample = samples[next(place for batch in places for place in batch)[1]]
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         raise
     except BaseException:  # a worker meets the same error and reports it in its place
         return None
@@ -178,7 +179,7 @@ class _Placed:
             problem = columns_problem(columns, len(places))
         except MaskrecError as error:
             return own_words(error)
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException:  # reading one by one shows which sample raised it
             return self._one_by_one(slot, space, places)
@@ -216,7 +217,7 @@ class _Placed:
             problem = sample_problem(sample, self.shape)
         except MaskrecError as error:
             return own_words(error)
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException as error:  # also SystemExit: a data set must not end the program
             return failure_of(f"{self.who}sample {index}", "cannot be read", error, self.samples)
