@@ -17,6 +17,7 @@ from maskrec.base.errors import UsageError
 from maskrec.inference.open_model import open_run
 from maskrec.plugin.host import discover
 from maskrec.recipe.recipe_changes import Change, recipe_changes
+from maskrec.runtime.state_tree import load_tree, save_tree
 from maskrec.training.recording import Recorder
 
 Train = Callable[..., Path]
@@ -147,8 +148,8 @@ def test_values_that_differ_by_path() -> None:
 def test_the_first_checkpoint_has_the_start_before_it(
     train: Train, go_on: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A run that ends with its first checkpoint; nothing of it was written twice."""
-    changes: dict[str, Any] = {"backbone": {"use": "plain", "dropout": 0.5}}
+    """A run whose only checkpoint is that of its end, without an evaluation, before which one would be written."""
+    changes: dict[str, Any] = {"backbone": {"use": "plain", "dropout": 0.5}, "evaluate": None}
     whole = train("whole", changes)
     for name, harm in (("gone", Path.unlink), ("cut", lambda path: path.write_bytes(path.read_bytes()[:-1]))):
         run = train(name, changes, "train.epochs=1", "train.checkpoint_every=100")
@@ -165,11 +166,14 @@ def test_opening_a_run_falls_back_to_the_checkpoint_before(run: Path, capsys: py
     catalog = discover([PROBES])
     last = open_run(run, catalog).network.state_dict()
     assert "best.safetensors is gone" in capsys.readouterr().err
+    previous = run / "checkpoints" / "previous.safetensors"
+    state = load_tree(previous)
+    save_tree({**state, "backbone": {name: value + 1 for name, value in state["backbone"].items()}}, previous)
     (run / "checkpoints" / "last.safetensors").write_bytes(b"x")
     before = open_run(run, catalog).network.state_dict()
     assert "previous.safetensors" in capsys.readouterr().err
-    assert any(not last[name].equal(value) for name, value in before.items())
-    (run / "checkpoints" / "previous.safetensors").unlink()
+    assert all((last[name] + 1).equal(value) for name, value in before.items())
+    previous.unlink()
     with pytest.raises(UsageError, match="last"):
         open_run(run, catalog)
 
