@@ -85,7 +85,7 @@ class Aligner:
         if points is not None and self._sides is not None:
             height, width = image.shape[:2]
             if fault := another_photos(points, float(self._sides[index]), width, height):
-                raise UsageError(f"{name}: its landmarks are not of this photo: {fault}; name landmarks of this photo")
+                raise UsageError(f"{name}: {fault}; name landmarks of this photo, or leave them out")
         try:
             pixels, places = pixels_on_canvas(image, points, size, self.alignment, box)
         except (ValueError, cv2.error) as error:

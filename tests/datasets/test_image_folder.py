@@ -133,7 +133,7 @@ def test_landmarks_of_an_aligned_face_are_not_those_of_a_whole_photo(
         context = Context(input_spec=InputSpec(canvas, alignment=alignment))
         data = ImageFolder(tmp_path / "photos", context, canvas, landmarks=tmp_path / "faces.csv")
         said = f"a face aligned to 112 x 112 pixels, but the photo has {size} x {size}"
-        with pytest.raises(UsageError, match=rf"1\.png: its landmarks are not of this photo: .*{said}"):
+        with pytest.raises(UsageError, match=rf"1\.png: the landmarks are those of {said}"):
             data[0]
         with pytest.raises(UsageError, match=said):
             data.read_into([0], np.zeros((1, canvas, canvas, 3), np.uint8))

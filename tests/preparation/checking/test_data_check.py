@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.base.words import plain_name
+from maskrec.faces.alignment import arcface_template
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.checking import Report, Settings, check_sets
@@ -234,6 +235,12 @@ def test_landmarks_of_other_files_are_refused(clean: Path, tmp_path: Path) -> No
     file = write_csv(tmp_path / "faces" / "faces.csv", ["path", *LANDMARK_COLUMNS], rows)
     with pytest.raises(UsageError, match=r"--landmarks .*faces\.csv: its rows belong to the files beside it"):
         look((clean, ""), landmarks=[file])
+
+
+def test_landmarks_of_an_aligned_face_beside_a_whole_photo_are_an_error(tmp_path: Path) -> None:
+    report = look((with_points(tmp_path, arcface_template(32).round(2).ravel().tolist()), ""))
+    (message,) = [problem.message for problem in report.problems if problem.kind == "landmarks"]
+    assert message == "the landmarks are those of a face aligned to 32 x 32 pixels, but the photo has 64 x 64"
 
 
 @pytest.mark.parametrize("role", ["train", "test", ""])
