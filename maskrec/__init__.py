@@ -1,4 +1,4 @@
-"""maskrec: train, evaluate and use face recognition models for people who wear masks.
+"""maskrec: train and evaluate face recognition models for people who wear masks.
 
 Everything public is reachable from here and imported on first use, so that
 ``import maskrec`` stays cheap in a plugin that only declares components.

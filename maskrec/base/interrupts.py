@@ -49,6 +49,13 @@ def install() -> None:
             signal.signal(number, _handle)
 
 
+def uninstall() -> None:
+    """Once all is said: a signal that comes while the interpreter ends does so quietly, in the system's way."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is _handle:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def received() -> int:
     """The signal that arrived; 0 for none."""
     return _state.received

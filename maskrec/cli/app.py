@@ -21,7 +21,7 @@ INTERRUPTED = 130  # the shell's code for it
 
 app = typer.Typer(
     name="maskrec",
-    help="Train, evaluate and use face recognition models for people who wear masks.",
+    help="Train and evaluate face recognition models for people who wear masks.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -86,6 +86,7 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
             code = interrupts.report()
     except BaseException as error:
         code = _answer(error)
+    interrupts.uninstall()
     sys.exit(code)
 
 

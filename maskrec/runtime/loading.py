@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -18,7 +17,7 @@ from maskrec.base.interrupts import INTERRUPTS
 from maskrec.contracts.call_into import failure_of, own_words
 from maskrec.contracts.component_calls import batch_reader
 from maskrec.contracts.sample import Sample, SampleColumns
-from maskrec.runtime.buffers import SharedBatches
+from maskrec.runtime.buffers import SharedBatches, buffers_for
 from maskrec.runtime.epoch_batches import Place
 from maskrec.runtime.loader_processes import HandedBatches, iterate
 from maskrec.runtime.sample_checks import columns_problem, sample_problem
@@ -111,7 +110,7 @@ class EpochLoader:
 
     def _begun(self, places: Sequence[Sequence[Place]], workers: int) -> DataLoader[Any]:
         first = _first_image(self.samples, places) if workers else None
-        self._handed = HandedBatches(places, _slots(first, places, workers))
+        self._handed = HandedBatches(places, buffers_for(first, max(map(len, places), default=0), workers))
         shape = None if first is None else tuple(first.shape)
         return DataLoader(
             _Placed(self.samples, self._handed.slots, shape, self.who),  # type: ignore[arg-type]
@@ -141,15 +140,6 @@ def _first_image(samples: Samples, places: Sequence[Sequence[Place]]) -> Tensor 
     except BaseException:  # a worker meets the same error and reports it in its place
         return None
     return sample.image if sample_problem(sample, None) is None else None
-
-
-def _slots(image: Tensor | None, places: Sequence[Sequence[Place]], workers: int) -> SharedBatches | None:
-    """Memory for the batches in flight; None where workers would not share it."""
-    if image is None or multiprocessing.get_start_method() != "fork":
-        return None
-    # Two for each worker (a DataLoader's prefetch), one in use, one not yet released, one to spare.
-    by_pixel = image.permute(1, 2, 0).is_contiguous()
-    return SharedBatches(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
 
 
 class _Parcel(NamedTuple):

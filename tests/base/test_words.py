@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maskrec.base.words import did_you_mean, differences, nearest, one_line, typed_line
+from maskrec.base.words import byte_size, did_you_mean, differences, nearest, one_line, typed_line
 
 
 def test_the_likeliest_name_comes_first_and_an_unlike_one_not_at_all() -> None:
@@ -51,3 +51,12 @@ def test_every_difference_is_named_with_both_values() -> None:
     ]
     assert differences(before, dict(before)) == []
     assert differences(1, 2, "maskrec") == ["maskrec 1 there, 2 here"]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.00 kB"), (92_160, "92.2 kB"), (999_499, "999 kB"),
+     (999_600, "1.00 MB"), (6_120_000, "6.12 MB"), (9_999_999, "10.0 MB"), (1_580_547_964_502_016, "1.58 PB")],
+)  # fmt: skip
+def test_a_size_has_three_digits_whatever_its_unit(count: int, words: str) -> None:
+    assert byte_size(count) == words

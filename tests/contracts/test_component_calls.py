@@ -215,3 +215,12 @@ def test_what_data_may_offer() -> None:
     nothing = object()
     assert calls.batch_reader(nothing) is None
     assert (calls.caveat_of(nothing), calls.shards_of(nothing), calls.needs_landmarks(nothing)) == ("", None, False)
+
+
+def test_diagnostics_that_carry_gradients_are_numbers_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    class Loss:
+        def diagnostics(self) -> dict[str, Any]:
+            return {"kept": (tensor([2.0], requires_grad=True) * 3).sum(), "plain": 1}
+
+    assert calls.diagnostics(Loss()) == {"kept": 6.0, "plain": 1.0}
+    assert [str(warning.message) for warning in recwarn] == []

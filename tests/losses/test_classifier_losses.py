@@ -325,6 +325,7 @@ def test_class_weights_follow_the_data_and_are_not_in_the_checkpoint() -> None:
         ArcFace(6, 4, [1, 2, 3])
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", [ArcFace, CosFace])
 def test_a_learned_scale_is_a_weight_that_begins_at_scale(kind: Any) -> None:
     loss, fixed = (made(kind, 3, scale=12.0, learn_scale=learned) for learned in (True, False))

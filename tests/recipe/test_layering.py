@@ -282,3 +282,13 @@ def _maps_stay_maps(a: object, b: object, c: object) -> bool:
     if isinstance(a, dict) and isinstance(b, dict) and isinstance(c, dict):
         return all(_maps_stay_maps(a[k], b[k], c[k]) for k in a.keys() & b.keys() & c.keys())
     return not (isinstance(a, dict) and isinstance(c, dict) and not isinstance(b, dict))
+
+
+def test_a_demo_that_replaces_a_component_says_nothing_about_it_and_a_child_does(tmp_path: Path) -> None:
+    files = {"base": "data: {use: a, path: p}\n", "top": "extends: base.yaml\ndemo: {data: {use: b}}\n"}
+    assert layers(tmp_path, demo=True, **files) == ({"data": {"use": "b"}}, [])
+    files["top"] = "extends: base.yaml\ndata: {use: b}\n"
+    merged, said = layers(tmp_path, **files)
+    assert merged == {"data": {"use": "b"}}
+    assert len(said) == 1
+    assert "dropped with it: path" in said[0]

@@ -25,13 +25,13 @@ def condition_shares(each: int, settings: PairSettings) -> dict[Masks, tuple[int
 
 
 def enough_people(people: int, settings: PairSettings) -> PairSettings:
-    """The settings with shares for few people: about four to choose thresholds on, four to test on, the rest to train.
+    """The settings with shares for few people: about eight for thresholds, eight to test on, the rest to train on.
 
     Args:
         people: how many there are.
         settings: whose shares nobody asked for.
     """
-    least = min(1 / 3, 4 / people)
+    least = min(1 / 3, 8 / people)
     lowest = {name: max(settings.shares[name], least) for name in ("evaluation", "test")}
     if lowest == {name: settings.shares[name] for name in lowest}:
         return settings

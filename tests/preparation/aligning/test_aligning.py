@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 import shutil
@@ -32,7 +33,8 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.alignment import ARCFACE_POINTS
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.face_columns import LANDMARK_COLUMNS
-from maskrec.preparation.aligning.aligning import AlignSettings, aligning
+from maskrec.preparation.aligning.aligning import AlignFaces, AlignSettings, aligning
+from maskrec.preparation.resumable import extending
 from maskrec.preparation.resumable import job as job_module
 from maskrec.preparation.sources.opening import open_source
 
@@ -421,3 +423,64 @@ def finish_under_kills(where: Path, folder: str, shard: str, lasts: float, dice:
             running.send_signal(signal.SIGKILL)
             running.wait()
     raise AssertionError("the last one is waited for")
+
+
+def _with_two_faces(photos: Path, album: Any) -> None:
+    save(photos / "Ann" / "1.png", album[0][0])
+    save(photos / "Ann" / "2.png", np.hstack([album[0][0], album[2][0]]))
+    save(photos / "Bo" / "1.png", album[2][0])
+
+
+def test_an_option_that_only_adds_faces_goes_on_in_the_same_folder(tmp_path: Path, album: Any) -> None:
+    _with_two_faces(tmp_path / "photos", album)
+    faces = tmp_path / "faces"
+    first = align(tmp_path / "photos", faces)
+    assert [row["reason"] for row in rows(faces / "rejected.csv")] == ["several_faces"]
+    before = {path: content for path, content in tree(faces).items() if path.endswith(".jpg")}
+    told = align(tmp_path / "photos", faces, choice="central")
+    assert rows(faces / "rejected.csv") == []
+    assert [row for row in told if row["path"] != "Ann/2.jpg"] == first
+    assert before.items() < tree(faces).items()
+    assert not (faces / ".parts").exists()
+    work = json.loads((faces / "work.json").read_text())
+    assert (work["settings"]["choice"], [one["choice"] for one in work["earlier"]]) == ("central", ["only"])
+    whole = tree(faces)
+    align(tmp_path / "photos", faces, choice="central")
+    assert tree(faces) == whole
+    for settings in ({"choice": "only"}, {"choice": "central", "size": 96}, {"choice": "largest"}):
+        with pytest.raises(UsageError, match="holds a data set made in another way"):
+            align(tmp_path / "photos", faces, **settings)
+    assert tree(faces) == whole
+
+
+@pytest.mark.parametrize("stop", ["reopening", "working"])
+def test_a_kill_while_faces_are_added_loses_none(
+    tmp_path: Path, album: Any, monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    class Killed(BaseException):
+        """The end of a process, as far as files are concerned."""
+
+    def kill(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    _with_two_faces(tmp_path / "photos", album)
+    for name in ("straight", "killed"):
+        align(tmp_path / "photos", tmp_path / name)
+    align(tmp_path / "photos", tmp_path / "straight", choice="central")
+    with monkeypatch.context() as patch:
+        patch.setattr(*((extending, "json_bytes") if stop == "reopening" else (AlignFaces, "__call__")), kill)
+        with pytest.raises(Killed):
+            align(tmp_path / "photos", tmp_path / "killed", choice="central")
+    align(tmp_path / "photos", tmp_path / "killed", choice="central")
+    assert tree(tmp_path / "killed") == tree(tmp_path / "straight")
+
+
+def test_the_last_line_names_the_options_that_add_the_rejected_photos(
+    tmp_path: Path, album: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _with_two_faces(tmp_path / "photos", album)
+    with pytest.raises(SystemExit):
+        run_app(["data", "align", str(tmp_path / "photos"), str(tmp_path / "faces"), "--workers", "1"])
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("note: nothing says which photos wear a mask already")
+    assert "(several_faces 1); run the same command again with --central" in said[-1]

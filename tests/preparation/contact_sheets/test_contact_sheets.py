@@ -233,3 +233,14 @@ def test_a_full_disk_leaves_what_was_there(faces_folder: Path) -> None:
     assert "could not be written" in told.stderr
     assert out.read_text() == "before"
     assert not list(faces_folder.parent.glob(".sheet*"))
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_long_caption_keeps_its_end_where_the_number_is(most: int) -> None:
+    letters = Lettering(12)
+    name = "A_very_long_name_that_does_not_fit_into_the_width/A_very_long_name_that_does_not_fit_0042.jpg"
+    words = "".join(letters.wrap(name, 90, most))
+    assert words.startswith("A_v")
+    assert "…" in words
+    assert words.endswith("42.jpg")
+    assert letters.cut(name, 90).endswith("42.jpg")

@@ -28,11 +28,14 @@ from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.masks import REFERENCE_TYPES
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
+from maskrec.plugin.host import discover
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.pairing import make_pairs
 from maskrec.preparation.pairing.settings import ALL_FIVE, REFERENCE, PairSettings, from_manifest
 from maskrec.preparation.pairing.splits import gather_people
+from maskrec.preparation.pairing.starter_recipe import RECIPE
 from maskrec.preparation.sources.face_list import read_face_list
+from maskrec.recipe.checking import check_recipe
 
 NAMES = ["Ann", "Bo, B.", 'Cy "C"', "Dé", "写真", "E\nE", "F  F", "G'G"]
 POINTS = ["38.29", "51.70", "73.53", "51.50", "56.03", "71.74", "41.55", "92.37", "70.73", "92.20"]
@@ -101,6 +104,13 @@ def complaint(*arguments: Any, error: type[Exception] = UsageError, **keywords: 
     with pytest.raises(error) as caught:
         make_pairs(*arguments, **keywords)
     return str(caught.value)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Zo\u00eb", "Zoe\u0308"), ("zoe", "Zoe"), ("Zoe B", "Zoe_B")])
+def test_one_person_in_two_spellings_is_not_divided(tmp_path: Path, one: str, other: str) -> None:
+    rows: list[dict[str, Any]] = [{"path": f"{name}/1.jpg", "identity": name} for name in (*people(30), one, other)]
+    with pytest.raises(UsageError, match="one name in two spellings, so one person could be trained on and measured"):
+        make_pairs(save(tmp_path / "faces", rows), tmp_path / "out", replace(SMALL, masks=("none",)))
 
 
 def test_no_person_is_in_two_files_and_the_numbers_are_as_requested(tmp_path: Path) -> None:
@@ -211,8 +221,11 @@ def test_the_same_command_writes_the_same_bytes(tmp_path: Path) -> None:
     settings = replace(SMALL, masks=("none", "both"), put_on=MaskPlan({"n95": 1.0, "kn95": 2.0}, copies=2))
     make_pairs(faces, tmp_path / "one", settings)
     before = contents(tmp_path / "one")
+    leftover = tmp_path / "one" / ".pairs.json.4711.part"  # of a process that was killed
+    leftover.touch()
     make_pairs(faces, tmp_path / "one", settings)
     assert contents(tmp_path / "one") == before
+    assert not leftover.exists()
     make_pairs(faces / "faces.csv", tmp_path / "two", from_manifest(tmp_path / "one" / "pairs.json"))
     assert contents(tmp_path / "two") == before
     make_pairs(faces, tmp_path / "other", replace(settings, seed=18))
@@ -479,8 +492,10 @@ def test_the_command(tmp_path: Path, maskrec_cli: Callable[..., subprocess.Compl
     assert (done.returncode, done.stderr) == (0, "")
     told = {line.split()[0]: line.split() for line in done.stdout.splitlines() if ".csv " in line}
     assert told["eval_same.csv"][3:6] == ["60", "60", "30"]
-    assert "wrote eval_same.csv, eval_diff.csv, test.csv, landmarks.csv, pairs.json to [bold]x" in done.stdout
-    assert "allow_same_photo: true" in done.stdout
+    names = "train.csv, eval_same.csv, eval_diff.csv, test.csv, landmarks.csv, masked_faces.yaml, pairs.json"
+    assert f"wrote {names} to [bold]x" in done.stdout
+    assert "to train: maskrec run '[bold]x/masked_faces.yaml' --data-root '[bold]x'" in done.stdout
+    assert "allow_same_photo: true" in (tmp_path / "[bold]x" / RECIPE).read_text()
     again = maskrec_cli("data", "pairs", "faces", "again", "--again", "[bold]x/pairs.json")
     assert again.returncode == 0
     assert contents(tmp_path / "again") == contents(tmp_path / "[bold]x")
@@ -516,3 +531,67 @@ def test_a_damaged_faces_csv_is_sentences_or_pairs(tmp_path: Path, data: st.Data
     except UsageError as error:
         message = str(error)
     assert "damaged.csv" in message
+
+
+def test_a_recipe_beside_the_pairs_trains_on_them(tmp_path: Path) -> None:
+    out, settings = tmp_path / "pairs", replace(SMALL, masks=("none", "both"))
+    make_pairs(write_faces(tmp_path / "faces"), out, settings)
+    for word in ("recipe", "reference"):
+        checked = check_recipe(out / RECIPE, catalog=discover(plugins=False), data_root=out)
+        assert [problem.render() for problem in checked.problems if not problem.note] == [], word
+        assert checked.plan is not None
+        assert f"seed: {settings.seed}" in (out / RECIPE).read_text()
+        out, settings = tmp_path / "other", replace(settings, protocol="reference", same_photo=0.5)
+        make_pairs(tmp_path / "faces", out, settings)
+
+
+def test_a_recipe_that_was_changed_stays_as_it_is(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    assert not make_pairs(faces, tmp_path / "pairs", SMALL).recipe_kept
+    recipe = tmp_path / "pairs" / RECIPE
+    assert not make_pairs(faces, tmp_path / "pairs", SMALL).recipe_kept
+    recipe.write_text("seed: 3\n")
+    assert make_pairs(faces, tmp_path / "pairs", SMALL).recipe_kept
+    assert recipe.read_text() == "seed: 3\n"
+
+
+def test_nothing_to_train_on_is_no_recipe(tmp_path: Path) -> None:
+    shares = {"train": 0.0, "evaluation": 0.5, "test": 0.5}
+    made = make_pairs(write_faces(tmp_path / "faces"), tmp_path / "pairs", replace(SMALL, shares=shares))
+    assert RECIPE not in made.files
+    assert not (tmp_path / "pairs" / RECIPE).exists()
+
+
+def test_numbers_that_nobody_asked_for_are_what_few_people_allow(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces", count=12)
+    everything = {"evaluation", "test", "shares"}
+    made = make_pairs(faces, tmp_path / "pairs", PairSettings(masks=("none", "both")), open_to=everything)
+    assert 1 < made.settings.evaluation < 3000
+    assert len(read(tmp_path / "pairs" / "eval_same.csv")) == made.settings.evaluation
+    assert len(read(tmp_path / "pairs" / "test.csv")) == made.settings.test < 6000
+    one_more = replace(made.settings, evaluation=made.settings.evaluation + 2)
+    assert "different ones are possible" in complaint(faces, tmp_path / "more", one_more)
+    assert "were requested" in complaint(faces, tmp_path / "more", PairSettings())
+
+
+def test_masks_are_put_on_the_bare_faces_beside_masked_ones(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces", count=20)
+    rows = read(faces / "faces.csv")
+    for number, row in enumerate(rows):
+        row["masked"] = str(int(number % 3 == 0))
+    save(faces, rows)
+    worn = {row["path"] for row in rows if row["masked"] == "1"}
+    plan = MaskPlan({"n95": 1.0})
+    made = make_pairs(
+        faces, tmp_path / "pairs", PairSettings(masks=("both",), put_on=plan), open_to={"evaluation", "test", "shares"}
+    )
+    assert made.masks_known
+    pairs = [row for name in ("eval_same", "eval_diff", "test") for row in read(tmp_path / "pairs" / f"{name}.csv")]
+    sides = [
+        (row[f"{side}path"], row[f"{side}masked"], row[f"{side}mask_type"]) for row in pairs for side in ("", "pair_")
+    ]
+    names = [(Path(path).relative_to("../faces").as_posix(), masked, kind) for path, masked, kind in sides]
+    assert {masked for _, masked, _ in names} == {"0", "1"}
+    assert all(
+        (masked == "1") == (path in worn) and (kind == "n95") == (path not in worn) for path, masked, kind in names
+    )
