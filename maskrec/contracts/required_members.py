@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "sampler": ("batch_size",),
     "dataset": ("labels", "num_classes", "has_landmarks", "identities"),
 }
+COUNTS = {"backbone": "embedding_size", "sampler": "batch_size", "dataset": "num_classes"}
 EVENTS = ("on_start", "on_step", "on_epoch", "on_evaluate", "on_end")
 
 
@@ -47,11 +49,11 @@ def _type_problems(kind: str, built: Any) -> Iterator[str]:
             yield f"is a {type(built).__name__}, and {_any(kind)} must be a torch.nn.Module"
     if kind == "pairs" and not isinstance(built, PairSet):
         yield f"returned a {type(built).__name__}, and pairs must be a PairSet"
-    if kind != "backbone":
-        return
-    size, spec = getattr(built, "embedding_size", 1), getattr(built, "input_spec", None)
-    if not isinstance(size, int) or size < 1:
-        yield f"has an embedding_size of {size!r}, which must be an integer above 0"
+    counted = COUNTS.get(kind)
+    number = getattr(built, counted, 1) if counted else 1
+    if not isinstance(number, numbers.Integral) or number < 1:
+        yield f"has {counted} = {number!r}, which must be an integer above 0"
+    spec = getattr(built, "input_spec", None) if kind == "backbone" else None
     if spec is not None and not isinstance(spec, InputSpec):
         yield f"has an input_spec of type {type(spec).__name__}, which must be an InputSpec"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import Metrics, caveat_of, needs_landmarks, shards_of
 from maskrec.contracts.context import Context
@@ -95,6 +96,8 @@ def assemble(
     refuse_labels(dataset, plan.data)
     _give_data(builder, dataset)
     sampler = builder.build(plan.sampler)
+    with call_into(plan.sampler.who, "failed in __len__", sampler):
+        len(sampler)
     builder.givens["embedding_size"] = backbone.embedding_size
     builder.givens["run_dir"] = run_dir or Path("runs")
     problems = RecipeProblems()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -59,6 +60,8 @@ def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) ->
             raise PluginError(f"{who} returned the metric {name!r}, which it does not declare")
         _hold_finite(value, f"{who} returned {value!r} for {name!r}; a metric must be a finite number")
     for name, threshold in evaluation.thresholds.items():
+        if not isinstance(threshold, Threshold):
+            raise PluginError(f"{who} returned a {type(threshold).__name__} for {name!r}, which must be a Threshold")
         value = threshold.value
         _hold_finite(value, f"{who} returned {value!r} for the threshold {name!r}; it must be a finite number")
     for name, rows in evaluation.tables.items():
@@ -67,6 +70,12 @@ def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) ->
         except (TypeError, ValueError) as error:
             said = f"{who} returned the table {name!r} with a value that JSON cannot hold ({error})"
             raise PluginError(f"{said}; its cells must be finite numbers, strings, true, false or None") from error
+    for name, png in evaluation.figures.items():
+        if not isinstance(png, (bytes, bytearray, memoryview)) or not re.fullmatch(r"[\w.-]+", name):
+            shown = f"{type(png).__name__} for the figure {name!r}"
+            raise PluginError(
+                f"{who} returned {shown}; figures are PNG bytes under names of letters, digits, _ . and -"
+            )
 
 
 def _hold_finite(value: Any, otherwise: str) -> None:

@@ -157,7 +157,7 @@ class Samplers:
         self,
         labels: Sequence[int],
         wrong: Literal[
-            "unseeded", "raises", "beyond", "negative", "short", "endless", "empty", "rank", "one"
+            "unseeded", "raises", "beyond", "negative", "short", "endless", "empty", "rank", "one", "two"
         ] = "unseeded",
     ) -> None:
         self.count, self.wrong = len(labels), wrong

@@ -24,7 +24,7 @@ class Plain(nn.Module):
     def __init__(self, embedding_size: int = 16, dropout: float = 0.0, ballast: int = 0) -> None:
         super().__init__()
         self.embedding_size = embedding_size
-        self.input_spec = InputSpec(size=32, alignment="arcface")
+        self.input_spec = InputSpec(size=32)
         self.body = nn.Sequential(
             nn.Conv2d(3, 8, 3, stride=2, padding=1),
             nn.SiLU(),
@@ -49,7 +49,7 @@ class Normed(nn.Module):
     def __init__(self, embedding_size: int = 16) -> None:
         super().__init__()
         self.embedding_size = embedding_size
-        self.input_spec = InputSpec(size=32, alignment="arcface")
+        self.input_spec = InputSpec(size=32)
         self.body = nn.Sequential(
             nn.Conv2d(3, 8, 3, stride=2, padding=1),
             nn.BatchNorm2d(8),
