@@ -170,7 +170,7 @@ def _takes(model: str, size: int) -> bool:
     """Whether the model processes an image of that size."""
     import timm
 
-    options = {"img_size": size} if _settings(model)["fixed_input_size"] else {}
+    options: dict[str, Any] = {"img_size": size} if _settings(model)["fixed_input_size"] else {}
     try:
         timm.create_model(model, pretrained=False, num_classes=0, **options).eval()(torch.zeros(1, 3, size, size))
     except Exception:  # whatever it raises, it does not take the size

@@ -22,6 +22,9 @@ class Terminated(BaseException):
     """Raised by SIGTERM where Ctrl-C raises KeyboardInterrupt: no plugin's ``except Exception`` takes it."""
 
 
+INTERRUPTS = (KeyboardInterrupt, Terminated)  # what code that catches everything lets through
+
+
 class _State:
     """What has happened in this process so far."""
 
@@ -44,6 +47,13 @@ def install() -> None:
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) == usual:
             signal.signal(number, _handle)
+
+
+def uninstall() -> None:
+    """Once all is said: a signal that comes while the interpreter ends does so quietly, in the system's way."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is _handle:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def received() -> int:

@@ -26,13 +26,13 @@ class Watch:
 
     def __init__(self, what: Callable[[], str], after: float | None = None) -> None:
         self.what, self.after = what, AFTER if after is None else after
-        self._since: tuple[float, str] | None = None  # monotonic, and by the clock
+        self._since: float | None = None
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
         """A wait begins."""
-        self._since = time.monotonic(), time.strftime("%H:%M:%S")
+        self._since = time.monotonic()
 
     def end(self) -> None:
         """What was waited for is there."""
@@ -50,7 +50,7 @@ class Watch:
         self._over.set()
 
     def _look(self) -> None:
-        said: tuple[float, str] | None = None
+        said: float | None = None
         next_word = self.after
         while not self._over.wait(min(1.0, self.after / 4)):
             since = self._since
@@ -58,11 +58,12 @@ class Watch:
                 continue
             if since != said:
                 next_word = self.after
-            seconds = time.monotonic() - since[0]
+            seconds = time.monotonic() - since
             if seconds >= next_word:
                 said, next_word = since, 2 * seconds
-                text = f"still waiting, since {since[1]} ({seconds:.0f} seconds), for {self.what()}"
-                say(f"{text}{stopped_children()}", error=True, flush=True)
+                clock = time.strftime("%H:%M:%S", time.localtime(time.time() - seconds))
+                text = f"still waiting, since {clock} ({seconds:.0f} seconds), for {self.what()}{stopped_children()}"
+                say(text, error=True, flush=True)
 
 
 def stopped_children() -> str:

@@ -86,6 +86,7 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
             code = interrupts.report()
     except BaseException as error:
         code = _answer(error)
+    interrupts.uninstall()
     sys.exit(code)
 
 

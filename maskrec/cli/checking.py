@@ -25,7 +25,7 @@ def check(
         bool, typer.Option("--names", help="Text, keys and names only; imports no component and no torch.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Also build everything and make one forward and backward pass.")
+        bool, typer.Option("--dry-run", help="Also make one forward and backward pass and evaluate a few images.")
     ] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Check the recipe with its demo overrides.")] = False,
     data_root: Annotated[

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from maskrec.base.errors import MaskrecError, PluginError, UsageError
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import typed_line
 
 # Frames of these are never where a component's author has to look.
@@ -37,7 +38,7 @@ def call_into(who: str, what: str, component: object = None) -> Iterator[None]:
     """
     try:
         yield
-    except (MaskrecError, KeyboardInterrupt, GeneratorExit):
+    except (MaskrecError, *INTERRUPTS, GeneratorExit):
         raise
     except BaseException as error:  # also SystemExit: a component must not end the program
         if _between_processes(error):

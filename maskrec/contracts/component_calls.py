@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.errors import PluginError
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.contracts.call_into import sentence_of
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
@@ -72,7 +73,7 @@ def ask_check(
                 yield answer
             else:
                 other.append(type(answer).__name__)
-    except (KeyboardInterrupt, GeneratorExit):
+    except (*INTERRUPTS, GeneratorExit):
         raise
     except BaseException as error:  # third-party code; also SystemExit
         if not (isinstance(error, KeyError) and error.args and error.args[0] in later):
@@ -97,7 +98,7 @@ def declared_metrics(target: Any, name: str, values: Mapping[str, Any]) -> Metri
         raise PluginError(f"{name} has no static `metrics`, so it cannot say what it measures")
     try:
         found = dict(stated(dict(values)))
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         raise
     except BaseException as error:  # third-party code; also SystemExit
         raise PluginError(sentence_of(f"the metrics of {name}", "failed", error, target)) from error

@@ -44,6 +44,7 @@ class ImageRecord:
         people, labels = np.unique(self._records.identities(), return_inverse=True)
         self.labels: list[int] = labels.tolist()
         self.num_classes = len(people)
+        self.masked = [False] * len(self.labels)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -20,7 +20,7 @@ from maskrec.images.tars.remote_files import CachedFiles, RangedFiles, RemoteFil
 
 
 class ImageTar(StoredFaces):
-    """Tar shards in webdataset's layout (KEY.jpg, and KEY.json or KEY.cls or a folder that gives the identity).
+    """Tar shards in webdataset's layout (KEY.jpg, and KEY.json, KEY.cls, KEY.id or a folder that gives the identity).
 
     Map-style, so that a run continues where it was and a sample keeps its random numbers: the shards' headers are
     read when it is opened, or the index that `maskrec data index` left beside them. With the sampler

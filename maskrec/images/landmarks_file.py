@@ -37,11 +37,11 @@ class Landmarks:
     boxes: NDArray[np.float64] | None
 
     def of(self, photos: Sequence[str], problems: Problems) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Points and boxes of these photos; photos that it does not list are problems."""
+        """Points and boxes of these photos; photos that it does not list are problems, and NaN."""
         rows = self.rows_of(photos, problems)
         for photo in np.flatnonzero(rows == _MISSING).tolist():
             problems.add(photos[photo], f"no landmarks for it in {self.path}; `maskrec data align` finds them")
-        return self.points[rows], None if self.boxes is None else self.boxes[rows]
+        return _picked(self.points, rows), None if self.boxes is None else _picked(self.boxes, rows)
 
     def rows_of(self, photos: Sequence[str], problems: Problems) -> NDArray[np.int64]:
         """Each photo's row, below 0 where there is none.
@@ -62,6 +62,12 @@ class Landmarks:
                 f"these names below {self.root}; use the files beside it, or a file with the photos' own landmarks",
             )
         return rows
+
+
+def _picked(values: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    found = np.full((len(rows), *values.shape[1:]), np.nan)
+    found[rows >= 0] = values[rows[rows >= 0]]
+    return found
 
 
 def _is_other_file(file: str, photo: str) -> bool:

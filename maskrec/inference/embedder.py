@@ -22,6 +22,7 @@ from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.inference.model import Model, eval_mode
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch, Samples, load
+from maskrec.runtime.sample_checks import embeddings_problem
 
 
 @dataclass
@@ -105,10 +106,10 @@ class Embedder:
         images = self.compute.feed(seen(images, view), self.model.spec)
         with call_into(self.model.origin, "failed in forward", self.model.network), self.compute.autocast():
             embeddings: Any = self.model.network(images)
-        if not isinstance(embeddings, Tensor) or embeddings.ndim != 2 or len(embeddings) != len(images):
-            shown = tuple(embeddings.shape) if isinstance(embeddings, Tensor) else f"a {type(embeddings).__name__}"
-            raise PluginError(f"{self.model.origin} returned {shown}; it must return one vector an image, (B, d)")
-        return embeddings.float()
+        if problem := embeddings_problem(embeddings, len(images)):
+            raise PluginError(f"{self.model.origin} {problem}")
+        rows: Tensor = embeddings.float()
+        return rows
 
 
 def seen(images: Tensor, view: View) -> Tensor:

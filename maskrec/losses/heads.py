@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import Head, Reduction, ScaledMargin
 from maskrec.contracts.problem import Problem, refuse
-from maskrec.losses.inputs import unit_rows
+from maskrec.losses.inputs import SHORTEST, unit_rows
 
 HeadName = Literal["dense"]
 Start = Literal["xavier", "unit"]
@@ -73,7 +73,9 @@ class Dense(nn.Module):
 
     def cosines(self, embeddings: Tensor) -> Tensor:
         """``(B, C)`` cosines to each class's nearest centre."""
-        return self._nearest(F.linear(unit_rows(embeddings), unit_rows(self.weight.to(embeddings.dtype))))
+        return self._nearest(
+            F.linear(unit_rows(embeddings), F.normalize(self.weight.to(embeddings.dtype), eps=SHORTEST))
+        )
 
     def products(self, embeddings: Tensor) -> Tensor:
         """``(B, C)`` products with each class's best centre, and the bias."""

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from maskrec.base.errors import UsageError
 
-SHORTEST = 1e-3
+SHORTEST = 1e-4  # embeddings in use are thousands of times as long
 
 
 @contextmanager
@@ -25,13 +25,15 @@ def full_precision(embeddings: Tensor) -> Iterator[Tensor]:
 
 
 def unit_rows(rows: Tensor) -> Tensor:
-    """Rows ``(n, d)`` at unit length, with a bounded gradient at every length.
+    """Embeddings ``(n, d)`` at unit length, with a bounded gradient at every length.
 
-    The gradient of a row's direction is inversely proportional to its length, and a row of zeros has no direction.
-    Below ``SHORTEST`` rows are divided by that instead: their cosines become smaller, and their gradient stays below
-    ``1 / SHORTEST`` times the cosine's. Embeddings and class centres in use are hundreds of times as long.
+    The gradient of a direction is inversely proportional to the length, and zeros have no direction: divided by 1e-12,
+    as is usual, they would get a gradient of about 1e13. Rows shorter than ``SHORTEST`` are divided by that instead, so
+    that their cosines are smaller, and have the gradient of a row of length 1, so that they can still be trained.
     """
-    return F.normalize(rows, eps=SHORTEST)
+    unit = F.normalize(rows, eps=SHORTEST)
+    short = rows.detach().norm(dim=1, keepdim=True) < SHORTEST
+    return torch.where(short, rows + (unit - rows).detach(), unit)
 
 
 def check_embeddings(embeddings: Tensor, labels: Tensor, size: int | None = None) -> None:

@@ -107,7 +107,7 @@ class MarginSoftmax(ClassifierLoss):
         ``margin/NAME``, and a learned ``scale``. Waits for the device."""
         own = {f"margin/{name}": value for name, value in diagnostics(self.margin).items()}
         if self.learned_scale is not None:
-            own["scale"] = float(self._scale_now())
+            own["scale"] = float(torch.as_tensor(self._scale_now()).detach())
         return super().diagnostics() | own
 
 

@@ -100,6 +100,7 @@ def loss_png(points: Points, validation: Mapping[str, Points]) -> bytes:
         _lines(axes, points, GREEN, "training loss", marker="" if len(points) > _FEW else "o")
         axes.set_title("loss over the run")
         axes.set_xlabel("optimizer steps")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel("training loss")
         if validation:
             other = axes.twinx()

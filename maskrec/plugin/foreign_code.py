@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from maskrec.base.console import say
+
 PATIENCE = 2.0  # seconds until the plugin is named on stderr
 
 
@@ -59,10 +61,8 @@ def _flush_c_output() -> None:
 def _named_when_slow(who: str) -> Iterator[None]:
     import threading
 
-    def say() -> None:
-        print(f"maskrec: still loading {who} after {PATIENCE:g} seconds", file=sys.stderr, flush=True)
-
-    timer = threading.Timer(PATIENCE, say)
+    line = f"maskrec: still loading {who} after {PATIENCE:g} seconds"
+    timer = threading.Timer(PATIENCE, say, (line,), {"error": True, "flush": True})
     timer.daemon = True
     timer.start()
     try:

@@ -14,6 +14,7 @@ import pluggy
 
 import maskrec
 from maskrec.base.errors import UsageError
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import typed_line
 from maskrec.plugin import hookspecs
 from maskrec.plugin.catalog import Catalog
@@ -103,7 +104,7 @@ class _Host:
                 self.manager.register(plugin, provider.name)
                 noticed += problems_of(self.manager, plugin, provider)
                 self.entries += self._ask(plugin, provider)
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except RejectedError as error:
             self._drop(Failure(provider, error.stage, str(error), error=error.__cause__ or error))
@@ -141,7 +142,7 @@ class _Host:
 def _call(hook: str, function: Any) -> list[Any]:
     try:
         return list(function())
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         raise
     except BaseException as error:
         raise RejectedError(f"hook {hook}", typed_line(error)) from error

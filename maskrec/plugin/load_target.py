@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from maskrec.base.errors import PluginError
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import nearest, typed_line
 from maskrec.plugin.foreign_code import foreign_code
 from maskrec.plugin.registered import Registered
@@ -38,7 +39,7 @@ def load_target(entry: Registered) -> Any:
         with foreign_code(None if entry.provider.distribution == "maskrec" else who):
             module = _import(entry, module_name)
             found = functools.reduce(getattr, path.split("."), module)
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         raise
     except BaseException as error:  # also SystemExit: a plugin must not end the program
         raise PluginError(f"{who} cannot be loaded: {_explain(entry, module_name, path, error)}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import multiprocessing
 import weakref
 
 import numpy as np
@@ -60,3 +61,17 @@ class SharedBatches:
         if self.by_pixel:
             return array.reshape(rows, *self.shape[1:], self.shape[0]).transpose(0, 3, 1, 2)
         return array.reshape(rows, *self.shape)
+
+
+def buffers_for(image: Tensor | None, rows: int, workers: int) -> SharedBatches | None:
+    """Memory for the batches that loader processes have in flight; None where they would not share it.
+
+    Args:
+        image: one like all others, uint8 ``(3, H, W)``; None where it is not known.
+        rows: largest number of images in a batch.
+        workers: number of loader processes.
+    """
+    if image is None or multiprocessing.get_start_method() != "fork":
+        return None
+    # Two for each process (a DataLoader's prefetch), one in use, one not yet released, one to spare.
+    return SharedBatches(2 * workers + 3, rows, tuple(image.shape), image.permute(1, 2, 0).is_contiguous())

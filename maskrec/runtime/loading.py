@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -14,10 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.contracts.call_into import failure_of, own_words
 from maskrec.contracts.component_calls import batch_reader
 from maskrec.contracts.sample import Sample, SampleColumns
-from maskrec.runtime.buffers import SharedBatches
+from maskrec.runtime.buffers import SharedBatches, buffers_for
 from maskrec.runtime.epoch_batches import Place
 from maskrec.runtime.loader_processes import HandedBatches, iterate
 from maskrec.runtime.sample_checks import columns_problem, sample_problem
@@ -110,7 +110,7 @@ class EpochLoader:
 
     def _begun(self, places: Sequence[Sequence[Place]], workers: int) -> DataLoader[Any]:
         first = _first_image(self.samples, places) if workers else None
-        self._handed = HandedBatches(places, _slots(first, places, workers))
+        self._handed = HandedBatches(places, buffers_for(first, max(map(len, places), default=0), workers))
         shape = None if first is None else tuple(first.shape)
         return DataLoader(
             _Placed(self.samples, self._handed.slots, shape, self.who),  # type: ignore[arg-type]
@@ -135,20 +135,11 @@ def _first_image(samples: Samples, places: Sequence[Sequence[Place]]) -> Tensor 
     """The first image, whose shape all others must have; None where it is wrong: a worker reports that."""
     try:
         sample = samples[next(place for batch in places for place in batch)[1]]
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         raise
     except BaseException:  # a worker meets the same error and reports it in its place
         return None
     return sample.image if sample_problem(sample, None) is None else None
-
-
-def _slots(image: Tensor | None, places: Sequence[Sequence[Place]], workers: int) -> SharedBatches | None:
-    """Memory for the batches in flight; None where workers would not share it."""
-    if image is None or multiprocessing.get_start_method() != "fork":
-        return None
-    # Two for each worker (a DataLoader's prefetch), one in use, one not yet released, one to spare.
-    by_pixel = image.permute(1, 2, 0).is_contiguous()
-    return SharedBatches(2 * workers + 3, max(map(len, places)), tuple(image.shape), by_pixel)
 
 
 class _Parcel(NamedTuple):
@@ -188,7 +179,7 @@ class _Placed:
             problem = columns_problem(columns, len(places))
         except MaskrecError as error:
             return own_words(error)
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException:  # reading one by one shows which sample raised it
             return self._one_by_one(slot, space, places)
@@ -226,7 +217,7 @@ class _Placed:
             problem = sample_problem(sample, self.shape)
         except MaskrecError as error:
             return own_words(error)
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException as error:  # also SystemExit: a data set must not end the program
             return failure_of(f"{self.who}sample {index}", "cannot be read", error, self.samples)

@@ -1,4 +1,7 @@
-"""What every sample of a data set must be; looked at wherever it is read, so that workers change no message."""
+"""What every sample of a data set and every answer of a network must be.
+
+Samples are looked at wherever they are read, so that the number of workers changes no message.
+"""
 
 from __future__ import annotations
 
@@ -70,4 +73,16 @@ def columns_problem(columns: Any, rows: int) -> str | None:
         if not isinstance(array, np.ndarray) or array.shape != shape:
             found = array.shape if isinstance(array, np.ndarray) else type(array).__name__
             return f"returned {name} of {found} from read_into, which must be an array {shape}"
+    return None
+
+
+def embeddings_problem(embeddings: Any, images: int) -> str | None:
+    """What is wrong with what a network returned for this many images, as the end of a sentence."""
+    if not isinstance(embeddings, Tensor):
+        return f"returned a {type(embeddings).__name__}; it must return one vector an image, (B, embedding_size)"
+    if embeddings.ndim != 2 or not embeddings.is_floating_point():
+        shown = f"{embeddings.dtype} {tuple(embeddings.shape)}"
+        return f"returned {shown}; it must return one floating point vector an image, (B, embedding_size)"
+    if len(embeddings) != images:
+        return f"returned {len(embeddings)} embeddings for {images} images"
     return None

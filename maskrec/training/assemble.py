@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import Metrics, caveat_of, needs_landmarks, shards_of
 from maskrec.contracts.context import Context
@@ -20,7 +21,7 @@ from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.builder import Builder
-from maskrec.runtime.compute import pick_device
+from maskrec.runtime.compute import Compute
 from maskrec.training.data_checks import batch_problems, refuse_labels
 from maskrec.training.likely_mistakes import Recipe, likely_mistakes
 from maskrec.training.people_checks import people_notes, people_problems
@@ -136,8 +137,11 @@ def check_built(plan: Plan, catalog: Catalog, data_root: Path) -> RecipeProblems
 
 
 def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> Builder:
-    device = str(pick_device(plan.train.device))
-    context = Context(data_root=data_root, device=device, world_size=world_size(), restoring=restoring)
+    try:
+        device = Compute.pick(plan.train).device
+    except UsageError as error:  # of this machine, so the recipe's values have no mark for it
+        raise RecipeError([Problem(str(error))]) from error
+    context = Context(data_root=data_root, device=str(device), world_size=world_size(), restoring=restoring)
     opener = partial(open_backbone, catalog=catalog, data_root=data_root)
     givens = {"seed": plan.seed, "image_size": plan.image_size}
     return Builder(catalog, plan.seed, context, opener, givens)

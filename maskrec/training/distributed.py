@@ -75,7 +75,8 @@ def _lost_connection(error: BaseException | None) -> str | None:
     while error is not None:
         text = one_line(error)
         if isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and _BROKEN.search(text)):
-            return (re.search(r"Connection [a-z ]+|[Tt]imed out[a-z ]*", text) or re.match(".{0,80}", text))[0].strip()
+            found = re.search(r"Connection [a-z ]+|[Tt]imed out[a-z ]*", text)
+            return found[0].strip() if found else text[:80]
         error = error.__cause__
     return None
 

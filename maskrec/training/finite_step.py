@@ -81,6 +81,7 @@ def not_finite(
         return "the loss"
     if math.isfinite(largest) and (norm is None or math.isfinite(norm)):
         return ""
+    otherwise = "the gradient" if world_size() == 1 else "a gradient or buffer of another process"
     named = {f"the gradient of {name}": gradient for name, gradient in gradients.items() if gradient is not None}
     named |= {f"the buffer {name}": buffer for name, buffer in buffers.items()}
-    return next((name for name, tensor in named.items() if not bool(tensor.isfinite().all())), "the gradient")
+    return next((name for name, tensor in named.items() if not bool(tensor.isfinite().all())), otherwise)

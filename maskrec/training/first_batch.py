@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from maskrec.base.errors import PluginError
 from maskrec.contracts.sample import Batch
 from maskrec.runtime.loading import LoadedBatch
+from maskrec.runtime.sample_checks import embeddings_problem
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
@@ -129,10 +130,6 @@ TRANSFORMED = (
 
 EMBEDDED = (
     Property(
-        lambda seen, promised: isinstance(seen, Tensor) and seen.is_floating_point() and seen.ndim == 2,
-        lambda seen, promised: f"returned {_described(seen)}; it must return one vector an image, (B, embedding_size)",
-    ),
-    Property(
         lambda seen, promised: seen.shape[1] == promised.embedding_size,
         lambda seen, promised: (
             f"returned embeddings of size {seen.shape[1]}, and its embedding_size is {promised.embedding_size}"
@@ -165,9 +162,9 @@ class FirstBatch:
 
     def embedded(self, embeddings: Any, images: int) -> None:
         """What the backbone returned for this many images."""
+        if problem := embeddings_problem(embeddings, images):
+            raise PluginError(f"{self.promised.backbone} {problem}")
         self._look(EMBEDDED, self.promised.backbone, embeddings)
-        if len(embeddings) != images:
-            raise PluginError(f"{self.promised.backbone} returned {len(embeddings)} embeddings for {images} images")
 
     def gradients(self, value: Tensor, backbone: nn.Module, loss: nn.Module) -> None:
         """What the backward pass from the loss ``value`` has reached."""
@@ -211,7 +208,3 @@ def _other_labels(seen: LoadedBatch, promised: Promised) -> list[tuple[int, int,
     pairs = zip(seen.indices.tolist(), seen.labels.tolist(), strict=True)
     told = ((index, label, int(promised.labels[index])) for index, label in pairs)
     return [row for row in told if row[1] != row[2]]
-
-
-def _described(seen: Any) -> str:
-    return f"{seen.dtype} {tuple(seen.shape)}" if isinstance(seen, Tensor) else f"a {type(seen).__name__}"

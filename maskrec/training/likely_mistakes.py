@@ -65,16 +65,18 @@ def _masks_are_measured_and_not_trained(recipe: Recipe) -> Iterator[Problem]:
     masked = masked_samples(recipe.dataset)
     if masked is None or np.any(masked) or any(sets_masked(each) for each in recipe.transforms.values()):
         return
-    for spec, pairs in recipe.pair_sets:
-        worn = int(np.count_nonzero(pairs.condition))
-        if worn:
-            yield _note(
-                f"{worn} of these {len(pairs)} pairs show masked faces, and no face that is trained on wears a mask",
-                spec.path,
-                spec.mark,
-                "add `mask: {use: synthetic_mask}` to `transforms` (it needs landmarks), or train on masked photos "
-                "with a column `masked`",
-            )
+    worn = [(spec, pairs) for spec, pairs in recipe.pair_sets if np.any(pairs.condition)]
+    if worn:
+        (spec, pairs), *others = worn
+        more = f" (as in {', '.join(other.path for other, _ in others)})" if others else ""
+        yield _note(
+            f"{np.count_nonzero(pairs.condition)} of these {len(pairs)} pairs show masked faces{more}, and no face "
+            "that is trained on wears a mask",
+            spec.path,
+            spec.mark,
+            "add `mask: {use: synthetic_mask}` to `transforms` (it needs landmarks), or train on masked photos "
+            "with a column `masked`",
+        )
 
 
 def _raw_photos_are_taken_as_aligned(recipe: Recipe) -> Iterator[Problem]:

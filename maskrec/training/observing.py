@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import typed_line
 from maskrec.contracts.call_into import call_into, place_of
 from maskrec.contracts.collectives import rank
@@ -39,7 +40,7 @@ class Observers:
             return None
         try:
             answer = method(event)
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException as error:  # also SystemExit: an observer must not end the program
             self._detach(label, error)
@@ -64,7 +65,7 @@ class Observers:
             try:
                 if keeps_state(observer):
                     states[label] = state_of(observer)
-            except KeyboardInterrupt:
+            except INTERRUPTS:
                 raise
             except BaseException as error:  # a checkpoint must not be lost for an observer's state
                 self._detach(label, error)

@@ -15,8 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import torch.distributed as dist
-from torch.distributed import Store
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
@@ -112,7 +111,7 @@ def meet(launched: Launched) -> Store:
     waiting = Waiting()
     store = _open_store(launched, waiting)
     meeting = gather(store, launched.rank, launched.world_size, waiting)
-    return dist.PrefixStore(meeting, store)
+    return PrefixStore(meeting, store)
 
 
 def _open_store(launched: Launched, waiting: Waiting) -> Store:
@@ -120,7 +119,7 @@ def _open_store(launched: Launched, waiting: Waiting) -> Store:
     while not serves and not _listens(launched.address, launched.port):
         waiting.look_again(f"rank 0 at {launched.address}:{launched.port}")
     try:
-        return dist.TCPStore(
+        return TCPStore(
             launched.address,
             launched.port,
             launched.world_size,

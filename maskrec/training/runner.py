@@ -27,7 +27,6 @@ from maskrec.training.checkpoint import restore_networks
 from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.display import Display
 from maskrec.training.distributed import (
-    barrier,
     broadcast_object,
     on_each_process,
     on_rank_zero,
@@ -189,10 +188,8 @@ def _run_in(
     assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
     stepper = TrainStep(assembly)
     try_evaluators(assembly, stepper)
-    if rank() == 0:
-        write_run_record(run, plan, catalog, assembly, data_root, allow_drift)
-        keep_plugin_files(run, plugin_files)
-    barrier()
+    on_rank_zero(lambda: write_run_record(run, plan, catalog, assembly, data_root, allow_drift))
+    on_rank_zero(lambda: keep_plugin_files(run, plugin_files))
     if stepper.compute.device.type == "cpu":
         keep_freed_memory()
     state, saved = _last_state(run, stepper, assembly, restoring)

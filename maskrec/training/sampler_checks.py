@@ -25,7 +25,8 @@ def first_batches(sampler: Sampler, samples: int, who: str) -> Batches:
         who: names the sampler in messages.
 
     Raises:
-        PluginError: the sampler does not keep its contract, or gives other batches the second time.
+        PluginError: the sampler does not keep its contract, or gives other batches the second time, or on another
+            process.
     """
     before = sampler_state(sampler, who)
     first = epoch_batches(sampler, 0, samples, who)
@@ -37,6 +38,7 @@ def first_batches(sampler: Sampler, samples: int, who: str) -> Batches:
             f"{who} gives other batches when it is asked for epoch 1 again, so no run could be continued; draw them by "
             "its `seed` and the epoch alone, or keep what else they depend on in state_dict and load_state_dict"
         )
+    _refuse_differing(first, 0, who)
     return first
 
 
@@ -71,6 +73,11 @@ def agreed_batches(sampler: Sampler, epoch: int, samples: int, who: str) -> Batc
         PluginError: the sampler does not keep its contract, or gives another process other batches.
     """
     batches = epoch_batches(sampler, epoch, samples, who)
+    _refuse_differing(batches, epoch, who)
+    return batches
+
+
+def _refuse_differing(batches: Batches, epoch: int, who: str) -> None:
     hashes = all_gather_object(batches_digest(batches))
     differing = next((number for number, each in enumerate(hashes) if each != hashes[0]), None)
     if differing is not None:
@@ -78,7 +85,6 @@ def agreed_batches(sampler: Sampler, epoch: int, samples: int, who: str) -> Batc
             f"{who} gives process {differing} other batches of epoch {epoch + 1} than process 0; a sampler yields "
             "global batches, drawn by its `seed` and the epoch alone, and the run shares them out"
         )
-    return batches
 
 
 def sampler_state(sampler: Sampler, who: str) -> Any:

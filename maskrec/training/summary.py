@@ -63,7 +63,7 @@ def by_condition(metrics: Mapping[str, float]) -> list[str]:
         name, _, condition = key.partition("/")
         rows.setdefault(condition or _ALL, {})[name] = f"{value:.4f}"
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    order = [each for each in _KNOWN if each in rows] + [each for each in rows if each not in _KNOWN]
+    order = [each for each in (_ALL, *CONDITIONS) if each in rows] + [each for each in rows if each not in _KNOWN]
     shown = {each.replace("_", " ", 1) if each in CONDITIONS else each: rows[each] for each in order}
     return _aligned(shown, names)
 

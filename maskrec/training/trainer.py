@@ -23,7 +23,7 @@ from maskrec.runtime.weight_files import load_weights, read_checkpoint, save_che
 from maskrec.training.assemble import Assembly
 from maskrec.training.checkpoint import networks_state, shard_state
 from maskrec.training.checkpoint_files import save_last, save_start
-from maskrec.training.distributed import any_process_interrupted, barrier, on_rank_zero
+from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object, on_rank_zero
 from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all, from_plain, to_plain
 from maskrec.training.run_log import RunLog
 from maskrec.training.sampler_checks import agreed_batches, restore_sampler, sampler_state
@@ -232,6 +232,8 @@ class Trainer:
             self.state.sampler = sampler_state(sampler, who)
 
     def _note_stop(self, stop: Stop | None) -> None:
+        if self.assembly.plan.observe:
+            stop = broadcast_object(stop)  # observers are rank 0's, and all processes end at the same step
         if stop is None:
             return
         if stop.failed:

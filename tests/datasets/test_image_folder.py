@@ -10,8 +10,9 @@ from PIL import Image
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.datasets.image_folder import ImageFolder
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 
 CONTEXT = Context(input_spec=InputSpec(8, alignment="arcface"))
 
@@ -80,6 +81,12 @@ def test_nothing_and_no_folder(tmp_path: Path) -> None:
     assert "cannot be read as a folder" in _complaint(tmp_path / "file")
 
 
+def test_a_link_to_itself_is_one_of_the_problems(tmp_path: Path) -> None:
+    _photo(tmp_path / "a/1.png")
+    (tmp_path / "a/loop.png").symlink_to("loop.png")
+    assert "loop.png: cannot be read" in _complaint(tmp_path)
+
+
 def test_landmarks_file(tmp_path: Path) -> None:
     _photo(tmp_path / "a/1.png")
     header = ",".join(f"{p}_{q}" for p in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for q in "xy")
@@ -93,6 +100,65 @@ def test_landmarks_file(tmp_path: Path) -> None:
     assert np.array_equal(again[0].landmarks, data[0].landmarks)
     _photo(tmp_path / "a/2.png")
     assert "2.png: no landmarks" in _complaint(tmp_path, landmarks=tmp_path / "points.csv")
+
+
+HEADER = "path," + ",".join(LANDMARK_COLUMNS)
+ALIGNED = "38.29,51.70,73.53,51.50,56.03,71.74,41.55,92.37,70.73,92.20"
+
+
+def test_a_row_belongs_to_the_file_that_it_names(tmp_path: Path) -> None:
+    """Rows of `faces.csv` are those of the aligned faces beside it, whatever the photos are called."""
+    _photo(tmp_path / "photos" / "a" / "1.png")
+    _photo(tmp_path / "faces" / "a" / "1.png")
+    (tmp_path / "faces" / "faces.csv").write_text(f"{HEADER}\na/1.png,{ALIGNED}\n")
+    message = _complaint(tmp_path / "photos", landmarks=tmp_path / "faces" / "faces.csv")
+    assert "faces.csv: its rows belong to the files beside it, such as " in message
+    assert f"not to the 1 photos of these names below {tmp_path}/photos" in message
+    assert ImageFolder(tmp_path / "faces", CONTEXT, 8, landmarks=tmp_path / "faces" / "faces.csv").has_landmarks
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "a").symlink_to(tmp_path / "faces" / "a")
+    assert ImageFolder(tmp_path / "links", CONTEXT, 8, landmarks=tmp_path / "faces" / "faces.csv").has_landmarks
+
+
+@pytest.mark.parametrize("alignment", ["arcface", "box", "none"])
+@pytest.mark.parametrize("size", [40, 250])
+def test_landmarks_of_an_aligned_face_are_not_those_of_a_whole_photo(
+    tmp_path: Path, alignment: Alignment, size: int
+) -> None:
+    """Also where the aligned faces themselves are gone."""
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    Image.new("RGB", (size, size)).save(tmp_path / "photos" / "a" / "1.png")
+    (tmp_path / "faces.csv").write_text(f"{HEADER}\na/1.png,{ALIGNED}\n")
+    for canvas in (112, size):
+        context = Context(input_spec=InputSpec(canvas, alignment=alignment))
+        data = ImageFolder(tmp_path / "photos", context, canvas, landmarks=tmp_path / "faces.csv")
+        said = f"a face aligned to 112 x 112 pixels, but the photo has {size} x {size}"
+        with pytest.raises(UsageError, match=rf"1\.png: its landmarks are not of this photo: .*{said}"):
+            data[0]
+        with pytest.raises(UsageError, match=said):
+            data.read_into([0], np.zeros((1, canvas, canvas, 3), np.uint8))
+
+
+@pytest.mark.parametrize("alignment", ["arcface", "box", "none"])
+def test_landmarks_far_outside_of_the_photo_are_not_its(tmp_path: Path, alignment: Alignment) -> None:
+    _photo(tmp_path / "photos" / "a" / "1.png")
+    context = Context(input_spec=InputSpec(112, alignment=alignment))
+    for shift, fits in ((20, True), (90, False)):
+        points = ",".join(str(float(value) + shift) for value in ALIGNED.split(","))
+        (tmp_path / "points.csv").write_text(f"{HEADER}\na/1.png,{points}\n")
+        data = ImageFolder(tmp_path / "photos", context, 112, landmarks=tmp_path / "points.csv")
+        if fits:
+            assert data[0].landmarks is not None
+            continue
+        with pytest.raises(UsageError, match=r"is outside of the photo of 120 x 112"):
+            data[0]
+
+
+def test_one_folder_around_everything_is_said(tmp_path: Path) -> None:
+    for name in ("set/Ann/1.png", "set/Bo/1.png"):
+        _photo(tmp_path / name)
+    assert f"{tmp_path}/set: one folder around everything, but a folder is a person" in _complaint(tmp_path)
+    assert ImageFolder(tmp_path / "set", CONTEXT, 8).num_classes == 2
 
 
 def test_real_faces(shared_faces: Path) -> None:

@@ -1,4 +1,4 @@
-"""Mutates valid .rec, .idx, .bin, tar and CSV files and reads them: only sentences may come out.
+"""Mutates valid .rec, .idx, .bin, tar, CSV, image and run files and reads them: only sentences may come out.
 
     python tests/fuzz/mutate.py --inputs 100000 --seed 1
 
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import valid_files
 
 from maskrec.base.errors import MaskrecError
@@ -26,12 +27,16 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.problem import Problems
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.images.csv_table import read_table
+from maskrec.images.decoding import read_image
 from maskrec.images.insightface.binfile import read_bin
 from maskrec.images.insightface.record_labels import MAGIC
 from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.tars.tarfiles import TarIndex
 from maskrec.pairs.pairs_csv import pairs_csv
 from maskrec.preparation.sources.opening import open_source
+from maskrec.runtime.run_directory import read_json
+from maskrec.runtime.state_tree import PackedTree, _checksum
+from maskrec.runtime.weight_files import read_checkpoint
 
 SECONDS = 5.0
 MEBIBYTES = 512
@@ -134,6 +139,14 @@ def _read_pairs(path: Path) -> None:
     pairs_csv(Context(path="fuzz"), 16, 1, path=path)
 
 
+def _read_structure(path: Path) -> None:
+    """A checkpoint whose structure is this text: its checksum is right, so that the text itself is read."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    tensors = {"/backbone/w": torch.arange(6.0)}
+    PackedTree(tensors, text, _checksum(text, tensors)).write(path.with_name("best.safetensors"))
+    read_checkpoint(path.with_name("best.safetensors"))
+
+
 def targets(folder: Path) -> list[Target]:
     """All targets; ``folder`` is for making their valid files."""
     records, tars = valid_files.records(folder), valid_files.tars(folder)
@@ -141,17 +154,20 @@ def targets(folder: Path) -> list[Target]:
     tables = [text.encode() for text in [*valid_files.TABLES, valid_files.FACES]]
     recs, pairs = [rec for rec, _ in records], [text.encode() for text in valid_files.PAIRS]
     return [
-        Target("rec, scanned", 0.12, "a.rec", recs, _read_rec, {}),
-        Target("rec with idx", 0.12, "a.rec", recs[:1], _read_rec, {"a.idx": records[0][1]}),
-        Target("idx", 0.1, "a.idx", [idx for _, idx in records[:1]], _read_rec, {"a.rec": recs[0]}),
-        Target("bin", 0.26, "a.bin", valid_files.bins(), read_bin, {}),
-        Target("tar", 0.15, "a.tar", [tar for tar, _ in tars], _read_tar, {}),
+        Target("rec, scanned", 0.1, "a.rec", recs, _read_rec, {}),
+        Target("rec with idx", 0.1, "a.rec", recs[:1], _read_rec, {"a.idx": records[0][1]}),
+        Target("idx", 0.18, "a.idx", [idx for _, idx in records[:1]], _read_rec, {"a.rec": recs[0]}),
+        Target("bin", 0.13, "a.bin", valid_files.bins(), read_bin, {}),
+        Target("tar", 0.1, "a.tar", [tar for tar, _ in tars], _read_tar, {}),
         Target("tar as source", 0.05, "a.tar", [tar for tar, _ in tars], _read_source, {}),
         Target("tar index", 0.02, "a.tar.index", [index for _, index in tars[:1]], _read_tar, {"a.tar": tars[0][0]}),
         Target("csv table", 0.06, "a.csv", tables[:2], _read_table, {}),
         Target("csv of a data set", 0.06, "a.csv", tables, _read_dataset, photos),
         Target("csv of pairs", 0.03, "a.csv", pairs, _read_pairs, photos),
         Target("csv as source", 0.03, "a.csv", tables, _read_source, photos),
+        Target("photo", 0.06, "a.jpg", valid_files.photos(), read_image, {}),
+        Target("json of a run", 0.03, "provenance.json", valid_files.PROVENANCES, read_json, {}),
+        Target("checkpoint", 0.05, "structure.json", valid_files.checkpoint_structures(), _read_structure, {}),
     ]
 
 

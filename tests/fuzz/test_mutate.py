@@ -20,5 +20,5 @@ def test_some_thousand_mutated_inputs(tmp_path: Path) -> None:
         words = line.split()
         read, refused = counts.setdefault(words[0].strip(","), [0, 0])
         counts[words[0].strip(",")] = [read + int(words[-5]), refused + int(words[-4])]
-    assert set(counts) == {"rec", "idx", "bin", "tar", "csv"}
+    assert set(counts) == {"rec", "idx", "bin", "tar", "csv", "photo", "json", "checkpoint"}
     assert all(read > 20 and refused > 20 for read, refused in counts.values()), counts

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import tarfile
 from pathlib import Path
 
 import numpy as np
+import torch
+from PIL import Image
 
 from maskrec.images.insightface.record_labels import MAGIC
 from maskrec.images.tars.tarfiles import write_index, write_tar
+from maskrec.runtime.tree_structure import encode_tree
 from tests.support.record_writing import write_records
 
 
@@ -58,6 +62,40 @@ def tars(folder: Path) -> list[tuple[bytes, bytes]]:
     return found
 
 
+def photos() -> list[bytes]:
+    """Images of every format that is decoded, and of the modes that are converted."""
+    y, x = np.mgrid[0:24, 0:32]
+    colours = Image.fromarray(np.stack([x * 8, y * 10, x + y], 2).astype(np.uint8))
+    alpha, deep = colours.convert("RGBA"), Image.fromarray((x * 2000 + y).astype(np.uint16))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    made = [(colours, ending) for ending in ("jpeg", "png", "webp", "bmp", "tiff", "gif")]
+    made += [(alpha, "png"), (alpha, "webp"), (deep, "png"), (deep, "tiff"), (colours.convert("CMYK"), "jpeg")]
+    made += [(colours.convert("P"), "png"), (colours.convert("1"), "tiff")]
+    found = []
+    for image, ending in made:
+        stream = io.BytesIO()
+        image.save(stream, ending, **({"exif": exif} if ending in ("jpeg", "png", "webp") else {}))
+        found.append(stream.getvalue())
+    return found
+
+
+def checkpoint_structures() -> list[bytes]:
+    """The structure of a checkpoint as it is written for the best epoch, and of one to go on from."""
+    threshold = {"value": 1.0, "distance": "l2", "normalize": True, "source": "pairs " * 40, "far": None}
+    evaluation = {"metrics": {"auc": 0.5}, "thresholds": {"t": threshold}, "tables": {}}
+    best = {"run_id": "a" * 200, "backbone": {"w": torch.arange(6.0)}, "evaluations": {"e": evaluation}}
+    position = {"epoch": 1, "batches": 0, "step": 3, "loss_sum": 0.0, "loss_steps": 0, "stopped": "it " * 90}
+    state = {"loss": {}, "optimizer": {}, "schedule": {}, "position": position, "observers": {}, "metrics_bytes": 3}
+    going_on = {**best, **state, "best": {"epoch": 0, "value": 0.5}, "shards": []}
+    return [encode_tree(tree)[0].encode() for tree in (best, going_on)]
+
+
+PROVENANCES = [
+    b'{"run_id": "0123", "name": "n", "data_root": ".", "demo": false, "components": {"loss": {"sources": "s"}}, '
+    b'"data": {"data.labels": "x"}, "history": [{"at": "now"}], "more": [1, -2.5e3, null, "\\u00e9\\ud83d\\ude00"], '
+    b'"recipe": ["' + b"words of a recipe, many of them; " * 30 + b'"]}',
+]
 POINTS = ",".join(f"{p}_{q}" for p in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for q in "xy")
 FACES = f"path,target,identity,source,{POINTS},score,masked\n" + "".join(
     f"{name}.jpg,{target},{who},s{name},38.3,51.7,73.5,51.5,56.0,71.7,41.5,92.4,70.7,92.2,0.99,0\n"

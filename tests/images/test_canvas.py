@@ -70,13 +70,26 @@ def test_none_is_the_middle_square() -> None:
     assert (image == 200).all()
 
 
-@pytest.mark.parametrize("alignment", ["arcface", "box"])
-def test_without_landmarks_a_photo_is_taken_as_aligned(alignment: str) -> None:
+def test_without_landmarks_a_photo_is_taken_as_aligned() -> None:
     photo = np.random.default_rng(0).integers(0, 256, (70, 60, 3), np.uint8)
-    aligned, landmarks = to_canvas(photo, None, 48, alignment)  # type: ignore[arg-type]
+    aligned, landmarks = to_canvas(photo, None, 48, "arcface")
     plain, _ = to_canvas(photo, None, 48, "none")
     assert landmarks is None
     assert (aligned == plain).all()
+
+
+@pytest.mark.parametrize("shape", [(70, 60), (60, 90), (48, 48)])
+def test_without_landmarks_a_face_cut_by_a_detector_is_stretched_whole(shape: tuple[int, int]) -> None:
+    """As its weights saw boxes: nothing is cut off where the crop is not square."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    photo = np.stack([255 * rows / (shape[0] - 1), 255 * columns / (shape[1] - 1), 0 * rows], 2).astype(np.uint8)
+    stretched, landmarks = to_canvas(photo, None, 48, "box")
+    assert landmarks is None
+    for channel, corners in ((0, (0, 0, 255, 255)), (1, (0, 255, 0, 255))):
+        found = stretched[channel][[0, 0, -1, -1], [0, -1, 0, -1]].tolist()
+        assert np.abs(np.array(found) - corners).max() < 6
+    whole, _ = to_canvas(photo, None, 48, "box", np.array([0.0, 0.0, shape[1], shape[0]]))
+    assert (stretched == whole).all()
 
 
 def test_box_is_cut_with_its_margin_as_facenet_does() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +14,19 @@ import numpy as np
 import onnx
 import pytest
 import torch
+import yaml
 from onnx import TensorProto, helper, numpy_helper
 from run_comparison import largest_difference
 from small_recipe import PIECES
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.problem import RecipeError
 from maskrec.inference.onnx_backbone import OnnxBackbone
 from maskrec.inference.open_model import open_backbone, open_model
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
-from maskrec.runtime.state_tree import load_tree
+from maskrec.runtime.state_tree import load_tree, save_tree
 
 Train = Callable[..., Path]
 SPEC = {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "alignment": "arcface"}
@@ -66,6 +69,13 @@ def test_an_onnx_file_embeds_as_its_graph_says(batch: str | int, tmp_path: Path)
         ('{"size": 32, "sizes": 1}', "cannot be used"),
         ('{"size": 0}', "cannot"),
         ("[32]", "cannot be used"),
+        ("[" * 100_000, "cannot be used"),
+        ('{"size": "32"}', "cannot be used"),
+        ('{"size": 32, "mean": 0.5}', "cannot be used"),
+        ('{"size": 32, "std": ["a", "b", "c"]}', "cannot be used"),
+        ('{"size": 32, "mean": [NaN, 0, 0]}', "cannot be used"),
+        ('{"size": 32, "color": "\\ud800"}', "cannot be used"),
+        ('{"size": 112}', r"expected one input of float \(N, 3, 112, 112\), its graph has tensor\(float\) \["),
     ],
 )
 def test_an_onnx_file_without_usable_metadata_is_refused(metadata: str | None, message: str, tmp_path: Path) -> None:
@@ -80,6 +90,107 @@ def test_files_that_are_not_onnx_are_rejected(tmp_path: Path) -> None:
         OnnxBackbone(tmp_path / "net.onnx")
     with pytest.raises(UsageError, match="does not exist"):
         OnnxBackbone(tmp_path / "absent.onnx")
+
+    os.mkfifo(tmp_path / "pipe.onnx")
+    (tmp_path / "zero.onnx").symlink_to("/dev/zero")
+    for name, kind in (("pipe", "a named pipe"), ("zero", "a device")):
+        with pytest.raises(UsageError, match=f"it is {kind}, not a regular file"):
+            OnnxBackbone(tmp_path / f"{name}.onnx")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "inputs", "outputs", "message"),
+    [
+        ([("Flatten", "x", "y")], {"x": ["N", 3, "H", "W"]}, {"y": ["N", "d"]}, r"one output .* has tensor\(float\)"),
+        ([("Identity", "x", "y")], {"x": ["N", 3, 32, 32]}, {"y": ["N", 3, 32, 32]}, "one output of float"),
+        ([("Flatten", "x", "y"), ("Flatten", "x", "z")], {"x": [1, 3, 32, 32]}, {"y": [1, 3072], "z": [1, 3072]},
+         "one output of float"),
+        ([("Flatten", "x", "y")], {"x": ["N", 32, 32, 3]}, {"y": ["N", 3072]}, "one input of float"),
+        ([("Flatten", "x", "y")], {"x": ["N", 3072]}, {"y": ["N", 3072]}, "one input of float"),
+        ([("Flatten", "x", "y")], {"x": ["N", 3, 32, 32], "u": [1]}, {"y": ["N", 3072]}, "one input of float"),
+    ],
+)  # fmt: skip
+def test_graphs_of_another_form_are_refused(
+    nodes: list[tuple[str, str, str]], inputs: Any, outputs: Any, message: str, tmp_path: Path
+) -> None:
+    def described(shapes: Any) -> list[Any]:
+        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+
+    made = [helper.make_node(kind, [before], [after]) for kind, before, after in nodes]
+    graph = helper.make_graph(made, "net", described(inputs), described(outputs))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, {"maskrec.input_spec": json.dumps(SPEC)})
+    onnx.save(model, str(tmp_path / "net.onnx"))
+    with pytest.raises(UsageError, match=message):
+        OnnxBackbone(tmp_path / "net.onnx")
+
+
+def test_a_graph_that_returns_something_else_than_it_announces_is_a_sentence(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "net.onnx", "N", json.dumps(SPEC))
+    backbone = OnnxBackbone(tmp_path / "net.onnx")
+    with pytest.raises(MaskrecError, match=r"net\.onnx: its graph fails on \(2, 3, 8, 8\)"):
+        backbone(torch.zeros(2, 3, 8, 8))
+    backbone.embedding_size = 7
+    with pytest.raises(MaskrecError, match=r"returns \(2, 5\) for 2 images, not \(2, 7\)"):
+        backbone(torch.zeros(2, 3, 32, 32))
+
+
+def _copy(run: Path, name: str) -> Path:
+    return Path(shutil.copytree(run, run.parent / name, dirs_exist_ok=True))
+
+
+def _refusal(run: Path) -> str:
+    with pytest.raises(UsageError) as caught:
+        open_model(run, discover([PIECES]))
+    return str(caught.value)
+
+
+def test_a_run_of_somebody_else_is_opened_or_refused_in_a_sentence(train: Train) -> None:
+    """In one test, because a run takes seconds."""
+    run = train("run")
+    _check_circles(run)
+    for part, content in [
+        ("backbone", {"x": 1}),
+        ("backbone", [1]),
+        ("evaluations", []),
+        ("evaluations", None),
+        ("evaluations", {"a": {"thresholds": {}}}),
+        ("evaluations", {"a": {"metrics": {}, "tables": {}, "thresholds": {"t": {"value": "x"}}}}),
+        ("ema", 3),
+    ]:
+        changed = _copy(run, "changed") / "checkpoints" / "best.safetensors"
+        save_tree({**load_tree(changed), part: content}, changed)
+        assert f"its '{part}' has another form" in _refusal(run.parent / "changed")
+        _copy(run, "changed")
+    for text in [
+        "[]",
+        "3",
+        "{",
+        "[" * 100_000,
+        '{"data_root": 5}',
+        '{"data_root": ".", "name": "\\ud800"}',
+        '{"data_root": ".", "run_id": []}',
+        '{"data_root": ".", "demo": "yes"}',
+        "{}",
+    ]:
+        (_copy(run, "changed") / "provenance.json").write_text(text)
+        assert _refusal(run.parent / "changed").endswith("the run directory is damaged")
+    for name in ("provenance.json", "recipe.yaml", "checkpoints/best.safetensors"):
+        for kind in ("pipe", "zero"):
+            changed = _copy(run, f"{kind}-{name.replace('/', '-')}")
+            (changed / name).unlink()
+            os.mkfifo(changed / name) if kind == "pipe" else (changed / name).symlink_to("/dev/zero")
+            assert re.search("not a regular file|is not a run directory", _refusal(changed))
+
+
+def _check_circles(run: Path) -> None:
+    first, second = _copy(run, "first"), _copy(run, "second")
+    for path, other in ((first, second), (second, first)):
+        recipe = yaml.safe_load((path / "recipe.yaml").read_text())
+        (path / "recipe.yaml").write_text(yaml.safe_dump({**recipe, "backbone": {"run": str(other)}}))
+    assert f"the run opens itself ({first} opens {second} opens {first})" in _refusal(first)
+    shutil.copy(second / "recipe.yaml", first / "recipe.yaml")
+    assert f"the run opens itself ({first} opens {first})" in _refusal(first)
 
 
 def open_run_of(run: Path) -> torch.nn.Module:

@@ -325,6 +325,7 @@ def test_class_weights_follow_the_data_and_are_not_in_the_checkpoint() -> None:
         ArcFace(6, 4, [1, 2, 3])
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", [ArcFace, CosFace])
 def test_a_learned_scale_is_a_weight_that_begins_at_scale(kind: Any) -> None:
     loss, fixed = (made(kind, 3, scale=12.0, learn_scale=learned) for learned in (True, False))
@@ -372,3 +373,19 @@ def test_known_start_of_class_centres() -> None:
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-7)
     many = ArcFace(512, 10_585, [1] * 10_585).head.weight.detach().norm(dim=1)
     assert float(many.mean()) == pytest.approx(0.304, abs=0.001)
+
+
+@pytest.mark.parametrize("kind", [ArcFace, CosFace])
+def test_an_embedding_or_centre_without_a_direction_has_a_bounded_gradient(kind: Any) -> None:
+    """Divided by 1e-12 instead of its length, it would be moved by about 1e13 at the next step."""
+    loss = kind(embedding_size=8, num_classes=4, class_counts=COUNTS, scale=64.0)
+    embeddings = torch.randn(6, 8, generator=torch.Generator().manual_seed(1))
+    embeddings[2] = 0.0
+    embeddings.requires_grad_()
+    with torch.no_grad():
+        loss.head.weight[1] = 0.0
+    loss(embeddings, torch.tensor([0, 1, 2, 3, 0, 1])).backward()
+    assert embeddings.grad is not None
+    assert bool(embeddings.grad.isfinite().all())
+    assert 0 < float(embeddings.grad[2].norm()) < 2 * 64  # such an embedding can still be trained
+    assert float(loss.head.weight.grad.norm(dim=1).max()) < 2 * 64 / 1e-4

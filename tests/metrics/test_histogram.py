@@ -222,3 +222,23 @@ def test_one_bin_and_a_threshold_that_is_not_a_number_are_rejected() -> None:
         histogram_threshold([0.1], [0.9], bins=1)
     with pytest.raises(ValueError, match="not a number"):
         iou([0.1], [0.9], math.nan)
+
+
+def test_equals_the_loops_on_a_thousand_random_distributions() -> None:
+    """Apart, overlapping, exchanged, of unlike widths and sizes: threshold and IOU, and no crossing where none is."""
+    rng = np.random.default_rng(11)
+    rules = {"crossing": 0, "other": 0}
+    for _ in range(1000):
+        centres, widths = rng.uniform(0.1, 1.9, 2), rng.uniform(0.02, 0.5, 2)
+        same, different = (
+            rng.normal(centre, width, rng.integers(5, 40)).clip(0, 2).tolist()
+            for centre, width in zip(centres, widths, strict=True)
+        )
+        bins = int(rng.choice([5, 10, 20]))
+        found, expected = histogram_threshold(same, different, bins), crossing_by_hand(same, different, bins)
+        assert (found.rule == "crossing") == (expected is not None)
+        rules["other" if expected is None else "crossing"] += 1
+        if expected is not None:
+            assert found.threshold == expected
+            assert found.iou == pytest.approx(iou_by_hand(same, different, expected), abs=1e-15)
+    assert min(rules.values()) > 150, rules

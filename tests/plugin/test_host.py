@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import textwrap
 
 import pytest
@@ -280,3 +281,58 @@ def test_a_distribution_found_twice_on_the_path_is_the_first_one(tmp_path, monke
     catalog = discover()
     assert not catalog.failures
     assert [p.version for p in catalog.providers if p.distribution == "maskrec-shadow"] == ["2.0"]
+
+
+WRITING = {
+    "a write to the descriptor": "import os\nos.write(1, b'spoilt')",
+    "a child": "import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', 'print(\"spoilt\")'], check=True)",
+    "C's buffered output": "import ctypes\nctypes.CDLL(None).printf(b'spoilt')",
+}
+
+
+@pytest.mark.parametrize("source", WRITING.values(), ids=WRITING.keys())
+def test_what_a_plugin_writes_never_reaches_our_output(install, capfd, source):
+    install(f"{source}\n{ONE_LOSS.format(name='loud')}", "maskrec-loud")
+    assert "maskrec-loud/loud" in losses(discover())
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "spoilt" in err
+
+
+def test_a_list_as_json_stays_json(tmp_path, make_distribution, maskrec_cli):
+    """A process of its own, because C empties its buffers when it ends."""
+    source = WRITING["C's buffered output"] + "\n" + ONE_LOSS.format(name="loud")
+    make_distribution(tmp_path, "maskrec-loud", {"loud": "json_test_plugin"}, {"json_test_plugin": source})
+    done = maskrec_cli("list", "--json", path=[tmp_path])
+    assert any(row["name"] == "loud" for row in json.loads(done.stdout)["components"])
+    assert "spoilt" in done.stderr
+
+
+def test_a_plugin_that_leaves_the_process_is_a_failure(install):
+    module = install("import os\nos._exit(0)")
+    failure = only_failure(discover())
+    assert (failure.stage, failure.message) == ("import", "SystemExit: os._exit(0) was called")
+    assert failure.provider.name == f"{module.replace('_', '-')}:point"
+
+
+def test_a_child_that_a_plugin_forks_may_leave(install):
+    source = "import os\nchild = os.fork()\nif child == 0:\n    os._exit(3)\nstatus = os.waitpid(child, 0)[1]\n"
+    install(f"{source}assert os.waitstatus_to_exitcode(status) == 3\n{ONE_LOSS.format(name='forked')}", "maskrec-fork")
+    assert "maskrec-fork/forked" in losses(discover())
+
+
+def test_a_plugin_that_takes_long_is_named_meanwhile(install, monkeypatch, capsys):
+    monkeypatch.setattr("maskrec.plugin.foreign_code.PATIENCE", 0.05)
+    install(f"import time\ntime.sleep(1)\n{ONE_LOSS.format(name='slow')}", "maskrec-slow")
+    assert "maskrec-slow/slow" in losses(discover())
+    assert "maskrec: still loading plugin maskrec-slow:point after 0.05 seconds" in capsys.readouterr().err
+
+
+def test_another_distribution_called_maskrec_removes_nothing(install):
+    """It comes first on the path, and declares a component of its own or repeats ours."""
+    install(ONE_LOSS.format(name="mine"), "maskrec", "builtin", version="9.0")
+    catalog = discover()
+    assert "maskrec/mine" not in losses(catalog)
+    failure = only_failure(catalog)
+    assert failure.stage == "metadata"
+    assert "calls itself maskrec and is ignored" in failure.message

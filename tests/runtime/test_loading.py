@@ -263,3 +263,12 @@ def test_a_killed_process_is_noticed_at_the_next_batch_and_nowhere_else() -> Non
         time.sleep(0.005)  # a handler that raises would do so here
     with pytest.raises(MaskrecError, match="a loader process was killed"):
         list(batches)
+
+
+def test_a_process_that_is_killed_between_two_epochs_is_noticed_at_the_next() -> None:
+    with EpochLoader(ByProcess(), 2, pin=False) as loader:
+        victim = {int(batch.labels[0]) for batch in loader.batches(_places([2] * 6))}.pop()
+        os.kill(victim, signal.SIGKILL)
+        time.sleep(0.05)
+        with pytest.raises(MaskrecError, match="a loader process was killed"):
+            list(loader.batches(_places([2] * 6)))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from maskrec import Component, Evaluation, InputSpec, hookimpl
+from maskrec.contracts.collectives import rank
 from maskrec.contracts.evaluation import Embed
 from maskrec.contracts.events import Stepped
 from maskrec.contracts.kinds import Pairs
@@ -25,12 +26,11 @@ SIZE = 8
 class Nets(nn.Module):
     """A backbone."""
 
-    def __init__(self, wrong: Literal["size", "pair", "rows", "raises", "detached", "spec"] = "size") -> None:
+    def __init__(self, wrong: Literal["size", "pair", "rows", "raises", "detached", "rank"] = "size") -> None:
         super().__init__()
         self.wrong, self.embedding_size, self.input_spec = wrong, 4, InputSpec(size=SIZE)
         self.matrix = nn.Linear(3 * SIZE * SIZE, 4)
-        if wrong == "spec":
-            del self.input_spec
+        self.norm = nn.BatchNorm1d(4)
 
     def forward(self, images: Tensor) -> Any:
         """What was asked for."""
@@ -43,6 +43,9 @@ class Nets(nn.Module):
         }
         if self.wrong == "raises":
             return embeddings.missing
+        if self.wrong == "rank":  # a variance that is infinite on process 1 alone
+            self.norm(embeddings.detach() * (1e30 if rank() else 1.0))
+            return embeddings
         return answers[self.wrong]
 
 
@@ -174,10 +177,9 @@ class Samplers:
         if self.wrong in ("beyond", "negative"):
             order[3] = self.count if self.wrong == "beyond" else -1
         if self.wrong == "rank":
-            from maskrec.contracts.collectives import rank
-
             order = order[rank() :] + order[: rank()]
-        batches = [order[:8], order[8:16], order[16:17] if self.wrong == "one" else order[16:]]
+        end = 16 + {"one": 1, "two": 2}.get(self.wrong, 8)
+        batches = [order[:8], order[8:16], order[16:end]]
         if self.wrong == "short":
             del batches[0]
         if self.wrong == "empty":

@@ -86,6 +86,14 @@ def test_a_dry_run_comes_upon_what_a_pass_would(tmp_path: Path) -> None:
         dry_run(plan, discover([PROBES]), tmp_path)
 
 
+@pytest.mark.parametrize("device", ["meta", "xpu"])
+def test_a_device_on_which_maskrec_does_not_run_is_a_problem_of_the_check(device: str, tmp_path: Path) -> None:
+    found = check_built(probe_plan(tmp_path, None, f"train.device={device}"), discover([PROBES]), tmp_path)
+    assert [problem.message for problem in found.errors] == [
+        f"train.device is {device}, on which maskrec does not run; use auto, cpu, cuda, cuda:N or mps"
+    ]
+
+
 def test_paths_are_given_below_the_data_root_at_any_depth(tmp_path: Path) -> None:
     where = {"one": "a.txt", "many": ["b.txt", "c.txt"], "named": {"x": "d.txt"}}
     for name in "abcd":

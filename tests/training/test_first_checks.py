@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,13 +114,9 @@ SHOWN = {
         "has no method `test`, which an evaluator needs",
     ),
 }
-# A run says these at its first step; everything else before its folder is written.
-AT_STEP_ONE = {
-    *(f"backbone {wrong}" for wrong in ("size", "rows", "detached")),
-    *(f"loss {wrong}" for wrong in ("detached", "constant", "hidden", "raises", "exits", "number", "backward")),
-    *(f"data {wrong}" for wrong in ("float", "ones", "small", "label", "none", "raises", "exits", "landmarks")),
-    *(f"transform {wrong}" for wrong in ("bytes", "clean", "labels", "raises", "none")),
-}
+# Some of them in a run: these at its first step, and the others before its folder is written.
+AT_STEP_ONE = ("backbone size", "loss detached", "loss raises", "data float", "data label", "transform bytes")
+BEFORE = ("backbone rows", "data labels", "sampler unseeded", "evaluator members", "evaluator test", "evaluator exits")
 
 
 @pytest.mark.parametrize(("changes", "said"), SHOWN.values(), ids=SHOWN.keys())
@@ -133,7 +132,7 @@ def test_a_dry_run_names_the_component_and_what_is_wrong(
     assert [path.name for path in tmp_path.iterdir()] == ["mistaken.yaml"]
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", AT_STEP_ONE + BEFORE)
 def test_a_run_says_the_same_and_trains_nothing(name: str, catalog: Catalog, tmp_path: Path) -> None:
     changes, said = SHOWN[name]
     plan = planned(catalog, tmp_path, changes)
@@ -142,7 +141,7 @@ def test_a_run_says_the_same_and_trains_nothing(name: str, catalog: Catalog, tmp
     assert raised.value.exit_code == 3
     if name in AT_STEP_ONE:
         assert rows(tmp_path / "run") == []
-        assert not list((tmp_path / "run" / "checkpoints").glob("*.safetensors"))
+        assert not (tmp_path / "run" / "checkpoints" / "last.safetensors").exists()
     else:
         assert not (tmp_path / "run").exists()
 
@@ -229,3 +228,30 @@ def test_an_observer_that_ends_the_program_is_detached_and_a_misspelt_event_is_n
     assert "observers has a method `on_evaluation`, which no event calls: did you mean on_evaluate?" in out
     assert re.search(rf"^observe\.mine raised SystemExit: 0 {PLACE}; it receives no more events", out, re.MULTILINE)
     assert re.search(rf"^observe\.other raised KeyError: 'state' {PLACE}; it receives no more", out, re.MULTILINE)
+
+
+def test_two_processes_say_the_same_and_end_together(tmp_path: Path) -> None:
+    """A sampler that looks at its process, a last batch of one image a process, a buffer that one process spoils."""
+    runs = {
+        "rank": section("sampler", "samplers", "rank"),
+        "last": {"backbone": {"use": "linear", "batch_norm": True}, **section("sampler", "samplers", "two")},
+        "buffer": section("backbone", "nets", "rank"),
+    }
+    (tmp_path / "runs.yaml").write_text(yaml.safe_dump(runs))
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [sys.executable, *launcher, str(Path(__file__).with_name("check_all.py")), str(tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = (json.loads((tmp_path / f"said-{rank}.json").read_text()) for rank in (0, 1))
+    assert first["rank"] == second["rank"]
+    assert first["rank"][0] == 3
+    assert "samplers gives process 1 other batches of epoch 1 than process 0" in first["rank"][1]
+    assert first["last"] == second["last"]
+    assert first["last"][0] == 2
+    assert "has 2 images for 2 processes, and batch norm needs two in each" in first["last"][1]
+    assert "a gradient or buffer of another process is not finite at step 1 " in first["buffer"][1]
+    assert "the buffer backbone.norm.running_var is not finite at step 1 " in second["buffer"][1]
+    assert not (tmp_path / "rank").exists()
+    assert not (tmp_path / "last").exists()
+    assert not (tmp_path / "buffer" / "checkpoints" / "last.safetensors").exists()

@@ -13,7 +13,8 @@ from small_recipe import PIECES, write_recipe
 from maskrec.contracts.problem import Problem
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
-from maskrec.runtime.loading import epoch_places, load
+from maskrec.runtime.epoch_batches import epoch_places
+from maskrec.runtime.loading import load
 from maskrec.runtime.model_input import apply_transforms
 from maskrec.training.assemble import assemble, check_built
 
@@ -55,6 +56,10 @@ def test_masked_pairs_and_no_mask_in_training(transforms: dict[str, Any] | None,
     assert note.path == "evaluate.held_out.pairs"
     assert note.message == "20 of these 40 pairs show masked faces, and no face that is trained on wears a mask"
     assert note.mark is not None
+    again = {"use": "pair_histogram", "evaluation": {**MASKED, "first_identity": 500}}
+    twice = {"again": again, **measured(MASKED)}
+    (note,) = notes(tmp_path, {"transforms": transforms, "evaluate": twice})
+    assert "show masked faces (as in evaluate.held_out.pairs), and no face" in note.message
 
 
 @pytest.mark.parametrize("hiding", [{"use": "synthetic_mask", "probability": 0.01}, {"use": "lower_face_cutout"}])
@@ -107,7 +112,8 @@ def test_raw_photos_in_pairs_are_noted_too(tmp_path: Path) -> None:
 def test_landmarks_beside_a_backbone_that_aligns_nothing(size: int, said: bool, tmp_path: Path) -> None:
     photos(tmp_path, size)
     data = {"use": "image_csv", "path": "faces/faces.csv"}
-    found = notes(tmp_path, {"data": data, "transforms": None, "evaluate": measured(BARE)})
+    unaligned = {"backbone": {**ALIGNING, "alignment": "none"}, "data": data, "transforms": None}
+    found = notes(tmp_path, {**unaligned, "evaluate": measured(BARE)})
     assert [note.path for note in found] == (["data"] if said else [])
     if said:
         assert "the landmarks of maskrec/image_csv do not place the faces" in found[0].message

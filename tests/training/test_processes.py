@@ -5,6 +5,7 @@ Stopped and resumed, a run of several processes ends in the very bits of one tha
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -104,6 +105,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     runs = {name: {**DOUBLE, **changes} for name, changes in LOSSES.items()}
     runs["sharded_resumed"] = {**LOSSES["sharded"], "train": {**CLIPPED, "epochs": 3}, "resume_to": 7}
+    runs["stopped"] = {**DOUBLE, "observe": {"stop": {"use": "stopper", "after": 4}}}
     for processes, folder in enumerate(folders, start=1):
         launch(processes, folder, runs)
     return folders
@@ -146,6 +148,12 @@ def test_a_sharded_run_stopped_and_resumed_has_each_shards_own_momentum(both: tu
     first, second = (shard["optimizer"] for shard in shards(both[1] / "sharded_resumed"))
     assert first.keys() == second.keys() != set()
     assert largest_difference(first, second) > 1e-6
+
+
+def test_an_observer_of_one_process_stops_all_at_the_same_step(both: tuple[Path, Path]) -> None:
+    for folder in both:
+        result = json.loads((folder / "stopped" / "result.json").read_text())
+        assert (result["steps"], result["stopped"]) == (4, "three is enough")
 
 
 def test_a_sharded_run_goes_on_only_with_as_many_processes(tmp_path: Path, both: tuple[Path, Path]) -> None:

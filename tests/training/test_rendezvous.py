@@ -15,8 +15,9 @@ import pytest
 import torch.distributed as dist
 from small_recipe import PIECES, write_recipe
 
-from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.problem import Mark, Problem, RecipeError
+from maskrec.training.distributed import _lost_connection
 from maskrec.training.rendezvous import Launched, Waiting, gather, meet
 
 ROOT = Path(__file__).parents[2]
@@ -126,3 +127,19 @@ def test_processes_with_unlike_recipes_end_with_the_value_that_differs(tmp_path:
         assert "rank 1 was started with another recipe than rank 0: seed is 18 there and 17 on rank 0" in err
         assert len(err.strip().splitlines()) == 1, err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (RuntimeError("[/pytorch/third_party/gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]:2"), True),
+        (PluginError("loss: failed"), False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (dist.DistNetworkError("The client socket has timed out after 1s"), True),
+    ],
+)
+def test_a_connection_that_broke_is_told_from_other_errors(error: Exception, lost: bool) -> None:
+    assert (_lost_connection(error) is not None) == lost
+    wrapped = PluginError("loss: file:x.py/mine: failed in forward")
+    wrapped.__cause__ = error  # whoever called the collective is not to blame
+    assert (_lost_connection(wrapped) is not None) == lost

@@ -10,7 +10,7 @@ from probe_runs import WATCH, probe
 
 from maskrec.contracts.problem import RecipeError
 
-NOTE = "note: {} people are in both evaluate.{}.evaluation and evaluate.{}.test"
+NOTE = "note: {} in both evaluate.{}.evaluation and evaluate.{}.test"
 
 
 def people(first: int, count: int = 3, told: bool = True) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def histogram(evaluation: dict[str, Any], test: dict[str, Any]) -> dict[str, Any
 
 def notes(folder: Path, capsys: pytest.CaptureFixture[str], evaluate: dict[str, Any]) -> list[str]:
     probe(folder, {"evaluate": evaluate})
-    return [line for line in capsys.readouterr().out.splitlines() if "people are in both" in line]
+    return [line for line in capsys.readouterr().out.splitlines() if " in both " in line]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,8 @@ def test_people_who_choose_a_threshold_and_are_measured_by_it_are_counted(
     evaluation: dict[str, Any], test: dict[str, Any], shared: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = notes(tmp_path, capsys, {"one": histogram(evaluation, test)})
-    assert found == ([NOTE.format(shared, "one", "one")] if shared else [])
+    count = "1 person is" if shared == 1 else f"{shared} people are"
+    assert found == ([NOTE.format(count, "one", "one")] if shared else [])
 
 
 def test_people_of_two_evaluators_are_nobodys_business(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,14 +51,16 @@ def test_people_of_two_evaluators_are_nobodys_business(tmp_path: Path, capsys: p
     assert notes(tmp_path, capsys, apart) == []
 
 
-@pytest.mark.parametrize(("first", "said"), [(3, "3 people"), (5, "1 people"), (6, "")])
+@pytest.mark.parametrize(
+    ("first", "said"), [(3, "3 people of these pairs are"), (5, "1 person of these pairs is"), (6, "")]
+)
 def test_nobody_is_measured_who_was_trained_on(first: int, said: str, tmp_path: Path) -> None:
     """Six people are trained on, the first with number 0."""
     changes = {"evaluate": {"held_out": {**WATCH, "pairs": people(first)}}}
     if not said:
         probe(tmp_path, changes)
         return
-    with pytest.raises(RecipeError, match=f"{said} of these pairs are also in the training data") as raised:
+    with pytest.raises(RecipeError, match=f"{said} also in the training data") as raised:
         probe(tmp_path, changes)
     assert [problem.path for problem in raised.value.problems] == ["evaluate.held_out.pairs"]
 

@@ -120,12 +120,12 @@ def log(folder: Path, watcher: Watcher) -> RunLog:
 def test_a_step_is_recorded_and_shown_to_the_observers(tmp_path: Path) -> None:
     stop = Stop("enough")
     watcher = Watcher(stop)
-    assert log(tmp_path, watcher).stepped(stepped(1.5), finite=True) is stop
+    assert log(tmp_path, watcher).stepped(stepped(1.5), not_finite="") is stop
     (row,) = read_rows(tmp_path / "metrics.jsonl")
     row.pop("time")
     assert row == {
         "kind": "step",
-        "epoch": 0,
+        "epoch": 1,
         "step": 1,
         "loss": 1.5,
         "learning_rate": 0.1,
@@ -136,13 +136,15 @@ def test_a_step_is_recorded_and_shown_to_the_observers(tmp_path: Path) -> None:
     assert watcher.seen == [1]
 
 
-@pytest.mark.parametrize(("stop", "words"), [(None, "maskrec/arcface: the loss or"), (Stop("too steep"), "too steep")])
+@pytest.mark.parametrize(
+    ("stop", "words"), [(None, "maskrec/arcface: the loss is not finite at step 1"), (Stop("too steep"), "too steep")]
+)
 def test_a_step_that_is_not_finite_is_shown_to_the_observers_and_not_recorded(
     stop: Stop | None, words: str, tmp_path: Path
 ) -> None:
     watcher = Watcher(stop)
     with pytest.raises(MaskrecError, match=words):
-        log(tmp_path, watcher).stepped(stepped(float("nan")), finite=False)
+        log(tmp_path, watcher).stepped(stepped(float("nan")), not_finite="the loss")
     assert watcher.seen == [1]
     assert read_rows(tmp_path / "metrics.jsonl") == []
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maskrec.base.console import clean
+from maskrec.base.console import say
 
 
 def index(
@@ -17,7 +17,7 @@ def index(
     from maskrec.images.tars.index import write_tar_index
 
     made = write_tar_index(folder)
-    print(
+    say(
         f"{len(made):,} faces of {len(made.identities):,} people in {len(made.files)} tars; wrote tars.json and "
-        f"tars.index to {clean(folder)}"
+        f"tars.index to {folder}"
     )

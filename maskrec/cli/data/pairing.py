@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from maskrec.base.console import clean, table
+from maskrec.base.console import clean, say, table
 from maskrec.base.errors import UsageError
 from maskrec.cli.data.mask_note import MASKS_UNKNOWN
 from maskrec.cli.options import listed
@@ -90,7 +90,7 @@ def pairs(
     open_to = {name for name in ("evaluation", "test") if given[name] is None and not again}
     open_to |= {"shares"} if not again and not any(share is not None for share in shares.values()) else set()
     made = make_pairs(faces, out, settings, masked or (), ALL_FIVE if preset else ONE_EACH, open_to)
-    print(_told(made, out, settings))
+    say(_told(made, out, settings))
 
 
 def _settings(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maskrec.base.console import clean, terminal_width
+from maskrec.base.console import clean, say, terminal_width
 from maskrec.base.words import plain_name
 from maskrec.preparation.checking import Report, Settings
 from maskrec.preparation.face_sets import FaceSet, SetProblem
@@ -84,7 +84,7 @@ def _number(count: int, word: str) -> str:
 
 
 def _line(text: str) -> None:
-    print(clean(text))
+    say(text)
 
 
 def _table(*columns: str, numbers: tuple[str, ...]) -> Table:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maskrec.base.console import clean
+from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import listed
 
@@ -77,16 +77,12 @@ def show(
         content, missing = draw_sheet(heading, made, size, columns)
         if missing:
             some = "".join(sorted(missing)[:20])
-            print(
-                clean(
-                    f"note: no installed font has the characters {some}; they appear as [HEX] here, unchanged in HTML"
-                )
-            )
+            say(f"note: no installed font has the characters {some}; they appear as [HEX] here, unchanged in HTML")
     else:
         content = draw_page(heading, made, size)
     write_bytes(out, content)
     sections_shown = ", ".join(section.title.lower() for section in made)
-    print(clean(f"wrote {out} ({sections_shown})"))
+    say(f"wrote {out} ({sections_shown})")
 
 
 def _check_out(out: Path, force: bool) -> None:
@@ -108,9 +104,9 @@ def _check_rejected(path: Path, source: Path | None, rejected: int, only: list[W
     if asked and not rejected:
         raise UsageError(f"{path} has no rejected photos (no rejected.csv with rows)")
     if source is not None and not rejected:
-        print(clean(f"note: {path} has no rejected photos"))
+        say(f"note: {path} has no rejected photos")
     if rejected and source is None and only is None:
-        print(f"note: {rejected:,} rejected photos are not shown; --source SRC shows them")
+        say(f"note: {rejected:,} rejected photos are not shown; --source SRC shows them")
 
 
 def _open(path: Path) -> Any:
@@ -123,5 +119,5 @@ def _open(path: Path) -> Any:
     for problem in faces.problems if not len(faces) else ():
         raise UsageError(f"{problem.places[0]}: {problem.message}")
     if faces.problems:
-        print(clean(f"note: {len(faces.problems):,} problems were found in {path}; see maskrec data check {path}"))
+        say(f"note: {len(faces.problems):,} problems were found in {path}; see maskrec data check {path}")
     return faces

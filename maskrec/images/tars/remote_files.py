@@ -11,10 +11,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.regular_files import open_regular
+from maskrec.base.waiting import Watch
 from maskrec.base.words import one_line
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -156,6 +157,16 @@ class RangedFiles:
         return self.files[file].fetch(offset, size)
 
 
+def _take_turns(lock: TextIO, url: str) -> None:
+    """Wait while another process downloads, usually this same shard."""
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        with Watch(lambda: f"another process that downloads a shard ({url} is next)") as watch:
+            watch.begin()
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+
+
 class CachedFiles:
     """Whole shards, downloaded when their first face is needed, by one process for all on the machine.
 
@@ -195,7 +206,7 @@ class CachedFiles:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / "lock").open("a") as lock:
-                fcntl.lockf(lock, fcntl.LOCK_EX)  # waits while another process downloads, usually this same shard
+                _take_turns(lock, shard.url)
                 if not path.exists():
                     self._fetch(shard, path)
                 os.utime(path)

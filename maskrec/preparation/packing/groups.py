@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import compact_json
+from maskrec.base.waiting import Watch
 from maskrec.base.words import one_line
 from maskrec.images.canvas import pixels_on_canvas
 from maskrec.images.decoding import decode_image
@@ -23,6 +24,9 @@ from maskrec.preparation.sources.photo_columns import Item
 from maskrec.preparation.sources.photo_source import Reader
 
 _TOLD_EVERY = 64
+
+RECORDED = ("kept", "sizes", "checksums", "moved", "rejected")
+"""What the record of a data file holds, a list each."""
 
 
 class GroupWriter:
@@ -51,8 +55,10 @@ class GroupWriter:
         moved: list[list[list[float]] | None] = []
         rejected: list[list[str]] = []
         reported = (0, 0, 0)
-        with path.open("wb") as stream:
+        place = 0
+        with path.open("wb") as stream, Watch(lambda: f"the photo {items[place].key}") as watch:
             for place, item in enumerate(items):
+                watch.begin()
                 try:
                     data, pixels = self._read(item)
                 except UsageError as error:

@@ -19,7 +19,7 @@ from maskrec.base.files import not_written, write_atomically
 from maskrec.base.words import byte_size
 from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
-from maskrec.preparation.packing.groups import GroupWriter, group_index
+from maskrec.preparation.packing.groups import RECORDED, GroupWriter, group_index
 from maskrec.preparation.resumable.finishing import table
 from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
@@ -148,8 +148,18 @@ def _write_group(packing: Packing, parts: PackParts, group: int, meter: Meter) -
 
 def _done(parts: PackParts, group: int) -> bool:
     """A record is written after its file, which has been flushed to disk."""
-    record, path = parts.record(group), parts.destination / data_name(group)
+    record, path = _record(parts, group), parts.destination / data_name(group)
     return record is not None and path.is_file() and path.stat().st_size == sum(record["sizes"])
+
+
+def _record(parts: PackParts, group: int) -> dict[str, Any] | None:
+    """A group's record; None where there is none, or it is none that ``GroupWriter.write`` made."""
+    record = parts.record(group)
+    if record is None or not all(isinstance(record.get(name), list) for name in RECORDED):
+        return None
+    numbers = [*record["kept"], *record["sizes"], *record["checksums"]]
+    counts = {len(record[name]) for name in ("kept", "sizes", "checksums")}
+    return record if len(counts) == 1 and all(type(number) is int for number in numbers) else None
 
 
 def _check_room(packing: Packing, images: int) -> None:
@@ -164,7 +174,7 @@ def _check_room(packing: Packing, images: int) -> None:
 def _put_together(packing: Packing, parts: PackParts, meter: Meter) -> None:
     records = []
     for group in range(packing.groups):
-        record = parts.record(group)
+        record = _record(parts, group)
         if record is None:
             raise MaskrecError(f"{parts.record_path(group)}: missing or damaged; run the same command again")
         records.append(record)

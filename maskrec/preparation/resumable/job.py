@@ -17,6 +17,7 @@ from maskrec.base.errors import UsageError
 from maskrec.base.files import not_written
 from maskrec.preparation.resumable import finishing, worker_pool
 from maskrec.preparation.resumable.extending import OnlyAdds, keep_earlier, never, reopen
+from maskrec.preparation.resumable.file_names import refuse_names
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.resumable.outcome import Outcome, Process
@@ -86,7 +87,8 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
         meter: receives what is finished.
 
     Raises:
-        UsageError: the destination holds something else, is inside the source, or a number is out of range.
+        UsageError: the destination holds something else, is inside the source, or cannot have the files' names, or a
+            number is out of range.
         MaskrecError: the disk is full, another process works on it, a worker died, or files of a finished set are
             missing.
     """
@@ -103,6 +105,8 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
     try:
         own = range(shard[0] - 1, job.groups, shard[1])
         tasks = _remaining(job, parts, own, meter)
+        if not job.tars:
+            _refuse_names(parts, tasks)
         process = keep_earlier(parts, job.process)
         worker_pool.run_tasks(_Group(job.destination, process), tasks, workers, meter)
         if shard[1] == 1:
@@ -112,6 +116,13 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
     finally:
         meter.stop()
         lock.give_back()
+
+
+def _refuse_names(parts: JobFolder, tasks: Sequence[worker_pool.Task]) -> None:
+    try:
+        refuse_names((name for task in tasks for name in task.names), parts.folder)
+    except OSError as error:
+        raise not_written(parts.folder, error) from error
 
 
 def _check(job: Job, shard: tuple[int, int], workers: int) -> None:

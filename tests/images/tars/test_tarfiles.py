@@ -140,12 +140,22 @@ def test_a_length_beyond_the_file(tmp_path: Path) -> None:
         read_members(path)
 
 
-def test_samples_as_webdataset_groups_them(tmp_path: Path) -> None:
-    write_tar(tmp_path / "s.tar", [("a/1.JPG", b"i"), ("a/1.cls", b"3"), ("b/1.jpg", b"j"), ("b/1.seg.png", b"k")])
+def test_samples_are_grouped_by_what_is_before_the_last_dot(tmp_path: Path) -> None:
+    write_tar(
+        tmp_path / "s.tar",
+        [
+            ("a/1.JPG", b"i"),
+            ("a/1.cls", b"3"),
+            ("a.b/x.y.1.jpg", b"j"),
+            ("a.b/x.y.1.cls", b"k"),
+            ("a.b/x.z.1.jpg", b"l"),
+        ],
+    )
     samples = TarIndex(tmp_path / "s.tar").samples()
     assert [(sample.key, sorted(sample.parts)) for sample in samples] == [
         ("a/1", ["cls", "jpg"]),
-        ("b/1", ["jpg", "seg.png"]),
+        ("a.b/x.y.1", ["cls", "jpg"]),
+        ("a.b/x.z.1", ["jpg"]),
     ]
     for names, words in [(["a/noext"], "no extension"), (["a.jpg", "a.JPG"], "same part of sample 'a'")]:
         write_tar(tmp_path / "w.tar", [(name, b"") for name in names])

@@ -136,7 +136,7 @@ def test_a_copy_of_one_source_under_one_name_is_meant(tmp_path: Path) -> None:
     save(tmp_path / "b.jpg", 1, quality=70)
     rows = [("a.jpg", "Ann", "photo1", 0), ("b.jpg", "Ann", "photo1", 1)]
     path = write_csv(tmp_path / "faces.csv", ("path", "identity", "source", "masked"), rows)
-    assert look((path, "")).problems == []
+    assert kinds(look((path, ""))) == [("warning", "one_only")]
     rows[1] = ("b.jpg", "Bob", "photo1", 1)
     write_csv(path, ("path", "identity", "source", "masked"), rows)
     assert kinds(look((path, ""))) == [("error", "near_duplicate_across")]
@@ -228,6 +228,40 @@ def test_landmarks_from_a_file(clean: Path, tmp_path: Path) -> None:
         look((clean, ""), landmarks=[path])
 
 
+def test_landmarks_of_other_files_are_refused(clean: Path, tmp_path: Path) -> None:
+    shutil.copytree(clean, tmp_path / "faces")
+    rows = [[f"Person {person}/{photo}.jpg", *GOOD_POINTS] for person in range(3) for photo in range(2)]
+    file = write_csv(tmp_path / "faces" / "faces.csv", ["path", *LANDMARK_COLUMNS], rows)
+    with pytest.raises(UsageError, match=r"--landmarks .*faces\.csv: its rows belong to the files beside it"):
+        look((clean, ""), landmarks=[file])
+
+
+@pytest.mark.parametrize("role", ["train", "test", ""])
+def test_a_set_of_one_person_is_a_finding(clean: Path, role: Any) -> None:
+    for person in (1, 2):
+        shutil.rmtree(clean / f"Person {person}")
+    problem = only(look((clean, role)), "one_only")
+    assert problem.severity == ("error" if role == "train" else "warning")
+    assert problem.message == "all 2 photos are of one person, 'Person 0'; is one folder around everything?"
+
+
+@pytest.mark.parametrize(
+    ("other", "severity", "words"),
+    [
+        ("Zoe\u0308 B", "error", r"'Zoe\u0308 B' and 'Zo\xeb B' look alike, in two spellings"),
+        ("zo\u00eb B", "warning", "'Zo\u00eb B' and 'zo\u00eb B' are one name, in two spellings"),
+        ("Zo\u00eb_B", "warning", "'Zo\u00eb B' and 'Zo\u00eb_B' are one name, in two spellings"),
+    ],
+)
+def test_one_name_in_two_spellings_is_a_finding(clean: Path, other: str, severity: str, words: str) -> None:
+    for place, name in enumerate(("Zo\u00eb B", other)):
+        (clean / f"Person {place}").rename(clean / name)
+    problem = only(look((clean, "train")), "spelling")
+    assert problem.severity == severity
+    assert words in problem.message
+    assert set(problem.people) == {"Zo\u00eb B", other}
+
+
 def test_people_in_training_and_test_by_name(clean: Path, tmp_path: Path) -> None:
     save(tmp_path / "test" / "person_1" / "new.jpg", 70)
     save(tmp_path / "test" / "Person 9" / "new.jpg", 71)
@@ -264,7 +298,8 @@ def test_splits_in_a_folder_have_their_roles(clean: Path) -> None:
     write_csv(clean / "test.csv", columns, [(names[1][0], 0, names[2][1], 1, "Person 1", "Person 2")])
     report = look((clean, ""))
     assert [faces.role for faces in report.sets] == ["train", "evaluation", "test"]
-    assert sorted(kinds(report)) == [("error", "in_both"), ("warning", "in_both")]
+    found = [("error", "in_both"), ("warning", "in_both"), ("warning", "one_only")]  # one pair's two photos
+    assert sorted(kinds(report)) == found
     by_severity = {problem.severity: problem.people for problem in report.problems}
     assert by_severity == {"error": ("Person 1",), "warning": ("Person 2",)}
 
@@ -324,7 +359,7 @@ def test_a_packed_set_is_distinguished_from_a_damaged_one(clean: Path, command: 
 def test_faces_in_tars_by_faces_csv(tmp_path: Path) -> None:
     photos = [(f"Ann/{number}.jpg", save(tmp_path / "s" / f"{number}.jpg", number).read_bytes()) for number in range(2)]
     write_tar(tmp_path / "d.tar", photos)
-    rows = [("d.tar/Ann/0.jpg", "Ann"), ("d.tar/Ann/1.jpg", "Ann"), ("d.tar/Ann/2.jpg", "Ann")]
+    rows = [("d.tar/Ann/0.jpg", "Ann"), ("d.tar/Ann/1.jpg", "Bo"), ("d.tar/Ann/2.jpg", "Ann")]
     shutil.rmtree(tmp_path / "s")
     write_csv(tmp_path / "faces.csv", ("path", "identity"), rows)
     report = look((tmp_path, ""))
@@ -396,7 +431,7 @@ def test_names_cannot_write_on_the_terminal(tmp_path: Path, command: Callable[..
 
 
 def test_many_findings_are_counted_and_all_in_json(tmp_path: Path, command: Callable[..., Told]) -> None:
-    rows = [(f"gone{number}.jpg", "Ann") for number in range(25)]
+    rows = [(f"gone{number}.jpg", f"Ann {number % 2}") for number in range(25)]
     path = write_csv(tmp_path / "t.csv", ("path", "identity"), rows)
     told = command("data", "check", path)
     assert "15 more of photos that cannot be used; --all prints them" in told.stdout

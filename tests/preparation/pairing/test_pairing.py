@@ -106,6 +106,13 @@ def complaint(*arguments: Any, error: type[Exception] = UsageError, **keywords: 
     return str(caught.value)
 
 
+@pytest.mark.parametrize(("one", "other"), [("Zo\u00eb", "Zoe\u0308"), ("zoe", "Zoe"), ("Zoe B", "Zoe_B")])
+def test_one_person_in_two_spellings_is_not_divided(tmp_path: Path, one: str, other: str) -> None:
+    rows: list[dict[str, Any]] = [{"path": f"{name}/1.jpg", "identity": name} for name in (*people(30), one, other)]
+    with pytest.raises(UsageError, match="one name in two spellings, so one person could be trained on and measured"):
+        make_pairs(save(tmp_path / "faces", rows), tmp_path / "out", replace(SMALL, masks=("none",)))
+
+
 def test_no_person_is_in_two_files_and_the_numbers_are_as_requested(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "faces")
     made = make_pairs(faces, tmp_path / "pairs", SMALL)
@@ -214,8 +221,11 @@ def test_the_same_command_writes_the_same_bytes(tmp_path: Path) -> None:
     settings = replace(SMALL, masks=("none", "both"), put_on=MaskPlan({"n95": 1.0, "kn95": 2.0}, copies=2))
     make_pairs(faces, tmp_path / "one", settings)
     before = contents(tmp_path / "one")
+    leftover = tmp_path / "one" / ".pairs.json.4711.part"  # of a process that was killed
+    leftover.touch()
     make_pairs(faces, tmp_path / "one", settings)
     assert contents(tmp_path / "one") == before
+    assert not leftover.exists()
     make_pairs(faces / "faces.csv", tmp_path / "two", from_manifest(tmp_path / "one" / "pairs.json"))
     assert contents(tmp_path / "two") == before
     make_pairs(faces, tmp_path / "other", replace(settings, seed=18))

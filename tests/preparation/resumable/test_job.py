@@ -10,6 +10,7 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -22,9 +23,10 @@ import pytest
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import read_table
-from maskrec.images.tars.tarfiles import read_members
+from maskrec.images.tars.tarfiles import read_members, write_tar
 from maskrec.preparation.resumable import finishing, job_folder, worker_pool
 from maskrec.preparation.resumable import job as job_module
+from maskrec.preparation.resumable.file_names import refuse_names
 from maskrec.preparation.resumable.finishing import merge
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
@@ -253,9 +255,53 @@ def test_other_settings_and_other_folders_are_refused(photos: Path, tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="name a folder that can be created"):
         job_module.run(job(photos, tmp_path / "file" / "faces"))
-    (tmp_path / "faces" / "work.json").write_text("{")
-    with pytest.raises(UsageError, match="damaged"):
-        job_module.run(job(photos, tmp_path / "faces"))
+    for damaged in ("{", "[]", "[" * 10_000, '{"a": "\\ud800"}'):
+        (tmp_path / "faces" / "work.json").write_text(damaged)
+        with pytest.raises(UsageError, match="damaged"):
+            job_module.run(job(photos, tmp_path / "faces"))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["[]", "{}", '{"files": 1, "rows": [], "rejected": []}', '{"files": [[]], "rows": [], "rejected": []}',
+     '{"files": [], "rows": [[]], "rejected": []}', '{"files": [], "rows": [], "rejected": ["abc"]}', "[" * 9999],
+)  # fmt: skip
+def test_a_record_of_another_form_is_made_again(photos: Path, tmp_path: Path, damaged: str) -> None:
+    job_module.run(job(photos, tmp_path / "plain"))
+    job_module.run(job(photos, tmp_path / "faces"), shard=(1, 2))
+    record = sorted((tmp_path / "faces" / ".parts").glob("*.json"))[0]
+    record.write_text(damaged)
+    with pytest.raises(MaskrecError, match="run these shards again"):
+        merge(tmp_path / "faces", Meter())
+    job_module.run(job(photos, tmp_path / "faces"))
+    assert tree(tmp_path / "faces") == tree(tmp_path / "plain")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_names_that_the_system_cannot_have_are_refused(tmp_path: Path, encoding: str) -> None:
+    names = ["Ann/1.jpg", "Zoë/1.jpg", *("写真" * 50 + f"/{number}.jpg" for number in range(3)), "Bo\udcff/1.jpg"]
+    refuse_names(names, tmp_path)
+    assert not list(tmp_path.iterdir())
+    first = "Zoë/1.jpg" if encoding == "ascii" else "写真"
+    with pytest.raises(UsageError, match=rf"{first}.* file names are {encoding} here; set PYTHONUTF8=1"):
+        refuse_names(names, tmp_path, encoding)
+    refuse_names(["Zoë/1.jpg"], tmp_path, "latin-1")
+
+
+def test_a_system_without_unicode_is_said_before_the_first_photo(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", [("Ann/1.jpg", b"a"), *((f"Zoë/{number}.jpg", b"z") for number in range(40))])
+    program = (
+        "import sys; from pathlib import Path; from tests.preparation.resumable.test_job import job, job_module\n"
+        "print(sys.getfilesystemencoding()); job_module.run(job(Path(sys.argv[1]), Path(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.tar"), str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    if done.stdout.strip() == "utf-8":
+        pytest.skip("this system's file names are always UTF-8")
+    assert "UsageError" in done.stderr.splitlines()[-1]
+    assert "because file names are ascii here" in done.stderr.splitlines()[-1]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".parts", "work.json"]
 
 
 @pytest.mark.parametrize("shard", [(0, 1), (4, 3), (-1, 2)])

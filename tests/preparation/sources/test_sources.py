@@ -13,7 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskrec.base.errors import UsageError
+from maskrec.images.face_columns import LANDMARK_COLUMNS
+from maskrec.images.random_access import RandomAccessFile
+from maskrec.images.tars.faces import index_tars
 from maskrec.images.tars.tarfiles import write_tar
+from maskrec.preparation.face_sets.open_sets import open_sets
 from maskrec.preparation.resumable.output_names import output_names, safe_part
 from maskrec.preparation.sources.given_landmarks import with_landmarks
 from maskrec.preparation.sources.opening import open_source
@@ -59,10 +63,43 @@ def test_a_folder_per_person(tmp_path: Path) -> None:
     assert told["beside.jpg"][0] == ""
     for number, name in enumerate(STRANGE):
         assert told[f'Ann, "A"\n/{name}'] == ('Ann, "A"\n', name.encode())
-        assert told[f"Bo/deeper/{name}"] == ("Bo", b"%d" % number)
+        assert told[f"Bo/deeper/{name}"] == ("deeper", b"%d" % number)
     assert open_source(tmp_path).fingerprint() == source.fingerprint()
-    _write(tmp_path / "Bo" / "new.jpg")
+    _write(tmp_path / "Bo" / "deeper" / "new.jpg")
     assert open_source(tmp_path).fingerprint() != source.fingerprint()
+
+
+@pytest.mark.parametrize("around", ["", "set/", "data/lfw/"])
+@pytest.mark.parametrize("kind", ["folder", "tar", "tars"])
+def test_the_folder_in_which_a_photo_lies_is_its_person_whatever_is_around(
+    tmp_path: Path, around: str, kind: str
+) -> None:
+    names = [f"{around}{name}" for name in ("Ann/1.jpg", "Ann/2.jpg", "Bo/1.jpg")]
+    if kind == "folder":
+        for name in names:
+            _write(tmp_path / "x" / name)
+    else:
+        (tmp_path / "x").mkdir()
+        write_tar(tmp_path / "x" / "t.tar", [(name, b"x") for name in names])
+    source = open_source(tmp_path / "x" / "t.tar" if kind == "tar" else tmp_path / "x")
+    assert [item.identity for item in source.items] == ["Ann", "Ann", "Bo"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["Ann/1.jpg", "Ann/old/1.jpg"], "photos are in the folder 'Ann' and in 'Ann/old' within it"),
+        (["a/Ann/1.jpg", "b/Ann/1.jpg"], "the folders 'a/Ann' and 'b/Ann' have one name"),
+        (["Ann/0/1.jpg", "Bo/0/1.jpg"], "the folders 'Ann/0' and 'Bo/0' have one name"),
+    ],
+)
+def test_folders_that_may_be_one_person_or_two(tmp_path: Path, kind: str, names: list[str], words: str) -> None:
+    for name in names:
+        _write(tmp_path / "x" / name)
+    write_tar(tmp_path / "x.tar", [(name, b"x") for name in names])
+    with pytest.raises(UsageError, match=f"{words}, so people are unknown; keep one folder per person"):
+        open_source(tmp_path / ("x" if kind == "folder" else "x.tar"))
 
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
@@ -111,13 +148,34 @@ def test_links_pipes_and_files_that_go(tmp_path: Path) -> None:
     (photos / "Bo").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (photos / "Ann" / "broken.jpg").symlink_to(tmp_path / "nowhere")
     os.mkfifo(photos / "Ann" / "pipe.jpg")
+    (photos / "Ann" / "loop.jpg").symlink_to("loop.jpg")
+    (photos / "Ann" / "zero.jpg").symlink_to("/dev/zero")
     source = open_source(photos)
     (photos / "Ann" / "gone.jpg").unlink()
     items = {item.key: item for item in source.items}
     assert source.read(items["Bo/a.jpg"]) == b"linked"
-    for key, words in (("gone", "No such file"), ("broken", "No such file"), ("pipe", "not a regular file")):
+    said = {"gone": "No such file", "broken": "No such file", "loop": "Too many levels of symbolic links"}
+    for key, words in {**said, "pipe": "it is a named pipe", "zero": "it is a device"}.items():
         with pytest.raises(UsageError, match=f"Ann/{key}.jpg: cannot be read .{words}"):
             source.read(items[f"Ann/{key}.jpg"])
+
+
+def test_a_link_to_itself_ends_no_reading_of_a_folder(tmp_path: Path) -> None:
+    for name in ("Ann_0001.jpg", "Ann_0002.jpg"):
+        _write(tmp_path / "flat" / name)
+        _write(tmp_path / "folders" / "Ann" / name)
+    for folder in ("flat", "folders/Ann"):
+        (tmp_path / folder / "Ann_0003.jpg").symlink_to("Ann_0003.jpg")
+    for name in ("flat", "folders"):
+        source = open_source(tmp_path / name)
+        assert len(source.items) == 3
+        source.refuse_inside(tmp_path / "flat" / "Ann_0003.jpg" / "out" if name == "folders" else tmp_path / "out")
+        (faces,) = open_sets(tmp_path / name)
+        assert len(faces) == 3
+        with pytest.raises(UsageError, match="Too many levels of symbolic links"):
+            faces.read(2)
+    (tmp_path / "folders" / "loop").symlink_to("loop")
+    assert len(open_source(tmp_path / "folders").items) == 4
 
 
 def _csv(path: Path, header: list[str], rows: list[list[object]]) -> Path:
@@ -199,8 +257,6 @@ def test_a_folder_whose_work_has_not_finished(tmp_path: Path) -> None:
 
 
 def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
-    from maskrec.images.face_columns import LANDMARK_COLUMNS
-
     for name in ("Ann/1.jpg", "Bo/1.jpg"):
         _write(tmp_path / "photos" / name)
     points = [float(number) for number in range(10)]
@@ -221,6 +277,14 @@ def test_landmarks_beside_the_photos(tmp_path: Path) -> None:
     write_tar(tmp_path / "a.tar", [("Ann/1.jpg", b"x")])
     _csv(tmp_path / "faces.csv", ["path", "identity"], [["a.tar/Ann/1.jpg", "Ann"]])
     assert open_source(tmp_path).read(open_source(tmp_path).items[0]) == b"x"
+
+
+def test_landmarks_of_the_aligned_faces_are_not_those_of_their_photos(tmp_path: Path) -> None:
+    for folder in ("photos", "faces"):
+        _write(tmp_path / folder / "Ann" / "1.jpg")
+    file = _csv(tmp_path / "faces" / "l.csv", ["path", *LANDMARK_COLUMNS], [["Ann/1.jpg", *range(10)]])
+    with pytest.raises(UsageError, match=r"its rows belong to the files beside it, such as .*faces/Ann/1\.jpg"):
+        with_landmarks(open_source(tmp_path / "photos"), file)
 
 
 def test_record_files(tmp_path: Path) -> None:
@@ -277,8 +341,92 @@ def test_tars(tmp_path: Path) -> None:
         source.read(source.items[2])
     (tmp_path / "s" / "1.tar").unlink()
     write_tar(tmp_path / "s" / "1.tar", [("a.jpg", b"three"), ("a.json", b"[")])
-    with pytest.raises(UsageError, match=r"a\.json gives no identity"):
+    with pytest.raises(UsageError, match=r"1\.tar:a: its \.json is damaged"):
         open_source(tmp_path / "s")
+
+
+DOTTED = [
+    (f"{who.replace(' ', '_')}_000{number}.{ending}", data)
+    for who in ("A.B. Bell", "A.C. Berg")
+    for number in (1, 2)
+    for ending, data in (("jpg", b"x"), ("json", json.dumps({"identity": who}).encode()))
+]
+NAMES = ["A.B. Bell", "A.B. Bell", "A.C. Berg", "A.C. Berg"]
+
+
+def _people_of_both_readers(tmp_path: Path, files: list[tuple[str, bytes]]) -> list[str]:
+    """Each photo's person, in the order of the names, where both readers of tars agree."""
+    write_tar(tmp_path / "t.tar", files)
+    index = index_tars([RandomAccessFile(tmp_path / "t.tar")], "t")
+    names = [index.name(place) for place in range(len(index.entries))]
+    trained = dict(zip(names, (index.identities[label] for label in index.entries["label"]), strict=True))
+    prepared = {item.key: item for item in open_source(tmp_path / "t.tar").items}
+    assert sorted(trained) == sorted(prepared)
+    assert {key: item.identity.lstrip("0") for key, item in prepared.items()} == trained
+    worn = dict(zip(names, index.entries["masked"].tolist(), strict=True))
+    assert {key: item.masked for key, item in prepared.items()} == {key: bool(flag) for key, flag in worn.items()}
+    return [trained[name] for name in sorted(trained)]
+
+
+def test_the_last_dot_parts_a_members_name(tmp_path: Path) -> None:
+    assert _people_of_both_readers(tmp_path, DOTTED) == NAMES
+    bare = [(name, data) for name, data in DOTTED if name.endswith("jpg")]
+    assert _people_of_both_readers(tmp_path, bare) == [name.replace(" ", "_") for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    ("sidecars", "person"),
+    [
+        ({"json": b'{"identity": "Cy"}', "cls": b"3"}, "Cy"),
+        ({"json": b'{"label": 12}'}, "12"),
+        ({"json": b'{"target": "007"}'}, "7"),
+        ({"json": b'{"identity": null, "label": " Cy "}'}, "Cy"),
+        ({"json": b'{"masked": 1, "mask_type": "n95"}', "cls": b"007\n"}, "7"),
+        ({"JSON": b'{"identity": "Cy"}'}, "Cy"),
+        ({"cls": b"3", "id": b"Di", "txt": b"a face"}, "3"),
+        ({"id": b"Di", "txt": b"a face"}, "Di"),
+        ({"txt": b"a face"}, "folder"),
+        ({"cls": b" "}, "folder"),
+    ],
+)
+def test_both_readers_of_tars_agree_on_every_sidecar(tmp_path: Path, sidecars: dict[str, bytes], person: str) -> None:
+    files = [("folder/1.jpg", b"x"), *((f"folder/1.{ending}", data) for ending, data in sidecars.items())]
+    hidden = [("folder/._1.jpg", b"y"), ("folder/.DS_Store", b"y")]
+    assert _people_of_both_readers(tmp_path, [*files, *hidden]) == [person]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([("1.json", b"{}"), ("1.JSON", b"{}")], "are the same part of sample"),
+        ([("1.cls", b"1"), ("1.CLS", b"2")], "are the same part of sample"),
+        ([("1.json", b"{")], "its .json is damaged"),
+        ([("1.json", b"[]")], "its .json is not an object"),
+        ([("1.json", b'{"identity": 1.5}')], "identity 1.5, which is not a name or a whole number"),
+        ([("1.json", b'{"label": true}')], "label True, which is not a name or a whole number"),
+        ([("1.json", b'{"masked": "perhaps"}')], "masked is 'perhaps', not 0 or 1"),
+        ([("1.json", b'{"nose_x": 3}')], "not all ten landmark columns"),
+        ([("1.cls", b"\xff")], "is not UTF-8"),
+    ],
+)
+def test_both_readers_of_tars_refuse_the_same_sidecars(
+    tmp_path: Path, files: list[tuple[str, bytes]], words: str
+) -> None:
+    write_tar(tmp_path / "t.tar", [("1.jpg", b"x"), *files])
+    with pytest.raises(UsageError, match=words):
+        open_source(tmp_path / "t.tar")
+    with pytest.raises(UsageError, match=words):
+        index_tars([RandomAccessFile(tmp_path / "t.tar")], "t")
+
+
+def test_landmarks_and_masks_of_a_tars_sidecars_are_taken(tmp_path: Path) -> None:
+    fields = dict(zip(LANDMARK_COLUMNS, range(10), strict=True)) | {"masked": True, "mask_type": "n95"}
+    write_tar(
+        tmp_path / "t.tar", [("Ann/1.jpg", b"x"), ("Ann/1.json", json.dumps(fields).encode()), ("Bo/1.jpg", b"x")]
+    )
+    one, other = open_source(tmp_path / "t.tar").items
+    assert (one.landmarks, one.masked, one.mask_type) == (tuple(map(float, range(10))), True, "n95")
+    assert (other.landmarks, other.masked, other.mask_type) == (None, False, "")
 
 
 def test_tars_that_point_outside(tmp_path: Path) -> None:
