@@ -177,7 +177,7 @@ def test_a_folder_called_masked_says_which_photos_wear_a_mask(tmp_path: Path) ->
     worn = {Path(data[index].path).name: data[index].masked for index in range(len(data))}
     assert worn == {"1.png": False, "2.png": True, "3.png": True, "4.png": True, "5.png": False}
     assert list(data.labels) == [0, 0, 1, 2, 2]
-    columns = data.read_into([0, 1], np.zeros((2, 3, 8, 8), np.uint8))
+    columns = data.read_into([0, 1], np.zeros((2, 8, 8, 3), np.uint8))
     assert np.asarray(columns.masked).tolist() == [data[0].masked, data[1].masked]
     (tmp_path / "masked" / "Ann" / "more").mkdir()
     assert "a folder within a person's folder" in _complaint(tmp_path / "masked")

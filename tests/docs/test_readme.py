@@ -91,7 +91,7 @@ SMALLER = {
     "run recipes/arcface_inception.yaml --demo": [*SMALL, "evaluate=null", "train.best=null", "data.identities=4"],
     "run recipes/arcface_inception.yaml --data-root": [
         *(word for word in SMALL if not word.startswith("backbone")),
-        "backbone.use=timm", "backbone.model=test_resnet", "image_size=64",
+        "backbone.use=timm", "backbone.model=test_resnet", "image_size=64", "sampler.batch_size=16",
     ],
 }  # fmt: skip
 """By a command's start, what a test adds to it, so that it takes seconds."""
