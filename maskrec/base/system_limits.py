@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import multiprocessing
+import os
 import weakref
 from collections.abc import Iterator
 
@@ -52,6 +54,20 @@ def may_keep_open(owner: object) -> bool:
     return True
 
 
+def _try_for(workers: int) -> None:
+    """Take, and give back, about as many descriptors and semaphores as worker processes need."""
+    multiprocessing.Lock()
+    taken = []
+    try:
+        for _ in range(8 + 8 * workers):
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror) from error  # not about that file
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+
+
 def _release() -> None:
     _kept[0] -= 1
 
@@ -70,16 +86,20 @@ def limit_reached(error: OSError) -> MaskrecError | None:
 
 
 @contextlib.contextmanager
-def limits_named(remedy: str) -> Iterator[None]:
+def limits_named(remedy: str, workers: int = 0) -> Iterator[None]:
     """Worker processes are started here: what the system refuses is said by name.
 
     Args:
         remedy: how to do without them, as in ``train.workers=0``.
+        workers: how many; what they need is tried before, because the libraries that start them leave half of
+            their work, and a traceback when it is cleaned up.
 
     Raises:
         MaskrecError: too many open files, or no shared memory.
     """
     try:
+        if workers:
+            _try_for(workers)
         yield
     except OSError as error:
         if error.filename is not None or isinstance(error, (ConnectionError, BrokenPipeError)):

@@ -45,7 +45,7 @@ def iterate(loader: DataLoader[Any]) -> Iterator[Any]:
     Raises:
         MaskrecError: one of its processes was killed, or cannot be started.
     """
-    with limits_named("train.workers=0"), _deaths_explained(), _own_child_signals():
+    with limits_named("train.workers=0", loader.num_workers), _deaths_explained(), _own_child_signals():
         items = iter(loader)
     number = 0
     with Watch(lambda: _waited_for(loader, number)) as watch:

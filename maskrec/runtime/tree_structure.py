@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.plain_json import parse_json
 
 
 def encode_tree(tree: Any) -> tuple[str, dict[str, Tensor]]:
@@ -31,7 +32,7 @@ def decode_tree(structure: str, tensors: dict[str, Tensor] | None) -> Any:
         ValueError: a structure of another form, or a tensor that is missing.
     """
     try:
-        return _decode(json.loads(structure), tensors)
+        return _decode(parse_json(structure), tensors)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its structure has another form: {error}") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.plain_json import parse_json
 from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.contracts.collectives import rank
 
@@ -91,7 +92,7 @@ def _damage(rows: bytes, keep: int) -> str | None:
     torn = lines.pop()
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict) or "kind" not in row:

@@ -21,6 +21,8 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_tar import ImageTar
 from maskrec.images.tars.tarfiles import write_tar
+from maskrec.runtime.loading import load
+from tests.runtime.test_loading import Faces
 from tests.support.face_sets import face_bytes
 
 
@@ -86,6 +88,14 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 8 worker processes")
+def test_too_few_descriptors_for_workers_are_named() -> None:
+    with _at_most(len(list(Path("/dev/fd").iterdir())) + 30):
+        with pytest.raises(MaskrecError, match=r"run `ulimit -n \d+` before the same command, or use fewer workers"):
+            list(load(Faces(), [[(number, number)] for number in range(8)], 8, pin=False))
+        assert len(list(load(Faces(), [[(0, 1)], [(1, 2)]], 1, pin=False))) == 2
+
+
 @pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC, errno.EACCES, errno.ENOSYS, errno.ENOENT])
 def test_semaphores_that_the_system_refuses(code: int) -> None:
     with pytest.raises(MaskrecError, match=r"/dev/shm writable .*, or use --workers 1"), limits_named("--workers 1"):
@@ -110,6 +120,7 @@ def test_a_machine_without_shared_memory() -> None:
     done = subprocess.run(["unshare", "-m", "sh", "-c", shell], capture_output=True, text=True, timeout=300)
     if done.returncode == 77:
         pytest.skip("no permission to mount")
+    assert "ignored" not in done.stderr
     assert "MaskrecError: worker processes cannot be started" in done.stderr
     assert "Read-only file system); make /dev/shm writable (docker run --shm-size=1g), or use train.workers=0" in (
         done.stderr

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
-from maskrec.images.decoding import decode_image
+from maskrec.images.decoding import decode_image, read_bytes
 from maskrec.preparation.pairing.settings import PairSettings
 from maskrec.preparation.sources.face_list import Face
 
@@ -97,7 +96,7 @@ def _side(faces: Sequence[Face]) -> int:
     """Of the first square face; photos that are not aligned keep the usual canvas."""
     for face in faces[:8]:
         try:
-            height, width, _ = decode_image(Path(face.path).read_bytes(), face.name).shape
+            height, width, _ = decode_image(read_bytes(face.path), face.name).shape
         except (UsageError, OSError):
             continue
         return int(height) if height == width else _CANVAS

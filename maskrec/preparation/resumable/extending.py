@@ -6,11 +6,14 @@ import csv
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Protocol
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.files import json_bytes, not_written
+from maskrec.base.regular_files import open_regular
+from maskrec.images.decoding import read_bytes
 from maskrec.preparation.resumable.job_folder import FACES, WORK, JobFolder
 from maskrec.preparation.resumable.outcome import Outcome, Process
 from maskrec.preparation.sources.photo_columns import Item
@@ -94,7 +97,7 @@ class KeepFaces:
 
     def _files(self, key: str) -> list[tuple[str, bytes]] | None:
         try:
-            return [(row["path"], (self.destination / row["path"]).read_bytes()) for row in self.rows[key]]
+            return [(row["path"], read_bytes(self.destination / row["path"])) for row in self.rows[key]]
         except (KeyError, OSError):
             return None
 
@@ -110,7 +113,7 @@ def keep_earlier(parts: JobFolder, process: Process) -> Process:
         return process
     rows: dict[str, list[dict[str, str]]] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with TextIOWrapper(open_regular(path), "utf-8", newline="") as stream:
             for row in csv.DictReader(stream):
                 rows.setdefault(row["source"], []).append(row)
     except (OSError, ValueError, KeyError, csv.Error) as error:

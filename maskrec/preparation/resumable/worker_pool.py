@@ -63,7 +63,7 @@ def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None
     if workers == 1 or len(tasks) < 2:
         _run_here(do, tasks, meter)
         return
-    with limits_named("--workers 1"):
+    with limits_named("--workers 1", min(workers, len(tasks))):
         executor = ProcessPoolExecutor(
             min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(do,)
         )
