@@ -1,13 +1,12 @@
 """How a plan is trained, saved, resumed and evaluated. A run, file by file:
 
 1. ``runner.py`` locks the run directory and runs the steps below; ``plugin/host.py`` has loaded the plugins by then.
-2. ``assemble.py`` builds the components (``runtime/builder.py``), ``data_checks.py``, ``sampler_checks.py`` and
-   ``trial_evaluation.py`` look at them, ``likely_mistakes.py`` notes what looks wrong;
+2. ``assemble.py`` builds the components (``runtime/builder.py``), ``checks/`` looks at them before anything is trained;
    ``run_record.py`` writes recipe and provenance.
 3. ``checkpoint_files.py`` chooses the checkpoint, ``runtime/weight_files.py`` reads it, ``checkpoint.py`` restores it.
 4. ``trainer.py`` is the loop, ``train_state.py`` its position; ``runtime/loading.py`` loads each epoch's batches.
 5. ``train_step.py`` is one step: transforms (``runtime/model_input.py``), loss, ``gradients.py``, optimizer, average;
-   ``first_batch.py`` looks at the first one, ``finite_step.py`` at each.
+   ``checks/first_batch.py`` looks at the first one, ``finite_step.py`` at each.
 6. ``optimizing.py`` builds the optimizer with its starting rates; ``schedule.py`` sets the learning rate of each step.
 7. ``transforms/synthetic_mask.py`` masks a batch's faces; ``faces/masks/painting.py`` draws the masks.
 8. ``run_log.py`` records (``recording.py``), notifies observers (``observing.py``), displays (``display.py``).

@@ -23,9 +23,9 @@ from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.compute import Compute
-from maskrec.training.data_checks import batch_problems, refuse_labels
-from maskrec.training.likely_mistakes import Recipe, likely_mistakes
-from maskrec.training.people_checks import people_notes, people_problems
+from maskrec.training.checks.data_checks import batch_problems, refuse_labels
+from maskrec.training.checks.likely_mistakes import Recipe, likely_mistakes
+from maskrec.training.checks.people_checks import people_notes, people_problems
 from maskrec.training.run_length import RunLength, schedule_problems
 
 if TYPE_CHECKING:

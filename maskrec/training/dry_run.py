@@ -11,9 +11,9 @@ from maskrec.recipe.plan import Plan
 from maskrec.runtime.epoch_batches import epoch_batches, shard_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
+from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.finite_step import read_together
 from maskrec.training.train_step import TrainStep
-from maskrec.training.trial_evaluation import try_evaluators
 
 
 def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:

@@ -25,6 +25,7 @@ from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.checkpoint import restore_networks
 from maskrec.training.checkpoint_files import has_checkpoint, read_last
+from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.display import Display
 from maskrec.training.distributed import (
     broadcast_object,
@@ -51,7 +52,6 @@ from maskrec.training.run_record import (
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
 from maskrec.training.trainer import Trainer
-from maskrec.training.trial_evaluation import try_evaluators
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog

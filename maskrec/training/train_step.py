@@ -21,8 +21,8 @@ from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch
 from maskrec.runtime.model_input import apply_transforms, batch_to
 from maskrec.training import distributed
+from maskrec.training.checks.first_batch import FirstBatch, promised_by
 from maskrec.training.finite_step import Undo, largest_value, not_finite, read_together, saved_buffers
-from maskrec.training.first_batch import FirstBatch, promised_by
 from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
 from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained_parameters
 from maskrec.training.schedule import Schedule

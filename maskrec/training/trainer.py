@@ -23,10 +23,10 @@ from maskrec.runtime.weight_files import load_weights, read_checkpoint, save_che
 from maskrec.training.assemble import Assembly
 from maskrec.training.checkpoint import networks_state, shard_state
 from maskrec.training.checkpoint_files import save_last, save_start
+from maskrec.training.checks.sampler_checks import agreed_batches, restore_sampler, sampler_state
 from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object, on_rank_zero
 from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all, from_plain, to_plain
 from maskrec.training.run_log import RunLog
-from maskrec.training.sampler_checks import agreed_batches, restore_sampler, sampler_state
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import StepResult, TrainStep
 

@@ -106,7 +106,7 @@ UNNOTICED = (
     Known(
         "a sampler's state not reset",
         "maskrec/training/trainer.py",
-        "self.state.sampler = state_of(self.assembly.sampler)\n        self.save()",
+        "self.state.sampler = sampler_state(self.assembly.sampler, self.assembly.plan.sampler.who)\n        self.save()",
         "self.save()",
         ("tests/training/test_sampler_state.py",),
     ),
@@ -126,7 +126,7 @@ UNNOTICED = (
     ),
     Known(
         "the note on people in both sets",
-        "maskrec/training/assemble.py",
+        "maskrec/training/checks/people_checks.py",
         'if shared and one.path.rpartition(".")[0] == other.path.rpartition(".")[0]:',
         "if shared:",
         ("tests/training/test_shared_people.py",),
@@ -141,8 +141,8 @@ UNNOTICED = (
     Known(
         "last before best when a run is opened",
         "maskrec/inference/open_model.py",
-        'for name in ("best", "last") if',
-        'for name in ("last", "best") if',
+        'if run.checkpoint("best").exists():',
+        'if run.checkpoint("best").exists() and not run.checkpoint("last").exists():',
         ("tests/inference/test_open_model.py",),
     ),
     Known(

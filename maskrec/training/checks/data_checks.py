@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.recipe.plan import Opened, Plan, Spec
-from maskrec.training.sampler_checks import first_batches, has_batch_norm, size_problems
+from maskrec.training.checks.sampler_checks import first_batches, has_batch_norm, size_problems
 
 if TYPE_CHECKING:
     from maskrec.contracts.kinds import Backbone, Dataset, Loss, Sampler

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.console import say
 from maskrec.base.errors import PluginError
+from maskrec.base.words import typed_line
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import Images, PairSet
 from maskrec.contracts.sample import Sample
@@ -64,7 +66,7 @@ class TrialEmbed:
 def try_evaluators(assembly: Assembly, stepper: TrainStep) -> None:
     """``evaluate`` and ``test`` of every evaluator, held to what they declare; nothing of the run changes.
 
-    Copies are asked, and the random states are put back; an evaluator that cannot be copied is left out.
+    Copies are asked, and the random states are put back; a note names an evaluator that cannot be copied and is left out.
 
     Raises:
         PluginError: as `evaluating.evaluate_all`.
@@ -90,8 +92,9 @@ def _copies(assembly: Assembly) -> dict[str, Any]:
         shared = {id(pairs): pairs for _, pairs in assembly.pair_sets}
         try:
             found[label] = copy.deepcopy(evaluator, shared)
-        except Exception:  # open files, locks: such an evaluator is met at the first evaluation
-            continue
+        except Exception as error:  # open files, locks
+            who = assembly.plan.evaluate[label].who
+            say(f"note: {who} is not tried before the training: it cannot be copied ({typed_line(error)})", error=True)
     return found
 
 
