@@ -106,8 +106,8 @@ UNNOTICED = (
     Known(
         "a sampler's state not reset",
         "maskrec/training/trainer.py",
-        "self.state.sampler = sampler_state(self.assembly.sampler, self.assembly.plan.sampler.who)\n        self.save()",
-        "self.save()",
+        "sampler_state(self.assembly.sampler, self.assembly.plan.sampler.who)\n        self.save()",
+        "None\n        self.save()",
         ("tests/training/test_sampler_state.py",),
     ),
     Known(

@@ -66,7 +66,7 @@ class TrialEmbed:
 def try_evaluators(assembly: Assembly, stepper: TrainStep) -> None:
     """``evaluate`` and ``test`` of every evaluator, held to what they declare; nothing of the run changes.
 
-    Copies are asked, and the random states are put back; a note names an evaluator that cannot be copied and is left out.
+    Copies are asked, and the random states are put back. A note names an evaluator that cannot be copied.
 
     Raises:
         PluginError: as `evaluating.evaluate_all`.
