@@ -49,7 +49,7 @@ def test_a_whole_recipe_comes_to_a_plan(check: Check, whole: str) -> None:
     assert plan.loss.name == "file:toys.py/toy_loss"
     assert plan.loss.parameters == {
         "margin": 0.5, "mood": plan.loss.parameters["mood"], "flag": False, "rates": None, "pair": (1, 2),
-        "table": None, "step": 1, "odd": None, "level": 1,
+        "table": None, "step": 1, "odd": None, "level": 1, "bound": float("inf"),
     }  # fmt: skip
     assert isinstance(plan.backbone, Spec)
     assert plan.backbone.parameters == {"size": 8, "weights": None}

@@ -154,8 +154,16 @@ def test_links_pipes_and_files_that_go(tmp_path: Path) -> None:
     (photos / "Ann" / "gone.jpg").unlink()
     items = {item.key: item for item in source.items}
     assert source.read(items["Bo/a.jpg"]) == b"linked"
+<<<<<<< HEAD
     said = {"gone": "No such file", "broken": "No such file", "loop": "Too many levels of symbolic links"}
     for key, words in {**said, "pipe": "it is a named pipe", "zero": "it is a device"}.items():
+=======
+    for key, words in (
+        ("gone", "No such file"),
+        ("broken", "No such file"),
+        ("pipe", "it is a named pipe"),
+    ):
+>>>>>>> people
         with pytest.raises(UsageError, match=f"Ann/{key}.jpg: cannot be read .{words}"):
             source.read(items[f"Ann/{key}.jpg"])
 
@@ -401,7 +409,7 @@ def test_both_readers_of_tars_agree_on_every_sidecar(tmp_path: Path, sidecars: d
         ([("1.json", b"{}"), ("1.JSON", b"{}")], "are the same part of sample"),
         ([("1.cls", b"1"), ("1.CLS", b"2")], "are the same part of sample"),
         ([("1.json", b"{")], "its .json is damaged"),
-        ([("1.json", b"[]")], "its .json is not an object"),
+        ([("1.json", b"[]")], "its .json is damaged .its JSON is not an object"),
         ([("1.json", b'{"identity": 1.5}')], "identity 1.5, which is not a name or a whole number"),
         ([("1.json", b'{"label": true}')], "label True, which is not a name or a whole number"),
         ([("1.json", b'{"masked": "perhaps"}')], "masked is 'perhaps', not 0 or 1"),
