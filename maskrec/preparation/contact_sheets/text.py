@@ -92,7 +92,8 @@ def _shortened(text: str, fits: Callable[[str], bool]) -> str:
         return text
 
     def kept(count: int) -> str:
-        return f"{text[: (count + 1) // 2].rstrip()}…{text[len(text) - count // 2 :].lstrip()}"
+        head = (count + 2) // 3
+        return f"{text[:head].rstrip()}…{text[len(text) - (count - head) :].lstrip()}"
 
     return kept(_most_that_fit(len(text) - 1, lambda count: fits(kept(count))))
 

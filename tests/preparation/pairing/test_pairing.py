@@ -541,7 +541,7 @@ def test_a_recipe_beside_the_pairs_trains_on_them(tmp_path: Path) -> None:
         assert [problem.render() for problem in checked.problems if not problem.note] == [], word
         assert checked.plan is not None
         assert f"seed: {settings.seed}" in (out / RECIPE).read_text()
-        out, settings = tmp_path / "other", replace(settings, protocol="reference", same_photo=0.5)
+        out, settings = tmp_path / "other", replace(settings, protocol="reference", masks=("both",), same_photo=0.5)
         make_pairs(tmp_path / "faces", out, settings)
 
 
