@@ -154,16 +154,8 @@ def test_links_pipes_and_files_that_go(tmp_path: Path) -> None:
     (photos / "Ann" / "gone.jpg").unlink()
     items = {item.key: item for item in source.items}
     assert source.read(items["Bo/a.jpg"]) == b"linked"
-<<<<<<< HEAD
     said = {"gone": "No such file", "broken": "No such file", "loop": "Too many levels of symbolic links"}
     for key, words in {**said, "pipe": "it is a named pipe", "zero": "it is a device"}.items():
-=======
-    for key, words in (
-        ("gone", "No such file"),
-        ("broken", "No such file"),
-        ("pipe", "it is a named pipe"),
-    ):
->>>>>>> people
         with pytest.raises(UsageError, match=f"Ann/{key}.jpg: cannot be read .{words}"):
             source.read(items[f"Ann/{key}.jpg"])
 
