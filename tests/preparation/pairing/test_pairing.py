@@ -198,7 +198,7 @@ def test_masked_faces_alone(tmp_path: Path) -> None:
     """As the reference has them: nothing but masked photos, several of each."""
     faces = write_faces(tmp_path / "faces")
     copies = write_copies(tmp_path / "masked", faces, ("n95", "kn95", "cloth_black"))
-    settings = replace(SMALL, masks=("both",), same_photo=0.5)
+    settings = replace(SMALL, masks=("both",))
     make_pairs(copies, tmp_path / "pairs", settings)
     same = read(tmp_path / "pairs" / "eval_same.csv")
     assert sum(row["photo"] == row["pair_photo"] for row in same) == 10
@@ -541,7 +541,7 @@ def test_a_recipe_beside_the_pairs_trains_on_them(tmp_path: Path) -> None:
         assert [problem.render() for problem in checked.problems if not problem.note] == [], word
         assert checked.plan is not None
         assert f"seed: {settings.seed}" in (out / RECIPE).read_text()
-        out, settings = tmp_path / "other", replace(settings, protocol="reference", masks=("both",), same_photo=0.5)
+        out, settings = tmp_path / "other", replace(settings, protocol="reference", masks=("both",))
         make_pairs(tmp_path / "faces", out, settings)
 
 
