@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rows import report, report_needs
 
 from maskrec.base.processors import usable_processors
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.faces.alignment import arcface_template
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 
@@ -34,7 +34,7 @@ PEER_SHARE = 0.95  # 2,500 faces/s against twice 1,310 a thread
 Floats = NDArray[np.float32]
 
 
-def batch(count: int, device: str = "cpu") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Draws]:
+def batch(count: int, device: str = "cpu") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, SeededDraws]:
     """Faces (noise: the content does not affect the time), landmarks about the template, every type, draws."""
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(count, 3, SIZE, SIZE, generator=generator)
@@ -42,7 +42,7 @@ def batch(count: int, device: str = "cpu") -> tuple[torch.Tensor, torch.Tensor, 
     points = points + 1.5 * torch.randn(count, 5, 2, generator=generator)
     types = torch.arange(count) % len(MASK_TYPES)
     places = torch.arange(count, device=device)
-    return images.to(device), points.to(device), types.to(device), Draws(0, 0, "mask", places)
+    return images.to(device), points.to(device), types.to(device), SeededDraws(0, 0, "mask", places)
 
 
 def mask_picture() -> Floats:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.faces.masks import mask_index, put_on_masks
 from maskrec.faces.synthetic.album import Album
 
@@ -29,7 +29,7 @@ def masked_faces() -> Image.Image:
         image, points = album[index]
         kind, pixels = TYPES[column], image[None].float() / 255
         if kind is not None:
-            draws = Draws(17, 0, "README", torch.tensor([index]))
+            draws = SeededDraws(17, 0, "README", torch.tensor([index]))
             pixels = put_on_masks(pixels, points[None].float(), torch.tensor([mask_index(kind)]), draws)
         face = (pixels[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
         sheet.paste(Image.fromarray(face), (column * (SIZE + GAP), row * (SIZE + GAP)))

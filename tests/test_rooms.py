@@ -1,4 +1,4 @@
-"""The shape of the tree: no import circle of any kind, every file name once, modules and functions short."""
+"""The shape of the tree: no import circle of any kind, every file and class name once, modules and functions short."""
 
 from __future__ import annotations
 
@@ -66,6 +66,31 @@ def test_a_file_name_occurs_once_and_says_its_job() -> None:
     named = [path for path in FILES if path.name != "__init__.py" and ROOT / "maskrec" / "cli" not in path.parents]
     counts = Counter(path.name for path in named)
     assert [str(path.relative_to(ROOT)) for path in named if counts[path.name] > 1] == []
+
+
+def repeated_classes(sources: Mapping[str, str]) -> list[str]:
+    """Every place of a public class whose name another class has too; several places in one file count as well."""
+    places: dict[str, list[str]] = {}
+    for where, text in sources.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(f"{where}: {node.name}")
+    return sorted(place for found in places.values() if len(found) > 1 for place in found)
+
+
+def test_a_public_class_name_occurs_once() -> None:
+    sources = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in FILES}
+    assert repeated_classes(sources) == []
+
+
+def test_a_repeated_class_name_is_seen() -> None:
+    sources = {
+        "a": "class Photo: ...",
+        "b": "def f():\n    class Photo: ...",
+        "c": "class _Row: ...",
+        "d": "class _Row: ...",
+    }
+    assert repeated_classes(sources) == ["a: Photo", "b: Photo"]
 
 
 def too_long(path: Path) -> Iterator[str]:

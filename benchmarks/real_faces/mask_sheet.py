@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.faces.masks import MASK_TYPES, mask_index, put_on_masks
 from maskrec.faces.masks.geometry import fit_camera
 from maskrec.images.canvas import to_canvas
@@ -104,7 +104,7 @@ def main() -> None:
     names = ["bare"] * len(some)
     wear = {"under_nose": 0.5, "on_chin": 0.5} if given.wear else None
     for name in given.types:
-        draws = Draws(given.seed, 0, name, torch.arange(len(images)))
+        draws = SeededDraws(given.seed, 0, name, torch.arange(len(images)))
         worn = put_on_masks(images, points, torch.full((len(images),), mask_index(name)), draws, wear=wear)
         texts = [f"{name} {angle}" for angle in degrees]
         save(given.out / f"{name}_{given.size}.png", [*worn], A_YAW, texts, max(given.size, 224))

@@ -42,7 +42,7 @@ def key_of(*parts: int | str) -> int:
     return _signed(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
 
 
-class Draws:
+class SeededDraws:
     """One transform's numbers for the samples of a batch.
 
     Args:

@@ -19,7 +19,7 @@ _SEEN = 96.0  # pixels of the smallest face in the copy that is searched, where 
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DetectionAttempt:
     """One way of detecting faces.
 
     Args:
@@ -36,7 +36,7 @@ class Look:
 
 _LOOSE = Thresholds(0.5, 0.6, 0.6)
 # Each is for photos where the previous ones found nothing: small faces, then faces larger than the photo.
-LOOKS = (Look(0.2), Look(0.08, _LOOSE, 0.15), Look(0.2, _LOOSE, 0.4))
+ATTEMPTS = (DetectionAttempt(0.2), DetectionAttempt(0.08, _LOOSE, 0.15), DetectionAttempt(0.2, _LOOSE, 0.4))
 
 
 @lru_cache(maxsize=1)
@@ -65,26 +65,26 @@ def find_faces(photos: Sequence[Photo], min_face: float | None, device: str = "c
         device: as for ``cascade``.
     """
     found: dict[int, Faces] = {}
-    for look in LOOKS:
+    for attempt in ATTEMPTS:
         places = [place for place in range(len(photos)) if place not in found or not len(found[place])]
         if places:
-            faces = _look([photos[place] for place in places], look, min_face, device)
+            faces = _search([photos[place] for place in places], attempt, min_face, device)
             found.update(zip(places, faces, strict=True))
     return [found[place] for place in range(len(photos))]
 
 
-def _look(photos: Sequence[Photo], look: Look, min_face: float | None, device: str) -> list[Faces]:
+def _search(photos: Sequence[Photo], attempt: DetectionAttempt, min_face: float | None, device: str) -> list[Faces]:
     copies, sides, moves = [], [], []
     for photo in photos:
         height, width = photo.shape[:2]
-        side = max(SMALLEST, min(height, width) * look.share if min_face is None else min_face)
+        side = max(SMALLEST, min(height, width) * attempt.share if min_face is None else min_face)
         scale = _SEEN / side if side > 2.0 * _SEEN else 1.0
         copy = _shrunk(photo, scale)
-        border = round(min(copy.shape[:2]) * look.border)
+        border = round(min(copy.shape[:2]) * attempt.border)
         moves.append((np.array([width / copy.shape[1], height / copy.shape[0]]), border))
         copies.append(np.pad(copy, ((border, border), (border, border), (0, 0))) if border else copy)
         sides.append(side * scale)
-    found = cascade(device).find(copies, sides, look.thresholds)
+    found = cascade(device).find(copies, sides, attempt.thresholds)
     return [_in_photo(faces, *move) for faces, move in zip(found, moves, strict=True)]
 
 

@@ -27,7 +27,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class ConditionPairs:
     """The pairs of one condition, or ``all``: distances of both classes, and the indices of their pairs in the set."""
 
     condition: str
@@ -53,7 +53,7 @@ class Part:
 class Scores:
     """All metrics that need no external threshold."""
 
-    part: Part
+    part: ConditionPairs
     curve: Roc
     best: BestThreshold
     rates: tuple[TarAtFar, ...]
@@ -77,20 +77,22 @@ class Scores:
         }
 
 
-def parts_of(measured: Measured) -> list[Part]:
+def parts_of(measured: Measured) -> list[ConditionPairs]:
     """All pairs first, then each condition that the set has."""
     everything = np.ones(len(measured.pairs), dtype=bool)
     named = [(ALL, everything), *conditions(measured.pairs)]
-    return [Part(name, chosen, *measured.both(chosen)) for name, chosen in named]
+    return [ConditionPairs(name, chosen, *measured.both(chosen)) for name, chosen in named]
 
 
-def score(part: Part, fars: tuple[float, ...]) -> Scores:
+def score(part: ConditionPairs, fars: tuple[float, ...]) -> Scores:
     """ROC, best threshold and TAR at each FAR of a measurable part."""
     curve = roc(part.same, part.different)
     return Scores(part, curve, best_threshold(part.same, part.different), tuple(tar_at_far(curve, far) for far in fars))
 
 
-def cross_validated(measured: Measured, part: Part, fold: NDArray[np.int64], normalize: bool) -> KFoldAccuracy | None:
+def cross_validated(
+    measured: Measured, part: ConditionPairs, fold: NDArray[np.int64], normalize: bool
+) -> KFoldAccuracy | None:
     """k-fold accuracy on squared L2 distances; None when all the part's pairs are in one fold.
 
     Raw embeddings have no largest distance, so their candidates are 401 even steps from 0 to the largest one found.
@@ -102,7 +104,7 @@ def cross_validated(measured: Measured, part: Part, fold: NDArray[np.int64], nor
     return k_fold_accuracy(measured.distances[part.chosen], measured.pairs.same[part.chosen], mine, grid)
 
 
-def fold_row(part: Part, scores: Scores | None, folds: KFoldAccuracy | None) -> Row:
+def fold_row(part: ConditionPairs, scores: Scores | None, folds: KFoldAccuracy | None) -> Row:
     """A row of the table of cross-validated accuracies; None where something could not be measured."""
     row = part.row()
     if scores is None:
@@ -143,7 +145,7 @@ def rate_rows(scores: Scores) -> list[Row]:
     ]
 
 
-def applied_row(part: Part, name: str, threshold: float) -> Row:
+def applied_row(part: ConditionPairs, name: str, threshold: float) -> Row:
     """A stored threshold on other pairs: accuracy, FAR and TAR with their 95 % Wilson intervals."""
     counts = confusion(part.same, part.different, threshold)
     row = part.row() | {"name": name, "threshold": threshold}

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from maskrec.base.errors import MaskrecError, PluginError
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
@@ -102,7 +102,7 @@ class Embedder:
         if worn is not None and bool((worn >= 0).any()):
             if loaded.landmarks is None:
                 raise MaskrecError(f"{label}: masks are to be put on its images, and not all of them have landmarks")
-            images = put_on_masks(images, loaded.landmarks, worn, Draws(self.seed, 0, label, loaded.indices))
+            images = put_on_masks(images, loaded.landmarks, worn, SeededDraws(self.seed, 0, label, loaded.indices))
         images = self.compute.feed(seen(images, view), self.model.spec)
         with call_into(self.model.origin, "failed in forward", self.model.network), self.compute.autocast():
             embeddings: Any = self.model.network(images)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.contracts.component_calls import diagnostics
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.kinds import Part
@@ -92,7 +92,7 @@ class MarginSoftmax(ClassifierLoss):
         positions = None if batch is None else batch.positions
         if positions is None:
             positions = torch.arange(len(labels), device=labels.device)
-        draws = Draws(self._seed, epoch, self._path, positions)
+        draws = SeededDraws(self._seed, epoch, self._path, positions)
         return ScaledMargin(self.margin, MarginContext(embeddings.norm(dim=1), labels, draws), self._scale_now())
 
     def _scale_now(self) -> float | Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.contracts.problem import Problem, Problems
@@ -153,7 +153,7 @@ def build_pair_set(
 
 
 def _types_of(keys: NDArray[np.int64], types: Types, seed: int, label: str) -> list[str | None]:
-    uniform = Draws(seed, 0, f"{label}/mask_type", torch.from_numpy(keys)).uniform("type")
+    uniform = SeededDraws(seed, 0, f"{label}/mask_type", torch.from_numpy(keys)).uniform("type")
     chosen = choose_types(uniform, types).tolist()
     return [MASK_TYPES[index] if key % _WAYS else None for key, index in zip(keys, chosen, strict=True)]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.base.turns import in_turns
 
 _TRIES = 32
@@ -67,7 +67,7 @@ def draw_different(pools: Pools, count: int, seed: int, what: str) -> list[tuple
     """
     lefts = [person for person in _shuffled(seed, f"{what}/lefts", len(pools.left)) if pools.left[person]]
     rights = [person for person, photos in enumerate(pools.right) if photos]
-    uniform = Draws(seed, 0, f"{what}/different", torch.arange(count)).uniform("pair", (_TRIES, 3)).tolist()
+    uniform = SeededDraws(seed, 0, f"{what}/different", torch.arange(count)).uniform("pair", (_TRIES, 3)).tolist()
     seen: set[frozenset[int]] = set()
     drawn: list[tuple[int, int]] = []
     for index in range(count):
@@ -94,7 +94,7 @@ def _tries(
 
 
 def _shuffled(seed: int, name: str, count: int, number: int = 0) -> list[int]:
-    order: list[int] = Draws(seed, 0, name, torch.tensor([number])).permutations("order", count)[0].tolist()
+    order: list[int] = SeededDraws(seed, 0, name, torch.tensor([number])).permutations("order", count)[0].tolist()
     return order
 
 

@@ -8,7 +8,7 @@ from math import ceil
 
 import torch
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.base.turns import in_turns, meet_in_rounds
 
 
@@ -64,8 +64,8 @@ def draw_pairs(people: int, photos: int, pairs: int, folds: int, seed: int) -> D
     return drawn
 
 
-def _draws(seed: int, *numbers: int) -> Draws:
-    return Draws(seed, 0, "synthetic pairs", torch.tensor(numbers, dtype=torch.int64))
+def _draws(seed: int, *numbers: int) -> SeededDraws:
+    return SeededDraws(seed, 0, "synthetic pairs", torch.tensor(numbers, dtype=torch.int64))
 
 
 def _shuffled(seed: int, name: str, count: int, number: int = 0) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.contracts.problem import Problem, refuse
@@ -111,7 +111,7 @@ synthetic_pairs.check = check  # type: ignore[attr-defined]
 
 def _masks(photos: int, mask_types: Sequence[str], seed: int) -> list[str]:
     """The mask type that each photo wears when masked."""
-    draws = Draws(seed, 0, "synthetic pairs", torch.arange(photos))
+    draws = SeededDraws(seed, 0, "synthetic pairs", torch.arange(photos))
     return [mask_types[kind] for kind in draws.integers("mask", 0, len(mask_types)).tolist()]
 
 
@@ -119,7 +119,7 @@ def _assemble(
     label: str, album: Album, drawn: Drawn, conditions: Sequence[str], masks: Sequence[str], folds: int | None
 ) -> PairSet:
     """The pairs under every condition, and each image that occurs in them, once."""
-    sides = Draws(0, 0, "synthetic pairs", torch.arange(len(drawn.left))).integers("masked side", 0, 2).tolist()
+    sides = SeededDraws(0, 0, "synthetic pairs", torch.arange(len(drawn.left))).integers("masked side", 0, 2).tolist()
     shown: dict[tuple[int, bool], int] = {}
     columns: tuple[list[int], list[int]] = ([], [])
     for condition in conditions:

@@ -12,7 +12,7 @@ from maskrec.contracts.problem import Mark, Problem
 from maskrec.recipe.merging import Report, merge
 from maskrec.recipe.node import COMMAND_LINE, Node
 from maskrec.recipe.reading import DEEPEST, read_source
-from maskrec.recipe.source import Source
+from maskrec.recipe.source import NamedText
 
 NOT_THERE = ("extends",)
 
@@ -70,7 +70,7 @@ def _blocked(root: Node, override: Override) -> Problem | None:
 
 def _read(text: str, report: Report) -> Override | None:
     key, sign, value = text.partition("=")
-    source = Source(COMMAND_LINE, text)
+    source = NamedText(COMMAND_LINE, text)
     start = source.at(0, 0)
     path = tuple(key.strip().split("."))
     if not sign or not all(path):
@@ -101,7 +101,7 @@ def _value(text: str, column: int, value: str, start: Mark, report: Report) -> N
     return None if wrong or reading.root is None else Node(reading.root.value, reading.root.mark, start)
 
 
-class _Shifted(Source):
+class _Shifted(NamedText):
     """The text after ``=``, marked as part of the whole argument."""
 
     def __init__(self, text: str, shift: int, value: str) -> None:
@@ -109,7 +109,7 @@ class _Shifted(Source):
         self.text, self.shift = value, shift
 
     def at(self, line: int, column: int) -> Mark:
-        return Source.at(self, line, column + (self.shift if line == 0 else 0))
+        return NamedText.at(self, line, column + (self.shift if line == 0 else 0))
 
 
 def _partly_read(value: str) -> bool:

@@ -18,7 +18,7 @@ from maskrec.base.regular_files import open_regular
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.node import Node, Scalar
 from maskrec.recipe.scalars import read_plain
-from maskrec.recipe.source import Source
+from maskrec.recipe.source import NamedText
 
 DEEPEST = 40
 LARGEST_FILE = 256 * 1024
@@ -66,10 +66,10 @@ def load_text(path: Path, shown: str) -> str:
 
 def read_text(text: str, shown: str) -> Reading:
     """Read one document; messages call its file ``shown``. Never raises, whatever the text."""
-    return read_source(Source(shown, text))
+    return read_source(NamedText(shown, text))
 
 
-def read_source(source: Source) -> Reading:
+def read_source(source: NamedText) -> Reading:
     """Like ``read_text``, with marks created by ``source``."""
     builder = _Builder(source)
     return Reading(builder.document(), builder.problems)
@@ -82,7 +82,7 @@ class _StopError(Exception):
 class _Builder:
     """Builds the tree from parser events; errors that leave the structure readable are collected."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: NamedText) -> None:
         self.source = source
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node | None] = {}  # None while the anchored value is being read

@@ -12,7 +12,7 @@ _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _LONGEST_LINE = 200
 
 
-class Source:
+class NamedText:
     """A text and its name.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from maskrec.base.errors import PluginError
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.kinds import Transform
 from maskrec.contracts.sample import Batch
@@ -55,7 +55,7 @@ def apply_transforms(
         who = (names or {}).get(label, f"transforms.{label}")
         shape = batch.images.shape
         with call_into(who, "failed in __call__", transform):
-            batch = transform(batch, Draws(seed, epoch, f"transforms.{label}", loaded.positions))
+            batch = transform(batch, SeededDraws(seed, epoch, f"transforms.{label}", loaded.positions))
         if not isinstance(batch, Batch) or batch.images.shape != shape:
             raise PluginError(f"{who} must return a Batch whose images are still {tuple(shape)}")
         if look is not None:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.base.random import Draws, key_of, mix64
+from maskrec.base.random import SeededDraws, key_of, mix64
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -38,7 +38,7 @@ def test_the_finaliser_gives_splitmix64s_published_sequence_from_zero() -> None:
 )
 @settings(deadline=None, max_examples=50)
 def test_all_numbers_follow_from_the_plain_hash(seed: int, epoch: int, position: int, name: str) -> None:
-    draws = Draws(seed, epoch, "transforms.flip", torch.tensor([position]))
+    draws = SeededDraws(seed, epoch, "transforms.flip", torch.tensor([position]))
     bits = [plain_bits(seed, epoch, "transforms.flip", name, position, element) for element in range(6)]
     uniform = draws.uniform(name, (2, 3))
     assert uniform.dtype == torch.float32
@@ -53,22 +53,22 @@ def test_all_numbers_follow_from_the_plain_hash(seed: int, epoch: int, position:
 @settings(deadline=None, max_examples=20)
 def test_a_samples_numbers_do_not_depend_on_its_batch(cut: int, order: list[int]) -> None:
     positions = torch.arange(64)
-    whole = Draws(7, 2, "a", positions).uniform("x", (4,))
-    parts = [Draws(7, 2, "a", part).uniform("x", (4,)) for part in (positions[:cut], positions[cut:])]
+    whole = SeededDraws(7, 2, "a", positions).uniform("x", (4,))
+    parts = [SeededDraws(7, 2, "a", part).uniform("x", (4,)) for part in (positions[:cut], positions[cut:])]
     assert torch.equal(whole, torch.cat(parts))
     shuffled = torch.tensor(order)
-    assert torch.equal(Draws(7, 2, "a", shuffled).uniform("x", (4,)), whole[shuffled])
+    assert torch.equal(SeededDraws(7, 2, "a", shuffled).uniform("x", (4,)), whole[shuffled])
 
 
 def test_every_part_of_the_key_matters() -> None:
     positions = torch.arange(8)
     draws = [
-        Draws(1, 0, "a", positions).uniform("x"),
-        Draws(2, 0, "a", positions).uniform("x"),
-        Draws(1, 1, "a", positions).uniform("x"),
-        Draws(1, 0, "b", positions).uniform("x"),
-        Draws(1, 0, "a", positions).uniform("y"),
-        Draws(1, 0, "a", positions + 8).uniform("x"),
+        SeededDraws(1, 0, "a", positions).uniform("x"),
+        SeededDraws(2, 0, "a", positions).uniform("x"),
+        SeededDraws(1, 1, "a", positions).uniform("x"),
+        SeededDraws(1, 0, "b", positions).uniform("x"),
+        SeededDraws(1, 0, "a", positions).uniform("y"),
+        SeededDraws(1, 0, "a", positions + 8).uniform("x"),
     ]
     for index, one in enumerate(draws):
         for other in draws[:index]:
@@ -76,7 +76,7 @@ def test_every_part_of_the_key_matters() -> None:
 
 
 def test_uniforms_are_uniform_and_uncorrelated() -> None:
-    values = Draws(3, 0, "a", torch.arange(50_000)).uniform("x", (4,)).double()
+    values = SeededDraws(3, 0, "a", torch.arange(50_000)).uniform("x", (4,)).double()
     assert float(values.min()) >= 0
     assert float(values.max()) < 1
     assert torch.allclose(values.mean(0), torch.full((4,), 0.5).double(), atol=0.006)
@@ -91,11 +91,11 @@ def test_uniforms_are_uniform_and_uncorrelated() -> None:
 @pytest.mark.parametrize(("low", "high"), [(0, 0), (3, 2), (0, 2**31 + 1)])
 def test_integers_refuse_ranges_that_they_cannot_give(low: int, high: int) -> None:
     with pytest.raises(ValueError, match="range"):
-        Draws(0, 0, "a", torch.arange(2)).integers("x", low, high)
+        SeededDraws(0, 0, "a", torch.arange(2)).integers("x", low, high)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cuda_gives_the_same_bits() -> None:
-    cpu, cuda = (Draws(5, 1, "a", torch.arange(1000, device=device)) for device in ("cpu", "cuda"))
+    cpu, cuda = (SeededDraws(5, 1, "a", torch.arange(1000, device=device)) for device in ("cpu", "cuda"))
     assert torch.equal(cpu.uniform("x", (3,)), cuda.uniform("x", (3,)).cpu())
     assert torch.equal(cpu.integers("x", 0, 999), cuda.integers("x", 0, 999).cpu())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from maskrec.faces.synthetic import photograph
-from maskrec.faces.synthetic.cartoon_photos import Photos, draw_photos
+from maskrec.faces.synthetic.cartoon_photos import CartoonPhotos, draw_photos
 from maskrec.faces.synthetic.features import paint_eyes, paint_mouth, paint_nose
 from maskrec.faces.synthetic.people import People, draw_people
 from maskrec.faces.synthetic.pose import head_grid, landmarks, place
@@ -121,7 +121,7 @@ def test_landmarks_are_those_of_plain_geometry() -> None:
         np.testing.assert_allclose(found[index].numpy(), project(person, photo, 112), atol=2e-3)
 
 
-def blank_faces(count: int = 12) -> tuple[People, Photos, Tensor, Tensor]:
+def blank_faces(count: int = 12) -> tuple[People, CartoonPhotos, Tensor, Tensor]:
     """People who look straight into the camera with open eyes, white canvases, and the landmarks."""
     numbers = torch.arange(count)
     people = draw_people(0, numbers)

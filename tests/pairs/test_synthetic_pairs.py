@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, put_on_masks
@@ -210,7 +210,7 @@ def held_out() -> tuple[PairSet, Tensor]:
     images = torch.stack([sample.image for sample in samples]).float() / 255
     points = torch.stack([sample.landmarks for sample in samples if sample.landmarks is not None])
     kinds = torch.tensor([-1 if kind is None else MASK_TYPES.index(kind) for kind in found.mask_types])
-    return found, put_on_masks(images, points, kinds, Draws(17, 0, HERE.path, torch.arange(len(images))))
+    return found, put_on_masks(images, points, kinds, SeededDraws(17, 0, HERE.path, torch.arange(len(images))))
 
 
 def best_accuracies(found: PairSet, embeddings: Tensor) -> list[float]:

@@ -10,14 +10,14 @@ import torch
 from face_batches import random_batch
 from torch import Tensor
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.transforms.random_affine import RandomAffine
 
 SIZE = 24
 
 
-def _draws(count: int) -> Draws:
-    return Draws(3, 0, "label", torch.arange(count))
+def _draws(count: int) -> SeededDraws:
+    return SeededDraws(3, 0, "label", torch.arange(count))
 
 
 def _matrix(draws: list[float], degrees: float, scale: tuple[float, float], shift: float) -> Tensor:

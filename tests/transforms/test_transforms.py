@@ -13,7 +13,7 @@ from face_batches import random_batch
 from torch import Tensor
 
 from maskrec.base.errors import UsageError
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.sample import Batch
 from maskrec.faces.masks import MASK_TYPES
@@ -25,7 +25,7 @@ from maskrec.transforms.random_erasing import RandomErasing
 from maskrec.transforms.synthetic_mask import SyntheticMask
 from maskrec.transforms.upper_face_crop import UpperFaceCrop
 
-ALL: dict[str, Callable[[], Callable[[Batch, Draws], Batch]]] = {
+ALL: dict[str, Callable[[], Callable[[Batch, SeededDraws], Batch]]] = {
     "flip": lambda: HorizontalFlip(),
     "affine": lambda: RandomAffine(),
     "jitter": lambda: ColorJitter(0.4, 0.4, 0.4, 0.1),
@@ -45,8 +45,8 @@ def _rows(batch: Batch, start: int, stop: int) -> Batch:
     return replace(batch, **cut)
 
 
-def _draws(start: int, stop: int, epoch: int = 0) -> Draws:
-    return Draws(3, epoch, "label", torch.arange(start, stop))
+def _draws(start: int, stop: int, epoch: int = 0) -> SeededDraws:
+    return SeededDraws(3, epoch, "label", torch.arange(start, stop))
 
 
 def _same(a: Batch, b: Batch, names: tuple[str, ...]) -> bool:
@@ -243,7 +243,7 @@ def test_masks_are_worn_by_the_bare_and_flagged() -> None:
     assert everybody.masked.all()
     assert not torch.equal(everybody.images, batch.images)
     assert torch.equal(SyntheticMask(0.0)(batch, _draws(0, 200)).images, batch.images)
-    again = SyntheticMask(1.0)(everybody, Draws(3, 0, "second", torch.arange(200)))
+    again = SyntheticMask(1.0)(everybody, SeededDraws(3, 0, "second", torch.arange(200)))
     assert torch.equal(again.images, everybody.images)
 
 
@@ -310,6 +310,6 @@ def test_gpu_and_cpu_agree(name: str) -> None:
         },
     )
     here = ALL[name]()(batch, _draws(0, 33))
-    there = ALL[name]()(on_gpu, Draws(3, 0, "label", torch.arange(33).cuda()))
+    there = ALL[name]()(on_gpu, SeededDraws(3, 0, "label", torch.arange(33).cuda()))
     assert (here.images - there.images.cpu()).abs().max() < 1e-3
     assert torch.equal(here.masked, there.masked.cpu())

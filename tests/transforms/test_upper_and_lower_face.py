@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.contracts.sample import Batch
 from maskrec.faces.alignment import arcface_template
 from maskrec.transforms.lower_face_cutout import LowerFaceCutout
@@ -41,8 +41,8 @@ def _tilted(degrees: float) -> Tensor:
     return torch.tensor(points @ turn.T + (SIZE - 1) / 2, dtype=torch.float32)
 
 
-def _draws(count: int) -> Draws:
-    return Draws(5, 0, "part", torch.arange(count))
+def _draws(count: int) -> SeededDraws:
+    return SeededDraws(5, 0, "part", torch.arange(count))
 
 
 def test_the_cutout_hides_everything_below_the_line() -> None:

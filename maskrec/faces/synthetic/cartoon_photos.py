@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.faces.synthetic.people import HAIR_COLORS, RANGES, along, within
 
 PHOTOS_A_PERSON = 1 << 20
@@ -41,7 +41,7 @@ DEVIATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Photos:
+class CartoonPhotos:
     """Conditions of B photos, float32 ``(B,)`` each; colours ``(B, 3)``.
 
     ``background`` is ``(B, 2, 3)`` (top and bottom), ``clutter`` ``(B, CLUTTER, 4)`` in [0, 1) (places and sizes) with
@@ -80,9 +80,9 @@ class Photos:
     noise_start: Tensor
 
 
-def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
+def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> CartoonPhotos:
     """Conditions of photo ``photos`` of person ``identities``, both int64 ``(B,)``."""
-    draws = Draws(face_seed, 0, "synthetic photos", identities * PHOTOS_A_PERSON + photos)
+    draws = SeededDraws(face_seed, 0, "synthetic photos", identities * PHOTOS_A_PERSON + photos)
     numbers = within(CONDITIONS, draws.uniform("conditions", (len(CONDITIONS),)))
     numbers["mouth_open"].clamp_(min=0)
     pairs = draws.uniform("deviations", (len(DEVIATIONS), 2))
@@ -91,7 +91,7 @@ def draw_photos(face_seed: int, identities: Tensor, photos: Tensor) -> Photos:
     colors = draws.uniform("colors", (5 + CLUTTER, 3))
     faded = 0.125 + 0.75 * colors[:, 3:]
     exposure = numbers.pop("exposure")
-    return Photos(
+    return CartoonPhotos(
         hair=along(HAIR_COLORS, draws.uniform("hair")),
         frame=colors[:, 0] * 0.5,
         clothes=colors[:, 1],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from maskrec.faces.synthetic.cartoon_photos import Photos
+from maskrec.faces.synthetic.cartoon_photos import CartoonPhotos
 from maskrec.faces.synthetic.people import People
 from maskrec.faces.synthetic.pose import Spots, smile_lift, smile_stretch
 from maskrec.faces.synthetic.shapes import Grid, band, column, ellipse, paint, soft
@@ -27,7 +27,7 @@ def _eye_grid(grid: Grid, spots: Spots) -> tuple[Grid, Tensor]:
     return Grid(outwards, grid.y - pick(spots.eye_y), grid.pixel), side
 
 
-def paint_eyes(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots: Spots) -> None:
+def paint_eyes(canvas: Tensor, grid: Grid, people: People, photos: CartoonPhotos, spots: Spots) -> None:
     """Eyeballs within almond-shaped lids, irises that look aside, brows, and glasses on some days."""
     eye, side = _eye_grid(grid, spots)
     half, open_ = column(people.eye_width), column(people.eye_open * photos.squint)
@@ -46,7 +46,7 @@ def paint_eyes(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots
     _paint_glasses(canvas, eye, people, photos)
 
 
-def _paint_brows(canvas: Tensor, eye: Grid, people: People, photos: Photos) -> None:
+def _paint_brows(canvas: Tensor, eye: Grid, people: People, photos: CartoonPhotos) -> None:
     rise = column(people.brow_gap + photos.brow_raise)
     brow = Grid(eye.x, (eye.x * column(people.brow_tilt)).add_(eye.y).add_(rise), eye.pixel)
     zero = torch.zeros_like(rise)
@@ -54,7 +54,7 @@ def _paint_brows(canvas: Tensor, eye: Grid, people: People, photos: Photos) -> N
     paint(canvas, cover, people.hair * 0.7)
 
 
-def _paint_glasses(canvas: Tensor, eye: Grid, people: People, photos: Photos) -> None:
+def _paint_glasses(canvas: Tensor, eye: Grid, people: People, photos: CartoonPhotos) -> None:
     wide, high = column(people.glasses_width), column(people.glasses_height)
     across, down = eye.x / wide, eye.y / high
     ring = (1 - across.mul_(across).add_(down.mul_(down))).mul_(high * 0.5).abs_()
@@ -80,7 +80,7 @@ def paint_nose(canvas: Tensor, grid: Grid, people: People, spots: Spots) -> None
     paint(canvas, ellipse(nostril, wide * 0.45, zero + 0.025, wide * 0.22, wide * 0.14), people.skin * 0.3)
 
 
-def paint_mouth(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots: Spots) -> None:
+def paint_mouth(canvas: Tensor, grid: Grid, people: People, photos: CartoonPhotos, spots: Spots) -> None:
     """Two lips along a curve that smiles or does not, and the opening between them."""
     half = column(people.mouth_width * smile_stretch(photos) * spots.mouth_squeeze)
     curve = -column(smile_lift(photos)) / (half * half)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from maskrec.faces.synthetic.cartoon_photos import Photos
+from maskrec.faces.synthetic.cartoon_photos import CartoonPhotos
 from maskrec.faces.synthetic.people import People
 
 RESTYLED = 0.3
@@ -23,7 +23,7 @@ class Hair:
     length: Tensor
 
 
-def hair_of_the_day(people: People, photos: Photos) -> Hair:
+def hair_of_the_day(people: People, photos: CartoonPhotos) -> Hair:
     """The person's own hair, except in the share ``RESTYLED`` of photos."""
     other = (photos.restyled < RESTYLED).float()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from maskrec.faces.synthetic.cartoon_photos import CLUTTER, Photos
+from maskrec.faces.synthetic.cartoon_photos import CLUTTER, CartoonPhotos
 from maskrec.faces.synthetic.hair import Hair
 from maskrec.faces.synthetic.people import People
 from maskrec.faces.synthetic.pose import Spots
 from maskrec.faces.synthetic.shapes import Grid, column, ellipse, paint, soft
 
 
-def paint_background(canvas: Tensor, grid: Grid, photos: Photos) -> None:
+def paint_background(canvas: Tensor, grid: Grid, photos: CartoonPhotos) -> None:
     """A gradient from top to bottom with discs in random colours."""
     part = (grid.y[:, None] + 1) * 0.5
     top, bottom = photos.background[:, 0, :, None, None], photos.background[:, 1, :, None, None]
@@ -26,7 +26,7 @@ def paint_background(canvas: Tensor, grid: Grid, photos: Photos) -> None:
         )
 
 
-def paint_behind(canvas: Tensor, grid: Grid, people: People, photos: Photos, hair: Hair) -> None:
+def paint_behind(canvas: Tensor, grid: Grid, people: People, photos: CartoonPhotos, hair: Hair) -> None:
     """Hair behind the head, neck and shoulders."""
     zero = torch.zeros_like(grid.pixel)
     volume, length = column(hair.volume), column(hair.length)
@@ -40,7 +40,7 @@ def paint_behind(canvas: Tensor, grid: Grid, people: People, photos: Photos, hai
     paint(canvas, ellipse(grid, zero, zero + 1.28, zero + 0.8, zero + 0.4), photos.clothes)
 
 
-def paint_ears(canvas: Tensor, grid: Grid, people: People, photos: Photos, spots: Spots) -> None:
+def paint_ears(canvas: Tensor, grid: Grid, people: People, photos: CartoonPhotos, spots: Spots) -> None:
     """Both ears at once, in the distance from the head's middle line."""
     beside = Grid((grid.x - column(spots.ear_x)).abs_(), grid.y, grid.pixel)
     high = column(people.ear_size)

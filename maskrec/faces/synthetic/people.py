@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 
 # Skin from dark to light at equal steps of lightness; the undertone is drawn separately.
 SKIN_STOPS = (
@@ -137,7 +137,7 @@ def along(stops: tuple[tuple[float, float, float], ...], place: Tensor) -> Tenso
 
 def draw_people(face_seed: int, identities: Tensor) -> People:
     """Traits of the people with these numbers, int64 ``(B,)``; the same number is the same person in every call."""
-    draws = Draws(face_seed, 0, "synthetic people", identities)
+    draws = SeededDraws(face_seed, 0, "synthetic people", identities)
     tone, undertone, hair, iris, redness = draws.uniform("colors", (5,)).unbind(1)
     shift = (0.06 * undertone - 0.03)[:, None] * torch.tensor([1.0, 0.0, -1.0])
     skin = (along(SKIN_STOPS, tone) * (1 + shift)).clamp(0, 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskrec.faces.synthetic.cartoon_photos import Photos
+from maskrec.faces.synthetic.cartoon_photos import CartoonPhotos
 from maskrec.faces.synthetic.people import People
 from maskrec.faces.synthetic.shapes import Grid, column
 
@@ -43,7 +43,7 @@ class Spots:
     cosine: Tensor
 
 
-def _turn(photos: Photos, x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+def _turn(photos: CartoonPhotos, x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     """Orthographic image of a head point after yaw and pitch, all float64."""
     yaw, pitch = photos.yaw.double(), photos.pitch.double()
     across = x * yaw.cos() + z * yaw.sin()
@@ -57,7 +57,7 @@ def _depth(people: People, x: Tensor, y: Tensor) -> Tensor:
     return DEPTH * (1 - across * across - 0.5 * y * y).clamp(min=0.05).sqrt()
 
 
-def place(people: People, photos: Photos) -> Spots:
+def place(people: People, photos: CartoonPhotos) -> Spots:
     """Projects the features of B heads; eyes are ``(B, 2)``, the viewer's left one first."""
     eye_y = people.eye_height.double()
     nose_y = eye_y + people.nose_length
@@ -89,7 +89,7 @@ def place(people: People, photos: Photos) -> Spots:
     )  # fmt: skip
 
 
-def _squeeze(people: People, photos: Photos, x: Tensor, y: Tensor) -> Tensor:
+def _squeeze(people: People, photos: CartoonPhotos, x: Tensor, y: Tensor) -> Tensor:
     """How much a small width at a head point shrinks by yaw: the derivative of its image by x."""
     width = people.head_width.double()
     slope = -DEPTH * DEPTH * x / (width * width * _depth(people, x, y))
@@ -97,7 +97,7 @@ def _squeeze(people: People, photos: Photos, x: Tensor, y: Tensor) -> Tensor:
     return (yaw.cos() + slope * yaw.sin()).clamp(0.45, 1.2)
 
 
-def head_grid(photos: Photos, spots: Spots, size: int) -> tuple[Grid, Grid]:
+def head_grid(photos: CartoonPhotos, spots: Spots, size: int) -> tuple[Grid, Grid]:
     """The canvas grid and the head grid of ``size`` x ``size`` pixels."""
     line = ((torch.arange(size, dtype=torch.float64) * 2 + 1) / size - 1).float()
     pixel = torch.full((len(photos.yaw), 1, 1), 2 / size)
@@ -109,7 +109,7 @@ def head_grid(photos: Photos, spots: Spots, size: int) -> tuple[Grid, Grid]:
     return Grid(x, y, pixel), head
 
 
-def landmarks(people: People, photos: Photos, spots: Spots, size: int) -> Tensor:
+def landmarks(people: People, photos: CartoonPhotos, spots: Spots, size: int) -> Tensor:
     """float32 ``(B, 5, 2)`` in pixels: eyes, nose tip, mouth corners, the viewer's left before right."""
     half = people.mouth_width * smile_stretch(photos) * spots.mouth_squeeze
     corner_y = spots.mouth_y - smile_lift(photos)
@@ -121,11 +121,11 @@ def landmarks(people: People, photos: Photos, spots: Spots, size: int) -> Tensor
     return ((torch.stack([across, down], 2) + 1) * size - 1) / 2
 
 
-def smile_stretch(photos: Photos) -> Tensor:
+def smile_stretch(photos: CartoonPhotos) -> Tensor:
     """Factor on the mouth's width."""
     return 1 + 0.15 * photos.smile - 0.1 * photos.mouth_open
 
 
-def smile_lift(photos: Photos) -> Tensor:
+def smile_lift(photos: CartoonPhotos) -> Tensor:
     """How far the mouth's corners are above its middle (below when negative)."""
     return 0.045 * photos.smile

@@ -35,7 +35,7 @@ class ByteArray:
 
 
 @dataclass(slots=True)
-class Kind:
+class ByteType:
     """A numpy dtype of one byte."""
 
     name: str
@@ -72,7 +72,7 @@ def call(name: str, arguments: tuple[Any, ...]) -> object:
     if name in ("bytes", "bytearray") and len(arguments) == 1 and isinstance(arguments[0], bytes):
         return arguments[0]
     if name == "dtype" and arguments and _text(arguments[0]) in ("u1", "b1"):
-        return Kind(_text(arguments[0]))
+        return ByteType(_text(arguments[0]))
     if name == "_reconstruct" and len(arguments) == 3 and arguments[0] == Named("ndarray"):
         return ByteArray()
     if name == "_frombuffer" and len(arguments) == 4 and arguments[3] in ("C", b"C"):
@@ -88,7 +88,7 @@ def _text(value: object) -> str:
 
 def fill(array: ByteArray, data: object, kind: object, shape: object) -> ByteArray:
     """Set an array's bytes, once their number matches its shape."""
-    if not isinstance(kind, Kind) or not isinstance(data, bytes) or not isinstance(shape, tuple):
+    if not isinstance(kind, ByteType) or not isinstance(data, bytes) or not isinstance(shape, tuple):
         raise RefusedError("the pickle holds an array that is not of bytes")
     if not all(isinstance(size, int) for size in shape):
         raise RefusedError("the pickle holds an array whose shape is not made of numbers")

@@ -11,7 +11,7 @@ from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
-from maskrec.images.insightface.plain_objects import ByteArray, Kind, Named, RefusedError, call, fill, named
+from maskrec.images.insightface.plain_objects import ByteArray, ByteType, Named, RefusedError, call, fill, named
 
 _MARK = object()
 _SIMPLE = frozenset({
@@ -148,7 +148,7 @@ class _Machine:
 
     def _do_build(self, _: Any) -> None:
         target, state = self._pop(2)
-        if isinstance(target, Kind) and isinstance(state, tuple):
+        if isinstance(target, ByteType) and isinstance(state, tuple):
             pass  # byte order and alignment of a single byte
         elif isinstance(target, ByteArray) and isinstance(state, tuple) and len(state) == 5:
             _, shape, kind, fortran, data = state

@@ -15,7 +15,7 @@ from maskrec.contracts.problem import Problems
 from maskrec.images.landmarks_file import read_landmarks
 from maskrec.inference.embedder import Embedder
 from maskrec.preparation.checking.duplicates import find_duplicates
-from maskrec.preparation.checking.examining import Examined, Photos, distinct_photos, examine
+from maskrec.preparation.checking.examining import DistinctPhotos, Examined, distinct_photos, examine
 from maskrec.preparation.checking.landmark_faults import find_broken_landmarks
 from maskrec.preparation.checking.people_embeddings import embed_people, photos_of_people
 from maskrec.preparation.checking.shared_faces import find_shared_faces
@@ -69,7 +69,7 @@ class Report:
         return len(self.problems) - self.errors
 
 
-class Progress(Protocol):
+class CheckProgress(Protocol):
     """Shows the progress of a check."""
 
     def begin(self, what: str, total: int) -> Callable[[int], None]:
@@ -79,7 +79,7 @@ class Progress(Protocol):
 def check_sets(
     sets: Sequence[FaceSet],
     settings: Settings,
-    progress: Progress,
+    progress: CheckProgress,
     landmarks: Sequence[Path] = (),
     embed: Embedder | None = None,
 ) -> Report:
@@ -141,7 +141,7 @@ def _attach(path: Path, sets: Sequence[FaceSet]) -> None:
         raise UsageError(f"--landmarks {path}: it names no photo of a set that lacks landmarks; check its paths")
 
 
-def _should_share_nobody(photos: Photos, report: Report) -> list[tuple[int, int]]:
+def _should_share_nobody(photos: DistinctPhotos, report: Report) -> list[tuple[int, int]]:
     """Pairs of sets to compare: of two roles, or both without one. A set of photos of another set is a part of it."""
     pairs = []
     for one, other in combinations(range(len(photos.sets)), 2):
@@ -160,11 +160,11 @@ def _should_share_nobody(photos: Photos, report: Report) -> list[tuple[int, int]
 
 
 def _by_face(
-    photos: Photos,
+    photos: DistinctPhotos,
     examined: Examined,
     pairs: Sequence[tuple[int, int]],
     settings: Settings,
-    progress: Progress,
+    progress: CheckProgress,
     embed: Embedder,
 ) -> list[SetProblem]:
     usable = examined.usable

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.words import plain_name
-from maskrec.preparation.checking.examining import Examined, Photos
+from maskrec.preparation.checking.examining import DistinctPhotos, Examined
 from maskrec.preparation.checking.near_duplicates import differing_bits, groups_of, near_pairs
 from maskrec.preparation.face_sets import SetProblem
 
 
-def find_duplicates(photos: Photos, examined: Examined, most: int | None) -> Iterator[SetProblem]:
+def find_duplicates(photos: DistinctPhotos, examined: Examined, most: int | None) -> Iterator[SetProblem]:
     """Photos of equal pixels, then photos that look alike, in groups.
 
     Two identities with one photo are an error, and so is one photo in two roles (training, test); within one identity
@@ -53,7 +53,7 @@ def _equal_groups(digests: NDArray[np.uint64], usable: NDArray[np.int64]) -> lis
 class _People:
     """The identity and role of each distinct photo, looked up only for those that are queried."""
 
-    def __init__(self, photos: Photos) -> None:
+    def __init__(self, photos: DistinctPhotos) -> None:
         self.photos = photos
         self.order = [np.argsort(numbers, kind="stable") for numbers in photos.numbers]
         self.sorted = [numbers[order] for numbers, order in zip(photos.numbers, self.order, strict=True)]

@@ -24,7 +24,7 @@ assert _KEPT * _KEPT == BITS
 
 
 @dataclass(frozen=True, slots=True)
-class Photos:
+class DistinctPhotos:
     """The distinct photos of all sets: a photo that several tables name occurs once.
 
     Args:
@@ -48,7 +48,7 @@ class Photos:
         return faces.place(int(self.index[number]))
 
 
-def distinct_photos(sets: Sequence[FaceSet]) -> Photos:
+def distinct_photos(sets: Sequence[FaceSet]) -> DistinctPhotos:
     """The photos of all sets, each once."""
     seen: dict[str, int] = {}
     owner: list[int] = []
@@ -62,7 +62,7 @@ def distinct_photos(sets: Sequence[FaceSet]) -> Photos:
                 owner.append(number)
                 index.append(entry)
         numbers.append(mine)
-    return Photos(sets, np.array(owner, np.int32), np.array(index, np.int64), numbers)
+    return DistinctPhotos(sets, np.array(owner, np.int32), np.array(index, np.int64), numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Examined:
         return good
 
 
-def examine(photos: Photos, workers: int, advance: Callable[[int], None]) -> Examined:
+def examine(photos: DistinctPhotos, workers: int, advance: Callable[[int], None]) -> Examined:
     """Decode every photo, in threads (decoders and digests release the interpreter lock).
 
     Args:
@@ -121,7 +121,7 @@ def examine(photos: Photos, workers: int, advance: Callable[[int], None]) -> Exa
     return examined
 
 
-def _examine(photos: Photos, number: int, into: Examined) -> None:
+def _examine(photos: DistinctPhotos, number: int, into: Examined) -> None:
     faces, index = photos.sets[photos.owner[number]], int(photos.index[number])
     name = faces.photo(index)
     try:

@@ -18,7 +18,7 @@ from maskrec.preparation.face_sets import FaceSet
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class PeopleEmbeddings:
     """The people of one set.
 
     Args:
@@ -48,7 +48,7 @@ def photos_of_people(faces: FaceSet, usable: NDArray[np.bool_], most: int) -> di
 
 def embed_people(
     faces: FaceSet, chosen: dict[str, list[int]], embed: Embedder, advance: Callable[[int], None]
-) -> People:
+) -> PeopleEmbeddings:
     """Each person's mean of unit embeddings, of length 1 again.
 
     Args:
@@ -72,7 +72,7 @@ def embed_people(
         advance(len(rows))
     means = np.zeros((0, 0), np.float32) if sums is None else _unit_rows(sums).astype(np.float32)
     photos = [mine[0] for mine in chosen.values()]
-    return People(faces, [faces.people[photo] for photo in photos], photos, means)
+    return PeopleEmbeddings(faces, [faces.people[photo] for photo in photos], photos, means)
 
 
 class FacesOnCanvas:

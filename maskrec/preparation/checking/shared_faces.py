@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.words import plain_name
-from maskrec.preparation.checking.people_embeddings import People
+from maskrec.preparation.checking.people_embeddings import PeopleEmbeddings
 from maskrec.preparation.checking.shared_people import severity_of
 from maskrec.preparation.face_sets import SetProblem
 
 BLOCK = 2048
 
 
-def find_shared_faces(people: Sequence[People], apart: Sequence[tuple[int, int]], least: float) -> Iterator[SetProblem]:
+def find_shared_faces(
+    people: Sequence[PeopleEmbeddings], apart: Sequence[tuple[int, int]], least: float
+) -> Iterator[SetProblem]:
     """Two people of different names whose mean embeddings have a cosine of ``least`` or more.
 
     Args:
@@ -32,7 +34,7 @@ def find_shared_faces(people: Sequence[People], apart: Sequence[tuple[int, int]]
                 yield _found(left, right, int(row), int(column), float(cosine))
 
 
-def _found(left: People, right: People, row: int, column: int, cosine: float) -> SetProblem:
+def _found(left: PeopleEmbeddings, right: PeopleEmbeddings, row: int, column: int, cosine: float) -> SetProblem:
     names = left.names[row], right.names[column]
     places = left.faces.place(left.photos[row]), right.faces.place(right.photos[column])
     if left is right:

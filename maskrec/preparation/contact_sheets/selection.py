@@ -18,23 +18,9 @@ from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import read_table
 from maskrec.preparation.face_sets import FaceSet
 from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS
+from maskrec.preparation.resumable.outcome import Rejected
 from maskrec.preparation.sources.photo_columns import Item
 from maskrec.preparation.sources.photo_source import Source
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A photo that gave no face.
-
-    Args:
-        source: its key in the source.
-        reason: a word.
-        detail: a sentence.
-    """
-
-    source: str
-    reason: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

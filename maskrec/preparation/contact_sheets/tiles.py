@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.images.decoding import decode_image
-from maskrec.preparation.contact_sheets.selection import Choice, Rejected, choose, choose_rejected, find_items
+from maskrec.preparation.contact_sheets.selection import Choice, choose, choose_rejected, find_items
 from maskrec.preparation.face_sets import FaceSet
+from maskrec.preparation.resumable.outcome import Rejected
 from maskrec.preparation.sources.photo_source import Source
 
 BACKGROUND = 236

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from maskrec.base.errors import UsageError
-from maskrec.base.random import Draws, key_of
+from maskrec.base.random import SeededDraws, key_of
 from maskrec.faces.masks import REFERENCE_TYPES, type_problems
 
 LABEL = "data mask"
@@ -57,9 +57,9 @@ class MaskPlan:
         return [[self.names[index] for index in row] for row in order.tolist()]
 
 
-def draws_of(keys: Sequence[str], seed: int, label: str) -> Draws:
+def draws_of(keys: Sequence[str], seed: int, label: str) -> SeededDraws:
     """Random numbers determined by a face's name: groups, shards and other faces in the source do not change them."""
-    return Draws(seed, 0, label, torch.tensor([key_of(key) for key in keys], dtype=torch.int64))
+    return SeededDraws(seed, 0, label, torch.tensor([key_of(key) for key in keys], dtype=torch.int64))
 
 
 def read_types(words: Sequence[str]) -> dict[str, float]:

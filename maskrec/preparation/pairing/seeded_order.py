@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 
 
 class SeededOrder:
@@ -18,7 +18,7 @@ class SeededOrder:
     """
 
     def __init__(self, seed: int, label: str) -> None:
-        self._draws = Draws(seed, 0, label, torch.zeros(1, dtype=torch.int64))
+        self._draws = SeededDraws(seed, 0, label, torch.zeros(1, dtype=torch.int64))
 
     def numbers(self, name: str, count: int) -> NDArray[np.int64]:
         """``(count,)`` with 63 random bits in each, so 0 or more."""

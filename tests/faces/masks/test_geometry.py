@@ -143,7 +143,7 @@ MEMORY = """
 from pathlib import Path
 import torch
 from maskrec.faces.alignment import arcface_template
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 
 def peak():
@@ -155,7 +155,7 @@ def masked(count):
     points = torch.tensor(arcface_template(112), dtype=torch.float32).repeat(count, 1, 1)
     types = torch.arange(count) % len(MASK_TYPES)
     before = peak()
-    put_on_masks(images, points, types, Draws(0, 0, "mask", torch.arange(count)))
+    put_on_masks(images, points, types, SeededDraws(0, 0, "mask", torch.arange(count)))
     return peak() - before
 
 torch.set_num_threads(1)

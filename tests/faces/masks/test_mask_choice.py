@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.faces.alignment import arcface_template
 from maskrec.faces.masks import FREE_TYPES, MASK_TYPES, choose_types, mask_index, put_on_masks, type_problems
 
@@ -20,7 +20,7 @@ def _worn(name: str, count: int = 24, **keywords: object) -> Tensor:
     images = torch.full((count, 3, SIZE, SIZE), 0.6)
     points = torch.tensor(arcface_template(SIZE), dtype=torch.float32).expand(count, 5, 2)
     types = torch.full((count,), mask_index(name))
-    return put_on_masks(images, points, types, Draws(4, 0, "mask", torch.arange(count)), **keywords)  # type: ignore[arg-type]
+    return put_on_masks(images, points, types, SeededDraws(4, 0, "mask", torch.arange(count)), **keywords)  # type: ignore[arg-type]
 
 
 def _top(worn: Tensor, left: int = 55) -> Tensor:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from maskrec.base.random import Draws
+from maskrec.base.random import SeededDraws
 from maskrec.faces.alignment import arcface_template
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, mask_index, painting, put_on_masks
 from maskrec.faces.masks.types import FAMILIES
@@ -28,8 +28,8 @@ COLOURS = {
 }
 
 
-def _draws(count: int, epoch: int = 0) -> Draws:
-    return Draws(7, epoch, "mask", torch.arange(count))
+def _draws(count: int, epoch: int = 0) -> SeededDraws:
+    return SeededDraws(7, epoch, "mask", torch.arange(count))
 
 
 def _template(count: int, size: int = SIZE) -> Tensor:
@@ -147,7 +147,7 @@ def test_batching_changes_no_bit(size: int, count: int) -> None:
                 images[i : i + step],
                 landmarks[i : i + step],
                 types[i : i + step],
-                Draws(7, 0, "mask", torch.arange(count)[i : i + step]),
+                SeededDraws(7, 0, "mask", torch.arange(count)[i : i + step]),
             )
             for i in range(0, count, step)
         ]

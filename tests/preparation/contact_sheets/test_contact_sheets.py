@@ -26,10 +26,11 @@ from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.contact_sheets import Choice, Section, choose, draw_page, draw_sheet, make_sections
-from maskrec.preparation.contact_sheets.selection import Rejected, choose_rejected, read_rejected
+from maskrec.preparation.contact_sheets.selection import choose_rejected, read_rejected
 from maskrec.preparation.contact_sheets.text import Lettering
 from maskrec.preparation.contact_sheets.tiles import Tile, fit
 from maskrec.preparation.face_sets import open_sets
+from maskrec.preparation.resumable.outcome import Rejected
 from maskrec.preparation.sources.opening import open_source
 
 EVIL = ["<script>alert(1)</script>", "\"><img src=x onerror='alert(2)'>", "{{ 7 * 7 }}", "a, \"b\" 'c'", "new\nline",

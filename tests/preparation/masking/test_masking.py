@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
-from maskrec.base.random import Draws, key_of
+from maskrec.base.random import SeededDraws, key_of
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.datasets.image_csv import ImageCsv
@@ -112,7 +112,9 @@ def test_a_copy_is_its_face_with_one_mask_by_its_own_draws(faces: Path, tmp_path
         points = torch.tensor([float(row[name]) for name in LANDMARK_COLUMNS]).reshape(1, 5, 2)
         kind = torch.tensor([MASK_TYPES.index(row["mask_type"])])
         key = torch.tensor([key_of(row["source"])])
-        drawn = [put_on_masks(image, points, kind, Draws(17, 0, f"data mask/{place}", key))[0] for place in (0, 1)]
+        drawn = [
+            put_on_masks(image, points, kind, SeededDraws(17, 0, f"data mask/{place}", key))[0] for place in (0, 1)
+        ]
         as_bytes = [(one * 255).round().to(torch.uint8).permute(1, 2, 0).numpy() for one in drawn]
         written = pixels_of(tmp_path / "out" / row["path"])
         assert any(np.array_equal(written, one) for one in as_bytes), number
