@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from maskrec.images.insightface.record_labels import MAGIC
-from maskrec.images.tars.tarfiles import write_index, write_tar
+from maskrec.images.tars.tarfiles import write_tar
 from maskrec.runtime.tree_structure import encode_tree
 from tests.support.record_writing import write_records
 
@@ -40,8 +40,8 @@ def bins() -> list[bytes]:
     return [python2, *(pickle.dumps(content, protocol) for content in contents for protocol in range(6))]
 
 
-def tars(folder: Path) -> list[tuple[bytes, bytes]]:
-    """Pairs of tar and index: pax, GNU and ustar."""
+def tars(folder: Path) -> list[bytes]:
+    """Tars: pax, GNU and ustar."""
     files = [
         ("a/1.jpg", b"j" * 700),
         ("a/1.cls", b"3"),
@@ -58,7 +58,7 @@ def tars(folder: Path) -> list[tuple[bytes, bytes]]:
                 for name, content in files[:3]:
                     (folder / "member").write_bytes(content)
                     archive.add(folder / "member", name)
-        found.append((path.read_bytes(), write_index(path).read_bytes()))
+        found.append(path.read_bytes())
     return found
 
 

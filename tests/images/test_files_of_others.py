@@ -17,7 +17,7 @@ from maskrec.images.insightface.binfile import read_bin
 from maskrec.images.insightface.recordio import RecordFile
 from maskrec.images.landmarks_file import read_landmarks
 from maskrec.images.packed.face_index import read_face_index
-from maskrec.images.tars.tarfiles import TarIndex, read_members, write_tar
+from maskrec.images.tars.tarfiles import read_members
 from maskrec.pairs.gathering import read_lines
 from maskrec.preparation.contact_sheets.selection import read_rejected
 from maskrec.preparation.face_sets.csv_sets import open_table
@@ -65,11 +65,9 @@ def test_what_is_not_a_file_is_refused_without_waiting(tmp_path: Path, name: str
 
 @pytest.mark.parametrize("kind", ["a named pipe", "a device"])
 def test_files_that_may_be_missing(tmp_path: Path, kind: str) -> None:
-    """An index beside a tar is not needed, and a folder without a list of rejected photos has none."""
-    write_tar(tmp_path / "a.tar", [("a/1.jpg", b"x")])
-    for name in ("a.tar.index", "rejected.csv", "work.json", "table.csv"):
+    """A folder without a list of rejected photos has none."""
+    for name in ("rejected.csv", "work.json", "table.csv"):
         _become(tmp_path / name, kind)
-    assert not TarIndex(tmp_path / "a.tar").indexed
     assert read_rejected(tmp_path) == []
     assert "bad_table" in {problem.kind for problem in open_table(tmp_path / "table.csv", "").problems}
     with pytest.raises(MaskrecError, match=f"it is {kind}"):

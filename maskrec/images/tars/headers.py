@@ -53,7 +53,7 @@ def entries(file: Readable) -> Iterator[Entry]:
             if extended:
                 raise UsageError(f"{file.path}: a name without its member before byte {place}; download it again")
             return _end(file, place)
-        kind, size = check_header(file, block, place)
+        kind, size = _check_header(file, block, place)
         offset = place + BLOCK
         size = _number(extended["size"], file, place) if "size" in extended and kind in _REGULAR else size
         if offset + size > file.size:
@@ -69,7 +69,7 @@ def entries(file: Readable) -> Iterator[Entry]:
         extended = {}
 
 
-def check_header(file: Readable, block: bytes, place: int) -> tuple[bytes, int]:
+def _check_header(file: Readable, block: bytes, place: int) -> tuple[bytes, int]:
     """Kind and size that the header at ``place`` gives, once its checksum matches."""
     total = sum(block) - sum(block[148:156]) + 8 * 32
     stated = _octal(block[148:156])
@@ -82,7 +82,7 @@ def check_header(file: Readable, block: bytes, place: int) -> tuple[bytes, int]:
     return block[156:157], size
 
 
-def name_in(block: bytes) -> bytes:
+def _name_in(block: bytes) -> bytes:
     """The name in a header itself, truncated where an extended header has the whole name."""
     name = block[:100].split(b"\0")[0]
     prefix = block[345:500].split(b"\0")[0] if block[257:263] == b"ustar\0" else b""
@@ -127,7 +127,7 @@ def _extended(file: Readable, kind: bytes, offset: int, size: int) -> dict[str, 
 
 
 def _entry(file: Readable, block: bytes, kind: bytes, long: bytes | None, offset: int, size: int) -> Entry:
-    raw = name_in(block) if long is None else long
+    raw = _name_in(block) if long is None else long
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from maskrec.base.errors import UsageError
-from maskrec.base.files import write_atomically, write_text
-from maskrec.base.plain_json import read_json_object
-from maskrec.base.regular_files import LARGEST_TABLE
+from maskrec.base.files import write_atomically
 from maskrec.images.random_access import RandomAccessFile, Readable
-from maskrec.images.tars.headers import BLOCK, check_header, entries, name_in
-
-INDEX_SUFFIX = ".index"
-
-_VERSION = 1
+from maskrec.images.tars.headers import BLOCK, entries
 
 
 class Member(NamedTuple):
@@ -77,53 +70,6 @@ def _safe_name(path: Path | str, name: str) -> str:
     return "/".join(parts)
 
 
-class TarIndex:
-    """The members of a tar, read in any order; safe in threads and forks, can be pickled for workers.
-
-    Reads ``NAME.tar.index`` where ``write_index`` has written a matching one, else scans the tar's headers. Every read
-    checks the member's header, so an index of another tar is detected.
-
-    Args:
-        path: of the tar.
-
-    Raises:
-        UsageError: as in ``read_members``.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = RandomAccessFile(path)
-        found = _read_index(path, self._file.size)
-        self.indexed = found is not None
-        self.members: list[Member] = read_members(path) if found is None else found
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def read(self, member: Member) -> bytes:
-        """A member's bytes.
-
-        Raises:
-            UsageError: the tar is truncated or damaged, or its index does not match it.
-        """
-        block = self._file.read(max(member.offset - BLOCK, 0), BLOCK)
-        try:
-            _, size = check_header(self._file, block, member.offset - BLOCK)
-            fits = size == member.size or block[124:136].strip(b"\0 0") == b""
-            if self.indexed and member.name.isascii() and len(member.name) <= 100:
-                fits = fits and _safe_name(self.path, name_in(block).decode("latin-1")) == member.name
-        except UsageError:
-            fits = False
-        if not fits:
-            remedy = f"delete {self.path.name}{INDEX_SUFFIX}" if self.indexed else "download it again"
-            raise UsageError(f"{self.path}: {member.name!r} is not at byte {member.offset}; {remedy}")
-        return self._file.read(member.offset, member.size)
-
-    def samples(self) -> list[TarSample]:
-        """``group_samples`` of all members."""
-        return group_samples(self.members, str(self.path))
-
-
 def group_samples(members: Iterable[Member], where: str = "the tar") -> list[TarSample]:
     """Members of one key together, keys in order of first appearance.
 
@@ -158,34 +104,6 @@ def key_of(name: str) -> tuple[str, str]:
 def is_hidden(name: str) -> bool:
     """Whether a member is a hidden file, such as those that macOS adds (``._photo.jpg``)."""
     return name.rpartition("/")[2].startswith(".")
-
-
-def write_index(path: Path, members: Sequence[Member] | None = None) -> Path:
-    """``NAME.tar.index`` beside a tar: its size and members as JSON, the same bytes every time.
-
-    Args:
-        path: of the tar.
-        members: what is in it; scanned by default.
-    """
-    members = read_members(path) if members is None else members
-    content = {"version": _VERSION, "size": path.stat().st_size, "members": members}
-    place = path.with_name(path.name + INDEX_SUFFIX)
-    write_text(place, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-    return place
-
-
-def _read_index(path: Path, size: int) -> list[Member] | None:
-    """The members that an index lists; None when there is none, it is not an index, or the tar has another size."""
-    place = path.with_name(path.name + INDEX_SUFFIX)
-    try:
-        content = read_json_object(place, LARGEST_TABLE)
-        if content["version"] != _VERSION or content["size"] != size:
-            return None
-        members = [Member(str(name), int(offset), int(length)) for name, offset, length in content["members"]]
-    except (OSError, ValueError, TypeError, KeyError, OverflowError):
-        return None
-    inside = all(member.offset > 0 and 0 <= member.size <= size - member.offset for member in members)
-    return members if inside else None
 
 
 def write_tar(path: Path, files: Iterable[tuple[str, bytes]], *, durable: bool = True) -> list[Member]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import pickle
 import tarfile
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskrec.base.errors import UsageError
-from maskrec.images.tars.tarfiles import TarIndex, group_samples, read_members, write_index, write_tar
+from maskrec.images.random_access import RandomAccessFile
+from maskrec.images.tars.tarfiles import Member, group_samples, read_members, write_tar
 
 LONG = "folder" * 20 + "/" + "é" * 80 + ".jpg"
 FILES = [
@@ -33,6 +33,12 @@ def _tar(path: Path, members: list[tuple[tarfile.TarInfo, bytes]], form: int = t
     return path
 
 
+def _contents(path: Path, members: list[Member]) -> dict[str, bytes]:
+    """The bytes of each member, by its name."""
+    file = RandomAccessFile(path)
+    return {member.name: file.read(member.offset, member.size) for member in members}
+
+
 def _link(name: str, kind: bytes, target: str = "elsewhere") -> tuple[tarfile.TarInfo, bytes]:
     header = tarfile.TarInfo(name)
     header.type, header.linkname = kind, target
@@ -42,11 +48,11 @@ def _link(name: str, kind: bytes, target: str = "elsewhere") -> tuple[tarfile.Ta
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
 def test_the_same_as_tarfile(tmp_path: Path, form: int) -> None:
     path = _tar(tmp_path / "a.tar", [(tarfile.TarInfo(name), content) for name, content in FILES], form)
-    index = TarIndex(path)
+    members = read_members(path)
     with tarfile.open(path) as archive:
-        wanted = [(member.name, member.offset_data, member.size) for member in archive]
-    assert [tuple(member) for member in index.members] == wanted
-    assert [index.read(member) for member in index.members] == [content for _, content in FILES]
+        expected = [(member.name, member.offset_data, member.size) for member in archive]
+    assert [tuple(member) for member in members] == expected
+    assert _contents(path, members) == dict(FILES)
 
 
 def test_folders_are_left_out_and_dots_removed(tmp_path: Path) -> None:
@@ -151,7 +157,7 @@ def test_samples_are_grouped_by_what_is_before_the_last_dot(tmp_path: Path) -> N
             ("a.b/x.z.1.jpg", b"l"),
         ],
     )
-    samples = TarIndex(tmp_path / "s.tar").samples()
+    samples = group_samples(read_members(tmp_path / "s.tar"))
     assert [(sample.key, sorted(sample.parts)) for sample in samples] == [
         ("a/1", ["cls", "jpg"]),
         ("a.b/x.y.1", ["cls", "jpg"]),
@@ -160,7 +166,7 @@ def test_samples_are_grouped_by_what_is_before_the_last_dot(tmp_path: Path) -> N
     for names, words in [(["a/noext"], "no extension"), (["a.jpg", "a.JPG"], "same part of sample 'a'")]:
         write_tar(tmp_path / "w.tar", [(name, b"") for name in names])
         with pytest.raises(UsageError, match=rf"w\.tar: .*{words}"):
-            TarIndex(tmp_path / "w.tar").samples()
+            group_samples(read_members(tmp_path / "w.tar"), str(tmp_path / "w.tar"))
     assert group_samples([]) == []
 
 
@@ -183,47 +189,6 @@ def test_the_writer_refuses_what_the_reader_would(tmp_path: Path, names: list[st
     assert [entry.name for entry in tmp_path.iterdir()] == ["w.tar"]
 
 
-def test_an_index_saves_the_scan_and_a_stale_one_is_found_out(tmp_path: Path) -> None:
-    path = tmp_path / "i.tar"
-    members = write_tar(path, FILES)
-    first = write_index(path).read_bytes()
-    assert write_index(path, members).read_bytes() == first
-    index = TarIndex(path)
-    assert index.indexed
-    assert index.members == members
-    assert [index.read(member) for member in pickle.loads(pickle.dumps(index)).members] == [c for _, c in FILES]
-    # Another tar of the same size under the old index.
-    write_tar(path, [("z.jpg", b"7" * 1600), *FILES[3:]])
-    stale = TarIndex(path)
-    assert stale.indexed
-    with pytest.raises(UsageError, match=r"delete i\.tar\.index"):
-        stale.read(stale.members[1])
-
-
-@pytest.mark.parametrize("other", [("a.jpg", b"2" * 20), ("b.jpg", b"1" * 10)])
-def test_a_stale_index_whose_places_fit(tmp_path: Path, other: tuple[str, bytes]) -> None:
-    path = tmp_path / "i.tar"
-    write_tar(path, [("a.jpg", b"1" * 10)])
-    write_index(path)
-    write_tar(path, [other])
-    index = TarIndex(path)
-    assert index.indexed
-    with pytest.raises(UsageError, match=r"'a\.jpg' is not at byte 512; delete i\.tar\.index"):
-        index.read(index.members[0])
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"version":1}', '{"version":1,"size":SIZE,"members":[["a",-5,9e99]]}']
-)
-def test_an_index_that_is_none_is_scanned_over(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "i.tar"
-    members = write_tar(path, FILES)
-    (tmp_path / "i.tar.index").write_text(text.replace("SIZE", str(path.stat().st_size)))
-    index = TarIndex(path)
-    assert not index.indexed
-    assert index.members == members
-
-
 @settings(max_examples=50, deadline=None)
 @given(
     files=st.dictionaries(
@@ -238,5 +203,4 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, files
     path = tmp_path_factory.mktemp("tar") / "w.tar"
     members = write_tar(path, files.items())
     assert read_members(path) == members
-    index = TarIndex(path)
-    assert {member.name: index.read(member) for member in members} == files
+    assert _contents(path, members) == files
