@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def maskrec_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs ``python -m maskrec ARGUMENTS`` in a process of its own, in ``tmp_path`` unless told where.
+    """Runs ``python -m maskrec ARGUMENTS`` in a process of its own, in ``tmp_path`` by default.
 
     ``maskrec_cli("list", "--json", path=[folder], env={"NAME": "value"}, cwd=folder)``; ``path`` folders go onto
     PYTHONPATH, where fake distributions are found.

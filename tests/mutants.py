@@ -1,4 +1,4 @@
-"""Changes one place of the source at a time and looks whether a test notices.
+"""Changes one place of the source at a time and checks whether a test fails.
 
     python tests/mutants.py --seed 1 2
 

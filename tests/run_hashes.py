@@ -1,4 +1,4 @@
-"""Hashes of six short runs: what a change that moves no bit must leave as it is.
+"""Hashes of six short runs, which a change that is not meant to alter results must leave as they are.
 
 ``run_hashes.py record FILE`` trains them and writes what came out as JSON; ``run_hashes.py compare FILE`` trains them
 again and lists what differs (exit code 1). Values depend on the processor and on torch's version, so a record is good

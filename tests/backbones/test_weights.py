@@ -1,4 +1,4 @@
-"""Weight files: no code run, nothing missing, left over or of another size, every refusal one sentence."""
+"""Weight files: no code is run; missing, additional or wrongly sized tensors are refused in one sentence each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temporary files of killed processes go at the next start; files that only look like them stay."""
+"""Temporary files of killed processes are removed at the next start; files that only look like them are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that somebody else may have made: pipes, devices, links without an end, files that are too large."""
+"""Files from elsewhere: pipes, devices, circular links, files that are too large."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_file_of_a_terabyte_is_refused_by_its_size(tmp_path: Path) -> None:
 
 
 def test_a_regular_file_is_not_left_in_a_mode_that_does_not_wait(tmp_path: Path) -> None:
-    """What a stream reads comes whole."""
+    """A stream's content is read completely."""
     (tmp_path / "file").write_bytes(b"x" * 100_000)
     with open_regular(tmp_path / "file") as stream:
         assert len(stream.read()) == 100_000

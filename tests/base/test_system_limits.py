@@ -1,4 +1,4 @@
-"""Open files and shared memory that are used up: said by name, and many files need few descriptors."""
+"""Exhausted file descriptors and shared memory are reported by name, and many files need few descriptors."""
 
 from __future__ import annotations
 

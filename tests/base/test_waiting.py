@@ -1,4 +1,4 @@
-"""A word on stderr while something is waited for that may never come."""
+"""A message on stderr during a wait that may never end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.runtime.test_loading import Faces
 
 
 class Slow(Faces):
-    """Sample 7 takes two seconds, or stops its process for as long."""
+    """Sample 7 takes two seconds, or stops its process for two seconds."""
 
     def __init__(self, stops: bool) -> None:
         super().__init__()

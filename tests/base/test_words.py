@@ -1,4 +1,4 @@
-"""Names that are near, errors on one line, and what differs between two values."""
+"""Similar names, errors on one line, and differences between two values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_hint_quotes_the_name_or_says_something_else() -> None:
 
 
 class UnspeakableError(Exception):
-    """Raises while it says what it is."""
+    """Raises when it is converted to text."""
 
     def __str__(self) -> str:
         raise RuntimeError

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, whenever they come: one sentence, its exit code, and nothing lost."""
+"""Ctrl-C and SIGTERM at any moment: one sentence, the right exit code, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from maskrec.base import interrupts
 from maskrec.runtime.state_tree import load_tree
 
 ROOT = Path(__file__).parents[2]
-# Started in the background of a script, a process inherits that interrupts are ignored.
+# A process that a script starts in the background ignores interrupts by inheritance.
 START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from maskrec.cli import main; main()"
 
 
@@ -39,7 +39,7 @@ def begin(folder: Path, *words: object, path: Path = ROOT) -> subprocess.Popen[s
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupt_during_the_imports_is_one_sentence(times: int, tmp_path: Path) -> None:
-    """The interrupted import leaves a module without its names, and whoever needs them an AttributeError."""
+    """An interrupted import leaves an incomplete module, whose users then raise AttributeError."""
     (tmp_path / "typer.py").write_text(
         "import os, signal\n"
         "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    signal.sigtimedwait((), 5)\n"

@@ -81,7 +81,7 @@ def test_escape_sequences_in_names_do_not_reach_the_terminal(
 
 
 def test_words_are_printed_in_one_place() -> None:
-    """JSON for programs apart, and tables in colour, whose cells are cleaned one by one."""
+    """Except in JSON, which programs read, and in coloured tables, whose cells are cleaned one by one."""
     allowed = {"maskrec/base/console.py", "maskrec/plugin/import_cost.py", "maskrec/cli/data/problems.py"}
     found = []
     for path in sorted((ROOT / "maskrec").rglob("*.py")):

@@ -73,7 +73,7 @@ def target_with(check: Any = None, metrics: Any = None) -> Any:
 
 
 def asked(check: Any, later: tuple[str, ...] = (), **givens: Any) -> tuple[list[str], str]:
-    """The messages of the problems, and what the check was refused with."""
+    """The messages of the problems, and the error with which the check was refused."""
     found: list[str] = []
     try:
         for problem in calls.ask_check(target_with(check), "mine/net", {"x": 1}, CheckContext(givens), later):

@@ -1,4 +1,4 @@
-"""A training set in a CSV: read as the reference has it, and everything wrong with it said at once."""
+"""A training set in a CSV: read in the reference's layout, and all its problems are reported at once."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_a_row_belongs_to_the_file_that_it_names(tmp_path: Path) -> None:
 def test_landmarks_of_an_aligned_face_are_not_those_of_a_whole_photo(
     tmp_path: Path, alignment: Alignment, size: int
 ) -> None:
-    """Also where the aligned faces themselves are gone."""
+    """Also where the aligned faces themselves were deleted."""
     (tmp_path / "photos" / "a").mkdir(parents=True)
     Image.new("RGB", (size, size)).save(tmp_path / "photos" / "a" / "1.png")
     (tmp_path / "faces.csv").write_text(f"{HEADER}\na/1.png,{ALIGNED}\n")

@@ -1,4 +1,4 @@
-"""Masks must matter: what a network trained on bare cartoon faces loses, and that training with masks wins it back."""
+"""Masks must matter: what a network trained on bare cartoon faces loses, and that training with masks recovers it."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_every_form_gives_the_csvs_samples(sets: Path, kind: str, alignment: Ali
 
 
 def _check_filled(data: Dataset, wanted: Dataset, size: int) -> None:
-    """Some twice, in an order of their own, into memory that is not empty."""
+    """Some samples twice, in another order, into memory that is not empty."""
     indices = [*range(29, -1, -1), 4, 20, 3]
     space = np.full((len(indices), size, size, 3), 77, np.uint8)
     columns = data.read_into(indices, space)  # type: ignore[attr-defined]

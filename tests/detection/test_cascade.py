@@ -41,7 +41,7 @@ def _peer(photos: list[NDArray[np.uint8]], smallest: float) -> list[Faces]:
 
 
 def _compare(photos: list[NDArray[np.uint8]], smallest: float) -> None:
-    """The peer's faces are ours: other resampling moves points by a fraction of what the networks can resolve."""
+    """Both find the same faces: another resampling moves points by a fraction of what the networks can resolve."""
     ours, theirs = cascade("cpu").find(photos, [smallest] * len(photos), Thresholds()), _peer(photos, smallest)
     agreeing = 0
     for mine, other in zip(ours, theirs, strict=True):
@@ -67,7 +67,7 @@ def test_real_faces_as_facenet_finds_them(shared_faces: Path) -> None:
 
 
 def test_photos_of_all_sizes_at_once(drawn: list[NDArray[np.uint8]]) -> None:
-    """What is found does not depend on the company, small changes apart; nothing is found in nothing."""
+    """Apart from small changes, faces do not depend on the batch's other photos; black photos have none."""
     photos = [drawn[0], drawn[1][:, 10:], np.zeros((50, 70, 3), np.uint8), np.zeros((1, 1, 3), np.uint8)]
     photos += [np.kron(drawn[0], np.ones((8, 8, 1), np.uint8)), np.pad(drawn[0], ((0, 0), (200, 300), (0, 0)))]
     together = find_faces(photos, None)

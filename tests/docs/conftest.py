@@ -19,7 +19,7 @@ class Answer(NamedTuple):
 def maskrec_here(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., Answer]:
-    """Runs ``maskrec ARGUMENTS`` in this process and in ``tmp_path``, unless told where."""
+    """Runs ``maskrec ARGUMENTS`` in this process, by default in ``tmp_path``."""
     from maskrec.cli.app import run_app
 
     for name in ("MASKREC_DATA", "MASKREC_PLUGINS", "MASKREC_DEBUG", "COLUMNS"):

@@ -148,7 +148,8 @@ def test_every_command_exists(page):
         if hasattr(command, "commands"):  # a group: maskrec data align
             name, *arguments = arguments
             command = command.commands[name]
-        command.make_context(name, [argument for argument in arguments if argument != "\n"])  # raises what it would
+        # It raises the error that the command would have raised.
+        command.make_context(name, [argument for argument in arguments if argument != "\n"])
         recipes = [argument for argument in arguments if argument.startswith("recipes/")]
         assert [recipe for recipe in recipes if not (ROOT / recipe).is_file()] == []
 

@@ -14,7 +14,7 @@ from maskrec.contracts.sample import Sample
 
 
 class NoImages:
-    """As many images as embeddings; nobody looks at one."""
+    """As many images as embeddings; no image is read."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -66,7 +66,7 @@ def people() -> People:
 
 @pytest.fixture(scope="session")
 def plain_json() -> Callable[[Any], None]:
-    """Fails unless a value is made of what JSON knows exactly: no numpy numbers, no NaN."""
+    """Fails unless a value consists of JSON's own types: no numpy numbers, no NaN."""
 
     def check(value: Any) -> None:
         if isinstance(value, dict):

@@ -122,7 +122,7 @@ def test_collapsed_is_marked_everywhere(people: Any) -> None:
 
 
 def test_collapsed_has_iou_1_whatever_its_best_threshold_reaches(people: Any) -> None:
-    """Both peaks in one bin and no gap, though a threshold decides most pairs rightly."""
+    """Both peaks in one bin and no gap, although a threshold decides most pairs correctly."""
     angles = np.deg2rad([0, 10, 12, 14, 6])
     pairs = people.add(
         "held_out",
@@ -233,7 +233,7 @@ def same_columns(row: Any) -> tuple[int, int]:
 
 
 def test_the_figure_is_a_png_and_the_same_every_time(people: Any) -> None:
-    pairs = people.draw("held_out $x^{ [label]")  # no mathematics is read into a label
+    pairs = people.draw("held_out $x^{ [label]")  # a label is not read as mathematics
     figures = [PairHistogram(pairs).evaluate(people.embed).figures["distribution"] for _ in range(2)]
     assert figures[0] == figures[1]
     with Image.open(io.BytesIO(figures[0])) as image:

@@ -69,7 +69,7 @@ def test_forked_workers_fill_one_cache() -> None:
     loader = DataLoader(Pictures(album), batch_size=16, num_workers=2, multiprocessing_context="fork")  # type: ignore[arg-type]
     images = torch.cat(list(loader))
     assert torch.equal(images, all_of(Album(0, 96, 8, 20)))
-    album.face_seed = 1  # whatever this process would render itself from now on is of another world
+    album.face_seed = 1  # from here on this process itself would render other people
     assert torch.equal(images, all_of(album))
     assert not torch.equal(images[0], Album(1, 96, 8, 20)[0][0])
 

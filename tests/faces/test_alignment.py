@@ -1,4 +1,4 @@
-"""The similarity transform against a search that knows nothing of SVDs."""
+"""The similarity transform against a search that uses no SVD."""
 
 from __future__ import annotations
 

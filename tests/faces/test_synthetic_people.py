@@ -1,4 +1,4 @@
-"""Who the cartoon people are: numbers in range, independent of each other and of whom they are drawn with."""
+"""Traits of cartoon people: in range, independent of each other and of the other people that are drawn."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_skin_goes_evenly_from_dark_to_light() -> None:
 
 
 def test_no_trait_goes_with_another() -> None:
-    """Correlations of 4,000 people stay within four standard errors: above all, nothing comes with skin."""
+    """Correlations of 4,000 people stay within four standard errors: above all, no trait is correlated with skin."""
     names = list(RANGES)
     columns = [getattr(MANY, name).numpy() for name in names]
     columns += [MANY.skin.mean(1).numpy(), MANY.hair.mean(1).numpy(), MANY.iris.mean(1).numpy()]

@@ -1,4 +1,4 @@
-"""The renderer: the same bytes in any company, faces where the landmarks say."""
+"""The renderer: the same bytes in any batch, and faces at their landmarks."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_global_generator_is_left_alone() -> None:
 
 
 def test_this_world_has_not_changed() -> None:
-    """Runs are compared on the same people, so a change of the faces must be meant: then these numbers change too."""
+    """Runs are compared on the same people, so only an intended change of the faces may change these numbers."""
     images, points = photograph(0, torch.tensor([0, 10_000]), torch.tensor([0, 3]), 32)
     means = images.float().reshape(2, 3, 2, 16, 2, 16).mean((3, 5)).flatten().tolist()
     np.testing.assert_allclose(means, MEANS, atol=0.5)

@@ -55,7 +55,7 @@ _WORDS = [
 
 
 def mutated(valid: bytes, other: bytes, dice: random.Random) -> bytes:
-    """One to five changes of a valid file: bytes, numbers, words, stretches gone, doubled, moved or from another."""
+    """One to five changes: other bytes, numbers or words; ranges deleted, repeated, zeroed or from another file."""
     data = bytearray(valid)
     for _ in range(dice.choice((1, 1, 1, 2, 3, 5))):
         place = dice.randrange(len(data) + 1)
@@ -142,7 +142,7 @@ def _read_pairs(path: Path) -> None:
 
 
 def _read_structure(path: Path) -> None:
-    """A checkpoint whose structure is this text: its checksum is right, so that the text itself is read."""
+    """A checkpoint whose structure is this text; its checksum matches, so that the text itself is parsed."""
     text = path.read_bytes().decode("utf-8", "replace")
     tensors = {"/backbone/w": torch.arange(6.0)}
     PackedTree(tensors, text, _checksum(text, tensors)).write(path.with_name("best.safetensors"))
@@ -183,7 +183,7 @@ class Count:
 
 
 def attack(target: Target, inputs: int, seed: int, folder: Path, keep: Path | None = None) -> Count:
-    """Reads ``inputs`` mutated files of one target; what fails is printed, and kept where ``keep`` says."""
+    """Reads ``inputs`` mutated files of one target; those that fail are printed, and saved in ``keep``."""
     count = Count()
     for name, content in target.beside.items():
         (folder / name).write_bytes(content)
@@ -219,7 +219,7 @@ def _fail(count: Count, target: Target, number: int, content: bytes, keep: Path 
 
 
 def limit_memory() -> None:
-    """Whoever believes a length in a file runs into MemoryError."""
+    """A reader that trusts a length in a file gets a MemoryError."""
     status = Path("/proc/self/status")
     if status.exists():
         used = int(status.read_text().split("VmSize:")[1].split()[0]) * 1024

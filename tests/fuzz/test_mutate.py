@@ -14,7 +14,7 @@ def test_some_thousand_mutated_inputs(tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "4000 mutated inputs of seed 7, 0 with anything but a sentence" in result.stdout
-    # Inputs that are all refused at once, or all read, would try nothing.
+    # If all inputs were refused, or all read, nothing would be tested.
     counts: dict[str, list[int]] = {}
     for line in result.stdout.splitlines()[1:-1]:
         words = line.split()

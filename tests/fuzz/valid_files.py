@@ -1,4 +1,4 @@
-"""Small valid files of every kind, for ``mutate.py`` to spoil."""
+"""Small valid files of every kind, which ``mutate.py`` damages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.record_writing import write_records
 
 
 def records(folder: Path) -> list[tuple[bytes, bytes]]:
-    """Pairs of .rec and .idx: people's records and none, one label and two, the magic word inside."""
+    """Pairs of .rec and .idx: with and without people's records, one label and two, the magic word within an image."""
     found = []
     magic = MAGIC.to_bytes(4, "little")
     rows: list[list[tuple[float | tuple[float, ...], bytes]]] = [
@@ -81,7 +81,7 @@ def photos() -> list[bytes]:
 
 
 def checkpoint_structures() -> list[bytes]:
-    """The structure of a checkpoint as it is written for the best epoch, and of one to go on from."""
+    """The structure of a checkpoint as it is written for the best epoch, and of one from which a run continues."""
     threshold = {"value": 1.0, "distance": "l2", "normalize": True, "source": "pairs " * 40, "far": None}
     evaluation = {"metrics": {"auc": 0.5}, "thresholds": {"t": threshold}, "tables": {}}
     best = {"run_id": "a" * 200, "backbone": {"w": torch.arange(6.0)}, "evaluations": {"e": evaluation}}

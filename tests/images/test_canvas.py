@@ -29,7 +29,7 @@ def _centre(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("alignment", ["arcface", "box", "none"])
 @pytest.mark.parametrize(("zoom", "size"), [(1, 112), (1, 61), (3, 112), (5, 61)])
 def test_a_spot_at_a_landmark_stays_at_it(alignment: str, zoom: int, size: int) -> None:
-    """For photos from about the canvas's size to many times it, whatever is shrunk on the way."""
+    """For photos from about the canvas's size to many times it, whatever is shrunk first."""
     height, width = 250 * zoom, 270 * zoom
     landmarks = (FACE + 0.5) * zoom - 0.5
     for point in range(5):
@@ -80,7 +80,7 @@ def test_without_landmarks_a_photo_is_taken_as_aligned() -> None:
 
 @pytest.mark.parametrize("shape", [(70, 60), (60, 90), (48, 48)])
 def test_without_landmarks_a_face_cut_by_a_detector_is_stretched_whole(shape: tuple[int, int]) -> None:
-    """As its weights saw boxes: nothing is cut off where the crop is not square."""
+    """As the weights were trained: a crop that is not square is stretched, not cut off."""
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     photo = np.stack([255 * rows / (shape[0] - 1), 255 * columns / (shape[1] - 1), 0 * rows], 2).astype(np.uint8)
     stretched, landmarks = to_canvas(photo, None, 48, "box")

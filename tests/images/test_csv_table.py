@@ -1,4 +1,4 @@
-"""CSV files as people write them, and problems with their lines."""
+"""CSV files as users write them, and problems with their lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image files: every sort that people have, and every way of being broken."""
+"""Image files: every format that is decoded, and every kind of damage."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _saved(image: Image.Image, ending: str) -> bytes:
 def test_no_program_is_started_for_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import EpsImagePlugin
 
-    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # looked up once, on the path of that moment
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # looked up only once, in the PATH of that moment
     (tmp_path / "gs").write_text(f"#!/bin/sh\necho called >>{tmp_path / 'called'}\n")
     (tmp_path / "gs").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -265,7 +265,7 @@ def test_colours_that_do_not_use_their_sixteen_bits_are_refused(tmp_path: Path, 
 
 @pytest.mark.parametrize("mode", ["I;16", "RGBA", "P", "RGB"])
 def test_the_memory_of_an_image_is_bounded(tmp_path: Path, mode: str) -> None:
-    """In a process of its own: the most that it ever had. Less than 11 bytes a pixel, where copies took 30."""
+    """Peak memory, so in a process of its own: less than 11 bytes a pixel, where copies took 30."""
     image = Image.new(mode, (4000, 4000))
     image.save(tmp_path / "large.png")
     program = (
@@ -317,14 +317,14 @@ def test_damaged_bytes_give_pixels_or_one_sentence(
 
 
 def test_one_photo_is_refused_in_the_same_words_every_time(tmp_path: Path) -> None:
-    """Lists of rejected photos are compared byte for byte; Pillow's own words hold an address."""
+    """Lists of rejected photos are compared byte for byte; Pillow's own messages contain an address."""
     path = tmp_path / "notes.jpg"
     path.write_bytes(b"no image at all")
     kept, sentences = [], set()
     for _ in range(3):
         with pytest.raises(UsageError) as caught:
             read_image(path)
-        kept.append(caught.value)  # its traceback keeps the buffer, so that no address comes twice
+        kept.append(caught.value)  # its traceback keeps the buffer, so that no address is used again
         sentences.add(str(caught.value))
     assert len(sentences) == 1
     sentence = sentences.pop()

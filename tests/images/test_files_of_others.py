@@ -1,4 +1,4 @@
-"""Readers of somebody else's files: pipes and devices in their place are refused in one sentence, without waiting."""
+"""Readers of files from elsewhere: pipes and devices are refused in one sentence, without waiting."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_files_bytes_are_all_of_them(tmp_path: Path, size: int) -> None:
 
 
 def test_cached_headers_are_distinguished_by_all_of_their_bytes() -> None:
-    """Each after each other, so that it is looked for by the other's length too; and more than are kept."""
+    """Each pair in both orders, so that one is also searched by the other's length; and more than are kept."""
     files = [_jpeg(_noise(16 + k % 3, 24 + k % 2), quality=50 + k, comment=b"c" * (k % 2)) for k in range(12)]
     files += [_insert(files[0], 0xE1, b"Exif"), files[1][:-2], files[2][:30] + b"\xff\xd9", b"\xff\xd9"]
     for first, second in itertools.product(files, files):
@@ -173,7 +173,7 @@ def test_a_jpeg_damaged_inside_is_rejected_by_name_and_nothing_else_is_printed(
         "gray": lambda: _jpeg(pixels[:, :, 0]),
     }[kind]()
     decode_image(whole, "whole")
-    damaged = whole[:-2] + b"\x12\x34\x56\x78" * 8 + b"\xff\xd9"  # what a lost beginning of a block leaves over
+    damaged = whole[:-2] + b"\x12\x34\x56\x78" * 8 + b"\xff\xd9"  # what remains of a block whose beginning is lost
     with pytest.raises(UsageError, match=r"^the name: .*Corrupt JPEG data.*; download it again or remove it$"):
         decode_image(damaged, "the name")
     assert not decode_into(damaged, np.zeros((48, 64, 3), np.uint8))

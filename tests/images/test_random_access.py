@@ -1,4 +1,4 @@
-"""Stretches of a file: exactly what is asked for, or a sentence."""
+"""Byte ranges of a file: exactly what was requested, or one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding: what a network sees of each image, in which mode, how often; and that nothing else matters."""
+"""Embedding: what a network sees of each image, in which mode and how often; nothing else has an effect."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_masks_are_drawn_by_seed_and_label_and_put_on_where_they_belong() -> Non
     same = Faces(3)
     same.images[1:] = same.images[0]
     assert len(np.unique(embedder()(pair_set(same, ["n95"] * 3)), axis=0)) == 3
-    # Masks first, then the view: a mirrored copy is the mirror image of the masked face.
+    # Masks are put on before mirroring: the mirrored copy is the mirror image of the masked face.
     flipped = embedder()(pair_set(faces, MASKS), View(flip=True))
     assert torch.equal(as_images(flipped), as_images(masked).flip(-1))
 

@@ -1,4 +1,4 @@
-"""arcface, cosface and softmax against plain loops in float64, and by what must not change them."""
+"""arcface, cosface and softmax against plain loops in float64, and what must not change them."""
 
 from __future__ import annotations
 
@@ -360,7 +360,7 @@ def test_a_learned_scale_below_its_floor_acts_as_the_floor_and_can_rise_again() 
 
 
 def test_known_start_of_class_centres() -> None:
-    """``unit``: drawn as before there was a choice; ``xavier``: as torch's, so of length 0.304 at 10,585 classes."""
+    """``unit``: the draw of earlier versions; ``xavier``: torch's own, so of length 0.304 at 10,585 classes."""
     torch.manual_seed(7)
     known = torch.randn(40, 16) / 4
     torch.manual_seed(7)

@@ -27,7 +27,7 @@ FACES = Path(__file__).parents[2] / "../shared/faces"
 
 
 def batch_of(clean: Tensor) -> Batch:
-    """The images hide something that the teacher must not miss."""
+    """A batch whose images are black, as if transforms hid everything: the teacher must see the clean faces."""
     count = len(clean)
     zeros = torch.zeros(count, dtype=torch.int64)
     return Batch(torch.zeros(clean.shape), clean, zeros, None, zeros.bool(), zeros, 0, 0)
@@ -176,7 +176,7 @@ def test_two_processes_with_uneven_parts_equal_one(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (FACES / "mobilefacenet.onnx").is_file(), reason="the weights are not here")
 def test_an_exported_file_teaches_what_its_weights_do(tmp_path: Path) -> None:
-    """The published file takes one face at a time and does not say how it wants it: a copy is told."""
+    """The published file takes one face at a time and does not declare its input; a copy declares it."""
     import onnx
     from maskrec_example_backbone.mobilefacenet import MobileFaceNet
 

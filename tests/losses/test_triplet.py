@@ -202,7 +202,7 @@ def test_autocast_computes_in_float32(miner: str) -> None:
 
 
 def test_gradients_are_the_same_bits_every_time_with_several_threads() -> None:
-    """A million triplets over few pairs, in no order: adding them up atomically gives other bits each time."""
+    """A million triplets over few pairs, in random order: atomic additions would give other bits each time."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(120, 8, generator=generator)
     triplets = torch.randint(0, 120, (1_000_000, 3), generator=generator)

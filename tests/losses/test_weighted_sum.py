@@ -20,7 +20,7 @@ from maskrec.losses.weighted_sum import WeightedSum
 
 
 class ImageMean(nn.Module):
-    """Wants the batch, has a frozen teacher."""
+    """Takes the batch and has a frozen teacher."""
 
     scope: ClassVar[str] = "sample"
 

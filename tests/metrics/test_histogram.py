@@ -119,7 +119,7 @@ def test_known_fault_a_crossing_in_bin_0_wraps_to_the_last_edge() -> None:
 
 
 def test_a_crossing_in_bin_0_looks_no_further() -> None:
-    # bins 1 to 94 would all "cross" with 0 and 0; none of them is where the classes part
+    # bins 1 to 94 would all "cross" with 0 and 0; none of them separates the classes
     assert histogram_threshold([0.001, 1.5], [0.002, 1.9, 1.9]).rule == "collapsed"
 
 
@@ -127,7 +127,7 @@ def test_known_fault_no_crossing_reuses_the_last_epochs_threshold() -> None:
     """The original kept a threshold between epochs; here every call stands alone."""
     rng = np.random.default_rng(0)
     good = (rng.normal(0.6, 0.1, 500), rng.normal(1.4, 0.1, 500))
-    bad = (rng.normal(1.4, 0.1, 500), rng.normal(0.6, 0.1, 500))  # peaks the wrong way round
+    bad = (rng.normal(1.4, 0.1, 500), rng.normal(0.6, 0.1, 500))  # peaks in reverse order
     alone = histogram_threshold(*bad)
     after = [histogram_threshold(*good), histogram_threshold(*bad)][1]
     assert (alone.rule, after.rule) == ("collapsed", "collapsed")

@@ -169,7 +169,7 @@ def test_parameters_out_of_range(name: str, value: float) -> None:
 
 
 def test_a_real_collapse_is_found() -> None:
-    """The hardest triplets at a wild learning rate: the loss settles at its margin, all faces in one point."""
+    """The hardest triplets at far too high a learning rate: embeddings collapse, and the loss stays at its margin."""
     from maskrec.losses.triplet import Triplet
 
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""The loss curve: which points it keeps, what it draws, and that it goes on where a checkpoint was."""
+"""The loss curve: which points it keeps, what it draws, and that it continues from a checkpoint."""
 
 from __future__ import annotations
 

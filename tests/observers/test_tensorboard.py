@@ -1,4 +1,4 @@
-"""What TensorBoard reads back from the event files, also of a run that was killed and went on."""
+"""What TensorBoard reads back from the event files, also of a run that was killed and resumed."""
 
 from __future__ import annotations
 

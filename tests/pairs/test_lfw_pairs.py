@@ -94,7 +94,7 @@ def test_all_conditions_in_one_set(people: Path) -> None:
         for left, right in zip(pairs.left[rows], pairs.right[rows], strict=True):
             worn = (pairs.mask_types[left] is not None, pairs.mask_types[right] is not None)
             assert worn == {"bare": (False, False), "one_masked": (False, True), "both_masked": (True, True)}[condition]
-    # Six photos, bare and masked once each; no image is there twice.
+    # Six photos, bare and masked once each; no image occurs twice.
     assert len(pairs.images) == 12
     copies = Counter((pairs.images[i].path, pairs.mask_types[i] is not None) for i in range(12))
     assert set(copies.values()) == {1}

@@ -1,4 +1,4 @@
-"""Pairs in CSVs, as the reference has them, and what it let pass."""
+"""Pairs in CSVs in the reference's layout, and the faults that the reference accepted."""
 
 from __future__ import annotations
 
@@ -293,7 +293,7 @@ WORN = [*COLUMNS, "masked", "pair_masked", "mask_type", "pair_mask_type", "condi
 
 
 def test_masks_that_the_file_names(photos: Path) -> None:
-    """Present (masked) or to be put on: a photo under two masks is two images."""
+    """Whether the mask is in the photo or put on: a photo under two masks is two images."""
     rows = [
         ["a1.png", 0, "a2.png", 0, 0, 0, "", "", "bare"],
         ["a1.png", 0, "b1.png", 1, 0, 0, "n95", "", "one_masked"],

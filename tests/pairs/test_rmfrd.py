@@ -164,7 +164,7 @@ def test_drawn_pairs_against_all_there_are(
     assert len(set(drawn)) == count
     turns = [sum(pair in pairs for pair in drawn) for pairs in every]
     assert sum(turns) == count
-    # Nobody is behind by more than one turn, unless all that there is of them was drawn.
+    # No person is drawn less often than another by more than one, unless all their pairs were drawn.
     assert all(turn == len(pairs) or turn >= max(turns) - 1 for turn, pairs in zip(turns, every, strict=True))
     with pytest.raises(ValueError, match=f"{there} pairs"):
         draw_same(pools, there + 1, seed, "a")

@@ -90,7 +90,7 @@ def check_balance(found: PairSet, chosen: NDArray[np.bool_], people: int, photos
 
 
 def counts(crowd: list[int], *columns: NDArray[np.int64]) -> list[int]:
-    """How often each of these people appears in the columns; nobody else may."""
+    """How often each of these people appears in the columns; no other person may appear."""
     found = Counter(np.concatenate(columns).tolist())
     assert set(found) <= set(crowd)
     return [found[person] for person in crowd]

@@ -1,4 +1,4 @@
-"""Names: bare and qualified, with and without ``requires``, and what is said when they do not fit."""
+"""Names: bare and qualified, with and without ``requires``, and the messages for names that do not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins that fail in every way there is: each is reported, and nobody else notices."""
+"""Plugins that fail in every possible way: each is reported, and no other plugin is affected."""
 
 from __future__ import annotations
 

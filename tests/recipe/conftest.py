@@ -1,4 +1,4 @@
-"""A plugin file of small components of every kind, and recipes made of them: torch is needed by none of these."""
+"""A plugin file of small components of every kind, and recipes made of them: none of them needs torch."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def check(tmp_path: Path, catalog: Catalog) -> Check:
 
 @pytest.fixture
 def whole() -> str:
-    """A recipe with nothing wrong in it."""
+    """A recipe without errors."""
     return WHOLE
 
 

@@ -29,7 +29,7 @@ def errors(checked: Checked) -> list[tuple[str, int, int, str]]:
 
 
 def only(checked: Checked) -> tuple[str, int, int, str]:
-    """The one error there is."""
+    """The only error."""
     found = errors(checked)
     assert len(found) == 1, found
     assert checked.plan is None
@@ -426,7 +426,7 @@ DEMO = "demo:\n  when_data_is_missing: {switch}\n  data: {{use: toy_faces, ident
 
 @pytest.fixture
 def real(whole: str) -> Callable[[str], str]:
-    """A recipe on data from a file, with a demo that may fall back."""
+    """A recipe on data from a file, whose demo may use other data."""
     with_data = whole.replace("data: {use: toy_faces}", "data: {use: toy_data, path: data/train.csv}")
     return lambda switch: with_data + DEMO.format(switch=switch)
 

@@ -1,4 +1,4 @@
-"""docs/recipes.md against the code: every example is read, every key that there is stands in its tables."""
+"""docs/recipes.md against the code: every example is read, and its tables list every key."""
 
 from __future__ import annotations
 

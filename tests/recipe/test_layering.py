@@ -13,7 +13,7 @@ from maskrec.recipe.node import Node, plain
 
 
 def layers(folder: Path, *overrides: str, demo: bool = False, **files: str):
-    """The merged recipe ``top.yaml`` and everything said about it."""
+    """The merged recipe ``top.yaml`` and all its problems."""
     for name, text in files.items():
         (folder / f"{name}.yaml").write_text(text)
     found = read_layers(folder / "top.yaml", overrides)

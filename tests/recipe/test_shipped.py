@@ -47,7 +47,7 @@ def test_installed_the_copy_in_the_package_counts(tmp_path: Path) -> None:
     assert "missing" in _where(tmp_path)
     (tmp_path / "maskrec" / "recipes").mkdir()
     assert _where(tmp_path) == str(tmp_path / "maskrec" / "recipes")
-    (tmp_path / "recipes").mkdir()  # somebody else's folder
+    (tmp_path / "recipes").mkdir()  # another user's folder
     assert _where(tmp_path) == str(tmp_path / "maskrec" / "recipes")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "theirs"\n')
     assert _where(tmp_path) == str(tmp_path / "maskrec" / "recipes")

@@ -1,4 +1,4 @@
-"""The three reference recipes: what the original has is there, and each header names what differs from it."""
+"""The three reference recipes: they have what the original has, and each header names what differs from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loader gives the samples' own bytes, whatever the workers, and never overwrites what somebody still holds."""
+"""The loader gives the samples' own bytes with any workers, and never overwrites a batch that is still held."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
 
 
 def test_batches_that_are_kept_stay_as_they_were() -> None:
-    """More of them than there are slots; also a view of a batch that is itself gone."""
+    """More batches than there are slots; also a view of a batch that was itself released."""
     faces, places = Faces(), _places([6] * 40)
     kept, views = [], []
     for number, batch in enumerate(load(faces, places, 2, pin=False)):
@@ -180,7 +180,7 @@ WRONG_SAMPLES = {
 @pytest.mark.parametrize("first", [0, 7])
 @pytest.mark.parametrize("wrong", WRONG_SAMPLES.values(), ids=WRONG_SAMPLES.keys())
 def test_a_wrong_sample_is_named_in_the_same_words_whatever_the_workers(wrong: Any, first: int) -> None:
-    """Among right ones, and as the very first."""
+    """Among correct samples, and as the first one."""
     said = {}
     for workers in (0, 2):
         with pytest.raises(PluginError) as raised:

@@ -1,4 +1,4 @@
-"""Checkpoint files: what goes in comes out, and nothing in a file can run code."""
+"""Checkpoint files: they are read as they were written, and nothing in a file can run code."""
 
 from __future__ import annotations
 

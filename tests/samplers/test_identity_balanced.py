@@ -58,7 +58,7 @@ def test_every_batch_and_every_epoch(counts: list[int], p: int, k: int, seed: in
 
 @pytest.mark.parametrize("people", [2, 7, 20, 21, 39, 41])
 def test_known_fault_the_last_identity_was_never_sampled(people: int) -> None:
-    """Nor any other: whatever P leaves over, one epoch reaches everybody, the highest label too."""
+    """Whatever remains after division by P, one epoch reaches every identity, also the highest label."""
     labels = labels_of([6] * people)
     sampler = IdentityBalanced(labels, 0, min(20, people), 4)
     for epoch in range(5):

@@ -1,4 +1,4 @@
-"""Heads as somebody else would write them: class block by class block, and one that rounds badly."""
+"""Heads as a plugin's author would write them: class block by class block, and one that rounds badly."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Told:
-    """What a command said."""
+    """A command's exit code and output."""
 
     returncode: int
     stdout: str

@@ -1,4 +1,4 @@
-"""Changes that went unnoticed once, and known faults put back: each must be noticed by the tests named with it."""
+"""Changes that no test noticed once, and known faults put back: the tests named with each must fail."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Copies:
 
     @contextmanager
     def one(self) -> Iterator[Path]:
-        """A copy that nobody else has."""
+        """A copy that no other process uses."""
         copy = self._free.get()
         try:
             yield copy
@@ -124,7 +124,7 @@ class Copies:
             path.write_text(mutant.applied_to(text), encoding="utf-8")
             (copy / "order.json").write_text(json.dumps(list(order)), encoding="utf-8")
             try:
-                # Verbose, so that it can be said which test was running when it was stopped.
+                # Verbose, so that the test that was running when it was stopped is known.
                 status, output = _run(copy, [*_pytest(copy), "-v", *tests], seconds, {ORDER: str(copy / "order.json")})
             finally:
                 path.write_text(text, encoding="utf-8")
@@ -186,7 +186,7 @@ def _run(
     """Exit status and output of a Python process in a copy; None where it had to be stopped."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MASKREC_", "PYTEST_"))}
     path = os.pathsep.join([str(copy), str(copy / "tests" / "support")])  # the plugin is in the latter
-    # Unbuffered, or what a stopped process had printed would be lost with it.
+    # Unbuffered, so that the output of a process that is stopped is not lost.
     always = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     environment = {**clean, **always, **(more or {})}
     process = subprocess.Popen(

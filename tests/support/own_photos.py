@@ -1,4 +1,4 @@
-"""A folder of somebody's own photos, some of them with a mask on: cartoon faces, so that no real one is needed."""
+"""A folder like a user's own photos, some of them with a mask: cartoon faces, so that no real one is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of three steps an epoch over pictures of noise, and what it left behind."""
+"""A run of three steps an epoch over pictures of noise, and the files that it wrote."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def rows_without_times(run_dir: Path) -> list[dict[str, Any]]:
-    """Metrics rows without what a clock says."""
+    """Metrics rows without times."""
     rows = read_rows(run_dir / "metrics.jsonl")
     return [{key: value for key, value in row.items() if key not in TIME_FIELDS} for row in rows]
 

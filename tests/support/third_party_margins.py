@@ -1,4 +1,4 @@
-"""Margins as somebody else would write them, given with --plugin: one draws, one uses every optional member."""
+"""Margins as a plugin's author would write them, given with --plugin: one draws, one uses every optional member."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Late(MeanSquare):
 
 
 class Noting(MeanSquare):
-    """Its check has something to say before the data is open, and more once it is."""
+    """Its check yields a note before the data is open, and one more afterwards."""
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
@@ -52,7 +52,7 @@ class Noting(MeanSquare):
 
 
 class Ungiven(MeanSquare):
-    """Its check asks for a given that a loss never sees."""
+    """Its check looks up a given that a loss never has."""
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:

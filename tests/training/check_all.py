@@ -1,4 +1,4 @@
-"""Starts every recipe of a folder's runs.yaml in one of several processes, and writes what each of them said."""
+"""Starts every recipe of a folder's runs.yaml in one of several processes, and writes exit codes and messages."""
 
 from __future__ import annotations
 

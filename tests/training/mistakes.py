@@ -1,4 +1,4 @@
-"""Components with one mistake each, given with --plugin: as a plugin's author makes them."""
+"""Components with one mistake each, as plugin authors make them, given with --plugin."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class Samplers:
         return 3
 
     def set_epoch(self, epoch: int) -> None:
-        """Kept nowhere."""
+        """Not saved."""
 
     def __iter__(self) -> Iterator[list[int]]:
         order = list(range(self.count))
@@ -296,7 +296,7 @@ class Observers:
 
 
 class Stateful:
-    """An observer whose state cannot be had."""
+    """An observer whose ``state_dict`` raises."""
 
     def state_dict(self) -> dict[str, int]:
         """Raises."""

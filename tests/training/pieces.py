@@ -44,7 +44,7 @@ class Plain(nn.Module):
 
 
 class Normed(nn.Module):
-    """Batch norm and dropout: what a process draws and keeps for itself."""
+    """Batch norm and dropout: each process has its own buffers and random numbers."""
 
     def __init__(self, embedding_size: int = 16) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class ShardedSoftmax(nn.Module):
 
 
 class Slow(nn.Module):
-    """A plain classifier that takes its time, so that a kill finds it at work."""
+    """A plain classifier that is slow, so that it can be killed within a step."""
 
     scope = "sample"
 

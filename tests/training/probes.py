@@ -1,4 +1,4 @@
-"""Tiny components for the tests of the training loop, given with --plugin; what a run did is left in its folder."""
+"""Tiny components for the training loop's tests, given with --plugin; each run writes what it did into its folder."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class RefusingNet(nn.Module):
 
 
 class Turning:
-    """A sampler with a state of its own: each epoch it goes round from where its state says, whatever the epoch."""
+    """A sampler with a state of its own: where an epoch begins depends on the state, not on the epoch."""
 
     def __init__(self, labels: Sequence[int], batch_size: int = 8) -> None:
         self.count, self.batch_size, self.turns = len(labels), batch_size, 0
@@ -188,7 +188,7 @@ class Turning:
         return self.count // self.batch_size
 
     def set_epoch(self, epoch: int) -> None:
-        """Says nothing here: the state does."""
+        """Has no effect: the state decides."""
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.roll(np.arange(self.count), -self.turns)
@@ -197,11 +197,11 @@ class Turning:
             yield order[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
 
     def state_dict(self) -> dict[str, int]:
-        """How often it has gone round."""
+        """How many epochs it has given."""
         return {"turns": self.turns}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from there."""
+        """Continue from that state."""
         self.turns = state["turns"]
 
 
@@ -279,7 +279,7 @@ class Journal:
 
 
 class Fragile(Journal):
-    """Raises whenever it hears of a step."""
+    """Raises at every step."""
 
     def __init__(self, run_dir: Path) -> None:
         self.file = run_dir / "fragile.jsonl"

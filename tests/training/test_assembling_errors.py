@@ -1,4 +1,4 @@
-"""What only built components can tell: everything wrong at once, each at its place in the recipe."""
+"""Errors that only built components can show: all are reported at once, each at its place in the recipe."""
 
 from __future__ import annotations
 

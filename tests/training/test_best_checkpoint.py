@@ -61,7 +61,7 @@ def test_the_best_epoch_is(case: str, tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_the_best_value_so_far_goes_on_with_the_run(tmp_path: Path) -> None:
     run = probe(tmp_path, scored([0.2, 0.4]), "train.epochs=2", "train.best={metric: held_out.error, mode: min}")
-    resume(run, discover([PROBES]), {"epochs": 3})  # its evaluator begins again and says 0.2
+    resume(run, discover([PROBES]), {"epochs": 3})  # its evaluator begins again and returns 0.2
     assert result(run)["best"] == {"epoch": 1, "value": 0.2}
     assert state(run, "best")["step"] == 3
 

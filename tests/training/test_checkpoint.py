@@ -1,4 +1,4 @@
-"""What a checkpoint brings back: every generator's state, weights of the same networks only."""
+"""What a checkpoint restores: every generator's state, and weights of the same networks only."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from maskrec.training.runner import resume
 
 
 def drawn() -> tuple[Any, ...]:
-    """One number of each global generator; Gauss's leave half a draw behind."""
+    """One number of each global generator; a normal draw leaves its second value for the next one."""
     return torch.rand(1).item(), np.random.rand(), random.random(), np.random.normal(), random.gauss(0, 1)
 
 
 def test_every_generator_goes_on_where_it_was(tmp_path: Path) -> None:
     seed_process(3, 7)
-    drawn()  # an odd number of Gauss's, so that one is kept back
+    drawn()  # an odd number of normal draws, so that one value is kept
     kept = random_state()
     save_tree(kept, tmp_path / "random.safetensors")
     first = [drawn() for _ in range(3)]
@@ -113,7 +113,7 @@ def test_the_optimizers_own_state_goes_on(optimizer: dict[str, Any], tmp_path: P
 
 
 def test_dropout_after_a_resume_in_another_number_of_processes_is_seeded_by_the_step(tmp_path: Path) -> None:
-    """The checkpoint of two processes, opened by one: nothing can be the same, but it is the same each time."""
+    """The checkpoint of two processes, opened by one: it cannot equal that run, but it is the same each time."""
     changes = {"backbone": {"use": "linear", "dropout": 0.5}}
     ends = []
     for name in ("one", "two"):

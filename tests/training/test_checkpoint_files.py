@@ -1,4 +1,4 @@
-"""The files that a run goes on from: whole at every moment, of this run, and never replaced by a fresh start."""
+"""The files from which a run continues: complete at every moment, of this run, and never replaced by a fresh start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What components answer about themselves: asked of the right thing, and held against them."""
+"""What components declare about themselves is read from the right object and enforced."""
 
 from __future__ import annotations
 

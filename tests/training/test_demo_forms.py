@@ -1,4 +1,4 @@
-"""Some demos train a small form of a recipe's network: they say so, and the network itself takes a step too."""
+"""Some demos train a small form of a recipe's network: they say so, and the whole network takes a step too."""
 
 from __future__ import annotations
 

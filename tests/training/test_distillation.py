@@ -1,4 +1,4 @@
-"""Runs with a frozen teacher: not trained, not saved, there again at a resume, at its own size."""
+"""Runs with a frozen teacher: it is not trained or saved, is loaded again at a resume, and has its own image size."""
 
 from __future__ import annotations
 

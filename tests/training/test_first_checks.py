@@ -1,4 +1,4 @@
-"""A component's mistake is said before anything is trained: by a dry run, and by a run itself. Its author is named."""
+"""A component's mistake is reported before training, by a dry run and by a run itself, with its author's name."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_dry_run_names_the_component_and_what_is_wrong(
     with pytest.raises((PluginError, RecipeError), match=said) as raised:
         dry_run(plan, catalog, tmp_path)
     assert raised.value.exit_code == 3
-    if "photos" not in str(changes):  # the embedding's own words
+    if "photos" not in str(changes):  # the embedding's own message
         assert re.search(WHO, str(raised.value))
     assert [path.name for path in tmp_path.iterdir()] == ["mistaken.yaml"]
 

@@ -53,7 +53,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_when(words: list[str], run: Path, moment: Callable[[Path], bool]) -> None:
-    """Start, and kill as soon as the moment is there.
+    """Start, and kill as soon as the moment has come.
 
     The loop ends by the process's own end at the latest; a run that finished without the moment is a failure.
     """

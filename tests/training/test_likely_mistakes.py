@@ -1,4 +1,4 @@
-"""What a masked-face recipe most likely got wrong is noted by ``check`` and at a run's start, and nothing else is."""
+"""``check`` and a run's start note the likely mistakes of a masked-face recipe, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``train.ema``: updated at every step, evaluated, kept as best, and there again after a resume."""
+"""``train.ema``: updated at every step, evaluated, kept as best, and restored by a resume."""
 
 from __future__ import annotations
 

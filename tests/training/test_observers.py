@@ -1,4 +1,4 @@
-"""Observers: every event in its order, one that raises is asked nothing more, one may end the run."""
+"""Observers: events come in order, one that raises is not called again, and one may end the run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_one_that_would_raise_at_every_step_is_asked_once_and_reported_twice(
     run = probe(tmp_path, both, "train.epochs=2")
     out = capsys.readouterr().out.splitlines()
     assert [row["event"] for row in rows(run, "fragile.jsonl")] == ["start", "step"]
-    assert len(rows(run, "journal.jsonl")) == 13  # the other one hears of everything
+    assert len(rows(run, "journal.jsonl")) == 13  # the other one receives every event
     at_once = next(n for n, line in enumerate(out) if line.startswith("observe.frail raised RuntimeError:"))
     at_the_end = next(n for n, line in enumerate(out) if line.startswith("observe.frail was detached"))
     assert at_once < next(n for n, line in enumerate(out) if line.startswith("epoch 1  held_out"))

@@ -69,7 +69,7 @@ def start_processes(
 
 
 def launch(processes: int, folder: Path, runs: dict[str, dict[str, Any]], *overrides: str) -> None:
-    """Train, and expect that all went well."""
+    """Train, and expect success."""
     done = start_processes(processes, folder, runs, *overrides)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -113,7 +113,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for threads in /proc")
 def test_no_thread_of_the_process_group_outlives_it(both: tuple[Path, Path]) -> None:
-    """Such a thread can abort the interpreter as it ends, after a training that went well."""
+    """Such a thread can abort the interpreter at its end, after a successful training."""
     for process in (0, 1):
         threads = (both[1] / f"threads{process}").read_text().split()
         assert threads
@@ -174,7 +174,7 @@ def test_four_processes_stopped_and_resumed_equal_four_undisturbed_in_every_bit(
 
 
 def test_the_weights_moved_at_all(both: tuple[Path, Path]) -> None:
-    """Equality would be no news of runs that learn nothing: each loss ends elsewhere."""
+    """Equality would show nothing for runs that learn nothing: each loss ends at another value."""
     ends = [last(both[0] / name)["backbone"] for name in LOSSES]
     assert all(largest_difference(ends[0], end) > 1e-6 for end in ends[1:])
 

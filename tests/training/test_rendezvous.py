@@ -1,4 +1,4 @@
-"""Processes meet in silence when all come, and end in a sentence when one does not or differs."""
+"""Processes that all arrive print nothing; if one is missing or differs, all end with one sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def meeting_of(store: dist.Store, ranks: list[int], world_size: int, seconds: float = 60) -> dict[int, Any]:
-    """What each of these ranks comes to: the meeting's name or its error."""
+    """The result of each of these ranks: the meeting's name or its error."""
     found: dict[int, Any] = {}
 
     def come(rank: int) -> None:
@@ -50,7 +50,7 @@ def test_every_start_meets_under_a_name_of_its_own_in_a_store_that_stays() -> No
 
 
 def test_what_a_dead_process_signed_does_not_count() -> None:
-    """Rank 1 of a start that died had signed in; the living rank 1 must be met, not that one."""
+    """Rank 1 of a start that died has left its entry; the running rank 1 must be met, not that one."""
     store = dist.HashStore()
     dead = meeting_of(store, [0, 2], 3, seconds=0.3)
     assert "rank 1 did not come" in str(dead[0])

@@ -1,4 +1,4 @@
-"""The run sets the length of its schedule: what a recipe may leave out, what does not fit, what a longer run does."""
+"""The run sets the length of its schedule: what a recipe may omit, what does not fit, and what a longer run does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says at its start and end, what it leaves, and what a checkpoint within an epoch is good for."""
+"""What a run prints at its start and end, what it writes, and the use of a checkpoint within an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs from start to end in this process: what they leave behind, how they continue, how they fail."""
+"""Runs from start to end in this process: what they write, how they continue, how they fail."""
 
 from __future__ import annotations
 

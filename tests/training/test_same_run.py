@@ -1,4 +1,4 @@
-"""A run directory that was changed by hand, or that lost a file, is not continued in silence."""
+"""A run directory that was changed by hand, or that lost a file, is not continued without a message."""
 
 from __future__ import annotations
 

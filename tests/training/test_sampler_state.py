@@ -1,4 +1,4 @@
-"""A sampler that keeps a state of its own: over epochs, and when a run goes on."""
+"""A sampler that keeps a state of its own: over epochs, and when a run is resumed."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_a_run_that_goes_on_has_the_rates_of_one_that_never_stopped(case: str, t
 
 
 def test_the_rate_that_is_reported_is_the_one_the_step_was_taken_with(tmp_path: Path) -> None:
-    """In the first step of a warm-up over two, weights go half as far as without."""
+    """In the first step of a warm-up over two, weights change half as much as without it."""
     one = ("data.people=2", "train.epochs=1")  # one step
     ends = {
         name: state(probe(tmp_path, {"scheduler": scheduler}, *one, *lr, name=name))["backbone"]["matrix.weight"]

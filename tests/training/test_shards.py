@@ -1,4 +1,4 @@
-"""Training from shards elsewhere: the same run with any workers, and after a kill within an epoch."""
+"""Training from remote shards: the same run with any workers, and after a kill within an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a run is one thing: made, kept up, saved and restored; and the loop has nothing beside it."""
+"""The state of a run is one object: made, updated, saved and restored; the loop keeps no other state."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_step_that_is_not_finite_is_shown_to_the_observers_and_not_recorded(
 
 
 def test_a_trainer_can_be_made_at_any_state_and_nothing_of_it_is_set_afterwards(tmp_path: Path) -> None:
-    """With all epochs behind it, it only writes what came out: its state is all that it knows of them."""
+    """After all epochs it only writes the results: its state is all that it has of them."""
     catalog = discover([PIECES])
     plan = resolve(write_recipe(tmp_path, {"evaluate": None}), catalog=catalog, data_root=tmp_path)
     assembly = assemble(plan, catalog, tmp_path)

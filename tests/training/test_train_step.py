@@ -1,4 +1,4 @@
-"""What one optimizer step does with each setting: a row a setting, and what must differ with it and without."""
+"""What one optimizer step does with each setting: one row per setting, and what must differ with and without it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from maskrec.training.train_step import TrainStep
 
 
 def moved(run: Path, before: Path) -> dict[str, float]:
-    """How far each weight went, largest coordinate, from the same weights trained with a rate of zero."""
+    """The largest change of each weight's coordinates, from the same weights trained with a rate of zero."""
     here, there = ({**state(each)["backbone"], **state(each)["loss"]} for each in (run, before))
     return {name: float((here[name].double() - there[name].double()).abs().max()) for name in here}
 
@@ -175,7 +175,7 @@ def test_a_run_ends_at_the_step_before_the_one_that_is_not_finite(
     assert (saved["position"]["step"], saved["position"]["batches"]) == (2, 2)
     tensors = {**saved["backbone"], **saved["loss"]}
     assert all(bool(tensor.isfinite().all()) for tensor in tensors.values() if tensor.is_floating_point())
-    # exactly what a run that stops after two steps has: buffers and random numbers of the third step are undone
+    # exactly the state of a run that stops after two steps: buffers and random numbers of the third step are undone
     halt = {"observe": {"halt": {"use": "halt", "at": "on_step", "after": 2}}}
     clipped = f"train.clip_gradient_norm={clip}"
     whole = state(probe(tmp_path, {**parts, **halt, "loss": {"use": "push"}}, clipped, name="halted"))

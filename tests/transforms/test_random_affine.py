@@ -38,7 +38,7 @@ def _matrix(draws: list[float], degrees: float, scale: tuple[float, float], shif
 
 
 def _looked_up(image: Tensor, x: float, y: float, fill: str) -> Tensor:
-    """Bilinear between the four pixels around a place."""
+    """Bilinear interpolation between the four nearest pixels."""
     total = torch.zeros(3, dtype=torch.float64)
     for column in (math.floor(x), math.floor(x) + 1):
         for row in (math.floor(y), math.floor(y) + 1):

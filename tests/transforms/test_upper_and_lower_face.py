@@ -113,7 +113,7 @@ def test_the_crop_against_a_loop() -> None:
 
 
 def _bilinear(image: np.ndarray, x: float, y: float) -> np.ndarray:
-    """Value between pixels; the edge's own beyond it."""
+    """The value between pixels; beyond the edge, that of the edge."""
     left, top = math.floor(x), math.floor(y)
     total = np.zeros(3)
     for column, row in ((left, top), (left + 1, top), (left, top + 1), (left + 1, top + 1)):

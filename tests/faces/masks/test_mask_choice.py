@@ -16,7 +16,7 @@ SIZE = 112
 
 
 def _worn(name: str, count: int = 24, **keywords: object) -> Tensor:
-    """Masks on gray faces that look out of the picture."""
+    """Masks on gray faces that look into the camera."""
     images = torch.full((count, 3, SIZE, SIZE), 0.6)
     points = torch.tensor(arcface_template(SIZE), dtype=torch.float32).expand(count, 5, 2)
     types = torch.full((count,), mask_index(name))

@@ -192,7 +192,7 @@ def test_a_mirrored_face_gets_a_mirrored_outline() -> None:
 )
 def test_any_landmarks_give_pixels(points: list[float], number: int, height: int, width: int) -> None:
     """Profiles, upside-down faces, faces outside the picture, coinciding landmarks: never NaN, always in range; and
-    whatever they are, the face beside them is what it is alone."""
+    whatever they are, the face beside them is drawn as if it were alone."""
     images = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
     wild, types = torch.tensor(points).reshape(1, 5, 2), torch.tensor([number, number])
     worn = put_on_masks(images, torch.cat([_template(1, max(height, width)), wild]), types, _draws(2))
@@ -211,7 +211,7 @@ def test_degenerate_landmarks(points: list[list[float]]) -> None:
 
 
 def test_a_face_far_beside_its_picture_does_not_touch_the_others() -> None:
-    """Its numbers square to more than float32 holds."""
+    """The squares of its coordinates exceed the range of float32."""
     images, landmarks = _faces(3), torch.cat([_template(1), torch.full((1, 5, 2), 1e25), _template(1)])
     worn = put_on_masks(images, landmarks, torch.zeros(3, dtype=torch.int64), _draws(3))
     assert torch.isfinite(worn).all()

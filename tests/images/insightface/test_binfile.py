@@ -1,4 +1,4 @@
-"""Verification files of every pickle protocol; pickles that want more are refused and never run."""
+"""Verification files of every pickle protocol; pickles that request anything else are refused and never executed."""
 
 from __future__ import annotations
 

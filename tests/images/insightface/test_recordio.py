@@ -18,7 +18,7 @@ MAGIC = struct.pack("<I", 0xCED7230A)
 
 
 def _plain(payload: bytes, kind: int = 0) -> bytes:
-    """One piece as dmlc-core's description has it: magic, kind in 3 bits and length in 29, data, zeros to 4 bytes."""
+    """One piece by dmlc-core's description: magic, kind in 3 bits and length in 29, data, zeros to 4 bytes."""
     word = kind * 2**29 + len(payload)
     return MAGIC + struct.pack("<I", word) + payload + b"\0" * ((4 - len(payload) % 4) % 4)
 
@@ -41,7 +41,7 @@ def _write(folder: Path, records: list[tuple[int, bytes]], index: bool = True) -
     return folder / "a.rec"
 
 
-# As InsightFace has them: record 0 says where the people's records are; two people, three images.
+# InsightFace's layout: record 0 says where the people's records are; two people, three images.
 INSIGHT = [
     (0, _record((4.0, 6.0), 0, b"")),
     (1, _record(0.0, 1, b"one")),
@@ -184,7 +184,7 @@ def test_every_cut_is_found_when_opened(tmp_path: Path, index: bool) -> None:
     for cut in range(len(content)):
         (tmp_path / "a.rec").write_bytes(content[:cut])
         if not index and cut in ends and cut > min(ends - {0}):
-            continue  # a whole number of records: nothing tells that there were more
+            continue  # a whole number of records: nothing shows that there were more
         with pytest.raises(UsageError, match=r"a\.(rec|idx)"):
             RecordFile(tmp_path / "a.rec")
 

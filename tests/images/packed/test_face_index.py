@@ -1,4 +1,4 @@
-"""The index of a large set: what was written comes back, and whatever is wrong with it is one sentence."""
+"""The index of a large set: it is read as it was written, and every fault is reported in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shards elsewhere: by ranges or by a cache that processes share, in memory, in files and over HTTP."""
+"""Remote shards: read by ranges or through a cache that processes share, from memory, files and HTTP."""
 
 from __future__ import annotations
 

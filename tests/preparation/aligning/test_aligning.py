@@ -120,7 +120,7 @@ def test_faces_are_found_and_land_on_the_template(photos: Path, tmp_path: Path, 
     for row in told:
         assert np.abs(points_of(row) - template).max() < 16
         index = 2 * STRANGE.index(row["identity"]) + STRANGE.index(row["source"].rpartition("/")[2][:-4])
-        # The truth, moved by the matrix that took the found points where they are told to be.
+        # The true points, moved by the matrix that took the found points to their target.
         pixels, truth = album[index]
         truth_there = np.array(template)
         canvas = cv2.imread(str(tmp_path / "faces" / row["path"]))
@@ -208,7 +208,7 @@ def _bomb() -> bytes:
 
 
 def test_photos_of_every_kind(tmp_path: Path, album: Any) -> None:
-    """What can be seen is aligned, upright; what cannot be has its reason."""
+    """Photos that can be decoded are aligned upright; the others have a reason."""
     pixels, _ = album[0]
     good = tmp_path / "photos" / "good"
     save(good / "plain.png", pixels)
@@ -317,7 +317,7 @@ def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> No
 
 
 def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:
-    """Also where there is one: it is hidden from the process."""
+    """Also on a machine that has one: it is hidden from the process."""
     command = [sys.executable, "-m", "maskrec", "data", "align", str(photos), "faces", "--device", "cuda"]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(Path(__file__).parents[3])}
     told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -384,7 +384,7 @@ def test_the_command(
 @pytest.mark.slow
 @pytest.mark.parametrize("shards", [1, 3])
 def test_ten_kills_of_the_command(shared_faces: Path, tmp_path: Path, shards: int) -> None:
-    """Killed at ten random moments, in as many folders as that takes, with one to three workers: as undisturbed."""
+    """Killed at ten random moments, in as many folders as needed, with one to three workers: the result is the same."""
     people = sorted((shared_faces / "lfw").iterdir())[:220]
     for person in people:
         shutil.copytree(person, tmp_path / "photos" / person.name)

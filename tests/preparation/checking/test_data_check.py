@@ -1,4 +1,4 @@
-"""``data check``: every planted fault is found and named, and nothing else is."""
+"""``data check``: every planted fault is found and named, and nothing else is reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GOOD_POINTS = (20, 28, 44, 28, 32, 40, 22, 50, 42, 50)
 
 
 class Silent:
-    """Progress that nobody sees."""
+    """Progress that is not shown."""
 
     def begin(self, what: str, total: int) -> Callable[[int], None]:
         return lambda photos: None

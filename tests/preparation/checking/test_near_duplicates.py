@@ -1,4 +1,4 @@
-"""The finder of near hashes against comparing all with all, and the hash against what copies go through."""
+"""The finder of near hashes against comparing all with all, and the hash against what usually happens to copies."""
 
 from __future__ import annotations
 

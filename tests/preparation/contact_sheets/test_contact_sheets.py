@@ -1,4 +1,4 @@
-"""Contact sheets: what is on them, that names cannot break them, and that they come out the same again."""
+"""Contact sheets: what is on them, that names cannot break them, and that they are the same every time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``data mask``: what copies show, that they come out the same again however they were made, and what is refused."""
+"""``data mask``: what copies show, that they are the same however they were made, and what is refused."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_weights_and_shares(tmp_path: Path) -> None:
     assert abs(first["n95"] / 4000 - 0.75) < 0.03
     both = MaskPlan({"n95": 3.0, "kn95": 1.0, "scarf": 1.0}, copies=2).worn(keys, 3)
     assert all(len(set(types)) == 2 for types in both)
-    # The chance that a type of weight 3 in 5 is among the first two drawn without putting back.
+    # The chance that a type of weight 3 in 5 is among the first two drawn without replacement.
     expected = 3 / 5 + 2 * (1 / 5) * (3 / 4)
     assert abs(sum("n95" in types for types in both) / 4000 - expected) < 0.03
     seven = MaskPlan({"n95": 1.0, "kn95": 1.0, "scarf": 1.0}, copies=7).worn(keys[:50], 3)
@@ -240,7 +240,7 @@ def command(faces: Path, out: Path, *more: str) -> list[str]:
 
 
 def killed_when(words: list[str], records: int, out: Path) -> bool:
-    """Start, and kill -9 once so many groups are done; whether it was killed before its end."""
+    """Start, and kill -9 when so many groups are finished; returns whether it was killed before its end."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True

@@ -1,4 +1,4 @@
-"""Packing: every byte and label in its place, whatever kills it; and what it refuses."""
+"""Packing: every byte and label in its place, whenever it is killed; and what it refuses."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_raw_pixels_that_do_not_fit_on_the_disk_are_not_begun(tmp_path: Path) ->
 
 
 def _in_a_child(work: Callable[[], None]) -> tuple[int, str]:
-    """How a forked child that does the work ended: its exit code (minus the signal), and what it complained of."""
+    """How a forked child that does the work ended: its exit code (minus the signal), and its error."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     pid = os.fork()
     if pid == 0:
@@ -206,7 +206,7 @@ def _kill_at(event: int, folder: Path) -> None:
 
 
 def _killed_at_then_again(packing: Packing, event: int) -> bool:
-    """Whether it was killed; the same packing has then gone on to its end."""
+    """Whether it was killed; afterwards the same packing was finished."""
 
     def work() -> None:
         _kill_at(event, packing.destination)
@@ -220,7 +220,7 @@ def _killed_at_then_again(packing: Packing, event: int) -> bool:
 
 
 def _kill_and_compare(tmp_path: Path, events: range, side: int) -> int:
-    """The last event that there was to be killed at."""
+    """The number of the last event at which it can be killed."""
     source = open_source(write_face_set(tmp_path / "faces"))
     pack(Packing(source, tmp_path / "whole", side))
     wanted = _tree(tmp_path / "whole")

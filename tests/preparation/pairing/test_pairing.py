@@ -1,4 +1,4 @@
-"""The files of ``data pairs``: what is in them, that they come out the same again, and what is refused."""
+"""The files of ``data pairs``: their content, that they are the same every time, and what is refused."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def people(count: int) -> list[str]:
 
 
 def write_faces(folder: Path, count: int = 30, most: int = 4, landmarks: bool = True) -> Path:
-    """Faces of ``count`` people with 1 to ``most`` photos each; files that are there, though no photos."""
+    """Faces of ``count`` people with 1 to ``most`` photos each; the files exist but are not photos."""
     folder.mkdir(parents=True, exist_ok=True)
     points = dict(zip(LANDMARK_COLUMNS, POINTS, strict=True)) if landmarks else {}
     rows = []

@@ -1,4 +1,4 @@
-"""Ctrl-C goes to every process of a terminal; only the first one speaks."""
+"""Ctrl-C reaches every process of a terminal; only the main process prints a message."""
 
 from __future__ import annotations
 

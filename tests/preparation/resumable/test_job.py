@@ -69,7 +69,7 @@ def _small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Seven people of three photos, one of them with none that is any good."""
+    """Seven people with three photos each; one person has no usable photo."""
     for person in range(7):
         folder = tmp_path / "photos" / f"person {person}"
         folder.mkdir(parents=True)
@@ -177,7 +177,7 @@ def test_merging_says_which_shards_are_missing(photos: Path, tmp_path: Path) -> 
 
 
 def _killed_child(this: job_module.Job, operation: int, shard: tuple[int, int]) -> bool:
-    """Runs a job in a forked process that kills itself before its n-th operation on files; whether it got there."""
+    """Runs a job in a forked process that kills itself before its n-th operation on files; returns whether it did."""
     child = os.fork()
     if child == 0:
         try:
@@ -365,7 +365,7 @@ def _no_file_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-# Below work.json, a record, an image, faces.csv, a group's images, a tar; beyond all of them.
+# Smaller than work.json, a record, an image, faces.csv, a group's images, a tar; larger than all of them.
 @pytest.mark.parametrize("size", [0, 300, 400, 1000, 1500, 2500, 5000, 10_000, 100_000])
 def test_a_full_disk(photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes], size: int) -> None:
     """A file cannot be written; after making room the same command goes on."""
