@@ -113,7 +113,7 @@ def _check_tree(copies: Copies, rooms: Sequence[str], files: Sequence[str], jobs
 
 
 def _try_all(copies: Copies, work: Sequence[Work], options: argparse.Namespace) -> list[Outcome]:
-    """The outcomes in order; each is printed when it is there."""
+    """The outcomes in order; each is printed as soon as it is known."""
     outcomes: dict[int, Outcome] = {}
     with ThreadPoolExecutor(options.jobs) as pool:
         running = {pool.submit(copies.try_out, *each, options.seconds): number for number, each in enumerate(work)}

@@ -52,7 +52,7 @@ def test_a_crop_takes_the_central_share_of_the_canvas(share: float, side: int) -
     images = torch.zeros(1, 3, 8, 8)
     images[..., start : start + side, start : start + side] = 1
     assert torch.equal(seen(images, View(crop=share)), torch.ones(1, 3, 8, 8))
-    images[..., start, start] = 0  # and the crop is not smaller either
+    images[..., start, start] = 0  # and the crop is not smaller
     assert seen(images, View(crop=share)).min() < 0.9
 
 

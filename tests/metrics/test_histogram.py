@@ -28,7 +28,7 @@ def counted(values: list[float], edges: list[float]) -> list[int]:
 
 
 def crossing_by_hand(same: list[float], different: list[float], bins: int = 100) -> float | None:
-    """The protocol in loops: the threshold, or None where there is no candidate."""
+    """The protocol in loops: the threshold, or None if there is no candidate."""
     low, high = math.floor(min(same + different)), math.ceil(max(same + different))
     if low == high:
         return None

@@ -1,4 +1,4 @@
-"""TAR at FAR: conservative, with intervals that hold what they promise."""
+"""TAR at FAR: conservative, with intervals that cover the true rate as often as stated."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_ten_expected_events_are_enough() -> None:
     assert not tar_at_far(roc([0.5], impostors[:999]), 0.01).enough
     lfw = tar_at_far(roc([0.5], np.linspace(1, 2, 3000)), 0.001)
     assert (lfw.expected, lfw.enough) == (3.0, False)
-    assert lfw.low == 0  # three events fix no threshold from below
+    assert lfw.low == 0  # three events give no lower bound of the threshold
 
 
 @pytest.mark.parametrize(("impostors", "target"), [(3000, 0.01), (3000, 0.001), (300, 0.1)])

@@ -1,4 +1,4 @@
-"""The collapse monitor: what it stops, what it must not stop, and that it continues counting after a resume."""
+"""The collapse monitor: which runs it stops, which it must not stop, and that it continues to count after a resume."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_an_alias_bomb_is_refused_quickly() -> None:
     start = time.process_time()
     problems = said("\n".join(lines))
     assert "100,000 values" in problems[0][2]
-    assert time.process_time() - start < 5  # not a speed test: expanded, it would never end
+    assert time.process_time() - start < 5  # not a speed test: if it were expanded, reading would never end
 
 
 def test_deep_nesting_is_not_a_recursion_error() -> None:

@@ -20,7 +20,7 @@ _TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null":
 
 
 def problems(schema: dict[str, Any], value: Any, whole: dict[str, Any]) -> Iterator[str]:
-    """A straightforward validator of the words of JSON Schema that our schema uses; an unknown word fails the test."""
+    """A plain validator of the JSON Schema keywords that the schema uses; an unknown keyword fails the test."""
     for word, said in schema.items():
         if word in ("title", "description", "default", "format", "$schema", "$defs", "then", "else"):
             continue

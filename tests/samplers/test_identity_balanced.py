@@ -49,7 +49,7 @@ def test_every_batch_and_every_epoch(counts: list[int], p: int, k: int, seed: in
             assert max(images.values()) == -(-k // n)
     dealt = Counter(labels[index] for batch in batches for index in batch)
     assert set(dealt) == set(range(len(counts)))
-    assert max(dealt.values()) - min(dealt.values()) <= k  # each identity as often as any other but for one
+    assert max(dealt.values()) - min(dealt.values()) <= k  # each identity as often as any other, within one
     images = Counter(index for batch in batches for index in batch)
     for identity in range(len(counts)):
         times = [images[index] for index in range(len(labels)) if labels[index] == identity]

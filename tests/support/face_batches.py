@@ -9,7 +9,7 @@ from maskrec.faces.alignment import arcface_template
 
 
 def random_batch(count: int, size: int = 48, landmarks: bool = True) -> Batch:
-    """``count`` square images, every fifth masked, with indices that are no row numbers."""
+    """``count`` square images, every fifth masked, with indices that are not row numbers."""
     generator = torch.Generator().manual_seed(11)
     images = torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
     points = torch.tensor(arcface_template(size), dtype=torch.float32) + torch.randn(count, 5, 2, generator=generator)

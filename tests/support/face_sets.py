@@ -16,7 +16,7 @@ from maskrec.images.tars.tarfiles import write_tar
 
 
 def face_bytes(number: int, size: int = 32, ending: str = "jpg") -> bytes:
-    """A picture of its own, by its number."""
+    """A picture that differs for each number."""
     rng = np.random.default_rng(number)
     rough = rng.integers(0, 256, (4, 4, 3), np.uint8)
     image = Image.fromarray(rough).resize((size, size), Image.Resampling.BICUBIC)

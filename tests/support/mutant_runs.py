@@ -27,12 +27,12 @@ _STARTED = re.compile(r"^(tests/\S+::.+?)(?: (?:PASSED|SKIPPED|XFAIL|FAILED|ERRO
 
 
 class TreeError(Exception):
-    """The unmutated tree does not pass, or nothing can be said of a mutant."""
+    """The tree without a mutant fails its tests, or a mutant's outcome cannot be determined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the tests said of a mutant.
+    """The outcome of a mutant's tests.
 
     Args:
         killed: whether a test failed.

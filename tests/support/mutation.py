@@ -76,8 +76,8 @@ def mutants_of(text: str, file: str) -> list[Mutant]:
     """Every mutant of a module that can be drawn, in the order of its text.
 
     Comparisons move their boundary or turn round, returned values become None (or the other truth value), calls whose
-    result nobody takes are deleted, numbers go up by one, truth values turn round. Texts, annotations, assertions,
-    declarations and whatever only makes a message stay as they are.
+    result is not used are deleted, numbers go up by one, truth values turn round. Texts, annotations, assertions,
+    declarations and code that only makes a message stay as they are.
     """
     tree = ast.parse(text)
     starts = _line_starts(text)

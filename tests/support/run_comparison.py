@@ -43,7 +43,7 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
 
 
 def assert_same_run(one: Path, other: Path) -> None:
-    """Checkpoints bit for bit, metrics rows but for times."""
+    """Checkpoints bit for bit, metrics rows except for times."""
     for name in ("last", "best"):
         states = [load_tree(run / "checkpoints" / f"{name}.safetensors") for run in (one, other)]
         for state in states:

@@ -167,7 +167,7 @@ class Refusing(nn.Module):
             raise KeyError(how)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """No scalar."""
+        """Not a scalar."""
         return embeddings.square()
 
 

@@ -1,4 +1,4 @@
-"""What is shown while a run works: a line every ten seconds with the time that is left, at the pace so far."""
+"""What is shown while a run works: a line every ten seconds with the time that is left at the rate so far."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ LARGE = CHUNK_BYTES // 4 + 1000
 
 
 def gradients(rank: int) -> dict[str, Tensor | None]:
-    """What each process has before: one is large, one has another order in memory, some are missing."""
+    """Each process's gradients before: one is large, one has another order in memory, some are missing."""
     generator = torch.Generator().manual_seed(rank)
     return {
         "large": torch.randn(LARGE, generator=generator),

@@ -88,4 +88,4 @@ def test_a_run_that_an_observer_ended_goes_on_when_more_epochs_are_asked_for(tmp
     run = probe(tmp_path, {"observe": {"halt": halt}}, "train.epochs=2")
     assert column(run, "step") == [1, 2]
     resume(run, discover([PROBES]), {"epochs": 3})
-    assert column(run, "step") == [1, 2, 3, 4]  # it counts anew, and stops the second epoch at its second step
+    assert column(run, "step") == [1, 2, 3, 4]  # it counts from 0 again, and stops the second epoch at its second step

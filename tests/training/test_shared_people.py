@@ -46,7 +46,7 @@ def test_people_who_choose_a_threshold_and_are_measured_by_it_are_counted(
 
 
 def test_people_of_two_evaluators_are_nobodys_business(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One evaluator's threshold is never applied to another's pairs."""
+    """An evaluator's threshold is never applied to another evaluator's pairs."""
     apart = {"one": histogram(people(100), people(200)), "two": histogram(people(200), people(100))}
     assert notes(tmp_path, capsys, apart) == []
 

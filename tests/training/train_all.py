@@ -40,7 +40,7 @@ def main() -> None:
             plan = resolve(recipe, catalog=catalog, data_root=folder)
             start(plan, catalog, folder, folder / name)
             if resume_to is not None:
-                torch.manual_seed(12345 + rank())  # nothing may be left over in the process
+                torch.manual_seed(12345 + rank())  # no state may remain in the process
                 resume(folder / name, catalog, {"epochs": resume_to})
     threads = [(task / "comm").read_text() for task in Path("/proc/self/task").glob("*")]
     (folder / f"threads{os.environ.get('RANK', '0')}").write_text("".join(threads))
