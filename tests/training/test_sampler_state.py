@@ -35,9 +35,7 @@ def test_a_run_killed_within_an_epoch_goes_through_the_rest_of_it_and_on(tmp_pat
     run = tmp_path / "run"
     assert firsts(run) == [0, 8, 16, 1, 9]
     (run / "batches.jsonl").unlink()
-    with pytest.raises(
-        MaskrecError, match="is enough"
-    ):  # the observer starts at 0 again: it stops at step 5
+    with pytest.raises(MaskrecError, match="is enough"):  # the observer counts from 0 again, to five steps
         resume(run, discover([PROBES]), {})
     assert firsts(run) == [9, 17, 2, 10, 18]
 
