@@ -68,12 +68,16 @@ _TO_GO_ON: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def form_problem(state: Mapping[str, Any]) -> str | None:
+def form_problem(state: Mapping[str, Any], *, resumable: bool = True) -> str | None:
     """Which part of a checkpoint is missing or has another form; None where all is as ``save_checkpoint`` gets it.
 
     What a run needs to go on is checked where the checkpoint has a ``position``: ``best`` has none.
+
+    Args:
+        state: its content.
+        resumable: whether a run may go on from it; False for the form before this one.
     """
-    for name, fits in {**_ALWAYS, **(_TO_GO_ON if "position" in state else {})}.items():
+    for name, fits in {**_ALWAYS, **(_TO_GO_ON if resumable and "position" in state else {})}.items():
         if name not in state:
             return f"it has no {name!r}"
         if not fits(state[name]):

@@ -97,6 +97,6 @@ def read_checkpoint(path: Path, run_id: str | None = None, *, resuming: bool = F
         say(f"note: {path} has no checksum, so damage in it would go unnoticed", error=True)
     elif run_id is not None and state.get("run_id") != run_id:
         raise UsageError(f"{path} belongs to another run than its provenance.json; put the file of this run back")
-    if problem := form_problem(state):
+    if problem := form_problem(state, resumable=stored.checksum is not None):
         raise DamagedFileError(f"{path} is not a checkpoint of this form of maskrec: {problem}")
     return state

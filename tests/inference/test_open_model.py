@@ -213,7 +213,7 @@ def test_a_run_that_has_lost_its_plugin_or_its_checkpoint_is_refused_in_a_senten
     run = train("run")
     with pytest.raises(RecipeError, match=r"--plugin pieces\.py"):
         open_backbone(Opened("run", run, "backbone"), catalog=discover(), data_root=Path())
-    for name in ("best", "last"):
+    for name in ("best", "last", "previous"):
         (run / "checkpoints" / f"{name}.safetensors").unlink()
     with pytest.raises(UsageError, match="no checkpoint yet"):
         open_run_of(run)

@@ -17,7 +17,10 @@ from maskrec.runtime.state_tree import load_tree
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
 from maskrec.training.checkpoint_files import has_checkpoint, read_last, save_last
 
-FIRST_FORM = '{"dict": [["backbone", {"dict": [["w", {"tensor": "/w"}]]}]]}'
+FIRST_FORM = (
+    '{"dict": [["backbone", {"dict": [["w", {"tensor": "/w"}]]}], ["evaluations", {"dict": []}], '
+    '["position", {"dict": [["epoch", {"value": 1}]]}]]}'
+)
 
 
 def new_run(path: Path, run_id: str) -> RunDirectory:
@@ -34,7 +37,16 @@ def run(tmp_path: Path) -> RunDirectory:
 def save(run: RunDirectory, step: int, sharded: bool = False, best_epoch: int | None = None) -> None:
     """A checkpoint whose tensors all hold the step."""
     value = torch.full((100,), float(step))
-    state = {"backbone": {"w": value}, "position": {"step": step}, "best": {"epoch": best_epoch}}
+    state = {
+        "backbone": {"w": value},
+        "loss": {},
+        "optimizer": {},
+        "schedule": {},
+        "position": {"epoch": 0, "batches": step, "step": step},
+        "best": {"epoch": best_epoch, "value": None},
+        "observers": {},
+        "metrics_bytes": 0,
+    }
     save_last(run, state, {"loss": {"w": value}, "optimizer": {}} if sharded else None, {})
 
 
