@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -50,6 +51,8 @@ class Watch:
         self._over.set()
 
     def _look(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # signals are the main thread's, also where it holds them back
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         said: float | None = None
         next_word = self.after
         while not self._over.wait(min(1.0, self.after / 4)):

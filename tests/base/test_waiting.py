@@ -29,6 +29,7 @@ class Slow(Faces):
     def __getitem__(self, index: int) -> Sample:
         if index == 7 and self.stops:
             subprocess.Popen(["sh", "-c", f"sleep 2; kill -CONT {os.getpid()}"])
+            time.sleep(0.5)  # the batch before is sent by a thread
             os.kill(os.getpid(), 19)
         elif index == 7:
             time.sleep(2)

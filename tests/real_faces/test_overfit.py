@@ -92,8 +92,11 @@ def test_backbone_loss_and_optimizer_are_the_reference_recipes(name: str, tmp_pa
     (tmp_path / "train.csv").write_text("path,target\n")
     catalog = discover([FOLDER / "class_centres.py"], plugins=False)
     ours = resolve(FOLDER / "overfit" / f"{name}.yaml", catalog=catalog, data_root=tmp_path)
-    # The demo form differs from the reference in data and sizes only.
-    reference = resolve(shipped_recipe(name), catalog=catalog, demo=True)
+    (tmp_path / "data").mkdir()
+    for file in ("train", "eval_same", "eval_diff", "test"):
+        (tmp_path / "data" / f"{file}.csv").write_text("path,target\n")
+    untrained = [] if name == "arcface_seresnext101" else ["backbone.pretrained=null"]
+    reference = resolve(shipped_recipe(name), catalog=catalog, overrides=untrained, data_root=tmp_path)
     assert (ours.backbone, ours.loss) == (reference.backbone, reference.loss)
     assert ours.transforms["flip"] == reference.transforms["flip"]
     assert ours.optimizer.use == reference.optimizer.use
