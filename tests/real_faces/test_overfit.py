@@ -62,6 +62,7 @@ def pictures(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "faces", tmp_path / "landmarks.csv"
 
 
+@pytest.mark.slow
 def test_the_script_takes_the_most_photographed_and_reports_the_results(
     pictures: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_the_script_takes_the_most_photographed_and_reports_the_results(
     assert photos[0]["mouth_right_y"] == "54"
 
 
+@pytest.mark.slow
 def test_too_few_people_are_reported(pictures: tuple[Path, Path], tmp_path: Path) -> None:
     process = overfit(*pictures, tmp_path / "out", "--people", "3", "--photos", "4")
     assert process.returncode != 0

@@ -122,6 +122,7 @@ def test_the_pairs_read_as_what_they_are(flat: Path, name: str, condition: int) 
     assert Path(left.path).parent.name == ("masked" if condition == 2 else "bare")
 
 
+@pytest.mark.slow
 def test_the_yardstick_prints_a_row_a_condition(lfw: Path, flat: Path, tmp_path: Path) -> None:
     import json
 

@@ -34,6 +34,7 @@ def _faults(how: str, **environment: str) -> tuple[str, int]:
     return kept, int(count)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
 def test_tensors_of_one_size_take_their_pages_once() -> None:
     kept, few = _faults("keep")

@@ -224,6 +224,7 @@ def test_accumulated_batches_make_fewer_steps(tmp_path: Path) -> None:
     assert RunLength.of(plan.train, batches=3) == RunLength(epochs=2, steps_per_epoch=2)
 
 
+@pytest.mark.slow
 def test_the_quickstart_keeps_its_schedule_when_its_epochs_change(maskrec_cli: Cli) -> None:
     words = ("check", "maskrec:quickstart", "--demo", "train.epochs=2")
     done = maskrec_cli(*words)

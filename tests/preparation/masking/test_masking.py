@@ -429,6 +429,7 @@ def test_the_command(
     assert "remove --types, --copies and --every-type" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_cheeks_are_pulled_up_by_an_option(
     faces: Path, tmp_path: Path, maskrec_cli: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
@@ -444,6 +445,7 @@ def test_cheeks_are_pulled_up_by_an_option(
         assert words in refused.stderr
 
 
+@pytest.mark.slow
 def test_several_words_of_an_option(
     faces: Path, tmp_path: Path, maskrec_cli: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

@@ -31,7 +31,9 @@ def _workers(process: subprocess.Popen[str]) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for workers in /proc")
-@pytest.mark.parametrize("after", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize(
+    "after", [0.0, pytest.param(0.3, marks=pytest.mark.slow), pytest.param(1.0, marks=pytest.mark.slow)]
+)
 def test_an_interrupt_while_workers_start(tmp_path: Path, after: float) -> None:
     photos, script = tmp_path / "photos" / "Ann", tmp_path / "run.py"
     photos.mkdir(parents=True)
