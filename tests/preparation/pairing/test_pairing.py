@@ -198,7 +198,7 @@ def test_masked_faces_alone(tmp_path: Path) -> None:
     """As the reference has them: nothing but masked photos, several of each."""
     faces = write_faces(tmp_path / "faces")
     copies = write_copies(tmp_path / "masked", faces, ("n95", "kn95", "cloth_black"))
-    settings = replace(SMALL, masks=("both",))
+    settings = replace(SMALL, masks=("both",), same_photo=0.5)
     make_pairs(copies, tmp_path / "pairs", settings)
     same = read(tmp_path / "pairs" / "eval_same.csv")
     assert sum(row["photo"] == row["pair_photo"] for row in same) == 10
