@@ -27,7 +27,7 @@ def test_a_demo_with_another_network_is_announced_in_the_first_line() -> None:
         assert isinstance(backbone, Spec)
         if "(its demo: " in summary(path):
             announced.add(name)
-            assert str(backbone.parameters["model"]) in ("efficientnet_b0", "seresnext26d_32x4d")
+            assert str(backbone.parameters["model"]) in ("test_efficientnet", "seresnext26d_32x4d")
         elif name != "quickstart":
             assert backbone.name == "maskrec/inception_resnet_v1"
     assert announced == {"arcface_efficientnet_b3", "arcface_seresnext101"}
