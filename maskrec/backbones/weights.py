@@ -40,7 +40,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         UsageError: the file is missing, damaged, a pickle that would run code, or holds something other than tensors.
     """
     if not path.is_file():
-        raise UsageError(f"there is no weight file {path}; correct the path, {GO_ON}")
+        raise UsageError(f"the weight file {path} does not exist; correct the path, {GO_ON}")
     try:
         check_regular(path, memory_size())
         content = _load(path)

@@ -96,7 +96,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def expand_home(text: str) -> str:
-    """A path with a leading ``~`` or ``~user`` as that home folder; unchanged where there is no such user."""
+    """A path with a leading ``~`` or ``~user`` as that home folder; unchanged where that user does not exist."""
     return os.path.expanduser(text) if text.startswith("~") else text  # noqa: PTH111 - it never raises
 
 

@@ -1,4 +1,4 @@
-"""What the operating system allows a process: open files and shared memory, named when there is no more."""
+"""What the operating system allows a process: open files and shared memory, named when they are used up."""
 
 from __future__ import annotations
 

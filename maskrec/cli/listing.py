@@ -80,7 +80,7 @@ def _kind(text: str) -> str:
         if text in (kind, hook.removeprefix("maskrec_")):
             return kind
     kinds = list(KIND_OF_HOOK.values())
-    raise UsageError(f"there is no kind {text!r}; {did_you_mean(text, kinds, ', '.join(kinds))}")
+    raise UsageError(f"unknown kind {text!r}; {did_you_mean(text, kinds, ', '.join(kinds))}")
 
 
 def _source(catalog: Catalog, text: str) -> str:

@@ -43,7 +43,7 @@ def run(
 ) -> None:
     """Train and evaluate as a recipe says, and write a run directory."""
     from maskrec.recipe.checking import resolve
-    from maskrec.training.distributed import on_each_process, process_group, several_processes_wanted
+    from maskrec.training.distributed import on_each_process, process_group, several_processes_started
     from maskrec.training.runner import start
 
     def read() -> tuple[Plan, Catalog, Path]:
@@ -54,7 +54,7 @@ def run(
             overrides=overrides or (),
             demo=demo,
             data_root=root,
-            allow_fallback=not several_processes_wanted(),
+            allow_fallback=not several_processes_started(),
         )
         return plan, catalog, root
 
@@ -96,14 +96,14 @@ def recipe_path(recipe: str) -> Path:
     """The file of a recipe that is named by path or, as ``maskrec:NAME``, by a shipped recipe's name.
 
     Raises:
-        UsageError: there is no shipped recipe of that name, or no such file while one ships with that name.
+        UsageError: no recipe of that name is shipped, or the file does not exist and one ships with that name.
     """
     from maskrec.recipe.shipped import PREFIX, shipped_like, shipped_recipe
 
     if recipe.startswith(PREFIX):
         return shipped_recipe(recipe.removeprefix(PREFIX))
     if not os.path.lexists(recipe) and (meant := shipped_like(recipe)):
-        raise UsageError(f"there is no recipe file {recipe}; did you mean {PREFIX}{meant}?")
+        raise UsageError(f"the recipe file {recipe} does not exist; did you mean {PREFIX}{meant}?")
     return Path(recipe)
 
 

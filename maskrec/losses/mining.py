@@ -83,7 +83,7 @@ class BatchAll:
 
 
 class BatchAllHard(BatchAll):
-    """Of all valid triplets the hard ones: the negative is no farther from the anchor than the positive.
+    """Of all valid triplets the hard ones: the negative is as near to the anchor as the positive, or nearer.
 
     The loss is the mean over them, and 0 for a batch without any. Where all embeddings are one point every triplet is
     hard, so that a collapse does not look like success.

@@ -66,7 +66,7 @@ class WeightedSum(nn.Module):
         return found
 
     def frozen(self) -> Iterable[nn.Module]:
-        """The modules that parts want neither optimised nor saved."""
+        """The modules that parts declare as frozen: neither optimised nor saved."""
         for _, part in self._losses():
             yield from frozen_modules(part)
 
@@ -86,6 +86,6 @@ def _problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     for name, weight in weights.items():
         if name not in parts:
             known = ", ".join(parts) or "none"
-            yield Problem(f"there is no part {name!r} to weigh", f"weights.{name}", f"the parts are: {known}")
+            yield Problem(f"unknown part {name!r}", f"weights.{name}", f"the parts are: {known}")
         elif not (math.isfinite(weight) and weight >= 0):
             yield Problem(f"weight {name!r} must be a finite number of at least 0, not {weight}", f"weights.{name}")

@@ -54,7 +54,7 @@ def pair_distances(
         ValueError: as in ``normalise``; an unknown distance; an index beyond the embeddings.
     """
     if distance not in ("l2", "squared_l2", "cosine"):
-        raise ValueError(f"there is no distance {distance!r}; use l2, squared_l2 or cosine")
+        raise ValueError(f"unknown distance {distance!r}; use l2, squared_l2 or cosine")
     rows = normalise(embeddings) if normalize or distance == "cosine" else _rows(embeddings)
     _check_indices(left, right, len(rows))
     squared = np.empty(len(left), dtype=np.float64)

@@ -23,7 +23,7 @@ class NumberedPhotos:
 
     Args:
         root: the folder with a folder per person.
-        problems: collects photos that are there twice.
+        problems: collects photos that have two files.
         usual: the ending in the message about a photo that is missing.
     """
 
@@ -38,7 +38,7 @@ class NumberedPhotos:
         files = self._in_folder(name).get(stem, [])
         if len(files) > 1:
             shown = " and ".join(files)
-            self.problems.add(place, f"photo {number} of {name} is there twice: {shown}; remove one")
+            self.problems.add(place, f"photo {number} of {name} has two files: {shown}; remove one")
         return place_of(self.root, f"{name}/{files[0] if files else stem + self.usual}")
 
     def _in_folder(self, name: str) -> dict[str, list[str]]:

@@ -48,7 +48,9 @@ def load_text(path: Path, shown: str) -> str:
             raise UnreadableError(f"{shown} is a folder, not a recipe file")
         if not path.is_file():
             there = path.exists()
-            raise UnreadableError(f"{shown} is not a regular file" if there else f"there is no recipe file {shown}")
+            raise UnreadableError(
+                f"{shown} is not a regular file" if there else f"the recipe file {shown} does not exist"
+            )
         with open_regular(path) as stream:
             raw = stream.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:

@@ -29,7 +29,7 @@ _BROKEN = re.compile(r"gloo|Connection (closed|reset|refused)|NCCL|ProcessGroup"
 CHUNK_BYTES = 64 * 2**20
 
 
-def several_processes_wanted() -> bool:
+def several_processes_started() -> bool:
     """Whether a launcher started more than one process."""
     return environment_number("WORLD_SIZE", "1") > 1
 
@@ -43,7 +43,7 @@ def process_group() -> Iterator[None]:
     Raises:
         MaskrecError: a process did not come; or, while they work together, one of them has ended.
     """
-    if not several_processes_wanted() or dist.is_initialized():
+    if not several_processes_started() or dist.is_initialized():
         yield
         return
     # Its functions take the group of the moment of import as a default. Imported later (DistributedDataParallel does),

@@ -88,9 +88,9 @@ def test_other_content_is_refused(tmp_path: Path) -> None:
         torch.save(content, path)
         with pytest.raises(UsageError, match="not hold a dictionary of tensors"):
             read_weights(path)
-    with pytest.raises(UsageError, match="there is no weight file"):
+    with pytest.raises(UsageError, match="the weight file"):
         read_weights(tmp_path / "absent.pt")
-    with pytest.raises(UsageError, match="there is no weight file"):
+    with pytest.raises(UsageError, match="the weight file"):
         read_weights(tmp_path)
 
 

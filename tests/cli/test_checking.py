@@ -108,7 +108,7 @@ def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
     [
         (["check"], "Missing argument"),
         (["check", "a=b"], "at least one recipe"),
-        (["check", "nowhere.yaml"], "there is no recipe file nowhere.yaml"),
+        (["check", "nowhere.yaml"], "the recipe file nowhere.yaml does not exist"),
         (["check", "."], "is a folder"),
         (["check", "maskrec:nowhere"], "ships no recipe"),
         (["check", "x.yaml", "--names", "--dry-run"], "cannot be combined with"),

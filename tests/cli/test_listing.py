@@ -109,7 +109,7 @@ def test_rows_can_be_chosen_by_kind_and_by_provider(maskrec_cli, twenty):
     done = maskrec_cli("list", "loss", "--provider", "Maskrec_Listing.7", path=[twenty])
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["NAME", "loss_7"]
     for arguments, said in [
-        (("list", "looses"), "there is no kind 'looses'; did you mean loss?"),
+        (("list", "looses"), "unknown kind 'looses'; did you mean loss?"),
         (("list", "--provider", "nobody"), "no plugin of 'nobody' is loaded; there is maskrec"),
     ]:
         done = maskrec_cli(*arguments)

@@ -59,7 +59,7 @@ def test_a_shipped_recipe_named_without_its_prefix_is_suggested(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("quickstart", "quickstart.yaml", "quikstart"):
-        with pytest.raises(UsageError, match=f"no recipe file {name}; did you mean maskrec:quickstart\\?"):
+        with pytest.raises(UsageError, match=f"{name} does not exist; did you mean maskrec:quickstart\\?"):
             recipe_path(name)
     assert recipe_path("recipes/quickstart.yaml") == Path("recipes/quickstart.yaml")
     (tmp_path / "quickstart").touch()

@@ -79,7 +79,7 @@ def test_its_parts_are_trained_and_saved() -> None:
     ("weights", "path", "says"),
     [
         ({"arc": 1.0}, "weights", "part 'tri' has no weight"),
-        ({"arc": 1.0, "tri": 1.0, "tir": 2.0}, "weights.tir", "no part 'tir'"),
+        ({"arc": 1.0, "tri": 1.0, "tir": 2.0}, "weights.tir", "unknown part 'tir'"),
         ({"arc": -1.0, "tri": 1.0}, "weights.arc", "at least 0"),
         ({"arc": math.nan, "tri": 1.0}, "weights.arc", "finite"),
     ],

@@ -79,7 +79,7 @@ def test_wrong_input_is_one_sentence() -> None:
         pair_distances(np.array([[1.0, np.nan], [0, 1]]), *pair)
     with pytest.raises(ValueError, match="not of shape"):
         pair_distances(np.ones(3), *pair)
-    with pytest.raises(ValueError, match="there is no distance 'l3'"):
+    with pytest.raises(ValueError, match="unknown distance 'l3'"):
         pair_distances(fine, *pair, "l3")  # type: ignore[arg-type]
     for wrong in (2, -1):
         with pytest.raises(ValueError, match="beyond the 2 embeddings"):

@@ -167,7 +167,7 @@ def test_photos_of_every_ending_are_found(people: Path, ending: str) -> None:
     photo.rename(photo.with_suffix(ending))
     assert photo.with_suffix(ending).name in {Path(image.path).name for image in _open(people).images}
     photo.write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"photo 1 of Cy is there twice: .*Cy_0001"):
+    with pytest.raises(UsageError, match=r"photo 1 of Cy has two files: .*Cy_0001"):
         _open(people)
 
 

@@ -204,7 +204,7 @@ def test_a_column_in_one_of_two_files(photos: Path) -> None:
         ({"same": Path("b")}, "not from same"),
         ({"path": Path("a"), "masks": "both"}, "landmarks"),
         ({"path": Path("a"), "masks": "both", "landmarks": Path("c"), "photos_masked": True}, "already"),
-        ({"path": Path("a"), "types": ["x"]}, "no mask type 'x'"),
+        ({"path": Path("a"), "types": ["x"]}, "unknown mask type 'x'"),
     ],
 )
 def test_parameters_that_do_not_go_together(values: dict[str, object], words: str) -> None:

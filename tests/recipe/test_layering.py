@@ -134,7 +134,7 @@ def test_a_shipped_recipe_can_be_extended_by_name(tmp_path: Path) -> None:
     [
         ({"top": "extends: top.yaml\n"}, "circle"),
         ({"top": "extends: a.yaml\n", "a": "extends: b.yaml\n", "b": "extends: top.yaml\n"}, "circle"),
-        ({"top": "extends: nowhere.yaml\n"}, "there is no recipe file"),
+        ({"top": "extends: nowhere.yaml\n"}, "nowhere.yaml does not exist"),
         ({"top": "extends: [a, b]\n"}, "must be a file name"),
         ({"top": "extends: ''\n"}, "must be a file name"),
         ({"top": "extends: 3\n"}, "must be a file name"),

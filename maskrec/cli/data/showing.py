@@ -89,7 +89,7 @@ def _check_out(out: Path, force: bool) -> None:
     if out.suffix.lower() not in (".png", ".html"):
         raise UsageError(f"{out}: a contact sheet is a .png or a .html file; name one")
     if not out.parent.is_dir():
-        raise UsageError(f"{out}: there is no folder {out.parent}; create it first")
+        raise UsageError(f"{out}: the folder {out.parent} does not exist; create it first")
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name a file")
     if out.exists() and not force:

@@ -25,7 +25,7 @@ def type_problems(types: Sequence[str] | Mapping[str, float] | None) -> Iterable
     for name in types:
         if name not in MASK_TYPES:
             hint = did_you_mean(name, MASK_TYPES, f"known mask types are {', '.join(MASK_TYPES)}")
-            yield f"there is no mask type {name!r}; {hint}"
+            yield f"unknown mask type {name!r}; {hint}"
     if isinstance(types, Mapping):
         if not all(math.isfinite(weight) and weight >= 0 for weight in types.values()) or (
             types and not sum(types.values()) > 0

@@ -157,7 +157,7 @@ def mask_index(name: str) -> int:
         ValueError: the name is not a mask type.
     """
     if name not in TYPES:
-        raise ValueError(f"there is no mask type {name!r}; known mask types are {', '.join(MASK_TYPES)}")
+        raise ValueError(f"unknown mask type {name!r}; known mask types are {', '.join(MASK_TYPES)}")
     return MASK_TYPES.index(name)
 
 

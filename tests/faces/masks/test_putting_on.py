@@ -57,7 +57,7 @@ def test_names_and_numbers() -> None:
     assert tuple(COLOURS) == REFERENCE_TYPES == MASK_TYPES[:5]
     assert [mask_index(name) for name in MASK_TYPES] == list(range(len(MASK_TYPES)))
     assert sorted(name for names in FAMILIES for name in names) == sorted(MASK_TYPES)
-    with pytest.raises(ValueError, match="no mask type 'n99'"):
+    with pytest.raises(ValueError, match="unknown mask type 'n99'"):
         mask_index("n99")
 
 

@@ -204,7 +204,7 @@ def test_the_command(faces_folder: Path, command: Callable[..., Told]) -> None:
     ("words", "said"),
     [
         (["faces", "x.gif"], "a .png or a .html"),
-        (["faces", "no/x.png"], "no folder"),
+        (["faces", "no/x.png"], "does not exist"),
         (["absent", "x.png"], "no such file"),
         (["faces", "x.png", "--only", "rejected"], "needs --source"),
         (["faces", "x.png", "--person", "Who\x1b[31m"], "has no person of that name"),
