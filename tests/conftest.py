@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from training_runs import go_on, train  # noqa: F401 - fixtures
+from warm_python import run_python
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,18 +20,23 @@ def maskrec_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
     """Runs ``python -m maskrec ARGUMENTS`` in a process of its own, in ``tmp_path`` by default.
 
     ``maskrec_cli("list", "--json", path=[folder], env={"NAME": "value"}, cwd=folder)``; ``path`` folders go onto
-    PYTHONPATH, where fake distributions are found.
+    PYTHONPATH, where fake distributions are found. With ``path`` or ``env`` the interpreter is started anew; without,
+    the process has large libraries imported (see ``support/warm_python.py``).
     """
 
     def call(
         *arguments: object, path: Sequence[Path] = (), env: Mapping[str, str] | None = None, cwd: Path = tmp_path
     ) -> subprocess.CompletedProcess[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MASKREC_", "COLUMNS"))}
+        words = ["-m", "maskrec", *map(str, arguments)]
+        if not path and env is None:
+            return run_python(words, cwd, clean)
         search = [*map(str, path), str(ROOT), *filter(None, [clean.get("PYTHONPATH")])]
+        environment = {**clean, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(search), **(env or {})}
         return subprocess.run(
-            [sys.executable, "-m", "maskrec", *map(str, arguments)],
+            [sys.executable, *words],
             cwd=cwd,
-            env={**clean, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(search), **(env or {})},
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from run_comparison import assert_same_run
 from small_recipe import PIECES, write_recipe
+from warm_python import Program
 
 from maskrec.base import interrupts
 from maskrec.runtime.state_tree import load_tree
@@ -59,13 +60,13 @@ def test_a_terminated_run_keeps_its_last_step_and_names_the_command_that_goes_on
         "train": {"epochs": 2, "workers": 1, "checkpoint_every": 1000},
     }
     recipe, run = write_recipe(tmp_path, {**changes, "sampler": {"use": "shuffled", "batch_size": 4}}), tmp_path / "a b"
-    process = begin(tmp_path, "run", recipe, "--plugin", PIECES, "--run-dir", run)
+    process = Program(["-m", "maskrec", "run", recipe, "--plugin", PIECES, "--run-dir", run], tmp_path)
     rows = run / "metrics.jsonl"
     while process.poll() is None and not (rows.exists() and rows.read_bytes().count(b"\n") >= 2):
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=600)
-    assert process.returncode == 143, err
+    _, err = process.communicate()
+    assert process.wait() == 143, err
     said, _, command = err.strip().rpartition(": ")
     assert said == "maskrec: terminated; continue with"
     assert shlex.split(command) == ["maskrec", "resume", str(run), "--plugin", str(PIECES)]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 from markdown_blocks import commands, write_blocks
+from warm_python import run_python
 
 from maskrec.faces.synthetic.cartoon_photos import DEVIATIONS
 from maskrec.faces.synthetic.features import WITH_GLASSES
@@ -22,7 +21,7 @@ PAGE = ROOT / "docs" / "synthetic_faces.md"
 
 def test_the_script_shows_faces(tmp_path: Path) -> None:
     script = write_blocks(PAGE, tmp_path)["look.py"]
-    subprocess.run([sys.executable, script], cwd=tmp_path, check=True, timeout=120)
+    assert run_python([script], tmp_path).returncode == 0
     assert (tmp_path / "faces.png").stat().st_size > 100_000
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+
+from warm_python import run_python
 
 SCRIPT = Path(__file__).parent / "mutate.py"
 
 
 def test_some_thousand_mutated_inputs(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), "--inputs", "4000", "--seed", "7", "--keep", str(tmp_path / "kept")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = run_python([SCRIPT, "--inputs", "4000", "--seed", "7", "--keep", tmp_path / "kept"])
     assert result.returncode == 0, result.stdout + result.stderr
     assert "4000 mutated inputs of seed 7, 0 with anything but a sentence" in result.stdout
     # If all inputs were refused, or all read, nothing would be tested.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from warm_python import run_ranks
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.evaluation import View
@@ -229,7 +228,7 @@ def test_precision_is_the_computes_and_rows_are_float32() -> None:
 
 PROCESSES = """
 import sys
-sys.path[:0] = [{folder!r}]
+sys.path[:0] = {folders!r}
 import numpy, torch.distributed as dist
 from test_embedder import Faces, embedder, pair_set, MASKS
 dist.init_process_group("gloo")
@@ -241,11 +240,11 @@ dist.destroy_process_group()
 
 def test_processes_share_the_images_and_each_has_all_rows(tmp_path: Path) -> None:
     """Three processes, two images: one has nothing to embed."""
-    script = tmp_path / "embed.py"
-    script.write_text(PROCESSES.format(folder=str(Path(__file__).parent), out=str(tmp_path / "rows")))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3", str(script)]
-    done = subprocess.run(launcher, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr
+    script, here = tmp_path / "embed.py", Path(__file__).parent
+    folders = [str(here), str(here.parent / "support")]
+    script.write_text(PROCESSES.format(folders=folders, out=str(tmp_path / "rows")))
+    for done in run_ranks(3, [script]):
+        assert done.returncode == 0, done.stderr
     for place, number in (("arr_0", 2), ("arr_1", 7)):
         expected = embedder()(pair_set(Faces(number), MASKS[:number]))
         for rank in range(3):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from warm_python import run_python
 
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
@@ -28,13 +27,7 @@ POINTS = {
 
 def overfit(faces: Path, landmarks: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
     options = ["--faces", faces, "--landmarks", landmarks, "--out", out, *more]
-    return subprocess.run(
-        [sys.executable, str(FOLDER / "overfit.py"), *map(str, options)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_python([FOLDER / "overfit.py", *options])
 
 
 def row_of(process: subprocess.CompletedProcess[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from warm_python import run_python
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
@@ -39,9 +39,7 @@ def faces(folder: Path, photos: dict[str, int]) -> Path:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+    return run_python([SCRIPT, *arguments])
 
 
 def written(tmp_path: Path, few: dict[str, int], lfw: dict[str, int], pairs: str = PAIRS) -> Sequence[object]:

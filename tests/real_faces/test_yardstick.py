@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
+from warm_python import run_python
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
@@ -60,9 +59,7 @@ def lfw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(script: str, *arguments: object) -> str:
-    done = subprocess.run(
-        [sys.executable, str(FOLDER / script), *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+    done = run_python([FOLDER / script, *arguments])
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from warm_python import run_python
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import write_atomically
@@ -220,9 +219,7 @@ print(load_tree(path)["a"].sum().item(), sorted(p.name for p in path.parent.iter
 def test_a_disk_full_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     """The kernel refuses to write past a limit, as it does on a full disk."""
     path = tmp_path / "last.safetensors"
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, timeout=600, check=True
-    )
+    done = run_python(["-c", FULL_DISK, path])
     sentence, rest = done.stdout.splitlines()
     assert "could not be written" in sentence
     assert "free some space" in sentence

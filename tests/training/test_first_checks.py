@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import pytest
 import torch
 import yaml
 from probe_runs import PROBED, PROBES, rows, state
+from warm_python import run_ranks
 
 from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.contracts.problem import RecipeError
@@ -238,11 +236,8 @@ def test_two_processes_say_the_same_and_end_together(tmp_path: Path) -> None:
         "buffer": section("backbone", "nets", "rank"),
     }
     (tmp_path / "runs.yaml").write_text(yaml.safe_dump(runs))
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [sys.executable, *launcher, str(Path(__file__).with_name("check_all.py")), str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for done in run_ranks(2, [Path(__file__).with_name("check_all.py"), tmp_path]):
+        assert done.returncode == 0, done.stdout + done.stderr
     first, second = (json.loads((tmp_path / f"said-{rank}.json").read_text()) for rank in (0, 1))
     assert first["rank"] == second["rank"]
     assert first["rank"][0] == 3

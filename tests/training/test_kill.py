@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 from run_comparison import assert_same_run
 from small_recipe import PIECES, write_recipe
+from warm_python import Program
 
 ROOT = Path(__file__).parents[2]
 STEPS_AN_EPOCH = 8
@@ -37,19 +36,18 @@ def command(folder: Path, name: str, workers: int) -> list[str]:
     train = {"epochs": 3, "workers": workers, "checkpoint_every": 2, "channels_last": True, "ema": 0.9}
     recipe = write_recipe(folder, {**KILLED, "train": train})
     return [
-        *(sys.executable, "-m", "maskrec", "run", str(recipe)),
+        *("-m", "maskrec", "run", str(recipe)),
         *("--plugin", str(PIECES), "--run-dir", str(folder / name)),
     ]
 
 
-def begin(words: list[str]) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def begin(words: list[str]) -> Program:
+    return Program(words, ROOT)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    out, _ = process.communicate(timeout=1800)
-    assert process.returncode == 0, out.decode()
+def end(program: Program) -> None:
+    out, err = program.communicate()
+    assert program.wait() == 0, out + err
 
 
 def kill_when(words: list[str], run: Path, moment: Callable[[Path], bool]) -> None:
@@ -62,7 +60,7 @@ def kill_when(words: list[str], run: Path, moment: Callable[[Path], bool]) -> No
         time.sleep(0.001)
     killed = process.poll() is None
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=1800)
+    process.wait()
     assert killed, "the run was over before the moment came"
 
 
@@ -118,10 +116,8 @@ def test_ten_kills_at_random_moments(tmp_path: Path, workers: int) -> None:
                 print(f"finished within {moment:.2f} s")
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
-                process.wait(timeout=1800)
+                process.wait()
                 kills += 1
                 print(f"kill {kills} after {moment:.2f} s of {wall:.2f} s")
-            if process.stdout is not None:
-                process.stdout.close()
         end(begin(words))
         assert_same_run(tmp_path / "whole", tmp_path / f"killed{number}")

@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 from run_comparison import differences, largest_difference, rows_without_times
+from warm_python import run_python, run_ranks
 
 from maskrec.runtime.state_tree import load_tree
 
@@ -52,26 +53,17 @@ LOSSES: dict[str, dict[str, Any]] = {
 
 def start_processes(
     processes: int, folder: Path, runs: dict[str, dict[str, Any]], *overrides: str
-) -> subprocess.CompletedProcess[str]:
+) -> list[subprocess.CompletedProcess[str]]:
     """Train every recipe of ``runs`` in one process group (or one plain process)."""
     (folder / "runs.yaml").write_text(yaml.safe_dump(runs))
-    launcher = [sys.executable]
-    if processes > 1:
-        launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return subprocess.run(
-        [*launcher, str(SCRIPT), str(folder), *overrides],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
+    words = [SCRIPT, folder, *overrides]
+    return run_ranks(processes, words) if processes > 1 else [run_python(words)]
 
 
 def launch(processes: int, folder: Path, runs: dict[str, dict[str, Any]], *overrides: str) -> None:
     """Train, and expect success."""
-    done = start_processes(processes, folder, runs, *overrides)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for done in start_processes(processes, folder, runs, *overrides):
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def last(run: Path) -> dict[str, Any]:
@@ -158,7 +150,7 @@ def test_an_observer_of_one_process_stops_all_at_the_same_step(both: tuple[Path,
 
 def test_a_sharded_run_goes_on_only_with_as_many_processes(tmp_path: Path, both: tuple[Path, Path]) -> None:
     shutil.copytree(both[1] / "sharded", tmp_path / "run")
-    done = start_processes(1, tmp_path, {"run": {}}, "epochs=8")
+    (done,) = start_processes(1, tmp_path, {"run": {}}, "epochs=8")
     assert done.returncode != 0
     assert "only with as many processes as before: 2, not 1" in done.stderr
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,12 @@ from typing import Any
 import pytest
 import torch.distributed as dist
 from small_recipe import PIECES, write_recipe
+from warm_python import Program
 
 from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.problem import Mark, Problem, RecipeError
 from maskrec.training.distributed import _lost_connection
 from maskrec.training.rendezvous import Launched, Waiting, gather, meet
-
-ROOT = Path(__file__).parents[2]
 
 
 def meeting_of(store: dist.Store, ranks: list[int], world_size: int, seconds: float = 60) -> dict[int, Any]:
@@ -109,21 +106,14 @@ def test_processes_with_unlike_recipes_end_with_the_value_that_differs(tmp_path:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    words = [*(sys.executable, "-m", "maskrec", "run", str(recipe)), "--plugin", str(PIECES)]
+    words = [*("-m", "maskrec", "run", str(recipe)), "--plugin", str(PIECES)]
     words += ["--run-dir", str(tmp_path / "run")]
     processes = [
-        subprocess.Popen(
-            [*words, f"seed={17 + rank}"],
-            env={**os.environ, **group, "RANK": str(rank), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
+        Program([*words, f"seed={17 + rank}"], env={**os.environ, **group, "RANK": str(rank)}) for rank in (0, 1)
     ]
     for process in processes:
-        _, err = process.communicate(timeout=600)
-        assert process.returncode == 2
+        _, err = process.communicate()
+        assert process.wait() == 2
         assert "rank 1 was started with another recipe than rank 0: seed is 18 there and 17 on rank 0" in err
         assert len(err.strip().splitlines()) == 1, err
     assert not (tmp_path / "run").exists()

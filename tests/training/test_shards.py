@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +12,7 @@ import pytest
 from face_sets import write_face_set, write_tar_set
 from run_comparison import assert_same_run
 from small_recipe import PIECES, write_recipe
+from warm_python import Program
 
 Train = Callable[..., Path]
 
@@ -46,18 +44,13 @@ def test_killed_within_an_epoch_it_continues_the_same(
     whole = train("whole", changes, "train.epochs=3")
     recipe = write_recipe(tmp_path, {**changes, "train": {"epochs": 3, "workers": 1, "checkpoint_every": 2}})
     run = tmp_path / "killed"
-    words = [sys.executable, "-m", "maskrec", "run", recipe, "--plugin", PIECES, "--run-dir", run]
-    process = subprocess.Popen(
-        list(map(str, words)),
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    words = ["-m", "maskrec", "run", recipe, "--plugin", PIECES, "--run-dir", run]
+    process = Program(words)
     metrics = run / "metrics.jsonl"
     while process.poll() is None and not (metrics.exists() and metrics.read_bytes().count(b"\n") >= 11):
         time.sleep(0.001)  # well into the second epoch of seven steps
     process.send_signal(signal.SIGKILL)
-    out, _ = process.communicate()
-    assert process.returncode == -signal.SIGKILL, out.decode()
+    out, err = process.communicate()
+    assert process.wait() == -signal.SIGKILL, out + err
     go_on(run)
     assert_same_run(whole, run)

@@ -10,7 +10,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -24,6 +23,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from warm_python import Program, run_python
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.cli.app import run_app
@@ -318,9 +318,8 @@ def test_landmarks_that_are_none(photos: Path, tmp_path: Path, album: Any) -> No
 
 def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:
     """Also on a machine that has one: it is hidden from the process."""
-    command = [sys.executable, "-m", "maskrec", "data", "align", str(photos), "faces", "--device", "cuda"]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(Path(__file__).parents[3])}
-    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    command = ["-m", "maskrec", "data", "align", photos, "faces", "--device", "cuda"]
+    told = run_python(command, tmp_path, {**os.environ, "CUDA_VISIBLE_DEVICES": ""})
     assert (told.returncode, told.stdout) == (2, "")
     assert "no usable CUDA device" in told.stderr
     assert not (tmp_path / "faces").exists()
@@ -405,10 +404,8 @@ def test_ten_kills_of_the_command(shared_faces: Path, tmp_path: Path, shards: in
         print(folder, "finished;", kills, "kills so far")
 
 
-def start(where: Path, *words: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
-    command = [sys.executable, "-m", "maskrec", "data", *words]
-    return subprocess.Popen(command, cwd=where, env=environment, stdout=subprocess.DEVNULL)
+def start(where: Path, *words: str) -> Program:
+    return Program(["-m", "maskrec", "data", *words], where)
 
 
 def finish_under_kills(where: Path, folder: str, shard: str, lasts: float, dice: random.Random, most: int) -> int:

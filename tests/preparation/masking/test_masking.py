@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from warm_python import Program
 
 from maskrec.base.errors import UsageError
 from maskrec.base.random import SeededDraws, key_of
@@ -235,21 +235,18 @@ def test_another_seed_draws_other_masks(faces: Path, tmp_path: Path, undisturbed
 
 
 def command(faces: Path, out: Path, *more: str) -> list[str]:
-    words = [sys.executable, "-m", "maskrec", "data", "mask", str(faces), str(out), "--format", "png"]
+    words = ["-m", "maskrec", "data", "mask", str(faces), str(out), "--format", "png"]
     return [*words, *more]
 
 
 def killed_when(words: list[str], records: int, out: Path) -> bool:
     """Start, and kill -9 when so many groups are finished; returns whether it was killed before its end."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
-    ) as process:
-        while process.poll() is None:
-            if len(list(out.glob(".parts/*.json"))) >= records:
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-        return process.wait() != 0
+    process = Program(words, ROOT)
+    while process.poll() is None:
+        if len(list(out.glob(".parts/*.json"))) >= records:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    return process.wait() != 0
 
 
 def test_a_kill_changes_no_byte(faces: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
