@@ -82,6 +82,14 @@ def one_line(error: BaseException) -> str:
     return text or type(error).__name__
 
 
+def type_shown(value: object) -> str:
+    """What a value is, as messages say it: ``None``, ``a dict``, ``an int``."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
 def typed_line(error: BaseException) -> str:
     """``Type: message`` on one line."""
     name, text = type(error).__name__, one_line(error)

@@ -10,7 +10,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -18,10 +18,20 @@ from typing import Any
 from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import typed_line
+from maskrec.contracts.global_state import restore_settings, settings
 
 # Frames of these are never where a component's author has to look.
 _LIBRARIES = ("PIL", "cv2", "numpy", "pandas", "pluggy", "safetensors", "scipy", "timm", "torch", "torchvision")
 _CORE = ("base", "cli", "contracts", "inference", "recipe", "runtime", "training")
+_CALLED_WITH = {
+    "__getitem__": "(index)",
+    "diagnostics": "()",
+    "evaluate": "(embed)",
+    "load_state_dict": "(state)",
+    "set_epoch": "(epoch)",
+    "state_dict": "()",
+    "test": "(embed, evaluation)",
+}
 
 
 @contextmanager
@@ -35,15 +45,21 @@ def call_into(who: str, what: str, component: object = None) -> Iterator[None]:
 
     Raises:
         MaskrecError: what the component says in such an error of its own; otherwise as `failure_of`.
+        PluginError: the block has changed torch's global state or the component's training mode; both are put back.
     """
+    before = settings(component)
     try:
         yield
     except (MaskrecError, *INTERRUPTS, GeneratorExit):
+        restore_settings(before, component)
         raise
     except BaseException as error:  # also SystemExit: a component must not end the program
+        restore_settings(before, component)
         if _between_processes(error):
             raise
         raise failure_of(who, what, error, component) from error
+    if changed := restore_settings(before, component):
+        raise PluginError(_left_behind(who, what, changed, component))
 
 
 def failure_of(who: str, what: str, error: BaseException, component: object = None) -> MaskrecError:
@@ -60,9 +76,37 @@ def failure_of(who: str, what: str, error: BaseException, component: object = No
 
 
 def sentence_of(who: str, what: str, error: BaseException, component: object = None) -> str:
-    """``WHO WHAT: TYPE: MESSAGE (FILE:LINE)`` on one line."""
-    place = place_of(error) or source_of(component)
-    return f"{who} {what}: {typed_line(error)}{f' ({place})' if place else ''}"
+    """``WHO WHAT: TYPE: MESSAGE (FILE:LINE)`` on one line, with what the method is called with where that fails."""
+    place = place_of(error)
+    hint = ""
+    if not place:
+        method = getattr(component, what.rpartition(" ")[2], None)
+        place = (source_of(method) if inspect.isroutine(method) else "") or source_of(component)
+        hint = _signature_hint(who, method) if isinstance(error, TypeError) and "argument" in str(error) else ""
+    return f"{who} {what}: {typed_line(error)}{f' ({place})' if place else ''}{hint}"
+
+
+def _signature_hint(who: str, method: Any) -> str:
+    """What a component's method is called with, as the end of a sentence; empty where that is not known."""
+    name = getattr(method, "__name__", "")
+    called = _CALLED_WITH.get(name, "")
+    if name == "forward":
+        called = "(embeddings, labels[, batch])" if who.startswith("loss") else "(images)"
+    if name == "__call__":
+        called = "(batch, draws)" if who.startswith("transforms") else ""
+    return f"; {name} is called with {called}" if called else ""
+
+
+def _left_behind(who: str, what: str, changed: Sequence[str], component: object) -> str:
+    """The sentence for settings that a call has changed."""
+    name = what.rpartition(" ")[2]
+    method = getattr(component, name, None)
+    place = (source_of(method) if inspect.isroutine(method) else "") or source_of(component)
+    where = f"in {name}" if what.startswith("failed in ") else "when it was built"
+    return (
+        f"{who} changed {' and '.join(changed)} {where} and left it so{f' ({place})' if place else ''}; use it as a "
+        "context (`with torch.no_grad():`), or set it back: other components would compute differently"
+    )
 
 
 def own_words(error: MaskrecError) -> MaskrecError:

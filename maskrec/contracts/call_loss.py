@@ -11,16 +11,27 @@ says of them (`gather_rows`, `all_reduce_sum`), so their gradient is divided by 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from maskrec.base.errors import PluginError
+from maskrec.base.words import type_shown
+from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import gather_rows, row_counts, world_size
 from maskrec.contracts.component_calls import scope_of, takes_batch
+from maskrec.contracts.component_names import name_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from maskrec.contracts.kinds import Loss
     from maskrec.contracts.sample import Batch
+
+    Look = Callable[[nn.Module, Tensor, Tensor], None]
+
+_LOOK: ContextVar[Look | None] = ContextVar("look", default=None)
 
 
 def sharded_modules(loss: nn.Module) -> dict[str, nn.Module]:
@@ -39,11 +50,37 @@ def call_loss(loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | Non
 
     Returns:
         A scalar whose gradient, averaged over processes, is that of the loss of the global batch.
+
+    Raises:
+        PluginError: the loss fails, or returns something other than a scalar tensor; its name is said.
     """
-    scope = scope_of(loss)
-    if scope == "global" and world_size() > 1:
-        return loss(gather_rows(embeddings), gather_rows(labels))
-    value = loss(embeddings, labels, batch) if takes_batch(loss) else loss(embeddings, labels)
+    scope, who = scope_of(loss), name_of(loss)
+    with call_into(who, "failed in forward", loss):
+        if scope == "global" and world_size() > 1:
+            value = loss(gather_rows(embeddings), gather_rows(labels))
+        else:
+            value = loss(embeddings, labels, batch) if takes_batch(loss) else loss(embeddings, labels)
+    _refuse_no_scalar(value, who)
+    if (look := _LOOK.get()) is not None:
+        look(loss, embeddings, value)
     if scope == "sample" and world_size() > 1:
         value = value * (len(labels) * world_size() / sum(row_counts(labels)))
     return value
+
+
+@contextmanager
+def looking_at_losses(look: Look) -> Iterator[None]:
+    """Within it, ``look(loss, embeddings, value)`` sees every call of a loss, those of parts before the whole."""
+    token = _LOOK.set(look)
+    try:
+        yield
+    finally:
+        _LOOK.reset(token)
+
+
+def _refuse_no_scalar(value: object, who: str) -> None:
+    shape = getattr(value, "shape", None)
+    if shape is None or not hasattr(value, "requires_grad"):
+        raise PluginError(f"{who} returned {type_shown(value)}; a loss must return a scalar tensor")
+    if len(shape):
+        raise PluginError(f"{who} returned a tensor of shape {tuple(shape)}; a loss must return a scalar tensor")

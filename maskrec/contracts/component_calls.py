@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.errors import PluginError
 from maskrec.base.interrupts import INTERRUPTS
-from maskrec.contracts.call_into import sentence_of
+from maskrec.base.words import type_shown
+from maskrec.contracts.call_into import call_into, sentence_of
+from maskrec.contracts.component_names import name_of
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
 
@@ -137,14 +139,29 @@ def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
 
 
 def diagnostics(component: object) -> dict[str, float]:
-    """What a loss, or a part of one, reports of its last batch; waits for the device where that is a tensor."""
+    """What a loss, or a part of one, reports of its last batch; waits for the device where that is a tensor.
+
+    Raises:
+        PluginError: it fails, or returns something other than a dict of numbers; the component's name is said.
+    """
     asked = method_of(component, "diagnostics")
-    return {name: _number(value) for name, value in asked().items()} if asked is not None else {}
+    if asked is None:
+        return {}
+    who = name_of(component)
+    with call_into(who, "failed in diagnostics", component):
+        answer = asked()
+    if not isinstance(answer, Mapping):
+        raise PluginError(f"{who} returned {type_shown(answer)} from diagnostics, which must be a dict of numbers")
+    return {str(name): _number(name, value, who) for name, value in answer.items()}
 
 
-def _number(value: Any) -> float:
+def _number(name: object, value: Any, who: str) -> float:
     """A tensor's number without its graph: torch warns where a tensor that carries gradients becomes a float."""
-    return float(value.detach() if hasattr(value, "detach") else value)
+    try:
+        return float(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError) as error:  # of no number, of a word, of a tensor of several
+        shown = f"a tensor of shape {tuple(value.shape)}" if hasattr(value, "shape") else type_shown(value)
+        raise PluginError(f"{who} returned {shown} for {name!r} from diagnostics, which must be a number") from error
 
 
 def keeps_state(component: object) -> bool:

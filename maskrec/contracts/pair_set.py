@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,6 +62,32 @@ class PairSet:
             raise ValueError(f"pair set {self.label!r}: left, right, same, condition and fold differ in length")
         if len(self.mask_types) != len(self.images):
             raise ValueError(f"pair set {self.label!r}: expected one mask type (or None) for each image")
+        for problem in self._column_problems():
+            raise ValueError(f"pair set {self.label!r} {problem}")
+
+    def _column_problems(self) -> Iterator[str]:
+        """What is wrong with the columns, as ends of a sentence."""
+        images, names = len(self.images), self.identities
+        if names is not None and len(names) != images:
+            yield f"has {len(names)} identities for {images} images; `identities` are names by image, or None"
+        for side, indices in (("left", self.left), ("right", self.right)):
+            wrong = next((index for index in _extremes(indices) if not 0 <= index < images), None)
+            if wrong is not None:
+                yield f"has the index {wrong} in `{side}`, and there are {images} images, from 0"
+        other = next((number for number in _extremes(self.condition) if not 0 <= number < len(CONDITIONS)), None)
+        if other is not None:
+            meanings = ", ".join(f"{number} {name.replace('_', ' ')}" for number, name in enumerate(CONDITIONS))
+            yield f"has the condition {other}; conditions are {meanings}"
+        kind = getattr(self.same, "dtype", type(self.same).__name__)
+        if kind != "bool":
+            yield f"has `same` of type {kind}, which must be a bool array"
 
     def __len__(self) -> int:
         return len(self.left)
+
+
+def _extremes(numbers: NDArray[np.integer]) -> tuple[int, ...]:
+    """The smallest and the largest; nothing of an empty array."""
+    import numpy as np  # a plugin's declarations import this module, and nothing heavy with it
+
+    return (int(np.min(numbers)), int(np.max(numbers))) if len(numbers) else ()

@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Iterator
 from typing import Any
 
-from maskrec.base.words import did_you_mean
+from maskrec.base.words import did_you_mean, type_shown
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 
@@ -46,16 +46,16 @@ def _type_problems(kind: str, built: Any) -> Iterator[str]:
         from torch import nn
 
         if not isinstance(built, nn.Module):
-            yield f"is a {type(built).__name__}, and {_any(kind)} must be a torch.nn.Module"
+            yield f"is {type_shown(built)}, and {_any(kind)} must be a torch.nn.Module"
     if kind == "pairs" and not isinstance(built, PairSet):
-        yield f"returned a {type(built).__name__}, and pairs must be a PairSet"
+        yield f"returned {type_shown(built)}, and pairs must be a PairSet"
     counted = COUNTS.get(kind)
     number = getattr(built, counted, 1) if counted else 1
     if not isinstance(number, numbers.Integral) or number < 1:
         yield f"has {counted} = {number!r}, which must be an integer above 0"
     spec = getattr(built, "input_spec", None) if kind == "backbone" else None
     if spec is not None and not isinstance(spec, InputSpec):
-        yield f"has an input_spec of type {type(spec).__name__}, which must be an InputSpec"
+        yield f"has {type_shown(spec)} as its input_spec, which must be an InputSpec"
 
 
 def misspelt_events(observer: object) -> Iterator[str]:

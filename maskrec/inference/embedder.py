@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 
 from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.base.random import SeededDraws
+from maskrec.base.words import type_shown
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
@@ -50,15 +51,19 @@ class Embedder:
     def __call__(self, pairs: PairSet, view: View | None = None) -> NDArray[np.float32]:
         """float32 ``(n, d)``, one row for each of ``pairs.images``, before normalization.
 
-        Several processes share the images, and each gets all rows.
+        Several processes share the images, and each gets all rows. They are read-only: the next call returns them too.
 
         Raises:
             MaskrecError: an image that cannot be read, or embeddings that are not finite.
+            TypeError: something other than a pair set.
         """
+        require_pair_set(pairs)
         view = view or View()
         key = (id(pairs), view)
         if key not in self._kept:  # the pair set is kept too, or another one could get its id
-            self._kept[key] = (pairs, self._embed_pairs(pairs, view))
+            rows = self._embed_pairs(pairs, view)
+            rows.setflags(write=False)
+            self._kept[key] = (pairs, rows)
         return self._kept[key][1]
 
     def embed_samples(self, samples: Samples, label: str) -> Iterator[NDArray[np.float32]]:
@@ -110,6 +115,16 @@ class Embedder:
             raise PluginError(f"{self.model.origin} {problem}")
         rows: Tensor = embeddings.float()
         return rows
+
+
+def require_pair_set(given: object) -> None:
+    """Raise TypeError unless ``embed`` was given a pair set; the evaluator's author reads the message."""
+    if isinstance(given, PairSet):
+        return
+    hint = "give it the whole set: its embeddings have one row for each of its images"
+    if isinstance(given, Mapping):
+        hint = "annotate the parameter of __init__ that it comes from: `pairs: Pairs` (maskrec.contracts.kinds)"
+    raise TypeError(f"embed was given {type_shown(given)}, which must be a PairSet; {hint}")
 
 
 def seen(images: Tensor, view: View) -> Tensor:

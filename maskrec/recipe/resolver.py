@@ -164,6 +164,8 @@ class RecipeResolver:
         mode = node.child("mode")
         if mode is not None:
             check_field(mode, Literal["min", "max"], "train.best.mode", problems)
+        if (evaluate := self.root.child("evaluate")) is not None and evaluate.child("use") is not None:
+            return  # an evaluator without a label: that is reported already
         labels = list((self.root.child("evaluate") or node).map or {}) if self.root.child("evaluate") else []
         label, dot, rest = str(metric.value).partition(".")
         if not isinstance(metric.value, str) or not dot or not rest:

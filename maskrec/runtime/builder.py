@@ -15,6 +15,7 @@ from maskrec.base.random import key_of
 from maskrec.base.words import one_line
 from maskrec.contracts.call_into import call_into, source_of
 from maskrec.contracts.component_calls import scope_of
+from maskrec.contracts.component_names import set_name
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.givens import GIVENS
 from maskrec.contracts.pair_set import PairSet
@@ -78,6 +79,8 @@ class Builder:
         torch.manual_seed(key_of(self.seed, spec.path) & (2**63 - 1))
         built = self._call(target, spec, values)
         self._check_members(built, spec)
+        if spec.kind in ("loss", "part"):  # those that a component around them calls
+            set_name(built, spec.who)
         if isinstance(built, PairSet):
             self.pair_sets.append((spec, built))
         if spec.kind == "loss":

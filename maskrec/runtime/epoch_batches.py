@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import operator
+import reprlib
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 
 from maskrec.base.errors import PluginError
+from maskrec.base.waiting import Watch
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import shard_bounds
 from maskrec.contracts.kinds import Sampler
@@ -27,14 +31,14 @@ def epoch_batches(sampler: Sampler, epoch: int, samples: int | None = None, who:
         who: names the sampler in messages.
 
     Raises:
-        PluginError: the sampler raises, yields more or fewer batches than its length, an empty one, or an index
-            that no sample has.
+        PluginError: the sampler raises, yields more or fewer batches than its length, an empty one, something other
+            than a list of integers, or an index that no sample has.
     """
     with call_into(who, "failed in set_epoch", sampler):
         sampler.set_epoch(epoch)
     with call_into(who, "failed in __iter__", sampler):
         length = len(sampler)
-        batches = [[int(index) for index in batch] for batch in islice(iter(sampler), length + 1)]
+        batches = _yielded(sampler, length + 1, epoch, who)
     if len(batches) != length:
         found = f"more than {length}" if len(batches) > length else str(len(batches))
         raise PluginError(f"{who} yields {found} batches in epoch {epoch + 1}, and its length is {length}")
@@ -47,6 +51,41 @@ def epoch_batches(sampler: Sampler, epoch: int, samples: int | None = None, who:
         if len(wrong):
             raise PluginError(f"{who} yields the index {wrong[0]}, and the data set has {samples} samples, from 0")
     return batches
+
+
+def _yielded(sampler: Sampler, most: int, epoch: int, who: str) -> Batches:
+    """The first ``most`` batches that the sampler yields; says what is waited for where one takes long."""
+    batches: Batches = []
+    with Watch(lambda: f"batch {len(batches) + 1} of epoch {epoch + 1} from {who}") as watch:
+        watch.begin()
+        for batch in islice(iter(sampler), most):
+            batches.append(_indices(batch, len(batches) + 1, epoch, who))
+            watch.begin()
+    return batches
+
+
+def _indices(batch: Any, number: int, epoch: int, who: str) -> list[int]:
+    """A batch as a list of numbers; numpy's integers and integer tensors' elements are as good as int."""
+    found = batch
+    if isinstance(batch, Iterable) and not isinstance(batch, (str, bytes)):
+        items = list(batch)
+        try:
+            return list(map(operator.index, items))
+        except TypeError:
+            found = next(item for item in items if not _is_index(item))
+    what = "as" if found is batch else "in"
+    raise PluginError(
+        f"{who} yields {reprlib.repr(found)} {what} batch {number} of epoch {epoch + 1}; each batch must be a list of "
+        "integer indices"
+    )
+
+
+def _is_index(item: Any) -> bool:
+    try:
+        operator.index(item)
+    except TypeError:
+        return False
+    return True
 
 
 def shard_places(batches: Batches) -> list[list[Place]]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskrec.base.words import type_shown
 from maskrec.contracts.sample import Sample, SampleColumns
 
 Shape = tuple[int, ...]
@@ -25,14 +26,14 @@ def sample_problem(sample: Any, shape: Shape | None) -> str | None:
         shape: of the images before it; None for the first.
     """
     if not isinstance(sample, Sample):
-        return f"is a {type(sample).__name__}; a data set must return a Sample"
+        return f"is {type_shown(sample)}; a data set must return a Sample"
     return image_problem(sample.image, shape) or _label_problem(sample) or _landmarks_problem(sample)
 
 
 def image_problem(image: Any, shape: Shape | None) -> str | None:
     """What is wrong with a sample's image."""
     if not isinstance(image, Tensor):
-        return f"has an image of type {type(image).__name__}, which must be a uint8 tensor (3, H, W)"
+        return f"has {type_shown(image)} as its image, which must be a uint8 tensor (3, H, W)"
     found = f"has an image of {image.dtype} {tuple(image.shape)}"
     if image.dtype != torch.uint8:
         return f"{found}; images must be torch.uint8 with values from 0 to 255: they are divided by 255 later"
@@ -64,7 +65,7 @@ def _landmarks_problem(sample: Sample) -> str | None:
 def columns_problem(columns: Any, rows: int) -> str | None:
     """What is wrong with what ``read_into`` returned for ``rows`` samples, as the end of a sentence."""
     if not isinstance(columns, SampleColumns):
-        return f"returned a {type(columns).__name__} from read_into, which must be SampleColumns"
+        return f"returned {type_shown(columns)} from read_into, which must be SampleColumns"
     shapes = {"labels": (rows,), "masked": (rows,), "landmarks": (rows, 5, 2)}
     for name, shape in shapes.items():
         array = getattr(columns, name)
@@ -79,7 +80,7 @@ def columns_problem(columns: Any, rows: int) -> str | None:
 def embeddings_problem(embeddings: Any, images: int) -> str | None:
     """What is wrong with what a network returned for this many images, as the end of a sentence."""
     if not isinstance(embeddings, Tensor):
-        return f"returned a {type(embeddings).__name__}; it must return one vector an image, (B, embedding_size)"
+        return f"returned {type_shown(embeddings)}; it must return one vector an image, (B, embedding_size)"
     if embeddings.ndim != 2 or not embeddings.is_floating_point():
         shown = f"{embeddings.dtype} {tuple(embeddings.shape)}"
         return f"returned {shown}; it must return one floating point vector an image, (B, embedding_size)"

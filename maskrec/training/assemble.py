@@ -23,7 +23,7 @@ from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.compute import Compute
-from maskrec.training.checks.data_checks import batch_problems, refuse_labels
+from maskrec.training.checks.data_checks import batch_problems, refuse_columns
 from maskrec.training.checks.likely_mistakes import Recipe, likely_mistakes
 from maskrec.training.checks.people_checks import people_notes, people_problems
 from maskrec.training.run_length import RunLength, schedule_problems
@@ -93,7 +93,7 @@ def assemble(
     builder.context = replace(builder.context, input_spec=spec)
     builder.givens["image_size"] = image_size
     dataset = builder.build(plan.data)
-    refuse_labels(dataset, plan.data)
+    refuse_columns(dataset, plan.data)
     _give_data(builder, dataset)
     sampler = builder.build(plan.sampler)
     with call_into(plan.sampler.who, "failed in __len__", sampler):
@@ -182,7 +182,8 @@ def _cross_checks(
     if len(sampler) == 0:
         problems.append(Problem("the sampler yields no batch from this data", "sampler", mark=plan.sampler.mark))
     if sampler.batch_size < 2 * world_size():
-        message = f"batch_size {sampler.batch_size} leaves fewer than 2 images to one of {world_size()} processes"
+        of = f"each of {world_size()} processes" if world_size() > 1 else "a process"
+        message = f"batch_size {sampler.batch_size} is too small: {of} needs at least 2 images"
         problems.append(Problem(message, "sampler", mark=plan.sampler.mark))
     return problems
 

@@ -43,3 +43,4 @@ def try_first_batch(stepper: TrainStep) -> None:
     (loss,), norm, largest = read_together([value], *stepper.finish_gradients())
     if what := stepper.not_finite(loss, norm, largest):
         raise MaskrecError(f"{plan.loss.who}: {what} is not finite in the first batch (loss {loss})")
+    stepper.diagnostics()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import PluginError
 from maskrec.base.files import write_bytes
+from maskrec.base.words import type_shown
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.evaluation import Embed, Evaluation, Threshold
 from maskrec.recipe.plan import Best
@@ -24,13 +26,15 @@ def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
     """Every evaluator's answer on its evaluation pairs, by label.
 
     Raises:
-        PluginError: an evaluator raised, or returned a metric that it did not declare or a number that is not finite.
+        PluginError: an evaluator raised, returned a metric that it did not declare or a number that is not finite, or
+            not the metric that ``train.best`` names.
     """
     answers = {}
     for label, evaluator in assembly.evaluators.items():
-        with call_into(assembly.plan.evaluate[label].who, "failed in evaluate", evaluator):
+        with _asking(assembly, label, "evaluate"):
             answers[label] = evaluator.evaluate(embed)
         _hold_to_declared(assembly, label, answers[label])
+        _hold_to_best(assembly, label, answers[label])
     return answers
 
 
@@ -42,7 +46,7 @@ def apply_to_test_pairs(assembly: Assembly, embed: Embed, chosen: Mapping[str, E
     """
     answers = {}
     for label, evaluator in assembly.evaluators.items():
-        with call_into(assembly.plan.evaluate[label].who, "failed in test", evaluator):
+        with _asking(assembly, label, "test"):
             answer = evaluator.test(embed, chosen[label]) if label in chosen else None
         if answer is not None:
             _hold_to_declared(assembly, label, answer)
@@ -50,18 +54,38 @@ def apply_to_test_pairs(assembly: Assembly, embed: Embed, chosen: Mapping[str, E
     return answers
 
 
+@contextmanager
+def _asking(assembly: Assembly, label: str, method: str) -> Iterator[None]:
+    """The block calls a method of an evaluator, which must leave the networks in the mode that they are in."""
+    who, evaluator = assembly.plan.evaluate[label].who, assembly.evaluators[label]
+    networks = {"the backbone": assembly.backbone, "the loss": assembly.loss}
+    modes = {name: network.training for name, network in networks.items()}
+    with call_into(who, f"failed in {method}", evaluator):
+        try:
+            yield
+        except ValueError as error:
+            if "read-only" in str(error):
+                error.args = (f"{error}; the rows of embed are kept for its next call: change a copy of them",)
+            raise
+    for name, network in networks.items():
+        if network.training != modes[name]:
+            network.train(modes[name])
+            now = "training" if network.training else "eval"
+            raise PluginError(f"{who} left {name} in another mode than {now} mode after {method}; set it back")
+
+
 def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) -> None:
     """Every metric is declared, and every number is one that JSON knows."""
     declared, who = assembly.declared[label], assembly.plan.evaluate[label].who
     if not isinstance(evaluation, Evaluation):
-        raise PluginError(f"{who} returned a {type(evaluation).__name__}, which must be an Evaluation")
+        raise PluginError(f"{who} returned {type_shown(evaluation)}, which must be an Evaluation")
     for name, value in evaluation.metrics.items():
         if name not in declared:
             raise PluginError(f"{who} returned the metric {name!r}, which it does not declare")
         _hold_finite(value, f"{who} returned {value!r} for {name!r}; a metric must be a finite number")
     for name, threshold in evaluation.thresholds.items():
         if not isinstance(threshold, Threshold):
-            raise PluginError(f"{who} returned a {type(threshold).__name__} for {name!r}, which must be a Threshold")
+            raise PluginError(f"{who} returned {type_shown(threshold)} for {name!r}, which must be a Threshold")
         value = threshold.value
         _hold_finite(value, f"{who} returned {value!r} for the threshold {name!r}; it must be a finite number")
     for name, rows in evaluation.tables.items():
@@ -72,10 +96,21 @@ def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) ->
             raise PluginError(f"{said}; its cells must be finite numbers, strings, true, false or None") from error
     for name, png in evaluation.figures.items():
         if not isinstance(png, (bytes, bytearray, memoryview)) or not re.fullmatch(r"[\w.-]+", name):
-            shown = f"{type(png).__name__} for the figure {name!r}"
+            shown = f"{type_shown(png)} for the figure {name!r}"
             raise PluginError(
                 f"{who} returned {shown}; figures are PNG bytes under names of letters, digits, _ . and -"
             )
+
+
+def _hold_to_best(assembly: Assembly, label: str, evaluation: Evaluation) -> None:
+    """The metric that chooses the best epoch is there, which an evaluator may declare without returning it."""
+    best = assembly.plan.train.best
+    of, _, name = best.metric.partition(".") if best is not None else ("", "", "")
+    if of == label and name not in evaluation.metrics:
+        raise PluginError(
+            f"{assembly.plan.evaluate[label].who} declares the metric {name!r} and did not return it, and train.best "
+            f"chooses the best epoch by it; returned: {', '.join(evaluation.metrics) or 'nothing'}"
+        )
 
 
 def _hold_finite(value: Any, otherwise: str) -> None:

@@ -14,6 +14,7 @@ _ALL = "all pairs"
 _KNOWN = (_ALL, *CONDITIONS)
 _SHORT = {"bare": "bare", "one_masked": "one masked", "both_masked": "both"}
 _LONGEST_LABEL = 24
+_WIDE = 0.05  # of an accuracy's interval: what about a thousand pairs have
 
 
 def epoch_line(epoch: int, label: str, metrics: Mapping[str, float]) -> str:
@@ -48,12 +49,40 @@ def _leading(name: str, metrics: Mapping[str, float]) -> str:
 
 
 def final_tables(evaluation: Evaluation) -> Iterator[str]:
-    """Lines of the metrics by condition, and of the decisions on all pairs where the evaluator counted them."""
+    """Lines of the metrics by condition, of the decisions on all pairs where they were counted, and of cautions."""
     yield from by_condition(evaluation.metrics)
     decisions = decision_rows(evaluation.tables)
     if decisions:
         names = list(dict.fromkeys(name for row in decisions.values() for name in row))
         yield from _aligned(decisions, names)
+    yield from caution_lines(evaluation.tables)
+
+
+def caution_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    """What the figures of all pairs cannot carry: rates of few false accepts, and an accuracy of few pairs.
+
+    From the tables ``tar_at_far`` and ``applied_thresholds`` or ``accuracy``; what is not in their form is left out.
+    """
+    few = [row for row in tables.get("tar_at_far", ()) if row.get("condition") == "all" and row.get("note")]
+    if few and all(_are_numbers(row, "far", "expected_false_accepts", "different_pairs") for row in few):
+        rates = " and ".join(f"{row['expected_false_accepts']:.2g} at tar@far={row['far']:g}" for row in few)
+        yield (
+            f"note: of {few[0]['different_pairs']} different pairs, the false accepts to be expected are {rates}; "
+            "with fewer than ten, such a rate says little"
+        )
+    for name, ends in (("applied_thresholds", ("accuracy_low", "accuracy_high")), ("accuracy", ("low", "high"))):
+        row = next((row for row in tables.get(name, ()) if row.get("condition") == "all"), {})
+        if not _are_numbers(row, *ends, "same_pairs", "different_pairs"):
+            continue
+        low, high = (row[end] for end in ends)
+        if high - low > _WIDE:
+            pairs = row["same_pairs"] + row["different_pairs"]
+            yield f"note: {pairs} pairs are few: the 95 % interval of their accuracy is {low:.4f} to {high:.4f}"
+        return
+
+
+def _are_numbers(row: Mapping[str, Any], *names: str) -> bool:
+    return all(isinstance(row.get(name), (int, float)) for name in names)
 
 
 def by_condition(metrics: Mapping[str, float]) -> list[str]:

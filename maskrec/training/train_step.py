@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from maskrec.base.errors import PluginError
 from maskrec.contracts.call_into import call_into
-from maskrec.contracts.call_loss import call_loss, sharded_modules
+from maskrec.contracts.call_loss import call_loss, looking_at_losses, sharded_modules
 from maskrec.contracts.collectives import all_reduce_sum, row_counts, world_size
 from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
@@ -28,6 +27,7 @@ from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained
 from maskrec.training.schedule import Schedule
 
 if TYPE_CHECKING:
+    from maskrec.contracts.sample import Batch
     from maskrec.training.assemble import Assembly
 
 
@@ -121,8 +121,7 @@ class TrainStep:
         total = sum((loss / len(batches) for loss in losses), 0.0)
         fault = self.not_finite(total, norm_read, largest_read)
         rate = self.schedule.rate
-        with call_into(self.assembly.plan.loss.who, "failed in diagnostics", self.loss):
-            said = diagnostics(self.loss)
+        said = self.diagnostics()
         labels = loaded.labels.to(embeddings.device)
         result = StepResult(total, rate, norm_read, said, embeddings, labels, images, fault)
         if result.finite:
@@ -162,11 +161,7 @@ class TrainStep:
             if first is not None:
                 first.embedded(embeddings, len(images))
             embeddings = embeddings.to(self.compute.dtype)
-            with call_into(plan.loss.who, "failed in forward", self.loss):
-                value = call_loss(self.assembly.loss, embeddings, batch.labels, batch)
-            if not isinstance(value, Tensor) or value.ndim != 0:
-                shown = f"tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-                raise PluginError(f"{plan.loss.who} returned a {shown}; a loss must return a scalar tensor")
+            value = self._loss_of(embeddings, batch)
             if value.requires_grad:
                 with call_into(plan.loss.who, "failed in backward", self.loss):
                     (value / parts).backward()  # type: ignore[no-untyped-call]
@@ -174,6 +169,22 @@ class TrainStep:
             first.gradients(value, self.backbone, self.loss)
             self.first = None
         return value.detach(), embeddings.detach()
+
+    def _loss_of(self, embeddings: Tensor, batch: Batch) -> Tensor:
+        """The loss of a batch; the first one's parts are looked at."""
+        first, loss = self.first, self.assembly.loss
+        if first is None:
+            return call_loss(loss, embeddings, batch.labels, batch)
+        with looking_at_losses(lambda part, rows, value: first.part_called(part, loss, rows, value)):
+            return call_loss(loss, embeddings, batch.labels, batch)
+
+    def diagnostics(self) -> dict[str, float]:
+        """What the loss reports of its last batch.
+
+        Raises:
+            PluginError: it fails, or is not a dict of numbers.
+        """
+        return diagnostics(self.assembly.loss)
 
     def finish_gradients(self) -> tuple[Tensor | None, Tensor]:
         """Average gradients over processes and clip them.

@@ -33,7 +33,7 @@ def test_nothing_is_wrong_with_what_is_right(tmp_path: Path) -> None:
         (
             {"sampler": {"use": "turning", "batch_size": 1}},
             "sampler",
-            "batch_size 1 leaves fewer than 2 images to one of 1 processes",
+            "batch_size 1 is too small: a process needs at least 2 images",
         ),
         ({"loss": {"use": "refusing"}}, "loss", "no loss today"),
         ({"loss": {"use": "refusing", "how": "file"}}, "loss", "the file is gone"),

@@ -6,6 +6,7 @@ import operator
 from typing import TYPE_CHECKING
 
 from maskrec.contracts.call_into import call_into
+from maskrec.contracts.component_calls import masked_samples, shards_of
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.recipe.plan import Opened, Plan, Spec
 from maskrec.training.checks.sampler_checks import first_batches, has_batch_norm, size_problems
@@ -14,26 +15,48 @@ if TYPE_CHECKING:
     from maskrec.contracts.kinds import Backbone, Dataset, Loss, Sampler
 
 
-def refuse_labels(dataset: Dataset, spec: Spec) -> None:
-    """Hold the labels that a data set declares to its length and its number of classes.
+def refuse_columns(dataset: Dataset, spec: Spec) -> None:
+    """Hold the columns that a data set declares to its length and its number of classes.
+
+    ``labels``, ``identities``, ``masked`` and ``shards``: one that is too short would switch off what depends on it.
 
     Raises:
         RecipeError: the data set is wrong about itself; its author has to fix that.
         PluginError: it cannot be asked.
     """
+    message = _labels_problem(dataset, spec) or _other_columns_problem(dataset, spec)
+    if message:
+        raise RecipeError([Problem(f"{spec.name} {message}", spec.path, mark=spec.mark)], broken_plugin=True)
+
+
+def _labels_problem(dataset: Dataset, spec: Spec) -> str:
     with call_into(spec.who, "failed in its labels", dataset):
         samples, classes = len(dataset), int(dataset.num_classes)
         labels = [operator.index(label) for label in dataset.labels]
     wrong = next(((at, label) for at, label in enumerate(labels) if not 0 <= label < classes), None)
     if len(labels) != samples:
-        message = f"has {len(labels)} labels for {samples} samples"
-    elif wrong is not None:
-        message = (
-            f"gives sample {wrong[0]} the label {wrong[1]}, and labels go from 0 to num_classes - 1 = {classes - 1}"
-        )
-    else:
-        return
-    raise RecipeError([Problem(f"{spec.name} {message}", spec.path, mark=spec.mark)], broken_plugin=True)
+        return f"has {len(labels)} labels for {samples} samples"
+    if wrong is not None:
+        return f"gives sample {wrong[0]} the label {wrong[1]}, and labels go from 0 to num_classes - 1 = {classes - 1}"
+    return ""
+
+
+def _other_columns_problem(dataset: Dataset, spec: Spec) -> str:
+    """What is wrong with the columns that may be None, as the end of a sentence; empty where nothing is."""
+    with call_into(spec.who, "failed in its identities", dataset):
+        samples, classes = len(dataset), int(dataset.num_classes)
+        names = None if dataset.identities is None else list(dataset.identities)
+    if names is not None and len(names) != classes:
+        return f"has {len(names)} identities for {classes} classes; `identities` are names by label, or None"
+    other = next((name for name in names or () if not isinstance(name, str)), None)
+    if names and other is not None:
+        return f"has {other!r} among its identities, which must be strings, or None as a whole"
+    for column, values in (("masked", masked_samples(dataset)), ("shards", shards_of(dataset))):
+        with call_into(spec.who, f"failed in its {column}", dataset):
+            count = samples if values is None else len(values)
+        if count != samples:
+            return f"has {count} values of `{column}` for {samples} samples"
+    return ""
 
 
 def batch_problems(

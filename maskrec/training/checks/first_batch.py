@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from maskrec.base.console import say
 from maskrec.base.errors import PluginError
+from maskrec.contracts.collectives import rank
+from maskrec.contracts.component_calls import frozen_modules
+from maskrec.contracts.component_names import name_of
 from maskrec.contracts.sample import Batch
 from maskrec.runtime.loading import LoadedBatch
 from maskrec.runtime.sample_checks import embeddings_problem
@@ -99,6 +103,22 @@ LOADED = (
         lambda seen, promised: seen.landmarks is not None or not promised.has_landmarks,
         lambda seen, promised: "has_landmarks is True, and samples of the first batch have none",
     ),
+    Property(
+        lambda seen, promised: seen.landmarks is None or not float(seen.landmarks.abs().max()) <= 1,
+        lambda seen, promised: (
+            f"returns landmarks within 1 pixel of the corner: all {len(seen.landmarks)} faces of the first batch have "
+            f"x and y of at most {float(seen.landmarks.max()):.3g}; landmarks must be in pixels of the canvas, not "
+            "from 0 to 1"
+        ),
+    ),
+    Property(
+        lambda seen, promised: seen.landmarks is None or _some_face_inside(seen.landmarks, promised.image_size),
+        lambda seen, promised: (
+            f"returns landmarks outside of the images: the middle of the five points of all {len(seen.landmarks)} "
+            f"faces of the first batch is outside the canvas of {promised.image_size} pixels; landmarks must be "
+            "moved to the canvas together with the image"
+        ),
+    ),
 )
 
 TRANSFORMED = (
@@ -166,6 +186,17 @@ class FirstBatch:
             raise PluginError(f"{self.promised.backbone} {problem}")
         self._look(EMBEDDED, self.promised.backbone, embeddings)
 
+    def part_called(self, part: nn.Module, whole: nn.Module, embeddings: Tensor, value: Tensor) -> None:
+        """What one of the losses that ``whole`` is made of returned for these embeddings."""
+        if part is whole or not embeddings.requires_grad or embeddings.grad_fn is None:
+            return
+        if embeddings.grad_fn not in set(nodes(value, embeddings.grad_fn)):
+            raise PluginError(
+                f"{name_of(part)}: no gradient gets from this loss to the embeddings, so the network would not learn "
+                "from it; it detaches them, or returns a number without a graph (where a batch has nothing to "
+                "compare, return `embeddings.sum() * 0`)"
+            )
+
     def gradients(self, value: Tensor, backbone: nn.Module, loss: nn.Module) -> None:
         """What the backward pass from the loss ``value`` has reached."""
         trained = [weight for weight in backbone.parameters() if weight.requires_grad]
@@ -178,10 +209,31 @@ class FirstBatch:
         hidden = [tensor for tensor in leaves(value) if id(tensor) not in known]
         if hidden:
             shapes = ", ".join(str(tuple(tensor.shape)) for tensor in hidden[:3])
+            counted = "1 tensor gets a gradient and is a parameter"
+            if len(hidden) > 1:
+                counted = f"{len(hidden)} tensors get a gradient and are parameters"
             raise PluginError(
-                f"{self.promised.loss}: {len(hidden)} tensors get a gradient and are parameters of neither loss nor "
-                f"backbone, so nothing would train them (of shape {shapes}); keep them as nn.Parameter attributes, "
-                "in an nn.ParameterList or in an nn.ModuleList"
+                f"{self.promised.loss}: {counted} of neither loss nor backbone, so nothing would train "
+                f"{'it' if len(hidden) == 1 else 'them'} (of shape {shapes}); keep such a tensor as an nn.Parameter "
+                "attribute, in an nn.ParameterList or in an nn.ModuleList"
+            )
+        self._note_unused(loss)
+
+    def _note_unused(self, loss: nn.Module) -> None:
+        """Say which of the loss's parameters the first batch did not use: some losses use them later only."""
+        frozen = {id(weight) for module in frozen_modules(loss) for weight in module.parameters()}
+        unused = [
+            name
+            for name, weight in loss.named_parameters()
+            if weight.requires_grad and weight.grad is None and id(weight) not in frozen
+        ]
+        if unused and rank() == 0:
+            shown = ", ".join(unused[:3]) + (", ..." if len(unused) > 3 else "")
+            gets = "the parameter {} gets" if len(unused) == 1 else "the parameters {} get"
+            say(
+                f"note: {self.promised.loss}: {gets.format(shown)} no gradient in the first batch; is it left out of "
+                "forward, or detached?",
+                error=True,
             )
 
     def _look(self, table: Sequence[Property], who: str, seen: Any) -> None:
@@ -192,15 +244,28 @@ class FirstBatch:
 
 def leaves(value: Tensor) -> Iterator[Tensor]:
     """The tensors that a backward pass from ``value`` gives a gradient to."""
+    for node in nodes(value):
+        if hasattr(node, "variable"):  # the node that adds to a tensor's ``grad``
+            yield node.variable
+
+
+def nodes(value: Tensor, last: Any = None) -> Iterator[Any]:
+    """The nodes of the graph of ``value``, each once; nothing is looked for behind ``last``."""
     waiting, seen = [value.grad_fn], set()
     while waiting:
         node = waiting.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
-        if hasattr(node, "variable"):  # the node that adds to a tensor's ``grad``
-            yield node.variable
-        waiting += [before for before, _ in node.next_functions]
+        yield node
+        if node is not last:
+            waiting += [before for before, _ in node.next_functions]
+
+
+def _some_face_inside(landmarks: Tensor, size: int) -> bool:
+    """Whether the middle of the five points of any face ``(B, 5, 2)`` is in the canvas."""
+    middle = landmarks.float().mean(1)
+    return bool(((middle > -0.5) & (middle < size - 0.5)).all(1).any())
 
 
 def _other_labels(seen: LoadedBatch, promised: Promised) -> list[tuple[int, int, int]]:

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.console import say
-from maskrec.base.errors import PluginError
 from maskrec.base.words import typed_line
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import Images, PairSet
 from maskrec.contracts.sample import Sample
-from maskrec.inference.embedder import Embedder
+from maskrec.inference.embedder import Embedder, require_pair_set
 from maskrec.inference.model import Model
 from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all
 from maskrec.training.random_state import random_state, restore_random_state
@@ -55,11 +54,11 @@ class TrialEmbed:
 
     def __call__(self, pairs: PairSet, view: View | None = None) -> NDArray[np.float32]:
         """float32 ``(n, d)``: rows of the first images, repeated with a little noise for the others."""
-        if not isinstance(pairs, PairSet):
-            raise PluginError(f"embed was given a {type(pairs).__name__}, which must be a PairSet")
+        require_pair_set(pairs)
         key = (id(pairs), view or View())
         if key not in self._kept:
             self._kept[key] = _repeated(self.embedder(_few(pairs), view), len(pairs.images))
+            self._kept[key].setflags(write=False)
         return self._kept[key]
 
 

@@ -1,0 +1,26 @@
+"""What built components are called in messages, so that whoever calls one can name it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+_ATTRIBUTE = "_maskrec_name"
+
+
+def set_name(component: Any, who: str) -> None:
+    """Keep the component's path and qualified name, ``loss.parts.arc: maskrec/arcface``, with it.
+
+    A function, which may serve in two places, and a component without attributes have none kept.
+    """
+    own = getattr(component, "__dict__", None)
+    if isinstance(own, dict) and not inspect.isroutine(
+        component
+    ):  # set here, because a component's own __setattr__ may do anything
+        own[_ATTRIBUTE] = who
+
+
+def name_of(component: Any) -> str:
+    """What `set_name` kept, or the name of the component's type."""
+    own = getattr(component, "__dict__", {})
+    return str(own.get(_ATTRIBUTE, type(component).__name__))
