@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskrec.base.console import say, table
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 
 if TYPE_CHECKING:
@@ -64,9 +64,15 @@ def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> Checked
 
     assert checked.plan is not None
     problems = check_built(checked.plan, catalog, root)
-    if dry and not problems.errors:
-        dry_run(checked.plan, catalog, root)
-    return checked.with_more(problems)
+    checked = checked.with_more(problems)
+    if dry and checked.plan is not None and not problems.errors:
+        try:
+            dry_run(checked.plan, catalog, root)
+        except MaskrecError:
+            for note in checked.problems:  # which may say why it fails
+                say(note.render(), error=True)
+            raise
+    return checked
 
 
 def _say(recipe: str, checked: Checked) -> None:

@@ -70,7 +70,7 @@ def embedder(network: nn.Module | None = None, compute: Compute = CPU, seed: int
 
 
 def as_images(rows: np.ndarray[Any, Any]) -> Tensor:
-    return torch.from_numpy(rows).view(-1, 3, SIZE, SIZE)
+    return torch.tensor(rows).view(-1, 3, SIZE, SIZE)
 
 
 def test_every_image_is_a_row_in_order_by_the_models_statistics() -> None:
@@ -81,6 +81,14 @@ def test_every_image_is_a_row_in_order_by_the_models_statistics() -> None:
     expected = (expected - torch.tensor(spec.mean).view(3, 1, 1)) / torch.tensor(spec.std).view(3, 1, 1)
     assert rows.dtype == np.float32
     assert torch.allclose(as_images(rows), expected, atol=1e-6)
+
+
+def test_rows_are_read_only_because_the_next_call_returns_them_too() -> None:
+    embed, pairs = embedder(), pair_set(Faces(3))
+    with pytest.raises(ValueError, match="read-only"):
+        embed(pairs)[:] = 1
+    with pytest.raises(TypeError, match="embed was given None, which must be a PairSet"):
+        embed(None)  # type: ignore[arg-type]
 
 
 def test_views_show_the_image_mirrored_and_its_middle() -> None:

@@ -56,10 +56,27 @@ class Losses(nn.Module):
         self,
         embedding_size: int,
         num_classes: int,
-        wrong: Literal["detached", "constant", "hidden", "raises", "exits", "number", "nan", "backward"] = "detached",
+        wrong: Literal[
+            "detached",
+            "constant",
+            "hidden",
+            "raises",
+            "exits",
+            "number",
+            "nan",
+            "backward",
+            "vector",
+            "nothing",
+            "list",
+            "word",
+            "eval",
+            "unused",
+        ] = "detached",
     ) -> None:
         super().__init__()
         self.wrong = wrong
+        if wrong == "unused":
+            self.unused = nn.Parameter(torch.ones(2))
         self.head = nn.Linear(embedding_size, num_classes)
         self.scales = [nn.Parameter(torch.ones(num_classes, 2))]  # no module's parameter
 
@@ -73,12 +90,33 @@ class Losses(nn.Module):
             return 0.5
         if self.wrong == "constant":
             return torch.ones(())
+        if self.wrong == "vector":
+            return embeddings.square().mean(1)
+        if self.wrong == "nothing":  # as a miner that finds nothing does: a zero that keeps the graph
+            return embeddings.sum() * 0
+        if self.wrong == "eval":
+            self.eval()
         if self.wrong == "detached":
             return nn.functional.cross_entropy(self.head(embeddings.detach()), labels)
         value = nn.functional.cross_entropy(self.head(embeddings), labels)
         if self.wrong == "backward":
             return Refuse.apply(value)
-        return value * (self.scales[0].mean() if self.wrong == "hidden" else float("nan"))
+        return value * {"hidden": self.scales[0].mean(), "nan": float("nan")}.get(self.wrong, 1.0)
+
+    def diagnostics(self) -> Any:
+        """What was asked for."""
+        return {"list": [1.0], "word": {"active": "some"}}.get(self.wrong, {})
+
+
+class TooMany(Losses):
+    """A ``forward`` with a parameter that nobody gives."""
+
+    def __init__(self, embedding_size: int, num_classes: int) -> None:
+        super().__init__(embedding_size, num_classes)
+
+    def forward(self, embeddings: Tensor, labels: Tensor, weights: Tensor) -> Any:  # type: ignore[override]
+        """Never comes so far."""
+        return embeddings.sum() * weights.sum()
 
 
 class Refuse(torch.autograd.Function):
@@ -111,7 +149,22 @@ class Sets:
     def __init__(
         self,
         wrong: Literal[
-            "float", "ones", "small", "label", "labels", "none", "raises", "exits", "members", "landmarks", "few"
+            "float",
+            "ones",
+            "small",
+            "label",
+            "labels",
+            "none",
+            "raises",
+            "exits",
+            "members",
+            "landmarks",
+            "few",
+            "names",
+            "numbers",
+            "masked",
+            "unit",
+            "outside",
         ] = "float",
     ) -> None:
         self.wrong = wrong
@@ -122,7 +175,13 @@ class Sets:
             self.labels[7] = 6
         if wrong == "few":
             del self.labels[7]
-        if wrong == "landmarks":
+        if wrong == "names":
+            del self.identities[5]
+        if wrong == "numbers":
+            self.identities = list(range(6))  # type: ignore[arg-type]
+        if wrong == "masked":
+            self.masked = [False] * 23
+        if wrong in ("landmarks", "unit", "outside"):
             self.has_landmarks = True
 
     def __len__(self) -> int:
@@ -132,6 +191,8 @@ class Sets:
         """What was asked for."""
         noise = np.random.default_rng(index).integers(0, 256, (3, SIZE, SIZE), np.uint8)
         sample = Sample(torch.from_numpy(noise), index // 4, None, False, str(index))
+        if self.wrong in ("unit", "outside"):
+            sample.landmarks = torch.rand(5, 2) + (0 if self.wrong == "unit" else 2 * SIZE)
         if self.wrong == "raises":
             return {}["photo"]  # type: ignore[index, no-any-return]
         if self.wrong == "exits":
@@ -157,7 +218,21 @@ class Samplers:
         self,
         labels: Sequence[int],
         wrong: Literal[
-            "unseeded", "raises", "beyond", "negative", "short", "endless", "empty", "rank", "one", "two"
+            "unseeded",
+            "raises",
+            "beyond",
+            "negative",
+            "short",
+            "endless",
+            "empty",
+            "rank",
+            "one",
+            "two",
+            "floats",
+            "words",
+            "single",
+            "tensors",
+            "arrays",
         ] = "unseeded",
     ) -> None:
         self.count, self.wrong = len(labels), wrong
@@ -179,7 +254,14 @@ class Samplers:
         if self.wrong == "rank":
             order = order[rank() :] + order[: rank()]
         end = 16 + {"one": 1, "two": 2}.get(self.wrong, 8)
-        batches = [order[:8], order[8:16], order[16:end]]
+        batches: list[Any] = [order[:8], order[8:16], order[16:end]]
+        if self.wrong == "single":
+            batches[1] = 5
+        changed = {"floats": float, "words": str, "tensors": torch.tensor}.get(self.wrong)
+        if changed is not None:
+            batches[1] = [changed(index) for index in batches[1]]
+        if self.wrong == "arrays":
+            batches = [np.array(batch) for batch in batches]
         if self.wrong == "short":
             del batches[0]
         if self.wrong == "empty":
@@ -222,7 +304,21 @@ class Evaluators:
     """An evaluator."""
 
     def __init__(
-        self, pairs: Pairs, wrong: Literal["raises", "test", "dict", "exits", "photos", "nan", "undeclared"] = "raises"
+        self,
+        pairs: Pairs,
+        wrong: Literal[
+            "raises",
+            "test",
+            "dict",
+            "exits",
+            "photos",
+            "nan",
+            "undeclared",
+            "unreported",
+            "in_place",
+            "no_grad",
+            "double",
+        ] = "raises",
     ) -> None:
         self.pairs, self.wrong = pairs, wrong
 
@@ -238,7 +334,15 @@ class Evaluators:
         if self.wrong == "exits":
             sys.exit(0)
         rows = embed(self.pairs.images if self.wrong == "photos" else self.pairs)  # type: ignore[arg-type]
+        if self.wrong == "in_place":
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        if self.wrong == "no_grad":
+            torch.set_grad_enabled(False)
+        if self.wrong == "double":
+            torch.set_default_dtype(torch.float64)
         score = float("nan") if self.wrong == "nan" else float(rows.std())
+        if self.wrong == "unreported":
+            return Evaluation({})
         if self.wrong == "dict":
             return {"score": score}
         return Evaluation({"spread" if self.wrong == "undeclared" else "score": score})
@@ -248,6 +352,33 @@ class Evaluators:
         if self.wrong == "test":
             raise KeyError("threshold")
         return evaluation
+
+
+class Unannotated:
+    """An evaluator whose pairs have no annotation, so that they stay what the recipe says."""
+
+    def __init__(self, pairs) -> None:  # type: ignore[no-untyped-def]
+        self.pairs = pairs
+
+    @staticmethod
+    def metrics(values: dict[str, Any]) -> dict[str, Literal["min", "max"]]:
+        """One metric."""
+        return {"score": "max"}
+
+    def evaluate(self, embed: Embed) -> Evaluation:
+        """A score."""
+        return Evaluation({"score": float(embed(self.pairs).std())})
+
+    def test(self, evaluation: Evaluation) -> Evaluation:
+        """It forgot ``embed``."""
+        return evaluation
+
+
+class NoEmbed(Unannotated):
+    """An evaluator that leaves out the parameter of ``test``."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        super().__init__(pairs)
 
 
 class NoTest:
@@ -314,6 +445,7 @@ def maskrec_backbones() -> Iterator[Component]:
 @hookimpl
 def maskrec_losses() -> Iterator[Component]:
     yield Component("losses", ":Losses", "a loss with a mistake")
+    yield Component("too_many", ":TooMany", "a parameter that nobody gives")
     yield Component("n_classes", ":NClasses", "a given misspelt")
 
 
@@ -336,6 +468,8 @@ def maskrec_transforms() -> Iterator[Component]:
 @hookimpl
 def maskrec_evaluators() -> Iterator[Component]:
     yield Component("evaluators", ":Evaluators", "an evaluator with a mistake")
+    yield Component("unannotated", ":Unannotated", "pairs without an annotation")
+    yield Component("no_embed", ":NoEmbed", "a test without embed")
     yield Component("no_test", ":NoTest", "an evaluator without test")
     yield Component("late", ":Late", "an evaluator that fails late")
 

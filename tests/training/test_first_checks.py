@@ -46,6 +46,11 @@ def evaluated(wrong: str) -> dict[str, Any]:
     return {"evaluate": {"held_out": {"use": "evaluators", "wrong": wrong, "pairs": {"use": "noise_pairs"}}}}
 
 
+def summed(wrong: str) -> dict[str, Any]:
+    parts = {"good": {"use": "push"}, "bad": {"use": "losses", "wrong": wrong}}
+    return {"loss": {"use": "weighted_sum", "parts": parts, "weights": {"good": 1.0, "bad": 1.0}}}
+
+
 def section(name: str, use: str, wrong: str) -> dict[str, Any]:
     return {name: {"use": use, "wrong": wrong}}
 
@@ -65,10 +70,46 @@ SHOWN = {
     "backbone detached": (section("backbone", "nets", "detached"), "no weight of the backbone gets a gradient"),
     "loss detached": (section("loss", "losses", "detached"), "no weight of the backbone gets a gradient"),
     "loss constant": (section("loss", "losses", "constant"), "no weight of the backbone gets a gradient"),
-    "loss hidden": (section("loss", "losses", "hidden"), r"1 tensor gets a gradient and is a parameter of neither .* \(of shape \(6, 2\)\)"),
+    "loss hidden": (
+        section("loss", "losses", "hidden"),
+        r"1 tensor gets a gradient and is a parameter of neither .* \(of shape \(6, 2\)\)",
+    ),
     "loss raises": (section("loss", "losses", "raises"), f"failed in forward: AttributeError: .* {PLACE}$"),
     "loss exits": (section("loss", "losses", "exits"), f"failed in forward: SystemExit: 0 {PLACE}$"),
     "loss number": (section("loss", "losses", "number"), "returned a float; a loss must return a scalar tensor"),
+    "loss too many": (
+        {"loss": {"use": "too_many"}},
+        rf"failed in forward: TypeError: .*'weights' {PLACE}; forward is called with \(embeddings, labels\[, batch\]\)",
+    ),
+    "loss list": (
+        section("loss", "losses", "list"),
+        "returned a list from diagnostics, which must be a dict of numbers",
+    ),
+    "loss word": (
+        section("loss", "losses", "word"),
+        "returned a str for 'active' from diagnostics, which must be a num",
+    ),
+    "loss eval": (
+        section("loss", "losses", "eval"),
+        rf"changed its `training` flag from True to False in forward and left it so {PLACE}",
+    ),
+    "part vector": (
+        summed("vector"),
+        rf"^loss\.parts\.bad: {WHO}losses returned a tensor of shape \(8,\); a loss must",
+    ),
+    "part detached": (
+        summed("detached"),
+        rf"^loss\.parts\.bad: {WHO}losses: no gradient gets from this loss to the emb",
+    ),
+    "part constant": (
+        summed("constant"),
+        rf"^loss\.parts\.bad: {WHO}losses: no gradient gets from this loss to the emb",
+    ),
+    "part raises": (
+        summed("raises"),
+        rf"^loss\.parts\.bad: {WHO}losses failed in forward: AttributeError: .* {PLACE}$",
+    ),
+    "part list": (summed("list"), rf"^loss\.parts\.bad: {WHO}losses returned a list from diagnostics"),
     "loss backward": (section("loss", "losses", "backward"), f"failed in backward: KeyError: 'gradient' {PLACE}$"),
     "data float": (section("data", "sets", "float"), r"sample \d+ has an image of torch\.float32 \(3, 8, 8\)"),
     "data ones": (section("data", "sets", "ones"), "returns black images"),
@@ -76,6 +117,11 @@ SHOWN = {
     "data label": (section("data", "sets", "label"), r"returns sample \d+ with the label \d, and its `labels` say \d"),
     "data labels": (section("data", "sets", "labels"), "gives sample 7 the label 6, and labels go from 0 to .* = 5"),
     "data few": (section("data", "sets", "few"), "has 23 labels for 24 samples"),
+    "data names": (section("data", "sets", "names"), "has 5 identities for 6 classes; "),
+    "data numbers": (section("data", "sets", "numbers"), "has 0 among its identities, which must be strings"),
+    "data masked": (section("data", "sets", "masked"), "has 23 values of `masked` for 24 samples"),
+    "data unit": (section("data", "sets", "unit"), "returns landmarks within 1 pixel of the corner: all 8 faces"),
+    "data outside": (section("data", "sets", "outside"), "returns landmarks outside of the images"),
     "data none": (section("data", "sets", "none"), r"sample \d+ is None; a data set must return a Sample"),
     "data raises": (section("data", "sets", "raises"), rf"sample \d+ cannot be read: KeyError: 'photo' {PLACE}$"),
     "data exits": (section("data", "sets", "exits"), rf"sample \d+ cannot be read: SystemExit: 0 {PLACE}$"),
@@ -94,6 +140,18 @@ SHOWN = {
     "sampler short": (section("sampler", "samplers", "short"), "yields 2 batches in epoch 1, and its length is 3"),
     "sampler endless": (section("sampler", "samplers", "endless"), "yields more than 3 batches in epoch 1"),
     "sampler empty": (section("sampler", "samplers", "empty"), "yields an empty batch, number 2 of epoch 1"),
+    "sampler floats": (
+        section("sampler", "samplers", "floats"),
+        r"yields \d+\.0 in batch 2 of epoch 1; each batch must",
+    ),
+    "sampler words": (
+        section("sampler", "samplers", "words"),
+        r"yields '\d+' in batch 2 of epoch 1; each batch must be",
+    ),
+    "sampler single": (
+        section("sampler", "samplers", "single"),
+        "yields 5 as batch 2 of epoch 1; each batch must be a l",
+    ),
     "sampler members": ({"sampler": {"use": "no_epochs"}}, "has no method `set_epoch`, which a sampler needs"),
     "transform bytes": (transformed("bytes"), r"returned images with values from .* must stay in \[0, 1\]"),
     "transform clean": (transformed("clean"), r"returned clean faces of torch\.float32"),
@@ -104,7 +162,34 @@ SHOWN = {
     "evaluator exits": (evaluated("exits"), f"failed in evaluate: SystemExit: 0 {PLACE}$"),
     "evaluator test": (evaluated("test"), f"failed in test: KeyError: 'threshold' {PLACE}$"),
     "evaluator dict": (evaluated("dict"), "returned a dict, which must be an Evaluation"),
-    "evaluator photos": (evaluated("photos"), "embed was given a Noise, which must be a PairSet"),
+    "evaluator photos": (
+        evaluated("photos"),
+        f"failed in evaluate: TypeError: embed was given a Noise, which must be a PairSet; .* {PLACE}$",
+    ),
+    "evaluator unannotated": (
+        {"evaluate": {"held_out": {"use": "unannotated", "pairs": {"use": "noise_pairs"}}}},
+        f"embed was given a dict, which must be a PairSet; annotate the parameter .*: `pairs: Pairs` .* {PLACE}$",
+    ),
+    "evaluator no embed": (
+        {"evaluate": {"held_out": {"use": "no_embed", "pairs": {"use": "noise_pairs"}}}},
+        rf"failed in test: TypeError: .* {PLACE}; test is called with \(embed, evaluation\)$",
+    ),
+    "evaluator in place": (
+        evaluated("in_place"),
+        f"failed in evaluate: ValueError: .* read-only; .* a copy .* {PLACE}$",
+    ),
+    "evaluator no grad": (
+        evaluated("no_grad"),
+        rf"changed torch\.is_grad_enabled\(\) from True to False in evaluate and left it so {PLACE}",
+    ),
+    "evaluator double": (
+        evaluated("double"),
+        rf"changed torch\.get_default_dtype\(\) from torch\.float32 to torch\.float64 in evaluate .* {PLACE}",
+    ),
+    "evaluator unreported": (
+        evaluated("unreported") | {"train": {**PROBED["train"], "best": {"metric": "held_out.score"}}},
+        "declares the metric 'score' and did not return it, and train.best chooses the best epoch by it",
+    ),
     "evaluator nan": (evaluated("nan"), "returned nan for 'score'; a metric must be a finite number"),
     "evaluator undeclared": (evaluated("undeclared"), "returned the metric 'spread', which it does not declare"),
     "evaluator members": (
@@ -113,8 +198,26 @@ SHOWN = {
     ),
 }
 # Some of them in a run: these at its first step, and the others before its folder is written.
-AT_STEP_ONE = ("backbone size", "loss detached", "loss raises", "data float", "data label", "transform bytes")
-BEFORE = ("backbone rows", "data labels", "sampler unseeded", "evaluator members", "evaluator test", "evaluator exits")
+AT_STEP_ONE = (
+    "backbone size",
+    "loss detached",
+    "loss raises",
+    "data float",
+    "data label",
+    "transform bytes",
+    "part detached",
+    "loss list",
+)
+BEFORE = (
+    "backbone rows",
+    "data labels",
+    "sampler unseeded",
+    "evaluator members",
+    "evaluator test",
+    "evaluator exits",
+    "evaluator no grad",
+    "evaluator unreported",
+)
 
 
 @pytest.mark.parametrize(("changes", "said"), SHOWN.values(), ids=SHOWN.keys())
@@ -125,8 +228,9 @@ def test_a_dry_run_names_the_component_and_what_is_wrong(
     with pytest.raises((PluginError, RecipeError), match=said) as raised:
         dry_run(plan, catalog, tmp_path)
     assert raised.value.exit_code == 3
-    if "photos" not in str(changes):  # the embedding's own message
-        assert re.search(WHO, str(raised.value))
+    assert re.search(WHO, str(raised.value))
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
     assert [path.name for path in tmp_path.iterdir()] == ["mistaken.yaml"]
 
 
@@ -146,8 +250,29 @@ def test_a_run_says_the_same_and_trains_nothing(name: str, catalog: Catalog, tmp
 
 def test_a_loss_that_is_not_finite_is_not_ok(catalog: Catalog, tmp_path: Path) -> None:
     plan = planned(catalog, tmp_path, section("loss", "losses", "nan"))
-    with pytest.raises(MaskrecError, match=rf"{WHO}losses: the loss is not finite in the first batch \(loss nan\)"):
+    said = rf"{WHO}losses: the loss is not finite in the first batch \(loss nan\)"
+    with pytest.raises(MaskrecError, match=said) as tried:
         dry_run(plan, catalog, tmp_path)
+    with pytest.raises(MaskrecError, match=rf"{WHO}losses: the loss is not finite at step 1 ") as run:
+        start(plan, catalog, tmp_path, tmp_path / "run")
+    assert (tried.value.exit_code, run.value.exit_code) == (1, 1), "it need not be the component's mistake"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [summed("nothing"), section("sampler", "samplers", "tensors"), section("sampler", "samplers", "arrays")],
+    ids=["a part without a triplet", "integer tensors", "arrays"],
+)
+def test_what_is_right_is_not_reported(changes: dict[str, Any], catalog: Catalog, tmp_path: Path) -> None:
+    dry_run(planned(catalog, tmp_path, changes), catalog, tmp_path)
+
+
+def test_a_parameter_of_the_loss_that_the_first_batch_does_not_use_is_noted(
+    catalog: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dry_run(planned(catalog, tmp_path, section("loss", "losses", "unused")), catalog, tmp_path)
+    said = "note: loss: file:mistakes.py/losses: the parameter unused gets no gradient in the first batch"
+    assert said in capsys.readouterr().err
 
 
 def test_checking_changes_nothing_that_a_run_draws(catalog: Catalog, tmp_path: Path) -> None:

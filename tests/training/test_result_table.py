@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from maskrec.base.console import cells
@@ -63,6 +65,29 @@ def test_the_final_tables_end_with_the_decisions_and_their_scores() -> None:
     theirs = {"confusion": [{"anything": 1}], "classes": []}
     assert decision_rows(theirs) == {}, "somebody else's table of that name is not shown as ours"
     assert list(final_tables(Evaluation({}, tables=theirs))) == [""]
+
+
+def rate(far: float, pairs: int, **other: Any) -> dict[str, Any]:
+    few = far * pairs < 10
+    row = {"condition": "all", "same_pairs": pairs, "different_pairs": pairs, "far": far, "note": "few" if few else ""}
+    return {**row, "expected_false_accepts": far * pairs, **other}
+
+
+def test_what_few_pairs_cannot_carry_is_said_once_below_the_table() -> None:
+    rates = [rate(0.1, 30), rate(0.001, 30), rate(0.001, 30, condition="bare")]
+    applied = {"condition": "all", "same_pairs": 30, "different_pairs": 30, "accuracy": 0.9}
+    few = {"tar_at_far": rates, "applied_thresholds": [applied | {"accuracy_low": 0.8, "accuracy_high": 0.95}]}
+    assert list(final_tables(Evaluation({"accuracy": 0.9}, tables=few)))[2:] == [
+        "note: of 30 different pairs, the false accepts to be expected are 3 at tar@far=0.1 and 0.03 at tar@far=0.001; "
+        "with fewer than ten, such a rate says little",
+        "note: 60 pairs are few: the 95 % interval of their accuracy is 0.8000 to 0.9500",
+    ]
+    decided = {"accuracy": [{"condition": "all", "same_pairs": 8, "different_pairs": 9, "low": 0.1, "high": 0.9}]}
+    assert list(final_tables(Evaluation({"accuracy": 0.9}, tables=decided)))[2:] == [
+        "note: 17 pairs are few: the 95 % interval of their accuracy is 0.1000 to 0.9000"
+    ]
+    many = {"tar_at_far": [rate(0.01, 3000)], "accuracy": [{**decided["accuracy"][0], "low": 0.89, "high": 0.91}]}
+    assert len(list(final_tables(Evaluation({"accuracy": 0.9}, tables=many)))) == 2
 
 
 def test_an_epoch_is_one_line_with_the_accuracy_of_each_condition() -> None:
