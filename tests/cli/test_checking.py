@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
+from probe_runs import PROBED, PROBES
 
 from maskrec.cli.app import run_app
 
 ROOT = Path(__file__).parents[2]
+MISTAKES = PROBES.with_name("mistakes.py")
 
 
 class Answer(NamedTuple):
@@ -75,6 +78,30 @@ def test_all_problems_of_all_recipes_with_their_places(maskrec: Cli, tmp_path: P
     assert call.stderr.count("command line:1:14: `epochs` must be a whole number, not 'x'") == 2
     assert "Traceback" not in call.stderr
     assert call.stdout == ""
+
+
+def test_the_notes_of_a_recipe_are_said_when_its_dry_run_fails(maskrec: Cli, tmp_path: Path) -> None:
+    """One of them says why: without an annotation the pairs stay what the recipe says."""
+    evaluator = {"use": "unannotated", "pairs": {"use": "noise_pairs"}}
+    recipe = {**PROBED, "evaluate": {"held_out": evaluator}, "transforms": {}, "observe": {}}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(recipe))
+    plugins = [word for path in (PROBES, MISTAKES) for word in ("--plugin", str(path))]
+    call = maskrec("check", "a.yaml", "--dry-run", *plugins)
+    assert call.returncode == 3
+    assert call.stderr.count("note: `pairs` could not be checked: its parameter has no type") == 1
+    assert (
+        "evaluate.held_out: file:mistakes.py/unannotated failed in evaluate: TypeError: embed was given" in call.stderr
+    )
+
+
+def test_an_evaluator_without_a_label_is_one_problem(maskrec: Cli, tmp_path: Path) -> None:
+    train = {**PROBED["train"], "best": {"metric": "held_out.score"}}
+    recipe = {**PROBED, "evaluate": {"use": "verification", "pairs": {"use": "noise_pairs"}}, "train": train}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(recipe))
+    call = maskrec("check", "a.yaml", "--plugin", str(PROBES))
+    assert call.returncode == 2
+    assert "`evaluate` must be a map from labels of your choice to evaluators" in call.stderr
+    assert "has no label" not in call.stderr
 
 
 def test_dry_run(maskrec: Cli, tmp_path: Path) -> None:
