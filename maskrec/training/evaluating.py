@@ -70,8 +70,10 @@ def _asking(assembly: Assembly, label: str, method: str) -> Iterator[None]:
     for name, network in networks.items():
         if network.training != modes[name]:
             network.train(modes[name])
-            now = "training" if network.training else "eval"
-            raise PluginError(f"{who} left {name} in another mode than {now} mode after {method}; set it back")
+            was, now = ("training", "eval") if modes[name] else ("eval", "training")
+            raise PluginError(
+                f"{who} put {name} from {was} into {now} mode in {method} and left it so; embed sets eval mode itself"
+            )
 
 
 def _hold_to_declared(assembly: Assembly, label: str, evaluation: Evaluation) -> None:

@@ -318,6 +318,7 @@ class Evaluators:
             "in_place",
             "no_grad",
             "double",
+            "eval_mode",
         ] = "raises",
     ) -> None:
         self.pairs, self.wrong = pairs, wrong
@@ -336,6 +337,8 @@ class Evaluators:
         rows = embed(self.pairs.images if self.wrong == "photos" else self.pairs)  # type: ignore[arg-type]
         if self.wrong == "in_place":
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        if self.wrong == "eval_mode":
+            embed.embedder.model.network.eval()  # type: ignore[attr-defined]
         if self.wrong == "no_grad":
             torch.set_grad_enabled(False)
         if self.wrong == "double":

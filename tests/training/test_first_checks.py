@@ -182,6 +182,10 @@ SHOWN = {
         evaluated("no_grad"),
         rf"changed torch\.is_grad_enabled\(\) from True to False in evaluate and left it so {PLACE}",
     ),
+    "evaluator eval mode": (
+        evaluated("eval_mode"),
+        "put the backbone from training into eval mode in evaluate and left it so",
+    ),
     "evaluator double": (
         evaluated("double"),
         rf"changed torch\.get_default_dtype\(\) from torch\.float32 to torch\.float64 in evaluate .* {PLACE}",
