@@ -27,6 +27,13 @@ def did_you_mean(name: object, known: Iterable[str], otherwise: str = "", quote:
     return f"did you mean {quote}{near[0]}{quote}?" if near else otherwise
 
 
+def article(noun: str) -> str:
+    """A kind of component with its article: ``a loss``, ``an evaluator``, ``a pair set`` for ``pairs``."""
+    if noun == "pairs":
+        return "a pair set"
+    return f"an {noun}" if noun[:1] in tuple("aeiou") else f"a {noun}"
+
+
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 

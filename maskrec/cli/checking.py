@@ -9,11 +9,13 @@ import typer
 
 from maskrec.base.console import say, table
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+from maskrec.cli.options import NoPlugins, PluginFiles, debugging, open_catalog
+from maskrec.contracts.problem import Mark, Problem, RecipeError
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
     from maskrec.recipe.checking import Checked
+    from maskrec.recipe.plan import Plan
 
 
 def check(
@@ -48,39 +50,72 @@ def check(
     catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
     codes = []
     for recipe in recipes:
-        path = recipe_path(recipe)
+        try:
+            path = recipe_path(recipe)
+        except UsageError as error:  # the other recipes are checked all the same
+            codes.append(_say_failure(recipe, error))
+            continue
         checked = check_recipe(path, catalog=catalog, overrides=overrides, demo=demo, data_root=root, names_only=names)
-        if checked.plan is not None:
-            checked = _built(checked, catalog, root, dry_run)
-        codes.append(checked.exit_code)
-        _say(recipe, checked)
+        codes.append(_check_further(recipe, checked, catalog, root, dry_run))
     raise typer.Exit(max(codes))
 
 
-def _built(checked: Checked, catalog: Catalog, root: Path, dry: bool) -> Checked:
-    """Stages 3 and 4: the recipe with the problems that only built components can show."""
+def _check_further(recipe: str, checked: Checked, catalog: Catalog, root: Path, dry: bool) -> int:
+    """Stages 3 and 4, for what stages 1 and 2 let through; report everything and return the exit code."""
+    plan = checked.plan
+    if plan is None:
+        _say(recipe, checked)
+        return checked.exit_code
     from maskrec.training.assemble import check_built
     from maskrec.training.dry_run import dry_run
 
-    assert checked.plan is not None
-    problems = check_built(checked.plan, catalog, root)
-    checked = checked.with_more(problems)
-    if dry and checked.plan is not None and not problems.errors:
-        try:
-            dry_run(checked.plan, catalog, root)
-        except MaskrecError:
-            for note in checked.problems:  # which may say why it fails
-                say(note.render(), error=True)
-            raise
-    return checked
+    try:
+        problems = check_built(plan, catalog, root)
+        checked = checked.with_more(problems)
+        if dry and not problems.errors:
+            dry_run(plan, catalog, root)
+    except MaskrecError as error:
+        _say_problems(checked)
+        return _say_failure(recipe, error, plan)
+    _say(recipe, checked)
+    return checked.exit_code
+
+
+def _say_failure(recipe: str, error: MaskrecError, plan: Plan | None = None) -> int:
+    """Report what ends the check of one recipe; its exit code. The plan has the place of the component at fault."""
+    if debugging():
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, RecipeError):
+        say(str(error), error=True)
+        return error.exit_code
+    if plan is None:
+        say(f"maskrec: {error}", error=True)
+        return error.exit_code
+    specs = [spec for _, spec in plan.specs() if str(error).startswith(spec.who)]
+    mark = max(specs, key=lambda spec: len(spec.who)).mark if specs else None
+    say(Problem(str(error), mark=mark or Mark(recipe)).render(), error=True)
+    return error.exit_code
 
 
 def _say(recipe: str, checked: Checked) -> None:
-    for problem in checked.problems:
-        say(problem.render(), error=True)
+    _say_problems(checked)
     if checked.ok:
-        form = " (its demo form would start)" if checked.plan is not None and checked.plan.demo else ""
-        say(f"{recipe}: ok{form}")
+        say(f"{recipe}: ok{_form(checked.plan)}")
+
+
+def _say_problems(checked: Checked) -> None:
+    for problem in checked.problems:
+        prefix = "" if problem.mark or problem.path or problem.note else "maskrec: "
+        say(f"{prefix}{problem.render()}", error=True)
+
+
+def _form(plan: Plan | None) -> str:
+    """What would start, where that is not the recipe as written."""
+    if plan is None or not plan.demo:
+        return ""
+    return f" (only its demo form would start: {plan.demo_reason})" if plan.demo_reason else " (its demo form)"
 
 
 def schema(plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:

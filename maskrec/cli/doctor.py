@@ -27,7 +27,10 @@ print(torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA de
 
 
 def doctor(
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if anything is wrong.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit 1 if anything is wrong; without it the exit code is 0, whatever is found."),
+    ] = False,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:

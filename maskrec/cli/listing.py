@@ -48,7 +48,10 @@ def failure_row(failure: Failure) -> dict[str, Any]:
 
 
 def list_components(
-    kind: Annotated[str | None, typer.Argument(help=f"Only this kind: {', '.join(KIND_OF_HOOK.values())}.")] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KIND]...", help=f"Only these kinds: {', '.join(KIND_OF_HOOK.values())}."),
+    ] = None,
     provider: Annotated[
         str | None, typer.Option("--provider", metavar="DISTRIBUTION", help="Only what this distribution declares.")
     ] = None,
@@ -61,10 +64,10 @@ def list_components(
     With --json: {"components": [{kind, part, name, qualified, summary, target, needs, plugin, distribution, version,
     file}], "failures": [{plugin, distribution, version, stage, message, fatal}]}.
     """
-    wanted = None if kind is None else _kind(kind)
+    wanted = [_kind(kind) for kind in kinds or KIND_OF_HOOK.values()]
     catalog = open_catalog(plugin, no_plugins)
     source = None if provider is None else _source(catalog, provider)
-    entries = [e for e in catalog.entries if wanted in (None, e.kind) and source in (None, e.provider.distribution)]
+    entries = [e for e in catalog.entries if e.kind in wanted and source in (None, e.provider.distribution)]
     if as_json:
         failures = [failure_row(failure) for failure in catalog.failures]
         print(json.dumps({"components": [entry_row(entry) for entry in entries], "failures": failures}, indent=2))
@@ -147,7 +150,8 @@ def show(
 def _nothing_called(catalog: Catalog, name: str, kind: str | None) -> UsageError:
     names = [entry.name for entry in catalog.entries if kind in (None, entry.kind)]
     failed = next((failure for failure in catalog.failures if failure.fatal), None)
-    hints = [did_you_mean(name.rpartition("/")[2], names)]
+    hints = [catalog.declared_by_stem(name) or did_you_mean(name.rpartition("/")[2], names)]
     hints += [f"a plugin that may provide it failed: {failed.provider.name}"] if failed else []
+    hints += [] if catalog.has_files or "/" in name else ["is a --plugin FILE missing?"]
     message = f"no {kind or 'component'} is called {name!r}"
     return UsageError(f"{message}; {' or '.join(filter(None, hints)) or 'maskrec list shows all components'}")

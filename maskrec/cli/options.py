@@ -52,8 +52,10 @@ def open_catalog(
     catalog = discover(files or (), plugins=not no_plugins, only=only)
     for failure in catalog.failures:
         if failure.fatal and failure.provider.file is not None and not tolerant:
+            long_way = failure.stage == "import" and not isinstance(failure.error, SyntaxError)
+            traced = "; --debug shows the traceback" if long_way and not debugging() else ""
             raise PluginError(
-                f"--plugin {failure.provider.file}: {failure.stage}: {failure.message}"
+                f"--plugin {failure.provider.file}: {failure.stage}: {failure.message}{traced}"
             ) from failure.error
         if not quiet:
             report(failure)

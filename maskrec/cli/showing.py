@@ -14,6 +14,7 @@ from maskrec.contracts.kinds import Kind, Part
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import EMPTY, ParameterInfo, parameter_help, read_parameters, without_parameters
+from maskrec.recipe.values import settable
 
 
 def describe(entry: Registered, catalog: Catalog) -> str:
@@ -40,14 +41,15 @@ def describe(entry: Registered, catalog: Catalog) -> str:
         sections.append("Parameters:\n" + _list(own, helps))
     if given:
         sections.append("Given by the runner:\n" + _list(given, helps))
-    sections.append(without_parameters(inspect.getdoc(target) or "(no docstring)"))
+    sections.append(without_parameters(inspect.cleandoc(target.__doc__ or "") or "(no docstring)"))  # not a parent's
     return "\n\n".join(sections)
 
 
 def _list(parameters: list[ParameterInfo], helps: dict[str, str]) -> str:
     lines = []
     for parameter in parameters:
-        lines.append(f"  {parameter.name}: {type_text(parameter.annotation)}{_default(parameter)}")
+        unset = "" if parameter.given or settable(parameter.annotation) else "  (no recipe can set it)"
+        lines.append(f"  {parameter.name}: {type_text(parameter.annotation)}{_default(parameter)}{unset}")
         lines += textwrap.wrap(helps.get(parameter.name, ""), 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)
 

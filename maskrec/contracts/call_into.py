@@ -10,7 +10,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -116,11 +116,16 @@ def own_words(error: MaskrecError) -> MaskrecError:
     return kind(str(error))
 
 
-def place_of(error: BaseException) -> str:
-    """``FILE:LINE`` of the innermost frame that is neither a library's nor the core's; empty where there is none."""
+def place_of(error: BaseException, is_own: Callable[[FrameType], bool] | None = None) -> str:
+    """``FILE:LINE`` of the innermost frame of an author's code; empty where there is none.
+
+    Args:
+        error: what was raised.
+        is_own: whether a frame is the author's; by default, whether it is neither a library's nor the core's.
+    """
     found = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
-        if not _is_library(frame):
+        if not _is_library(frame) if is_own is None else is_own(frame):
             found = f"{_shown(frame.f_code.co_filename)}:{line}"
     return found
 

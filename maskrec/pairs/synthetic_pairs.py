@@ -102,7 +102,8 @@ def check(values: Mapping[str, Any], context: CheckContext) -> Iterable[Problem]
             found.append((name, f"{name} must have at least one name and none twice, not {list(values[name])}"))
     if not found:
         sentence = too_many(values["identities"], values["images_per_identity"], values["pairs"], values["folds"] or 1)
-        found += [("pairs", sentence)] if sentence else []
+        path = "folds" if values["identities"] < 2 * (values["folds"] or 1) else "pairs"
+        found += [(path, sentence)] if sentence else []
     return [Problem(sentence, path=name) for name, sentence in found]
 
 

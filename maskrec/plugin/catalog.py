@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from maskrec.base.errors import UsageError
-from maskrec.base.words import did_you_mean
+from maskrec.base.words import article, did_you_mean
 from maskrec.plugin.load_target import load_target
 from maskrec.plugin.registered import Failure, Provider, Registered, normalise
 
@@ -99,14 +99,32 @@ class Catalog:
         message = f"no {noun} is called {name!r}"
         others = [entry for entry in self.entries if entry.name == bare and _within(entry.provider, allowed)]
         if others:
-            return LookupFailed(message, f"{others[0].qualified} is a {others[0].noun}, not a {noun}")
+            return LookupFailed(message, f"{others[0].qualified} is {article(others[0].noun)}, not {article(noun)}")
         failure = self._failed(allowed)
-        hints = [did_you_mean(bare, (entry.name for entry in candidates))]
-        hints += [f"a plugin that may provide it failed: {failure}"] if failure else []
-        if any(hints):
-            return LookupFailed(message, " or ".join(filter(None, hints)), failure)
-        known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
-        return LookupFailed(message, f"there is {known}" if known else f"no {noun} is installed")
+        if stem := self.declared_by_stem(bare):
+            return LookupFailed(message, stem)
+        near = did_you_mean(bare, (entry.name for entry in candidates))
+        hints = [near, f"a plugin that may provide it failed: {failure}" if failure else ""]
+        if not any(hints):
+            known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
+            hints = [f"there is {known}" if known else f"no {noun} is installed"]
+        hint = " or ".join(filter(None, hints))
+        if bare == name and not self.has_files:
+            hint += f"{'' if hint.endswith('?') else ';'} or is a --plugin FILE missing?"
+        return LookupFailed(message, hint, failure)
+
+    def declared_by_stem(self, name: str) -> str:
+        """What a ``--plugin`` file declares whose own name was written in place of a component's, or nothing."""
+        theirs = [e for e in self.entries if e.provider.file is not None and e.provider.file.stem == name]
+        if not theirs or theirs[0].provider.file is None:
+            return ""
+        return f"{theirs[0].provider.file.name} declares {', '.join(f'{e.noun} {e.name}' for e in theirs)}"
+
+    @property
+    def has_files(self) -> bool:
+        """Whether any plugin file was given, also one that failed."""
+        known = [*self.providers, *(failure.provider for failure in self.failures)]
+        return any(provider.file is not None for provider in known)
 
     def _failed(self, allowed: Set[str] | None) -> Failure | None:
         """The first skipped plugin among those that may be searched."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import pluggy
 
@@ -36,6 +37,8 @@ class Component:
     part: str = ""
 
     def __post_init__(self) -> None:
+        if callable(self.target):
+            raise ValueError(f"Component.target must be a string: write {_written(self.target)}, not the object itself")
         for field in ("name", "target", "summary", "part"):
             if not isinstance(getattr(self, field), str):
                 raise ValueError(f"Component.{field} must be a string, not {getattr(self, field)!r}")
@@ -44,6 +47,17 @@ class Component:
                 f"Component name {self.name!r} must be lower case letters, digits and _, starting with a letter"
             )
         if not _TARGET.fullmatch(self.target):
-            raise ValueError(f"Component target {self.target!r} must look like 'package.module:Name'")
+            own = f":{self.target}" if self.target.isidentifier() else ":Name"
+            raise ValueError(
+                f"Component target {self.target!r} must look like 'package.module:Name', "
+                f"or {own!r} for a name in the --plugin file itself"
+            )
         if not isinstance(self.needs, tuple) or not all(isinstance(need, str) for need in self.needs):
             raise ValueError(f"Component.needs must be a tuple of distribution names, not {self.needs!r}")
+
+
+def _written(target: Any) -> str:
+    """How a class or function that was passed itself is to be written."""
+    name, module = getattr(target, "__qualname__", type(target).__name__), getattr(target, "__module__", "")
+    in_plugin_file = str(module).startswith("maskrec.plugin.from_file.")
+    return f'"{"" if in_plugin_file else module}:{name}"'

@@ -10,14 +10,14 @@ from typing import Any, NoReturn
 
 from maskrec.base.console import say
 
-PATIENCE = 2.0  # seconds until the plugin is named on stderr
+PATIENCE = 15.0  # seconds until the plugin is named on stderr; importing torch on a busy machine takes less
 
 
 @contextlib.contextmanager
 def foreign_code(who: str | None) -> Iterator[None]:
     """The block runs a plugin's code. Its output goes to stderr, also that of C code and of processes it starts.
 
-    After two seconds a line on stderr says whose code is still running. ``os._exit`` raises ``SystemExit`` here, so
+    After ``PATIENCE`` a line on stderr says whose code is still running. ``os._exit`` raises ``SystemExit`` here, so
     that it is reported like any other failure.
 
     Args:

@@ -15,8 +15,8 @@ import pluggy
 import maskrec
 from maskrec.base.errors import UsageError
 from maskrec.base.interrupts import INTERRUPTS
-from maskrec.base.words import typed_line
 from maskrec.plugin import hookspecs
+from maskrec.plugin.author_errors import listed_components, raised_in, refuse_hook_arguments
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.foreign_code import foreign_code
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
@@ -41,7 +41,7 @@ def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence
     for provider, entry_point in installed_plugins(host.failures):
         builtin = provider.distribution == GROUP
         if builtin or (plugins and (wanted is None or provider.distribution in wanted)):
-            host.add(provider, entry_point.load)
+            host.add(provider, entry_point.load, entry_point.module)
     if GROUP not in host.distributions:  # run from a checkout that is not installed
         host.add(Provider("maskrec:builtin", GROUP, maskrec.__version__), _builtin)
     for name in sorted((wanted or set()) - host.distributions) if plugins else ():
@@ -92,8 +92,14 @@ class _Host:
         name = f"file:{file.name}"
         self.add(Provider(name, name, "", file), lambda: import_file(file))
 
-    def add(self, provider: Provider, load: Any) -> None:
-        """Import, register and query one plugin; a failure is recorded and the plugin is removed completely."""
+    def add(self, provider: Provider, load: Any, module: str = "") -> None:
+        """Import, register and query one plugin; a failure is recorded and the plugin is removed completely.
+
+        Args:
+            provider: the plugin.
+            load: imports it.
+            module: of a distribution, the module that its entry point names.
+        """
         self.distributions.add(provider.distribution)
         stage = "import"
         noticed: list[Failure] = []
@@ -101,15 +107,16 @@ class _Host:
             with foreign_code(None if provider.distribution == GROUP else f"plugin {provider.name}"):
                 plugin = load()
                 stage = "declaration"
+                refuse_hook_arguments(plugin)
                 self.manager.register(plugin, provider.name)
                 noticed += problems_of(self.manager, plugin, provider)
-                self.entries += self._ask(plugin, provider)
+                self.entries += self._ask(plugin, provider, module)
         except INTERRUPTS:
             raise
         except RejectedError as error:
             self._drop(Failure(provider, error.stage, str(error), error=error.__cause__ or error))
         except BaseException as error:  # also SystemExit: a plugin must not end the program
-            self._drop(Failure(provider, stage, typed_line(error), error=error))
+            self._drop(Failure(provider, stage, raised_in(error, provider.file, module), error=error))
         else:
             self.providers.append(provider)
         self.failures += noticed
@@ -119,12 +126,12 @@ class _Host:
             self.manager.unregister(name=failure.provider.name)
         self.failures.append(failure)
 
-    def _ask(self, plugin: Any, provider: Provider) -> list[Registered]:
+    def _ask(self, plugin: Any, provider: Provider, module: str) -> list[Registered]:
         declared: list[Registered] = []
         for hook, kind in KIND_OF_HOOK.items():
             for implementation in getattr(self.manager.hook, hook).get_hookimpls():
                 if implementation.plugin is plugin:
-                    components = _call(hook, implementation.function)
+                    components = _call(hook, implementation.function, provider, module)
                     declared += [Registered(kind, component, provider) for component in components]
         if not (self.manager.get_hookcallers(plugin) or []):
             raise RejectedError(
@@ -139,10 +146,10 @@ class _Host:
         return declared
 
 
-def _call(hook: str, function: Any) -> list[Any]:
+def _call(hook: str, function: Any, provider: Provider, module: str) -> list[Any]:
     try:
-        return list(function())
-    except INTERRUPTS:
+        return listed_components(hook, function, function())
+    except (RejectedError, *INTERRUPTS):
         raise
     except BaseException as error:
-        raise RejectedError(f"hook {hook}", typed_line(error)) from error
+        raise RejectedError(f"hook {hook}", raised_in(error, provider.file, module)) from error

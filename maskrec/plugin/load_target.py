@@ -10,7 +10,8 @@ from typing import Any
 
 from maskrec.base.errors import PluginError
 from maskrec.base.interrupts import INTERRUPTS
-from maskrec.base.words import nearest, typed_line
+from maskrec.base.words import nearest
+from maskrec.plugin.author_errors import raised_in
 from maskrec.plugin.foreign_code import foreign_code
 from maskrec.plugin.registered import Registered
 
@@ -64,4 +65,4 @@ def _explain(entry: Registered, module_name: str, path: str, error: BaseExceptio
     if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
         meant = f"; write ':{path}' for a name in the file itself" if file and file.stem == module_name else ""
         return f"its target {target!r} is in a module that does not exist{meant}"
-    return f"importing {module_name or file} raised {typed_line(error)}"
+    return f"importing {module_name or file} raised {raised_in(error, None if module_name else file, module_name)}"

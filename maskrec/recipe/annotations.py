@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from maskrec.base.files import expand_home
+from maskrec.base.words import article
 from maskrec.contracts.kinds import Kind, Part
-from maskrec.recipe.node import article, show
+from maskrec.recipe.node import show
 
 _LISTS = (list, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
 _MAPS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)

@@ -134,7 +134,7 @@ class _Check:
         plan = self._form(True, problems)
         said = f"{reason}, so the `demo` overrides would start instead; because of `{WHEN_MISSING}: true`"
         missing = [as_note(problem) for problem in normal.missing]
-        problems.entries += [*missing, Problem(said, note=True)]
+        problems.entries += [*missing, Problem(said, hint=f"to use your data: {normal.missing_hint}", note=True)]
         return self._answer(plan and replace(plan, demo=True, demo_reason=reason), problems)
 
     def _beside(self, problems: RecipeProblems) -> None:
@@ -157,7 +157,7 @@ class _Check:
         way = f"; or try the recipe on embedded faces: maskrec run {self.path} --demo"
         if self.layers.demo is not None and self.layers.demo.map:
             problems.entries = [
-                replace(problem, hint=problem.hint + way) if problem in problems.missing else problem
+                replace(problem, hint=problem.hint + way) if problem.hint and problem in problems.missing else problem
                 for problem in problems.entries
             ]
         return problems

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from maskrec.contracts.givens import GIVEN_TYPES
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.plan import Spec
 from maskrec.recipe.problems import RecipeProblems
+from maskrec.recipe.values import INVALID
 
 
 def check_values(
@@ -34,6 +36,33 @@ def check_values(
             problems.entries.append(_placed(answer, spec))
     except PluginError as error:
         problems.plugin_error(str(error), spec.path, spec.mark)
+
+
+def check_rest(
+    target: Any, spec: Spec, refused: Collection[str], context: CheckContext, problems: RecipeProblems
+) -> None:
+    """Let the target's ``check`` look at the parameters that are valid where others are not.
+
+    It is not made for a part of its values: what it reports until it asks for another one counts, its errors do not.
+
+    Args:
+        target: a class or function.
+        spec: the component, with its valid parameters.
+        refused: the names of the others, and of givens.
+        context: what is known by now.
+        problems: where the answers go.
+    """
+    values = {name: value for name, value in spec.parameters.items() if not _holds_invalid(value)}
+    with contextlib.suppress(PluginError):
+        for answer in ask_check(target, spec.name, values, context, {*refused, *GIVEN_TYPES, *spec.parameters}):
+            problems.entries.append(_placed(answer, spec))
+
+
+def _holds_invalid(value: Any) -> bool:
+    """Whether the value or anything in it was rejected."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_invalid, value.values()))
+    return value is INVALID or (isinstance(value, (list, tuple)) and any(map(_holds_invalid, value)))
 
 
 def metrics_of(target: Any, spec: Spec, problems: RecipeProblems) -> Metrics | None:

@@ -10,16 +10,17 @@ from typing import Any
 
 from maskrec.base.errors import PluginError
 from maskrec.base.files import expand_home
+from maskrec.base.words import article
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
 from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.annotations import describe, holds_component
-from maskrec.recipe.component_answers import check_values
+from maskrec.recipe.component_answers import check_rest, check_values
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.nesting import Nesting
-from maskrec.recipe.node import Node, article, nearest, plain, show
+from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import EMPTY, INVALID, check_value, normalized_default
@@ -115,9 +116,11 @@ class Components:
         parameters = self._parameters(node, infos, entry, path, around if kind == "part" else kind)
         marks = {name: child.mark for name, child in (node.map or {}).items() if name != "use"}
         spec = Spec(kind, entry.qualified, path, parameters, use.mark, marks)
+        context = CheckContext(dict(self.givens))
         if len(self.problems.errors) > before:
+            check_rest(target, spec, {info.name for info in infos} - parameters.keys(), context, self.problems)
             return None
-        check_values(target, spec, parameters, CheckContext(dict(self.givens)), self.problems, last=False)
+        check_values(target, spec, parameters, context, self.problems, last=False)
         return spec
 
     def _parameters(

@@ -37,6 +37,7 @@ def check_files(
             elif isinstance(value, Path):
                 _note_naming(path, mark, problems)
                 _check_path(path, value, mark, data_root, problems)
+    problems.hint_at_missing(_way_to_data(problems, data_root))
 
 
 def _note_naming(path: str, mark: Mark | None, problems: RecipeProblems) -> None:
@@ -50,10 +51,30 @@ def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, prob
     name = path.rpartition(".")[2]
     message = f"`{name}` names {value.as_posix()}, which does not exist{_looked(value, data_root)}"
     if path.partition(".")[0] in DATA:
-        hint = f"{_MAKING}, or say where the data is: --data-root D"
-        problems.missing_data(value.as_posix(), Problem(message, path, hint, mark))
+        problems.missing_data(value.as_posix(), Problem(message, path, mark=mark))
     else:
         problems.error(message, path, mark)
+
+
+def _way_to_data(problems: RecipeProblems, data_root: Path) -> str:
+    """How to get at the missing data: where it was found, or else how it is made."""
+    relative = [
+        (Path(shown), problem.mark)
+        for shown, problem in zip(problems.missing_paths, problems.missing, strict=True)
+        if not Path(shown).is_absolute()
+    ]
+    folders = {Path(mark.file).parent for _, mark in relative if mark is not None and mark.file != COMMAND_LINE}
+    for folder in sorted(folders):
+        if all(there(folder / value) for value, _ in relative):
+            return f"the files are beside the recipe: add --data-root {folder.as_posix()}"
+    for value, _ in relative:
+        for start in range(1, len(value.parts)):
+            if there(data_root / (found := Path(*value.parts[start:]))):
+                return (
+                    f"{(data_root / found).as_posix()} exists: move it and the files beside it to where the recipe "
+                    f"expects them, {(data_root / value).parent.as_posix()}"
+                )
+    return f"{_MAKING}, or say where the data is: --data-root D"
 
 
 def _check_opened(opened: Opened, data_root: Path, problems: RecipeProblems) -> None:

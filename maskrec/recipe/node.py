@@ -88,11 +88,6 @@ def show(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def article(noun: str) -> str:
-    """``a loss``, ``an evaluator``."""
-    return f"an {noun}" if noun[:1] in "aeiou" else f"a {noun}"
-
-
 def nearest(name: str, known: Iterable[str], nothing: str = "") -> str:
     """A hint for an unknown name: the nearest match, or all known names, or ``nothing`` where there are none."""
     names = list(dict.fromkeys(known))

@@ -36,6 +36,23 @@ class RecipeProblems(Problems):
         self.missing.append(problem)
         self.missing_paths.append(shown)
 
+    def hint_at_missing(self, hint: str) -> None:
+        """Say once how to get at the missing data: below the last problem of it, as problems are sorted."""
+        if not self.missing:
+            return
+        last = max(self.missing, key=lambda problem: (problem.place, problem.message))
+
+        def hinted(problem: Problem) -> Problem:
+            same = problem.place[:3] == last.place[:3] and problem.message == last.message
+            return replace(problem, hint=hint) if same else problem
+
+        self.missing, self.entries = list(map(hinted, self.missing)), list(map(hinted, self.entries))
+
+    @property
+    def missing_hint(self) -> str:
+        """What `hint_at_missing` said."""
+        return next((problem.hint for problem in self.missing if problem.hint), "")
+
     def take(self, error: RecipeError) -> None:
         """Everything that another check raised."""
         self.entries += error.problems

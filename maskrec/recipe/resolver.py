@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from maskrec.base.words import article
 from maskrec.contracts.problem import Mark
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.components import Components, is_opened
 from maskrec.recipe.merging import LABELLED
 from maskrec.recipe.named_files import check_files
-from maskrec.recipe.node import Node, article, marks_by_path, nearest, plain, show
+from maskrec.recipe.node import Node, marks_by_path, nearest, plain, show
 from maskrec.recipe.optimization import names_of_sections, read_optimizer, read_scheduler, try_both
 from maskrec.recipe.plan import Best, Opened, Optimizer, Plan, Scheduler, Spec, Train
 from maskrec.recipe.problems import RecipeProblems

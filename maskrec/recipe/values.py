@@ -6,12 +6,21 @@ import enum
 import inspect
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
-from maskrec.recipe.annotations import choices, describe, is_union, item_annotation, members, strict, unannotated
+from maskrec.recipe.annotations import (
+    choices,
+    describe,
+    holds_component,
+    is_union,
+    item_annotation,
+    members,
+    strict,
+    unannotated,
+)  # fmt: skip
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.scalars import write_plain
@@ -69,6 +78,21 @@ def _infinite(node: Node, name: str, path: str, problems: RecipeProblems) -> boo
     inner += [(f"{name}[{place}]", f"{path}.{place}", child) for place, child in enumerate(node.items or [])]
     found = [_infinite(child, label, place, problems) for label, place, child in inner]  # all, not the first alone
     return any(found)
+
+
+def settable(annotation: Any) -> bool:
+    """Whether a recipe can write a value for it, other than null where that is allowed beside something else."""
+    if unannotated(annotation) or holds_component(annotation):
+        return True
+    if is_union(annotation):
+        return any(settable(member) for member in members(annotation) if member is not type(None))
+    if Callable in (annotation, get_origin(annotation)):
+        return False
+    try:
+        _adapter(annotation)
+    except NotForRecipesError:
+        return False
+    return True
 
 
 def normalized_default(default: Any, annotation: Any) -> Any:

@@ -126,8 +126,9 @@ def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
     assert call.stdout == "maskrec:arcface_inception: ok\n"
     call = maskrec("check", "maskrec:triplet_inception", "image_size=80")
     assert call.returncode == 0, call.stderr
-    assert "its demo form would start" in call.stdout
+    assert "its demo form would start: data/train.csv" in call.stdout
     assert "data/train.csv" in call.stderr
+    assert "to use your data: make it from photos" in call.stderr
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
     [
         (["check"], "Missing argument"),
         (["check", "a=b"], "at least one recipe"),
-        (["check", "nowhere.yaml"], "the recipe file nowhere.yaml does not exist"),
+        (["check", "nowhere.yaml"], "maskrec: the recipe file nowhere.yaml does not exist"),
         (["check", "."], "is a folder"),
         (["check", "maskrec:nowhere"], "ships no recipe"),
         (["check", "x.yaml", "--names", "--dry-run"], "cannot be combined with"),
@@ -219,3 +220,83 @@ def test_schema_is_json_on_stdout(maskrec: Cli) -> None:
     assert call.returncode == 0, call.stderr
     found = json.loads(call.stdout)
     assert "arcface" in found["$defs"]["loss"]["properties"]["use"]["enum"]
+
+
+FAILING = """\
+from torch import Tensor, nn
+from maskrec import Component, hookimpl
+from maskrec.losses.arcface import ArcFace
+class Dead(ArcFace):
+    def forward(self, embeddings, labels):
+        raise RuntimeError("dead")
+class Unbuilt(nn.Module):
+    def __init__(self, embedding_size: int, num_classes: int):
+        raise RuntimeError("unbuilt")
+class Bare(nn.Module):
+    def __init__(self, embedding_size: int, scale: float = 4.0, weight: Tensor | None = None):
+        super().__init__()
+@hookimpl
+def maskrec_losses():
+    return [Component("dead", ":Dead", ""), Component("unbuilt", ":Unbuilt", ""), Component("bare", ":Bare", "")]
+"""
+
+
+def test_every_recipe_is_looked_at_and_the_worst_exit_code_counts(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FAILING)
+    (tmp_path / "a.yaml").write_text(TINY + "loss: {use: unbuilt}\n")
+    (tmp_path / "b.yaml").write_text(TINY + "\nloss: {use: dead}\n")
+    (tmp_path / "c.yaml").write_text(TINY + "sede: 1\n")
+    (tmp_path / "d.yaml").write_text(TINY)
+    words = ("maskrec:nowhere", "a.yaml", "b.yaml", "c.yaml", "d.yaml")
+    call = maskrec("check", *words, "--dry-run", "--plugin", "mine.py")
+    assert call.returncode == 3
+    assert "maskrec: maskrec ships no recipe called 'nowhere'" in call.stderr
+    assert (
+        "a.yaml:4:13: loss: file:mine.py/unbuilt could not be built: RuntimeError: unbuilt (mine.py:9)" in call.stderr
+    )
+    assert "b.yaml:5:13: loss: file:mine.py/dead failed in forward: RuntimeError: dead (mine.py:6)" in call.stderr
+    assert "c.yaml:4:1: a recipe has no section `sede`" in call.stderr
+    assert call.stdout == "d.yaml: ok\n"
+
+
+def test_show_has_the_component_s_own_docstring_and_marks_what_no_recipe_can_set(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FAILING)
+    call = maskrec("show", "bare", "--plugin", "mine.py")
+    assert call.stdout.rstrip().endswith("(no docstring)")
+    assert "weight: torch.Tensor | None = None  (no recipe can set it)" in call.stdout
+    assert call.stdout.count("no recipe can set it") == 1
+
+
+def test_a_plugin_file_that_fails_is_said_with_its_line_and_the_way_to_the_traceback(
+    maskrec: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text("\nnm\n")
+    call = maskrec("list", "--plugin", "mine.py")
+    assert call.returncode == 3
+    assert "NameError: name 'nm' is not defined (mine.py:2); --debug shows the traceback" in call.stderr
+    assert "Traceback" not in call.stderr
+
+
+OWN_FILES = """\
+data: {use: image_csv, path: train.csv}
+evaluate: {held_out: {pairs: {use: pairs_csv, same: same.csv, different: different.csv}}}
+"""
+
+
+def test_the_way_to_missing_data_is_said_once(maskrec: Cli, tmp_path: Path) -> None:
+    (tmp_path / "pairs").mkdir()
+    recipe = tmp_path / "pairs/mine.yaml"
+    recipe.write_text("extends: maskrec:quickstart\n" + OWN_FILES)
+    call = maskrec("check", "pairs/mine.yaml")
+    assert call.stderr.count("which does not exist") == 3
+    assert call.stderr.count("say where the data is: --data-root D") == 1
+    assert call.stderr.rstrip().endswith("--data-root D")
+    for name in ("train.csv", "same.csv", "different.csv"):
+        (tmp_path / "pairs" / name).write_text("")
+    call = maskrec("check", "pairs/mine.yaml")
+    assert call.stderr.count("the files are beside the recipe: add --data-root pairs") == 1
+    assert "data align" not in call.stderr
+    recipe.write_text("extends: maskrec:quickstart\n" + OWN_FILES.replace("train.csv", "data/pairs/train.csv"))
+    call = maskrec("check", "pairs/mine.yaml", "--data-root", "pairs")
+    assert "pairs/train.csv exists: move it and the files beside it to where the recipe expects them" in call.stderr
+    assert "expects them, pairs/data/pairs" in call.stderr

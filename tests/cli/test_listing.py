@@ -28,6 +28,8 @@ class Loss:
     def __init__(self, num_classes: int, margin: float = 0.5) -> None: ...
 """
 
+AT_3 = " (site/listing_plugin_3.py:1)"
+
 HEAVY = ("torch", "numpy", "pandas", "yaml", "rich")
 
 
@@ -55,8 +57,8 @@ def test_twenty_plugins_one_broken_every_other_row_is_shown(maskrec_cli, twenty)
     assert "[red]loss[/red] 7" in done.stdout
     assert done.stderr.splitlines() == [
         "noise",
-        "plugin maskrec-listing-3:point_3 1.0: import: RuntimeError: boom",
-        "plugin maskrec-listing-5:point_5 1.0: import: SystemExit",
+        f"plugin maskrec-listing-3:point_3 1.0: import: RuntimeError: boom{AT_3}",
+        "plugin maskrec-listing-5:point_5 1.0: import: SystemExit (site/listing_plugin_5.py:1)",
     ]
 
 
@@ -94,7 +96,7 @@ def test_json_is_json_whatever_plugins_print_and_its_keys_are_those_documented(m
         "distribution": "maskrec-listing-3",
         "version": "1.0",
         "stage": "import",
-        "message": "RuntimeError: boom",
+        "message": f"RuntimeError: boom{AT_3}",
         "fatal": True,
     }
     plugins = json.loads(maskrec_cli("plugins", "--json", path=[twenty]).stdout)
@@ -108,6 +110,8 @@ def test_json_is_json_whatever_plugins_print_and_its_keys_are_those_documented(m
 def test_rows_can_be_chosen_by_kind_and_by_provider(maskrec_cli, twenty):
     done = maskrec_cli("list", "loss", "--provider", "Maskrec_Listing.7", path=[twenty])
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["NAME", "loss_7"]
+    both = maskrec_cli("list", "sampler", "datasets")
+    assert {line.split()[0] for line in both.stdout.splitlines()[1:]} == {"sampler", "dataset"}
     for arguments, said in [
         (("list", "looses"), "unknown kind 'looses'; did you mean loss?"),
         (("list", "--provider", "nobody"), "no plugin of 'nobody' is loaded; there is maskrec"),
@@ -150,7 +154,7 @@ def test_plugins_names_what_is_wrong(maskrec_cli, twenty):
     assert done.returncode == 0
     rows = {line.split()[0]: line for line in done.stdout.splitlines()}
     assert rows["maskrec:builtin"].split()[2].isdigit()
-    assert rows["maskrec-listing-3:point_3"].endswith("import: RuntimeError: boom")
+    assert rows["maskrec-listing-3:point_3"].endswith(f"import: RuntimeError: boom{AT_3}")
     assert done.stderr == "noise\n"
 
 

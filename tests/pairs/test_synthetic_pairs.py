@@ -179,6 +179,7 @@ def test_a_bad_parameter_is_refused_with_one_sentence(name: str, value: Any, wor
     problem, *more = check(values, CheckContext(givens={"image_size": 64}))
     assert not more
     assert words in problem.message
+    assert problem.path == ("folds" if "fewer folds" in words else name), "the caret is at a cause"
     with pytest.raises(ValueError, match=words) as caught:
         synthetic_pairs(HERE, 64, **values)
     assert str(caught.value) == problem.message

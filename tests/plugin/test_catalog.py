@@ -65,8 +65,9 @@ def test_a_name_is_found(name, requires, qualified):
         ("loss", "circle", ["maskrec-foo", "maskrec-bar"], "declared more than once"),
         ("loss", "only_foo", ["maskrec"], "add maskrec-foo to requires"),
         ("loss", "circle", [], "add maskrec-foo or maskrec-bar to requires"),
-        ("loss", "arcfase", None, "did you mean arcface?"),
+        ("loss", "arcfase", None, "did you mean arcface? or"),
         ("loss", "shuffled", None, "maskrec/shuffled is a sampler, not a loss"),
+        ("sampler", "arcface", None, "maskrec/arcface is a loss, not a sampler"),
         ("loss", "maskrec/arcfase", None, "did you mean arcface?"),
         ("loss", "maskrec/circle", None, "no loss is called 'maskrec/circle'"),
         ("loss", "maskrec-gone/thing", None, "pip install maskrec-gone"),
@@ -150,3 +151,15 @@ def test_needs_that_are_missing_are_answered_by_the_command_that_installs_them()
     import json
 
     assert CATALOG.load(entry("loss", "thing", FOO, target="json:loads", needs=("pytest>=1",))) is json.loads
+
+
+def test_a_plugin_file_s_own_name_is_answered_with_what_it_declares():
+    file = Provider("file:my_loss.py", "file:my_loss.py", "", Path("/my_loss.py"))
+    catalog = Catalog([entry("loss", "arcface", CORE), entry("loss", "pulled_softmax", file)])
+    with pytest.raises(LookupFailed, match=r"no loss is called 'my_loss': my_loss.py declares loss pulled_softmax$"):
+        catalog.lookup("loss", "my_loss")
+    with pytest.raises(LookupFailed) as raised:
+        catalog.lookup("loss", "arcfase")
+    assert "--plugin" not in str(raised.value)
+    with pytest.raises(LookupFailed, match=r"did you mean arcface\? or is a --plugin FILE missing\?$"):
+        Catalog([entry("loss", "arcface", CORE)]).lookup("loss", "arcfase")

@@ -118,9 +118,13 @@ def maskrec_samplers():
         ("def maskrec_losses(): return 1 / 0", "hook maskrec_losses", "ZeroDivisionError"),
         ("def maskrec_losses(): raise SystemExit(3)", "hook maskrec_losses", "SystemExit: 3"),
         ("def maskrec_losses(): yield Component('a', 'b:C', ''); raise OSError('late')", "hook maskrec_losses", "late"),
-        ("def maskrec_losses(): return None", "hook maskrec_losses", "TypeError"),
-        ("def maskrec_losses(): return Component('a', 'b:C', 'not in a list')", "hook maskrec_losses", "TypeError"),
-        ("async def maskrec_losses(): return []", "hook maskrec_losses", "TypeError"),
+        ("def maskrec_losses(): return None", "hook maskrec_losses", "must return a list of Components, not None"),
+        (
+            "def maskrec_losses(): return Component('a', 'b:C', 'not in a list')",
+            "hook maskrec_losses",
+            "must return a list of Components, not a Component: write [Component(...)]",
+        ),
+        ("async def maskrec_losses(): return []", "hook maskrec_losses", "must return a list of Components"),
         ("def maskrec_losses(): return [Component('Arc-Face', 'b:C', '')]", "hook maskrec_losses", "'Arc-Face'"),
         ("def maskrec_losses(): return [Component('a', 'no_colon', '')]", "hook maskrec_losses", "'no_colon'"),
         ("def maskrec_losses(): return [Component('a', 'b:C', '', needs='x')]", "hook maskrec_losses", "needs"),
@@ -133,7 +137,11 @@ def maskrec_samplers():
         ),
         ("def maskrec_parts(): return [Component('a', 'b:C', '')]", "declaration", "must say which part"),
         ("def maskrec_losses(): return [Component('a', 'b:C', ''), Component('a', 'b:D', '')]", "declaration", "twice"),
-        ("def maskrec_losses(recipe): return []", "declaration", "recipe"),
+        (
+            "def maskrec_losses(recipe): return []",
+            "hook maskrec_losses",
+            "a hook takes no arguments, not recipe: write",
+        ),
     ],
 )
 def test_a_bad_declaration_takes_back_all_that_the_plugin_declared(install, source, stage, said):
@@ -269,7 +277,7 @@ def test_a_file_that_fails_is_a_failure_with_its_file(tmp_path):
     file.write_text("raise RuntimeError('boom')")
     failure = only_failure(discover([file]))
     assert failure.provider.file == file
-    assert str(failure) == "plugin file:fails.py: import: RuntimeError: boom"
+    assert str(failure) == f"plugin file:fails.py: import: RuntimeError: boom ({file}:1)"
 
 
 def test_a_distribution_found_twice_on_the_path_is_the_first_one(tmp_path, monkeypatch, make_distribution):
@@ -311,7 +319,9 @@ def test_a_list_as_json_stays_json(tmp_path, make_distribution, maskrec_cli):
 def test_a_plugin_that_leaves_the_process_is_a_failure(install):
     module = install("import os\nos._exit(0)")
     failure = only_failure(discover())
-    assert (failure.stage, failure.message) == ("import", "SystemExit: os._exit(0) was called")
+    assert failure.stage == "import"
+    assert failure.message.startswith("SystemExit: os._exit(0) was called (")
+    assert failure.message.endswith(f"{module}.py:2)")
     assert failure.provider.name == f"{module.replace('_', '-')}:point"
 
 
@@ -336,3 +346,47 @@ def test_another_distribution_called_maskrec_removes_nothing(install):
     failure = only_failure(catalog)
     assert failure.stage == "metadata"
     assert "calls itself maskrec and is ignored" in failure.message
+
+
+FILE = (
+    "from maskrec import Component, hookimpl\n{body}\n@hookimpl\ndef maskrec_losses():\n    {hook}\nclass Mine: ...\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "hook", "said"),
+    [
+        ("nm.zeros(1)", "return []", "NameError: name 'nm' is not defined ({file}:2)"),
+        ("import no_such_module_anywhere", "return []", "No module named 'no_such_module_anywhere' ({file}:2)"),
+        ("raise SystemExit(1)", "return []", "SystemExit: 1 ({file}:2)"),
+        ("import json\njson.loads('')", "return []", "line 1 column 1 (char 0) ({file}:3)"),
+        ("", "return 1 / 0", "ZeroDivisionError: division by zero ({file}:5)"),
+        ("", "return [Component('mine', 'Mine', '')]", "or ':Mine' for a name in the --plugin file itself ({file}:5)"),
+        (
+            "",
+            "return [Component('mine', Mine, '')]",
+            'must be a string: write ":Mine", not the object itself ({file}:5)',
+        ),
+        ("", "return None", "it must return a list of Components, not None ({file}:3)"),
+    ],
+)
+def test_a_file_s_mistake_is_reported_with_its_own_line(tmp_path, body, hook, said):
+    file = tmp_path / "mine.py"
+    file.write_text(FILE.format(body=body, hook=hook))
+    assert only_failure(discover([file])).message.endswith(said.format(file=file))
+
+
+def test_a_package_s_mistake_is_reported_with_the_line_of_its_own_module(install, tmp_path):
+    (tmp_path / "host_test_foreign.py").write_text("raise RuntimeError('of another')\n")
+    module = install("\nimport host_test_foreign")
+    assert only_failure(discover()).message == f"RuntimeError: of another ({tmp_path}/{module}.py:2)"
+
+
+def test_a_file_that_imports_its_neighbour_is_told_that_it_is_imported_alone(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("from host_test_helpers.deep import offset\n")
+    assert "beside" not in only_failure(discover([file])).message
+    (tmp_path / "host_test_helpers.py").write_text("offset = 1\n")
+    message = only_failure(discover([file])).message
+    assert f"({file}:1); host_test_helpers.py is beside the plugin, but a --plugin file is imported alone" in message
+    assert "move what it needs into mine.py" in message

@@ -576,3 +576,17 @@ def test_requirements_are_parsed_once_however_many_components_ask(
     text = "requires: [" + ", ".join(f"'{entry.format(number)}'" for number in range(count)) + "]\n" + whole
     check(text)
     assert len(parsed) <= 2 * count
+
+
+def test_a_check_says_what_it_can_beside_values_of_a_wrong_type(check: Check, with_loss: Loss) -> None:
+    found = errors(check(with_loss("{use: toy_loss, margin: 3, flag: 1}")))
+    assert [path for path, *_ in found] == ["loss.margin", "loss.flag"]
+    found = errors(check(with_loss("{use: toy_loss, margin: x, flag: 1}")))
+    assert [path for path, *_ in found] == ["loss.margin", "loss.flag"], "the check asks for a margin that is no number"
+    checked = check(with_loss("{use: toy_sum, parts: {a: {use: toy_loss, flag: 1}, b: {use: toy_loss, margin: 1.5}}}"))
+    assert [path for path, *_ in errors(checked)] == ["loss.parts.a.flag"], (
+        "values that hold a rejected one are kept back"
+    )
+    checked = check(with_loss("{use: ringing, x: a}"))
+    assert [path for path, *_ in errors(checked)] == ["loss.x"], "what such a check raises is nobody's fault yet"
+    assert checked.exit_code == 2
