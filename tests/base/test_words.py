@@ -46,11 +46,22 @@ def test_every_difference_is_named_with_both_values() -> None:
     assert differences(before, after) == [
         "size 112 there, 160 here",
         "types.kn95 2.0 there, 1.0 here",
-        "seed 3 there, None here",
-        "workers None there, 2 here",
+        "seed 3 there, none here",
+        "workers none there, 2 here",
     ]
     assert differences(before, dict(before)) == []
     assert differences(1, 2, "maskrec") == ["maskrec 1 there, 2 here"]
+
+
+def test_what_nobody_can_read_is_not_printed_as_a_difference() -> None:
+    before = {"hash": "a" * 64, "earlier": [{"size": 112}], "plan": {"types": {"n95": 1.0}}, "masks": ["none"]}
+    after = {"hash": "b" * 64, "earlier": None, "plan": None, "masks": ["none", "both"]}
+    assert differences(before, after) == [
+        "hash differs",
+        "earlier differs",
+        "plan differs",
+        "masks ['none'] there, ['none', 'both'] here",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,15 @@ _REMEDIES = {
 }
 """By the reason of rejected photos: options that only add faces, which go on in the same folder."""
 
+_ADVICE = {
+    "unreadable": f"{REJECTED} says what is wrong with unreadable files: repair them and use a new folder",
+    "no_identity": "to add photos without a person, move them to their person's folder and use a new folder",
+    "bad_landmarks": "`maskrec data align --detect` finds other landmarks where these do not fit the photo",
+    "no_landmarks": "`maskrec data align` finds the landmarks of faces without any",
+    "not_a_photo": "text files are not photos and may stay",
+}
+"""By the reason: what else can be done, where no option of the same command helps."""
+
 _Row = tuple[str, str, dict[str, str]]
 
 
@@ -145,8 +154,10 @@ def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) 
     listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     rejected = f"{sum(reasons.values()):,} photos in {REJECTED}" + (f" ({listed})" if listed else "")
     remedies = [remedy for reason, remedy in _REMEDIES.items() if reasons[reason]]
-    remedy = f"; run the same command again with {' or with '.join(remedies)}" if remedies else ""
-    return f"{faces:,} faces of {people:,} people in {destination / FACES}; {rejected}{remedy}"
+    advice = [f"run the same command again with {' or with '.join(remedies)}"] if remedies else []
+    advice += [text for reason, text in _ADVICE.items() if reasons[reason]]
+    people_ = "person" if people == 1 else "people"
+    return "; ".join([f"{faces:,} faces of {people:,} {people_} in {destination / FACES}; {rejected}", *advice])
 
 
 def _nothing(destination: Path) -> str:
