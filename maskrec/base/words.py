@@ -39,6 +39,14 @@ def byte_size(count: int) -> str:
     return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {_UNITS[power - 1]}"
 
 
+_PLURALS = {"person": "people"}
+
+
+def counted(count: int, what: str) -> str:
+    """A number and what is counted: ``1 person``, ``2 people``, ``1,000 photos``."""
+    return f"{count:,} {what if count == 1 else _PLURALS.get(what, f'{what}s')}"
+
+
 def plain_name(name: str) -> str:
     """A person's name as it is compared: letters in one Unicode form, without case, underscores and double spaces.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import Lock, remove_leftovers, write_bytes, write_json
+from maskrec.base.words import counted
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.manifest import MANIFEST, manifest_of, refuse_strangers
 from maskrec.preparation.pairing.pair_rows import landmark_rows, pair_rows, train_rows, written
@@ -156,8 +157,8 @@ def _contents(
         images = [image for image in images if not image.put_on]
         if not images:
             raise UsageError(
-                f"train.csv would be empty: {len(splits['train'])} people there, no {settings.train_faces} faces; "
-                "raise --train-share, or use --train-share 0"
+                f"train.csv would be empty: {counted(len(splits['train']), 'person')} there, no "
+                f"{settings.train_faces} faces; raise --train-share, or use --train-share 0"
             )
         known = {image.face.identity for image in images}
         contents["train.csv"] = written(train_rows(images, out)), {"people": len(known), "faces": len(images)}

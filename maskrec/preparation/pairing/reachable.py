@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import counted
 from maskrec.preparation.pairing.pair_sampling import Condition, Sides, different_room, same_room
 from maskrec.preparation.pairing.settings import Masks, PairSettings
 from maskrec.preparation.pairing.splits import Person
@@ -126,8 +127,8 @@ def refuse_too_few_people(each: int, split: str, people: Sequence[Person]) -> No
     """Raise UsageError where there cannot be pairs of two people."""
     if each and len(people) < 2:
         raise UsageError(
-            f"{split}: its share has {len(people) or 'no'} {'person' if len(people) == 1 else 'people'}, but pairs of "
-            f"two people need two at least; {_more_people(split)}"
+            f"{split}: its share has {counted(len(people), 'person')}, but pairs of two people need two at "
+            f"least; {_more_people(split)}"
         )
 
 
@@ -153,6 +154,6 @@ def refuse_too_many_pairs(
         remedy += ", or put more masks on each photo (--copies, --every-type)"
     raise UsageError(
         f"{split}: {wanted} {kind} were requested, but only {room} different ones are possible, because its share has "
-        f"{those} {'person' if those == 1 else 'people'} with such photos ({several} with two or more; {photos} "
-        f"{'photo' if photos == 1 else 'photos'}); {remedy}"
+        f"{counted(those, 'person')} with such photos ({several} with two or more; "
+        f"{counted(photos, 'photo')}); {remedy}"
     )

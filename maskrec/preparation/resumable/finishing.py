@@ -13,6 +13,7 @@ from typing import Any
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import compact_json, not_written
 from maskrec.base.regular_files import memory_size, open_regular, read_regular
+from maskrec.base.words import counted
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder, is_group_record
 from maskrec.preparation.resumable.meter import Meter
@@ -152,12 +153,12 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
 
 def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) -> str:
     listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-    rejected = f"{sum(reasons.values()):,} photos in {REJECTED}" + (f" ({listed})" if listed else "")
+    rejected = f"{counted(reasons.total(), 'photo')} in {REJECTED}" + (f" ({listed})" if listed else "")
     remedies = [remedy for reason, remedy in _REMEDIES.items() if reasons[reason]]
     advice = [f"run the same command again with {' or with '.join(remedies)}"] if remedies else []
     advice += [text for reason, text in _ADVICE.items() if reasons[reason]]
-    people_ = "person" if people == 1 else "people"
-    return "; ".join([f"{faces:,} faces of {people:,} {people_} in {destination / FACES}; {rejected}", *advice])
+    made = f"{counted(faces, 'face')} of {counted(people, 'person')} in {destination / FACES}"
+    return "; ".join([f"{made}; {rejected}", *advice])
 
 
 def _nothing(destination: Path) -> str:

@@ -52,7 +52,7 @@ def open_folder(path: Path) -> Source:
     names = [printable(place) for place in places]
     photos = PhotoColumns(names, people, places, masked=masked if said else None)
     source = sorted_source(path, "flat" if flat else "folder", photos, FileReader(path.absolute()))
-    return replace(source, notes=_about_empty(empty))
+    return replace(source, notes=_about_empty(sorted(empty)))
 
 
 def _about_empty(folders: Sequence[str]) -> tuple[str, ...]:

@@ -505,8 +505,8 @@ def test_the_last_line_has_advice_for_every_reason_and_a_text_file_is_not_a_phot
         "Ann/text.jpg": "unreadable",
         "README.md": "not_a_photo",
     }
-    assert "note: folders without any file are left out (1: 'Empty_Person')" in told.out
-    last = told.out.splitlines()[-1]
+    assert "note: folders without any file are left out (1: 'Empty_Person')" in told.stdout
+    last = told.stdout.splitlines()[-1]
     for words in (
         "(no_face 1, not_a_photo 2, unreadable 2)",
         "with a smaller --min-face",

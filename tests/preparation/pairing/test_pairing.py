@@ -607,8 +607,8 @@ def test_a_lowered_number_says_which_pairs_are_the_scarcest(tmp_path: Path, comm
         row["masked"] = str(int(row["path"].endswith(("2.jpg", "3.jpg"))))
     save(faces, rows)
     told = command("data", "pairs", faces, tmp_path / "pairs", "--masks", "none,both")
-    assert told.code == 0, told.err
-    (note,) = [line for line in told.out.splitlines() if " evaluation pairs instead of 3,000" in line]
+    assert told.returncode == 0, told.stderr
+    (note,) = [line for line in told.stdout.splitlines() if " evaluation pairs instead of 3,000" in line]
     assert "no more masked pairs of one person, and each of --masks gets an equal share" in note
     assert "a greater --evaluation-share or --types" in note
     assert note.endswith("--masks without both")
@@ -617,7 +617,7 @@ def test_a_lowered_number_says_which_pairs_are_the_scarcest(tmp_path: Path, comm
 def test_the_table_of_pairs_has_a_number_of_faces_for_every_file(tmp_path: Path, command: Callable[..., Told]) -> None:
     faces = write_faces(tmp_path / "faces")
     told = command("data", "pairs", faces, tmp_path / "pairs", "--evaluation", "20", "--test", "16")
-    header, *lines = told.out.splitlines()
+    header, *lines = told.stdout.splitlines()
     assert header.split("  ")[0] == "file"
     assert "same person  same photo  bare" in header
     counts = json.loads((tmp_path / "pairs" / "pairs.json").read_text())["files"]
