@@ -185,7 +185,13 @@ def _draw(people: Sequence[Person], each: int, settings: PairSettings, split: st
     refuse_too_few_people(each, split, people)
     same: list[Pair] = []
     different: list[Pair] = []
-    for masks, (two_photos, one_photo) in condition_shares(each, settings).items():
+    # First the condition with the fewest pairs, where one limits all: requesting fewer of the others would not help.
+    shares = condition_shares(each, settings).items()
+    for masks, (two_photos, _) in shares:
+        sides = Sides(CONDITIONS[masks])
+        if two_photos and not same_room(people, sides, False).any():
+            refuse_too_many_pairs(two_photos, 0, sides, same_kind(sides, False), split, people)
+    for masks, (two_photos, one_photo) in shares:
         sides, wanted = Sides(CONDITIONS[masks]), two_photos + one_photo
         for twice, count in ((False, two_photos), (True, one_photo)):
             room = int(same_room(people, sides, twice).sum())

@@ -55,5 +55,5 @@ def _other_photos(before: Any, now: Mapping[str, Any]) -> str:
             f"the list of photos has changed since this data set was started ({count:,} as before, but with other "
             f"names, people, masks or landmarks); {new}, or undo the change"
         )
-    back = f"take the {count - then:,} that were added away again" if count > then else "put back those that are gone"
+    back = f"remove what was added ({count - then:,})" if count > then else "put back those that are gone"
     return f"the photos have changed since this data set was started ({then:,} then, {count:,} now); {new}, or {back}"

@@ -525,7 +525,7 @@ def _begin(photos: Path, faces: Path, **settings: Any) -> None:
 @pytest.mark.parametrize(
     ("then", "now", "words"),
     [
-        (1, 3, "changed since this data set was started (1 then, 3 now); make the data set in a new folder, or take"),
+        (1, 3, "changed since this data set was started (1 then, 3 now); make the data set in a new folder, or remove"),
         (3, 1, "(3 then, 1 now); make the data set in a new folder, or put back those that are gone"),
     ],
 )
