@@ -187,10 +187,10 @@ def _draw(people: Sequence[Person], each: int, settings: PairSettings, split: st
     different: list[Pair] = []
     # First the condition with the fewest pairs, where one limits all: requesting fewer of the others would not help.
     shares = condition_shares(each, settings).items()
-    for masks, (two_photos, _) in shares:
+    rooms = {masks: int(same_room(people, Sides(CONDITIONS[masks]), False).sum()) for masks in settings.masks}
+    for masks, (two_photos, _) in sorted(shares, key=lambda share: rooms[share[0]]):
         sides = Sides(CONDITIONS[masks])
-        if two_photos and not same_room(people, sides, False).any():
-            refuse_too_many_pairs(two_photos, 0, sides, same_kind(sides, False), split, people)
+        refuse_too_many_pairs(two_photos, rooms[masks], sides, same_kind(sides, False), split, people)
     for masks, (two_photos, one_photo) in shares:
         sides, wanted = Sides(CONDITIONS[masks]), two_photos + one_photo
         for twice, count in ((False, two_photos), (True, one_photo)):
