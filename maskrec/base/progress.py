@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
 from maskrec.base.console import clean
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SETTLING = 2.0  # seconds after the first finished unit: as many units as there are workers finish at first
 
 
 class Progress:
@@ -20,12 +21,15 @@ class Progress:
     Args:
         console: where to; None for silence.
         count: how a plain line counts, with the fields ``done`` and ``total``.
+        unit: what is counted, where its pace is shown.
     """
 
-    def __init__(self, console: Console | None, count: str = "{done}/{total}") -> None:
-        self.console, self.count = console, count
-        self.description, self.total, self.done, self.first = "", 0, 0, 0
-        self.started = self.last_line = time.monotonic()
+    def __init__(self, console: Console | None, count: str = "{done}/{total}", unit: str = "") -> None:
+        self.console, self.count, self.unit = console, count, unit
+        self.description, self.total, self.done = "", 0, 0
+        self.last_line = time.monotonic()
+        self._first: float | None = None  # when a unit was finished for the first time
+        self._since, self._before = 0.0, 0  # the pace is measured from this time and this number of units
         self._bar: Bar | None = None
         self._task = TaskID(0)
 
@@ -47,30 +51,37 @@ class Progress:
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[status]}", markup=False),
-                TextColumn("ETA"),
-                TimeRemainingColumn(),
             )
             self._bar = Bar(*columns, console=self.console, transient=True)
             self._task = self._bar.add_task(description, total=total, completed=done, status="")
             self._bar.start()
 
     def continue_from(self, done: int) -> None:
-        """The pace is measured from here on; ``done`` units were done before."""
-        self.done = self.first = done
-        self.started = time.monotonic()
+        """``done`` units were done before; they do not count for the pace."""
+        self.done, self._first = done, None
         if self._bar is not None:
             self._bar.update(self._task, completed=done)
 
     def update(self, done: int, status: str, description: str | None = None) -> None:
         """``done`` units are done in all; ``status`` is what else there is to say."""
-        self.done = done
+        self._measure(done)
         self.description = description or self.description
+        text = "  ".join(part for part in (self._pace_text(), status, self._remaining_text()) if part)
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, status=status, description=self.description)
+            self._bar.update(self._task, completed=done, status=text, description=self.description)
         elif time.monotonic() - self.last_line > _SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()
             count = self.count.format(done=done, total=self.total)
-            self.line(f"{self.description}  {count}  {status}  ETA {self.remaining()}")
+            self.line("  ".join(part for part in (self.description, count, text) if part))
+
+    def _measure(self, done: int) -> None:
+        """Count; the time until the first units are finished is that of workers that start, and says nothing."""
+        now = time.monotonic()
+        if done > self.done and self._first is None:
+            self._first = now
+        if self._first is not None and (now == self._first or now - self._first < _SETTLING):
+            self._since, self._before = now, done
+        self.done = done
 
     def note(self, status: str) -> None:
         """What happens now, beside the bar; nothing where there is none."""
@@ -89,11 +100,23 @@ class Progress:
             self._bar = None
 
     @property
-    def seconds(self) -> float:
-        """Since the work began or continued; above 0."""
-        return max(1e-6, time.monotonic() - self.started)
+    def pace(self) -> float | None:
+        """Units a second since the first ones were finished; None until that can be said."""
+        if self._first is None or self.done <= self._before:
+            return None
+        return (self.done - self._before) / max(1e-6, time.monotonic() - self._since)
+
+    def _pace_text(self) -> str:
+        pace = self.pace if self.unit else None
+        return "" if pace is None else f"{pace:,.{0 if pace >= 10 else 1}f} {self.unit}/s"
 
     def remaining(self) -> str:
-        """Time for what is left at the pace so far, as h:mm:ss."""
-        seconds = int(self.seconds / max(1, self.done - self.first) * (self.total - self.done))
+        """Time for what is left at the pace so far, as h:mm:ss; "" until a pace can be said."""
+        if (pace := self.pace) is None:
+            return ""
+        seconds = int((self.total - self.done) / pace)
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+    def _remaining_text(self) -> str:
+        remaining = self.remaining()
+        return f"ETA {remaining}" if remaining else ""

@@ -46,6 +46,14 @@ def byte_size(count: int) -> str:
     return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {_UNITS[power - 1]}"
 
 
+_PLURALS = {"person": "people"}
+
+
+def counted(count: int, what: str) -> str:
+    """A number and what is counted: ``1 person``, ``2 people``, ``1,000 photos``."""
+    return f"{count:,} {what if count == 1 else _PLURALS.get(what, f'{what}s')}"
+
+
 def plain_name(name: str) -> str:
     """A person's name as it is compared: letters in one Unicode form, without case, underscores and double spaces.
 
@@ -106,6 +114,9 @@ def typed_line(error: BaseException) -> str:
 def differences(before: Any, after: Any, prefix: str = "") -> list[str]:
     """Where two plain values differ, as ``name X there, Y here``; maps are compared key by key.
 
+    What nobody can read (a hash, a list, a map that only one side has) is not printed: ``name differs``. A value that
+    one side lacks is ``none``.
+
     Args:
         before: what is there already.
         after: what this command would make.
@@ -116,4 +127,21 @@ def differences(before: Any, after: Any, prefix: str = "") -> list[str]:
         for key in [*before, *(key for key in after if key not in before)]:
             found += differences(before.get(key), after.get(key), f"{prefix}.{key}" if prefix else str(key))
         return found
-    return [] if before == after else [f"{prefix} {before!r} there, {after!r} here".strip()]
+    if before == after:
+        return []
+    texts = [_short(value) for value in (before, after)]
+    if None in texts:
+        return [f"{prefix} differs" if prefix else "they differ"]
+    return [f"{prefix} {texts[0]} there, {texts[1]} here".strip()]
+
+
+_LONGEST = 60  # characters of a value that is printed
+
+
+def _short(value: Any) -> str | None:
+    """A value as a user reads it; None for one that says nothing to anybody."""
+    if value is None:
+        return "none"
+    text = repr(value)
+    flat = not isinstance(value, Mapping | list | tuple) or all(isinstance(one, str | int | float) for one in value)
+    return text if flat and not isinstance(value, Mapping) and len(text) <= _LONGEST else None

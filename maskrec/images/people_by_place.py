@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 _NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
@@ -25,17 +26,21 @@ def person_by_place(name: str) -> str:
     return matched.group(1) if matched else ""
 
 
-def folder_fault(names: Iterable[str]) -> str:
+def folder_fault(names: Iterable[str], mask_folders: bool = False) -> str:
     """Why the folders of these photos cannot each be one person, as a sentence; empty when they can.
 
     A folder of photos inside another one, and two of one name in different folders, may be one person or two.
 
     Args:
         names: of the photos that have no other identity; with ``/`` between their folders.
+        mask_folders: whether folders called ``masked`` and ``bare`` say which photos wear a mask (and are not in the
+            names any more), so that the sentence can advise them.
     """
     folders = sorted({name.rpartition("/")[0] for name in names if "/" in name})
     known, by_name = set(folders), dict[str, str]()
-    remedy = "keep one folder per person, or name a CSV of path,identity"
+    remedy = "keep one folder per person, or name a CSV of path,identity" + (
+        _mask_advice(folders) if mask_folders else ""
+    )
     for folder in folders:
         parts = folder.split("/")
         if above := next((one for end in range(1, len(parts)) if (one := "/".join(parts[:end])) in known), ""):
@@ -43,3 +48,13 @@ def folder_fault(names: Iterable[str]) -> str:
         if (other := by_name.setdefault(parts[-1], folder)) != folder:
             return f"the folders {other!r} and {folder!r} have one name, so people are unknown; {remedy}"
     return ""
+
+
+def _mask_advice(folders: Sequence[str]) -> str:
+    """For folders whose name seems to say that masks are worn, or that are called the same inside several people's."""
+    known = set(folders)
+    inner = Counter(folder.rpartition("/")[2] for folder in folders if folder.rpartition("/")[0] in known)
+    common = list(inner) if len(inner) == 1 and inner.total() > 1 else []
+    said = [part for folder in folders for part in folder.split("/") if "mask" in part.lower()]
+    name = next(iter([*said, *common]), "")
+    return f"; where {name!r} says that a mask is worn, call the folder masked (or bare, where none is)" if name else ""

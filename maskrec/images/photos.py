@@ -20,6 +20,17 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gi
 """In lower case, of all formats that are decoded."""
 
 
+def is_text(name: str, content: bytes) -> bool:
+    """Whether a file is text and not a damaged photo: neither its ending nor its content is a photo's."""
+    if not content or b"\0" in content or name.lower().endswith(PHOTO_ENDINGS):
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class Photos:
     """Existing photos, each placed on the canvas when it is opened; can be pickled for loader workers.
 

@@ -71,6 +71,11 @@ class RunDirectory:
         """Whether anything was trained here: a checkpoint or ``result.json``."""
         return self.result.exists() or any(self.checkpoint(name).exists() for name in ("last", "previous", "best"))
 
+    @property
+    def is_run(self) -> bool:
+        """Whether the folder is a run's: it has a recipe and a provenance."""
+        return self.recipe.is_file() and self.provenance.is_file()
+
     def checkpoint(self, name: str) -> Path:
         """Path of the checkpoint ``last``, ``previous`` or ``best``."""
         return self.path / "checkpoints" / f"{name}.safetensors"

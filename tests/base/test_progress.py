@@ -42,8 +42,8 @@ def test_a_line_every_ten_seconds_with_count_status_and_remaining_time(clock: Cl
     assert stream.getvalue() == ""
     clock.now += 55
     progress.update(1040, "loss 2", "epoch 2/9")
-    # 40 steps in 60 seconds: 3,960 left take 5,940 seconds.
-    assert stream.getvalue() == "epoch 2/9  step 1040/5000  loss 2  ETA 1:39:00\n"
+    # 39 steps in the 55 seconds after the first: 3,960 left take 5,584 seconds.
+    assert stream.getvalue() == "epoch 2/9  step 1040/5000  loss 2  ETA 1:33:04\n"
     clock.now += 9
     progress.update(1050, "loss 3")
     assert stream.getvalue().count("\n") == 1
@@ -55,9 +55,28 @@ def test_what_was_done_before_does_not_count_for_the_pace(clock: Clock) -> None:
     clock.now += 50
     progress.continue_from(80)
     clock.now += 10
+    progress.update(85, "")
+    clock.now += 10
     progress.update(90, "")
-    assert progress.seconds == 10
-    assert progress.remaining() == "0:00:10"
+    assert progress.pace == 0.5
+    assert progress.remaining() == "0:00:20"
+
+
+def test_the_start_of_workers_does_not_count_for_the_pace(clock: Clock) -> None:
+    """Two workers take 30 seconds to start, then 4 seconds for 32 photos each."""
+    console, stream = quiet_console()
+    progress = Progress(console, "{done}/{total} photos", "photos")
+    progress.begin("aligning", 864)
+    clock.now += 34
+    progress.update(32, "0 rejected")
+    assert stream.getvalue() == "aligning  32/864 photos  0 rejected\n"
+    clock.now += 0.1
+    progress.update(64, "0 rejected")
+    assert (progress.pace, progress.remaining()) == (None, "")
+    for done in (128, 192, 256):
+        clock.now += 4
+        progress.update(done, "0 rejected")
+    assert stream.getvalue().splitlines()[1] == "aligning  256/864 photos  16 photos/s  0 rejected  ETA 0:00:38"
 
 
 def test_lines_are_plain_text_without_control_characters() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maskrec.base.words import byte_size, did_you_mean, differences, nearest, one_line, typed_line
+from maskrec.base.words import byte_size, counted, did_you_mean, differences, nearest, one_line, typed_line
 
 
 def test_the_likeliest_name_comes_first_and_an_unlike_one_not_at_all() -> None:
@@ -46,11 +46,30 @@ def test_every_difference_is_named_with_both_values() -> None:
     assert differences(before, after) == [
         "size 112 there, 160 here",
         "types.kn95 2.0 there, 1.0 here",
-        "seed 3 there, None here",
-        "workers None there, 2 here",
+        "seed 3 there, none here",
+        "workers none there, 2 here",
     ]
     assert differences(before, dict(before)) == []
     assert differences(1, 2, "maskrec") == ["maskrec 1 there, 2 here"]
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "words"),
+    [(1, "person", "1 person"), (0, "person", "0 people"), (1000, "photo", "1,000 photos"), (1, "face", "1 face")],
+)
+def test_one_is_singular(count: int, what: str, words: str) -> None:
+    assert counted(count, what) == words
+
+
+def test_what_nobody_can_read_is_not_printed_as_a_difference() -> None:
+    before = {"hash": "a" * 64, "earlier": [{"size": 112}], "plan": {"types": {"n95": 1.0}}, "masks": ["none"]}
+    after = {"hash": "b" * 64, "earlier": None, "plan": None, "masks": ["none", "both"]}
+    assert differences(before, after) == [
+        "hash differs",
+        "earlier differs",
+        "plan differs",
+        "masks ['none'] there, ['none', 'both'] here",
+    ]
 
 
 @pytest.mark.parametrize(

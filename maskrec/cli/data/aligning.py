@@ -79,8 +79,8 @@ def align(
         opened = with_landmarks(opened, landmarks)
     job = aligning(opened, destination, settings, tars, device)
     meter = Meter("aligning", Console())
-    if opened.items.masked is None:
-        meter.say(f"note: {MASKS_UNKNOWN}")
+    for note in (*opened.notes, *([MASKS_UNKNOWN] if opened.items.masked is None else [])):
+        meter.say(f"note: {note}")
     run(job, shard=read_shard(shard), workers=workers or usable_processors(), meter=meter)
 
 

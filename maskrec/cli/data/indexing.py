@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from maskrec.base.console import say
+from maskrec.base.words import counted
 
 
 def index(
@@ -17,7 +18,8 @@ def index(
     from maskrec.images.tars.index import write_tar_index
 
     made = write_tar_index(folder)
+    people = counted(len(made.identities), "person")
     say(
-        f"{len(made):,} faces of {len(made.identities):,} people in {len(made.files)} tars; wrote tars.json and "
+        f"{counted(len(made), 'face')} of {people} in {counted(len(made.files), 'tar')}; wrote tars.json and "
         f"tars.index to {folder}"
     )

@@ -1,4 +1,4 @@
-"""What the data commands say where nothing says which photos wear a mask."""
+"""What several data commands say of masks."""
 
 from __future__ import annotations
 
@@ -6,3 +6,6 @@ MASKS_UNKNOWN = (
     "nothing says which photos wear a mask already, so all count as bare; put those that do into a folder `masked` in "
     "their person's folder before `maskrec data align`, or give the CSV a column `masked` (1 or 0)"
 )
+
+FIVE = "surgical_green, surgical_blue, n95, kn95, cloth_black"
+"""The reference's mask types (``faces.masks.REFERENCE_TYPES``, which imports torch), for help texts."""

@@ -9,6 +9,7 @@ import typer
 
 from maskrec.base.errors import UsageError
 from maskrec.base.processors import usable_processors
+from maskrec.cli.data.mask_note import FIVE
 from maskrec.cli.options import listed
 
 _Source = Annotated[
@@ -19,9 +20,7 @@ _Destination = Annotated[
 ]
 _Types = Annotated[
     list[str] | None,
-    typer.Option(
-        "--types", metavar="NAME[=WEIGHT],...", help="Mask types to choose from; by default the reference's five."
-    ),
+    typer.Option("--types", metavar="NAME[=WEIGHT],...", help=f"Mask types to choose from; by default {FIVE}."),
 ]
 _Height = Annotated[
     str | None,

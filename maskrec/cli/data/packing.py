@@ -43,6 +43,8 @@ def pack(
     opened = open_source(source)
     side = (size or _side_of(opened)) if raw else 0
     meter = Meter("packing", Console())
+    for note in opened.notes:
+        meter.say(f"note: {note}")
     if side:
         number = len(opened.items)
         raw_size = byte_size(number * 3 * side * side)

@@ -10,7 +10,7 @@ import typer
 
 from maskrec.base.console import clean, say, table
 from maskrec.base.errors import UsageError
-from maskrec.cli.data.mask_note import MASKS_UNKNOWN
+from maskrec.cli.data.mask_note import FIVE, MASKS_UNKNOWN
 from maskrec.cli.options import listed
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _Masks = Annotated[
 ]
 _Types = Annotated[
     list[str] | None,
-    typer.Option("--types", metavar="NAME[=WEIGHT],...", help="Masks to put on when embedded; by default the five."),
+    typer.Option("--types", metavar="NAME[=WEIGHT],...", help=f"Masks to put on when embedded; by default {FIVE}."),
 ]
 
 
@@ -73,7 +73,11 @@ def pairs(
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the people and pairs.  [default: 17]")] = None,
 ) -> None:
     """Write train.csv, eval_same.csv, eval_diff.csv and test.csv with disjoint people, and a recipe that trains on
-    them."""
+    them.
+
+    The table at the end counts people, different faces and pairs in each file; and of the pairs those of the same
+    person, those made from the same photo, and those of bare faces, of one masked face, and of two.
+    """
     from maskrec.preparation.pairing.pairing import make_pairs
     from maskrec.preparation.pairing.settings import ALL_FIVE, ONE_EACH
 
@@ -122,14 +126,26 @@ def _settings(
     return replace(start, **changes)
 
 
+_COLUMNS = {
+    "people": "people",
+    "faces": "faces",
+    "pairs": "pairs",
+    "same": "same person",
+    "one_photo": "same photo",
+    "bare": "bare",
+    "one_masked": "one masked",
+    "both_masked": "both masked",
+}
+"""Counts by their names in the manifest, and what they are called in the table."""
+
+
 def _told(made: Written, out: Path, asked: PairSettings) -> str:
     """What was written, as a table, and how to train on it or name it in a recipe."""
     from maskrec.preparation.pairing.starter_recipe import RECIPE
 
-    columns = ("people", "photos", "faces", "pairs", "same", "one_photo", "bare", "one_masked", "both_masked")
-    rows: list[list[object]] = [["file", *(name.replace("_", " ") for name in columns)]]
+    rows: list[list[object]] = [["file", *_COLUMNS.values()]]
     for name, counts in made.counts.items():
-        rows.append([name, *(f"{counts[column]:,}" if column in counts else "" for column in columns)])
+        rows.append([name, *(f"{counts[column]:,}" if column in counts else "-" for column in _COLUMNS)])
     lines = [table(rows), f"wrote {', '.join(made.files)} to {clean(out)}", *_notes(made, out, asked)]
     if RECIPE in made.files:
         lines.append(f"to train: maskrec run {_word(out / RECIPE)} --data-root {_word(out)}")
@@ -148,10 +164,31 @@ def _notes(made: Written, out: Path, asked: PairSettings) -> list[str]:
     for split in ("evaluation", "test"):
         usual, reached = getattr(asked, split), getattr(made.settings, split)
         if reached != usual:
-            notes.append(f"{reached:,} {split} pairs instead of {usual:,}: these people's photos allow no more")
+            notes.append(f"{reached:,} {split} pairs instead of {usual:,}: {_why_fewer(made, split)}")
     if made.recipe_kept:
         notes.append(f"{clean(out / RECIPE)} has been changed since it was written, so it stays as it is")
     return [f"note: {note}" for note in notes]
+
+
+def _why_fewer(made: Written, split: str) -> str:
+    """Which pairs are the scarcest, and what allows more."""
+    from maskrec.preparation.pairing.reachable import CONDITIONS, WEARING
+
+    scarce, settings = made.scarcest[split], made.settings
+    of = "two people" if scarce.two_people else "one person"
+    several = ", and each of --masks gets an equal share" if len(settings.masks) > 1 else ""
+    why = f"these people's photos allow no more {WEARING[CONDITIONS[scarce.masks]]} pairs of {of}{several}"
+    return f"{why}; {_for_more(scarce.masks, settings, split)}"
+
+
+def _for_more(masks: str, settings: PairSettings, split: str) -> str:
+    ways = [f"a greater --{split}-share"]
+    if masks != "none" and settings.put_on is None:
+        ways.append("--types (masks put on the bare photos too)")
+    elif masks != "none" and not settings.put_on.every_type:  # type: ignore[union-attr]
+        ways.append("--every-type (each photo in every mask)")
+    ways += [f"--masks without {masks}"] if len(settings.masks) > 1 else []
+    return f"more are possible with {' or '.join(ways)}"
 
 
 def _word(path: Path) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
+from maskrec.base.words import counted
 from maskrec.cli.options import listed
 
 
@@ -72,7 +73,7 @@ def show(
     opened = None if source is None else open_source(source)
     made = make_sections(faces, rejected, opened, choice, size, landmarks)
     people = len({name for name in faces.people if name})
-    heading = f"{path}: {len(faces):,} faces of {people:,} people, seed {seed}"
+    heading = f"{path}: {counted(len(faces), 'face')} of {counted(people, 'person')}, seed {seed}"
     if out.suffix.lower() == ".png":
         content, missing = draw_sheet(heading, made, size, columns)
         if missing:

@@ -17,7 +17,7 @@ class Stages:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.progress = Progress(console or Console(stderr=True, soft_wrap=True), "{done}/{total} photos")
+        self.progress = Progress(console or Console(stderr=True, soft_wrap=True), "{done}/{total} photos", "photos")
 
     def __enter__(self) -> Stages:
         return self
@@ -31,7 +31,6 @@ class Stages:
         progress.begin(what, total)
 
         def advance(photos: int) -> None:
-            done = progress.done + photos
-            progress.update(done, f"{done / progress.seconds:,.0f} photos/s")
+            progress.update(progress.done + photos, "")
 
         return advance

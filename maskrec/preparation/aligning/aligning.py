@@ -22,6 +22,8 @@ from maskrec.images.canvas import Fill, box_from_landmarks, cut_box, warp
 from maskrec.images.decoding import decode_image
 from maskrec.images.encoding import Format, encode_image
 from maskrec.images.face_columns import columns_of, landmark_cells
+from maskrec.images.photos import is_text
+from maskrec.preparation.aligning.other_settings import differ, only_adds
 from maskrec.preparation.resumable.job import Job
 from maskrec.preparation.resumable.outcome import Outcome, Rejected
 from maskrec.preparation.sources.photo_columns import Item
@@ -100,7 +102,8 @@ class AlignFaces:
     device: str = "auto"
 
     def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
-        """Each photo's face, or why it has none: unreadable, no identity, no face, several, bad landmarks."""
+        """Each photo's face, or why it has none: not a photo, unreadable, no identity, no face, several, bad
+        landmarks."""
         outcome = Outcome()
         named = dict(zip((item.key for item in items), names, strict=True))
         for batch in self._batches(items, outcome):
@@ -118,14 +121,9 @@ class AlignFaces:
         batch: list[tuple[Item, Pixels]] = []
         pixels = 0
         for item in items:
-            if not item.identity:
-                reason = "no identity: move the photo to a person's folder, or name it like NAME_0001"
-                outcome.rejected.append(Rejected(item.key, "no_identity", f"{item.key}: {reason}"))
-                continue
-            try:
-                photo = decode_image(self.reader(item), item.key)
-            except UsageError as error:
-                outcome.rejected.append(Rejected(item.key, "unreadable", str(error)))
+            photo = self._decoded(item)
+            if isinstance(photo, Rejected):
+                outcome.rejected.append(photo)
                 continue
             batch.append((item, photo))
             pixels += photo.shape[0] * photo.shape[1]
@@ -134,6 +132,20 @@ class AlignFaces:
                 batch, pixels = [], 0
         if batch:
             yield batch
+
+    def _decoded(self, item: Item) -> Pixels | Rejected:
+        content = b""
+        try:
+            content = self.reader(item)
+            if item.identity:
+                return decode_image(content, item.key)
+            said = f"{item.key}: no identity: move the photo to a person's folder, or name it like NAME_0001"
+            fault = "no_identity", said
+        except UsageError as error:
+            fault = "unreadable", str(error)
+        if is_text(item.key, content):
+            fault = "not_a_photo", f"{item.key}: a text file, not a photo; it may stay there"
+        return Rejected(item.key, *fault)
 
     def _found(self, batch: Sequence[tuple[Item, Pixels]]) -> Mapping[str, Faces]:
         """Faces by key: given by the source, or detected."""
@@ -210,11 +222,4 @@ def aligning(
         raise UsageError("--device cuda: this machine has no usable CUDA device; remove --device, or use cpu")
     process = AlignFaces(source.reader, settings, device)
     columns = COLUMNS if source.items.masked is None else (*COLUMNS, *_MASK_COLUMNS)
-    return Job(destination, COMMAND, settings.as_dict(), columns, source, process, tars, only_adds)
-
-
-def only_adds(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether settings differ only in which faces are found and chosen, so that photos without a face may get one."""
-    if {name for name in now if now[name] != before.get(name)} - {"choice", "min_face", "detect"}:
-        return False
-    return before["choice"] in ("only", now["choice"])
+    return Job(destination, COMMAND, settings.as_dict(), columns, source, process, tars, only_adds, differ)

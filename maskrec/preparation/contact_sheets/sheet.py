@@ -63,8 +63,9 @@ class _Pen:
 
     def _words(self, tile: Tile) -> list[tuple[Lettering, str]]:
         words = [(self.bold, line) for line in self.bold.wrap(tile.title, self.size, 2)]
-        for line in tile.lines:
-            words += [(self.small, part) for part in self.small.wrap(line, self.size, LINES)]
+        for number, line in enumerate(tile.lines):
+            middle = tile.named and number == 0
+            words += [(self.small, part) for part in self.small.wrap(line, self.size, LINES, middle)]
         return words
 
     def paint(

@@ -45,12 +45,13 @@ class Lettering:
         """The text; a longer one loses its middle to an ellipsis: a path's end has the photo's name and number."""
         return _shortened(escaped(text), lambda shorter: self.width(shorter) <= width)
 
-    def wrap(self, text: str, width: float, most: int) -> list[str]:
+    def wrap(self, text: str, width: float, most: int, middle: bool = True) -> list[str]:
         """The text on at most ``most`` lines, broken at spaces and underscores where possible, else anywhere.
 
-        A longer text loses its middle, as in ``cut``.
+        A longer text loses its middle, as in ``cut``; without ``middle`` its end.
         """
-        return self._lines(_shortened(escaped(text), lambda shorter: len(self._lines(shorter, width)) <= most), width)
+        shorter = _shortened(escaped(text), lambda some: len(self._lines(some, width)) <= most, middle)
+        return self._lines(shorter, width)
 
     def _lines(self, text: str, width: float) -> list[str]:
         lines: list[str] = []
@@ -86,13 +87,13 @@ class Lettering:
         return next((path for path in _other_fonts() if ord(character) in _letters(path)), None)
 
 
-def _shortened(text: str, fits: Callable[[str], bool]) -> str:
-    """The text, or as much of its start and end as fits around an ellipsis."""
+def _shortened(text: str, fits: Callable[[str], bool], middle: bool = True) -> str:
+    """The text, or as much of its start and end as fits around an ellipsis; of its start alone without ``middle``."""
     if fits(text):
         return text
 
     def kept(count: int) -> str:
-        head = (count + 2) // 3
+        head = (count + 2) // 3 if middle else count
         return f"{text[:head].rstrip()}…{text[len(text) - (count - head) :].lstrip()}"
 
     return kept(_most_that_fit(len(text) - 1, lambda count: fits(kept(count))))

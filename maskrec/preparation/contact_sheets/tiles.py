@@ -28,11 +28,14 @@ class Tile:
         picture: uint8 RGB ``(size, size, 3)``; None where there is nothing to show.
         title: the identity, or the reason for the rejection.
         lines: further text.
+        named: whether the first of these lines is a photo's name, of which the end matters too; the others are
+            sentences, which begin with what matters.
     """
 
     picture: NDArray[np.uint8] | None
     title: str
     lines: tuple[str, ...]
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def _face(faces: FaceSet, index: int, size: int, points: bool) -> Tile:
 
 
 def _rejected(one: Rejected, item: object, source: Source, size: int) -> Tile:
-    tile = Tile(None, one.reason, (one.source, one.detail.removeprefix(f"{one.source}: ")))
+    tile = Tile(None, one.reason, (one.source, one.detail.removeprefix(f"{one.source}: ")), named=True)
     if item is None:
         return replace(tile, lines=(*tile.lines, f"no longer in {source.path}"))
     try:

@@ -16,7 +16,7 @@ from typing import Any
 from maskrec import __version__
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import not_written, write_atomically
-from maskrec.base.words import byte_size
+from maskrec.base.words import byte_size, counted
 from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
 from maskrec.preparation.packing.groups import RECORDED, GroupWriter, group_index
@@ -199,4 +199,5 @@ def _summary(packing: Packing, faces: int, people: int, reasons: Counter[str]) -
     size = sum(path.stat().st_size for path in packing.destination.iterdir())
     listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     rejected = f"{reasons.total():,} images in {REJECTED}" + (f" ({listed})" if listed else "")
-    return f"{faces:,} faces of {people:,} people in {packing.destination}, {byte_size(size)}; {rejected}"
+    made = f"{counted(faces, 'face')} of {counted(people, 'person')} in {packing.destination}, {byte_size(size)}"
+    return f"{made}; {rejected}"

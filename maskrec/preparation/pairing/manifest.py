@@ -45,7 +45,10 @@ def _hash(content: bytes) -> str:
 
 
 def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
-    """Raise UsageError where ``out`` holds files that this command would not have written."""
+    """Raise UsageError where ``out`` holds files that this command would not have written.
+
+    Faces are compared before settings: other faces allow other numbers of pairs, so those follow from them.
+    """
     there = [name for name in FILES if (out / name).exists()]
     if not (out / MANIFEST).exists():
         if there:
@@ -55,15 +58,20 @@ def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
         return
     try:
         before = read_json_object(out / MANIFEST)
-        for part in ("settings", "faces", "maskrec"):
+        for part in ("faces", "settings", "maskrec"):
             if before[part] != manifest[part]:
-                what = _what(before[part], manifest[part])
                 raise UsageError(
-                    f"{out} holds pairs made in another way ({part}: {what}); choose another folder or remove it"
+                    f"{out} holds pairs made in another way ({_what(part, before[part], manifest[part])}); choose "
+                    "another folder or remove it"
                 )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{out / MANIFEST} cannot be read ({error!r}); choose another folder or remove it") from error
 
 
-def _what(before: Any, now: Any) -> str:
-    return "other files" if isinstance(before, list) else ", ".join(differences(before, now))
+def _what(part: str, before: Any, now: Any) -> str:
+    if part != "faces":
+        return f"{part}: {', '.join(differences(before, now))}"
+    there, here = ([file["path"] for file in files] for files in (before, now))
+    if there == here:
+        return f"the contents of {', '.join(here)} have changed since"
+    return f"made from {', '.join(there)}, not from {', '.join(here)}"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import Lock, remove_leftovers, write_bytes, write_json
+from maskrec.base.words import counted
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.manifest import MANIFEST, manifest_of, refuse_strangers
 from maskrec.preparation.pairing.pair_rows import landmark_rows, pair_rows, train_rows, written
 from maskrec.preparation.pairing.pair_sampling import (
-    Condition,
     Pair,
     Sides,
     different_pairs,
@@ -22,14 +22,23 @@ from maskrec.preparation.pairing.pair_sampling import (
     same_pairs,
     same_room,
 )
-from maskrec.preparation.pairing.reachable import CONDITIONS, condition_shares, enough_people, most_reachable
+from maskrec.preparation.pairing.reachable import (
+    CONDITIONS,
+    WEARING,
+    Scarcest,
+    condition_shares,
+    enough_people,
+    most_reachable,
+    refuse_too_few_people,
+    refuse_too_many_pairs,
+    same_kind,
+    scarcest,
+)
 from maskrec.preparation.pairing.seeded_order import SeededOrder
 from maskrec.preparation.pairing.settings import ONE_EACH, PairSettings
 from maskrec.preparation.pairing.splits import Person, gather_people, images_of, put_masks_on, split_people
 from maskrec.preparation.pairing.starter_recipe import RECIPE, recipe_text
 from maskrec.preparation.sources.face_list import Face, faces_file, masks_known, read_face_list
-
-_WEARING: dict[Condition, str] = {"bare": "bare", "one_masked": "with one face masked", "both_masked": "masked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ class Written:
         settings: what was written: numbers that were only a default are those that were reached.
         masks_known: whether the faces say which of them wear a mask.
         recipe_kept: whether the recipe there had been changed by somebody, and was left as it is.
+        scarcest: by split whose number was lowered, what its people allow fewest of.
     """
 
     files: tuple[str, ...]
@@ -49,6 +59,7 @@ class Written:
     settings: PairSettings
     masks_known: bool
     recipe_kept: bool = False
+    scarcest: Mapping[str, Scarcest] = field(default_factory=dict)
 
 
 def make_pairs(
@@ -83,7 +94,9 @@ def make_pairs(
     open_to = open_to or set()
     settings = enough_people(len(people), settings) if "shares" in open_to else settings
     splits = split_people(people, settings.weights, settings.seed)
-    settings = most_reachable(splits, settings, open_to - {"shares"})
+    asked, settings = settings, most_reachable(splits, settings, open_to - {"shares"})
+    lowered = [name for name in ("evaluation", "test") if getattr(settings, name) < getattr(asked, name)]
+    scarce = {name: scarcest(splits[name], settings, name) for name in lowered}
     contents = _contents(splits, settings, out, bool(rows[0].landmarks))
     counts = {name: numbers for name, (_, numbers) in contents.items()}
     if recipe := recipe_text(settings, rows, counts):
@@ -105,7 +118,7 @@ def make_pairs(
     finally:
         lock.path.unlink(missing_ok=True)
         lock.give_back()
-    return Written((*contents, MANIFEST), counts, settings, masks_known(file), kept)
+    return Written((*contents, MANIFEST), counts, settings, masks_known(file), kept, scarce)
 
 
 def _changed_since(file: Path, text: str) -> bool:
@@ -144,8 +157,8 @@ def _contents(
         images = [image for image in images if not image.put_on]
         if not images:
             raise UsageError(
-                f"train.csv would be empty: {len(splits['train'])} people there, no {settings.train_faces} faces; "
-                "raise --train-share, or use --train-share 0"
+                f"train.csv would be empty: {counted(len(splits['train']), 'person')} there, no "
+                f"{settings.train_faces} faces; raise --train-share, or use --train-share 0"
             )
         known = {image.face.identity for image in images}
         contents["train.csv"] = written(train_rows(images, out)), {"people": len(known), "faces": len(images)}
@@ -169,44 +182,31 @@ def _contents(
 
 def _draw(people: Sequence[Person], each: int, settings: PairSettings, split: str) -> tuple[list[Pair], list[Pair]]:
     """``each`` pairs of one person and ``each`` of two people, divided evenly among the conditions."""
+    refuse_too_few_people(each, split, people)
     same: list[Pair] = []
     different: list[Pair] = []
-    for masks, (two_photos, one_photo) in condition_shares(each, settings).items():
+    # First the condition with the fewest pairs, where one limits all: requesting fewer of the others would not help.
+    shares = condition_shares(each, settings).items()
+    rooms = {masks: int(same_room(people, Sides(CONDITIONS[masks]), False).sum()) for masks in settings.masks}
+    for masks, (two_photos, _) in sorted(shares, key=lambda share: rooms[share[0]]):
+        sides = Sides(CONDITIONS[masks])
+        refuse_too_many_pairs(two_photos, rooms[masks], sides, same_kind(sides, False), split, people)
+    for masks, (two_photos, one_photo) in shares:
         sides, wanted = Sides(CONDITIONS[masks]), two_photos + one_photo
         for twice, count in ((False, two_photos), (True, one_photo)):
             room = int(same_room(people, sides, twice).sum())
-            _enough(count, room, _same_kind(sides, twice), split, people)
+            refuse_too_many_pairs(count, room, sides, same_kind(sides, twice), split, people)
             same += same_pairs(people, sides, twice, count, settings.seed)
-        _enough(
-            wanted, different_room(people, sides), f"{_WEARING[sides.condition]} pairs of two people", split, people
-        )
+        room = different_room(people, sides)
+        refuse_too_many_pairs(wanted, room, sides, f"{WEARING[sides.condition]} pairs of two people", split, people)
         different += different_pairs(people, sides, wanted, settings.seed)
     dice = SeededOrder(settings.seed, f"pairs/{split}")
     same = [same[place] for place in dice.order("same", len(same)).tolist()]
     return same, [different[place] for place in dice.order("different", len(different)).tolist()]
 
 
-def _same_kind(sides: Sides, one_photo: bool) -> str:
-    photos = "two images of one photo" if one_photo else "two photos of one person"
-    return f"{_WEARING[sides.condition]} pairs of {photos}"
-
-
-def _enough(wanted: int, room: int, kind: str, split: str, people: Sequence[Person]) -> None:
-    """Raise UsageError, with the possible number, where too many pairs are requested."""
-    if wanted <= room:
-        return
-    photos = sum(len(person.photos) for person in people)
-    several = sum(len(person.photos) > 1 for person in people)
-    more = "" if kind.startswith("bare") else ", or more masked copies of each photo (--copies, --every-type)"
-    raise UsageError(
-        f"{split}: {wanted} {kind} were requested, but only {room} different ones are possible ({len(people)} people, "
-        f"{several} of them with two photos or more, {photos} photos); request fewer, or give it a greater share of "
-        f"the people{more}"
-    )
-
-
 def count_pairs(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Statistics of a list of pairs: numbers by kind, people, photos, and how evenly people occur."""
+    """Statistics of a list of pairs: numbers by kind, people, photos, files of faces, and how evenly people occur."""
     people = Counter(name for left, right in pairs for name in {left.face.identity, right.face.identity})
     wearing = Counter(sum(bool(image.put_on or image.face.masked) for image in pair) for pair in pairs)
     return {
@@ -218,5 +218,6 @@ def count_pairs(pairs: Sequence[Pair]) -> dict[str, Any]:
         "both_masked": wearing[2],
         "people": len(people),
         "photos": len({image.photo for pair in pairs for image in pair}),
+        "faces": len({image.face.path for pair in pairs for image in pair}),
         "most_of_one_person": max(people.values(), default=0),
     }

@@ -1,16 +1,33 @@
-"""What the people at hand allow, where nobody asked for shares or numbers."""
+"""What the people at hand allow: the numbers that nobody asked for, and what to say where too many are requested."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from maskrec.base.errors import UsageError
+from maskrec.base.words import counted
 from maskrec.preparation.pairing.pair_sampling import Condition, Sides, different_room, same_room
 from maskrec.preparation.pairing.settings import Masks, PairSettings
 from maskrec.preparation.pairing.splits import Person
 
 CONDITIONS: dict[Masks, Condition] = {"none": "bare", "one": "one_masked", "both": "both_masked"}
+
+WEARING: dict[Condition, str] = {"bare": "bare", "one_masked": "with one face masked", "both_masked": "masked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scarcest:
+    """What limits the number of a split's pairs.
+
+    Args:
+        masks: the condition.
+        two_people: whether pairs of two people are the fewest; else pairs of one person.
+    """
+
+    masks: Masks
+    two_people: bool
 
 
 def condition_shares(each: int, settings: PairSettings) -> dict[Masks, tuple[int, int]]:
@@ -53,12 +70,34 @@ def most_reachable(splits: Mapping[str, Sequence[Person]], settings: PairSetting
     return replace(settings, **changes)
 
 
-def _fits(people: Sequence[Person], settings: PairSettings) -> Callable[[int], bool]:
+def scarcest(people: Sequence[Person], settings: PairSettings, split: str) -> Scarcest:
+    """What there are fewest of, for its share of the pairs: of what one more pair is the first that is not possible."""
+    each = getattr(settings, split) // (2 if split == "test" else 1)
+    rooms = _rooms(people, settings)
+
+    def spare(masks: Masks, two_people: bool) -> float:
+        two, one = condition_shares(each + len(settings.masks), settings)[masks]
+        two_room, one_room, apart = rooms[masks]
+        if two_people:
+            return apart / max(1, two + one)
+        return min(room / wanted for room, wanted in ((two_room, two), (one_room, one)) if wanted)
+
+    kinds = [(masks, two_people) for masks in settings.masks for two_people in (False, True)]
+    return Scarcest(*min(kinds, key=lambda kind: spare(*kind)))
+
+
+def _rooms(people: Sequence[Person], settings: PairSettings) -> dict[Masks, tuple[int, int, int]]:
+    """How many pairs of each condition are possible: of one person from two photos and from one, and of two people."""
     rooms = {}
     for masks in settings.masks:
         sides = Sides(CONDITIONS[masks])
         two_photos, one_photo = (int(same_room(people, sides, twice).sum()) for twice in (False, True))
         rooms[masks] = two_photos, one_photo, different_room(people, sides)
+    return rooms
+
+
+def _fits(people: Sequence[Person], settings: PairSettings) -> Callable[[int], bool]:
+    rooms = _rooms(people, settings)
 
     def fits(each: int) -> bool:
         return all(
@@ -76,3 +115,45 @@ def _largest(most: int, fits: Callable[[int], bool]) -> int:
         middle = (low + most + 1) // 2
         low, most = (middle, most) if fits(middle) else (low, middle - 1)
     return low
+
+
+def same_kind(sides: Sides, one_photo: bool) -> str:
+    """Pairs of one person, in words."""
+    photos = "two images of one photo" if one_photo else "two photos of one person"
+    return f"{WEARING[sides.condition]} pairs of {photos}"
+
+
+def refuse_too_few_people(each: int, split: str, people: Sequence[Person]) -> None:
+    """Raise UsageError where there cannot be pairs of two people."""
+    if each and len(people) < 2:
+        raise UsageError(
+            f"{split}: its share has {counted(len(people), 'person')}, but pairs of two people need two at "
+            f"least; {_more_people(split)}"
+        )
+
+
+def _more_people(split: str) -> str:
+    return f"raise --{split}-share, lower the other shares, or add photos of more people"
+
+
+def refuse_too_many_pairs(
+    wanted: int, room: int, sides: Sides, kind: str, split: str, people: Sequence[Person]
+) -> None:
+    """Raise UsageError, with the possible number, where too many pairs are requested."""
+    if wanted <= room:
+        return
+    fitting = [sum(bool(sides.left(photo) or sides.right(photo)) for photo in person.photos) for person in people]
+    those, several, photos = sum(map(bool, fitting)), sum(count > 1 for count in fitting), sum(fitting)
+    if kind.endswith("of one photo") and not room and sides.condition == "bare":
+        remedy = "leave --same-photo out, because a bare photo has one image"
+    elif room:
+        remedy = f"request fewer, or {_more_people(split)}"
+    else:
+        remedy = _more_people(split)
+    if sides.condition != "bare":
+        remedy += ", or put more masks on each photo (--copies, --every-type)"
+    raise UsageError(
+        f"{split}: {wanted} {kind} were requested, but only {room} different ones are possible, because its share has "
+        f"{counted(those, 'person')} with such photos ({several} with two or more; "
+        f"{counted(photos, 'photo')}); {remedy}"
+    )

@@ -13,6 +13,7 @@ from typing import Any
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import compact_json, not_written
 from maskrec.base.regular_files import memory_size, open_regular, read_regular
+from maskrec.base.words import counted
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder, is_group_record
 from maskrec.preparation.resumable.meter import Meter
@@ -26,6 +27,15 @@ _REMEDIES = {
     "no_face": "a smaller --min-face to look for smaller faces",
 }
 """By the reason of rejected photos: options that only add faces, which go on in the same folder."""
+
+_ADVICE = {
+    "unreadable": f"{REJECTED} says what is wrong with unreadable files: repair them and use a new folder",
+    "no_identity": "to add photos without a person, move them to their person's folder and use a new folder",
+    "bad_landmarks": "`maskrec data align --detect` finds other landmarks where these do not fit the photo",
+    "no_landmarks": "`maskrec data align` finds the landmarks of faces without any",
+    "not_a_photo": "text files are not photos and may stay",
+}
+"""By the reason: what else can be done, where no option of the same command helps."""
 
 _Row = tuple[str, str, dict[str, str]]
 
@@ -143,10 +153,12 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
 
 def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) -> str:
     listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-    rejected = f"{sum(reasons.values()):,} photos in {REJECTED}" + (f" ({listed})" if listed else "")
+    rejected = f"{counted(reasons.total(), 'photo')} in {REJECTED}" + (f" ({listed})" if listed else "")
     remedies = [remedy for reason, remedy in _REMEDIES.items() if reasons[reason]]
-    remedy = f"; run the same command again with {' or with '.join(remedies)}" if remedies else ""
-    return f"{faces:,} faces of {people:,} people in {destination / FACES}; {rejected}{remedy}"
+    advice = [f"run the same command again with {' or with '.join(remedies)}"] if remedies else []
+    advice += [text for reason, text in _ADVICE.items() if reasons[reason]]
+    made = f"{counted(faces, 'face')} of {counted(people, 'person')} in {destination / FACES}"
+    return "; ".join([f"{made}; {rejected}", *advice])
 
 
 def _nothing(destination: Path) -> str:

@@ -15,11 +15,13 @@ from typing import Any
 from maskrec import __version__
 from maskrec.base.errors import UsageError
 from maskrec.base.files import not_written
+from maskrec.base.words import differences
 from maskrec.preparation.resumable import finishing, worker_pool
 from maskrec.preparation.resumable.extending import OnlyAdds, keep_earlier, never, reopen
 from maskrec.preparation.resumable.file_names import refuse_names
 from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.resumable.other_work import Differ
 from maskrec.preparation.resumable.outcome import Outcome, Process
 from maskrec.preparation.resumable.output_names import output_names
 from maskrec.preparation.sources.photo_columns import Item
@@ -42,6 +44,7 @@ class Job:
         process: processes a group.
         tars: whether the files go into tars instead of folders.
         only_adds: whether settings that differ from a finished folder's may go on in it; see ``extending``.
+        differ: describes settings that may not.
     """
 
     destination: Path
@@ -52,6 +55,7 @@ class Job:
     process: Process
     tars: bool = False
     only_adds: OnlyAdds = never
+    differ: Differ = differences
 
     @property
     def groups(self) -> int:
@@ -96,8 +100,8 @@ def run(job: Job, *, shard: tuple[int, int] = (1, 1), workers: int = 1, meter: M
     meter = meter or Meter()
     parts = JobFolder(job.destination)
     if reopen(parts, job.work(), job.only_adds):
-        meter.say("faces that are there stay; the photos without a face are tried again")
-    parts.begin(job.work())
+        meter.say("faces that are there stay; the photos in rejected.csv are tried again")
+    parts.begin(job.work(), job.differ)
     if parts.finished:
         finishing.say_complete(parts, meter)
         return

@@ -16,6 +16,7 @@ from maskrec.base.files import Lock, json_bytes, not_written, write_atomically
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.regular_files import memory_size, read_regular
 from maskrec.base.words import differences
+from maskrec.preparation.resumable.other_work import Differ, other_work
 from maskrec.preparation.sources.photo_source import FACES_FILE, UNFINISHED
 
 WORK = "work.json"
@@ -65,18 +66,19 @@ class JobFolder:
         except (OSError, ValueError) as error:
             raise UsageError(f"{path}: damaged ({error}); empty the folder or choose another") from error
 
-    def begin(self, work: dict[str, Any]) -> None:
+    def begin(self, work: dict[str, Any], differ: Differ = differences) -> None:
         """Start a data set here, or continue the same one.
+
+        Args:
+            work: what it is to be.
+            differ: describes other settings.
 
         Raises:
             UsageError: the folder holds something else; nothing in it is touched.
         """
         there = self.work()
-        if there is not None and {name: value for name, value in there.items() if name != "earlier"} != work:
-            raise UsageError(
-                f"{self.destination}: holds a data set made in another way ({', '.join(differences(there, work))}); "
-                "use the same command again, or another folder"
-            )
+        if there is not None and (fault := other_work(self.destination, there, work, differ)):
+            raise UsageError(fault)
         if there is None:
             self._begin_new(work)
         shutil.rmtree(self.destination / FINISHED, ignore_errors=True)

@@ -8,7 +8,7 @@ from maskrec.base.progress import Progress
 
 
 class Meter:
-    """Counts photos, faces and rejected photos, and shows them with faces per second and the remaining time.
+    """Counts photos, faces and rejected photos, and shows them with photos per second and the remaining time.
 
     Args:
         what: the work, such as ``aligning``.
@@ -17,7 +17,7 @@ class Meter:
 
     def __init__(self, what: str = "working", console: Console | None = None) -> None:
         self.what = what
-        self.progress = Progress(console, "{done}/{total} photos")
+        self.progress = Progress(console, "{done}/{total} photos", "photos")
         self.faces = self.rejected = 0
 
     def start(self, total: int) -> None:
@@ -31,8 +31,7 @@ class Meter:
     def advance(self, photos: int, faces: int, rejected: int) -> None:
         """Photos that are finished now."""
         self.faces, self.rejected = self.faces + faces, self.rejected + rejected
-        status = f"{self.faces / self.seconds:,.0f} faces/s  {self.rejected} rejected"
-        self.progress.update(self.progress.done + photos, status)
+        self.progress.update(self.progress.done + photos, f"{self.rejected} rejected")
 
     def stop(self) -> None:
         """The work is over, or failed."""
@@ -41,8 +40,3 @@ class Meter:
     def say(self, text: str) -> None:
         """One line that stays."""
         self.progress.line(text)
-
-    @property
-    def seconds(self) -> float:
-        """Since the work began."""
-        return self.progress.seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -63,6 +64,7 @@ def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None
     if workers == 1 or len(tasks) < 2:
         _run_here(do, tasks, meter)
         return
+    _start_tracker()
     with limits_named("--workers 1", min(workers, len(tasks))):
         executor = ProcessPoolExecutor(
             min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(do,)
@@ -129,12 +131,25 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # starting it would unblock interrupts
+    _start_tracker()  # later, that would unblock interrupts
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _start_tracker() -> None:
+    """Start Python's process that removes semaphores after an end without clean-up, which an interrupt may be.
+
+    It does so without a word: that it was needed is a warning to programmers, printed after the user's prompt is back.
+    """
+    before = list(sys.warnoptions)
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # its command line takes these over
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions[:] = before
 
 
 def _begin(do: Do) -> None:

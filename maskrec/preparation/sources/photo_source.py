@@ -42,12 +42,14 @@ class Source:
         kind: ``folder``, ``flat``, ``csv``, ``rec``, ``bin`` or ``tar``.
         items: sorted by key.
         reader: what reads them; give it to worker processes instead of the whole source.
+        notes: sentences for the user about what is not an item.
     """
 
     path: Path
     kind: str
     items: PhotoColumns
     reader: Reader
+    notes: tuple[str, ...] = ()
 
     def read(self, item: Item) -> bytes:
         """The bytes of a photo's file.

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import struct
@@ -21,6 +22,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from command_line import Told
 from numpy.typing import NDArray
 from PIL import Image
 from warm_python import Program, run_python
@@ -36,6 +38,7 @@ from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.aligning.aligning import AlignFaces, AlignSettings, aligning
 from maskrec.preparation.resumable import extending
 from maskrec.preparation.resumable import job as job_module
+from maskrec.preparation.resumable.job_folder import JobFolder
 from maskrec.preparation.sources.opening import open_source
 
 SIZE = 120
@@ -354,7 +357,7 @@ def test_the_command(
         (
             ["align", file, faces, "--size", 64],
             2,
-            "holds a data set made in another way (settings.size 96 there, 64 here)",
+            "holds a data set made in another way (size 96 there, 64 here)",
         ),
         (["merge", faces], 0, "is already complete"),
         (["merge", other], 2, "no data set was started there"),
@@ -481,3 +484,70 @@ def test_the_last_line_names_the_options_that_add_the_rejected_photos(
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("note: nothing says which photos wear a mask already")
     assert "(several_faces 1); run the same command again with --central" in said[-1]
+
+
+def test_the_last_line_has_advice_for_every_reason_and_a_text_file_is_not_a_photo(
+    tmp_path: Path, command: Callable[..., Told]
+) -> None:
+    photos = tmp_path / "photos" / "Ann"
+    save(photos / "gray.png", np.full((60, 60, 3), 128, np.uint8))
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8broken")
+    (photos / "notes.txt").write_text("taken in May", encoding="utf-8")
+    (photos / "text.jpg").write_text("text", encoding="utf-8")
+    (tmp_path / "photos" / "README.md").write_text("about", encoding="utf-8")
+    (tmp_path / "photos" / "Empty_Person").mkdir()
+    told = command("data", "align", tmp_path / "photos", tmp_path / "faces", "--workers", "1")
+    reasons = {row["source"]: row["reason"] for row in rows(tmp_path / "faces" / "rejected.csv")}
+    assert reasons == {
+        "Ann/broken.jpg": "unreadable",
+        "Ann/gray.png": "no_face",
+        "Ann/notes.txt": "not_a_photo",
+        "Ann/text.jpg": "unreadable",
+        "README.md": "not_a_photo",
+    }
+    assert "note: folders without any file are left out (1: 'Empty_Person')" in told.stdout
+    last = told.stdout.splitlines()[-1]
+    for words in (
+        "(no_face 1, not_a_photo 2, unreadable 2)",
+        "with a smaller --min-face",
+        "rejected.csv says what is wrong with unreadable files",
+        "text files are not photos",
+    ):
+        assert words in last
+    assert "--central" not in last
+
+
+def _begin(photos: Path, faces: Path, **settings: Any) -> None:
+    job = aligning(open_source(photos), faces, AlignSettings(**settings))
+    JobFolder(faces).begin(job.work(), job.differ)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "words"),
+    [
+        (1, 3, "changed since this data set was started (1 then, 3 now); make the data set in a new folder, or remove"),
+        (3, 1, "(3 then, 1 now); make the data set in a new folder, or put back those that are gone"),
+    ],
+)
+def test_photos_that_were_added_or_removed_are_said_so(tmp_path: Path, then: int, now: int, words: str) -> None:
+    for count in (then, now):
+        shutil.rmtree(tmp_path / "photos", ignore_errors=True)
+        for number in range(count):
+            save(tmp_path / "photos" / "Ann" / f"{number}.png", np.zeros((4, 4, 3), np.uint8))
+        if count == then:
+            _begin(tmp_path / "photos", tmp_path / "faces", choice="central")
+            work = json.loads((tmp_path / "faces" / "work.json").read_text())
+            work["earlier"] = [{"size": 112}]
+            (tmp_path / "faces" / "work.json").write_text(json.dumps(work))
+    with pytest.raises(UsageError) as caught:
+        _begin(tmp_path / "photos", tmp_path / "faces", choice="central")
+    assert words in str(caught.value)
+    assert not re.search(r"[0-9a-f]{64}|\{|None|another way", str(caught.value))
+
+
+@pytest.mark.parametrize(("choice", "said"), [("largest", "--largest"), ("only", "none of --largest")])
+def test_another_choice_among_faces_is_said_in_words(tmp_path: Path, choice: str, said: str) -> None:
+    save(tmp_path / "photos" / "Ann" / "1.png", np.zeros((4, 4, 3), np.uint8))
+    _begin(tmp_path / "photos", tmp_path / "faces", choice="central")
+    with pytest.raises(UsageError, match=rf"\(--central there, {said}.* here: one of .* made with none of them"):
+        _begin(tmp_path / "photos", tmp_path / "faces", choice=choice)

@@ -120,6 +120,22 @@ def test_rejected_photos_show_why(faces_folder: Path) -> None:
     assert told[2] == ("unreadable", ("<b>/cut.jpg", "truncated"), False)
 
 
+def test_a_caption_keeps_the_beginning_of_the_reason(faces_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    detail = "not an image of a format that is read (JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF), or its header is damaged"
+    source = "<b>/cut.jpg"
+    rejected = [Rejected(source, "unreadable", f"{source}: {detail}; convert it, download it again or remove it")]
+    (faces,) = open_sets(faces_folder)
+    sections = make_sections(
+        faces, rejected, open_source(faces_folder.parent / "source"), Choice(sections=("rejected",)), 128, False
+    )
+    drawn: list[str] = []
+    monkeypatch.setattr(Lettering, "draw", lambda self, draw, place, text, fill: drawn.append(text))
+    draw_sheet("heading", sections, 128, 8)
+    words = " ".join(drawn[drawn.index("unreadable") + 1 :])
+    assert words.startswith(f"{source} not an image of a format that is")
+    assert words.endswith("…")
+
+
 def test_every_mask_type_has_its_share(faces_folder: Path) -> None:
     (faces,) = open_sets(faces_folder)
     chosen = choose(faces, Choice(number=4))

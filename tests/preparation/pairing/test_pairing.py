@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.cli.data.mask_note import FIVE
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import CONDITIONS, PairSet
@@ -266,7 +268,10 @@ def test_other_settings_into_the_same_folder_are_refused(tmp_path: Path) -> None
     before = contents(out)
     assert "settings: test 16 there, 18 here" in complaint(faces, out, replace(SMALL, test=18))
     write_faces(faces, count=31)
-    assert "faces: other files" in complaint(faces, out, SMALL)
+    assert "(the contents of ../faces/faces.csv have changed since)" in complaint(faces, out, SMALL)
+    assert "made from ../faces/faces.csv, not from ../more/faces.csv" in complaint(
+        write_faces(tmp_path / "more"), out, SMALL
+    )
     assert contents(out) == before
     (out / "pairs.json").write_text("{")
     assert "cannot be read" in complaint(faces, out, SMALL)
@@ -571,7 +576,60 @@ def test_numbers_that_nobody_asked_for_are_what_few_people_allow(tmp_path: Path)
     assert len(read(tmp_path / "pairs" / "test.csv")) == made.settings.test < 6000
     one_more = replace(made.settings, evaluation=made.settings.evaluation + 2)
     assert "different ones are possible" in complaint(faces, tmp_path / "more", one_more)
-    assert "were requested" in complaint(faces, tmp_path / "more", PairSettings())
+    message = complaint(faces, tmp_path / "more", PairSettings())
+    assert message.startswith("evaluation: its share has 1 person, but pairs of two people need two at least; raise")
+    assert "--evaluation-share" in message
+
+
+def test_only_photos_that_fit_are_counted_where_pairs_are_too_few(tmp_path: Path) -> None:
+    """Two people of 4 photos; one of each wears a mask, so 3 bare ones each are left: 2 x 3 pairs of one person."""
+    faces = write_faces(tmp_path / "faces", count=2, most=1)
+    one = read(faces / "faces.csv")
+    rows = [
+        {**row, "path": f"{row['identity']}/{photo}.jpg", "source": f"{row['identity']}/{photo}", "masked": photo // 3}
+        for row in one
+        for photo in range(4)
+    ]
+    save(faces, rows)
+    shares = {"train": 0.0, "evaluation": 1.0, "test": 0.0}
+    message = complaint(faces, tmp_path / "pairs", replace(SMALL, test=0, shares=shares))
+    assert "only 6 different ones are possible, because its share has 2 people with such photos" in message
+    assert "(2 with two or more; 6 photos)" in message
+    masked = complaint(faces, tmp_path / "pairs", replace(SMALL, test=0, shares=shares, masks=("both",)))
+    assert "only 0 different" in masked
+    assert "request fewer" not in masked
+
+
+def test_a_lowered_number_says_which_pairs_are_the_scarcest(tmp_path: Path, command: Callable[..., Told]) -> None:
+    faces = write_faces(tmp_path / "faces", count=24)
+    rows = read(faces / "faces.csv")
+    for row in rows:
+        row["masked"] = str(int(row["path"].endswith(("2.jpg", "3.jpg"))))
+    save(faces, rows)
+    told = command("data", "pairs", faces, tmp_path / "pairs", "--masks", "none,both")
+    assert told.returncode == 0, told.stderr
+    (note,) = [line for line in told.stdout.splitlines() if " evaluation pairs instead of 3,000" in line]
+    assert "no more masked pairs of one person, and each of --masks gets an equal share" in note
+    assert "a greater --evaluation-share or --types" in note
+    assert note.endswith("--masks without both")
+
+
+def test_the_table_of_pairs_has_a_number_of_faces_for_every_file(tmp_path: Path, command: Callable[..., Told]) -> None:
+    faces = write_faces(tmp_path / "faces")
+    told = command("data", "pairs", faces, tmp_path / "pairs", "--evaluation", "20", "--test", "16")
+    header, *lines = told.stdout.splitlines()
+    assert header.split("  ")[0] == "file"
+    assert "same person  same photo  bare" in header
+    counts = json.loads((tmp_path / "pairs" / "pairs.json").read_text())["files"]
+    for name in ("train.csv", "eval_same.csv", "eval_diff.csv", "test.csv", "landmarks.csv"):
+        (line,) = [line for line in lines if line.startswith(name)]
+        assert line.split()[2] == str(counts[name]["faces"])
+    pictures = {row[side] for row in read(tmp_path / "pairs" / "eval_diff.csv") for side in ("path", "pair_path")}
+    assert counts["eval_diff.csv"]["faces"] == len(pictures)
+
+
+def test_the_help_names_the_masks_of_the_reference() -> None:
+    assert ", ".join(REFERENCE_TYPES) == FIVE
 
 
 def test_masks_are_put_on_the_bare_faces_beside_masked_ones(tmp_path: Path) -> None:

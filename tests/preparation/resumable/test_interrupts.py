@@ -52,3 +52,19 @@ def test_an_interrupt_while_workers_start(tmp_path: Path, after: float) -> None:
     _, err = process.communicate()
     assert (process.returncode, err.count("\n")) == (130, 1), err
     assert err.startswith("maskrec: interrupted")
+
+
+_ENDS_AT_ONCE = """
+import multiprocessing, os
+from maskrec.preparation.resumable import worker_pool
+with worker_pool._interrupts_held():
+    pass
+lock = multiprocessing.get_context("spawn").Lock()
+os._exit(130)
+"""
+
+
+def test_nothing_is_printed_after_the_end_of_an_interrupted_process() -> None:
+    """Python's tracker removes the semaphores of a process that ended at once; its streams close when it ends."""
+    done = subprocess.run([sys.executable, "-c", _ENDS_AT_ONCE], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")

@@ -102,6 +102,48 @@ def test_folders_that_may_be_one_person_or_two(tmp_path: Path, kind: str, names:
         open_source(tmp_path / ("x" if kind == "folder" else "x.tar"))
 
 
+@pytest.mark.parametrize(
+    ("names", "called"),
+    [
+        (["Ann/1.jpg", "Ann/with_Mask/2.jpg", "Bo/1.jpg"], "with_Mask"),
+        (["Ann/with_mask/1.jpg", "Ann/without_mask/1.jpg", "Bo/with_mask/1.jpg"], "with_mask"),
+        (["without_mask/Ann/1.jpg", "with_mask/Ann/1.jpg"], "with_mask"),
+        (["Ann/1.jpg", "Ann/ffp2/2.jpg", "Bo/1.jpg", "Bo/ffp2/2.jpg"], "ffp2"),
+        (["Ann/1.jpg", "Ann/old/2.jpg"], ""),
+        (["a/Ann/1.jpg", "b/Ann/1.jpg"], ""),
+    ],
+)
+def test_a_folder_of_masked_photos_with_another_name_is_told_the_right_one(
+    tmp_path: Path, names: list[str], called: str
+) -> None:
+    for name in names:
+        _write(tmp_path / name)
+    with pytest.raises(UsageError) as caught:
+        open_source(tmp_path)
+    advice = f"; where {called!r} says that a mask is worn, call the folder masked (or bare, where none is)"
+    assert str(caught.value).endswith(advice if called else "or name a CSV of path,identity")
+
+
+def test_folders_without_files_are_named(tmp_path: Path) -> None:
+    _write(tmp_path / "Ann" / "1.jpg")
+    assert open_source(tmp_path).notes == ()
+    _write(tmp_path / "Cy" / ".hidden")
+    (tmp_path / "Bo" / "masked").mkdir(parents=True)
+    (note,) = open_source(tmp_path).notes
+    assert "(2: 'Bo/masked', 'Cy')" in note
+
+
+@pytest.mark.parametrize("below", ["", "mine"])
+def test_a_run_directory_is_not_a_folder_of_photos(tmp_path: Path, below: str) -> None:
+    run = tmp_path / "runs" / below
+    for name in ("recipe.yaml", "provenance.json", "figures/roc.png", "checkpoints/best.safetensors"):
+        _write(run / name)
+    with pytest.raises(UsageError, match=r"a run directory, which holds no faces; name a folder of photos"):
+        open_source(tmp_path / "runs")
+    (faces,) = open_sets(tmp_path / "runs")
+    assert [problem.kind for problem in faces.problems] == ["damaged"]
+
+
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - a name of bytes
