@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from maskrec.cli.running import recipe_path
 from maskrec.inference.embedder import Embedder
 from maskrec.inference.model import Model
 from maskrec.plugin.host import discover
@@ -59,7 +60,7 @@ def overall(answers: Mapping[str, Any]) -> Mapping[str, Any]:
 def untrained(recipe: str) -> float:
     """Accuracy on the demo's test pairs before any step, by the demo's own evaluator."""
     catalog = discover(plugins=False)
-    plan = resolve(Path(recipe), catalog=catalog, demo=True)
+    plan = resolve(recipe_path(recipe), catalog=catalog, demo=True)
     parts = assemble(plan, catalog, Path())
     compute = Compute(pick_device(plan.train.device))
     embed = Embedder(Model(parts.backbone, parts.backbone.input_spec, None, "untrained"), compute, plan.seed, workers=0)
@@ -76,10 +77,11 @@ def main() -> int:
     print(f"{'demo':<28}{'untrained':>10}{'trained':>9}{'pairs':>7}{'seconds':>9}{'quickstart':>12}{'times':>7}")
     fine = True
     for recipe in recipes:
+        before = untrained(recipe)
         with tempfile.TemporaryDirectory(prefix="demos-") as folder:
             quickstart = run(QUICKSTART, Path(folder))
             demo = run(recipe, Path(folder), "--demo")
-        row, before = overall(demo.result["test"]), untrained(recipe)
+        row = overall(demo.result["test"])
         times = demo.seconds / quickstart.seconds
         collapsed = any(answer["metrics"].get("collapsed") for answer in demo.result["test"].values())
         fine &= row["accuracy"] >= AT_LEAST and row["pairs"] >= PAIRS and times <= TIMES and not collapsed

@@ -130,7 +130,7 @@ def test_every_command_runs_in_the_order_of_the_page(maskrec_here, tmp_path):
     assert (done.returncode, done.stdout) == (0, "my_recipe.yaml: ok\n"), done.stderr
     missing = maskrec_here("check", "my_recipe.yaml")
     assert missing.returncode == 2
-    assert "`maskrec data align` and `maskrec data pairs`" in missing.stderr
+    assert "the files are beside the recipe: add --data-root pairs" in missing.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
