@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from maskrec.base.errors import MaskrecError
+from maskrec.contracts.component_calls import diagnostics
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.plan import Plan
 from maskrec.runtime.epoch_batches import epoch_batches, shard_places
@@ -43,4 +44,4 @@ def try_first_batch(stepper: TrainStep) -> None:
     (loss,), norm, largest = read_together([value], *stepper.finish_gradients())
     if what := stepper.not_finite(loss, norm, largest):
         raise MaskrecError(f"{plan.loss.who}: {what} is not finite in the first batch (loss {loss})")
-    stepper.diagnostics()
+    diagnostics(assembly.loss)

@@ -121,7 +121,7 @@ class TrainStep:
         total = sum((loss / len(batches) for loss in losses), 0.0)
         fault = self.not_finite(total, norm_read, largest_read)
         rate = self.schedule.rate
-        said = self.diagnostics()
+        said = diagnostics(self.assembly.loss)
         labels = loaded.labels.to(embeddings.device)
         result = StepResult(total, rate, norm_read, said, embeddings, labels, images, fault)
         if result.finite:
@@ -177,14 +177,6 @@ class TrainStep:
             return call_loss(loss, embeddings, batch.labels, batch)
         with looking_at_losses(lambda part, rows, value: first.part_called(part, loss, rows, value)):
             return call_loss(loss, embeddings, batch.labels, batch)
-
-    def diagnostics(self) -> dict[str, float]:
-        """What the loss reports of its last batch.
-
-        Raises:
-            PluginError: it fails, or is not a dict of numbers.
-        """
-        return diagnostics(self.assembly.loss)
 
     def finish_gradients(self) -> tuple[Tensor | None, Tensor]:
         """Average gradients over processes and clip them.

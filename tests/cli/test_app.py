@@ -88,7 +88,7 @@ def test_debug_by_environment(run_with):
     [
         (("lst",), "lst"),
         (("list", "--jsn"), "--jsn"),
-        (("list", "loss", "more"), "more"),
+        (("doctor", "more"), "more"),
         (("list", "--plugin"), "--plugin"),
         (("show",), "NAME"),
         (("--nonsense",), "--nonsense"),

@@ -38,21 +38,27 @@ def shown(clock: Clock, total: int, done: int, steps: list[tuple[int, float]]) -
 
 
 @pytest.mark.parametrize(
-    ("total", "done", "step", "seconds", "left"),
+    ("total", "first", "step", "seconds", "left"),
     [
-        (101, 0, 1, 20.0, "0:33:20"),
-        (101, 0, 1, 72.0, "2:00:00"),
-        (101, 0, 1, 73.75, "2:02:55"),
-        (2, 0, 1, 59.0, "0:00:59"),
-        (2, 0, 1, 61.0, "0:01:01"),
-        (3, 0, 3, 61.0, "0:00:00"),
-        (40, 20, 30, 100.0, "0:01:40"),  # ten steps of this start, not thirty
-        (36001, 0, 1, 11.0, "110:00:00"),
+        (102, 1, 2, 20.0, "0:33:20"),
+        (102, 1, 2, 72.0, "2:00:00"),
+        (102, 1, 2, 73.75, "2:02:55"),
+        (3, 1, 2, 59.0, "0:00:59"),
+        (3, 1, 2, 61.0, "0:01:01"),
+        (4, 1, 4, 61.0, "0:00:00"),
+        (41, 21, 31, 100.0, "0:01:40"),  # ten steps of this start, not thirty
+        (36002, 1, 2, 11.0, "110:00:00"),
     ],
 )
-def test_the_time_that_is_left(total: int, done: int, step: int, seconds: float, left: str, clock: Clock) -> None:
-    (line,) = shown(clock, total, done, [(step, seconds)])
+def test_the_time_that_is_left(total: int, first: int, step: int, seconds: float, left: str, clock: Clock) -> None:
+    """By the pace since the first step, which waits for the start of workers."""
+    (line,) = shown(clock, total, first - 1, [(first, 9.0), (step, seconds)])
     assert line == f"epoch 2/3  step {step}/{total}  loss 0.5000  lr 0.01  1,234 images/s  ETA {left}"
+
+
+def test_the_first_step_says_nothing_of_the_time_that_is_left(clock: Clock) -> None:
+    (line,) = shown(clock, 101, 0, [(1, 20.0)])
+    assert line == "epoch 2/3  step 1/101  loss 0.5000  lr 0.01  1,234 images/s"
 
 
 def test_a_line_every_ten_seconds(clock: Clock) -> None:

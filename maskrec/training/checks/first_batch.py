@@ -6,21 +6,18 @@ random state and no component changes, so a run's numbers are the same with and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from maskrec.base.console import say
 from maskrec.base.errors import PluginError
-from maskrec.contracts.collectives import rank
-from maskrec.contracts.component_calls import frozen_modules
-from maskrec.contracts.component_names import name_of
 from maskrec.contracts.sample import Batch
 from maskrec.runtime.loading import LoadedBatch
 from maskrec.runtime.sample_checks import embeddings_problem
+from maskrec.training.checks.gradient_checks import check_part, check_reached, note_unused
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
@@ -188,78 +185,18 @@ class FirstBatch:
 
     def part_called(self, part: nn.Module, whole: nn.Module, embeddings: Tensor, value: Tensor) -> None:
         """What one of the losses that ``whole`` is made of returned for these embeddings."""
-        if part is whole or not embeddings.requires_grad or embeddings.grad_fn is None:
-            return
-        if embeddings.grad_fn not in set(nodes(value, embeddings.grad_fn)):
-            raise PluginError(
-                f"{name_of(part)}: no gradient gets from this loss to the embeddings, so the network would not learn "
-                "from it; it detaches them, or returns a number without a graph (where a batch has nothing to "
-                "compare, return `embeddings.sum() * 0`)"
-            )
+        if part is not whole:
+            check_part(part, embeddings, value)
 
     def gradients(self, value: Tensor, backbone: nn.Module, loss: nn.Module) -> None:
         """What the backward pass from the loss ``value`` has reached."""
-        trained = [weight for weight in backbone.parameters() if weight.requires_grad]
-        if trained and all(weight.grad is None for weight in trained):
-            raise PluginError(
-                f"{self.promised.loss}: no weight of the backbone gets a gradient from this loss, so the network would "
-                f"not learn; the embeddings are detached in the loss, or by {self.promised.backbone}"
-            )
-        known = {id(weight) for module in (backbone, loss) for weight in module.parameters()}
-        hidden = [tensor for tensor in leaves(value) if id(tensor) not in known]
-        if hidden:
-            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in hidden[:3])
-            counted = "1 tensor gets a gradient and is a parameter"
-            if len(hidden) > 1:
-                counted = f"{len(hidden)} tensors get a gradient and are parameters"
-            raise PluginError(
-                f"{self.promised.loss}: {counted} of neither loss nor backbone, so nothing would train "
-                f"{'it' if len(hidden) == 1 else 'them'} (of shape {shapes}); keep such a tensor as an nn.Parameter "
-                "attribute, in an nn.ParameterList or in an nn.ModuleList"
-            )
-        self._note_unused(loss)
-
-    def _note_unused(self, loss: nn.Module) -> None:
-        """Say which of the loss's parameters the first batch did not use: some losses use them later only."""
-        frozen = {id(weight) for module in frozen_modules(loss) for weight in module.parameters()}
-        unused = [
-            name
-            for name, weight in loss.named_parameters()
-            if weight.requires_grad and weight.grad is None and id(weight) not in frozen
-        ]
-        if unused and rank() == 0:
-            shown = ", ".join(unused[:3]) + (", ..." if len(unused) > 3 else "")
-            gets = "the parameter {} gets" if len(unused) == 1 else "the parameters {} get"
-            say(
-                f"note: {self.promised.loss}: {gets.format(shown)} no gradient in the first batch; is it left out of "
-                "forward, or detached?",
-                error=True,
-            )
+        check_reached(value, backbone, loss, self.promised.backbone, self.promised.loss)
+        note_unused(loss, self.promised.loss)
 
     def _look(self, table: Sequence[Property], who: str, seen: Any) -> None:
         for row in table:
             if not row.holds(seen, self.promised):
                 raise PluginError(f"{who} {row.says(seen, self.promised)}")
-
-
-def leaves(value: Tensor) -> Iterator[Tensor]:
-    """The tensors that a backward pass from ``value`` gives a gradient to."""
-    for node in nodes(value):
-        if hasattr(node, "variable"):  # the node that adds to a tensor's ``grad``
-            yield node.variable
-
-
-def nodes(value: Tensor, last: Any = None) -> Iterator[Any]:
-    """The nodes of the graph of ``value``, each once; nothing is looked for behind ``last``."""
-    waiting, seen = [value.grad_fn], set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        yield node
-        if node is not last:
-            waiting += [before for before, _ in node.next_functions]
 
 
 def _some_face_inside(landmarks: Tensor, size: int) -> bool:
