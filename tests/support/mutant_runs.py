@@ -124,8 +124,8 @@ class Copies:
             path.write_text(mutant.applied_to(text), encoding="utf-8")
             (copy / "order.json").write_text(json.dumps(list(order)), encoding="utf-8")
             try:
-                # Verbose, so that the test that was running when it was stopped is known.
-                status, output = _run(copy, [*_pytest(copy), "-v", *tests], seconds, {ORDER: str(copy / "order.json")})
+                # Verbose in spite of -q, so that the test that was running when it was stopped is known.
+                status, output = _run(copy, [*_pytest(copy), "-vv", *tests], seconds, {ORDER: str(copy / "order.json")})
             finally:
                 path.write_text(text, encoding="utf-8")
         passed = output.count(" PASSED ")

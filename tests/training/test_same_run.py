@@ -16,7 +16,6 @@ from run_comparison import assert_same_run, rows_without_times
 from maskrec.base.errors import UsageError
 from maskrec.inference.open_model import open_run
 from maskrec.plugin.host import discover
-from maskrec.recipe.recipe_changes import Change, recipe_changes
 from maskrec.runtime.state_tree import load_tree, save_tree
 from maskrec.training.recording import Recorder
 
@@ -132,17 +131,6 @@ def test_another_recipe_is_refused_by_the_one_value_that_differs(run: Path, tmp_
     with pytest.raises(UsageError) as caught:
         probe(tmp_path, None, "train.epochs=2", "sampler.batch_size=4")
     assert "(it has sampler.batch_size: 8, this one has sampler.batch_size: 4)" in str(caught.value)
-
-
-def test_values_that_differ_by_path() -> None:
-    before = "seed: 1\nloss: {use: a, parts: {x: {m: 1}}}\nsteps: [1, 2]\nold: {}\n"
-    after = "# other\nloss: {parts: {x: {m: 1.0}}, use: a}\nsteps: [1, 3]\nseed: 1\n"
-    assert recipe_changes(before, after) == [
-        Change("loss.parts.x.m", "1", "1.0"),
-        Change("steps", "[1, 2]", "[1, 3]"),
-        Change("old", "a map", "nothing"),
-    ]
-    assert recipe_changes(before, before) == []
 
 
 def test_the_first_checkpoint_has_the_start_before_it(
