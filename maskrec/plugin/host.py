@@ -63,7 +63,7 @@ def _checked(files: Sequence[Path]) -> list[Path]:
     names = [path.name for path in paths]
     for path in paths:
         if path.suffix != ".py" or not path.is_file():
-            raise UsageError(f"--plugin {path}: there is no such Python file; give the path of a .py file")
+            raise UsageError(f"--plugin {path}: not an existing Python file; give the path of a .py file")
         if names.count(path.name) > 1:
             raise UsageError(
                 f"--plugin: two files are called {path.name}; rename one, because their module names would be equal"

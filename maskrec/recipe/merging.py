@@ -79,5 +79,5 @@ def _dropped(below: Node, above: Node, path: str) -> Problem:
 
 
 def _nothing_to_remove(below: Node, node: Node, name: str, path: str) -> Problem:
-    hint = nearest(name, below.map or {}, nothing="there is no label to remove")
-    return Problem(f"`{name}: null` removes an inherited label, but there is no `{name}` here", path, hint, node.label)
+    hint = nearest(name, below.map or {}, nothing="the section has no labels to remove")
+    return Problem(f"`{name}: null` removes an inherited label, but `{name}` was not inherited", path, hint, node.label)

@@ -82,7 +82,7 @@ def _check_opened(opened: Opened, data_root: Path, problems: RecipeProblems) -> 
     if there(place) and (opened.source == "file" or place.is_dir()):
         return
     what = "run directory" if opened.source == "run" else "file"
-    message = f"there is no {what} {opened.location.as_posix()}{_looked(opened.location, data_root)}"
+    message = f"the {what} {opened.location.as_posix()} does not exist{_looked(opened.location, data_root)}"
     problems.error(message, opened.path, opened.mark)
 
 

@@ -174,7 +174,7 @@ class RecipeResolver:
             message = f"`metric` must be LABEL.METRIC, not {show(plain(metric))}"
             problems.error(message, "train.best.metric", metric.mark, hint)
         elif label not in labels:
-            hint = nearest(label, labels, nothing="there is no evaluator in `evaluate`")
+            hint = nearest(label, labels, nothing="`evaluate` has no evaluators")
             problems.error(f"`evaluate` has no label `{label}`", "train.best.metric", metric.mark, hint)
 
     def _best(self, built: dict[str, Spec | Opened | None], problems: RecipeProblems) -> Best | None:

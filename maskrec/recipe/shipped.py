@@ -47,7 +47,7 @@ def shipped_recipe(name: str) -> Path:
     """The file of ``quickstart``, ``quickstart.yaml`` or ``base/NAME``.
 
     Raises:
-        UsageError: there is no such recipe; the message names the nearest.
+        UsageError: no shipped recipe has that name; the message names the nearest.
     """
     folder = recipes_folder()
     bare = name.removesuffix(".yaml")

@@ -33,7 +33,7 @@ _NOT_IN_RECIPES = ("params", "optimizer", "last_epoch", "verbose")
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument that a recipe may set; ``required`` where there is no default."""
+    """One argument that a recipe may set; ``required`` where it has no default."""
 
     name: str
     annotation: Any
@@ -42,7 +42,7 @@ class Argument:
 
 
 class UnknownNameError(Exception):
-    """There is no such optimizer or scheduler; ``known`` lists those that exist."""
+    """The optimizer or scheduler does not exist; ``known`` lists those that do."""
 
     def __init__(self, message: str, known: list[str]) -> None:
         self.known = known

@@ -141,7 +141,7 @@ def test_it_says_which_form_would_start(maskrec: Cli, tmp_path: Path) -> None:
         (["check", "maskrec:nowhere"], "ships no recipe"),
         (["check", "x.yaml", "--names", "--dry-run"], "cannot be combined with"),
         (["check", "x.yaml", "--data-root", "nowhere"], "not a folder"),
-        (["check", "x.yaml", "--plugin", "nowhere.py"], "no such Python file"),
+        (["check", "x.yaml", "--plugin", "nowhere.py"], "not an existing Python file"),
         (["copy", "nowhere"], "ships no recipe"),
     ],
 )

@@ -206,7 +206,7 @@ def test_show_knows_near_names_and_failed_plugins(maskrec_cli, twenty):
         ("raise RuntimeError('boom')", 3, "import: RuntimeError: boom"),
         ("x = (", 3, "import: SyntaxError"),
         ("x = 1", 3, "it has no hook"),
-        (None, 2, "no such Python file"),
+        (None, 2, "not an existing Python file"),
     ],
 )
 def test_a_plugin_file_that_fails_is_one_sentence(maskrec_cli, tmp_path, source, code, said):

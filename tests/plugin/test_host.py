@@ -260,7 +260,7 @@ def test_files_are_checked_before_any_is_executed(tmp_path):
     with pytest.raises(UsageError, match=r"two files are called loss\.py"):
         discover([tmp_path / "loss.py", tmp_path / "a" / "loss.py"])
     for path in (tmp_path / "absent.py", tmp_path / "a", tmp_path / "loss.txt"):
-        with pytest.raises(UsageError, match="no such Python file"):
+        with pytest.raises(UsageError, match="not an existing Python file"):
             discover([path])
 
 

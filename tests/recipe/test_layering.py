@@ -83,12 +83,12 @@ def test_null_removes_a_label_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize("base", ["transforms: {flip: {use: f}}\n", "a: 1\n", "transforms:\n"])
 def test_removing_what_is_not_there_is_an_error(tmp_path: Path, base: str) -> None:
     _, said = layers(tmp_path, base=base, top="extends: base.yaml\ntransforms: {flop: null}\n")
-    assert "there is no `flop` here" in said[0]
+    assert "`flop` was not inherited" in said[0]
 
 
 def test_a_label_that_one_file_sets_to_null_itself_is_an_error(tmp_path: Path) -> None:
     _, said = layers(tmp_path, top="transforms: {flip: null}\n")
-    assert "there is no `flip` here" in said[0]
+    assert "`flip` was not inherited" in said[0]
 
 
 def test_requires_accumulates_and_demo_is_not_inherited(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_an_override_knows_its_place(tmp_path: Path) -> None:
         ("a=*x", "no anchor"),
         ("a=%x", "not YAML"),
         (".".join("a" * 100) + "=1", "too deep"),
-        ("transforms.x=null", "there is no `x` here"),
+        ("transforms.x=null", "`x` was not inherited"),
     ],
 )
 def test_overrides_that_say_nothing(tmp_path: Path, word: str, words: str) -> None:

@@ -116,7 +116,7 @@ class _TarPhotos:
     by_place: list[str] = field(default_factory=list)
 
     def add(self, tar: Path, prefix: str) -> None:
-        """Every member of a tar that is not a photo's sidecar; what is not a photo is detected when it is read."""
+        """Every member of a tar but the photos' sidecars; files that are not photos are detected when they are read."""
         members = [member for member in read_members(tar) if not is_hidden(member.name)]
         beside = [member for member in members if key_of(member.name)[1] in SIDECARS]
         photos = [member for member in members if key_of(member.name)[1] not in SIDECARS]

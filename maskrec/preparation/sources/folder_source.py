@@ -23,7 +23,7 @@ def open_folder(path: Path) -> Source:
 
     The folder in which a photo lies is its person.
 
-    Photos in a folder called ``masked`` wear a mask (see ``images.folder_layout``); where there is no such folder
+    Photos in a folder called ``masked`` wear a mask (see ``images.folder_layout``); without such a folder
     nothing is known about masks.
 
     Hidden files and folders (and Thumbs.db) are ignored; folders without any other file are named in the notes. Every
