@@ -1,0 +1,25 @@
+"""What a model decides with: thresholds, the error rates behind them, and how a mask is recognized."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maskrec.contracts.evaluation import Threshold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decisions:
+    """What was measured when a model was evaluated.
+
+    Args:
+        thresholds: the evaluators' decision thresholds, as ``LABEL.NAME``.
+        measured_on: the evaluation pairs, in words.
+        stated_by_file: whether all this was read from a file that somebody else may have made.
+    """
+
+    thresholds: Mapping[str, Threshold] = field(default_factory=dict)
+    measured_on: str = ""
+    stated_by_file: bool = False
