@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,18 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.base.errors import MaskrecError
 from maskrec.base.random import SeededDraws
 from maskrec.base.words import type_shown
-from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.inference.model import Model, eval_mode
+from maskrec.inference.torch_network import embed_images
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch, Samples, load
-from maskrec.runtime.sample_checks import embeddings_problem
 
 
 @dataclass
@@ -108,13 +106,7 @@ class Embedder:
             if loaded.landmarks is None:
                 raise MaskrecError(f"{label}: masks are to be put on its images, and not all of them have landmarks")
             images = put_on_masks(images, loaded.landmarks, worn, SeededDraws(self.seed, 0, label, loaded.indices))
-        images = self.compute.feed(seen(images, view), self.model.spec)
-        with call_into(self.model.origin, "failed in forward", self.model.network), self.compute.autocast():
-            embeddings: Any = self.model.network(images)
-        if problem := embeddings_problem(embeddings, len(images)):
-            raise PluginError(f"{self.model.origin} {problem}")
-        rows: Tensor = embeddings.float()
-        return rows
+        return embed_images(self.model, self.compute, seen(images, view))
 
 
 def require_pair_set(given: object) -> None:
