@@ -176,8 +176,8 @@ def _from_image(image: Image.Image, name: str) -> NamedPhoto:
         raise UsageError(f"{name}: the image has no pixels ({image.width} x {image.height})")
     if image.width * image.height > (most := most_pixels(image)):
         raise UsageError(
-            f"{name}: {image.width} x {image.height} pixels are more than {most // 1_000_000} megapixels, the most that "
-            "is taken of such an image; shrink it"
+            f"{name}: {image.width} x {image.height} pixels are more than {most // 1_000_000} megapixels, the most "
+            "that is taken of such an image; shrink it"
         )
     note = f"animated, its frame {image.tell() + 1} is used" if _moves(image) else ""
     try:
