@@ -15,6 +15,7 @@ from maskrec.contracts.call_into import own_words
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.events import Ended, EpochEnded, Started, Stepped, Stop
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.evaluation_values import from_plain, to_plain
 from maskrec.inference.model import Model
 from maskrec.runtime.epoch_batches import shard_places
 from maskrec.runtime.loading import EpochLoader, LoadedBatch
@@ -25,7 +26,7 @@ from maskrec.training.checkpoint import networks_state, shard_state
 from maskrec.training.checkpoint_files import save_last, save_start
 from maskrec.training.checks.sampler_checks import agreed_batches, restore_sampler, sampler_state
 from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object, on_rank_zero
-from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all, from_plain, to_plain
+from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all
 from maskrec.training.run_log import RunLog
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import StepResult, TrainStep
