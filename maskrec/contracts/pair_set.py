@@ -16,7 +16,11 @@ CONDITIONS = ("bare", "one_masked", "both_masked")
 
 
 class Images(Protocol):
-    """Distinct images, readable in loader workers (so it must pickle)."""
+    """Distinct images, readable in loader workers (so it must pickle).
+
+    An optional method ``origin(index)`` returns the path of the image's photo and whether the photo already shows a
+    mask, without reading it; two images of one photo have one path. Without it images are read to know this.
+    """
 
     def __len__(self) -> int: ...
 

@@ -53,6 +53,11 @@ class PairImages:
         photo = int(self.photo[index])
         return self.photos.open(photo, -1, bool(self.masked[photo]))
 
+    def origin(self, index: int) -> tuple[str, bool]:
+        """The path of an image's photo, and whether the photo already shows a mask."""
+        photo = int(self.photo[index])
+        return self.photos.paths[photo], bool(self.masked[photo])
+
 
 @dataclass(slots=True)
 class PhotoPairs:

@@ -37,6 +37,10 @@ class _AlbumImages:
         image, landmarks = self.album[photo]
         return Sample(image, -1, landmarks, masked=False, path=self.album.path(photo))
 
+    def origin(self, index: int) -> tuple[str, bool]:
+        """The path that the image's photo would have, which is bare."""
+        return self.album.path(self.photos[index]), False
+
 
 def synthetic_pairs(
     context: Context,

@@ -30,7 +30,9 @@ def people_problems(
         yield Problem(message, "data", hint, plan.data.mark)
     alike = [(one, other) for one, other in spellings(dataset.identities or ()) if look_alike(one, other)]
     if alike:
-        message = f"{first_names(alike)} of the training data look alike and are two people, written in two Unicode forms"
+        message = (
+            f"{first_names(alike)} of the training data look alike and are two people, written in two Unicode forms"
+        )
         yield Problem(message, "data", "give them one spelling, or two names", plan.data.mark)
     for spec, pairs in pair_sets:
         yield from trained_on_problems(spec, pairs, dataset.identities or ())
@@ -40,7 +42,8 @@ def people_notes(dataset: Dataset, pair_sets: Sequence[tuple[Spec, PairSet]]) ->
     """Names that differ in case only, and people who choose a threshold and are measured by it too."""
     differ = [(one, other) for one, other in spellings(dataset.identities or ()) if not look_alike(one, other)]
     if differ:
-        yield f"note: {first_names(differ)} of the training data are two people whose names differ in case or spaces only"
+        names = first_names(differ)
+        yield f"note: {names} of the training data are two people whose names differ in case or spaces only"
     yield from both_sets_notes(pair_sets)
 
 
