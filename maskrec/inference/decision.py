@@ -11,8 +11,11 @@ from maskrec.base.errors import UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.pair_set import CONDITIONS
 
+from maskrec.metrics import NotEnoughPeopleError
+
 if TYPE_CHECKING:
     from maskrec.inference.decisions import Decisions
+    from maskrec.metrics import Risk, RiskThreshold
 
 FARS = (1e-3, 1e-2, 1e-1)
 """False accept rates that are tried in turn where the caller names none."""
@@ -66,16 +69,23 @@ def decide(
     if risk is not None and risk.has(condition):
         found = _measured_threshold(decisions, condition, far)
         if found is not None:
-            probability = risk.probability(condition, distance, prior)
             return Decision(
                 distance <= found.value, condition, found.value, found.far, found.low, found.high, found.people,
-                probability, decisions.measured_on,
+                _probability(risk, condition, distance, prior), decisions.measured_on,
             )  # fmt: skip
     stored = stored_threshold(decisions.thresholds, condition, far)
     if stored is None:
         return None
     value = in_unit_l2(stored)
     return Decision(distance <= value, condition, value, far=stored.far, source=stored.source)
+
+
+def _probability(risk: Risk, condition: str, distance: float, prior: float) -> float | None:
+    """The calibrated probability; None where too few pairs of one person were measured."""
+    try:
+        return risk.probability(condition, distance, prior)
+    except NotEnoughPeopleError:
+        return None
 
 
 def _check(condition: str, far: float | None, prior: float) -> None:
@@ -97,7 +107,7 @@ def _measured_threshold(decisions: Decisions, condition: str, far: float | None)
     for rate in FARS:
         try:
             return decisions.risk.threshold(condition, rate)
-        except NotEnoughPeopleError:
+        except ValueError:  # the data carries a higher rate only
             continue
     return None
 

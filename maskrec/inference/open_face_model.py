@@ -55,7 +55,7 @@ def open_face_model(
         model = open_named_backbone(where if isinstance(where, Mapping) else str(where), catalog, root)
         return _with_verbs(model, Decisions(), device, notes)
     path = Path(where)
-    if catalog.has("backbone", path.name) and str(path) == path.name:
+    if str(path) == path.name and catalog.find(path.name, "backbone"):
         notes.append(f"{path} is opened as the path that exists, not as the backbone of that name")
     if (path / "recipe.yaml").is_file():
         model = open_run(path, catalog, checkpoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -51,25 +51,30 @@ def open_model(where: Path, catalog: Catalog, data_root: Path = Path()) -> Model
     raise UsageError(f"{where} is not a model; name a run directory, a .onnx file or a recipe (.yaml)")
 
 
-def open_run(run_dir: Path, catalog: Catalog) -> Model:
+def open_run(run_dir: Path, catalog: Catalog, checkpoint: Literal["best", "last"] = "best") -> Model:
     """The model of a run directory: its best weights and their thresholds, or its last weights without any.
 
     Where the last checkpoint is damaged or gone, the one before it is opened, which is said.
 
     Only what this needs is compared: providers of the backbone must be there, names and shapes of its weights fit.
 
+    Args:
+        run_dir: of the run.
+        catalog: where names are looked up.
+        checkpoint: ``last`` opens the last weights though there are best ones.
+
     Raises:
         UsageError: not a run directory, no checkpoint in it, weights that do not fit its recipe, or a run whose
             backbone is, directly or by way of others, itself.
     """
     with opening(run_dir):
-        return _open_run(run_dir, catalog)
+        return _open_run(run_dir, catalog, checkpoint)
 
 
-def _open_run(run_dir: Path, catalog: Catalog) -> Model:
+def _open_run(run_dir: Path, catalog: Catalog, checkpoint: str) -> Model:
     plan, data_root = read_plan(run_dir, catalog)
     run = RunDirectory(run_dir)
-    name, state = _weights(run)
+    name, state = _weights(run, checkpoint)
     backbone = _build(plan.backbone, plan.seed, plan.image_size, catalog, Context(data_root=data_root, restoring=True))
     load_weights(backbone, state.get("ema") or state["backbone"], str(run.checkpoint(name)))
     # What a last checkpoint holds are the best epoch's evaluations, whose thresholds are not for these weights.
@@ -77,9 +82,9 @@ def _open_run(run_dir: Path, catalog: Catalog) -> Model:
     return frozen_model(backbone, f"{run_dir}, {name} weights", thresholds)
 
 
-def _weights(run: RunDirectory) -> tuple[str, dict[str, Any]]:
+def _weights(run: RunDirectory, checkpoint: str) -> tuple[str, dict[str, Any]]:
     """The checkpoint that is opened: its name and its content."""
-    if run.checkpoint("best").exists():
+    if checkpoint == "best" and run.checkpoint("best").exists():
         return "best", read_checkpoint(run.checkpoint("best"), run.run_id)
     if not (run.checkpoint("last").exists() or run.checkpoint("previous").exists()):
         raise UsageError(f"{run.path} has no checkpoint yet; let the run get to its first one")
@@ -95,7 +100,7 @@ def _weights(run: RunDirectory) -> tuple[str, dict[str, Any]]:
         if state["position"]["step"] == 0:  # what the run starts from: nothing was learned yet
             raise UsageError(f"{error}; the run has no other checkpoint: continue it with maskrec resume") from error
         say(f"note: {error}; opening {run.checkpoint(name)} of step {state['position']['step']} instead", error=True)
-    if state.get("best", {}).get("epoch") is not None:  # the form before this one has no "best"
+    if checkpoint == "best" and state.get("best", {}).get("epoch") is not None:  # the form before this one has no "best"
         say(f"note: {run.checkpoint('best')} is gone; opening the {name} weights instead", error=True)
     return name, state
 
