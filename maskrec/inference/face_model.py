@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -37,7 +37,7 @@ class CanvasNetwork(Protocol):
         """uint8 RGB ``(n, S, S, 3)`` to float32 ``(n, d)`` before L2 normalization."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FaceModel:
     """A model with verbs; made by ``maskrec.open``.
 
@@ -54,8 +54,14 @@ class FaceModel:
     decisions: Decisions
     origin: str
     device: str = "auto"
-    model: Model | None = field(default=None, repr=False)
+    model: Model | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        spec, risk = self.spec, self.decisions.risk
+        known = f"{len(self.decisions.thresholds)} thresholds"
+        measured = "error rates not measured" if risk is None else f"error rates of {risk.people} people"
+        return f"FaceModel({self.origin}: {spec.size} px, aligned {spec.alignment}; {known}, {measured})"
 
     @property
     def spec(self) -> InputSpec:

@@ -100,7 +100,9 @@ def _weights(run: RunDirectory, checkpoint: str) -> tuple[str, dict[str, Any]]:
         if state["position"]["step"] == 0:  # what the run starts from: nothing was learned yet
             raise UsageError(f"{error}; the run has no other checkpoint: continue it with maskrec resume") from error
         say(f"note: {error}; opening {run.checkpoint(name)} of step {state['position']['step']} instead", error=True)
-    if checkpoint == "best" and state.get("best", {}).get("epoch") is not None:  # the form before this one has no "best"
+    if (
+        checkpoint == "best" and state.get("best", {}).get("epoch") is not None
+    ):  # the form before this one has no "best"
         say(f"note: {run.checkpoint('best')} is gone; opening the {name} weights instead", error=True)
     return name, state
 
