@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from maskrec.base.errors import UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.pair_set import CONDITIONS
-
 from maskrec.metrics import NotEnoughPeopleError
 
 if TYPE_CHECKING:

@@ -139,5 +139,5 @@ def test_thresholds_of_other_distances_become_l2_of_unit_embeddings() -> None:
 
 
 def test_a_threshold_of_embeddings_that_are_not_unit_is_refused() -> None:
-    with pytest.raises(UsageError, match="for embeddings as the network returns them.*normalize: true"):
+    with pytest.raises(UsageError, match=r"for embeddings as the network returns them.*normalize: true"):
         decide(1.0, "bare", Decisions({"eval.reference": threshold(30.0, distance="l2", normalize=False)}))
