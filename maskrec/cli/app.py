@@ -14,7 +14,7 @@ from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.base.files import expand_home
 from maskrec.base.system_limits import limit_reached, raise_open_files_limit
-from maskrec.cli import checking, data, doctor, listing, running
+from maskrec.cli import checking, data, doctor, evaluating, listing, running
 from maskrec.cli.options import debugging
 
 INTERRUPTED = 130  # the shell's code for it
@@ -32,6 +32,7 @@ app = typer.Typer(
 for _command in (
     running.run,
     running.resume,
+    evaluating.evaluate,
     checking.check,
     checking.schema,
     checking.recipes,
