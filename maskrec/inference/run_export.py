@@ -1,0 +1,99 @@
+"""What an export takes from a run directory: its name, its fingerprints, and faces to compare with."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from maskrec import __version__
+from maskrec.base.errors import MaskrecError
+from maskrec.base.regular_files import LARGEST_RECORD, read_regular
+from maskrec.base.words import one_line
+from maskrec.contracts.context import Context
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.pair_set import PairSet
+from maskrec.faces.synthetic import photograph
+from maskrec.inference.export_parity import ComparedFaces
+from maskrec.inference.open_model import open_backbone
+from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.plan import Plan, Spec
+from maskrec.runtime.builder import Builder
+from maskrec.runtime.run_directory import RunDirectory, read_json
+from maskrec.runtime.run_plan import read_plan
+
+_PAIRS = 128
+_PEOPLE, _PHOTOS = 8, 4
+
+
+def provenance_of(run_dir: Path) -> tuple[str, dict[str, Any]]:
+    """SHA-256 of a run's recipe, and where its weights come from: no path of this machine is in it.
+
+    Raises:
+        UsageError: not a run directory, or a damaged one.
+    """
+    run = RunDirectory(run_dir)
+    record = read_json(run.provenance)
+    prints = {place: value for place, value in record.get("data", {}).items() if isinstance(value, str)}
+    said = {"maskrec": __version__, "run": record.get("name", ""), "demo": record.get("demo", False), "data": prints}
+    return hashlib.sha256(read_regular(run.recipe, LARGEST_RECORD)).hexdigest(), said
+
+
+def faces_of_run(run_dir: Path, catalog: Catalog, spec: InputSpec) -> ComparedFaces:
+    """Images of the run's evaluation pairs; cartoon faces where those cannot be read here.
+
+    Args:
+        run_dir: the run.
+        catalog: where names are looked up.
+        spec: of its network.
+    """
+    try:
+        plan, data_root = read_plan(run_dir, catalog)
+        pairs = _evaluation_pairs(plan, catalog, data_root, spec)
+        if pairs is not None and len(pairs):
+            return faces_of_pairs(pairs, f"of {pairs.label}, an evaluation of the run")
+        reason = "the run has no evaluation pairs"
+    except MaskrecError as error:  # its data may be on another machine
+        reason = f"the run's evaluation pairs cannot be read: {one_line(error)[:120]}"
+    return cartoon_faces(spec, reason)
+
+
+def faces_of_pairs(pairs: PairSet, described: str) -> ComparedFaces:
+    """Up to 128 of the pairs, spread over all of them, with their images as they are, no masks put on."""
+    rows = np.unique(np.linspace(0, len(pairs) - 1, _PAIRS).astype(np.int64))
+    images, places = np.unique(np.concatenate([pairs.left[rows], pairs.right[rows]]), return_inverse=True)
+    shown = [pairs.images[int(index)].image.permute(1, 2, 0).numpy() for index in images]
+    left, right = places[: len(rows)], places[len(rows) :]
+    return ComparedFaces(np.stack(shown), described, left, right, pairs.same[rows])
+
+
+def cartoon_faces(spec: InputSpec, reason: str) -> ComparedFaces:
+    """Faces drawn by the program, with all pairs of them.
+
+    Args:
+        spec: of the network.
+        reason: why there are no others, in words.
+    """
+    people = np.repeat(np.arange(_PEOPLE), _PHOTOS)
+    photos = torch.arange(_PHOTOS).repeat(_PEOPLE)
+    images, _ = photograph(0, torch.from_numpy(people), photos, spec.size)
+    left, right = np.triu_indices(len(people), 1)
+    canvases = images.permute(0, 2, 3, 1).contiguous().numpy()
+    return ComparedFaces(canvases, f"cartoons; {reason}", left, right, people[left] == people[right])
+
+
+def _evaluation_pairs(plan: Plan, catalog: Catalog, data_root: Path, spec: InputSpec) -> PairSet | None:
+    """The first pair set that an evaluator of the plan is given."""
+    found = [value for each in plan.evaluate.values() for _, value in each.walk() if isinstance(value, Spec)]
+    named = next((value for value in found if value.kind == "pairs"), None)
+    if named is None:
+        return None
+    context = Context(data_root=data_root, input_spec=spec, restoring=True)
+    givens = {"seed": plan.seed, "image_size": spec.size}
+    opener = partial(open_backbone, catalog=catalog, data_root=data_root)
+    pairs: PairSet = Builder(catalog, plan.seed, context, opener, givens).build(named)
+    return pairs
