@@ -14,7 +14,7 @@ from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.base.files import expand_home
 from maskrec.base.system_limits import limit_reached, raise_open_files_limit
-from maskrec.cli import checking, data, doctor, exporting, listing, running
+from maskrec.cli import checking, data, doctor, embedding, evaluating, exporting, listing, running, verifying
 from maskrec.cli.options import debugging
 
 INTERRUPTED = 130  # the shell's code for it
@@ -32,11 +32,14 @@ app = typer.Typer(
 for _command in (
     running.run,
     running.resume,
+    evaluating.evaluate,
+    verifying.verify,
+    embedding.embed,
+    exporting.export,
     checking.check,
     checking.schema,
     checking.recipes,
     checking.copy,
-    exporting.export,
     listing.list_components,
     listing.show,
     listing.plugins,

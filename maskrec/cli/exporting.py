@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ def export(
     from maskrec.inference.decisions import Decisions
     from maskrec.inference.export_model import check_destination
     from maskrec.inference.export_model import export as write
-    from maskrec.inference.onnx_metadata import NOT_STATED, OnnxMetadata
+    from maskrec.inference.onnx_metadata import NOT_STATED
     from maskrec.inference.open_model import open_model
     from maskrec.inference.run_export import cartoon_faces, faces_of_run, provenance_of
 
@@ -37,29 +38,19 @@ def export(
     stated = NOT_STATED if licence is None else licence_text(licence)
     catalog = open_catalog(plugin, no_plugins)
     opened = open_model(model, catalog, root_of_data(data_root))
-    recipe_hash, provenance = provenance_of(model) if model.is_dir() else ("", {})
+    if model.is_dir():
+        recipe_hash, provenance = provenance_of(model)
+        faces = partial(faces_of_run, model, catalog, opened.spec)
+    else:
+        recipe_hash, provenance = "", {}
+        faces = partial(cartoon_faces, opened.spec, "a recipe alone has no evaluation pairs")
     measured_on = f"the evaluation pairs of the run {provenance['run']}" if opened.thresholds else ""
-    metadata = OnnxMetadata(
-        opened.spec,
-        Decisions(thresholds=opened.thresholds or {}, measured_on=measured_on),
-        recipe_hash=recipe_hash,
-        provenance=provenance,
-        licence=stated,
-    )
-    parity = write(
-        opened,
-        metadata,
-        out,
-        lambda: (
-            faces_of_run(model, catalog, opened.spec)
-            if model.is_dir()
-            else cartoon_faces(opened.spec, "a recipe has no evaluation pairs of its own")
-        ),
-    )
+    decisions = Decisions(thresholds=opened.thresholds or {}, measured_on=measured_on)
+    parity = write(opened, decisions, out, faces, recipe_hash=recipe_hash, provenance=provenance, licence=stated)
     if parity is not None:
         say(parity)
     if licence is None:
-        say("note: the licence of the weights is not stated in the file; --licence states it", error=True)
+        say("note: the file does not state the licence of the weights; --licence states it", error=True)
     say(f"wrote {out} ({byte_size(out.stat().st_size)})")
 
 

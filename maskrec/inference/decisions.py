@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from maskrec.contracts.evaluation import Threshold
     from maskrec.inference.mask_probe import MaskProbe
-    from maskrec.metrics import Risk
+    from maskrec.metrics.risk import Risk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,8 +18,8 @@ class Decisions:
 
     Args:
         thresholds: the evaluators' decision thresholds, as ``LABEL.NAME``.
-        risk: error rates measured on the evaluation's people, or None.
-        probe: recognizes masks on aligned faces, or None.
+        risk: error rates for new people; None where none were measured.
+        probe: recognizes masks by an aligned face; None where none was fitted.
         measured_on: the evaluation pairs, in words.
         stated_by_file: whether all this was read from a file that somebody else may have made.
     """

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import write_bytes
+from maskrec.inference.decisions import Decisions
 from maskrec.inference.export_parity import ComparedFaces, Parity, compare
 from maskrec.inference.model import Model
-from maskrec.inference.onnx_metadata import OnnxMetadata, metadata_entries
+from maskrec.inference.onnx_backbone import OnnxBackbone
+from maskrec.inference.onnx_metadata import NOT_STATED, OnnxMetadata, metadata_entries
 from maskrec.inference.onnx_network import OnnxNetwork
 from maskrec.inference.onnx_safety import LARGEST_FILE
 from maskrec.inference.protobuf_wire import bytes_field
@@ -23,27 +26,46 @@ ENDINGS = (".onnx", ".safetensors")
 _METADATA, _KEY, _VALUE = 14, 1, 2  # field numbers of onnx.proto
 
 
-def export(model: Model, metadata: OnnxMetadata, out: Path, faces: Callable[[], ComparedFaces]) -> Parity | None:
+def export(
+    model: Model,
+    decisions: Decisions,
+    out: Path,
+    faces: Callable[[], ComparedFaces],
+    *,
+    recipe_hash: str = "",
+    provenance: Mapping[str, Any] | None = None,
+    licence: str = NOT_STATED,
+    risk_npz: bytes | None = None,
+    probe: Mapping[str, Any] | None = None,
+) -> Parity | None:
     """Write a model as one file, atomically.
 
     Args:
         model: frozen, in float32 on the CPU.
-        metadata: what the file says of itself.
+        decisions: its thresholds.
         out: ``.onnx``, or ``.safetensors`` for the network's weights by the names of its ``state_dict``, with the same
             metadata as strings in the header.
         faces: gives the faces on which the ONNX file is compared with the network before it is written.
+        recipe_hash: as in ``OnnxMetadata``, and so the rest.
+        provenance: plain values, without paths of this machine.
+        licence: of the weights.
+        risk_npz: the content of ``risk.npz``.
+        probe: the mask probe.
 
     Returns:
         How far both agree; None for safetensors, which holds the numbers themselves.
 
     Raises:
-        UsageError: another ending, a file that is there already, or a folder that is not.
+        UsageError: another ending, a file that is there already, a folder that is not, or a model that is an ONNX file.
         MaskrecError: the network cannot be exported, the file would differ from it, or the disk takes no more; nothing
             was written.
     """
     check_destination(out)
+    if isinstance(model.network, OnnxBackbone):
+        raise UsageError(f"{model.origin} is an ONNX file already; name the run that it was exported from")
+    stated = OnnxMetadata(model.spec, decisions, risk_npz, probe, recipe_hash, provenance or {}, licence)
     try:
-        entries = metadata_entries(metadata)
+        entries = metadata_entries(stated)
     except ValueError as error:
         raise MaskrecError(f"{model.origin} cannot be exported: {error}") from error
     if out.suffix.lower() == ".safetensors":

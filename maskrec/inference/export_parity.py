@@ -67,7 +67,7 @@ class Parity:
             ours, theirs = self.accuracy
             decided = f"; accuracy {ours:.4f} and {theirs:.4f} on {counted(self.pairs, 'pair')} of them"
         faces = f"{counted(self.faces, 'face')} ({self.described})"
-        return f"run and exported file: the largest difference of unit embeddings is {self.largest:.1e} on {faces}{decided}"
+        return f"the unit embeddings of model and file differ by at most {self.largest:.1e} on {faces}{decided}"
 
 
 def compare(model: Model, exported: OnnxNetwork, faces: ComparedFaces) -> Parity:
@@ -90,7 +90,7 @@ def compare(model: Model, exported: OnnxNetwork, faces: ComparedFaces) -> Parity
     parity = Parity(largest, len(ours), faces.described, len(faces.same), _accuracies(ours, theirs, faces))
     if largest > LARGEST_DIFFERENCE:
         raise MaskrecError(
-            f"{parity}; more than {LARGEST_DIFFERENCE:.0e} is too much, so nothing was written; report it with the "
+            f"{parity}; more than {LARGEST_DIFFERENCE:.0e} is too much, and nothing was written; report it with the "
             "recipe's backbone, and export its weights to a name that ends in .safetensors meanwhile"
         )
     return parity

@@ -54,7 +54,7 @@ def block_means(canvases: NDArray[np.uint8]) -> NDArray[np.float64]:
     for start in range(0, len(canvases), step):
         gray = canvases[start : start + step] @ (_GRAY / 255)
         means[start : start + step] = share @ gray @ share.T
-    return means.reshape(len(canvases), -1)
+    return means.reshape(len(canvases), BLOCKS * BLOCKS)
 
 
 def _shares(size: int) -> NDArray[np.float64]:

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.regular_files import read_regular
-from maskrec.base.words import one_line
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.onnx_metadata import OnnxMetadata, read_metadata
 from maskrec.inference.onnx_safety import LARGEST_FILE, CheckedFile, check_onnx
-from maskrec.inference.onnx_session import beyond_memory, make_session
+from maskrec.inference.onnx_session import failure, make_session
 from maskrec.inference.onnx_tree import RefusedFileError
 
 _FLOATS = "tensor(float)"
@@ -93,8 +92,7 @@ class OnnxNetwork:
         try:
             (found,) = self.session.run(None, {self.input_name: part})
         except Exception as error:
-            said = f"{self.path}: its graph fails on {part.shape}: {one_line(error)[:200]}"
-            raise MaskrecError(said + beyond_memory(error)) from error
+            raise MaskrecError(f"{self.path}: on {part.shape} its graph {failure(error)}") from error
         if found.shape != (len(part), self.embedding_size):
             raise MaskrecError(
                 f"{self.path}: its graph returns {found.shape} for {len(part)} images, not "

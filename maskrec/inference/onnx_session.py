@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -43,8 +44,8 @@ def make_session(content: bytes, name: str, threads: int | None = None) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ONLY_FATAL  # what is wrong comes as an exception as well
     options.intra_op_num_threads = threads or _threads()
-    if _arena(onnxruntime):
-        options.add_session_config_entry("session.use_env_allocators", "1")
+    _bound_memory(onnxruntime)
+    options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         return onnxruntime.InferenceSession(
             content,
@@ -62,22 +63,21 @@ def memory_bound() -> int:
     return memory_size() // 2
 
 
-def beyond_memory(error: BaseException) -> str:
-    """What to add to the message of a failed run: the bound, if that is what was reached."""
-    reached = "bfc_arena" in str(error) or "llocat" in str(error)
-    return f"; it needs more memory than {byte_size(memory_bound())}, half of this machine's" if reached else ""
+def failure(error: BaseException) -> str:
+    """What to say of a run that failed."""
+    if "bfc_arena" in str(error) or "llocate memory" in str(error):
+        return f"needs more memory than {byte_size(memory_bound())}, half of this machine's"
+    return f"fails ({one_line(error)[:200]})"
 
 
 @cache
-def _arena(onnxruntime: Any) -> bool:
-    """Register the bounded arena, once in a process; whether it is there."""
+def _bound_memory(onnxruntime: Any) -> None:
+    """Register the arena, once in a process."""
     kinds = onnxruntime.OrtAllocatorType, onnxruntime.OrtMemType
     place = onnxruntime.OrtMemoryInfo("Cpu", kinds[0].ORT_ARENA_ALLOCATOR, 0, kinds[1].DEFAULT)
-    try:
-        onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg(memory_bound(), _AS_REQUESTED, -1, -1))
-    except Exception:  # other code of this process has registered one, whose bound holds then
-        return True
-    return True
+    arena = onnxruntime.OrtArenaCfg(memory_bound(), _AS_REQUESTED, -1, -1)
+    with suppress(Exception):  # other code of this process has registered one: its bound holds then
+        onnxruntime.create_and_register_allocator(place, arena)
 
 
 def _threads() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,26 +45,43 @@ def open_face_model(
     """
     if isinstance(where, (str, Path)) and Path(where).suffix.lower() == EXPORTED and not Path(where).is_dir():
         return _open_exported(Path(where), checkpoint, device)
-    from maskrec.inference.open_model import open_model, open_named_backbone, open_run
-    from maskrec.inference.stored_decisions import stored_decisions
+    from maskrec.inference.open_model import open_model, open_run
     from maskrec.plugin.host import discover
 
     catalog = catalog or discover([Path(file) for file in plugins])
     root = Path(data_root or ".")
-    notes: list[str] = []
     if isinstance(where, Mapping) or not os.path.lexists(where):
-        model = open_named_backbone(where if isinstance(where, Mapping) else str(where), catalog, root)
-        return _with_verbs(model, Decisions(), device, notes)
+        return _with_verbs(_named_backbone(where, catalog, root), device, ())
     path = Path(where)
+    notes = []
     if str(path) == path.name and catalog.find(path.name, "backbone"):
         notes.append(f"{path} is opened as the path that exists, not as the backbone of that name")
     if (path / "recipe.yaml").is_file():
-        model = open_run(path, catalog, checkpoint)
-    elif checkpoint == "last":
+        return _with_verbs(open_run(path, catalog, "last" if checkpoint == "last" else ""), device, notes)
+    if checkpoint == "last":
         raise UsageError(f"{path} is not a run directory, so it has no last checkpoint; leave out `checkpoint`")
-    else:
-        model = open_model(path, catalog, root)
-    return _with_verbs(model, stored_decisions(path, model), device, notes)
+    return _with_verbs(open_model(path, catalog, root), device, notes)
+
+
+def _named_backbone(where: str | Path | Mapping[str, Any], catalog: Catalog, root: Path) -> Model:
+    """A registered backbone with weights.
+
+    Raises:
+        UsageError: neither a path that exists nor a backbone's name, or a backbone with random weights.
+    """
+    from maskrec.inference.open_model import open_named
+    from maskrec.recipe.backbone_only import resolve_written_backbone
+
+    written = {"use": str(where)} if not isinstance(where, Mapping) else dict(where)
+    name = str(written.get("use", ""))
+    if not isinstance(where, Mapping) and not catalog.find(name, "backbone"):
+        raise UsageError(
+            f"{where} does not exist and is not the name of a backbone; name a run directory, an .onnx file, a model "
+            "folder or a backbone (`maskrec list backbones`)"
+        )
+    text = json.dumps(written, default=str)
+    named = resolve_written_backbone(text, "the model", catalog=catalog, data_root=root)
+    return open_named(named, f"the backbone {name}", catalog, root)
 
 
 def _open_exported(path: Path, checkpoint: str, device: str) -> FaceModel:
@@ -75,10 +93,10 @@ def _open_exported(path: Path, checkpoint: str, device: str) -> FaceModel:
     return FaceModel(network, network.metadata.decisions, str(path), device)
 
 
-def _with_verbs(model: Model, decisions: Decisions, device: str, notes: Sequence[str]) -> FaceModel:
+def _with_verbs(model: Model, device: str, notes: Sequence[str]) -> FaceModel:
     from maskrec.inference.torch_network import TorchNetwork
     from maskrec.runtime.compute import Compute, pick_device
 
     chosen = pick_device(device, "device")
     network = TorchNetwork(model, Compute(chosen, channels_last=True))
-    return FaceModel(network, decisions, model.origin, chosen.type, model, tuple(notes))
+    return FaceModel(network, model.decisions or Decisions(), model.origin, chosen.type, model, tuple(notes))

@@ -161,13 +161,17 @@ def _from_bytes(data: bytes, name: str) -> NamedPhoto:
 
 
 def _frames_note(data: bytes) -> str:
-    """What is said of an image file of several frames; its first one has been decoded."""
+    with opened(data) as image:
+        return _frame_note(image)
+
+
+def _frame_note(image: Image.Image) -> str:
+    """What is said of an image of several frames; empty for photos of phones (MPO), which hold further pictures too."""
     try:
-        with opened(data) as image:
-            if not getattr(image, "is_animated", False):
-                return ""
-            return "several pages, the first is used" if image.format == "TIFF" else "animated, its first frame is used"
-    except Exception:  # damaged behind the first frame
+        if image.format == "MPO" or not getattr(image, "is_animated", False):
+            return ""
+        return f"several {'pages' if image.format == 'TIFF' else 'frames'}, number {image.tell() + 1} is used"
+    except Exception:  # damaged behind the current frame, or closed
         return ""
 
 
@@ -179,7 +183,7 @@ def _from_image(image: Image.Image, name: str) -> NamedPhoto:
             f"{name}: {image.width} x {image.height} pixels are more than {most // 1_000_000} megapixels, the most "
             "that is taken of such an image; shrink it"
         )
-    note = f"animated, its frame {image.tell() + 1} is used" if _moves(image) else ""
+    note = _frame_note(image)
     try:
         pixels = rgb_pixels(image)
         return NamedPhoto(turned(pixels, orientation_of(image)), name, note)
@@ -188,14 +192,6 @@ def _from_image(image: Image.Image, name: str) -> NamedPhoto:
             f"{name}: not an image that can be decoded, closed, damaged or truncated ({one_line(error)[:200]}); open "
             "it again or use another one"
         ) from error
-
-
-def _moves(image: Image.Image) -> bool:
-    """Whether it is an animation; photos of phones (MPO) hold further pictures too."""
-    try:
-        return image.format != "MPO" and bool(getattr(image, "is_animated", False))
-    except Exception:  # damaged behind the current frame, or closed
-        return False
 
 
 def _from_array(array: NDArray[Any], bgr: bool, name: str) -> NamedPhoto:

@@ -15,6 +15,10 @@ from maskrec.contracts.evaluation import Embed
 from maskrec.contracts.pair_set import PairSet
 
 
+class NamesDisagreeError(ValueError):
+    """A photo has one person's name in one pair set and another's in another."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PooledImages:
     """Distinct images of people.
@@ -77,6 +81,7 @@ def pool_images(pair_sets: Sequence[PairSet], embed: Embed) -> PooledImages | No
         embed: embeds their images; every process must call this.
 
     Raises:
+        NamesDisagreeError: the sets give one photo two names.
         MaskrecError: an image that cannot be read, or embeddings that are not finite.
     """
     pool = _Pool()
@@ -104,6 +109,7 @@ class _Pool:
     names: dict[str, str] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _photos: dict[str, int] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
     _seen: set[tuple[str, str | None]] = field(default_factory=set)
 
     def take(self, pairs: PairSet, identities: Sequence[str]) -> Iterator[int]:
@@ -113,8 +119,17 @@ class _Pool:
                 continue
             self._seen.add((origin.photo, kind))
             name = plain_name(identities[index])
+            self._hold_to_one(origin.photo, name)
             self.names.setdefault(name, identities[index])
             self.people.append(self._numbers.setdefault(name, len(self._numbers)))
             self.photos.append(self._photos.setdefault(origin.photo, len(self._photos)))
             self.masked.append(kind is not None or origin.masked)
             yield index
+
+    def _hold_to_one(self, photo: str, name: str) -> None:
+        before = self._owners.setdefault(photo, name)
+        if before != name:
+            raise NamesDisagreeError(
+                f"{photo} shows {before!r} in one set of the evaluation pairs and {name!r} in another; give the person "
+                "one name"
+            )

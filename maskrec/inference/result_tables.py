@@ -89,3 +89,31 @@ def _aligned(rows: Mapping[str, Mapping[str, str]], names: Sequence[str]) -> lis
     for title, row in rows.items():
         lines.append(f"{title:<{first}}" + "".join(f"  {row.get(name, ''):>{widths[name]}}" for name in names))
     return [line.rstrip() for line in lines]
+
+
+def interval_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Lines of the accuracy and of TAR at each FAR by condition, with their 95 % intervals.
+
+    From the tables ``accuracy`` and ``tar_at_far``; what is not in their form is left out.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for row in tables.get("accuracy", ()):
+        if _are_numbers(row, "accuracy", "low", "high", "same_pairs", "different_pairs"):
+            shown = rows.setdefault(_condition(row), {"pairs": str(row["same_pairs"] + row["different_pairs"])})
+            spread = f" +- {row['standard_deviation']:.4f}" if _are_numbers(row, "standard_deviation") else ""
+            shown["accuracy [95 %]"] = f"{row['accuracy']:.4f}{spread} {_interval(row)}"
+    for row in tables.get("tar_at_far", ()):
+        if _condition(row) in rows and _are_numbers(row, "far", "tar", "low", "high"):
+            rows[_condition(row)][f"tar@far={row['far']:g} [95 %]"] = f"{row['tar']:.4f} {_interval(row)}"
+    if not rows:
+        return []
+    return _aligned(rows, list(dict.fromkeys(name for row in rows.values() for name in row)))
+
+
+def _condition(row: Mapping[str, Any]) -> str:
+    condition = str(row.get("condition", ""))
+    return _ALL if condition == "all" else condition.replace("_", " ", 1)
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    return f"[{row['low']:.4f}, {row['high']:.4f}]"

@@ -12,6 +12,7 @@ import torch
 
 from maskrec import __version__
 from maskrec.base.errors import MaskrecError
+from maskrec.base.regular_files import LARGEST_RECORD, read_regular
 from maskrec.base.words import one_line
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
@@ -39,7 +40,7 @@ def provenance_of(run_dir: Path) -> tuple[str, dict[str, Any]]:
     record = read_json(run.provenance)
     prints = {place: value for place, value in record.get("data", {}).items() if isinstance(value, str)}
     said = {"maskrec": __version__, "run": record.get("name", ""), "demo": record.get("demo", False), "data": prints}
-    return hashlib.sha256(run.recipe.read_bytes()).hexdigest(), said
+    return hashlib.sha256(read_regular(run.recipe, LARGEST_RECORD)).hexdigest(), said
 
 
 def faces_of_run(run_dir: Path, catalog: Catalog, spec: InputSpec) -> ComparedFaces:

@@ -11,7 +11,6 @@ import torch
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.words import one_line
 from maskrec.inference.model import Model
-from maskrec.inference.onnx_backbone import OnnxBackbone
 
 OPSET = 17  # the first with LayerNormalization, and all torch versions from 2.6 on can write it
 INPUT, OUTPUT = "images", "embeddings"
@@ -33,11 +32,9 @@ def onnx_graph(model: Model) -> bytes:
         model: frozen, in float32 on the CPU.
 
     Raises:
-        UsageError: ``onnx`` is missing, or the model is an ONNX file already.
+        UsageError: ``onnx`` is missing.
         MaskrecError: torch cannot export the network.
     """
-    if isinstance(model.network, OnnxBackbone):
-        raise UsageError(f"{model.origin} is an ONNX file already; name the run that it was exported from")
     example = torch.zeros(_BATCH, 3, model.spec.size, model.spec.size)
     batch = {INPUT: {0: "N"}, OUTPUT: {0: "N"}}
     with tempfile.TemporaryDirectory(prefix="maskrec-") as folder, warnings.catch_warnings(), torch.no_grad():

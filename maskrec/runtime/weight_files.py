@@ -14,7 +14,7 @@ from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically
 from maskrec.runtime.checkpoint_form import form_problem
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_tree
-from maskrec.runtime.thresholds_file import THRESHOLDS_FORM, write_thresholds
+from maskrec.runtime.thresholds_file import THRESHOLDS_FORM, thresholds_beside, write_thresholds
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Any], what: str) -> None:
@@ -58,11 +58,6 @@ def save_checkpoint(
     write_atomically(path, write)
     thresholds = {label: plain["thresholds"] for label, plain in evaluations.items()}
     write_thresholds(thresholds_beside(path), thresholds, packed.checksum)
-
-
-def thresholds_beside(path: Path) -> Path:
-    """The file of thresholds beside a checkpoint."""
-    return path.with_name(f"{path.stem}.thresholds.json")
 
 
 def _keep(path: Path, keep: Path) -> None:

@@ -71,7 +71,7 @@ def test_the_surest_faces_have_a_probability_without_a_warning(bias: float) -> N
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         (chance,) = MaskProbe(np.zeros(BLOCKS**2), bias).probability(faces(1, 20))
-    assert chance == pytest.approx(bias > 0, abs=1e-12)
+    assert chance == pytest.approx(float(bias > 0), abs=1e-12)
 
 
 def test_between_the_bounds_the_state_is_unknown() -> None:
@@ -116,3 +116,22 @@ def test_other_forms_are_refused_in_one_sentence(plain: Any, message: str) -> No
     with pytest.raises(ValueError, match=message) as caught:
         MaskProbe.from_plain(plain)
     assert "\n" not in str(caught.value)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just(NUMBERS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*PLAIN, "more"]), VALUES), st.sets(st.sampled_from([*PLAIN])))
+@settings(max_examples=150, deadline=None)
+def test_whatever_json_holds_is_a_probe_or_a_sentence(changes: dict[str, Any], kept: set[str]) -> None:
+    plain = {**PLAIN, **{name: value for name, value in changes.items() if name not in kept}}
+    try:
+        fitted = MaskProbe.from_plain(plain)
+    except ValueError:
+        return
+    assert np.isfinite(fitted.probability(faces(1, 14))).all()
+    assert fitted.weights.shape == (BLOCKS**2,)

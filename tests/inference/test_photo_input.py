@@ -193,18 +193,18 @@ def test_of_an_animation_the_first_frame_is_used_and_it_is_said(tmp_path: Path, 
     (tmp_path / "moving").write_bytes(data)
     for given in (data, tmp_path / "moving"):
         photo = read_photo(given)
-        assert photo.note == "animated, its first frame is used"
+        assert photo.note == "several frames, number 1 is used"
         assert photo.pixels[0, 0].tolist() == [255, 0, 0]
     image = Image.open(io.BytesIO(data))
     image.seek(2)
     photo = read_photo(image)
-    assert photo.note == "animated, its frame 3 is used"
+    assert photo.note == "several frames, number 3 is used"
     assert photo.pixels[0, 0].tolist() == [0, 0, 255]
     assert read_photo(frames(form, 1, **options)).note == ""
 
 
 def test_pages_are_said_and_the_second_picture_of_a_phones_photo_is_not() -> None:
-    assert read_photo(frames("TIFF")).note == "several pages, the first is used"
+    assert read_photo(frames("TIFF")).note == "several pages, number 1 is used"
     phone = frames("MPO", quality=95)
     for form in (phone, Image.open(io.BytesIO(phone))):
         assert read_photo(form).note == ""
