@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskrec.metrics.accuracy import between
+from maskrec.metrics.enough_people import FEWEST_EVENTS
 from maskrec.metrics.intervals import quantile_counts, wilson
 from maskrec.metrics.roc import Roc
-
-ENOUGH_IMPOSTORS = 10.0  # expected false accepts below which a threshold is not worth storing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class TarAtFar:
     @property
     def enough(self) -> bool:
         """Whether at least ten expected events support the threshold."""
-        return self.expected >= ENOUGH_IMPOSTORS
+        return self.expected >= FEWEST_EVENTS
 
 
 def tar_at_far(curve: Roc, target: float, confidence: float = 0.95) -> TarAtFar:
