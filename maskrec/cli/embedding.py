@@ -44,7 +44,7 @@ def embed(
 
     open_catalog(plugin, no_plugins)  # reports plugins that fail, once and not in each process
     files = EmbeddingFiles(out)
-    opened = open_source(source)
+    opened = open_source(source, people_needed=False)
     where = model_named(model)
     settings = ModelSettings(
         where if isinstance(where, str) else tuple(sorted(where.items())),

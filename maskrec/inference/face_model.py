@@ -18,7 +18,7 @@ from maskrec.inference.face_finding import WhichFace
 from maskrec.inference.found_face import Face
 from maskrec.inference.intended_faces import FaceSource
 from maskrec.inference.photo_embeddings import Embeddings, embed_photos
-from maskrec.inference.photo_input import Photo, photos_of, read_photo
+from maskrec.inference.photo_input import NamedPhoto, Photo, photos_of, read_photo
 from maskrec.inference.verify_result import VerifyResult
 from maskrec.metrics import normalise
 
@@ -145,7 +145,8 @@ class FaceModel:
         """
         if condition is not None and condition not in CONDITIONS:
             raise UsageError(f"the condition {condition!r} is not known; use {', '.join(CONDITIONS)}")
-        faces = self._face(a, aligned, face, bgr), self._face(b, aligned, face, bgr)
+        photos = read_photo(a, bgr=bgr), read_photo(b, bgr=bgr)
+        faces = self._face(photos[0], aligned, face), self._face(photos[1], aligned, face)
         rows = self.unit_rows(np.stack([each.image for each in faces])).astype(np.float64)
         distance = float(np.linalg.norm(rows[0] - rows[1]))
         known = condition or _condition(faces)
@@ -172,12 +173,11 @@ class FaceModel:
     def _source(self) -> FaceSource:
         return FaceSource(self.spec, self.decisions.probe, self.device)
 
-    def _face(self, photo: Photo, aligned: bool, which: WhichFace, bgr: bool) -> Face:
-        named = read_photo(photo, bgr=bgr)
-        (found,) = self._source.intended([named], aligned, which)
+    def _face(self, photo: NamedPhoto, aligned: bool, which: WhichFace) -> Face:
+        (found,) = self._source.intended([photo], aligned, which)
         if isinstance(found, UsageError):
             raise found
-        return replace(found, notes=(*found.notes, *([named.note] if named.note else [])))
+        return replace(found, notes=(*found.notes, *([photo.note] if photo.note else [])))
 
     def _notes(self, faces: Sequence[Face], condition: str | None, decided: bool) -> Iterator[str]:
         yield from self.notes

@@ -49,7 +49,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def job(model: Path, source: Path, out: Path, **settings: object) -> EmbeddingJob:
-    opened = open_source(source)
+    opened = open_source(source, people_needed=False)
     files = EmbeddingFiles(out)
     process = EmbedGroup(files.unfinished, opened.reader, ModelSettings(str(model)), aligned=True)
     return EmbeddingJob(opened, files, replace(process, **settings))  # type: ignore[arg-type]
@@ -83,6 +83,11 @@ def test_each_row_is_its_photos_embedding(model: Path, crops: Path, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "faces.csv", "faces.json", "faces.npz", "faces.rejected.csv",
     ]  # fmt: skip
+
+
+def test_people_may_be_unknown(model: Path, crops: Path, tmp_path: Path) -> None:
+    embed_source(job(model, crops / "person 1", tmp_path / "faces.npz"))
+    assert {row["identity"] for row in table_of(tmp_path / "faces.csv")} == {""}
 
 
 class _KilledError(Exception):
@@ -176,11 +181,11 @@ def test_landmarks_of_the_source_align_its_faces(model: Path, tmp_path: Path) ->
     points = arcface_template(40) + np.array([20.0, 15.0])
     Image.fromarray(pixels).save(tmp_path / "one.png")
     names = ",".join(LANDMARK_COLUMNS)
-    numbers = ",".join(f"{value:.4f}" for value in points.ravel())
+    numbers = ",".join(f"{value:.2f}" for value in points.ravel())
     (tmp_path / "faces.csv").write_text(f"path,identity,{names}\none.png,ada,{numbers}\n")
     out = tmp_path / "out.npz"
     embed_source(job(model, tmp_path / "faces.csv", out, aligned=False))
-    canvas, _ = pixels_on_canvas(pixels, points.round(4), 32, "arcface")
+    canvas, _ = pixels_on_canvas(pixels, points.round(2), 32, "arcface")
     expected = open_face_model(model).embed(canvas, aligned=True).rows
     assert np.abs(rows_of(out) - expected).max() < 1e-6
 
