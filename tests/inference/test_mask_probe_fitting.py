@@ -65,7 +65,7 @@ def plain_fit(canvases: NDArray[np.uint8], masked: NDArray[np.bool_], people: li
 
 
 def test_the_fit_is_scikit_learns_with_the_strength_that_serves_other_people() -> None:
-    canvases, masked, people = striped(300)
+    canvases, masked, people = striped(180)
     best, chance = plain_fit(canvases, masked, people, 4)
     assert _STRENGTHS[0] < best < _STRENGTHS[-1]
     probe = fit_mask_probe(canvases, masked, people, 4)
@@ -101,12 +101,9 @@ def test_the_same_faces_give_the_same_numbers() -> None:
     plain = fit_mask_probe(canvases, masked, people, 4).to_plain()
     assert fit_mask_probe(canvases.copy(), masked.copy(), list(people), 4).to_plain() == plain
     assert all(float(f"{weight:.6g}") == weight for weight in plain["weights"])
-    # What it was on another machine.
-    assert plain["bias"] == pytest.approx(PINNED[0], rel=1e-3)
-    assert plain["weights"][98:101] == pytest.approx(PINNED[1:], rel=1e-3)
-
-
-PINNED = (0.0, 0.0, 0.0, 0.0)
+    # What they were when this was written; another machine's sums differ in the last bits.
+    assert plain["bias"] == pytest.approx(-4.07422, rel=1e-3)
+    assert plain["weights"][294:297] == pytest.approx([-0.00430104, -0.00101468, -0.0121323], abs=1e-5)
 
 
 @pytest.mark.parametrize(
