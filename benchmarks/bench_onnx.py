@@ -1,8 +1,8 @@
 """InceptionResnetV1 as an ONNX file against PyTorch's eager mode: faces per second at 160 px, batch 1 and 32.
 
 Run: ``python benchmarks/bench_onnx.py [rounds] [threads]``. The peer is the better of PyTorch's two memory formats
-(contiguous and channels last) under ``inference_mode``; all three take the same float batches and use the same number of
-threads (2), in turn, ``rounds`` times (15). Weights are random, which does not affect the time. A second row a batch
+(contiguous and channels last) under ``inference_mode``; all three take the same float batches and use the same number
+of threads (2), in turn, ``rounds`` times (15). Weights are random, which does not affect the time. A second row a batch
 compares the embeddings, so that nothing is fast because it is wrong.
 """
 

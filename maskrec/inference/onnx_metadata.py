@@ -149,7 +149,9 @@ def _require_known(ours: Mapping[str, str]) -> None:
         if name not in _MOST:
             raise ValueError(f"maskrec does not know its metadata entry maskrec.{name[:60]}; remove it")
         if len(text) > _MOST[name]:
-            raise ValueError(f"its metadata entry maskrec.{name} has more than {_MOST[name]:,} characters")
+            raise ValueError(
+                f"its metadata entry maskrec.{name} cannot be used: it has more than {_MOST[name]:,} characters"
+            )
 
 
 def _input_spec(text: str) -> InputSpec:

@@ -54,6 +54,9 @@ def make_session(content: bytes, name: str, threads: int | None = None) -> Any:
             disabled_optimizers=_NOT_FOLDED,
         )
     except Exception as error:
+        if "guarantees" in str(error):  # support for opsets of its own time
+            said = f"{name} is of an opset that onnxruntime {onnxruntime.__version__} does not know"
+            raise UsageError(f"{said}; update onnxruntime, or export the network again with opset 17") from error
         said = f"{name} is not an ONNX file that onnxruntime can open ({one_line(error)[:200]})"
         raise UsageError(f"{said}; export the network again, its weights inside the file") from error
 

@@ -37,9 +37,9 @@ def read_thresholds(plain: Mapping[str, Any]) -> dict[str, Threshold]:
 
 
 def _read_threshold(name: str, fields: Any) -> Threshold:
-    if not isinstance(fields, Mapping) or not {"value", "distance", "normalize", "source"} <= set(fields) <= set(
-        _KINDS
-    ):
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"the name of a threshold has more than {_LONGEST_NAME} characters")
+    if not isinstance(fields, Mapping) or not _NEEDED <= set(fields) <= set(_KINDS):
         raise ValueError(f"the threshold {name} has other fields than {', '.join(_KINDS)}")
     for field, value in fields.items():
         if not isinstance(value, _KINDS[field]) or (isinstance(value, bool) and bool not in _KINDS[field]):

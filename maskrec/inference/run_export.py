@@ -12,11 +12,13 @@ import torch
 
 from maskrec import __version__
 from maskrec.base.errors import MaskrecError
+from maskrec.base.random import SeededDraws
 from maskrec.base.regular_files import LARGEST_RECORD, read_regular
 from maskrec.base.words import one_line
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
+from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.faces.synthetic import photograph
 from maskrec.inference.export_parity import ComparedFaces
 from maskrec.inference.open_model import open_backbone
@@ -55,20 +57,37 @@ def faces_of_run(run_dir: Path, catalog: Catalog, spec: InputSpec) -> ComparedFa
         plan, data_root = read_plan(run_dir, catalog)
         pairs = _evaluation_pairs(plan, catalog, data_root, spec)
         if pairs is not None and len(pairs):
-            return faces_of_pairs(pairs, f"of {pairs.label}, an evaluation of the run")
+            return faces_of_pairs(pairs, f"of {pairs.label}, an evaluation of the run", plan.seed)
         reason = "the run has no evaluation pairs"
     except MaskrecError as error:  # its data may be on another machine
         reason = f"the run's evaluation pairs cannot be read: {one_line(error)[:120]}"
     return cartoon_faces(spec, reason)
 
 
-def faces_of_pairs(pairs: PairSet, described: str) -> ComparedFaces:
-    """Up to 128 of the pairs, spread over all of them, with their images as they are, no masks put on."""
+def faces_of_pairs(pairs: PairSet, described: str, seed: int) -> ComparedFaces:
+    """Up to 128 of the pairs, spread over all of them, their masks put on.
+
+    Args:
+        pairs: at least one.
+        described: what they are, in words.
+        seed: the run's; masks are drawn by it as when the pairs are evaluated.
+    """
     rows = np.unique(np.linspace(0, len(pairs) - 1, _PAIRS).astype(np.int64))
-    images, places = np.unique(np.concatenate([pairs.left[rows], pairs.right[rows]]), return_inverse=True)
-    shown = [pairs.images[int(index)].image.permute(1, 2, 0).numpy() for index in images]
-    left, right = places[: len(rows)], places[len(rows) :]
-    return ComparedFaces(np.stack(shown), described, left, right, pairs.same[rows])
+    indices, places = np.unique(np.concatenate([pairs.left[rows], pairs.right[rows]]), return_inverse=True)
+    samples = [pairs.images[int(index)] for index in indices]
+    images = torch.stack([sample.image for sample in samples])
+    worn = torch.tensor([_mask_number(pairs.mask_types[int(index)]) for index in indices])
+    landmarks = [sample.landmarks for sample in samples if sample.landmarks is not None]
+    if bool((worn >= 0).any()) and len(landmarks) == len(samples):
+        draws = SeededDraws(seed, 0, pairs.label, torch.from_numpy(indices))
+        masked = put_on_masks(images.float() / 255, torch.stack(landmarks), worn, draws)
+        images = (masked * 255).round().clamp(0, 255).to(torch.uint8)
+    canvases = images.permute(0, 2, 3, 1).contiguous().numpy()
+    return ComparedFaces(canvases, described, places[: len(rows)], places[len(rows) :], pairs.same[rows])
+
+
+def _mask_number(kind: str | None) -> int:
+    return MASK_TYPES.index(kind) if kind in MASK_TYPES else -1
 
 
 def cartoon_faces(spec: InputSpec, reason: str) -> ComparedFaces:

@@ -86,13 +86,15 @@ def used(build: Callable[[], nn.Module]) -> Model:
     size = network.input_spec.size  # type: ignore[union-attr]
     with torch.no_grad():
         for _ in range(3):
-            network.train()(torch.randn(4, 3, size, size))
+            network.train()(torch.randn(4, 3, 1, 1) + torch.randn(4, 3, size, size))
     return frozen_model(network, "the network")
 
 
 def faces(model: Model, count: int = 5) -> ComparedFaces:
     side = model.spec.size
-    canvases = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    canvases = np.kron(rng.integers(0, 200, (count, 4, 4, 3)), np.ones((1, side // 4, side // 4, 1), np.int64))
+    canvases = (canvases + rng.integers(0, 56, canvases.shape)).astype(np.uint8)
     indices = np.arange(count - 1)
     return ComparedFaces(canvases, "noise", indices, indices + 1, indices % 2 == 0)
 
@@ -122,7 +124,7 @@ def check_export(model: Model, out: Path) -> None:
         rows = network.embed(compared[:count])
         units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         assert np.linalg.norm(units - expected[:count], axis=1).max() < 1e-4
-    assert np.linalg.norm(expected[0] - expected[1]) > 1e-3
+    assert np.linalg.norm(expected[0] - expected[1]) > 2e-3
     assert (network.embedding_size, network.one_by_one) == (model.network.embedding_size, False)
     onnx.checker.check_model(onnx.load_model_from_string(out.read_bytes()), full_check=True)
 
