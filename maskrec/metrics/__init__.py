@@ -15,12 +15,16 @@ from maskrec.metrics.accuracy import (
 from maskrec.metrics.confusion import ClassScores, Confusion, confusion
 from maskrec.metrics.contrastive import contrastive_loss
 from maskrec.metrics.distances import Distance, normalise, pair_distances
+from maskrec.metrics.enough_people import NotEnoughPeopleError
 from maskrec.metrics.histogram import HistogramThreshold, Rule, histogram_threshold, histograms, iou
 from maskrec.metrics.intervals import quantile_counts, wilson
+from maskrec.metrics.risk import Risk, RiskThreshold, count_risk
+from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes, write_risk
 from maskrec.metrics.roc import Roc, roc
 from maskrec.metrics.tar import TarAtFar, tar_at_far
 
 __all__ = [
+    "LARGEST_RISK",
     "LFW_THRESHOLDS",
     "BestThreshold",
     "ClassScores",
@@ -28,6 +32,9 @@ __all__ = [
     "Distance",
     "HistogramThreshold",
     "KFoldAccuracy",
+    "NotEnoughPeopleError",
+    "Risk",
+    "RiskThreshold",
     "Roc",
     "Rule",
     "TarAtFar",
@@ -35,6 +42,7 @@ __all__ = [
     "confusion",
     "contiguous_folds",
     "contrastive_loss",
+    "count_risk",
     "histogram_threshold",
     "histograms",
     "iou",
@@ -42,7 +50,10 @@ __all__ = [
     "normalise",
     "pair_distances",
     "quantile_counts",
+    "read_risk",
+    "risk_bytes",
     "roc",
     "tar_at_far",
     "wilson",
+    "write_risk",
 ]

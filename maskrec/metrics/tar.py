@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maskrec.metrics.accuracy import between
+from maskrec.metrics.enough_people import FEWEST_EVENTS
 from maskrec.metrics.intervals import quantile_counts, wilson
 from maskrec.metrics.roc import Roc
-
-ENOUGH_IMPOSTORS = 10.0  # expected false accepts below which a threshold is not worth storing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class TarAtFar:
         low: lower end of the TAR's interval.
         high: upper end.
         expected: expected false accepts, ``target`` x different pairs: the number of events behind the threshold.
-        threshold: the largest distance whose FAR is not above ``target``; None when even the smallest is.
+        threshold: midway between the largest distance whose FAR is not above ``target`` and the next one, so that
+            rounding cannot move a pair across it; the largest distance itself where all pairs are accepted, None when
+            the FAR is above ``target`` at the smallest.
     """
 
     target: float
@@ -37,7 +39,7 @@ class TarAtFar:
     @property
     def enough(self) -> bool:
         """Whether at least ten expected events support the threshold."""
-        return self.expected >= ENOUGH_IMPOSTORS
+        return self.expected >= FEWEST_EVENTS
 
 
 def tar_at_far(curve: Roc, target: float, confidence: float = 0.95) -> TarAtFar:
@@ -65,5 +67,11 @@ def tar_at_far(curve: Roc, target: float, confidence: float = 0.95) -> TarAtFar:
         low=wilson(int(curve.true_accepts[low]), curve.same, half)[0],
         high=wilson(int(curve.true_accepts[high]), curve.same, half)[1],
         expected=target * curve.different,
-        threshold=float(curve.thresholds[vertex]) if vertex else None,
+        threshold=_midway(curve, vertex) if vertex else None,
     )
+
+
+def _midway(curve: Roc, vertex: int) -> float:
+    """Between the distance of a vertex and the next; a pair at the next one stays over it."""
+    low, high = curve.thresholds[[vertex, min(vertex + 1, len(curve.thresholds) - 1)]]
+    return between(float(low), float(high))

@@ -22,12 +22,15 @@ def test_the_threshold_is_the_largest_that_keeps_the_rate(
     same: list[float], different: list[float], target: float
 ) -> None:
     found = tar_at_far(roc(same, different), target)
-    kept = [
-        distance
-        for distance in sorted(set(same + different))
-        if sum(d <= distance for d in different) / len(different) <= target
-    ]
-    assert found.threshold == (kept[-1] if kept else None)
+    every = sorted(set(same + different))
+    kept = [distance for distance in every if sum(d <= distance for d in different) / len(different) <= target]
+    assert (found.threshold is None) == (not kept)
+    if found.threshold is not None:
+        assert [d <= found.threshold for d in every] == [d <= kept[-1] for d in every]
+        if len(kept) < len(every):
+            assert found.threshold == pytest.approx((kept[-1] + every[len(kept)]) / 2)
+        else:
+            assert found.threshold == kept[-1]
     reached = kept[-1] if kept else -math.inf
     assert found.tar == sum(d <= reached for d in same) / len(same)
     assert found.far == sum(d <= reached for d in different) / len(different) <= target
@@ -48,7 +51,7 @@ def test_more_false_accepts_allowed_never_lowers_the_tar(
 def test_ties_between_impostors_are_taken_whole() -> None:
     different = [1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
     found = tar_at_far(roc([0.5, 1.5], different), 0.1)  # one of the two at 1.0 cannot be accepted alone
-    assert (found.threshold, found.far, found.tar) == (0.5, 0.0, 0.5)
+    assert (found.threshold, found.far, found.tar) == (0.75, 0.0, 0.5)
     none = tar_at_far(roc([1.5], different), 0.1)
     assert (none.threshold, none.tar) == (None, 0.0)
 
@@ -78,7 +81,17 @@ def test_exactly_the_target_is_allowed() -> None:
     different = np.arange(1, 3001) / 1000
     found = tar_at_far(roc([0.005, 2.9], different), 0.01)
     assert found.far == 0.01
-    assert found.threshold == 0.03
+    assert found.threshold == pytest.approx(0.0305)
+
+
+def test_the_threshold_is_midway_to_the_next_distance_of_either_kind() -> None:
+    """Two embeddings of one photo differ by rounding: a pair at the stored distance must not be decided by it."""
+    different = [1.0, *np.linspace(1.4, 1.5, 9)]
+    assert tar_at_far(roc([0.5], different), 0.1).threshold == pytest.approx(1.2)
+    assert tar_at_far(roc([0.5, 1.1], different), 0.1).threshold == pytest.approx(1.25)
+    assert tar_at_far(roc([0.5, 1.1, 1.3], different), 0.1).threshold == pytest.approx(1.35)
+    neighbours = [1.0, math.nextafter(1.0, 2.0)]
+    assert tar_at_far(roc([0.5], neighbours), 0.5).threshold == 1.0  # the middle would be rounded to the other
 
 
 def test_ten_expected_events_are_enough() -> None:
