@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from maskrec.base.words import counted
 from maskrec.contracts.evaluation import Embed
 from maskrec.contracts.pair_set import PairSet
-from maskrec.inference.doubled_names import DoubledName, doubled_names
 from maskrec.inference.pooled_images import NamesDisagreeError, PooledImages, pool_images
 from maskrec.metrics.risk import Risk, count_risk
+from maskrec.metrics.two_names import people_under_two_names
 
 if TYPE_CHECKING:
     from maskrec.inference.mask_probe import MaskProbe
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FEWEST_PHOTOS = 100
 """Bare images with landmarks below which no mask probe is fitted."""
 _SHOWN = 5
+_FEW, _SHARE = 5, 0.02  # of the people: more that look alike say nothing of their names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +87,7 @@ def measure_once(gathered: Gathered, seed: int, workers: int = 0) -> MeasuredOnc
     notes: list[str] = []
     risk = _risk(gathered, notes)
     if gathered.pool is not None and risk is not None:
-        notes += _doubled(doubled_names(gathered.pool))
+        notes += _two_names(gathered.pool, risk)
     return MeasuredOnce(risk, _probe(gathered.pair_sets, seed, workers, notes), tuple(notes))
 
 
@@ -124,11 +125,17 @@ def _probe(pair_sets: Sequence[PairSet], seed: int, workers: int, notes: list[st
     return fit.probe
 
 
-def _doubled(found: Sequence[DoubledName]) -> Iterator[str]:
+def _two_names(pool: PooledImages, risk: Risk) -> Iterator[str]:
+    """People who seem to have two names; nothing where so many do that the network tells nobody apart."""
+    found = people_under_two_names(pool.embeddings, pool.people, pool.masked, pool.photos, risk.counts)
+    involved = {number for each in found for number in (each.first, each.second)}
+    if len(involved) > max(_FEW, _SHARE * len(pool.names)):
+        return
     for each in found[:_SHOWN]:
+        one, other = pool.names[each.first], pool.names[each.second]
         yield (
-            f"{each.one!r} and {each.other!r} of the evaluation pairs look like one person (distance "
-            f"{each.distance:.2f}); if they are, give them one name: error rates count them as two"
+            f"{one!r} and {other!r} of the evaluation pairs look like one person (distance {each.distance:.2f}); if "
+            "they are, give them one name: each of their comparisons counts as a false accept"
         )
     if len(found) > _SHOWN:
         yield f"so do {len(found) - _SHOWN} more pairs of names"

@@ -187,7 +187,7 @@ def _risk(content: bytes, path: Path) -> Risk:
     try:
         return read_risk(content, str(path))
     except ValueError as error:
-        raise UsageError(f"{error}; make it again with maskrec evaluate") from error
+        raise UsageError(str(error)) from error
 
 
 def _probe(content: bytes, path: Path) -> MaskProbe:

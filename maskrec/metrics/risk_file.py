@@ -48,7 +48,7 @@ def risk_bytes(risk: Risk) -> bytes:
         impostor=counts.impostor,
         grid=counts.grid,
         false=np.diff(counts.false, axis=2, prepend=0),  # mostly zeros, which take no space
-        comparisons=counts.comparisons,
+        comparisons=np.ascontiguousarray(counts.comparisons),
     )
     return stream.getvalue()
 
