@@ -35,22 +35,18 @@ def export(
     recipe_hash: str = "",
     provenance: Mapping[str, Any] | None = None,
     licence: str = NOT_STATED,
-    risk_npz: bytes | None = None,
-    probe: Mapping[str, Any] | None = None,
 ) -> Parity | None:
     """Write a model as one file, atomically.
 
     Args:
         model: frozen, in float32 on the CPU.
-        decisions: its thresholds.
+        decisions: what it decides with.
         out: ``.onnx``, or ``.safetensors`` for the network's weights by the names of its ``state_dict``, with the same
             metadata as strings in the header.
         faces: gives the faces on which the ONNX file is compared with the network before it is written.
         recipe_hash: as in ``OnnxMetadata``, and so the rest.
         provenance: plain values, without paths of this machine.
         licence: of the weights.
-        risk_npz: the content of ``risk.npz``.
-        probe: the mask probe.
 
     Returns:
         How far both agree; None for safetensors, which holds the numbers themselves.
@@ -63,7 +59,7 @@ def export(
     check_destination(out)
     if isinstance(model.network, OnnxBackbone):
         raise UsageError(f"{model.origin} is an ONNX file already; name the run that it was exported from")
-    stated = OnnxMetadata(model.spec, decisions, risk_npz, probe, recipe_hash, provenance or {}, licence)
+    stated = OnnxMetadata(model.spec, decisions, recipe_hash, provenance or {}, licence)
     try:
         entries = metadata_entries(stated)
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from maskrec.inference.verify_result import VerifyResult
 from maskrec.metrics import normalise
 
 if TYPE_CHECKING:
+    from maskrec.inference.export_parity import Parity
     from maskrec.inference.model import Model
 
 
@@ -37,6 +39,9 @@ class CanvasNetwork(Protocol):
         """uint8 RGB ``(n, S, S, 3)`` to float32 ``(n, d)`` before L2 normalization."""
 
 
+Exporter = Callable[[Path, str | None], "Parity | None"]
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FaceModel:
     """A model with verbs; made by ``maskrec.open``.
@@ -46,7 +51,8 @@ class FaceModel:
         decisions: thresholds and what is known of their errors.
         origin: where it comes from, in one line.
         device: where faces are detected: ``cpu``, ``cuda`` or ``auto``.
-        model: the network as torch has it, for ``export``; None for an ONNX file.
+        exporter: writes it as one file and says how far both agree; None for an exported file.
+        model: the network as torch has it; None for an exported file.
         notes: what ``open`` had to say.
     """
 
@@ -54,6 +60,7 @@ class FaceModel:
     decisions: Decisions
     origin: str
     device: str = "auto"
+    exporter: Exporter | None = None
     model: Model | None = None
     notes: tuple[str, ...] = ()
 
@@ -154,6 +161,24 @@ class FaceModel:
         found = [decide(distance, each, self.decisions, far, prior) for each in asked]
         decisions = tuple(each for each in found if each is not None)
         return VerifyResult(distance, decisions, known, faces, tuple(self._notes(faces, known, bool(decisions))))
+
+    def export(self, path: str | Path, *, licence: str | None = None) -> Parity | None:
+        """Write the model as one file, with thresholds, error rates and mask probe, after comparing both on faces.
+
+        Args:
+            path: a new file, ``.onnx`` or ``.safetensors`` (the weights alone).
+            licence: of the weights, in words.
+
+        Returns:
+            How far model and file agree; None for ``.safetensors``.
+
+        Raises:
+            UsageError: an exported file is opened, another ending, or a file that exists.
+            MaskrecError: the network cannot be exported, or the file would differ from it; nothing is written.
+        """
+        if self.exporter is None:
+            raise UsageError(f"{self.origin} is an exported file already; copy it, or open the run that it is from")
+        return self.exporter(Path(path), licence)
 
     def unit_rows(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings of aligned faces, scaled to unit length: float32 ``(n, d)``.

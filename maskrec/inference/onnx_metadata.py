@@ -24,7 +24,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,7 +34,9 @@ from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.alignment import arcface_template
 from maskrec.inference.decisions import Decisions
+from maskrec.inference.mask_probe import MaskProbe
 from maskrec.inference.plain_thresholds import read_thresholds
+from maskrec.metrics import read_risk, risk_bytes
 
 NOT_STATED = "not stated"
 
@@ -64,9 +66,7 @@ class OnnxMetadata:
 
     Args:
         input_spec: what its network expects to see.
-        decisions: thresholds, and what they were measured on.
-        risk_npz: the content of ``risk.npz``, or None.
-        probe: the mask probe as plain values, or None.
+        decisions: thresholds, error rates, mask probe, and what they were measured on.
         recipe_hash: SHA-256 of the run's recipe in hexadecimal, or "".
         provenance: where the weights come from, as plain values.
         licence: of the weights.
@@ -74,8 +74,6 @@ class OnnxMetadata:
 
     input_spec: InputSpec
     decisions: Decisions = field(default_factory=Decisions)
-    risk_npz: bytes | None = None
-    probe: Mapping[str, Any] | None = None
     recipe_hash: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     licence: str = NOT_STATED
@@ -95,8 +93,8 @@ def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:
         "alignment": None if template is None else _json({"template": template}),
         "thresholds": _json({name: asdict(each) for name, each in decisions.thresholds.items()}),
         "measured_on": decisions.measured_on or None,
-        "risk": None if metadata.risk_npz is None else base64.b64encode(metadata.risk_npz).decode(),
-        "mask_probe": None if metadata.probe is None else _json(metadata.probe),
+        "risk": None if decisions.risk is None else base64.b64encode(risk_bytes(decisions.risk)).decode(),
+        "mask_probe": None if decisions.probe is None else _json(decisions.probe.to_plain()),
         "recipe_hash": metadata.recipe_hash or None,
         "provenance": _json(metadata.provenance),
         "licence": metadata.licence,
@@ -129,16 +127,16 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
     spec = entry("input_spec", _input_spec, InputSpec(1))
     entry("alignment", lambda text: _require_template(text, spec), None)
     thresholds: Mapping[str, Threshold] = entry("thresholds", lambda text: read_thresholds(parse_object(text)), {})
-    risk = entry("risk", _bytes, b"")
-    stated = Decisions(thresholds=thresholds, measured_on=ours.get("measured_on", ""), stated_by_file=True)
-    read = OnnxMetadata(spec, stated, risk or None, recipe_hash=entry("recipe_hash", _hash, ""))
-    probe = entry("mask_probe", _finite_object, {})
-    return replace(
-        read,
-        probe=probe or None,
-        provenance=entry("provenance", _finite_object, {}),
-        licence=ours.get("licence", NOT_STATED),
+    stated = Decisions(
+        thresholds=thresholds,
+        risk=entry("risk", lambda text: read_risk(_bytes(text), "its error rates"), None),
+        probe=entry("mask_probe", lambda text: MaskProbe.from_plain(parse_object(text)), None),
+        measured_on=ours.get("measured_on", ""),
+        stated_by_file=True,
     )
+    provenance: Mapping[str, Any] = entry("provenance", _finite_object, {})
+    licence = ours.get("licence", NOT_STATED)
+    return OnnxMetadata(spec, stated, entry("recipe_hash", _hash, ""), provenance, licence)
 
 
 def _require_known(ours: Mapping[str, str]) -> None:

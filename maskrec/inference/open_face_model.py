@@ -13,6 +13,7 @@ from maskrec.inference.decisions import Decisions
 from maskrec.inference.face_model import FaceModel
 
 if TYPE_CHECKING:
+    from maskrec.inference.export_parity import Parity
     from maskrec.inference.model import Model
     from maskrec.plugin.catalog import Catalog
 
@@ -51,16 +52,17 @@ def open_face_model(
     catalog = catalog or discover([Path(file) for file in plugins])
     root = Path(data_root or ".")
     if isinstance(where, Mapping) or not os.path.lexists(where):
-        return _with_verbs(_named_backbone(where, catalog, root), device, ())
+        return _with_verbs(_named_backbone(where, catalog, root), None, catalog, device)
     path = Path(where)
     notes = []
     if str(path) == path.name and catalog.find(path.name, "backbone"):
         notes.append(f"{path} is opened as the path that exists, not as the backbone of that name")
     if (path / "recipe.yaml").is_file():
-        return _with_verbs(open_run(path, catalog, "last" if checkpoint == "last" else ""), device, notes)
+        run = open_run(path, catalog, "last" if checkpoint == "last" else "")
+        return _with_verbs(run, path, catalog, device, notes)
     if checkpoint == "last":
         raise UsageError(f"{path} is not a run directory, so it has no last checkpoint; leave out `checkpoint`")
-    return _with_verbs(open_model(path, catalog, root), device, notes)
+    return _with_verbs(open_model(path, catalog, root), path, catalog, device, notes)
 
 
 def _named_backbone(where: str | Path | Mapping[str, Any], catalog: Catalog, root: Path) -> Model:
@@ -93,10 +95,19 @@ def _open_exported(path: Path, checkpoint: str, device: str) -> FaceModel:
     return FaceModel(network, network.metadata.decisions, str(path), device)
 
 
-def _with_verbs(model: Model, device: str, notes: Sequence[str]) -> FaceModel:
+def _with_verbs(
+    model: Model, where: Path | None, catalog: Catalog, device: str, notes: Sequence[str] = ()
+) -> FaceModel:
     from maskrec.inference.torch_network import TorchNetwork
     from maskrec.runtime.compute import Compute, pick_device
 
+    def export(out: Path, licence: str | None) -> Parity | None:
+        from maskrec.inference.onnx_metadata import NOT_STATED
+        from maskrec.inference.run_export import export_opened
+
+        return export_opened(model, where, catalog, out, licence or NOT_STATED)
+
     chosen = pick_device(device, "device")
     network = TorchNetwork(model, Compute(chosen, channels_last=True))
-    return FaceModel(network, model.decisions or Decisions(), model.origin, chosen.type, model, tuple(notes))
+    decisions = model.decisions or Decisions()
+    return FaceModel(network, decisions, model.origin, chosen.type, export, model, tuple(notes))

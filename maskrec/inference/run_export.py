@@ -1,8 +1,9 @@
-"""What an export takes from a run directory: its name, its fingerprints, and faces to compare with."""
+"""Exporting what was opened: what a run says of itself goes into the file, its faces are what both are compared on."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,12 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.faces.synthetic import photograph
-from maskrec.inference.export_parity import ComparedFaces
+from maskrec.inference.decisions import Decisions
+from maskrec.inference.export_model import check_destination, export
+from maskrec.inference.export_parity import ComparedFaces, Parity
+from maskrec.inference.model import Model
+from maskrec.inference.model_folder import is_model_folder, read_model_folder
+from maskrec.inference.onnx_metadata import NOT_STATED
 from maskrec.inference.open_model import open_backbone
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.plan import Plan, Spec
@@ -30,6 +36,39 @@ from maskrec.runtime.run_plan import read_plan
 
 _PAIRS = 128
 _PEOPLE, _PHOTOS = 8, 4
+
+
+def export_opened(
+    model: Model, where: Path | None, catalog: Catalog, out: Path, licence: str = NOT_STATED
+) -> Parity | None:
+    """Export an opened model with all that it decides with; as ``export_model.export``.
+
+    Args:
+        model: as it was opened.
+        where: the run directory or model folder that it was opened from; None for a backbone.
+        catalog: where names are looked up.
+        out: the file.
+        licence: of the weights.
+    """
+    check_destination(out)
+    decisions = model.decisions or Decisions()
+    run = None if where is None else _run_behind(where)
+    if run is None:
+        faces = partial(cartoon_faces, model.spec, "a backbone alone has no evaluation pairs")
+        return export(model, decisions, out, faces, licence=licence)
+    recipe_hash, provenance = provenance_of(run)
+    if decisions.thresholds and not decisions.measured_on:
+        decisions = replace(decisions, measured_on=f"the evaluation pairs of the run {provenance['run']}")
+    faces = partial(faces_of_run, run, catalog, model.spec)
+    return export(model, decisions, out, faces, recipe_hash=recipe_hash, provenance=provenance, licence=licence)
+
+
+def _run_behind(where: Path) -> Path | None:
+    """The run whose weights are opened, where it is on this machine."""
+    if is_model_folder(where):
+        weights = read_model_folder(where).weights
+        where = weights.path if weights.kind == "run" else where
+    return where if RunDirectory(where).is_run else None
 
 
 def provenance_of(run_dir: Path) -> tuple[str, dict[str, Any]]:

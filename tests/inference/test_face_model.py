@@ -49,7 +49,9 @@ class Flat(nn.Module):
 
 def model_with(decisions: Decisions | None = None) -> FaceModel:
     model = frozen_model(Flat(), "flat")
-    return FaceModel(TorchNetwork(model, Compute(torch.device("cpu"))), decisions or Decisions(), "flat", "cpu", model)
+    return FaceModel(
+        TorchNetwork(model, Compute(torch.device("cpu"))), decisions or Decisions(), "flat", "cpu", None, model
+    )
 
 
 @pytest.fixture

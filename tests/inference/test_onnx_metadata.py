@@ -6,12 +6,15 @@ import base64
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.decisions import Decisions
+from maskrec.inference.mask_probe import MaskProbe, block_means
 from maskrec.inference.onnx_metadata import OnnxMetadata, metadata_entries, read_metadata
+from maskrec.metrics import count_risk, normalise, risk_bytes
 
 SPEC = InputSpec(112, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bgr", "arcface")
 THRESHOLDS = {
@@ -20,11 +23,14 @@ THRESHOLDS = {
     "raw.all": Threshold(23.5, "l2", False, "the histograms' crossing"),
     "none.all": Threshold(-1.0, "cosine", True, "the best for these pairs"),
 }
+PEOPLE = np.repeat(np.arange(12), 3)
+RISK = count_risk(
+    normalise(np.random.default_rng(0).normal(size=(36, 8))), PEOPLE, np.arange(36) % 3 == 0, np.arange(36)
+)
+PROBE = MaskProbe(np.linspace(-1, 1, len(block_means(np.zeros((1, 8, 8, 3), np.uint8))[0])), 0.25)
 STATED = OnnxMetadata(
     SPEC,
-    Decisions(thresholds=THRESHOLDS, measured_on="the evaluation pairs of the run é"),
-    risk_npz=bytes(range(256)),
-    probe={"weights": [0.5, -1.25], "version": 1},
+    Decisions(THRESHOLDS, RISK, PROBE, "the evaluation pairs of the run é"),
     recipe_hash="0123456789abcdef" * 4,
     provenance={"maskrec": "0.1.0", "run": "masked_faces", "data": {"data.labels": "ab" * 32}},
     licence="Apache-2.0\n\nof the weights",
@@ -39,14 +45,23 @@ def test_what_is_written_is_read_back_as_stated_by_the_file() -> None:
     assert read.decisions.stated_by_file
     assert not STATED.decisions.stated_by_file
     assert (read.decisions.thresholds, read.decisions.measured_on) == (THRESHOLDS, "the evaluation pairs of the run é")
-    for name in ("input_spec", "risk_npz", "probe", "recipe_hash", "provenance", "licence"):
+    assert read.decisions.risk is not None
+    assert read.decisions.probe is not None
+    assert risk_bytes(read.decisions.risk) == risk_bytes(RISK)
+    assert read.decisions.probe.to_plain() == PROBE.to_plain()
+    for name in ("input_spec", "recipe_hash", "provenance", "licence"):
         assert getattr(read, name) == getattr(STATED, name), name
 
 
 def test_a_file_that_says_its_input_only_is_read() -> None:
     read = read_metadata({"maskrec.input_spec": '{"size": 32}'})
     assert read.input_spec == InputSpec(32)
-    assert (read.decisions.thresholds, read.risk_npz, read.probe, read.licence) == ({}, None, None, "not stated")
+    assert (read.decisions.thresholds, read.decisions.risk, read.decisions.probe, read.licence) == (
+        {},
+        None,
+        None,
+        "not stated",
+    )
     assert read_metadata(metadata_entries(OnnxMetadata(InputSpec(32)))).licence == "not stated"
 
 
@@ -128,8 +143,8 @@ def test_nothing_is_written_that_would_not_be_read() -> None:
     with pytest.raises(ValueError, match=r"is 3\.0, which is not within 0 to 2\.0"):
         metadata_entries(OnnxMetadata(SPEC, wrong))
     with pytest.raises(ValueError, match="not JSON compliant"):
-        metadata_entries(OnnxMetadata(SPEC, probe={"a": float("nan")}))
+        metadata_entries(OnnxMetadata(SPEC, provenance={"a": float("nan")}))
 
 
 def test_risk_is_the_bytes_themselves() -> None:
-    assert base64.b64decode(metadata_entries(STATED)["maskrec.risk"]) == STATED.risk_npz
+    assert base64.b64decode(metadata_entries(STATED)["maskrec.risk"]) == risk_bytes(RISK)
