@@ -53,7 +53,7 @@ class WhatToEvaluate:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredModel:
     """What came out, plain.
 
     Args:
@@ -73,7 +73,7 @@ class Measured:
 
 def evaluate_model(
     what: WhatToEvaluate, catalog: Catalog, progress: Progress, out: Path | None = None, overwrite: bool = False
-) -> Measured:
+) -> MeasuredModel:
     """Evaluate, show every table, and write a model folder.
 
     Args:
@@ -105,7 +105,7 @@ def _folder(out: Path | None, overwrite: bool) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder: Path) -> Measured:
+def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder: Path) -> MeasuredModel:
     subject, evaluations = what.subject, what.evaluations
     size = evaluations.image_size or subject.image_size or subject.model.spec.size
     context = Context(data_root=what.data_root, input_spec=subject.model.spec, device=str(what.compute.device))
@@ -136,7 +136,7 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
         progress.line(f"note: {line}")
     thresholds = {f"{label}.{name}": t for label, each in evaluated.items() for name, t in each.thresholds.items()}
     decisions = Decisions(thresholds, once.risk, once.probe, gathered.measured_on)
-    return Measured(evaluated, tested, decisions, caveats, (*notes, *once.notes))
+    return MeasuredModel(evaluated, tested, decisions, caveats, (*notes, *once.notes))
 
 
 def _shown(
@@ -152,7 +152,7 @@ def _shown(
         yield label, replace(evaluation, figures={})
 
 
-def _write(what: WhatToEvaluate, measured: Measured, out: Path, building: Path) -> None:
+def _write(what: WhatToEvaluate, measured: MeasuredModel, out: Path, building: Path) -> None:
     subject = what.subject
     plain = {label: to_plain(evaluation) for label, evaluation in measured.evaluated.items()}
     folder = ModelFolder(

@@ -197,7 +197,7 @@ def _weights(plain: Any, folder: Path) -> ModelWeights:
         raise ValueError("the `path` of its weights is not a path")
     if checkpoint not in (("best", "last", "previous") if kind == "run" else ("",)):
         raise ValueError("the `checkpoint` of its weights is not one of a run")
-    return ModelWeights(kind, sha256, Path(os.path.realpath(folder)) / path, checkpoint)
+    return ModelWeights(kind, sha256, Path(os.path.normpath(Path(os.path.realpath(folder)) / path)), checkpoint)
 
 
 def _is_size(value: Any) -> bool:

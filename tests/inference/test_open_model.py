@@ -234,7 +234,7 @@ VERIFICATION = {
 def test_a_runs_model_has_the_thresholds_of_its_best_weights_and_no_others(train: Train) -> None:
     run = train("run", {"evaluate": VERIFICATION})
     model = open_model(run, discover([PIECES]))
-    said = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["held_out"]
+    said = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["thresholds"]["held_out"]
     assert said
     assert model.thresholds == {f"held_out.{name}": Threshold(**fields) for name, fields in said.items()}
     assert (model.spec.size, model.origin) == (32, f"{run}, best weights")
