@@ -55,7 +55,7 @@ def fit_mask_probe(
         canvases: uint8 RGB ``(n, S, S, 3)``, aligned faces.
         masked: bool ``(n,)``, whether each wears a mask.
         people: ``n`` names or numbers; a person is in one fold.
-        seed: deals people to folds.
+        seed: deals people to folds and cuts edges.
 
     Raises:
         ValueError: lengths differ, fewer than 20 faces with or without a mask, or of a single person.
