@@ -18,7 +18,7 @@ UNSURE = (0.2, 0.8)
 """Between these probabilities it is unknown whether a mask is worn.
 
 On LFW, on people and mask types that were not fitted, 2 to 6 % of the faces are unknown, and up to 2.3 % of the others
-are wrong (``benchmarks/real_faces/mask_state.py``).
+are wrong; on tight crops of other people (Pins) 13 to 20 %, and 5 to 8 % (``benchmarks/real_faces/mask_state.py``).
 """
 
 _NUMBERS = BLOCKS * BLOCKS * 3
