@@ -22,6 +22,7 @@ from maskrec.metrics.risk import Risk, RiskThreshold, count_risk
 from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes, write_risk
 from maskrec.metrics.roc import Roc, roc
 from maskrec.metrics.tar import TarAtFar, tar_at_far
+from maskrec.metrics.two_names import TwoNames, people_under_two_names
 
 __all__ = [
     "LARGEST_RISK",
@@ -38,6 +39,7 @@ __all__ = [
     "Roc",
     "Rule",
     "TarAtFar",
+    "TwoNames",
     "best_threshold",
     "confusion",
     "contiguous_folds",
@@ -49,6 +51,7 @@ __all__ = [
     "k_fold_accuracy",
     "normalise",
     "pair_distances",
+    "people_under_two_names",
     "quantile_counts",
     "read_risk",
     "risk_bytes",
