@@ -93,8 +93,9 @@ def photos_of(given: Any) -> GivenPhotos:
     Raises:
         UsageError: neither; a mapping or a set, whose order means nothing.
     """
-    many_in_one = isinstance(given, np.ndarray) and given.ndim == 4
-    if not many_in_one and isinstance(given, (str, os.PathLike, *_BYTES, Image.Image, np.ndarray)):
+    if isinstance(given, np.ndarray) and given.ndim == 4:
+        return GivenPhotos(given, False)
+    if isinstance(given, (str, os.PathLike, *_BYTES, Image.Image, np.ndarray)):
         return GivenPhotos((given,), True)
     if isinstance(given, Iterable) and not isinstance(given, (Mapping, Set)) and not _is_tensor(given):
         return GivenPhotos(given, False)

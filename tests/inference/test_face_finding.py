@@ -56,7 +56,7 @@ def two(album: list[tuple[NamedPhoto, NDArray[np.float32]]]) -> NamedPhoto:
 
 def dark_probe() -> MaskProbe:
     """Says masked where the canvas is dark."""
-    return MaskProbe(np.full(BLOCKS**2, -40.0 / BLOCKS**2), 12.0)
+    return MaskProbe(np.full(3 * BLOCKS**2, -40.0 / (3 * BLOCKS**2)), 12.0)
 
 
 def test_drawn_faces_are_found_where_they_were_drawn_and_aligned(album: Any) -> None:
@@ -270,7 +270,7 @@ from maskrec.inference.face_finding import aligned_face, choose_face, find_in
 from maskrec.inference.mask_probe import MaskProbe
 from maskrec.inference.photo_input import photos_of
 (photo,) = photos_of(np.zeros((140, 120, 3), np.uint8)).read()
-face = aligned_face(photo, InputSpec(112, alignment="arcface"), MaskProbe(np.zeros(196), 0.0))
+face = aligned_face(photo, InputSpec(112, alignment="arcface"), MaskProbe(np.zeros(588), 0.0))
 (faces,) = find_in([photo], InputSpec(112), None)
 choose_face(faces, (140, 120), "only", "")
 print(sorted({"torch", "sklearn", "pandas", "timm", "facenet_pytorch", "maskrec.training"} & set(sys.modules)))

@@ -20,8 +20,14 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.sample import Sample
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
-from maskrec.inference.mask_probe import MaskProbe, block_means
-from maskrec.inference.mask_probe_fitting import _STRENGTHS, _folds_of, fit_mask_probe, probe_from_pairs
+from maskrec.inference.mask_probe import BLOCKS, MaskProbe, block_means
+from maskrec.inference.mask_probe_fitting import (
+    _STRENGTHS,
+    _folds_of,
+    _with_dark_edges,
+    fit_mask_probe,
+    probe_from_pairs,
+)
 from maskrec.pairs.synthetic_pairs import synthetic_pairs
 
 SIZE = 32
@@ -41,8 +47,9 @@ def striped(number: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.b
 
 def plain_fit(canvases: NDArray[np.uint8], masked: NDArray[np.bool_], people: list[str], seed: int) -> Any:
     """The same by scikit-learn's own tools: probabilities of faces."""
-    scale = StandardScaler().fit(block_means(canvases))
-    rows, folds = scale.transform(block_means(canvases)), _folds_of(people, seed)
+    means = _with_dark_edges(block_means(canvases), seed)
+    scale = StandardScaler().fit(means)
+    rows, folds = scale.transform(means), _folds_of(people, seed)
     weights = np.where(masked, 1 / masked.sum(), 1 / (~masked).sum())
     losses = {}
     for strength in _STRENGTHS:
@@ -58,7 +65,7 @@ def plain_fit(canvases: NDArray[np.uint8], masked: NDArray[np.bool_], people: li
 
 
 def test_the_fit_is_scikit_learns_with_the_strength_that_serves_other_people() -> None:
-    canvases, masked, people = striped(300)
+    canvases, masked, people = striped(180)
     best, chance = plain_fit(canvases, masked, people, 4)
     assert _STRENGTHS[0] < best < _STRENGTHS[-1]
     probe = fit_mask_probe(canvases, masked, people, 4)
@@ -74,17 +81,29 @@ def test_a_person_is_in_one_fold_and_folds_are_of_one_size() -> None:
     assert not np.array_equal(folds, _folds_of(people, 1))
 
 
+def test_half_of_the_faces_are_cut_at_their_edges_and_not_inside() -> None:
+    means = np.random.default_rng(0).uniform(0.1, 1, (400, BLOCKS**2 * 3))
+    dark = _with_dark_edges(means, 3).reshape(-1, BLOCKS, BLOCKS, 3)
+    whole = means.reshape(dark.shape)
+    assert ((dark == whole) | (dark == 0)).all()
+    assert (dark == whole)[:, 4:-2, 4:-4].all()
+    black = (dark == 0).all(-1)
+    across, down = black.all(1), black.all(2)
+    for cut, most in ((across[:, :7], 4), (across[:, 7:], 4), (down[:, :7], 4), (down[:, 7:], 2)):
+        assert set(cut.sum(1)) == set(range(most + 1))
+    cut = black.any((1, 2))
+    assert 160 < cut.sum() < 240
+    assert np.array_equal(dark.reshape(means.shape), _with_dark_edges(means, 3))
+
+
 def test_the_same_faces_give_the_same_numbers() -> None:
     canvases, masked, people = striped(120)
     plain = fit_mask_probe(canvases, masked, people, 4).to_plain()
     assert fit_mask_probe(canvases.copy(), masked.copy(), list(people), 4).to_plain() == plain
     assert all(float(f"{weight:.6g}") == weight for weight in plain["weights"])
-    # What it was on another machine.
-    assert plain["bias"] == pytest.approx(PINNED[0], rel=1e-3)
-    assert plain["weights"][98:101] == pytest.approx(PINNED[1:], rel=1e-3)
-
-
-PINNED = (0.0, 0.0, 0.0, 0.0)
+    # What they were when this was written; another machine's sums differ in the last bits.
+    assert plain["bias"] == pytest.approx(-4.07422, rel=1e-3)
+    assert plain["weights"][294:297] == pytest.approx([-0.00430104, -0.00101468, -0.0121323], abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -137,13 +156,13 @@ def accuracy(probe: MaskProbe, pairs: PairSet, types: tuple[str, ...]) -> float:
 def test_a_probe_of_a_pair_set_tells_masks_on_people_that_it_was_not_fitted_on() -> None:
     fit = probe_from_pairs(drawn(), 5)
     assert fit.probe is not None
-    assert accuracy(fit.probe, drawn(1000), MASK_TYPES) > 0.95
+    assert accuracy(fit.probe, drawn(1000), MASK_TYPES) > 0.9
     assert fit.said.startswith("fitted on ")
     assert " of 60 people of drawn 0, " in fit.said
 
 
 def test_the_probe_depends_on_the_seed_and_not_on_loader_processes() -> None:
-    plain = [probe_from_pairs(drawn(), seed, workers, 200).probe for seed, workers in ((5, 0), (5, 2), (6, 0))]
+    plain = [probe_from_pairs(drawn(), seed, workers, 100).probe for seed, workers in ((5, 0), (5, 1), (6, 0))]
     numbers = [probe.to_plain() for probe in plain if probe is not None]
     assert numbers[0] == numbers[1]
     assert numbers[0] != numbers[2]
@@ -153,7 +172,8 @@ def test_no_more_faces_are_read_than_asked_for() -> None:
     counted = Counted(drawn().images, np.zeros(0, np.bool_))
     fit = probe_from_pairs(replace(drawn(), images=counted), 5, most=100)
     assert len(set(counted.asked)) == 50
-    assert fit.said == "fitted on 100 faces of 38 people of drawn 0, 50 bare and 50 masked" or fit.probe is not None
+    people = len({drawn().identities[index] for index in counted.asked})  # type: ignore[index]
+    assert fit.said == f"fitted on 100 faces of {people} people of drawn 0, 50 bare and 50 masked"
     assert all(drawn().mask_types[index] is None for index in counted.asked)
 
 
@@ -191,7 +211,7 @@ def test_a_set_whose_images_are_all_masked_copies_serves_too() -> None:
     copies = replace(pairs, mask_types=["n95"] * len(pairs.images))
     fit = probe_from_pairs(copies, 5)
     assert fit.probe is not None
-    assert accuracy(fit.probe, drawn(1000), MASK_TYPES) > 0.95
+    assert accuracy(fit.probe, drawn(1000), MASK_TYPES) > 0.9
 
 
 def test_without_identities_each_image_counts_as_a_person() -> None:
