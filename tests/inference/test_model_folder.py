@@ -108,7 +108,7 @@ def threshold_becomes(**fields: Any) -> Callable[[dict[str, Any]], object]:
         (lambda content: content.update(image_size=1e3), "`image_size`"),
         (lambda content: content.pop("input_spec"), "`input_spec`"),
         (weights_become(kind="pickle"), "`weights`"),
-        (weights_become(kind="backbone"), "`backbone`"),
+        (weights_become(kind="backbone", path=""), "`backbone`"),
         (weights_become(kind="run"), "`checkpoint`"),
         (weights_become(checkpoint="../../x"), "`checkpoint`"),
         (weights_become(sha256="0"), "checksum"),
