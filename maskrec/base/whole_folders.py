@@ -24,6 +24,9 @@ def refuse_folder(place: Path, sign: str, overwrite: bool) -> None:
     Raises:
         UsageError: a file is there, a folder with other files, or one of this kind that is not to be replaced.
     """
+    around = next((parent for parent in place.absolute().parents if os.path.lexists(parent)), None)
+    if around is not None and not around.is_dir():
+        raise UsageError(f"{place} cannot be made: {around} is not a folder; name another place")
     if not os.path.lexists(place):
         return
     if not place.is_dir():

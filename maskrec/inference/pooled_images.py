@@ -65,7 +65,7 @@ def origins(pairs: PairSet) -> list[Origin]:
     with call_into(pairs.label, "failed in origin", pairs.images):
         found = [Origin(*origin_of(pairs.images, index)) for index in range(len(pairs.images))]
     owners: dict[str, str] = {}
-    names = pairs.identities or [""] * len(found)
+    names = [plain_name(name) for name in pairs.identities or [""] * len(found)]
     if all(owners.setdefault(each.photo, name) == name for each, name in zip(found, names, strict=True)):
         return found
     return [Origin(f"{pairs.label}#{index}", each.masked) for index, each in enumerate(found)]
@@ -115,11 +115,11 @@ class _Pool:
     def take(self, pairs: PairSet, identities: Sequence[str]) -> Iterator[int]:
         """Take the images that are new; their indices in the set."""
         for index, (origin, kind) in enumerate(zip(origins(pairs), pairs.mask_types, strict=True)):
+            name = plain_name(identities[index])
+            self._hold_to_one(origin.photo, name)
             if (origin.photo, kind) in self._seen:
                 continue
             self._seen.add((origin.photo, kind))
-            name = plain_name(identities[index])
-            self._hold_to_one(origin.photo, name)
             self.names.setdefault(name, identities[index])
             self.people.append(self._numbers.setdefault(name, len(self._numbers)))
             self.photos.append(self._photos.setdefault(origin.photo, len(self._photos)))
