@@ -174,8 +174,10 @@ def _require_template(text: str, spec: InputSpec) -> None:
     if spec.alignment != "arcface":
         raise ValueError(f"it has a template, and the alignment is {spec.alignment!r}")
     fits = isinstance(points, list) and len(points) == 5
-    fits = fits and all(_are_numbers(point) and len(point) == 2 for point in points)
-    if not fits or np.abs(np.array(points, float) - arcface_template(spec.size)).max() > _ROUNDING:
+    if (
+        not (fits and all(_are_numbers(point) and len(point) == 2 for point in points or ()))
+        or np.abs(np.array(points, float) - arcface_template(spec.size)).max() > _ROUNDING
+    ):
         raise ValueError("its template is not that of ArcFace, and maskrec aligns to no other")
 
 
