@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 FEWEST_PHOTOS = 100
 """Bare images with landmarks below which no mask probe is fitted."""
 _SHOWN = 5
-_FEW, _SHARE = 5, 0.02  # of the people: more that look alike say nothing of their names
+_FEWEST_PEOPLE = 20  # below which nothing is said of their names
+_FEW, _SHARE = 4, 0.02  # of the people: more that look alike say nothing of their names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +130,7 @@ def _two_names(pool: PooledImages, risk: Risk) -> Iterator[str]:
     """People who seem to have two names; nothing where so many do that the network tells nobody apart."""
     found = people_under_two_names(pool.embeddings, pool.people, pool.masked, pool.photos, risk.counts)
     involved = {number for each in found for number in (each.first, each.second)}
-    if len(involved) > max(_FEW, _SHARE * len(pool.names)):
+    if len(pool.names) < _FEWEST_PEOPLE or len(involved) > max(_FEW, _SHARE * len(pool.names)):
         return
     for each in found[:_SHOWN]:
         one, other = pool.names[each.first], pool.names[each.second]

@@ -129,7 +129,12 @@ def write_model_folder(
         said["path"] = _path_from(folder.path, weights.path)
     if weights.kind == "run":
         said["checkpoint"] = weights.checkpoint
-    content = {"form": FORM, "name": folder.name, "weights": said, "input_spec": asdict(folder.input_spec)}
+    content: dict[str, Any] = {
+        "form": FORM,
+        "name": folder.name,
+        "weights": said,
+        "input_spec": asdict(folder.input_spec),
+    }
     if folder.backbone is not None:
         content |= {"backbone": dict(folder.backbone), "seed": folder.seed, "image_size": folder.image_size}
     write_decisions(DecisionFiles(into), thresholds, folder.decisions, weights.sha256)
@@ -191,7 +196,7 @@ def _weights(plain: Any, folder: Path) -> ModelWeights:
         raise ValueError("its `weights` are of no kind that is known")
     kind, sha256 = plain["kind"], plain.get("sha256")
     path, checkpoint = plain.get("path", ""), plain.get("checkpoint", "")
-    if not is_checksum(sha256):
+    if not isinstance(sha256, str) or not is_checksum(sha256):
         raise ValueError("the checksum of its weights is not 64 hexadecimal digits")
     if not isinstance(path, str) or len(path) > _LONGEST_PATH or "\0" in path or (kind != "backbone") != bool(path):
         raise ValueError("the `path` of its weights is not a path")
@@ -211,4 +216,5 @@ def _input_spec(plain: Any) -> InputSpec:
         numbers = plain.get(name)
         if not isinstance(numbers, list) or not all(map(is_finite_number, numbers)):
             raise ValueError(f"the `{name}` of its `input_spec` is not a list of finite numbers")
-    return InputSpec(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
+    fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in plain.items()}
+    return InputSpec(**fields)

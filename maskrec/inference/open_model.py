@@ -74,8 +74,9 @@ def open_model_folder(folder: ModelFolder, catalog: Catalog) -> Model:
         opened = open_run(weights.path, catalog, weights.checkpoint, decide=False)
     else:
         shown = f"the backbone in {folder.path}"
-        settings = {"seed": folder.seed, "image_size": folder.image_size}
-        named = resolve_written_backbone(folder.backbone_text, shown, catalog=catalog, **settings)
+        named = resolve_written_backbone(
+            folder.backbone_text, shown, catalog=catalog, seed=folder.seed, image_size=folder.image_size
+        )
         opened = open_named(named, shown, catalog)
         weights.require_same(weights_checksum(opened.network), folder.path)
     if opened.spec != folder.input_spec:
