@@ -28,10 +28,11 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(train: Callable[.
     assert "(of evaluate.held_out.pairs, an evaluation of the run); accuracy " in compared
     assert wrote.startswith("wrote net.onnx (")
     read = OnnxNetwork(run.parent / "net.onnx").metadata
-    stored = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["held_out"]
+    stored = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["thresholds"]["held_out"]
     values = {name: each.value for name, each in read.decisions.thresholds.items()}
     assert values == {f"held_out.{name}": fields["value"] for name, fields in stored.items()}
-    assert read.decisions.measured_on == "the evaluation pairs of the run run"
+    assert read.decisions.measured_on.startswith("held_out.pairs (40 pairs): ")
+    assert read.decisions.risk is not None
     assert (read.licence, read.provenance["run"], len(read.recipe_hash)) == ("weights: CC BY 4.0\n", "run", 64)
 
     done = maskrec_cli("export", run, "net.safetensors", "--plugin", PIECES)

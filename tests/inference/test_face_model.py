@@ -20,13 +20,14 @@ from maskrec.faces.normalising import normalise as normalised
 from maskrec.faces.synthetic.album import Album
 from maskrec.inference.decisions import Decisions
 from maskrec.inference.face_model import FaceModel
-from maskrec.inference.mask_probe import BLOCKS, MaskProbe
+from maskrec.inference.mask_probe import MaskProbe, block_means
 from maskrec.inference.model import frozen_model
 from maskrec.inference.torch_network import TorchNetwork
 from maskrec.runtime.compute import Compute
 
 SPEC = InputSpec(32, (0.4, 0.5, 0.6), (0.2, 0.3, 0.4), "bgr", "arcface")
-DARK = MaskProbe(np.full(BLOCKS**2, -40.0 / BLOCKS**2), 12.0)  # masked where the canvas is dark
+MEANS = block_means(np.zeros((1, 32, 32, 3), np.uint8)).size
+DARK = MaskProbe(np.full(MEANS, -40.0 / MEANS), 12.0)  # masked where the canvas is dark
 ONE = {"held_out.far=0.01": Threshold(1.0, "squared_l2", True, "held out", 0.01)}
 
 
