@@ -31,7 +31,7 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(train: Callable[.
     stored = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["thresholds"]["held_out"]
     values = {name: each.value for name, each in read.decisions.thresholds.items()}
     assert values == {f"held_out.{name}": fields["value"] for name, fields in stored.items()}
-    assert read.decisions.measured_on.startswith("held_out.pairs (40 pairs): ")
+    assert read.decisions.measured_on.startswith("held_out.pairs (120 pairs): ")
     assert read.decisions.risk is not None
     assert (read.licence, read.provenance["run"], len(read.recipe_hash)) == ("weights: CC BY 4.0\n", "run", 64)
 

@@ -85,7 +85,7 @@ def used(build: Callable[[], nn.Module]) -> Model:
     network = build()
     size = network.input_spec.size  # type: ignore[union-attr]
     with torch.no_grad():
-        for _ in range(3):
+        for _ in range(20):  # until the statistics are those of the images
             network.train()(torch.randn(4, 3, 1, 1) + torch.randn(4, 3, size, size))
     return frozen_model(network, "the network")
 

@@ -150,7 +150,7 @@ def test_embedding_aligned_faces_imports_neither_torch_nor_training(tmp_path: Pa
     assert "maskrec.inference.onnx_network" in modules
     assert [name for name in modules if name.split(".")[0] in NOT_IMPORTED] == []
     rooms = {".".join(name.split(".")[:2]) for name in modules if name.startswith("maskrec.")}
-    assert rooms == {"maskrec.base", "maskrec.contracts", "maskrec.faces", "maskrec.inference"}
+    assert rooms == {"maskrec.base", "maskrec.contracts", "maskrec.faces", "maskrec.inference", "maskrec.metrics"}
 
 
 def test_outputs_that_are_not_float_are_refused(tmp_path: Path) -> None:
