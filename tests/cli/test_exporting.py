@@ -45,8 +45,8 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(train: Callable[.
         ((run, "net.onnx"), "net.onnx already exists; remove it or name another file"),
         ((run, "net.pt"), "net.pt must end in .onnx or .safetensors"),
         ((run, "absent/net.onnx"), "absent is not a folder"),
-        (("net.onnx", "again.onnx"), "net.onnx is an ONNX file already; name the run that it was exported from"),
-        (("absent", "again.onnx"), "absent: no such file or folder"),
+        (("net.onnx", "again.onnx"), "net.onnx is an exported file already; copy it, or open the run that it is from"),
+        (("absent", "again.onnx"), "absent does not exist and is not the name of a backbone"),
         ((run, "again.onnx", "--licence", "absent.txt"), "--licence absent.txt cannot be read"),
     ]:
         done = maskrec_cli("export", *arguments, "--plugin", PIECES)
