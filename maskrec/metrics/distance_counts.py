@@ -84,7 +84,7 @@ def count_distances(
     grid = np.stack([_grid(histogram) for histogram in impostor])
     false, comparisons = _by_person(images, grid, _half(progress, 1), side)
     order = np.lexsort(comparisons)
-    return DistanceCounts(genuine, impostor, grid, false[:, order], comparisons[:, order])
+    return DistanceCounts(genuine, impostor, grid, np.take(false, order, axis=1), np.take(comparisons, order, axis=1))
 
 
 def bin_numbers(distances: Floats) -> Indices:

@@ -41,7 +41,7 @@ def spread_for_new_people(false: Indices, comparisons: Indices, seed: int = 0) -
         seed: of the resamples.
     """
     logs = _resampled_logs(false, comparisons, seed)
-    apart = np.abs(logs[:, None] - logs[None, :])
+    apart = np.abs(logs[::2, None] - logs[None, 1::2])
     return float(np.exp(np.quantile(apart, _CONFIDENCE) * _without_doubled_chance(false, comparisons)))
 
 

@@ -44,9 +44,9 @@ def risk_bytes(risk: Risk) -> bytes:
     np.savez_compressed(
         stream,
         version=np.int64(VERSION),
-        genuine=counts.genuine,
-        impostor=counts.impostor,
-        grid=counts.grid,
+        genuine=np.ascontiguousarray(counts.genuine),
+        impostor=np.ascontiguousarray(counts.impostor),
+        grid=np.ascontiguousarray(counts.grid),
         false=np.diff(counts.false, axis=2, prepend=0),  # mostly zeros, which take no space
         comparisons=np.ascontiguousarray(counts.comparisons),
     )
@@ -133,7 +133,9 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shape: tuple[
     with archive.open(member) as stream:
         found, ordered, dtype = _read_header(stream)
         if found != shape or dtype != np.dtype("<i8") or (ordered and len(shape) > 1):
-            raise _WrongFileError(f"{member.filename} is {dtype} of shape {found}, expected int64 of shape {shape}")
+            raise _WrongFileError(
+                f"{member.filename} is {dtype} of shape {found}, expected int64 of shape {shape} in C order"
+            )
         data = stream.read(size + 1)
     if len(data) != size:
         raise _WrongFileError(f"{member.filename} has {len(data)} bytes of numbers, expected {size}")

@@ -15,10 +15,12 @@ from maskrec.metrics.enough_people import FEWEST_EVENTS
 
 _MOST_NEAR = 100_000  # comparisons that are looked at; more only where a network tells nobody apart
 
+_ENOUGH_NEAR = 4  # one comparison in so many; of one person's comparisons it is one in two
+
 
 @dataclass(frozen=True, slots=True)
 class TwoNames:
-    """Two people of whose comparisons at least half are nearer than those of one person usually are.
+    """Two people of whose comparisons at least a quarter are nearer than those of one person usually are.
 
     Args:
         first: number of the one, as the caller gave it.
@@ -99,7 +101,7 @@ def _by_pair(images: Images, condition: int, rows: Indices, columns: Indices, di
     first, second = np.divmod(pairs, len(images.names))
     every = _comparisons(images, condition, first, second)
     nearest = order[nearest]
-    listed = np.flatnonzero(2 * near >= every)
+    listed = np.flatnonzero(_ENOUGH_NEAR * near >= every)
     listed = listed[np.argsort(distances[nearest[listed]], kind="stable")]
     return [
         TwoNames(

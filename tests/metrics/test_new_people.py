@@ -54,7 +54,7 @@ def test_the_chance_of_single_comparisons_is_counted_once() -> None:
 @pytest.mark.parametrize(("people", "differing", "rate"), [(150, 0.0, 0.01), (150, 0.5, 0.02), (60, 0.5, 0.05)])
 def test_the_interval_holds_the_rate_of_other_people(people: int, differing: float, rate: float) -> None:
     rng = np.random.default_rng(3)
-    held, by_comparisons, trials = 0, 0, 150
+    held, by_comparisons, trials = 0, 0, 100
     for _ in range(trials):
         one, other = (accepts(people, differing, rate, rng) for _ in range(2))
         spread = spread_for_new_people(*marginals(one))

@@ -98,10 +98,10 @@ def test_too_few_people_are_refused() -> None:
 
 
 def test_one_person_who_is_taken_for_everybody_says_nothing_of_others() -> None:
+    """An average face: nearer to everybody than they are to each other."""
     given = some_people(40, 3, seed=3, size=64)
     rows = given.embeddings / np.linalg.norm(given.embeddings, axis=1, keepdims=True)
-    hub = given.people == given.people[0]
-    rows[hub] = rows[~hub].mean(axis=0) + 0.02 * rows[hub]
+    rows[:, 0] += np.where(given.people == given.people[0], 5.0, 1.0)
     with pytest.raises(NotEnoughPeopleError, match=r"as if from [1-9]\.\d"):
         count_risk(rows, *given[1:]).threshold("bare", 0.02)
 
@@ -116,7 +116,7 @@ def test_distances_that_are_too_coarse_are_refused() -> None:
 def test_probabilities_fall_with_the_distance(risk: Risk, condition: str) -> None:
     every = [risk.probability(condition, distance) for distance in np.linspace(0, 2.5, 200)]
     assert all(near >= far for near, far in pairwise(every))
-    assert 0 < every[-1] < 0.05 < 0.95 < every[0] < 1
+    assert 0 < every[-1] < 0.1 < 0.95 < every[0] < 1
 
 
 def test_probabilities_are_calibrated(risk: Risk) -> None:
