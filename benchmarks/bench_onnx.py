@@ -20,11 +20,11 @@ from rows import report
 
 from maskrec.backbones.inception_resnet_v1 import InceptionResnetV1
 from maskrec.base.processors import usable_processors
-from maskrec.inference.export_model import graph_with
+from maskrec.inference.exported.export_model import graph_with
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
+from maskrec.inference.exported.onnx_network import OnnxNetwork
+from maskrec.inference.exported.torch_to_onnx import onnx_graph
 from maskrec.inference.model import Model, frozen_model
-from maskrec.inference.onnx_metadata import OnnxMetadata, metadata_entries
-from maskrec.inference.onnx_network import OnnxNetwork
-from maskrec.inference.torch_to_onnx import onnx_graph
 
 GOAL, LARGEST_DIFFERENCE = 1.3, 1e-4
 BATCHES = (1, 32)

@@ -27,8 +27,8 @@ from rows import report
 
 from maskrec.detection.find_faces import find_faces
 from maskrec.images.canvas import pixels_on_canvas
+from maskrec.inference.exported.onnx_network import OnnxNetwork
 from maskrec.inference.face_model import FaceModel
-from maskrec.inference.onnx_network import OnnxNetwork
 from maskrec.inference.open_face_model import open_face_model
 from maskrec.preparation.aligning.aligning import AlignSettings, aligning
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, ModelSettings

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base.version import __version__
+
 if TYPE_CHECKING:
     from maskrec.base.errors import MaskrecError, PluginError, UsageError
     from maskrec.contracts.evaluation import Evaluation, Threshold, View
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from maskrec.inference.face_model import FaceModel
     from maskrec.inference.open_face_model import open_face_model as open
     from maskrec.plugin.component import Component, hookimpl
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Batch": "maskrec.contracts.sample",

@@ -36,10 +36,10 @@ from maskrec.faces.synthetic.album import Album
 from maskrec.images.canvas import pixels_on_canvas
 from maskrec.images.decoding import read_image
 from maskrec.images.landmarks_file import read_landmarks
-from maskrec.inference.face_finding import choose_face, find_in
-from maskrec.inference.mask_probe import MaskProbe, mask_state
-from maskrec.inference.mask_probe_fitting import fit_mask_probe
-from maskrec.inference.photo_input import read_photo
+from maskrec.inference.photos.face_finding import choose_face, find_in
+from maskrec.inference.photos.mask_probe import MaskProbe, mask_state
+from maskrec.inference.photos.mask_probe_fitting import fit_mask_probe
+from maskrec.inference.photos.photo_input import read_photo
 from maskrec.pairs.mfr2 import mfr2
 
 SPEC = InputSpec(112, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "rgb", "arcface")

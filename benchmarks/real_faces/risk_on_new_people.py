@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import MaskrecError
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics import Risk, count_risk, wilson
 from maskrec.metrics.distance_counts import BIN_WIDTH, BINS
 

@@ -13,7 +13,7 @@ from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.running import DataRoot, root_of_data
 
 if TYPE_CHECKING:
-    from maskrec.inference.evaluated_subject import EvaluatedSubject
+    from maskrec.inference.evaluating.evaluated_subject import EvaluatedSubject
     from maskrec.plugin.catalog import Catalog
     from maskrec.recipe.evaluations_only import NamedEvaluations
 
@@ -46,7 +46,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model: a run, an exported file, a model folder or a backbone with weights."""
     from maskrec.base.whole_folders import refuse_folder
-    from maskrec.inference.model_folder import NAME
+    from maskrec.inference.deciding.model_folder import NAME
 
     model, file, overrides = _sorted_words(words or [], backbone)
     if out is not None:
@@ -77,7 +77,7 @@ def _sorted_words(words: list[str], backbone: str | None) -> tuple[Path | None, 
 
 
 def _open(model: Path | None, backbone: str | None, catalog: Catalog, root: Path) -> EvaluatedSubject:
-    from maskrec.inference.evaluated_subject import open_subject, open_written_subject
+    from maskrec.inference.evaluating.evaluated_subject import open_subject, open_written_subject
 
     if model is not None:
         return open_subject(model, catalog, root)
@@ -114,7 +114,7 @@ def _run(
     from rich.console import Console
 
     from maskrec.base.progress import Progress
-    from maskrec.inference.evaluating_model import WhatToEvaluate, evaluate_model
+    from maskrec.inference.evaluating.evaluating_model import WhatToEvaluate, evaluate_model
     from maskrec.recipe.plan import Train
     from maskrec.runtime.compute import Compute, pick_device, set_threads
 

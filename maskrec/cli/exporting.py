@@ -28,7 +28,7 @@ def export(
 ) -> None:
     """Write a model as one file, with all that it decides with, after comparing it with the model."""
     from maskrec.base.words import byte_size
-    from maskrec.inference.export_model import check_destination
+    from maskrec.inference.exported.export_model import check_destination
 
     check_destination(out)
     stated = None if licence is None else licence_text(licence)

@@ -17,8 +17,8 @@ from maskrec.cli.options import AsJson, NoPlugins, PluginFiles
 from maskrec.cli.running import DataRoot
 
 if TYPE_CHECKING:
+    from maskrec.inference.deciding.verify_result import VerifyResult
     from maskrec.inference.face_model import FaceModel
-    from maskrec.inference.verify_result import VerifyResult
 
 STDIN = "-"
 _LONGEST_LINE = 1 << 20

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from maskrec.contracts.conditions import CONDITIONS
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from maskrec.contracts.sample import Sample
-
-CONDITIONS = ("bare", "one_masked", "both_masked")
 
 
 class Images(Protocol):

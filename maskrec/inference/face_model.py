@@ -11,20 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.contracts.pair_set import CONDITIONS
-from maskrec.inference.decision import decide
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.face_finding import WhichFace
-from maskrec.inference.found_face import Face
-from maskrec.inference.intended_faces import FaceSource
-from maskrec.inference.photo_embeddings import Embeddings, embed_photos
-from maskrec.inference.photo_input import NamedPhoto, Photo, photos_of, read_photo
-from maskrec.inference.verify_result import VerifyResult
+from maskrec.inference.deciding.decision import decide
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.verify_result import VerifyResult
+from maskrec.inference.photos.face_finding import WhichFace
+from maskrec.inference.photos.found_face import Face
+from maskrec.inference.photos.intended_faces import FaceSource
+from maskrec.inference.photos.photo_embeddings import Embeddings, embed_photos
+from maskrec.inference.photos.photo_input import NamedPhoto, Photo, photos_of, read_photo
 from maskrec.metrics import normalise
 
 if TYPE_CHECKING:
-    from maskrec.inference.export_parity import Parity
+    from maskrec.inference.exported.export_parity import Parity
     from maskrec.inference.model import Model
 
 

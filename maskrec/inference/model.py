@@ -10,7 +10,7 @@ from torch import nn
 
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.decisions import Decisions
+from maskrec.inference.deciding.decisions import Decisions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.errors import UsageError
-from maskrec.inference.decisions import Decisions
+from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.face_model import FaceModel
 
 if TYPE_CHECKING:
-    from maskrec.inference.export_parity import Parity
+    from maskrec.inference.exported.export_parity import Parity
     from maskrec.inference.model import Model
     from maskrec.plugin.catalog import Catalog
 
@@ -87,7 +87,7 @@ def _named_backbone(where: str | Path | Mapping[str, Any], catalog: Catalog, roo
 
 
 def _open_exported(path: Path, checkpoint: str, device: str) -> FaceModel:
-    from maskrec.inference.onnx_network import OnnxNetwork
+    from maskrec.inference.exported.onnx_network import OnnxNetwork
 
     if checkpoint == "last":
         raise UsageError(f"{path} is an exported file, which has one set of weights; leave out `checkpoint`")
@@ -102,8 +102,8 @@ def _with_verbs(
     from maskrec.runtime.compute import Compute, pick_device
 
     def export(out: Path, licence: str | None) -> Parity | None:
-        from maskrec.inference.onnx_metadata import NOT_STATED
-        from maskrec.inference.run_export import export_opened
+        from maskrec.inference.exported.onnx_metadata import NOT_STATED
+        from maskrec.inference.exported.run_export import export_opened
 
         return export_opened(model, where, catalog, out, licence or NOT_STATED)
 

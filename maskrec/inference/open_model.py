@@ -15,12 +15,12 @@ from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
 from maskrec.contracts.evaluation import Threshold
-from maskrec.inference.decisions import Decisions
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.model_folder import ModelFolder, is_model_folder, read_model_folder
+from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions
+from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 from maskrec.inference.model import Model, frozen_model
-from maskrec.inference.model_folder import ModelFolder, is_model_folder, read_model_folder
-from maskrec.inference.onnx_backbone import OnnxBackbone
 from maskrec.inference.runs_within_runs import opening
-from maskrec.inference.stored_decisions import DecisionFiles, read_decisions
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.plan import Opened, Spec

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from maskrec.base.random import SeededDraws
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, Problems
 from maskrec.contracts.sample import Sample
 from maskrec.faces.masks import MASK_TYPES, choose_types, type_problems

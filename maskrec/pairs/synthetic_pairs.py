@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from maskrec.base.random import SeededDraws
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Sample
 from maskrec.faces.synthetic import CAVEAT

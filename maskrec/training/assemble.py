@@ -17,9 +17,9 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, RecipeError
-from maskrec.inference.asking_evaluators import AskedEvaluators
+from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
+from maskrec.inference.evaluating.pair_checks import landmark_problems
 from maskrec.inference.open_model import load_initial_weights, open_backbone
-from maskrec.inference.pair_checks import landmark_problems
 from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems

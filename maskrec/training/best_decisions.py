@@ -8,10 +8,10 @@ from typing import Any
 from maskrec.base.errors import UsageError
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.pair_set import PairSet
-from maskrec.inference.decisions import Decisions
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.measuring_decisions import Gathered, gather, measure_once
+from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions, write_decisions
 from maskrec.inference.embedder import Embedder
-from maskrec.inference.measuring_decisions import Gathered, gather, measure_once
-from maskrec.inference.stored_decisions import DecisionFiles, read_decisions, write_decisions
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.state_tree import read_checksum
 from maskrec.training.distributed import broadcast_object, on_rank_zero

@@ -15,7 +15,7 @@ from maskrec.contracts.collectives import rank
 from maskrec.contracts.events import Ended, EpochEnded, Started, Stepped, Stop
 from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.embedder import Embedder
-from maskrec.inference.evaluation_values import from_plain, to_plain
+from maskrec.inference.evaluating.evaluation_values import from_plain, to_plain
 from maskrec.inference.model import Model
 from maskrec.runtime.epoch_batches import grouped, shard_places
 from maskrec.runtime.loading import EpochLoader

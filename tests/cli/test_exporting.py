@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from maskrec.base.errors import UsageError
 from maskrec.cli.app import app
 from maskrec.cli.exporting import licence_text
-from maskrec.inference.onnx_network import OnnxNetwork
+from maskrec.inference.exported.onnx_network import OnnxNetwork
 
 PAIRS = {"use": "synthetic_pairs", "identities": 20, "images_per_identity": 3, "pairs": 40}
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.onnx_metadata import OnnxMetadata, metadata_entries
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SPEC = InputSpec(32, alignment="arcface")

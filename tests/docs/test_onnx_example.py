@@ -16,11 +16,11 @@ from torch import nn
 
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.export_model import export
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.exported.export_model import export
+from maskrec.inference.exported.onnx_network import OnnxNetwork
+from maskrec.inference.exported.run_export import cartoon_faces
 from maskrec.inference.model import frozen_model
-from maskrec.inference.onnx_network import OnnxNetwork
-from maskrec.inference.run_export import cartoon_faces
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "onnx_example.py"
 

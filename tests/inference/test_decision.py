@@ -9,8 +9,8 @@ import pytest
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.evaluation import Threshold
-from maskrec.inference.decision import decide, in_unit_l2, stored_threshold
-from maskrec.inference.decisions import Decisions
+from maskrec.inference.deciding.decision import decide, in_unit_l2, stored_threshold
+from maskrec.inference.deciding.decisions import Decisions
 from maskrec.metrics import Risk, count_risk, normalise
 
 

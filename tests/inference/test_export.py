@@ -20,14 +20,14 @@ from torch import nn
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.export_model import export
-from maskrec.inference.export_parity import ComparedFaces, compare
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.exported.export_model import export
+from maskrec.inference.exported.export_parity import ComparedFaces, compare
+from maskrec.inference.exported.onnx_network import OnnxNetwork
+from maskrec.inference.exported.onnx_safety import check_onnx
+from maskrec.inference.exported.run_export import cartoon_faces, faces_of_run, provenance_of
 from maskrec.inference.model import Model, frozen_model
-from maskrec.inference.onnx_network import OnnxNetwork
-from maskrec.inference.onnx_safety import check_onnx
 from maskrec.inference.open_model import open_model
-from maskrec.inference.run_export import cartoon_faces, faces_of_run, provenance_of
 from maskrec.plugin.host import discover
 
 Train = Callable[..., Path]

@@ -23,11 +23,11 @@ from maskrec.detection.find_faces import find_faces
 from maskrec.faces.alignment import arcface_template
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.canvas import pixels_on_canvas
-from maskrec.inference.face_finding import WHOLE_PHOTO, aligned_face, choose_face, find_in
-from maskrec.inference.face_notes import nose_place, notes_on, roll_angle, share_outside, sharpness
-from maskrec.inference.found_face import Face
-from maskrec.inference.mask_probe import BLOCKS, MaskProbe
-from maskrec.inference.photo_input import NamedPhoto, read_photo
+from maskrec.inference.photos.face_finding import WHOLE_PHOTO, aligned_face, choose_face, find_in
+from maskrec.inference.photos.face_notes import nose_place, notes_on, roll_angle, share_outside, sharpness
+from maskrec.inference.photos.found_face import Face
+from maskrec.inference.photos.mask_probe import BLOCKS, MaskProbe
+from maskrec.inference.photos.photo_input import NamedPhoto, read_photo
 
 ARCFACE = InputSpec(112, alignment="arcface")
 BLANK = NamedPhoto(np.full((90, 130, 3), 127, np.uint8), "blank")
@@ -266,9 +266,9 @@ import sys
 import numpy as np
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.images.canvas import pixels_on_canvas
-from maskrec.inference.face_finding import aligned_face, choose_face, find_in
-from maskrec.inference.mask_probe import MaskProbe
-from maskrec.inference.photo_input import photos_of
+from maskrec.inference.photos.face_finding import aligned_face, choose_face, find_in
+from maskrec.inference.photos.mask_probe import MaskProbe
+from maskrec.inference.photos.photo_input import photos_of
 (photo,) = photos_of(np.zeros((140, 120, 3), np.uint8)).read()
 face = aligned_face(photo, InputSpec(112, alignment="arcface"), MaskProbe(np.zeros(588), 0.0))
 (faces,) = find_in([photo], InputSpec(112), None)

@@ -18,10 +18,10 @@ from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.normalising import normalise as normalised
 from maskrec.faces.synthetic.album import Album
-from maskrec.inference.decisions import Decisions
+from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.face_model import FaceModel
-from maskrec.inference.mask_probe import MaskProbe, block_means
 from maskrec.inference.model import frozen_model
+from maskrec.inference.photos.mask_probe import MaskProbe, block_means
 from maskrec.inference.torch_network import TorchNetwork
 from maskrec.runtime.compute import Compute
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.inference.mask_probe import BLOCKS, UNSURE, MaskProbe, block_means, mask_state
+from maskrec.inference.photos.mask_probe import BLOCKS, UNSURE, MaskProbe, block_means, mask_state
 
 NUMBERS = BLOCKS * BLOCKS * 3
 

@@ -20,8 +20,8 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.sample import Sample
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
-from maskrec.inference.mask_probe import BLOCKS, MaskProbe, block_means
-from maskrec.inference.mask_probe_fitting import (
+from maskrec.inference.photos.mask_probe import BLOCKS, MaskProbe, block_means
+from maskrec.inference.photos.mask_probe_fitting import (
     _STRENGTHS,
     _folds_of,
     _with_dark_edges,

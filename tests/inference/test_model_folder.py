@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from maskrec.base.errors import UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.mask_probe_fitting import fit_mask_probe
-from maskrec.inference.model_folder import ModelFolder, ModelWeights, read_model_folder, write_model_folder
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.model_folder import ModelFolder, ModelWeights, read_model_folder, write_model_folder
+from maskrec.inference.photos.mask_probe_fitting import fit_mask_probe
 from maskrec.metrics import count_risk
 
 SPEC = InputSpec(96, (0.1, 0.2, 0.3), (0.5, 0.4, 0.3), "bgr", "arcface")

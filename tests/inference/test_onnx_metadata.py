@@ -11,9 +11,9 @@ import pytest
 
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.mask_probe import MaskProbe, block_means
-from maskrec.inference.onnx_metadata import OnnxMetadata, metadata_entries, read_metadata
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries, read_metadata
+from maskrec.inference.photos.mask_probe import MaskProbe, block_means
 from maskrec.metrics import count_risk, normalise, risk_bytes
 
 SPEC = InputSpec(112, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bgr", "arcface")

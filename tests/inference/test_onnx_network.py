@@ -17,8 +17,8 @@ from onnx_graphs import SIDE, SPEC, linear_model, matrix_of, write_model
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.normalising import normalise
-from maskrec.inference import onnx_session
-from maskrec.inference.onnx_network import OnnxNetwork
+from maskrec.inference.exported import onnx_session
+from maskrec.inference.exported.onnx_network import OnnxNetwork
 
 ROOT = Path(__file__).parents[2]
 STATISTICS = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -133,7 +133,7 @@ EMBEDS = """
 import sys
 from pathlib import Path
 import numpy as np
-from maskrec.inference.onnx_network import OnnxNetwork
+from maskrec.inference.exported.onnx_network import OnnxNetwork
 network = OnnxNetwork(Path(sys.argv[1]))
 rows = network.embed(np.zeros((2, 32, 32, 3), np.uint8))
 print(rows.shape, *sorted(sys.modules), sep="\\n")
@@ -147,7 +147,7 @@ def test_embedding_aligned_faces_imports_neither_torch_nor_training(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     shape, *modules = done.stdout.splitlines()
     assert shape == "(2, 5)"
-    assert "maskrec.inference.onnx_network" in modules
+    assert "maskrec.inference.exported.onnx_network" in modules
     assert [name for name in modules if name.split(".")[0] in NOT_IMPORTED] == []
     rooms = {".".join(name.split(".")[:2]) for name in modules if name.startswith("maskrec.")}
     assert rooms == {"maskrec.base", "maskrec.contracts", "maskrec.faces", "maskrec.inference", "maskrec.metrics"}

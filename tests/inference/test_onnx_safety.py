@@ -14,10 +14,10 @@ from onnx import TensorProto, helper
 from onnx_graphs import linear_model
 
 from maskrec.base.errors import UsageError
-from maskrec.inference.onnx_network import OnnxNetwork
-from maskrec.inference.onnx_safety import CheckedFile, check_onnx
-from maskrec.inference.onnx_tree import RefusedFileError, Tree, read_tree_of
-from maskrec.inference.protobuf_wire import bytes_field, signed
+from maskrec.inference.exported.onnx_network import OnnxNetwork
+from maskrec.inference.exported.onnx_safety import CheckedFile, check_onnx
+from maskrec.inference.exported.onnx_tree import RefusedFileError, Tree, read_tree_of
+from maskrec.inference.exported.protobuf_wire import bytes_field, signed
 
 Change = Callable[[onnx.ModelProto], object]
 

@@ -23,7 +23,7 @@ from small_recipe import PIECES
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.problem import RecipeError
-from maskrec.inference.onnx_backbone import OnnxBackbone
+from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 from maskrec.inference.open_model import open_backbone, open_model
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from maskrec.base.errors import UsageError
-from maskrec.inference.photo_input import NamedPhoto, UnreadPhoto, photos_of, read_photo
+from maskrec.inference.photos.photo_input import NamedPhoto, UnreadPhoto, photos_of, read_photo
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
 """Noise: every turn, mirror and exchange of channels shows."""

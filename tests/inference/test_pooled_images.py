@@ -11,8 +11,8 @@ import torch
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.sample import Sample
-from maskrec.inference.measuring_decisions import gather, measure_once
-from maskrec.inference.pooled_images import pool_images
+from maskrec.inference.deciding.measuring_decisions import gather, measure_once
+from maskrec.inference.deciding.pooled_images import pool_images
 
 
 @dataclass

@@ -18,12 +18,12 @@ from maskrec.faces.landmarks import landmark_fault
 from maskrec.images.canvas import box_from_landmarks, pixels_on_canvas
 from maskrec.images.decoding import decode_image
 from maskrec.images.photos import is_text
-from maskrec.inference.face_finding import WhichFace
 from maskrec.inference.face_model import FaceModel
-from maskrec.inference.found_face import Face
-from maskrec.inference.intended_faces import FaceSource
 from maskrec.inference.open_face_model import open_face_model
-from maskrec.inference.photo_input import NamedPhoto
+from maskrec.inference.photos.face_finding import WhichFace
+from maskrec.inference.photos.found_face import Face
+from maskrec.inference.photos.intended_faces import FaceSource
+from maskrec.inference.photos.photo_input import NamedPhoto
 from maskrec.preparation.resumable.finishing import pack_record
 from maskrec.preparation.resumable.job_folder import PARTS, JobFolder
 from maskrec.preparation.resumable.outcome import Rejected

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from maskrec import __version__
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import json_bytes, write_bytes
 from maskrec.base.plain_json import read_json_object
+from maskrec.base.version import __version__
 from maskrec.base.words import counted, differences
 from maskrec.inference.face_model import FaceModel
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, opened_model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from maskrec.base.words import look_alike, spellings
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem
-from maskrec.inference.pair_checks import both_sets_notes, first_names, trained_on_problems
+from maskrec.inference.evaluating.pair_checks import both_sets_notes, first_names, trained_on_problems
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.runtime.builder import Builder
 

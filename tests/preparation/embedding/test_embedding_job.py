@@ -17,7 +17,7 @@ from PIL import Image
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.images.face_columns import LANDMARK_COLUMNS
-from maskrec.inference.onnx_metadata import OnnxMetadata, metadata_entries
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.open_face_model import open_face_model
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, ModelSettings
 from maskrec.preparation.embedding.embedding_job import EmbeddingFiles, EmbeddingJob, embed_source

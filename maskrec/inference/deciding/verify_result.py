@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maskrec.inference.decision import Decision
-    from maskrec.inference.found_face import Face
+    from maskrec.inference.deciding.decision import Decision
+    from maskrec.inference.photos.found_face import Face
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,8 +12,8 @@ from maskrec.base.errors import MaskrecError
 from maskrec.base.words import counted
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.normalising import normalise as normalize_images
+from maskrec.inference.exported.onnx_network import OnnxNetwork
 from maskrec.inference.model import Model
-from maskrec.inference.onnx_network import OnnxNetwork
 from maskrec.metrics import best_threshold, normalise, pair_distances
 
 LARGEST_DIFFERENCE = 1e-4

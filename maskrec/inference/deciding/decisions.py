@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maskrec.contracts.evaluation import Threshold
-    from maskrec.inference.mask_probe import MaskProbe
+    from maskrec.inference.photos.mask_probe import MaskProbe
     from maskrec.metrics.risk import Risk
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
-from maskrec.inference.face_finding import WhichFace
-from maskrec.inference.intended_faces import FaceSource
-from maskrec.inference.photo_input import GivenPhotos, NamedPhoto, UnreadPhoto
+from maskrec.inference.photos.face_finding import WhichFace
+from maskrec.inference.photos.intended_faces import FaceSource
+from maskrec.inference.photos.photo_input import GivenPhotos, NamedPhoto, UnreadPhoto
 
 _PHOTOS = 32  # photos whose faces are found and embedded together
 _PIXELS = 50_000_000  # of decoded photos held in memory

@@ -18,9 +18,9 @@ from maskrec.base.files import json_bytes, write_bytes
 from maskrec.base.plain_json import parse_object, read_json_object
 from maskrec.base.regular_files import read_regular
 from maskrec.contracts.evaluation import Threshold
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.mask_probe import MaskProbe
-from maskrec.inference.plain_thresholds import read_thresholds
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.plain_thresholds import read_thresholds
+from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics.risk import Risk
 from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes
 from maskrec.runtime.thresholds_file import THRESHOLDS_FORM, write_thresholds

@@ -11,15 +11,15 @@ from safetensors.torch import save
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import write_bytes
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.export_parity import ComparedFaces, Parity, compare
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.exported.export_parity import ComparedFaces, Parity, compare
+from maskrec.inference.exported.onnx_backbone import OnnxBackbone
+from maskrec.inference.exported.onnx_metadata import NOT_STATED, OnnxMetadata, metadata_entries
+from maskrec.inference.exported.onnx_network import OnnxNetwork
+from maskrec.inference.exported.onnx_safety import LARGEST_FILE
+from maskrec.inference.exported.protobuf_wire import bytes_field
+from maskrec.inference.exported.torch_to_onnx import onnx_graph
 from maskrec.inference.model import Model
-from maskrec.inference.onnx_backbone import OnnxBackbone
-from maskrec.inference.onnx_metadata import NOT_STATED, OnnxMetadata, metadata_entries
-from maskrec.inference.onnx_network import OnnxNetwork
-from maskrec.inference.onnx_safety import LARGEST_FILE
-from maskrec.inference.protobuf_wire import bytes_field
-from maskrec.inference.torch_to_onnx import onnx_graph
 
 ENDINGS = (".onnx", ".safetensors")
 

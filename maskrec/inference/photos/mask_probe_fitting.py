@@ -14,7 +14,7 @@ from maskrec.base.random import SeededDraws
 from maskrec.base.words import counted
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, choose_types, put_on_masks
-from maskrec.inference.mask_probe import BLOCKS, MaskProbe, block_means
+from maskrec.inference.photos.mask_probe import BLOCKS, MaskProbe, block_means
 from maskrec.runtime.loading import LoadedBatch, load
 
 FACES = 2000

@@ -14,15 +14,15 @@ from maskrec.base.progress import Progress
 from maskrec.base.whole_folders import whole_folder
 from maskrec.contracts.context import Context
 from maskrec.contracts.evaluation import Evaluation
-from maskrec.inference.building_evaluators import build_evaluators, check_people
-from maskrec.inference.decisions import Decisions
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.measuring_decisions import gather, measure_once
+from maskrec.inference.deciding.model_folder import NAME, ModelFolder, write_model_folder
 from maskrec.inference.embedder import Embedder
-from maskrec.inference.evaluated_subject import EVALUATIONS, EvaluatedSubject
-from maskrec.inference.evaluation_values import to_plain, write_figures
-from maskrec.inference.measuring_decisions import gather, measure_once
-from maskrec.inference.model_folder import NAME, ModelFolder, write_model_folder
-from maskrec.inference.pair_checks import both_sets_notes
-from maskrec.inference.result_tables import final_tables, interval_lines
+from maskrec.inference.evaluating.building_evaluators import build_evaluators, check_people
+from maskrec.inference.evaluating.evaluated_subject import EVALUATIONS, EvaluatedSubject
+from maskrec.inference.evaluating.evaluation_values import to_plain, write_figures
+from maskrec.inference.evaluating.pair_checks import both_sets_notes
+from maskrec.inference.evaluating.result_tables import final_tables, interval_lines
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.evaluations_only import NamedEvaluations
 from maskrec.recipe.writing import evaluations_yaml

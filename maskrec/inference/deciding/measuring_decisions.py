@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from maskrec.base.words import counted
 from maskrec.contracts.evaluation import Embed
 from maskrec.contracts.pair_set import PairSet
-from maskrec.inference.pooled_images import NamesDisagreeError, PooledImages, pool_images
+from maskrec.inference.deciding.pooled_images import NamesDisagreeError, PooledImages, pool_images
 from maskrec.metrics.risk import Risk, count_risk
 from maskrec.metrics.two_names import people_under_two_names
 
 if TYPE_CHECKING:
-    from maskrec.inference.mask_probe import MaskProbe
+    from maskrec.inference.photos.mask_probe import MaskProbe
 
 FEWEST_PHOTOS = 100
 """Bare images with landmarks below which no mask probe is fitted."""
@@ -118,7 +118,7 @@ def _probe(pair_sets: Sequence[PairSet], seed: int, workers: int, notes: list[st
             f"no mask probe is stored: it takes {FEWEST_PHOTOS} bare images, and the evaluation pairs have {few}"
         )
         return None
-    from maskrec.inference.mask_probe_fitting import probe_from_pairs  # imports sklearn, which takes a second
+    from maskrec.inference.photos.mask_probe_fitting import probe_from_pairs  # imports sklearn, which takes a second
 
     fit = probe_from_pairs(largest, seed, workers)
     if fit.probe is None:

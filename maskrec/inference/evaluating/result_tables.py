@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation
-from maskrec.contracts.pair_set import CONDITIONS
 
 _ALL = "all pairs"
 _KNOWN = (_ALL, *CONDITIONS)

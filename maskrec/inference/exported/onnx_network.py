@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.regular_files import read_regular
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.onnx_metadata import OnnxMetadata, read_metadata
-from maskrec.inference.onnx_safety import LARGEST_FILE, CheckedFile, check_onnx
-from maskrec.inference.onnx_session import failure, make_session
-from maskrec.inference.onnx_tree import RefusedFileError
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata, read_metadata
+from maskrec.inference.exported.onnx_safety import LARGEST_FILE, CheckedFile, check_onnx
+from maskrec.inference.exported.onnx_session import failure, make_session
+from maskrec.inference.exported.onnx_tree import RefusedFileError
 
 _FLOATS = "tensor(float)"
 _AT_ONCE = 32  # faces; larger batches are not faster on a CPU and take more memory

@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskrec import __version__
 from maskrec.base.errors import MaskrecError
 from maskrec.base.random import SeededDraws
 from maskrec.base.regular_files import LARGEST_RECORD, read_regular
+from maskrec.base.version import __version__
 from maskrec.base.words import one_line
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.faces.synthetic import photograph
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.export_model import check_destination, export
-from maskrec.inference.export_parity import ComparedFaces, Parity
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.model_folder import is_model_folder, read_model_folder
+from maskrec.inference.exported.export_model import check_destination, export
+from maskrec.inference.exported.export_parity import ComparedFaces, Parity
+from maskrec.inference.exported.onnx_metadata import NOT_STATED
 from maskrec.inference.model import Model
-from maskrec.inference.model_folder import is_model_folder, read_model_folder
-from maskrec.inference.onnx_metadata import NOT_STATED
 from maskrec.inference.open_model import open_backbone
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.plan import Plan, Spec

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError
+from maskrec.inference.deciding.model_folder import ModelWeights, file_sha256, is_model_folder, read_model_folder
 from maskrec.inference.model import Model
-from maskrec.inference.model_folder import ModelWeights, file_sha256, is_model_folder, read_model_folder
 from maskrec.inference.open_model import open_model, open_model_folder, open_named, open_run, weights_checksum
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone

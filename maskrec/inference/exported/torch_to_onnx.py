@@ -66,4 +66,4 @@ def _silence_known() -> None:
     warnings.filterwarnings("ignore", "You are using the legacy TorchScript-based ONNX export", DeprecationWarning)
     warnings.filterwarnings("ignore", "The feature will be removed", DeprecationWarning, r"torch\.onnx")
     warnings.filterwarnings("ignore", "The feature will be removed", FutureWarning, r"torch\.onnx")
-    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]

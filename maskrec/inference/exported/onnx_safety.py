@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from maskrec.inference.onnx_tree import RefusedFileError, Tree, read_tree_of
-from maskrec.inference.protobuf_wire import packed_numbers, signed
+from maskrec.inference.exported.onnx_tree import RefusedFileError, Tree, read_tree_of
+from maskrec.inference.exported.protobuf_wire import packed_numbers, signed
 
 LARGEST_FILE = 1 << 30  # bytes
 OLDEST_OPSET = 7  # the first that onnxruntime promises to run; the newest is for the installed onnxruntime to say

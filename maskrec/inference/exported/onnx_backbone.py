@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from maskrec.inference.onnx_network import OnnxNetwork
+from maskrec.inference.exported.onnx_network import OnnxNetwork
 
 
 class OnnxBackbone(nn.Module):

@@ -14,10 +14,10 @@ from maskrec.base.words import did_you_mean
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.detection.face_choice import SURE, choose
 from maskrec.images.canvas import pixels_on_canvas
-from maskrec.inference.face_notes import notes_on
-from maskrec.inference.found_face import Face
-from maskrec.inference.mask_probe import MaskProbe, mask_state
-from maskrec.inference.photo_input import NamedPhoto
+from maskrec.inference.photos.face_notes import notes_on
+from maskrec.inference.photos.found_face import Face
+from maskrec.inference.photos.mask_probe import MaskProbe, mask_state
+from maskrec.inference.photos.photo_input import NamedPhoto
 
 if TYPE_CHECKING:
     from maskrec.detection.cascade import Faces

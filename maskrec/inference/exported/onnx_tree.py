@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskrec.inference.protobuf_wire import BYTES, EIGHT_BYTES, FOUR_BYTES, NUMBER, fields
+from maskrec.inference.exported.protobuf_wire import BYTES, EIGHT_BYTES, FOUR_BYTES, NUMBER, fields
 
 MOST_FIELDS = 500_000
 """Of all messages together: ten times those of the largest network of timm."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.problem import Problem, RecipeError
-from maskrec.inference.asking_evaluators import AskedEvaluators
+from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
+from maskrec.inference.evaluating.pair_checks import landmark_problems, trained_on_problems
+from maskrec.inference.evaluating.trained_people import TrainedPeople, trained_people
 from maskrec.inference.model import Model
 from maskrec.inference.open_model import open_backbone
-from maskrec.inference.pair_checks import landmark_problems, trained_on_problems
-from maskrec.inference.trained_people import TrainedPeople, trained_people
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.signature import EMPTY, read_parameters
 from maskrec.recipe.component_answers import metrics_of

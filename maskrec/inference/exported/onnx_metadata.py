@@ -33,9 +33,9 @@ from maskrec.base.plain_json import is_finite_number, parse_object, require_fini
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.alignment import arcface_template
-from maskrec.inference.decisions import Decisions
-from maskrec.inference.mask_probe import MaskProbe
-from maskrec.inference.plain_thresholds import read_thresholds
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.plain_thresholds import read_thresholds
+from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics import read_risk, risk_bytes
 
 NOT_STATED = "not stated"

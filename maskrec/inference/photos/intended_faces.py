@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.face_finding import WhichFace, aligned_face, choose_face, find_in
-from maskrec.inference.found_face import Face
-from maskrec.inference.mask_probe import MaskProbe
-from maskrec.inference.photo_input import NamedPhoto
+from maskrec.inference.photos.face_finding import WhichFace, aligned_face, choose_face, find_in
+from maskrec.inference.photos.found_face import Face
+from maskrec.inference.photos.mask_probe import MaskProbe
+from maskrec.inference.photos.photo_input import NamedPhoto
 
 
 @dataclass(frozen=True, slots=True)

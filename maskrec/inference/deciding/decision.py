@@ -8,12 +8,12 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Threshold
-from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.metrics import NotEnoughPeopleError
 
 if TYPE_CHECKING:
-    from maskrec.inference.decisions import Decisions
+    from maskrec.inference.deciding.decisions import Decisions
     from maskrec.metrics import Risk, RiskThreshold
 
 FARS = (1e-3, 1e-2, 1e-1)
