@@ -4,12 +4,12 @@
         --landmarks lfw_landmarks.csv [--splits 200] [--seed 17] [--cache embeddings.npz]
 
 All people with two or more photos are embedded once by MobileFaceNet (that of plugins/maskrec-example-backbone), each
-photo bare and with one mask; of each the first ``--photos`` (10) count, because a few people have hundreds, whose false
-accepts would speak for all others (the error rates are then refused). They are split into halves at random. The error rates of the first half (``maskrec.metrics.
-count_risk``) give a threshold for a FAR of 1e-3 with its 95 % interval, and probabilities; all are compared with what
-the second half shows. Beside the interval over people stands Wilson's over comparisons, beside the probabilities
-the answers yes and no, taken as 0.999 and 0.001. Cllr is the cost of probabilities in bits (Bruemmer and du Preez
-2006); its minimum is that of the second half's own isotonic fit.
+photo bare and with one mask. Of each person the first ``--photos`` (10) count: a few people have hundreds, and false
+accepts that stem from so few are refused. The people are split into halves at random. The error rates of the first
+half (``maskrec.metrics.count_risk``) give a threshold for a FAR of 1e-3 with its 95 % interval, and probabilities; all
+are compared with what the second half shows. Beside the interval over people stands Wilson's over comparisons, beside
+the probabilities the answers yes and no, taken as 0.999 and 0.001. Cllr is the cost of probabilities in bits (Bruemmer
+and du Preez 2006); its minimum is that of the second half's own isotonic fit.
 """
 
 from __future__ import annotations

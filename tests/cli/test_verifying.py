@@ -42,7 +42,7 @@ def test_the_exit_code_is_the_answer(maskrec_cli: Cli, folder: Path) -> None:
         done = maskrec_cli("verify", "model.onnx", "a.png", other, "--aligned", "--condition", "bare", cwd=folder)
         assert (done.returncode, done.stderr) == (code, "")
         assert done.stdout.startswith(f"{said}: distance ")
-        assert "false accept rate 0.01, measured on ten people" in done.stdout
+        assert "  false accept rate 0.01\n  measured on ten people\n" in done.stdout
         assert "stated by the file" in done.stdout
 
 

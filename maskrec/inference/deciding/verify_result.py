@@ -63,13 +63,14 @@ def _decision_lines(decision: Decision) -> list[str]:
     pair = {"bare": "both bare", "one_masked": "one masked", "both_masked": "both masked"}[decision.condition]
     verb = "at or below" if decision.same else "above"
     lines = [f"  {pair}: {verb} the threshold {decision.threshold:.4f}"]
-    if decision.far is not None:
+    if decision.far is None:
+        lines.append(f"  its false accept rate was not measured; the threshold is of {decision.source}")
+    else:
         interval = ""
         if decision.far_low is not None and decision.far_high is not None:
-            interval = f" [{decision.far_low:.2g}, {decision.far_high:.2g}] for {decision.people} people,"
-        lines.append(f"  false accept rate {decision.far:.2g}{interval or ','} measured on {decision.source}")
-    else:
-        lines.append(f"  its false accept rate was not measured; the threshold is of {decision.source}")
+            interval = f", for other people {decision.far_low:.2g} to {decision.far_high:.2g} (95 %)"
+        lines.append(f"  false accept rate {decision.far:.2g}{interval}")
+        lines.append(f"  measured on {decision.source}")
     if decision.probability is not None:
         lines.append(f"  probability of being one person {decision.probability:.4f}")
     return lines
