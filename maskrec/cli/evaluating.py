@@ -48,7 +48,10 @@ def evaluate(
     from maskrec.base.whole_folders import refuse_folder
     from maskrec.inference.deciding.model_folder import NAME
 
-    model, file, overrides = _sorted_words(words or [], backbone)
+    given = list(words or [])
+    if backbone is None and given and given[0].lstrip().startswith("{"):  # as the other commands take a backbone
+        backbone = given.pop(0)
+    model, file, overrides = _sorted_words(given, backbone)
     if out is not None:
         refuse_folder(out, NAME, overwrite)
     elif overwrite:
