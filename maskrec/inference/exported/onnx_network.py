@@ -36,7 +36,7 @@ class OnnxNetwork:
         metadata: all that the file says of itself.
 
     Raises:
-        UsageError: no such file, onnxruntime missing, a file that is refused, or a graph or metadata of another form.
+        UsageError: a file that does not exist, onnxruntime missing, a file that is refused, or a graph or metadata of another form.
     """
 
     def __init__(self, path: Path, content: bytes | None = None, threads: int | None = None) -> None:

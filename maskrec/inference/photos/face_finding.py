@@ -48,7 +48,7 @@ def find_in(
     Args:
         photos: in memory.
         spec: of the network: size and alignment of the canvas.
-        probe: tells masks; None leaves mask states unknown.
+        probe: recognizes masks; None leaves mask states unknown.
         device: where faces are searched: ``cpu``, ``cuda`` or ``auto``.
         min_face: side of the smallest face in pixels; None: a share of the photo's shorter side.
     """
@@ -69,7 +69,7 @@ def aligned_face(photo: NamedPhoto, spec: InputSpec, probe: MaskProbe | None, no
     Args:
         photo: in memory.
         spec: of the network.
-        probe: tells masks.
+        probe: recognizes masks.
         note: what the face's ``notes`` say; nothing where it is empty.
     """
     height, width = photo.pixels.shape[:2]

@@ -1,7 +1,7 @@
 """Whether an aligned face wears a mask, from a few hundred block means of its pixels.
 
 A logistic regression that was fitted on faces of the same alignment (``mask_probe_fitting.py``); numpy only. It reads
-pixels and no embedding, because masked distillation takes from embeddings what tells masks apart.
+pixels and no embedding, because masked distillation takes from embeddings what shows a mask.
 """
 
 from __future__ import annotations

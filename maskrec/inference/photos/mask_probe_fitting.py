@@ -31,7 +31,7 @@ _LEAST_SPREAD = 1e-3  # of a block's means, in [0, 1]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbeFit:
-    """A probe, or why there is none.
+    """A probe, or why none was fitted.
 
     Args:
         probe: None where it could not be fitted.
