@@ -36,7 +36,8 @@ class OnnxNetwork:
         metadata: all that the file says of itself.
 
     Raises:
-        UsageError: a file that does not exist, onnxruntime missing, a file that is refused, or a graph or metadata of another form.
+        UsageError: the file does not exist, onnxruntime is missing, or the file is refused, or its graph or metadata are of
+            another form.
     """
 
     def __init__(self, path: Path, content: bytes | None = None, threads: int | None = None) -> None:
