@@ -36,8 +36,8 @@ class OnnxNetwork:
         metadata: all that the file says of itself.
 
     Raises:
-        UsageError: the file does not exist, onnxruntime is missing, or the file is refused, or its graph or metadata are of
-            another form.
+        UsageError: the file does not exist, onnxruntime is missing, the file is refused, or its graph or its metadata
+            are of another form.
     """
 
     def __init__(self, path: Path, content: bytes | None = None, threads: int | None = None) -> None:
