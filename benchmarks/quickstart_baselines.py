@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.embedder import Embedder
 from maskrec.inference.model import Model
 from maskrec.metrics.accuracy import best_threshold

@@ -1,4 +1,4 @@
-"""maskrec: train and evaluate face recognition models for people who wear masks.
+"""maskrec: train, evaluate and use face recognition models for people who wear masks.
 
 Everything public is reachable from here and imported on first use, so that
 ``import maskrec`` stays cheap in a plugin that only declares components.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base.version import __version__
+
 if TYPE_CHECKING:
     from maskrec.base.errors import MaskrecError, PluginError, UsageError
     from maskrec.contracts.evaluation import Evaluation, Threshold, View
@@ -16,14 +18,15 @@ if TYPE_CHECKING:
     from maskrec.contracts.pair_set import PairSet
     from maskrec.contracts.problem import Problem, RecipeError
     from maskrec.contracts.sample import Batch, Sample
+    from maskrec.inference.face_model import FaceModel
+    from maskrec.inference.open_face_model import open_face_model as open
     from maskrec.plugin.component import Component, hookimpl
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Batch": "maskrec.contracts.sample",
     "Component": "maskrec.plugin.component",
     "Evaluation": "maskrec.contracts.evaluation",
+    "FaceModel": "maskrec.inference.face_model",
     "InputSpec": "maskrec.contracts.input_spec",
     "MaskrecError": "maskrec.base.errors",
     "PairSet": "maskrec.contracts.pair_set",
@@ -35,12 +38,14 @@ _HOMES = {
     "UsageError": "maskrec.base.errors",
     "View": "maskrec.contracts.evaluation",
     "hookimpl": "maskrec.plugin.component",
+    "open": "maskrec.inference.open_face_model:open_face_model",
 }
 
 __all__ = [
     "Batch",
     "Component",
     "Evaluation",
+    "FaceModel",
     "InputSpec",
     "MaskrecError",
     "PairSet",
@@ -53,12 +58,14 @@ __all__ = [
     "View",
     "__version__",
     "hookimpl",
+    "open",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        module, _, member = _HOMES[name].partition(":")
+        return getattr(import_module(module), member or name)
     raise AttributeError(f"module 'maskrec' has no attribute {name!r}")
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/real_faces/flat_polygons.py --lfw lfw --landmarks lfw_landmarks.csv --pairs lfw_pairs.txt \\
         --out data/flat
-    python benchmarks/real_faces/yardstick.py --weights mobilefacenet.safetensors --csv data/flat/*.csv
+    maskrec evaluate MODEL benchmarks/real_faces/flat_polygons.yaml --data-root data/flat
 
 A test that shares nothing with the masks that maskrec draws: a model trained on those is tested here on others.
 Writes every photo of the pairs aligned to 112 pixels (PNG), bare and masked, and bare.csv, one_masked.csv (the right

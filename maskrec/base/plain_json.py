@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +49,25 @@ def read_json_object(path: Path, most: int = LARGEST_RECORD) -> dict[str, Any]:
         ValueError: as in ``parse_object``.
     """
     return parse_object(read_regular(path, most))
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether it is an int or a float (a bool is neither) that a float can hold, and not infinite or NaN."""
+    try:
+        return type(value) in (int, float) and isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
+
+
+def require_finite(value: Any) -> None:
+    """Check every number of a plain value; ``parse_json`` accepts ``NaN`` and ``1e999``.
+
+    Raises:
+        ValueError: one that is not finite.
+    """
+    left = [value]
+    while left:
+        each = left.pop()
+        if type(each) in (int, float) and not is_finite_number(each):
+            raise ValueError("it holds a number that is not finite")
+        left += each.values() if isinstance(each, Mapping) else each if isinstance(each, list) else []

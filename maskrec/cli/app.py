@@ -8,13 +8,13 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from maskrec import __version__
 from maskrec.base import interrupts
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.base.files import expand_home
 from maskrec.base.system_limits import limit_reached, raise_open_files_limit
-from maskrec.cli import checking, data, doctor, listing, running
+from maskrec.base.version import __version__
+from maskrec.cli import checking, data, doctor, embedding, evaluating, exporting, listing, running, verifying
 from maskrec.cli.options import debugging
 
 INTERRUPTED = 130  # the shell's code for it
@@ -32,6 +32,10 @@ app = typer.Typer(
 for _command in (
     running.run,
     running.resume,
+    evaluating.evaluate,
+    verifying.verify,
+    embedding.embed,
+    exporting.export,
     checking.check,
     checking.schema,
     checking.recipes,

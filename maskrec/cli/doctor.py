@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from maskrec import __version__
 from maskrec.base.console import clean, say, table
+from maskrec.base.version import __version__
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.registered import Failure

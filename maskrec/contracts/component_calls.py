@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from maskrec.contracts.pair_set import Images
     from maskrec.contracts.sample import SampleColumns
 
     ReadInto = Callable[[Sequence[int], NDArray[np.uint8]], SampleColumns]
@@ -210,3 +211,16 @@ def shards_of(dataset: object) -> Sequence[int] | None:
 def batch_reader(samples: object) -> ReadInto | None:
     """The method ``read_into`` of a data set that reads many samples at once, or None."""
     return method_of(samples, "read_into")
+
+
+def origin_of(images: Images, index: int) -> tuple[str, bool]:
+    """The path of an image's photo, and whether the photo already shows a mask.
+
+    From the optional method ``origin(index)``, or else by reading the image.
+    """
+    asked = method_of(images, "origin")
+    if asked is None:
+        sample = images[index]
+        return str(sample.path), bool(sample.masked)
+    path, masked = asked(index)
+    return str(path), bool(masked)

@@ -6,17 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from maskrec.contracts.conditions import CONDITIONS
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from maskrec.contracts.sample import Sample
 
-CONDITIONS = ("bare", "one_masked", "both_masked")
-
 
 class Images(Protocol):
-    """Distinct images, readable in loader workers (so it must pickle)."""
+    """Distinct images, readable in loader workers (so it must pickle).
+
+    An optional method ``origin(index)`` returns the path of the image's photo and whether the photo already shows a
+    mask, without reading it; two images of one photo have one path. Without it images are read to know this.
+    """
 
     def __len__(self) -> int: ...
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.detection.cascade import Faces
+if TYPE_CHECKING:
+    from maskrec.detection.cascade import Faces
 
 Choice = Literal["only", "largest", "central", "all"]
 

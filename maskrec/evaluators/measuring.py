@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Distance, View
-from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.metrics import contrastive_loss, pair_distances
 
 if TYPE_CHECKING:

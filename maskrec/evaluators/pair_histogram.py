@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.errors import MaskrecError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.kinds import Pairs
-from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Problem
 from maskrec.evaluators.condition_tables import class_table, confusion_table, decision_row
 from maskrec.evaluators.confusion_plot import confusion_png

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.kinds import Pairs
-from maskrec.contracts.pair_set import CONDITIONS
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.evaluators.condition_tables import Row, class_table, confusion_table
 from maskrec.evaluators.confusion_plot import confusion_png

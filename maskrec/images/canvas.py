@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from maskrec.contracts.input_spec import Alignment
 from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # facenet's weights were trained on MTCNN boxes with 14 of 160 pixels of margin, stretched to a square.
 BOX_MARGIN = 14 / 160
@@ -59,6 +60,8 @@ def to_canvas(
     Raises:
         ValueError: impossible landmarks or box.
     """
+    import torch  # `pixels_on_canvas` serves programs that do without it
+
     pixels, moved = pixels_on_canvas(image, landmarks, size, alignment, box)
     tensor = torch.from_numpy(planes_of(pixels))
     return tensor, None if moved is None else torch.from_numpy(moved)

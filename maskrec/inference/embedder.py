@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.base.errors import MaskrecError
+from maskrec.base.progress import Progress
 from maskrec.base.random import SeededDraws
 from maskrec.base.words import type_shown
-from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.inference.model import Model, eval_mode
+from maskrec.inference.torch_network import embed_images
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch, Samples, load
-from maskrec.runtime.sample_checks import embeddings_problem
 
 
 @dataclass
@@ -36,6 +36,9 @@ class Embedder:
         seed: the run's; masks are drawn by it, the set's label and the image's index, the same at every epoch.
         workers: loader processes.
         batch_size: images that are embedded at once; masks and images do not depend on it.
+        share_bare: whether an image without a mask that was embedded before, in another set, is not embedded again. It
+            is recognized by its pixels. Others are then embedded in smaller batches, which may change the last bits.
+        progress: shows how far a set is; None shows nothing.
     """
 
     model: Model
@@ -43,7 +46,10 @@ class Embedder:
     seed: int
     workers: int
     batch_size: int = 128
+    share_bare: bool = False
+    progress: Progress | None = None
     _kept: dict[tuple[int, View], tuple[PairSet, NDArray[np.float32]]] = field(default_factory=dict, init=False)
+    _bare: dict[tuple[bytes, View], Tensor] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.compute.place(self.model.network)
@@ -66,6 +72,11 @@ class Embedder:
             self._kept[key] = (pairs, rows)
         return self._kept[key][1]
 
+    @property
+    def asked(self) -> tuple[PairSet, ...]:
+        """The pair sets that were embedded so far, each once, in order."""
+        return tuple({id(pairs): pairs for pairs, _ in self._kept.values()}.values())
+
     def embed_samples(self, samples: Samples, label: str) -> Iterator[NDArray[np.float32]]:
         """Rows of all samples in order, a batch at a time: float32 ``(b, d)``, before normalization.
 
@@ -82,8 +93,23 @@ class Embedder:
     def _embed_pairs(self, pairs: PairSet, view: View) -> NDArray[np.float32]:
         masks = _mask_numbers(pairs)
         own = range(*shard_bounds(len(pairs.images)))
-        rows = list(self._embed_batches(pairs.images, own, masks, pairs.label, view))
+        rows = list(self._counted(self._embed_batches(pairs.images, own, masks, pairs.label, view), pairs, len(own)))
         return _finite(gather_rows(torch.cat(rows) if rows else self._no_rows()), pairs.label).cpu().numpy()
+
+    def _counted(self, batches: Iterator[Tensor], pairs: PairSet, images: int) -> Iterator[Tensor]:
+        """The batches, counted on the screen."""
+        if self.progress is None:
+            yield from batches
+            return
+        done = 0
+        self.progress.begin(f"embedding {pairs.label}", images)
+        try:
+            for rows in batches:
+                done += len(rows)
+                self.progress.update(done, "")
+                yield rows
+        finally:
+            self.progress.stop()
 
     def _no_rows(self) -> Tensor:
         """What a process without images has; of the width and on the device of the others' rows."""
@@ -100,21 +126,29 @@ class Embedder:
             for loaded in load(samples, places, self.workers, self.compute.pin_memory):
                 yield self._embed_batch(loaded.to(self.compute.prepares_on), masks, label, view)
 
-    @torch.no_grad()
     def _embed_batch(self, loaded: LoadedBatch, masks: Tensor | None, label: str, view: View) -> Tensor:
+        if not self.share_bare:
+            return self._embed_loaded(loaded, masks, label, view)
+        wear = [False] * len(loaded.indices) if masks is None else (masks[loaded.indices.cpu()] >= 0).tolist()
+        images = loaded.images.cpu().numpy()
+        keys = [None if worn else (blake2b(image).digest(), view) for worn, image in zip(wear, images, strict=True)]
+        new = [row for row, key in enumerate(keys) if key is None or key not in self._bare]
+        found = self._embed_loaded(_some(loaded, new), masks, label, view) if new else self._no_rows()
+        rows = dict(zip(new, found, strict=True))
+        self._bare |= {key: rows[row] for row in new if (key := keys[row]) is not None}
+        return torch.stack(
+            [rows[row] if key is None or row in rows else self._bare[key] for row, key in enumerate(keys)]
+        )
+
+    @torch.no_grad()
+    def _embed_loaded(self, loaded: LoadedBatch, masks: Tensor | None, label: str, view: View) -> Tensor:
         images = loaded.images.float() / 255
         worn = None if masks is None else masks.to(loaded.indices.device)[loaded.indices]
         if worn is not None and bool((worn >= 0).any()):
             if loaded.landmarks is None:
                 raise MaskrecError(f"{label}: masks are to be put on its images, and not all of them have landmarks")
             images = put_on_masks(images, loaded.landmarks, worn, SeededDraws(self.seed, 0, label, loaded.indices))
-        images = self.compute.feed(seen(images, view), self.model.spec)
-        with call_into(self.model.origin, "failed in forward", self.model.network), self.compute.autocast():
-            embeddings: Any = self.model.network(images)
-        if problem := embeddings_problem(embeddings, len(images)):
-            raise PluginError(f"{self.model.origin} {problem}")
-        rows: Tensor = embeddings.float()
-        return rows
+        return embed_images(self.model, self.compute, seen(images, view))
 
 
 def require_pair_set(given: object) -> None:
@@ -136,6 +170,13 @@ def seen(images: Tensor, view: View) -> Tensor:
         crop = images[..., start : start + side, start : start + side]
         images = interpolate(crop, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
     return images.flip(-1) if view.flip else images
+
+
+def _some(loaded: LoadedBatch, rows: list[int]) -> LoadedBatch:
+    """Some of the samples of a batch."""
+    columns = ("images", "labels", "masked", "indices", "positions")
+    landmarks = None if loaded.landmarks is None else loaded.landmarks[rows]
+    return replace(loaded, landmarks=landmarks, **{name: getattr(loaded, name)[rows] for name in columns})
 
 
 def _finite(rows: Tensor, label: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""A model that is used: its network, what it expects to see, and the thresholds it was given."""
+"""A model that is used: its network, what it expects to see, and what it decides with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
+from maskrec.inference.deciding.decisions import Decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +21,25 @@ class Model:
         network: normalized images ``(B, 3, H, W)`` to embeddings ``(B, d)`` before L2 normalization. One that was
             opened is frozen: in eval mode, without gradients.
         spec: size, statistics and alignment of the images it expects.
-        thresholds: the decision thresholds of its evaluation, as ``LABEL.NAME``; None where none are known.
+        decisions: what was measured when it was evaluated; None where nothing is known.
         origin: where it comes from, in one line for the user.
     """
 
     network: nn.Module
     spec: InputSpec
-    thresholds: Mapping[str, Threshold] | None
+    decisions: Decisions | None
     origin: str
 
+    @property
+    def thresholds(self) -> Mapping[str, Threshold] | None:
+        """The decision thresholds of its evaluation, as ``LABEL.NAME``; None where none are known."""
+        return (self.decisions.thresholds or None) if self.decisions is not None else None
 
-def frozen_model(backbone: nn.Module, origin: str, thresholds: Mapping[str, Threshold] | None = None) -> Model:
+
+def frozen_model(backbone: nn.Module, origin: str, decisions: Decisions | None = None) -> Model:
     """A backbone as a model that is used and not trained: in eval mode, no parameter asks for a gradient."""
     spec: InputSpec = backbone.input_spec  # type: ignore[assignment]
-    return Model(backbone.requires_grad_(False).eval(), spec, thresholds, origin)
+    return Model(backbone.requires_grad_(False).eval(), spec, decisions, origin)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,25 +15,31 @@ from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
 from maskrec.contracts.evaluation import Threshold
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.model_folder import ModelFolder, is_model_folder, read_model_folder
+from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions
+from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 from maskrec.inference.model import Model, frozen_model
-from maskrec.inference.onnx_backbone import OnnxBackbone
 from maskrec.inference.runs_within_runs import opening
 from maskrec.plugin.catalog import Catalog
-from maskrec.recipe.backbone_only import resolve_backbone
+from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory
-from maskrec.runtime.run_plan import read_plan
-from maskrec.runtime.state_tree import DamagedFileError
+from maskrec.runtime.run_plan import data_root_of
+from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_checksum
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
+
+_MODELS = "a run directory, a model folder, a .onnx file or a recipe (.yaml)"
 
 
 def open_model(where: Path, catalog: Catalog, data_root: Path = Path()) -> Model:
     """A model to be used, frozen, on the CPU.
 
     Args:
-        where: a run directory (its best weights; its last ones where no epoch was chosen yet), a ``.onnx`` file, or a
-            recipe (``.yaml``) whose backbone finds trained weights of its own.
+        where: a run directory (its best weights; its last ones where no epoch was chosen yet), a model folder that
+            ``maskrec evaluate --out`` wrote, a ``.onnx`` file, or a recipe (``.yaml``) whose backbone finds trained
+            weights of its own.
         catalog: where names are looked up.
         data_root: what a recipe's paths are relative to; a run remembers its own.
 
@@ -40,46 +47,84 @@ def open_model(where: Path, catalog: Catalog, data_root: Path = Path()) -> Model
         UsageError: none of these, one that cannot be opened or does not fit what is installed, or a recipe whose
             backbone has random weights.
     """
+    if is_model_folder(where):
+        return open_model_folder(read_model_folder(where), catalog)
     if where.is_dir():
         return open_run(where, catalog)
     if not where.exists():
-        raise UsageError(f"{where}: no such file or folder; name a run directory, a .onnx file or a recipe (.yaml)")
+        raise UsageError(f"{where}: no such file or folder; name {_MODELS}")
     if where.suffix.lower() == ".onnx":
         return frozen_model(OnnxBackbone(where), str(where))
     if where.suffix.lower() in (".yaml", ".yml"):
         return open_recipe(where, catalog, data_root)
-    raise UsageError(f"{where} is not a model; name a run directory, a .onnx file or a recipe (.yaml)")
+    raise UsageError(f"{where} is not a model; name {_MODELS}")
 
 
-def open_run(run_dir: Path, catalog: Catalog) -> Model:
+def open_model_folder(folder: ModelFolder, catalog: Catalog) -> Model:
+    """The model that a model folder describes, with what was measured for it.
+
+    Raises:
+        UsageError: the weights are gone, are others than were measured, or do not fit what is installed.
+    """
+    weights = folder.weights
+    weights.require_unchanged(folder.path)
+    if weights.kind == "onnx":
+        opened = frozen_model(OnnxBackbone(weights.path), str(weights.path))
+    elif weights.kind == "run":
+        opened = open_run(weights.path, catalog, weights.checkpoint, decide=False)
+    else:
+        shown = f"the backbone in {folder.path}"
+        named = resolve_written_backbone(
+            folder.backbone_text, shown, catalog=catalog, seed=folder.seed, image_size=folder.image_size
+        )
+        opened = open_named(named, shown, catalog)
+        weights.require_same(weights_checksum(opened.network), folder.path)
+    if opened.spec != folder.input_spec:
+        raise UsageError(
+            f"{folder.path}: its weights expect other images than it says ({opened.spec}, not {folder.input_spec}); "
+            "make it again with maskrec evaluate"
+        )
+    return replace(opened, decisions=folder.decisions, origin=f"{folder.path}, {opened.origin}")
+
+
+def open_run(run_dir: Path, catalog: Catalog, checkpoint: str = "", decide: bool = True) -> Model:
     """The model of a run directory: its best weights and their thresholds, or its last weights without any.
 
     Where the last checkpoint is damaged or gone, the one before it is opened, which is said.
 
     Only what this needs is compared: providers of the backbone must be there, names and shapes of its weights fit.
 
+    Args:
+        run_dir: the run directory.
+        catalog: where names are looked up.
+        checkpoint: ``best``, ``last`` or ``previous``; by default the best where there is one.
+        decide: whether what was measured for the weights is read as well.
+
     Raises:
         UsageError: not a run directory, no checkpoint in it, weights that do not fit its recipe, or a run whose
             backbone is, directly or by way of others, itself.
     """
     with opening(run_dir):
-        return _open_run(run_dir, catalog)
+        return _open_run(run_dir, catalog, checkpoint, decide)
 
 
-def _open_run(run_dir: Path, catalog: Catalog) -> Model:
-    plan, data_root = read_plan(run_dir, catalog)
+def _open_run(run_dir: Path, catalog: Catalog, checkpoint: str, decide: bool) -> Model:
+    data_root = data_root_of(run_dir)
     run = RunDirectory(run_dir)
-    name, state = _weights(run)
-    backbone = _build(plan.backbone, plan.seed, plan.image_size, catalog, Context(data_root=data_root, restoring=True))
+    named = resolve_backbone(run.recipe, catalog=catalog, data_root=data_root, restoring=True)
+    name, state = _weights(run, checkpoint)
+    backbone = _build(named, catalog, Context(data_root=data_root, restoring=True))
     load_weights(backbone, state.get("ema") or state["backbone"], str(run.checkpoint(name)))
     # What a last checkpoint holds are the best epoch's evaluations, whose thresholds are not for these weights.
-    thresholds = _thresholds(state["evaluations"]) if name == "best" else None
-    return frozen_model(backbone, f"{run_dir}, {name} weights", thresholds)
+    decisions = _decisions(run, state["evaluations"]) if name == "best" and decide else None
+    return frozen_model(backbone, f"{run_dir}, {name} weights", decisions)
 
 
-def _weights(run: RunDirectory) -> tuple[str, dict[str, Any]]:
+def _weights(run: RunDirectory, checkpoint: str) -> tuple[str, dict[str, Any]]:
     """The checkpoint that is opened: its name and its content."""
-    if run.checkpoint("best").exists():
+    if checkpoint == "previous":
+        return checkpoint, read_checkpoint(run.checkpoint(checkpoint), run.run_id)
+    if checkpoint != "last" and run.checkpoint("best").exists():
         return "best", read_checkpoint(run.checkpoint("best"), run.run_id)
     if not (run.checkpoint("last").exists() or run.checkpoint("previous").exists()):
         raise UsageError(f"{run.path} has no checkpoint yet; let the run get to its first one")
@@ -95,7 +140,7 @@ def _weights(run: RunDirectory) -> tuple[str, dict[str, Any]]:
         if state["position"]["step"] == 0:  # what the run starts from: nothing was learned yet
             raise UsageError(f"{error}; the run has no other checkpoint: continue it with maskrec resume") from error
         say(f"note: {error}; opening {run.checkpoint(name)} of step {state['position']['step']} instead", error=True)
-    if state.get("best", {}).get("epoch") is not None:  # the form before this one has no "best"
+    if not checkpoint and state.get("best", {}).get("epoch") is not None:  # the form before this one has no "best"
         say(f"note: {run.checkpoint('best')} is gone; opening the {name} weights instead", error=True)
     return name, state
 
@@ -107,16 +152,37 @@ def open_recipe(path: Path, catalog: Catalog, data_root: Path = Path()) -> Model
         UsageError: a recipe without one, or one that starts from random weights.
     """
     named = resolve_backbone(path, catalog=catalog, data_root=data_root)
+    opened = open_named(named, str(path), catalog, data_root)
+    return replace(opened, origin=f"the backbone of {path}")
+
+
+def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Path = Path()) -> Model:
+    """A registered backbone that finds trained weights of its own.
+
+    Args:
+        named: the backbone.
+        shown: what messages call it.
+        catalog: where names are looked up.
+        data_root: what its paths are relative to.
+
+    Raises:
+        UsageError: it starts from random weights.
+    """
     context = Context(data_root=data_root)
-    backbone = _build(named.backbone, named.seed, named.image_size, catalog, context)
+    backbone = _build(named, catalog, context)
     if isinstance(named.backbone, Spec):
-        other_seed = _build(named.backbone, named.seed + 1, named.image_size, catalog, context)
+        other_seed = _build(replace(named, seed=named.seed + 1), catalog, context)
         if _nothing_learned(backbone, other_seed):
             raise UsageError(
-                f"{path}: its backbone starts from random weights, by which faces cannot be compared; give it "
+                f"{shown}: its backbone starts from random weights, by which faces cannot be compared; give it "
                 "weights that were trained, or name a run"
             )
-    return frozen_model(backbone, f"the backbone of {path}")
+    return frozen_model(backbone, shown)
+
+
+def weights_checksum(network: nn.Module) -> str:
+    """SHA-256 of a network's tensors with their names, types and shapes."""
+    return pack_tree(dict(network.state_dict())).checksum
 
 
 def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Module:
@@ -128,7 +194,7 @@ def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Mo
     location = data_root / opened.location
     if opened.source == "file":
         return frozen_model(OnnxBackbone(location), str(location)).network
-    return open_run(location, catalog).network
+    return open_run(location, catalog, decide=False).network
 
 
 def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, data_root: Path) -> None:
@@ -139,24 +205,29 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
     """
     if init.source != "run":
         raise UsageError("init takes a run directory, not an exported file")
-    source = open_run(data_root / init.location, catalog).network
+    source = open_run(data_root / init.location, catalog, decide=False).network
     load_weights(backbone, source.state_dict(), f"init: {init.location}")
 
 
-def _build(backbone: Spec | Opened, seed: int, image_size: int | None, catalog: Catalog, context: Context) -> nn.Module:
+def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Module:
     opener = partial(open_backbone, catalog=catalog, data_root=context.data_root)
-    givens = {"seed": seed, "image_size": image_size}
-    built: nn.Module = Builder(catalog, seed, context, opener, givens).build(backbone)
+    givens = {"seed": named.seed, "image_size": named.image_size}
+    built: nn.Module = Builder(catalog, named.seed, context, opener, givens).build(named.backbone)
     return built
 
 
-def _thresholds(evaluations: Mapping[str, Any]) -> dict[str, Threshold] | None:
-    found = {
+def _decisions(run: RunDirectory, evaluations: Mapping[str, Any]) -> Decisions:
+    """The best checkpoint's own thresholds, and what was measured with its weights."""
+    thresholds = {
         f"{label}.{name}": Threshold(**fields)
         for label, evaluation in evaluations.items()
         for name, fields in evaluation["thresholds"].items()
     }
-    return found or None
+    best = run.checkpoint("best")
+    found = read_decisions(DecisionFiles(best.parent, f"{best.stem}."), read_checksum(best))
+    for note in found.notes:
+        say(f"note: {note}", error=True)
+    return replace(found.decisions, thresholds=thresholds)
 
 
 def _nothing_learned(network: nn.Module, other_seed: nn.Module) -> bool:

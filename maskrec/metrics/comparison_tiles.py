@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.distances import normalise
 
@@ -27,7 +27,7 @@ TILE_SIDE = 1024  # images: a tile of float64 is 8 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Images:
+class ComparedImages:
     """The embeddings that are compared, sorted so that those of a condition, and of a person, are neighbours.
 
     Args:
@@ -48,12 +48,12 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tile:
+class ComparisonTile:
     """Comparisons of some images with some others.
 
     Args:
         condition: index into ``CONDITIONS``.
-        rows: places in ``Images`` of the one side.
+        rows: places in ``ComparedImages`` of the one side.
         columns: of the other side.
         distances: float64 ``(rows, columns)``.
         kinds: int8 ``(rows, columns)``: ``IMPOSTOR``, ``GENUINE``, or ``SKIPPED`` for what is no comparison or is in
@@ -70,10 +70,11 @@ class Tile:
         """The distances of the comparisons of one kind, ``(m,)``."""
         if self.kinds is None:
             return self.distances.ravel() if kind == IMPOSTOR else np.empty(0)
-        return self.distances[self.kinds == kind]
+        chosen: Floats = self.distances[self.kinds == kind]
+        return chosen
 
 
-def sorted_images(embeddings: ArrayLike, people: ArrayLike, masked: ArrayLike, photos: ArrayLike) -> Images:
+def sorted_images(embeddings: ArrayLike, people: ArrayLike, masked: ArrayLike, photos: ArrayLike) -> ComparedImages:
     """Check and sort what is to be compared.
 
     Args:
@@ -98,7 +99,7 @@ def sorted_images(embeddings: ArrayLike, people: ArrayLike, masked: ArrayLike, p
     _check_photos(photo, person)
     order = np.lexsort((person, wearing))
     bare = int(np.count_nonzero(~wearing))
-    return Images(rows[order], person[order], photo[order].astype(np.int64), bare, order, names)
+    return ComparedImages(rows[order], person[order], photo[order].astype(np.int64), bare, order, names)
 
 
 def _check_photos(photos: Indices, people: Indices) -> None:
@@ -113,11 +114,11 @@ def _check_photos(photos: Indices, people: Indices) -> None:
 
 
 def tiles(
-    images: Images,
+    images: ComparedImages,
     progress: Progress | None = None,
     conditions: Sequence[int] = range(len(CONDITIONS)),
     side: int = TILE_SIDE,
-) -> Iterator[Tile]:
+) -> Iterator[ComparisonTile]:
     """Every comparison of two images once, in tiles of at most ``side`` x ``side``.
 
     Args:
@@ -139,7 +140,7 @@ def _area(rows: slice, columns: slice) -> int:
     return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
 
-def _places(images: Images, condition: int, side: int) -> Iterator[tuple[slice, slice]]:
+def _places(images: ComparedImages, condition: int, side: int) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of a condition's tiles; within bare and within masked images those on and over the diagonal."""
     bare, masked = range(images.bare), range(images.bare, len(images.rows))
     across, along = ((bare, bare), (bare, masked), (masked, masked))[condition]
@@ -154,7 +155,7 @@ def _cut(part: range, side: int) -> Iterator[slice]:
         yield slice(start, min(start + side, part.stop))
 
 
-def _tile(images: Images, condition: int, rows: slice, columns: slice) -> Tile:
+def _tile(images: ComparedImages, condition: int, rows: slice, columns: slice) -> ComparisonTile:
     distances = images.rows[rows] @ images.rows[columns].T
     distances *= -2
     distances += 2
@@ -162,9 +163,9 @@ def _tile(images: Images, condition: int, rows: slice, columns: slice) -> Tile:
     np.sqrt(distances, out=distances)
     one, other = images.people[rows], images.people[columns]
     if one[0] > other[-1] or other[0] > one[-1]:
-        return Tile(condition, rows, columns, distances, None)
+        return ComparisonTile(condition, rows, columns, distances, None)
     kinds = (one[:, None] == other[None, :]).astype(np.int8) * np.int8(GENUINE)
     kinds[images.photos[rows][:, None] == images.photos[columns][None, :]] = SKIPPED
     if rows == columns:
         kinds[np.tri(len(one), dtype=np.bool_)] = SKIPPED
-    return Tile(condition, rows, columns, distances, kinds)
+    return ComparisonTile(condition, rows, columns, distances, kinds)

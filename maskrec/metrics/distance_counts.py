@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.comparison_tiles import (
     GENUINE,
     IMPOSTOR,
     TILE_SIDE,
-    Images,
+    ComparedImages,
     Indices,
     Progress,
     sorted_images,
@@ -105,7 +105,7 @@ def _half(progress: Progress | None, number: int) -> Progress | None:
     return None if progress is None else lambda done, every: progress(done + number * every, 2 * every)
 
 
-def _histograms(images: Images, progress: Progress | None, side: int) -> tuple[Indices, Indices]:
+def _histograms(images: ComparedImages, progress: Progress | None, side: int) -> tuple[Indices, Indices]:
     counts = np.zeros((2, len(CONDITIONS), BINS), dtype=np.int64)
     for tile in tiles(images, progress, side=side):
         for kind in (IMPOSTOR, GENUINE):
@@ -122,7 +122,7 @@ def _grid(impostor: Indices) -> Indices:
     return np.searchsorted(below, events, "right") - 1
 
 
-def _by_person(images: Images, grid: Indices, progress: Progress | None, side: int) -> tuple[Indices, Indices]:
+def _by_person(images: ComparedImages, grid: Indices, progress: Progress | None, side: int) -> tuple[Indices, Indices]:
     """False accepts at each threshold and all comparisons, per condition and person."""
     people = len(images.names)
     false = np.zeros((len(CONDITIONS), people, GRID), dtype=np.int64)
@@ -133,8 +133,8 @@ def _by_person(images: Images, grid: Indices, progress: Progress | None, side: i
         slots = first[tile.condition][bin_numbers(tile.distances)]
         if tile.kinds is not None:
             slots[tile.kinds != IMPOSTOR] = GRID + 1
-        for axis, side in enumerate((tile.rows, tile.columns)):
-            who, counts = _counts_of(images.people[side], slots, axis)
+        for axis, places in enumerate((tile.rows, tile.columns)):
+            who, counts = _counts_of(images.people[places], slots, axis)
             false[tile.condition, who] += counts[:, :GRID]
             comparisons[tile.condition, who] += counts[:, : GRID + 1].sum(axis=1)
     np.cumsum(false, axis=2, out=false)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.comparison_tiles import Indices, Progress
 from maskrec.metrics.distance_counts import (
@@ -66,7 +66,7 @@ class Risk:
     @property
     def people(self) -> int:
         """How many people were compared."""
-        return self.counts.comparisons.shape[1]
+        return int(self.counts.comparisons.shape[1])
 
     def has(self, condition: str) -> bool:
         """Whether images of two people were compared in this condition.
@@ -170,7 +170,8 @@ class Risk:
         if number not in self._ratios:
             genuine, impostor = self.counts.genuine[number], self.counts.impostor[number]
             require_both_kinds(condition, int(genuine.sum()), int(impostor.sum()), self.people)
-            self._ratios[number] = log_likelihood_ratio(genuine, impostor, (np.arange(BINS) + 0.5) * BIN_WIDTH)
+            centres: Floats = (np.arange(BINS, dtype=np.float64) + 0.5) * BIN_WIDTH
+            self._ratios[number] = log_likelihood_ratio(genuine, impostor, centres)
         return np.interp(values, *self._ratios[number])
 
     def _measured(self, condition: str) -> int:

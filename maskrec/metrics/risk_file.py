@@ -10,13 +10,14 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from maskrec.base.files import write_bytes
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics.comparison_tiles import Indices
 from maskrec.metrics.distance_counts import BINS, GRID, MOST_PEOPLE, DistanceCounts
 from maskrec.metrics.risk import Risk
@@ -145,7 +146,7 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shape: tuple[
     return array
 
 
-def _read_header(stream: object) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     """Shape, whether in Fortran's order, and type; a header of at most 10,000 bytes, read as a literal."""
     if npy.read_magic(stream) != (1, 0):
         raise _WrongFileError("an array is not in version 1.0 of the .npy format")

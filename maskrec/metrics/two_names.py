@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics.arrays import Floats
-from maskrec.metrics.comparison_tiles import IMPOSTOR, Images, Indices, Progress, sorted_images, tiles
+from maskrec.metrics.comparison_tiles import IMPOSTOR, ComparedImages, Indices, Progress, sorted_images, tiles
 from maskrec.metrics.distance_counts import BIN_WIDTH, DistanceCounts, cumulative
 from maskrec.metrics.enough_people import FEWEST_EVENTS
 
@@ -79,7 +79,9 @@ def _usual_distance(genuine: Indices, impostor: Indices) -> float:
     return min(median, few) * BIN_WIDTH
 
 
-def _near(images: Images, condition: int, limit: float, progress: Progress | None) -> tuple[Indices, Indices, Floats]:
+def _near(
+    images: ComparedImages, condition: int, limit: float, progress: Progress | None
+) -> tuple[Indices, Indices, Floats]:
     """Comparisons of two people at or below a distance: places in ``images`` and distances, each ``(m,)``."""
     found: list[tuple[Indices, Indices, Floats]] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     for tile in tiles(images, progress, conditions=(condition,)):
@@ -92,7 +94,9 @@ def _near(images: Images, condition: int, limit: float, progress: Progress | Non
     return rows, columns, distances
 
 
-def _by_pair(images: Images, condition: int, rows: Indices, columns: Indices, distances: Floats) -> list[TwoNames]:
+def _by_pair(
+    images: ComparedImages, condition: int, rows: Indices, columns: Indices, distances: Floats
+) -> list[TwoNames]:
     swapped = images.people[rows] > images.people[columns]
     left, right = np.where(swapped, columns, rows), np.where(swapped, rows, columns)
     keys = images.people[left] * len(images.names) + images.people[right]
@@ -116,7 +120,7 @@ def _by_pair(images: Images, condition: int, rows: Indices, columns: Indices, di
     ]
 
 
-def _comparisons(images: Images, condition: int, first: Indices, second: Indices) -> NDArray[np.int64]:
+def _comparisons(images: ComparedImages, condition: int, first: Indices, second: Indices) -> NDArray[np.int64]:
     """How many comparisons of a condition there are between two people, ``(pairs,)``."""
     people = len(images.names)
     bare = np.bincount(images.people[: images.bare], minlength=people)

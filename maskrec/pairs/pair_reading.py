@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.base.words import did_you_mean, plain_name
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.faces.masks import MASK_TYPES
 from maskrec.images.face_columns import SIDE_COLUMNS

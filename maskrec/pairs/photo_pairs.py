@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from maskrec.base.random import SeededDraws
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, Problems
 from maskrec.contracts.sample import Sample
 from maskrec.faces.masks import MASK_TYPES, choose_types, type_problems
@@ -52,6 +53,11 @@ class PairImages:
         """One image, its mask not yet on; label -1. UsageError with the path when its photo does not decode."""
         photo = int(self.photo[index])
         return self.photos.open(photo, -1, bool(self.masked[photo]))
+
+    def origin(self, index: int) -> tuple[str, bool]:
+        """The path of an image's photo, and whether the photo already shows a mask."""
+        photo = int(self.photo[index])
+        return self.photos.paths[photo], bool(self.masked[photo])
 
 
 @dataclass(slots=True)

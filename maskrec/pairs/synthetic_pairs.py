@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from maskrec.base.random import SeededDraws
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Sample
 from maskrec.faces.synthetic import CAVEAT
@@ -36,6 +37,10 @@ class _AlbumImages:
         photo = self.photos[index]
         image, landmarks = self.album[photo]
         return Sample(image, -1, landmarks, masked=False, path=self.album.path(photo))
+
+    def origin(self, index: int) -> tuple[str, bool]:
+        """The path that the image's photo would have, which is bare."""
+        return self.album.path(self.photos[index]), False
 
 
 def synthetic_pairs(

@@ -12,9 +12,9 @@ from typing import Any
 
 import pluggy
 
-import maskrec
 from maskrec.base.errors import UsageError
 from maskrec.base.interrupts import INTERRUPTS
+from maskrec.base.version import __version__
 from maskrec.plugin import hookspecs
 from maskrec.plugin.author_errors import listed_components, raised_in, refuse_hook_arguments
 from maskrec.plugin.catalog import Catalog
@@ -43,7 +43,7 @@ def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence
         if builtin or (plugins and (wanted is None or provider.distribution in wanted)):
             host.add(provider, entry_point.load, entry_point.module)
     if GROUP not in host.distributions:  # run from a checkout that is not installed
-        host.add(Provider("maskrec:builtin", GROUP, maskrec.__version__), _builtin)
+        host.add(Provider("maskrec:builtin", GROUP, __version__), _builtin)
     for name in sorted((wanted or set()) - host.distributions) if plugins else ():
         message = "no installed distribution of this name declares a maskrec plugin"
         host.failures.append(Failure(Provider(name, name, ""), "metadata", message))

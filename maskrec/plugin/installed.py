@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-import maskrec
+from maskrec.base.version import __version__
 from maskrec.base.words import typed_line
 from maskrec.plugin.registered import Failure, Provider, normalise
 
@@ -64,4 +64,4 @@ def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
     except Exception:  # broken metadata; use its folder's name instead
         folder = Path(str(getattr(distribution, "_path", "unknown"))).name
         return normalise(folder.split("-")[0].removesuffix(".dist")), "(version unknown)"
-    return name, maskrec.__version__ if name == GROUP else version
+    return name, __version__ if name == GROUP else version

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.catalog import Catalog
-from maskrec.recipe.components import Components
-from maskrec.recipe.layering import read_layers
-from maskrec.recipe.named_files import check_files
-from maskrec.recipe.node import marks_by_path
+from maskrec.recipe.node import Node
+from maskrec.recipe.part_of_recipe import RecipePart, part_of_text, read_part
 from maskrec.recipe.plan import Opened, Spec
-from maskrec.recipe.problems import RecipeProblems, each_once
-from maskrec.recipe.sections import check_field, read_requires
-from maskrec.recipe.values import INVALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +26,55 @@ class NamedBackbone:
     image_size: int | None
 
 
-def resolve_backbone(path: Path, *, catalog: Catalog, data_root: Path = Path()) -> NamedBackbone:
+def resolve_backbone(
+    path: Path, *, catalog: Catalog, data_root: Path = Path(), restoring: bool = False
+) -> NamedBackbone:
     """The backbone of a recipe; its other sections are neither needed nor read.
 
     Args:
         path: the recipe file, or one with ``backbone`` alone.
         catalog: where names are looked up.
         data_root: what the recipe's paths are relative to.
+        restoring: whether a checkpoint's weights come next, so that the files that it names need not be there.
 
     Raises:
         RecipeError: all problems of that section at once; exit code 3 where a plugin that it needs is broken.
     """
-    layers = read_layers(path)
-    problems = RecipeProblems(list(layers.problems))
-    found: NamedBackbone | None = None
-    if layers.root is not None:
-        root, said = layers.form(False)
-        problems.entries += said
-        node = root.child("backbone")
-        requires = read_requires(root, problems)
-        values = {}
-        for name, annotation in (("seed", int), ("image_size", int)):
-            there = root.child(name)
-            if there is not None and there.value is not None:
-                values[name] = check_field(there, annotation, name, problems)
-        values = {name: value for name, value in values.items() if value is not INVALID}
-        if node is None or node.value is None:
-            problems.error(f"{path} has no `backbone`", "backbone", None, "name a recipe that has one")
-        else:
-            built = Components(catalog, requires, problems, values).component(node, "backbone", "backbone")
-            check_files([built], marks_by_path(root), data_root, problems)
-            if built is not None:
-                found = NamedBackbone(built, values.get("seed", 0), values.get("image_size"))
-    errors = [problem for problem in each_once(problems.entries, layers.problems) if not problem.note]
-    if errors or found is None:
-        raise RecipeError(errors, problems.broken_plugin)
-    return found
+    part = read_part(path)
+    node = part.root.child("backbone")
+    if node is None or node.value is None:
+        part.problems.error(f"{path} has no `backbone`", "backbone", None, "name a recipe that has one")
+        node = None
+    return _resolved(part, node, catalog, None if restoring else data_root)
+
+
+def resolve_written_backbone(
+    text: str, shown: str, *, catalog: Catalog, data_root: Path = Path(), seed: int = 0, image_size: int | None = None
+) -> NamedBackbone:
+    """A backbone that is written out: ``{use: NAME, ...}``.
+
+    Args:
+        text: YAML of the component alone.
+        shown: what messages call the text.
+        catalog: where names are looked up.
+        data_root: what its paths are relative to.
+        seed: the seed that it is built with.
+        image_size: side of the canvas in pixels, or None for the backbone's own.
+
+    Raises:
+        RecipeError: all problems at once; exit code 3 where a plugin that it needs is broken.
+    """
+    part = part_of_text(text, shown)
+    component = part.root
+    part = RecipePart(replace(component, value={}), part.problems, part.unread)
+    part.values = {"seed": seed} | ({} if image_size is None else {"image_size": image_size})
+    return _resolved(part, component, catalog, data_root)
+
+
+def _resolved(part: RecipePart, node: Node | None, catalog: Catalog, data_root: Path | None) -> NamedBackbone:
+    built = None if node is None else part.components(catalog).component(node, "backbone", "backbone")
+    if built is not None and data_root is not None:
+        part.check_files([built], data_root)
+    part.refuse()
+    assert built is not None
+    return NamedBackbone(built, part.seed, part.image_size)

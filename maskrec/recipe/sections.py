@@ -107,9 +107,9 @@ def _installed(name: str) -> str:
 
 
 def _own_version() -> str:
-    import maskrec
+    from maskrec.base.version import __version__
 
-    return maskrec.__version__
+    return __version__
 
 
 def check_field(node: Node, annotation: Any, path: str, problems: RecipeProblems) -> Any:

@@ -6,8 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
-import maskrec
 from maskrec.base.errors import UsageError
+from maskrec.base.version import PACKAGE
 from maskrec.base.words import nearest as near_names
 from maskrec.recipe.node import nearest
 
@@ -23,7 +23,7 @@ def recipes_folder() -> Path:
     Raises:
         UsageError: neither exists.
     """
-    package = Path(maskrec.__file__).parent
+    package = PACKAGE
     for folder in (package.parent / "recipes", package / "recipes"):
         if folder.is_dir() and (folder.parent == package or _is_checkout(package.parent)):
             return folder

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from maskrec.recipe.evaluations_only import NamedEvaluations
 from maskrec.recipe.plan import Opened, Plan, Spec, map_leaves
 from maskrec.recipe.scalars import read_plain, write_plain
 from maskrec.recipe.values import NotForRecipesError, to_plain
@@ -23,10 +25,40 @@ def resolved_yaml(plan: Plan) -> str:
         heading += f"# The demo overrides of {plan.name} are applied{reason}.\n".encode(
             "ascii", "backslashreplace"
         ).decode()
+    return heading + _dumped(_recipe(plan))
+
+
+def written_component(component: Spec | Opened, data_root: Path) -> dict[str, Any]:
+    """A component as a recipe writes it, its paths absolute: what is in other folders is found from anywhere."""
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, Spec):
+            parameters = {name: map_leaves(inner, absolute) for name, inner in value.parameters.items()}
+            return dataclasses.replace(value, parameters=parameters)
+        if isinstance(value, Opened):
+            return dataclasses.replace(value, location=(data_root / value.location).absolute())
+        return (data_root / value).absolute() if isinstance(value, Path) else value
+
+    written: dict[str, Any] = _leaf(absolute(component))
+    return written
+
+
+def evaluations_yaml(evaluations: NamedEvaluations, data_root: Path) -> str:
+    """The evaluations file that measures the same again, its paths absolute."""
+    content = {
+        **({"requires": list(evaluations.requires)} if evaluations.requires else {}),
+        "seed": evaluations.seed,
+        "image_size": evaluations.image_size,
+        "evaluate": {label: written_component(spec, data_root) for label, spec in evaluations.evaluate.items()},
+    }
+    return HEADING + _dumped(content)
+
+
+def _dumped(content: dict[str, Any]) -> str:
     text: str = yaml.dump(
-        _recipe(plan), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
+        content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
     )
-    return heading + text
+    return text
 
 
 def _recipe(plan: Plan) -> dict[str, Any]:

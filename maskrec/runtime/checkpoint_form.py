@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from maskrec.contracts.evaluation import Threshold
+from maskrec.runtime.thresholds_file import THRESHOLDS_FORM
 
 
 def _is_dict(value: Any) -> bool:
@@ -82,6 +83,8 @@ def form_problem(state: Mapping[str, Any], *, resumable: bool = True) -> str | N
             return f"it has no {name!r}"
         if not fits(state[name]):
             return f"its {name!r} has another form"
+    if (form := state.get("thresholds_form", THRESHOLDS_FORM)) != THRESHOLDS_FORM:
+        return f"its thresholds are of the form {str(form)[:60]!r}, and this maskrec reads {THRESHOLDS_FORM!r}"
     if state.get("ema") is not None and not _is_tensors(state["ema"]):
         return "its 'ema' has another form"
     return None if _is_shards(state.get("shards", [])) else "its 'shards' has another form"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import operator
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from maskrec.contracts.kinds import Sampler
 
 Batches = list[list[int]]
 Place = tuple[int, int]  # position in the global epoch, index in the data set
+_T = TypeVar("_T")
 
 
 def epoch_batches(sampler: Sampler, epoch: int, samples: int | None = None, who: str = "the sampler") -> Batches:
@@ -112,3 +113,10 @@ def batches_digest(batches: Sequence[Sequence[int]]) -> str:
     digest = hashlib.sha256(np.array([len(batch) for batch in batches], np.int64).tobytes())
     digest.update(np.fromiter(chain.from_iterable(batches), np.int64).tobytes())
     return digest.hexdigest()
+
+
+def grouped(batches: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Batches in groups of ``size``; the last group may be smaller."""
+    remaining = iter(batches)
+    while group := list(islice(remaining, size)):
+        yield group

@@ -18,13 +18,23 @@ def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
     Raises:
         UsageError: not a run directory, or its recipe no longer resolves with what is installed.
     """
+    data_root = data_root_of(run_dir)
+    record, run = read_json(RunDirectory(run_dir).provenance), RunDirectory(run_dir)
+    plan = resolve(run.recipe, catalog=catalog, data_root=data_root)
+    named = {name: record[name] for name in ("name", "demo", "demo_reason") if name in record}
+    return replace(plan, **named), data_root
+
+
+def data_root_of(run_dir: Path) -> Path:
+    """What the paths of a run's recipe are relative to.
+
+    Raises:
+        UsageError: not a run directory, or a damaged one.
+    """
     run = RunDirectory(run_dir)
     if not run.recipe.is_file():
         raise UsageError(f"{run_dir} is not a run directory: it has no recipe.yaml")
     record = read_json(run.provenance)
     if not isinstance(record, dict) or "data_root" not in record:
         raise UsageError(f"{run.provenance} does not say where the data is; the run directory is damaged")
-    data_root = Path(record["data_root"])
-    plan = resolve(run.recipe, catalog=catalog, data_root=data_root)
-    named = {name: record[name] for name in ("name", "demo", "demo_reason") if name in record}
-    return replace(plan, **named), data_root
+    return Path(record["data_root"])

@@ -128,6 +128,15 @@ def read_plain_values(path: Path) -> Any:
     return _decode(path, structure, None)
 
 
+def read_checksum(path: Path) -> str | None:
+    """The checksum that the file states, quickly: it is not verified. None for ``maskrec-state-1``, which has none.
+
+    Raises:
+        DamagedFileError: as `read_tree`.
+    """
+    return _read(path, with_tensors=False)[0]
+
+
 def _read(path: Path, with_tensors: bool) -> tuple[str | None, str, dict[str, Tensor]]:
     """The checksum, the structure and the tensors."""
     try:

@@ -11,9 +11,10 @@ from torch import nn
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
-from maskrec.base.files import write_atomically, write_json
+from maskrec.base.files import write_atomically
 from maskrec.runtime.checkpoint_form import form_problem
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_tree
+from maskrec.runtime.thresholds_file import THRESHOLDS_FORM, thresholds_beside, write_thresholds
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Any], what: str) -> None:
@@ -47,7 +48,7 @@ def save_checkpoint(
     Raises:
         MaskrecError: a tensor that is not finite, or a disk that takes no more; the files before stay as they were.
     """
-    packed = pack_tree({**state, "evaluations": dict(evaluations)})
+    packed = pack_tree({**state, "evaluations": dict(evaluations), "thresholds_form": THRESHOLDS_FORM})
 
     def write(temporary: Path) -> None:
         packed.write(temporary)
@@ -56,7 +57,7 @@ def save_checkpoint(
 
     write_atomically(path, write)
     thresholds = {label: plain["thresholds"] for label, plain in evaluations.items()}
-    write_json(path.with_name(f"{path.stem}.thresholds.json"), thresholds)
+    write_thresholds(thresholds_beside(path), thresholds, packed.checksum)
 
 
 def _keep(path: Path, keep: Path) -> None:

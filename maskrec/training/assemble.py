@@ -17,6 +17,8 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, RecipeError
+from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
+from maskrec.inference.evaluating.pair_checks import landmark_problems
 from maskrec.inference.open_model import load_initial_weights, open_backbone
 from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
@@ -49,6 +51,12 @@ class Assembly:
     pair_sets: tuple[tuple[Spec, PairSet], ...]
     declared: Mapping[str, Metrics]
     component_notes: tuple[Problem, ...] = ()
+
+    @property
+    def asked(self) -> AskedEvaluators:
+        """The evaluators, with what they are held to."""
+        networks = {"the backbone": self.backbone, "the loss": self.loss}
+        return AskedEvaluators(self.plan.evaluate, self.evaluators, self.declared, networks)
 
     @property
     def length(self) -> RunLength:
@@ -176,7 +184,7 @@ def _cross_checks(
     transforms: Mapping[str, Transform],
 ) -> list[Problem]:
     problems = _landmark_problems(plan, dataset, transforms)
-    problems += [problem for spec, pairs in builder.pair_sets for problem in _pair_problems(spec, pairs)]
+    problems += [problem for spec, pairs in builder.pair_sets for problem in landmark_problems(spec, pairs)]
     problems += people_problems(plan, builder, dataset, builder.pair_sets)
     problems += schedule_problems(plan, RunLength.of(plan.train, len(sampler)))
     if len(sampler) == 0:
@@ -199,10 +207,3 @@ def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Tr
         for label, transform in transforms.items()
         if needs_landmarks(transform) and not dataset.has_landmarks
     ]
-
-
-def _pair_problems(spec: Spec, pairs: PairSet) -> list[Problem]:
-    if not any(kind is not None for kind in pairs.mask_types) or pairs.has_landmarks:
-        return []
-    message = "masks are to be put on these pairs, but their photos have no landmarks"
-    return [Problem(message, spec.path, "name a landmarks file, or leave the masks off", spec.mark)]

@@ -9,11 +9,12 @@ from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped, Stop
+from maskrec.inference.evaluating.evaluation_values import write_figures
+from maskrec.inference.evaluating.result_tables import final_tables
 from maskrec.training.display import Display
-from maskrec.training.evaluating import write_figures
 from maskrec.training.observing import Observers
 from maskrec.training.recording import Recorder
-from maskrec.training.summary import epoch_line, final_tables
+from maskrec.training.summary import epoch_line
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,7 @@ def _run_in(
     restoring = has_checkpoint(run)
     assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
     stepper = TrainStep(assembly)
-    try_evaluators(assembly, stepper)
+    evaluation_pairs = try_evaluators(assembly, stepper)
     on_rank_zero(lambda: write_run_record(run, plan, catalog, assembly, data_root, allow_drift))
     on_rank_zero(lambda: keep_plugin_files(run, plugin_files))
     if stepper.compute.device.type == "cpu":
@@ -200,7 +200,7 @@ def _run_in(
         observers = Observers(assembly.observers, display.line)
         observers.load_state_dict(saved["observers"])
         log = RunLog(recorder, observers, display, run.figures)
-        trainer = Trainer(assembly, stepper, run, log, state)
+        trainer = Trainer(assembly, stepper, run, log, state, evaluation_pairs)
         if not restoring:
             trainer.save_start()
         introduce(trainer)

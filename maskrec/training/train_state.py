@@ -8,8 +8,9 @@ from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.evaluation import Evaluation
+from maskrec.inference.evaluating.evaluation_values import to_plain
 from maskrec.recipe.plan import Best
-from maskrec.training.evaluating import best_value, is_better, to_plain
+from maskrec.training.evaluating import best_value, is_better
 
 
 @dataclass

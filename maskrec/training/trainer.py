@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from maskrec.base import interrupts
@@ -14,18 +13,21 @@ from maskrec.base.files import write_json
 from maskrec.contracts.call_into import own_words
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.events import Ended, EpochEnded, Started, Stepped, Stop
+from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.evaluating.evaluation_values import from_plain, to_plain
 from maskrec.inference.model import Model
-from maskrec.runtime.epoch_batches import shard_places
-from maskrec.runtime.loading import EpochLoader, LoadedBatch
+from maskrec.runtime.epoch_batches import grouped, shard_places
+from maskrec.runtime.loading import EpochLoader
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import load_weights, read_checkpoint, save_checkpoint
 from maskrec.training.assemble import Assembly
+from maskrec.training.best_decisions import measure_best
 from maskrec.training.checkpoint import networks_state, shard_state
 from maskrec.training.checkpoint_files import save_last, save_start
 from maskrec.training.checks.sampler_checks import agreed_batches, restore_sampler, sampler_state
 from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object, on_rank_zero
-from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all, from_plain, to_plain
+from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all
 from maskrec.training.run_log import RunLog
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import StepResult, TrainStep
@@ -41,6 +43,7 @@ class Trainer:
         run: the run directory.
         log: records and shows what happens, and asks the observers.
         state: where the run is; changed as it goes.
+        evaluation_pairs: the pair sets on which the evaluators choose their thresholds.
     """
 
     assembly: Assembly
@@ -48,6 +51,7 @@ class Trainer:
     run: RunDirectory
     log: RunLog
     state: TrainState
+    evaluation_pairs: Sequence[PairSet] = ()
 
     def train(self) -> None:
         """Train up to the last epoch's checkpoint.
@@ -162,13 +166,18 @@ class Trainer:
             write_json(self.run.result, result)
 
     def _test_best(self, epoch: int) -> dict[str, Any]:
-        """Each evaluator's answer on its test pairs, with the best weights and what was found with them."""
+        """Each evaluator's answer on its test pairs, with the best weights and what was found with them.
+
+        Error rates of the evaluation pairs are counted before, once for these weights.
+        """
         path = self.run.checkpoint("best")
         best = read_checkpoint(path, self.run.run_id)
         load_weights(self.stepper.evaluated, best["backbone"], str(path))
         chosen = {label: from_plain(plain) for label, plain in best["evaluations"].items()}
+        embed = self.embedder()
         try:
-            answers = apply_to_test_pairs(self.assembly, self.embedder(), chosen)
+            measure_best(self.run, self.evaluation_pairs, embed, best["evaluations"], self.log.display.line)
+            answers = apply_to_test_pairs(self.assembly, embed, chosen)
         except MaskrecError as error:
             raise self._resumable(error) from error
         chosen_by = self.assembly.plan.train.best
@@ -239,10 +248,3 @@ class Trainer:
         if stop.failed:
             raise MaskrecError(stop.reason)
         self.state.position.stopped = self.state.position.stopped or stop.reason
-
-
-def grouped(batches: Iterable[LoadedBatch], size: int) -> Iterator[list[LoadedBatch]]:
-    """Batches in groups of ``size``; the last group may be smaller."""
-    remaining = iter(batches)
-    while group := list(islice(remaining, size)):
-        yield group

@@ -257,3 +257,16 @@ def test_processes_share_the_images_and_each_has_all_rows(tmp_path: Path) -> Non
         expected = embedder()(pair_set(Faces(number), MASKS[:number]))
         for rank in range(3):
             assert np.array_equal(np.load(tmp_path / f"rows-{rank}.npz")[place], expected)
+
+
+def test_a_bare_image_of_several_sets_is_embedded_once_where_that_is_asked() -> None:
+    faces, network = Faces(len(MASKS)), Pixels()
+    sharing, plain = embedder(network, batch_size=4, share_bare=True), embedder(batch_size=4)
+    sets = [pair_set(faces), pair_set(faces, MASKS, label="others"), pair_set(Faces(len(MASKS) + 2))]
+    for pairs in sets:
+        for view in (View(), View(flip=True)):
+            assert np.array_equal(sharing(pairs, view), plain(pairs, view))
+    bare, masked = MASKS.count(None), len(MASKS) - MASKS.count(None)
+    assert bare
+    assert sum(count for _, count in network.modes) == 2 * (len(MASKS) + masked + 2)
+    assert list(sharing.asked) == sets

@@ -15,38 +15,28 @@ import onnx
 import pytest
 import torch
 import yaml
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from onnx_graphs import SPEC, linear_model, matrix_of, write_model
 from run_comparison import largest_difference
 from small_recipe import PIECES
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.problem import RecipeError
-from maskrec.inference.onnx_backbone import OnnxBackbone
+from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 from maskrec.inference.open_model import open_backbone, open_model
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.state_tree import load_tree, save_tree
 
 Train = Callable[..., Path]
-SPEC = {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "alignment": "arcface"}
 
 
 def write_onnx(path: Path, batch: str | int, metadata: str | None) -> np.ndarray[Any, Any]:
     """A flatten and a matrix; the matrix."""
-    matrix = np.random.default_rng(3).normal(size=(3 * 32 * 32, 5)).astype(np.float32)
-    graph = helper.make_graph(
-        [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["y"])],
-        "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, 32, 32])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, 5])],
-        [numpy_helper.from_array(matrix, "w")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    if metadata is not None:
-        helper.set_model_props(model, {"maskrec.input_spec": metadata})
-    onnx.save(model, str(path))
-    return matrix
+    model = linear_model(batch)
+    write_model(path, model, {} if metadata is None else {"maskrec.input_spec": metadata})
+    return matrix_of(model)
 
 
 @pytest.mark.parametrize("batch", ["N", 1])
@@ -57,8 +47,8 @@ def test_an_onnx_file_embeds_as_its_graph_says(batch: str | int, tmp_path: Path)
     expected = images.double().reshape(4, -1).numpy() @ matrix.astype(np.float64)
     assert np.allclose(backbone(images).numpy(), expected, rtol=1e-4, atol=1e-3)
     assert (backbone.embedding_size, backbone.input_spec.size, backbone.input_spec.alignment) == (5, 32, "arcface")
-    assert backbone.session.get_providers()[-1] == "CPUExecutionProvider"
-    assert set(backbone.session.get_providers()) <= {"CUDAExecutionProvider", "CPUExecutionProvider"}
+    assert backbone.network.session.get_providers()[-1] == "CPUExecutionProvider"
+    assert set(backbone.network.session.get_providers()) <= {"CUDAExecutionProvider", "CPUExecutionProvider"}
 
 
 @pytest.mark.parametrize(
@@ -74,6 +64,9 @@ def test_an_onnx_file_embeds_as_its_graph_says(batch: str | int, tmp_path: Path)
         ('{"size": 32, "mean": 0.5}', "cannot be used"),
         ('{"size": 32, "std": ["a", "b", "c"]}', "cannot be used"),
         ('{"size": 32, "mean": [NaN, 0, 0]}', "cannot be used"),
+        ('{"size": 32, "mean": [1' + "0" * 400 + ", 0, 0]}", "cannot be used"),
+        ('{"size": true}', "cannot be used"),
+        ('{"size": 1000000}', "the largest canvas has 2048"),
         ('{"size": 32, "color": "\\ud800"}', "cannot be used"),
         ('{"size": 112}', r"expected one input of float \(N, 3, 112, 112\), its graph has tensor\(float\) \["),
     ],
@@ -128,9 +121,9 @@ def test_graphs_of_another_form_are_refused(
 def test_a_graph_that_returns_something_else_than_it_announces_is_a_sentence(tmp_path: Path) -> None:
     write_onnx(tmp_path / "net.onnx", "N", json.dumps(SPEC))
     backbone = OnnxBackbone(tmp_path / "net.onnx")
-    with pytest.raises(MaskrecError, match=r"net\.onnx: its graph fails on \(2, 3, 8, 8\)"):
+    with pytest.raises(MaskrecError, match=r"net\.onnx: on \(2, 3, 8, 8\) its graph fails"):
         backbone(torch.zeros(2, 3, 8, 8))
-    backbone.embedding_size = 7
+    backbone.network.embedding_size = 7
     with pytest.raises(MaskrecError, match=r"returns \(2, 5\) for 2 images, not \(2, 7\)"):
         backbone(torch.zeros(2, 3, 32, 32))
 
@@ -241,7 +234,7 @@ VERIFICATION = {
 def test_a_runs_model_has_the_thresholds_of_its_best_weights_and_no_others(train: Train) -> None:
     run = train("run", {"evaluate": VERIFICATION})
     model = open_model(run, discover([PIECES]))
-    said = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["held_out"]
+    said = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["thresholds"]["held_out"]
     assert said
     assert model.thresholds == {f"held_out.{name}": Threshold(**fields) for name, fields in said.items()}
     assert (model.spec.size, model.origin) == (32, f"{run}, best weights")

@@ -183,7 +183,7 @@ def test_an_exported_file_teaches_what_its_weights_do(tmp_path: Path) -> None:
     from maskrec.faces.normalising import normalise
     from maskrec.images.canvas import to_canvas
     from maskrec.images.decoding import read_image
-    from maskrec.inference.onnx_backbone import OnnxBackbone
+    from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 
     model = onnx.load(str(FACES / "mobilefacenet.onnx"))
     spec = {"size": 112, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "alignment": "arcface"}

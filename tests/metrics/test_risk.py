@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from compared_people import People, all_comparisons, some_people
 
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics import NotEnoughPeopleError, Risk, count_risk, roc, tar_at_far
 from maskrec.metrics.distance_counts import BIN_WIDTH, DistanceCounts
 

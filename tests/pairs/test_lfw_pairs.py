@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import REFERENCE_TYPES
 from maskrec.pairs.lfw_pairs import lfw_pairs
 

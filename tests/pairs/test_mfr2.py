@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import Context
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.pairs.mfr2 import mfr2
 
 CONTEXT = Context(path="evaluate.mfr2")

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import Context
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.pairs.mlfw import mlfw
 
 PHOTOS = ["Ann_De_0001_0001.jpg", "Ann_De_0004_0001.jpg", "Bob_0001_0000.jpg", "Bob_0002_0003.jpg"]

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.pairs.pairs_csv import pairs_csv
 
 CONTEXT = Context(input_spec=InputSpec(16), path="evaluate.mine.test")

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.pairs.pools import Pools, draw_different, draw_same, split_people
 from maskrec.pairs.rmfrd import BARE, MASKED, rmfrd
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from maskrec.base.random import SeededDraws
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, put_on_masks
 from maskrec.pairs.sampling import draw_pairs, too_many
 from maskrec.pairs.synthetic_pairs import check, synthetic_pairs

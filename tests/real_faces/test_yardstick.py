@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 
 import cv2
 import numpy as np
+import onnx
 import pytest
+import yaml
+from onnx import TensorProto, helper, numpy_helper
 from warm_python import run_python
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.alignment import ARCFACE_POINTS
+from maskrec.faces.masks import MASK_TYPES
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.pairs.pairs_csv import pairs_csv
+from maskrec.plugin.host import discover
+from maskrec.recipe.evaluations_only import resolve_evaluations
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "real_faces"
+FACES = Path(__file__).parents[2].parent / "shared" / "faces"
 PEOPLE = [f"Person_{letter}" for letter in "ABCDEFGH"]
 POINTS = np.array(ARCFACE_POINTS)
 
@@ -119,13 +128,8 @@ def test_the_pairs_read_as_what_they_are(flat: Path, name: str, condition: int) 
     assert Path(left.path).parent.name == ("masked" if condition == 2 else "bare")
 
 
-@pytest.mark.slow
-def test_the_yardstick_prints_a_row_a_condition(lfw: Path, flat: Path, tmp_path: Path) -> None:
-    import json
-
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
+def write_network(path: Path) -> None:
+    """A matrix over the pixels, as an exported file."""
     matrix = np.random.default_rng(3).normal(size=(3 * 112 * 112, 8)).astype(np.float32)
     graph = helper.make_graph(
         [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["y"])],
@@ -136,14 +140,58 @@ def test_the_yardstick_prints_a_row_a_condition(lfw: Path, flat: Path, tmp_path:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     helper.set_model_props(model, {"maskrec.input_spec": '{"size": 112, "alignment": "arcface"}'})
-    onnx.save(model, str(tmp_path / "net.onnx"))
-    files = ("--lfw", lfw / "photos", "--landmarks", lfw / "landmarks.csv", "--pairs", lfw / "pairs.txt")
-    told = run("yardstick.py", "--onnx", tmp_path / "net.onnx", *files, "--types", "n95", "--json", tmp_path / "rows")
-    rows = json.loads((tmp_path / "rows").read_text())
-    assert [(row["set"], row["condition"]) for row in rows] == [
-        ("bare", "bare"), ("n95", "one_masked"), ("n95", "both_masked"),
-    ]  # fmt: skip
-    assert len(told.splitlines()) == 4
-    assert all(row["low"] <= row["accuracy"] <= row["high"] for row in rows)
-    told = run("yardstick.py", "--onnx", tmp_path / "net.onnx", "--csv", flat / "bare.csv", flat / "both_masked.csv")
-    assert [line.split()[0] for line in told.splitlines()[1:]] == ["bare", "both_masked"]
+    onnx.save(model, str(path))
+
+
+def evaluate(*words: object) -> str:
+    done = run_python(["-m", "maskrec", "evaluate", *words, "--workers", "0"])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_yardstick_names_every_mask_type_once() -> None:
+    named = (
+        resolve_evaluations(FOLDER / "yardstick.yaml", catalog=discover(), data_root=FACES) if FACES.is_dir() else None
+    )
+    plain = yaml.safe_load((FOLDER / "yardstick.yaml").read_text())["evaluate"]
+    assert list(plain) == ["bare", *MASK_TYPES]
+    for label, evaluator in plain.items():
+        assert (evaluator["use"], evaluator["fars"], evaluator["pairs"]["use"]) == ("verification", [0.01], "lfw_pairs")
+        worn = {name: evaluator["pairs"].get(name) for name in ("masks", "types")}
+        assert worn == (
+            {"masks": None, "types": None} if label == "bare" else {"masks": ["one", "both"], "types": [label]}
+        )
+    if FACES.is_dir():
+        named = resolve_evaluations(FOLDER / "yardstick.yaml", catalog=discover(), data_root=FACES)
+        assert list(named.evaluate) == list(plain)
+
+
+def test_the_yardstick_measures_a_row_a_condition(lfw: Path, flat: Path, tmp_path: Path) -> None:
+    write_network(tmp_path / "net.onnx")
+    root = tmp_path / "faces"
+    shutil.copytree(lfw / "photos", root / "lfw")
+    shutil.copy(lfw / "pairs.txt", root / "lfw_pairs.txt")
+    (root / "lfw_landmarks.csv").write_text((lfw / "landmarks.csv").read_text().replace("photos/", "lfw/"))
+    without = [f"evaluate.{name}=null" for name in MASK_TYPES if name != "n95"]
+    words = (tmp_path / "net.onnx", FOLDER / "yardstick.yaml", "--data-root", root)
+    said = evaluate(*words, *without, "--out", tmp_path / "model")
+    found = json.loads((tmp_path / "model" / "result.json").read_text())["evaluate"]
+    rows = {label: {row["condition"]: row for row in each["tables"]["accuracy"]} for label, each in found.items()}
+    assert {label: sorted(each) for label, each in rows.items()} == {
+        "bare": ["all", "bare"], "n95": ["all", "both_masked", "one_masked"],
+    }  # fmt: skip
+    for each in (row for conditions in rows.values() for row in conditions.values()):
+        assert each["low"] <= each["accuracy"] <= each["high"]
+        assert f"{each['accuracy']:.4f} +- {each['standard_deviation']:.4f} [{each['low']:.4f}, " in said
+    again = evaluate(*words, *[f"evaluate.{name}=null" for name in MASK_TYPES], "--out", tmp_path / "bare")
+    assert json.loads((tmp_path / "bare" / "result.json").read_text())["evaluate"]["bare"] == found["bare"]
+    assert "n95" not in again
+
+
+def test_pairs_of_aligned_faces_are_measured_by_their_file(flat: Path, tmp_path: Path) -> None:
+    write_network(tmp_path / "net.onnx")
+    evaluate(tmp_path / "net.onnx", FOLDER / "flat_polygons.yaml", "--data-root", flat, "--out", tmp_path / "model")
+    found = json.loads((tmp_path / "model" / "result.json").read_text())["evaluate"]
+    assert {label: each["tables"]["accuracy"][-1]["condition"] for label, each in found.items()} == {
+        name: name for name in ("bare", "one_masked", "both_masked")
+    }

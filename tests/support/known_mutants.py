@@ -119,14 +119,14 @@ UNNOTICED = (
     ),
     Known(
         "the row of all pairs",
-        "maskrec/training/summary.py",
+        "maskrec/inference/evaluating/result_tables.py",
         "for each in (_ALL, *CONDITIONS) if each in rows]",
         "for each in CONDITIONS if each in rows]",
         ("tests/training/test_result_table.py",),
     ),
     Known(
         "the note on people in both sets",
-        "maskrec/training/checks/people_checks.py",
+        "maskrec/inference/evaluating/pair_checks.py",
         'if shared and one.path.rpartition(".")[0] == other.path.rpartition(".")[0]:',
         "if shared:",
         ("tests/training/test_shared_people.py",),

@@ -130,5 +130,6 @@ def test_thresholds_stand_beside_the_checkpoint_for_reading(tmp_path: Path) -> N
     run = probe(tmp_path, {"evaluate": {"held_out": {"use": "pair_histogram", "evaluation": pairs}}})
     for name in ("best", "last"):
         beside = json.loads((run / "checkpoints" / f"{name}.thresholds.json").read_text())
-        assert beside == {"held_out": state(run, name)["evaluations"]["held_out"]["thresholds"]}
-        assert beside["held_out"]["histogram"]["distance"] == "l2"
+        assert beside["form"] == state(run, name)["thresholds_form"] == "maskrec-thresholds-2"
+        assert beside["thresholds"] == {"held_out": state(run, name)["evaluations"]["held_out"]["thresholds"]}
+        assert beside["thresholds"]["held_out"]["histogram"]["distance"] == "l2"

@@ -37,9 +37,12 @@ def test_its_result_says_what_came_out(tmp_path: Path, capsys: pytest.CaptureFix
         "epoch 1  held_out: error 0.4000  gain 0.4000",
         "epoch 2  held_out: error 0.3000  gain 0.3000",
     ]
-    assert lines[3] == "test held_out: with the weights and thresholds of epoch 2, the last that was evaluated"
-    assert lines[5].split() == ["all", "pairs", "0.3000", "0.3000"]
-    assert lines[6:] == [f"finished: 6 steps; results in {run / 'result.json'}"]
+    assert lines[3] == (
+        "note: no mask probe is stored: the evaluation pairs have no landmarks by which masks are put on"
+    )
+    assert lines[4] == "test held_out: with the weights and thresholds of epoch 2, the last that was evaluated"
+    assert lines[6].split() == ["all", "pairs", "0.3000", "0.3000"]
+    assert lines[7:] == [f"finished: 6 steps; results in {run / 'result.json'}"]
 
 
 def test_a_run_that_goes_on_says_from_which_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from run_comparison import assert_same_run, largest_difference, rows_without_tim
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.problem import RecipeError
-from maskrec.runtime.state_tree import load_tree
+from maskrec.runtime.state_tree import load_tree, read_checksum
 
 Train = Callable[..., Path]
 PIECES = Path(__file__).with_name("pieces.py")
@@ -45,7 +45,10 @@ def test_a_run_leaves_a_directory_that_explains_itself(train: Train) -> None:
     assert result["stopped"] is None
     for name in ("last", "best"):
         assert (run / "checkpoints" / f"{name}.safetensors").exists()
-        assert json.loads((run / "checkpoints" / f"{name}.thresholds.json").read_text()) == {"held_out": {}}
+        said = json.loads((run / "checkpoints" / f"{name}.thresholds.json").read_text())
+        assert said["form"] == "maskrec-thresholds-2"
+        assert said["weights"] == read_checksum(run / "checkpoints" / f"{name}.safetensors")
+        assert said["thresholds"] == {"held_out": {}}
 
 
 def test_the_same_recipe_and_seed_give_the_same_run_and_another_seed_another(train: Train) -> None:

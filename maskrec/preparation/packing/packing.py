@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskrec import __version__
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import not_written, write_atomically
+from maskrec.base.version import __version__
 from maskrec.base.words import byte_size, counted
 from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskrec import __version__
 from maskrec.base.errors import UsageError
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.regular_files import LARGEST_TABLE, read_regular
+from maskrec.base.version import __version__
 from maskrec.base.words import differences
 from maskrec.images.photos import place_of
 from maskrec.preparation.pairing.pair_rows import seen_from

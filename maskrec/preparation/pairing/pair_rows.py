@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from maskrec.contracts.pair_set import CONDITIONS
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.images.face_columns import PAIR_COLUMNS, columns_of
 from maskrec.preparation.pairing.pair_sampling import Pair
 from maskrec.preparation.pairing.splits import Image, Person

@@ -38,7 +38,7 @@ from maskrec.preparation.pairing.seeded_order import SeededOrder
 from maskrec.preparation.pairing.settings import ONE_EACH, PairSettings
 from maskrec.preparation.pairing.splits import Person, gather_people, images_of, put_masks_on, split_people
 from maskrec.preparation.pairing.starter_recipe import RECIPE, recipe_text
-from maskrec.preparation.sources.face_list import Face, faces_file, masks_known, read_face_list
+from maskrec.preparation.sources.face_list import FaceRow, faces_file, masks_known, read_face_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,11 @@ def _changed_since(file: Path, text: str) -> bool:
 
 
 def _put_on(
-    people: Sequence[Person], rows: Sequence[Face], settings: PairSettings, copies: Sequence[Path], otherwise: MaskPlan
+    people: Sequence[Person],
+    rows: Sequence[FaceRow],
+    settings: PairSettings,
+    copies: Sequence[Path],
+    otherwise: MaskPlan,
 ) -> PairSettings:
     """Make sure that every face that should wear a mask has one; return the settings with the plan that was used."""
     there = bool(images_of(people, bare=False))

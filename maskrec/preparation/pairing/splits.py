@@ -11,7 +11,7 @@ from maskrec.base.words import spellings
 from maskrec.contracts.problem import Problems
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.seeded_order import SeededOrder
-from maskrec.preparation.sources.face_list import Face
+from maskrec.preparation.sources.face_list import FaceRow
 
 _BLOCK = 20
 
@@ -26,7 +26,7 @@ class Image:
         put_on: the type of that mask; empty for none.
     """
 
-    face: Face
+    face: FaceRow
     photo: str
     put_on: str = ""
 
@@ -58,7 +58,7 @@ class Person:
     photos: list[Photo]
 
 
-def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) -> list[Person]:
+def gather_people(faces: Sequence[FaceRow], copies: Mapping[Path, Sequence[FaceRow]]) -> list[Person]:
     """All people, numbered in the order of their names, with their photos sorted by name.
 
     Args:
@@ -108,7 +108,7 @@ def gather_people(faces: Sequence[Face], copies: Mapping[Path, Sequence[Face]]) 
     return [Person(number, name, by_person[name]) for number, name in enumerate(names)]
 
 
-def put_masks_on(people: Sequence[Person], faces: Sequence[Face], plan: MaskPlan, seed: int) -> None:
+def put_masks_on(people: Sequence[Person], faces: Sequence[FaceRow], plan: MaskPlan, seed: int) -> None:
     """Add masked images beside every bare one, whose masks are put on when embedded; changes ``people``.
 
     Raises:

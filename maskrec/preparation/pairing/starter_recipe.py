@@ -8,7 +8,7 @@ from typing import Any
 from maskrec.base.errors import UsageError
 from maskrec.images.decoding import decode_image, read_bytes
 from maskrec.preparation.pairing.settings import PairSettings
-from maskrec.preparation.sources.face_list import Face
+from maskrec.preparation.sources.face_list import FaceRow
 
 RECIPE = "masked_faces.yaml"
 _CANVAS = 112  # the side of aligned faces by default
@@ -61,7 +61,7 @@ transforms:
   mask: {use: synthetic_mask, probability: 1.0}"""
 
 
-def recipe_text(settings: PairSettings, faces: Sequence[Face], counts: Mapping[str, Mapping[str, Any]]) -> str:
+def recipe_text(settings: PairSettings, faces: Sequence[FaceRow], counts: Mapping[str, Mapping[str, Any]]) -> str:
     """The recipe; "" where there is nothing to train on, or nothing to choose a threshold on.
 
     Args:
@@ -92,7 +92,7 @@ def _batch_size(faces: int, most: int) -> int:
     return min(faces, most, max(16, faces // 16))
 
 
-def _side(faces: Sequence[Face]) -> int:
+def _side(faces: Sequence[FaceRow]) -> int:
     """Of the first square face; photos that are not aligned keep the usual canvas."""
     for face in faces[:8]:
         try:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskrec import __version__
 from maskrec.base.errors import UsageError
 from maskrec.base.files import not_written
+from maskrec.base.version import __version__
 from maskrec.base.words import differences
 from maskrec.preparation.resumable import finishing, worker_pool
 from maskrec.preparation.resumable.extending import OnlyAdds, keep_earlier, never, reopen

@@ -16,7 +16,7 @@ _FIELDS = ("path", "target", "identity", "source", "masked", "mask_type", "landm
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class FaceRow:
     """One row.
 
     Args:
@@ -54,7 +54,7 @@ def faces_file(place: Path) -> Path:
     return file
 
 
-def read_face_list(file: Path) -> list[Face]:
+def read_face_list(file: Path) -> list[FaceRow]:
     """All faces of a CSV with columns ``path`` and ``identity`` or ``target``, sorted by path.
 
     Optional: ``source``, ``masked``, ``mask_type`` and the five landmarks.
@@ -76,7 +76,9 @@ def read_face_list(file: Path) -> list[Face]:
     points = _points(faces)
     names, sources = faces.texts("path"), faces.texts("source")
     found = [
-        Face(os.path.normpath(name), paths[row], people[row], sources[row] or name, bool(masked[row]), kinds[row], ten)
+        FaceRow(
+            os.path.normpath(name), paths[row], people[row], sources[row] or name, bool(masked[row]), kinds[row], ten
+        )
         for row, (name, ten) in enumerate(zip(names, points, strict=True))
     ]
     return sorted(found, key=lambda face: face.name)

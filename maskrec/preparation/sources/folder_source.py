@@ -18,7 +18,7 @@ from maskrec.preparation.sources.photo_source import FileReader, Source, printab
 from maskrec.runtime.run_directory import RunDirectory
 
 
-def open_folder(path: Path) -> Source:
+def open_folder(path: Path, people_needed: bool = True) -> Source:
     """A folder per person, with any folders around it, or a flat folder in LFW's naming.
 
     The folder in which a photo lies is its person.
@@ -29,6 +29,10 @@ def open_folder(path: Path) -> Source:
     Hidden files and folders (and Thumbs.db) are ignored; folders without any other file are named in the notes. Every
     other file is an item, whatever its ending: files that are not photos are detected when read. A file beside the
     people's folders has no identity.
+
+    Args:
+        path: of the folder.
+        people_needed: whether a flat folder that says of nobody who it is must be refused.
 
     Raises:
         UsageError: a folder cannot be read, is a run directory, has no files, or cannot be a person: it holds photos
@@ -42,7 +46,7 @@ def open_folder(path: Path) -> Source:
     if fault := folder_fault((plain for plain, _ in layout), mask_folders=True):
         raise UsageError(f"{path}: {printable(fault)}")
     people = [_identity(plain, flat) for plain, _ in layout]
-    if flat and people and not any(people):
+    if people_needed and flat and people and not any(people):
         raise UsageError(
             f"{path}: it has no folders and its files are not named like LFW's (NAME_0001.jpg), so people are unknown; "
             "make a folder per person, or name a CSV of path,identity"

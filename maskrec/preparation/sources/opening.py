@@ -11,8 +11,12 @@ from maskrec.preparation.sources.folder_source import open_folder
 from maskrec.preparation.sources.photo_source import FACES_FILE, KINDS, NOT_FINISHED, PACKED_FILE, UNFINISHED, Source
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, people_needed: bool = True) -> Source:
     """A source of any kind, depending on what is at the path.
+
+    Args:
+        path: of the file or folder.
+        people_needed: whether a folder of photos that says of nobody who it is must be refused.
 
     Raises:
         UsageError: nothing is there, or it is a packed set, or it cannot hold photos; the message lists what can.
@@ -27,7 +31,7 @@ def open_source(path: Path) -> Source:
         if (path / UNFINISHED).is_dir():
             raise UsageError(f"{path}: {NOT_FINISHED}")
         tars = sorted(entry for entry in path.iterdir() if entry.suffix == ".tar" and entry.is_file())
-        return open_tars(path, tars) if tars else open_folder(path)
+        return open_tars(path, tars) if tars else open_folder(path, people_needed)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder; the source of photos may be {KINDS}")
     kind = path.suffix.lower()

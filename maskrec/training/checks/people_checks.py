@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from maskrec.base.words import look_alike, names_in_both, spellings
+from maskrec.base.words import look_alike, spellings
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem
+from maskrec.inference.evaluating.pair_checks import both_sets_notes, first_names, trained_on_problems
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.runtime.builder import Builder
 
@@ -30,27 +30,21 @@ def people_problems(
         yield Problem(message, "data", hint, plan.data.mark)
     alike = [(one, other) for one, other in spellings(dataset.identities or ()) if look_alike(one, other)]
     if alike:
-        message = f"{_named(alike)} of the training data look alike and are two people, written in two Unicode forms"
+        message = (
+            f"{first_names(alike)} of the training data look alike and are two people, written in two Unicode forms"
+        )
         yield Problem(message, "data", "give them one spelling, or two names", plan.data.mark)
     for spec, pairs in pair_sets:
-        if shared := names_in_both(pairs.identities or (), dataset.identities or ()):
-            count = "1 person" if len(shared) == 1 else f"{len(shared)} people"
-            verb = "is" if len(shared) == 1 else "are"
-            message = f"{count} of these pairs {verb} also in the training data ({_named(shared)})"
-            hint = "people used in training must not be measured: remove them from one of the two"
-            yield Problem(message, spec.path, hint, spec.mark)
+        yield from trained_on_problems(spec, pairs, dataset.identities or ())
 
 
 def people_notes(dataset: Dataset, pair_sets: Sequence[tuple[Spec, PairSet]]) -> Iterator[str]:
     """Names that differ in case only, and people who choose a threshold and are measured by it too."""
     differ = [(one, other) for one, other in spellings(dataset.identities or ()) if not look_alike(one, other)]
     if differ:
-        yield f"note: {_named(differ)} of the training data are two people whose names differ in case or spaces only"
-    for (one, chosen), (other, measured) in combinations(pair_sets, 2):
-        shared = names_in_both(chosen.identities or (), measured.identities or ())
-        if shared and one.path.rpartition(".")[0] == other.path.rpartition(".")[0]:
-            count = "1 person is" if len(shared) == 1 else f"{len(shared)} people are"
-            yield f"note: {count} in both {one.path} and {other.path}"
+        names = first_names(differ)
+        yield f"note: {names} of the training data are two people whose names differ in case or spaces only"
+    yield from both_sets_notes(pair_sets)
 
 
 def _loss_with_classes(plan: Plan, builder: Builder) -> str:
@@ -66,15 +60,3 @@ def _asked(target: object) -> set[str]:
         return set(inspect.signature(target).parameters)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return set()
-
-
-def _named(pairs: Iterable[tuple[str, str]]) -> str:
-    """The first three, both spellings where they differ; those that look alike by their letters' numbers."""
-    found = [_both(one, other) for one, other in pairs]
-    return ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
-
-
-def _both(one: str, other: str) -> str:
-    if one == other:
-        return one
-    return f"{one!a} and {other!a}" if look_alike(one, other) else f"{one!r} and {other!r}"

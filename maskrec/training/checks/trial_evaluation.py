@@ -47,41 +47,59 @@ class TrialEmbed:
 
     Args:
         embedder: embeds those few.
+
+    Attributes:
+        asked: the pair sets that it was asked for, each once.
     """
 
     embedder: Embedder
+    asked: list[PairSet] = field(default_factory=list, init=False)
     _kept: dict[tuple[int, View], NDArray[np.float32]] = field(default_factory=dict, init=False)
 
     def __call__(self, pairs: PairSet, view: View | None = None) -> NDArray[np.float32]:
         """float32 ``(n, d)``: rows of the first images, repeated with a little noise for the others."""
         require_pair_set(pairs)
         key = (id(pairs), view or View())
+        if not any(pairs is each for each in self.asked):
+            self.asked.append(pairs)
         if key not in self._kept:
             self._kept[key] = _repeated(self.embedder(_few(pairs), view), len(pairs.images))
             self._kept[key].setflags(write=False)
         return self._kept[key]
 
 
-def try_evaluators(assembly: Assembly, stepper: TrainStep) -> None:
+def try_evaluators(assembly: Assembly, stepper: TrainStep) -> tuple[PairSet, ...]:
     """``evaluate`` and ``test`` of every evaluator, held to what they declare; nothing of the run changes.
 
     Copies are asked, and the random states are put back. A note names an evaluator that cannot be copied.
+
+    Returns:
+        The pair sets that ``evaluate`` asks for; of an evaluator that cannot be tried, all but its parameter ``test``.
 
     Raises:
         PluginError: as `evaluating.evaluate_all`.
         MaskrecError: an image of the pairs cannot be read.
     """
     copies = _copies(assembly)
+    not_tried = [f"evaluate.{label}." for label in assembly.evaluators if label not in copies]
+    others = [
+        pairs
+        for spec, pairs in assembly.pair_sets
+        if any(spec.path.startswith(start) and spec.path != f"{start}test" for start in not_tried)
+    ]
     if not copies:
-        return
+        return tuple(others)
     model = Model(stepper.evaluated, assembly.backbone.input_spec, None, assembly.plan.backbone.who)
     embed = TrialEmbed(Embedder(model, stepper.compute, assembly.plan.seed, workers=0))
     before = random_state()
     try:
         tried = replace(assembly, evaluators=copies)
-        apply_to_test_pairs(tried, embed, evaluate_all(tried, embed))
+        answers = evaluate_all(tried, embed)
+        asked = tuple(embed.asked)
+        apply_to_test_pairs(tried, embed, answers)
     finally:
         restore_random_state(before)
+    return (*asked, *others)
 
 
 def _copies(assembly: Assembly) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from maskrec.preparation.pairing.pair_sampling import (
 )
 from maskrec.preparation.pairing.seeded_order import SeededOrder, fill_evenly
 from maskrec.preparation.pairing.splits import Image, Person, Photo, split_people
-from maskrec.preparation.sources.face_list import Face
+from maskrec.preparation.sources.face_list import FaceRow
 
 CONDITIONS = ("bare", "one_masked", "both_masked")
 Crowd = list[list[tuple[int, int]]]
@@ -39,7 +39,7 @@ def people_of(crowd: Crowd) -> list[Person]:
             for kind, images, count in ((False, photo.bare, bare), (True, photo.masked, masked)):
                 for index in range(count):
                     path = f"{name}/{kind:d}{index}"
-                    images.append(Image(Face(path, path, f"person {number}", name, kind, "", ()), name))
+                    images.append(Image(FaceRow(path, path, f"person {number}", name, kind, "", ()), name))
             photos.append(photo)
         people.append(Person(number, f"person {number}", photos))
     return people

@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.cli.data.mask_note import FIVE
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.contracts.pair_set import CONDITIONS, PairSet
+from maskrec.contracts.pair_set import PairSet
 from maskrec.datasets.image_csv import ImageCsv
 from maskrec.faces.masks import REFERENCE_TYPES
 from maskrec.images.face_columns import LANDMARK_COLUMNS

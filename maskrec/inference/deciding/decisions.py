@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maskrec.contracts.evaluation import Threshold
+    from maskrec.inference.photos.mask_probe import MaskProbe
+    from maskrec.metrics.risk import Risk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,10 +18,14 @@ class Decisions:
 
     Args:
         thresholds: the evaluators' decision thresholds, as ``LABEL.NAME``.
+        risk: error rates for new people; None where none were measured.
+        probe: recognizes masks by an aligned face; None where none was fitted.
         measured_on: the evaluation pairs, in words.
         stated_by_file: whether all this was read from a file that somebody else may have made.
     """
 
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
+    risk: Risk | None = None
+    probe: MaskProbe | None = None
     measured_on: str = ""
     stated_by_file: bool = False

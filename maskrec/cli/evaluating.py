@@ -1,0 +1,134 @@
+"""``maskrec evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maskrec.base.errors import UsageError
+from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+from maskrec.cli.running import DataRoot, root_of_data
+
+if TYPE_CHECKING:
+    from maskrec.inference.evaluating.evaluated_subject import EvaluatedSubject
+    from maskrec.plugin.catalog import Catalog
+    from maskrec.recipe.evaluations_only import NamedEvaluations
+
+
+def evaluate(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL] [EVALUATIONS.yaml] [KEY=VALUE]...",
+            help="A run directory, a .onnx file, a model folder or a recipe's backbone; what to evaluate (by default "
+            "a run's own evaluations again); changes to it, such as seed=3.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write a model folder: results, figures, thresholds, error rates."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model folder that is there.")] = False,
+    backbone: Annotated[
+        str | None,
+        typer.Option("--backbone", metavar="{use: ...}", help="A registered backbone with weights, instead of MODEL."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=0, help="Loader processes; 0 loads in this one.")
+    ] = None,
+    data_root: DataRoot = None,
+    plugin: PluginFiles = None,
+    no_plugins: NoPlugins = False,
+) -> None:
+    """Evaluate a model: a run, an exported file, a model folder or a backbone with weights."""
+    from maskrec.base.whole_folders import refuse_folder
+    from maskrec.inference.deciding.model_folder import NAME
+
+    given = list(words or [])
+    if backbone is None and given and given[0].lstrip().startswith("{"):  # as the other commands take a backbone
+        backbone = given.pop(0)
+    model, file, overrides = _sorted_words(given, backbone)
+    if out is not None:
+        refuse_folder(out, NAME, overwrite)
+    elif overwrite:
+        raise UsageError("--overwrite replaces the folder of --out; name it with --out DIR")
+    catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
+    if file is not None and not file.exists():
+        raise UsageError(f"the evaluations file {file} does not exist; name one, or leave it out for a run's own")
+    subject = _open(model, backbone, catalog, root)
+    evaluations, root = _evaluations(subject, file, overrides, catalog, root)
+    _run(subject, evaluations, catalog, root, device, workers, out, overwrite)
+
+
+def _sorted_words(words: list[str], backbone: str | None) -> tuple[Path | None, Path | None, list[str]]:
+    """Model, evaluations file and overrides."""
+    paths = [word for word in words if "=" not in word or Path(word).exists()]
+    overrides = [word for word in words if word not in paths]
+    most = 1 if backbone is not None else 2
+    if len(paths) > most:
+        also = " beside --backbone" if backbone is not None else ""
+        raise UsageError(f"{paths[most]} is one word too many{also}; write maskrec evaluate MODEL EVALUATIONS.yaml")
+    if backbone is not None:
+        return None, Path(paths[0]) if paths else None, overrides
+    if not paths:
+        raise UsageError("name a model: a run directory, a model folder or a .onnx file; or --backbone '{use: ...}'")
+    return Path(paths[0]), Path(paths[1]) if len(paths) > 1 else None, overrides
+
+
+def _open(model: Path | None, backbone: str | None, catalog: Catalog, root: Path) -> EvaluatedSubject:
+    from maskrec.inference.evaluating.evaluated_subject import open_subject, open_written_subject
+
+    if model is not None:
+        return open_subject(model, catalog, root)
+    assert backbone is not None
+    return open_written_subject(backbone, catalog, root)
+
+
+def _evaluations(
+    subject: EvaluatedSubject, file: Path | None, overrides: list[str], catalog: Catalog, root: Path
+) -> tuple[NamedEvaluations, Path]:
+    from maskrec.recipe.evaluations_only import resolve_evaluations
+
+    if file is not None:
+        return resolve_evaluations(file, catalog=catalog, overrides=overrides, data_root=root), root
+    own = subject.own
+    if own is None:
+        raise UsageError(f"{subject.name} has no evaluations of its own; name a file: maskrec evaluate MODEL FILE.yaml")
+    found = resolve_evaluations(
+        own.path, catalog=catalog, overrides=overrides, data_root=own.data_root, of_a_run=own.of_a_run
+    )
+    return found, own.data_root
+
+
+def _run(
+    subject: EvaluatedSubject,
+    evaluations: NamedEvaluations,
+    catalog: Catalog,
+    root: Path,
+    device: str,
+    workers: int | None,
+    out: Path | None,
+    overwrite: bool,
+) -> None:
+    from rich.console import Console
+
+    from maskrec.base.progress import Progress
+    from maskrec.inference.evaluating.evaluating_model import WhatToEvaluate, evaluate_model
+    from maskrec.recipe.plan import Train
+    from maskrec.runtime.compute import Compute, pick_device, set_threads
+
+    settings = evaluations.train or Train(epochs=1, precision="float32", channels_last=True)
+    pick_device(device, "--device")
+    set_threads(settings)
+    compute = Compute.pick(replace(settings, device=device))
+    count = settings.workers if workers is None else workers
+    progress = Progress(Console(soft_wrap=True), unit="images")
+    # A run's own evaluations give the figures that it has, to the last bit.
+    what = WhatToEvaluate(subject, evaluations, root, compute, count, share_bare=evaluations.train is None)
+    evaluate_model(what, catalog, progress, out, overwrite)
+    said = f"wrote the model folder {out}" if out is not None else "nothing was written; --out DIR keeps the results"
+    progress.line(said)

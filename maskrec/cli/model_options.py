@@ -1,0 +1,63 @@
+"""Options of commands that use a trained model, and the model that they open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from maskrec.base.errors import UsageError
+from maskrec.cli.options import open_catalog
+from maskrec.cli.running import root_of_data
+
+if TYPE_CHECKING:
+    from maskrec.inference.face_model import FaceModel
+
+ModelPath = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A run directory, an .onnx file, a model folder, or a backbone: '{use: NAME, weights: FILE}'.",
+    ),
+]
+Checkpoint = Annotated[Literal["best", "last"], typer.Option("--checkpoint", help="Of a run: which weights.")]
+Device = Annotated[str, typer.Option("--device", metavar="D", help="auto, cpu, cuda or cuda:N.")]
+
+
+def model_named(text: str) -> str | dict[str, Any]:
+    """MODEL as ``maskrec.open`` takes it: a path or name, or the map that ``{use: ...}`` stands for.
+
+    Raises:
+        UsageError: it begins like a map and is not one with ``use``.
+    """
+    if not text.lstrip().startswith("{"):
+        return text
+    from maskrec.recipe.node import plain
+    from maskrec.recipe.reading import read_text
+
+    reading = read_text(text, "MODEL")
+    found = None if reading.root is None or reading.problems else plain(reading.root)
+    if not isinstance(found, dict) or not isinstance(found.get("use"), str):
+        raise UsageError(f"MODEL {text}: expected a map such as '{{use: mobilefacenet, weights: FILE}}'")
+    return found
+
+
+def opened(
+    model: str,
+    checkpoint: Literal["best", "last"],
+    device: str,
+    data_root: Path | None,
+    plugin: Sequence[Path] | None,
+    no_plugins: bool,
+) -> FaceModel:
+    """The model that the command line names."""
+    from maskrec.inference.open_face_model import EXPORTED, open_face_model
+
+    where = model_named(model)
+    if isinstance(where, str) and where.lower().endswith(EXPORTED):  # needs no catalog, whose search takes time
+        return open_face_model(where, checkpoint=checkpoint, device=device)
+    catalog = open_catalog(plugin, no_plugins)
+    root = root_of_data(data_root)
+    return open_face_model(where, checkpoint=checkpoint, device=device, data_root=root, catalog=catalog)

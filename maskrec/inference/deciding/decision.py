@@ -1,0 +1,154 @@
+"""Whether two faces are of one person: their distance against a stored threshold, and what that decision risks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from maskrec.base.errors import UsageError
+from maskrec.contracts.conditions import CONDITIONS
+from maskrec.contracts.evaluation import Threshold
+from maskrec.metrics import NotEnoughPeopleError
+
+if TYPE_CHECKING:
+    from maskrec.inference.deciding.decisions import Decisions
+    from maskrec.metrics import Risk, RiskThreshold
+
+FARS = (1e-3, 1e-2, 1e-1)
+"""False accept rates that are tried in turn where the caller names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision about a pair of faces.
+
+    Args:
+        same: whether they are of one person: their distance is at or below the threshold.
+        condition: of the pair: ``bare``, ``one_masked`` or ``both_masked``.
+        threshold: the distance that decides, L2 between unit embeddings, in [0, 2].
+        far: the false accept rate at the threshold; None where nothing states it.
+        far_low: lower end of its 95 % interval for new people; None without an interval.
+        far_high: upper end.
+        people: number of people that the interval was measured on, or None.
+        probability: of being one person, calibrated, for the prior that was given; None without measured distances.
+        source: what the threshold was measured on, in words.
+    """
+
+    same: bool
+    condition: str
+    threshold: float
+    far: float | None = None
+    far_low: float | None = None
+    far_high: float | None = None
+    people: int | None = None
+    probability: float | None = None
+    source: str = ""
+
+
+def decide(
+    distance: float, condition: str, decisions: Decisions, far: float | None = None, prior: float = 0.5
+) -> Decision | None:
+    """The decision about a pair; None where the model has no threshold at all.
+
+    Args:
+        distance: L2 between unit embeddings.
+        condition: of the pair.
+        decisions: the model's.
+        far: the false accept rate to decide at; None: the lowest of ``FARS`` that the evaluation's data can carry.
+        prior: probability that such a pair is of one person before looking, inside (0, 1).
+
+    Raises:
+        UsageError: a rate, prior or condition out of range, a rate that the data cannot carry (with the number of
+            people that it takes) or that no stored threshold is for, or thresholds of embeddings that are not unit.
+    """
+    _check(condition, far, prior)
+    risk = decisions.risk
+    if risk is not None and risk.has(condition):
+        found = _measured_threshold(decisions, condition, far)
+        if found is not None:
+            return Decision(
+                distance <= found.value, condition, found.value, found.far, found.low, found.high, found.people,
+                _probability(risk, condition, distance, prior), decisions.measured_on,
+            )  # fmt: skip
+    stored = stored_threshold(decisions.thresholds, condition, far)
+    if stored is None:
+        return None
+    value = in_unit_l2(stored)
+    return Decision(distance <= value, condition, value, far=stored.far, source=stored.source)
+
+
+def _probability(risk: Risk, condition: str, distance: float, prior: float) -> float | None:
+    """The calibrated probability; None where too few pairs of one person were measured."""
+    try:
+        return risk.probability(condition, distance, prior)
+    except NotEnoughPeopleError:
+        return None
+
+
+def _check(condition: str, far: float | None, prior: float) -> None:
+    if condition not in CONDITIONS:
+        raise UsageError(f"the condition {condition!r} is not known; use {', '.join(CONDITIONS)}")
+    for name, value in (("a false accept rate", far), ("a prior probability", prior)):
+        if value is not None and not 0 < value < 1:
+            raise UsageError(f"{name} must be inside (0, 1), not {value:g}; 0.001 is one in a thousand")
+
+
+def _measured_threshold(decisions: Decisions, condition: str, far: float | None) -> RiskThreshold | None:
+    """The threshold that the risk gives; None where none was asked for and the data carries none of ``FARS``."""
+    assert decisions.risk is not None
+    if far is not None:
+        try:
+            return decisions.risk.threshold(condition, far)
+        except ValueError as error:
+            raise UsageError(f"{decisions.measured_on or 'the evaluation'}: {error}") from error
+    for rate in FARS:
+        try:
+            return decisions.risk.threshold(condition, rate)
+        except ValueError:  # the data carries a higher rate only
+            continue
+    return None
+
+
+def stored_threshold(thresholds: Mapping[str, Threshold], condition: str, far: float | None) -> Threshold | None:
+    """The evaluators' threshold for a condition; None where they stored none.
+
+    Those of the condition (``LABEL.NAME/CONDITION``) come before those of all pairs. Without a rate the lowest one that
+    was stored counts, and a threshold without a rate where none has one.
+
+    Raises:
+        UsageError: no threshold was stored for this rate; lists those that were.
+    """
+    own = {name: each for name, each in thresholds.items() if name.endswith(f"/{condition}")}
+    every = {name: each for name, each in thresholds.items() if not name.endswith(tuple(f"/{c}" for c in CONDITIONS))}
+    groups = [list(own.values()), list(every.values())]
+    if far is None:
+        found = [min(group, key=lambda each: (each.far is None, each.far or 0.0)) for group in groups if group]
+        return found[0] if found else None
+    for group in groups:
+        for each in group:
+            if each.far is not None and abs(each.far - far) <= 1e-9 * far:
+                return each
+    if not any(groups):
+        return None
+    rates = sorted({f"{each.far:g}" for group in groups for each in group if each.far is not None})
+    raise UsageError(
+        f"no threshold is stored for a false accept rate of {far:g}; stored: {', '.join(rates) or 'none with a rate'}"
+    )
+
+
+def in_unit_l2(threshold: Threshold) -> float:
+    """A threshold as L2 distance between unit embeddings; below 0 where it accepts no pair.
+
+    Raises:
+        UsageError: it is for embeddings that are not scaled to unit length.
+    """
+    if not threshold.normalize and threshold.distance != "cosine":
+        raise UsageError(
+            f"the stored threshold ({threshold.source}) is for embeddings as the network returns them, and verify "
+            "compares unit embeddings; evaluate the model with `normalize: true`"
+        )
+    if threshold.value < 0 or threshold.distance == "l2":
+        return threshold.value
+    return sqrt(threshold.value if threshold.distance == "squared_l2" else 2 * threshold.value)

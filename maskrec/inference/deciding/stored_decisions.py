@@ -1,0 +1,212 @@
+"""What a model decides with, as files: thresholds, error rates and mask probe, bound to the weights they hold for.
+
+``thresholds.json`` names the checksum of the weights and the hashes of the other two, so a file that was measured with
+other weights is never taken for these. It is written last: files that it does not name do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from maskrec.base.errors import UsageError
+from maskrec.base.files import json_bytes, write_bytes
+from maskrec.base.plain_json import parse_object, read_json_object
+from maskrec.base.regular_files import read_regular
+from maskrec.contracts.evaluation import Threshold
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.plain_thresholds import read_thresholds
+from maskrec.inference.photos.mask_probe import MaskProbe
+from maskrec.metrics.risk import Risk
+from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes
+from maskrec.runtime.thresholds_file import THRESHOLDS_FORM, write_thresholds
+
+_LARGEST_THRESHOLDS = 16 << 20  # bytes
+_LARGEST_PROBE = 1 << 20
+_LONGEST_TEXT = 1000  # characters
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionFiles:
+    """Where they are.
+
+    Args:
+        folder: of all of them.
+        prefix: ``best.`` beside a checkpoint, nothing in a model folder.
+    """
+
+    folder: Path
+    prefix: str = ""
+
+    @property
+    def thresholds(self) -> Path:
+        """Thresholds, and what the other files belong to."""
+        return self.folder / f"{self.prefix}thresholds.json"
+
+    @property
+    def risk(self) -> Path:
+        """Error rates."""
+        return self.folder / f"{self.prefix}risk.npz"
+
+    @property
+    def probe(self) -> Path:
+        """The mask probe."""
+        return self.folder / f"{self.prefix}mask_probe.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundDecisions:
+    """What the files hold.
+
+    Args:
+        decisions: what of them belongs to the weights.
+        notes: what does not, in sentences.
+        measured: whether error rates and the probe were looked for with these weights, found or not.
+    """
+
+    decisions: Decisions
+    notes: tuple[str, ...] = ()
+    measured: bool = False
+
+
+def write_decisions(
+    files: DecisionFiles, plain: Mapping[str, Mapping[str, Any]], decisions: Decisions, weights: str
+) -> None:
+    """Write the files; those of before that nothing was measured for are removed.
+
+    Args:
+        files: where to.
+        plain: the thresholds by label and name, as plain values.
+        decisions: what else was measured; its own thresholds are those.
+        weights: checksum of the weights.
+
+    Raises:
+        MaskrecError: a disk that takes no more.
+    """
+    contents = {
+        files.risk: None if decisions.risk is None else risk_bytes(decisions.risk),
+        files.probe: None if decisions.probe is None else json_bytes(decisions.probe.to_plain()),
+    }
+    for path, content in contents.items():
+        if content is not None:
+            write_bytes(path, content)
+    hashes = {path.name: _sha256(content) for path, content in contents.items() if content is not None}
+    write_thresholds(files.thresholds, plain, weights, hashes, decisions.measured_on)
+    for path, content in contents.items():
+        if content is None:
+            path.unlink(missing_ok=True)
+
+
+def read_decisions(files: DecisionFiles, weights: str | None) -> FoundDecisions:
+    """What of the files belongs to these weights.
+
+    Args:
+        files: where they are; none of them must exist.
+        weights: checksum of the weights; None where it is not known, which nothing belongs to.
+
+    Raises:
+        UsageError: a file that belongs to them cannot be read or is of another form.
+    """
+    try:
+        manifest = _read_manifest(files.thresholds)
+    except FileNotFoundError:
+        return FoundDecisions(Decisions())
+    if manifest.weights is None:  # the form before this one
+        return FoundDecisions(Decisions(manifest.thresholds))
+    if manifest.weights != weights:
+        note = f"{files.thresholds} was made for other weights and is ignored; make it again with maskrec evaluate"
+        return FoundDecisions(Decisions(), (note,))
+    notes: list[str] = []
+    decisions = Decisions(manifest.thresholds, measured_on=manifest.measured_on)
+    content = _believed(files.risk, manifest, LARGEST_RISK, notes)
+    if content is not None:
+        decisions = replace(decisions, risk=_risk(content, files.risk))
+    content = _believed(files.probe, manifest, _LARGEST_PROBE, notes)
+    if content is not None:
+        decisions = replace(decisions, probe=_probe(content, files.probe))
+    return FoundDecisions(decisions, tuple(notes), measured=bool(manifest.measured_on) and not notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    thresholds: Mapping[str, Threshold]
+    weights: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    measured_on: str = ""
+
+
+def _read_manifest(path: Path) -> _Manifest:
+    try:
+        content = read_json_object(path, _LARGEST_THRESHOLDS)
+        form = content.get("form")
+        if not isinstance(form, str):  # a label may be called so, whose value is an object
+            return _Manifest(_flat(content))
+        if form != THRESHOLDS_FORM:
+            raise ValueError(f"its form is {form[:60]!r}, and this maskrec reads {THRESHOLDS_FORM!r}")
+        files, weights, measured_on = content.get("files"), content.get("weights"), content.get("measured_on")
+        if not isinstance(files, dict) or not all(map(is_checksum, [weights, *files.values()])):
+            raise ValueError("its checksums are not 64 hexadecimal digits")
+        if not isinstance(measured_on, str) or len(measured_on) > _LONGEST_TEXT:
+            raise ValueError("its `measured_on` is not a short text")
+        return _Manifest(_flat(content.get("thresholds")), weights, files, measured_on)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def _flat(plain: Any) -> dict[str, Threshold]:
+    """The thresholds as ``LABEL.NAME``."""
+    if not isinstance(plain, dict) or not all(isinstance(found, dict) for found in plain.values()):
+        raise ValueError("its thresholds are not an object of objects")
+    return read_thresholds({f"{label}.{name}": each for label, found in plain.items() for name, each in found.items()})
+
+
+def _believed(path: Path, manifest: _Manifest, most: int, notes: list[str]) -> bytes | None:
+    """The content of a file that was written with the thresholds; None, with a note, of another."""
+    try:
+        content = read_regular(path, most)
+    except FileNotFoundError:
+        if path.name in manifest.files:
+            notes.append(f"{path} is gone; make it again with maskrec evaluate")
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if manifest.files.get(path.name) == _sha256(content):
+        return content
+    notes.append(f"{path} was not measured with these weights and is ignored; make it again with maskrec evaluate")
+    return None
+
+
+def _risk(content: bytes, path: Path) -> Risk:
+    try:
+        return read_risk(content, str(path))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _probe(content: bytes, path: Path) -> MaskProbe:
+    try:
+        return MaskProbe.from_plain(parse_object(content))
+    except ValueError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> UsageError:
+    """The sentence for a file of decisions that cannot be read."""
+    said = getattr(error, "strerror", None) or error
+    return UsageError(f"{path} cannot be read ({said}); make it again with maskrec evaluate")
+
+
+def is_checksum(value: object) -> bool:
+    """Whether the value is a SHA-256 as 64 hexadecimal digits."""
+    return isinstance(value, str) and _CHECKSUM.fullmatch(value) is not None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

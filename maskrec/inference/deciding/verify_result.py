@@ -1,0 +1,76 @@
+"""The answer of ``verify``: the distance of two faces and what is decided about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskrec.inference.deciding.decision import Decision
+    from maskrec.inference.photos.found_face import Face
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VerifyResult:
+    """Two faces compared.
+
+    Args:
+        distance: L2 between their unit embeddings, in [0, 2].
+        decisions: one where the pair's condition is known (or was given); one a condition where a mask's presence is
+            not known; none where the model has no thresholds.
+        condition: ``bare``, ``one_masked`` or ``both_masked``; None where it is not known.
+        faces: the two faces.
+        notes: what the user should know: weak photos, an uncertain condition, thresholds that a file states.
+    """
+
+    distance: float
+    decisions: tuple[Decision, ...]
+    condition: str | None
+    faces: tuple[Face, Face]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool | None:
+        """Whether both are one person; None without a decision, or where the decisions of the conditions differ."""
+        answers = {decision.same for decision in self.decisions}
+        return answers.pop() if len(answers) == 1 else None
+
+    def to_plain(self) -> dict[str, Any]:
+        """The answer as JSON knows it, without pictures."""
+        decisions = [{name: getattr(each, name) for name in each.__slots__} for each in self.decisions]
+        boxes = [list(face.box) for face in self.faces]
+        return {
+            "same": self.same,
+            "distance": self.distance,
+            "condition": self.condition,
+            "decisions": decisions,
+            "boxes": boxes,
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """The answer in words, a line a thing."""
+        said = {True: "the same person", False: "different people", None: "no decision"}[self.same]
+        lines = [f"{said}: distance {self.distance:.4f}"]
+        lines += [line for decision in self.decisions for line in _decision_lines(decision)]
+        return lines + [f"note: {note}" for note in self.notes]
+
+
+def _decision_lines(decision: Decision) -> list[str]:
+    pair = {"bare": "both bare", "one_masked": "one masked", "both_masked": "both masked"}[decision.condition]
+    verb = "at or below" if decision.same else "above"
+    lines = [f"  {pair}: {verb} the threshold {decision.threshold:.4f}"]
+    if decision.far is None:
+        lines.append(f"  its false accept rate was not measured; the threshold is of {decision.source}")
+    else:
+        interval = ""
+        if decision.far_low is not None and decision.far_high is not None:
+            interval = f", for other people {decision.far_low:.2g} to {decision.far_high:.2g} (95 %)"
+        lines.append(f"  false accept rate {decision.far:.2g}{interval}")
+        lines.append(f"  measured on {decision.source}")
+    if decision.probability is not None:
+        lines.append(f"  probability of being one person {decision.probability:.4f}")
+    return lines

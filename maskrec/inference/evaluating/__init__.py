@@ -1,0 +1,1 @@
+"""Evaluators asked about a model that exists: ``maskrec evaluate``, and what training shares with it."""

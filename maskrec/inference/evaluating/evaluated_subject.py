@@ -1,0 +1,162 @@
+"""The model that is evaluated: opened, with which weights these are and which evaluations are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskrec.base.errors import MaskrecError
+from maskrec.inference.deciding.model_folder import ModelWeights, file_sha256, is_model_folder, read_model_folder
+from maskrec.inference.model import Model
+from maskrec.inference.open_model import open_model, open_model_folder, open_named, open_run, weights_checksum
+from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
+from maskrec.recipe.part_of_recipe import read_part
+from maskrec.recipe.plan import Spec
+from maskrec.recipe.writing import written_component
+from maskrec.runtime.run_directory import RunDirectory, read_json
+from maskrec.runtime.run_plan import data_root_of
+from maskrec.runtime.state_tree import read_plain_values
+
+EVALUATIONS = "evaluations.yaml"
+"""What a model folder was measured with."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEvaluations:
+    """Evaluations that belong to a model.
+
+    Args:
+        path: the file.
+        data_root: what its paths are relative to.
+        of_a_run: whether it is a run's whole recipe.
+    """
+
+    path: Path
+    data_root: Path
+    of_a_run: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluatedSubject:
+    """A model that is to be evaluated.
+
+    Args:
+        model: opened.
+        weights: which these are.
+        name: of the model, in a word.
+        own: its own evaluations; None where it has none.
+        run: the run directory that the weights come from; None for others.
+        backbone: the component as a recipe writes it, for weights that a backbone finds by itself.
+        seed: that the backbone is built with.
+        image_size: side of the canvas in pixels, or None for the backbone's own.
+        notes: what the user should know of the weights.
+    """
+
+    model: Model
+    weights: ModelWeights
+    name: str
+    own: OwnEvaluations | None = None
+    run: Path | None = None
+    backbone: Mapping[str, Any] | None = None
+    seed: int = 0
+    image_size: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def open_subject(where: Path, catalog: Catalog, data_root: Path = Path()) -> EvaluatedSubject:
+    """Open a run directory, a model folder, an exported file, or the backbone that a recipe names.
+
+    Raises:
+        UsageError: as in `open_model`.
+    """
+    if is_model_folder(where):
+        return _folder(where, catalog)
+    if where.is_dir():
+        return _run(where, catalog)
+    if where.suffix.lower() in (".yaml", ".yml") and where.exists():
+        named = resolve_backbone(where, catalog=catalog, data_root=data_root)
+        return _named(named, str(where), where.stem, catalog, data_root)
+    model = open_model(where, catalog)
+    return EvaluatedSubject(model, ModelWeights("onnx", file_sha256(where), where), where.stem)
+
+
+def open_written_subject(text: str, catalog: Catalog, data_root: Path = Path()) -> EvaluatedSubject:
+    """Open a backbone that is written out, ``{use: NAME, weights: ...}``.
+
+    Raises:
+        UsageError: it cannot be built, or starts from random weights.
+    """
+    named = resolve_written_backbone(text, "--backbone", catalog=catalog, data_root=data_root)
+    name = named.backbone.name.rpartition("/")[2] if isinstance(named.backbone, Spec) else named.backbone.location.stem
+    return _named(named, "--backbone", name, catalog, data_root)
+
+
+def _named(named: NamedBackbone, shown: str, name: str, catalog: Catalog, data_root: Path) -> EvaluatedSubject:
+    model = open_named(named, shown, catalog, data_root)
+    weights = ModelWeights("backbone", weights_checksum(model.network))
+    plain = written_component(named.backbone, data_root)
+    return EvaluatedSubject(model, weights, name, backbone=plain, seed=named.seed, image_size=named.image_size)
+
+
+def _folder(where: Path, catalog: Catalog) -> EvaluatedSubject:
+    folder = read_model_folder(where)
+    model = open_model_folder(folder, catalog)
+    run = folder.weights.path if folder.weights.kind == "run" else None
+    own = where / EVALUATIONS
+    return EvaluatedSubject(
+        model,
+        folder.weights,
+        folder.name,
+        OwnEvaluations(own, Path(), of_a_run=False) if own.is_file() else None,
+        run,
+        folder.backbone,
+        folder.seed,
+        folder.image_size if run is None else image_size_of(run),
+    )
+
+
+def _run(where: Path, catalog: Catalog) -> EvaluatedSubject:
+    data_root, run = data_root_of(where), RunDirectory(where)
+    for name in ("best", "last", "previous"):
+        if run.checkpoint(name).exists():
+            break
+    before = _hash(run.checkpoint(name))
+    model = open_run(where, catalog)
+    if model.origin.endswith(" previous weights"):  # the last ones are damaged, which was said
+        name, before = "previous", _hash(run.checkpoint("previous"))
+    if before is None or _hash(run.checkpoint(name)) != before:
+        raise MaskrecError(f"{where} wrote other weights while they were opened; run the same command again")
+    return EvaluatedSubject(
+        model,
+        ModelWeights("run", before, where, name),
+        str(read_json(run.provenance).get("name", where.name)),
+        OwnEvaluations(run.recipe, data_root, of_a_run=True),
+        where,
+        image_size=image_size_of(where),
+        notes=_notes(run, name),
+    )
+
+
+def image_size_of(run_dir: Path) -> int | None:
+    """Side of the canvas that a run's recipe sets, or None for the backbone's own."""
+    return read_part(RunDirectory(run_dir).recipe).image_size
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return None
+
+
+def _notes(run: RunDirectory, name: str) -> tuple[str, ...]:
+    if run.result.exists():
+        return ()
+    state = read_plain_values(run.checkpoint(name))
+    epoch = state.get("epoch") if isinstance(state, dict) else None
+    of = f", of epoch {epoch + 1}" if isinstance(epoch, int) else ""
+    which = "best" if name == "best" else "last"
+    return (f"{run.path} has not finished: these are its {which} weights so far{of}",)

@@ -1,0 +1,179 @@
+"""Evaluates a model that exists: any evaluators on any pairs, and what it decides with, as a model folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from maskrec.base.files import write_json, write_text
+from maskrec.base.progress import Progress
+from maskrec.base.whole_folders import whole_folder
+from maskrec.contracts.context import Context
+from maskrec.contracts.evaluation import Evaluation
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.measuring_decisions import gather, measure_once
+from maskrec.inference.deciding.model_folder import NAME, ModelFolder, write_model_folder
+from maskrec.inference.embedder import Embedder
+from maskrec.inference.evaluating.building_evaluators import build_evaluators, check_people
+from maskrec.inference.evaluating.evaluated_subject import EVALUATIONS, EvaluatedSubject
+from maskrec.inference.evaluating.evaluation_values import to_plain, write_figures
+from maskrec.inference.evaluating.pair_checks import both_sets_notes
+from maskrec.inference.evaluating.result_tables import final_tables, interval_lines
+from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.evaluations_only import NamedEvaluations
+from maskrec.recipe.writing import evaluations_yaml
+from maskrec.runtime.compute import Compute
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WhatToEvaluate:
+    """One evaluation.
+
+    Args:
+        subject: the model.
+        evaluations: what is measured.
+        data_root: what the evaluations' paths are relative to.
+        compute: where and how.
+        workers: loader processes.
+        share_bare: whether bare images that several sets have are embedded once.
+    """
+
+    subject: EvaluatedSubject
+    evaluations: NamedEvaluations
+    data_root: Path
+    compute: Compute
+    workers: int
+    share_bare: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredModel:
+    """What came out, plain.
+
+    Args:
+        evaluated: by label, on the pairs that choose thresholds.
+        tested: by label, on test pairs.
+        decisions: error rates and mask probe.
+        caveats: what must be said beside every figure.
+        notes: what else was said.
+    """
+
+    evaluated: Mapping[str, Evaluation]
+    tested: Mapping[str, Evaluation]
+    decisions: Decisions
+    caveats: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def evaluate_model(
+    what: WhatToEvaluate, catalog: Catalog, progress: Progress, out: Path | None = None, overwrite: bool = False
+) -> MeasuredModel:
+    """Evaluate, show every table, and write a model folder.
+
+    Args:
+        what: model and evaluations.
+        catalog: where names are looked up.
+        progress: shows lines and bars.
+        out: the model folder; None writes none.
+        overwrite: whether a model folder that is there is replaced.
+
+    Raises:
+        RecipeError: evaluators or pairs that cannot be built, or people who were trained on.
+        MaskrecError: an image that cannot be read, an evaluator that fails, or a disk that takes no more.
+    """
+    with _folder(out, overwrite) as building:
+        measured = _measure(what, catalog, progress, building)
+        if out is not None:
+            _write(what, measured, out, building)
+    return measured
+
+
+@contextmanager
+def _folder(out: Path | None, overwrite: bool) -> Iterator[Path]:
+    """Where evaluators may write; it becomes ``out``, or is removed."""
+    if out is not None:
+        with whole_folder(out, NAME, overwrite) as building:
+            yield building
+        return
+    with tempfile.TemporaryDirectory(prefix="maskrec-") as folder:
+        yield Path(folder)
+
+
+def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder: Path) -> MeasuredModel:
+    subject, evaluations = what.subject, what.evaluations
+    size = evaluations.image_size or subject.image_size or subject.model.spec.size
+    context = Context(data_root=what.data_root, input_spec=subject.model.spec, device=str(what.compute.device))
+    builder, asked = build_evaluators(evaluations, subject.model, size, context, catalog, folder)
+    trained = check_people(builder, subject.run, catalog)
+    caveats = tuple(dict.fromkeys(c for c in (*trained.caveats, *(p.caveat for _, p in builder.pair_sets)) if c))
+    notes = [
+        *subject.notes,
+        *trained.notes,
+        *(each.removeprefix("note: ") for each in both_sets_notes(builder.pair_sets)),
+    ]
+    for line in (*caveats, *notes):
+        progress.line(f"note: {line}")
+    for rendered in dict.fromkeys((*evaluations.notes, *(note.render() for note in builder.notes))):
+        progress.line(rendered)
+    compute = what.compute
+    progress.line(f"evaluating {subject.name} ({subject.model.origin}) on {compute.device} in {compute.precision}")
+    embed = Embedder(
+        subject.model, compute, evaluations.seed, what.workers, share_bare=what.share_bare, progress=progress
+    )
+    evaluated = dict(_shown(asked.evaluate(embed), "evaluate", progress.line, folder))
+    choosing = embed.asked
+    tested = dict(_shown(asked.test(embed, evaluated), "test", progress.line, folder))
+    progress.note("counting error rates")
+    gathered = gather(choosing, embed)
+    once = measure_once(gathered, evaluations.seed, what.workers)
+    for line in (*once.notes, *caveats):
+        progress.line(f"note: {line}")
+    thresholds = {f"{label}.{name}": t for label, each in evaluated.items() for name, t in each.thresholds.items()}
+    decisions = Decisions(thresholds, once.risk, once.probe, gathered.measured_on)
+    return MeasuredModel(evaluated, tested, decisions, caveats, (*notes, *once.notes))
+
+
+def _shown(
+    answers: Iterator[tuple[str, Evaluation]], occasion: str, line: Say, folder: Path
+) -> Iterator[tuple[str, Evaluation]]:
+    """The answers, their tables shown and their figures written as they come."""
+    which = "with the thresholds of these evaluation pairs" if occasion == "test" else "on its evaluation pairs"
+    for label, evaluation in answers:
+        write_figures(folder / "figures", label, occasion, evaluation)
+        line(f"{occasion} {label}: {which}")
+        for each in (*interval_lines(evaluation.tables), *final_tables(evaluation)):
+            line(f"    {each}")
+        yield label, replace(evaluation, figures={})
+
+
+def _write(what: WhatToEvaluate, measured: MeasuredModel, out: Path, building: Path) -> None:
+    subject = what.subject
+    plain = {label: to_plain(evaluation) for label, evaluation in measured.evaluated.items()}
+    folder = ModelFolder(
+        path=out,
+        name=subject.name,
+        weights=subject.weights,
+        input_spec=subject.model.spec,
+        decisions=measured.decisions,
+        backbone=subject.backbone,
+        seed=subject.seed,
+        image_size=subject.image_size if subject.backbone is not None else None,
+    )
+    result: dict[str, Any] = {
+        "name": subject.name,
+        "model": subject.model.origin,
+        "measured_on": measured.decisions.measured_on,
+        "caveats": measured.caveats,
+        "notes": measured.notes,
+        "evaluate": plain,
+        "test": {label: to_plain(evaluation) for label, evaluation in measured.tested.items()},
+    }
+    write_text(building / EVALUATIONS, evaluations_yaml(what.evaluations, what.data_root))
+    write_json(building / "result.json", result)
+    write_model_folder(folder, {label: each["thresholds"] for label, each in plain.items()}, building)

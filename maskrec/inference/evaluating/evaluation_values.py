@@ -1,0 +1,34 @@
+"""Evaluations as plain values, and their figures as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from maskrec.base.files import write_bytes
+from maskrec.contracts.evaluation import Evaluation, Threshold
+
+
+def to_plain(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation without its figures, as JSON knows it."""
+    return {
+        "metrics": dict(evaluation.metrics),
+        "thresholds": {name: asdict(threshold) for name, threshold in evaluation.thresholds.items()},
+        "tables": {name: [dict(row) for row in rows] for name, rows in evaluation.tables.items()},
+    }
+
+
+def from_plain(plain: Mapping[str, Any]) -> Evaluation:
+    """What `to_plain` made, as an evaluation again."""
+    thresholds = {name: Threshold(**fields) for name, fields in plain["thresholds"].items()}
+    return Evaluation(plain["metrics"], thresholds, plain["tables"])
+
+
+def write_figures(folder: Path, label: str, occasion: str, evaluation: Evaluation) -> None:
+    """Write the evaluation's PNGs as ``folder/LABEL/OCCASION-NAME.png``."""
+    for name, png in evaluation.figures.items():
+        path = folder / label / f"{occasion}-{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, bytes(png))

@@ -1,0 +1,204 @@
+"""What an exported file says of itself: plain text entries ``maskrec.NAME``, most of them JSON.
+
+=================== =================================================================================================
+``format``          ``1``
+``input_spec``      ``InputSpec``'s fields: ``size``, ``mean``, ``std``, ``color``, ``alignment``
+``alignment``       for ``arcface``: ``template``, the five points in pixels of the canvas (eyes, nose, mouth corners)
+``thresholds``      by ``LABEL.NAME``: ``Threshold``'s fields
+``measured_on``     the evaluation pairs, in words
+``risk``            the bytes of ``risk.npz``, in base64
+``mask_probe``      the numbers that recognize a mask
+``recipe_hash``     SHA-256 of the run's recipe
+``provenance``      ``maskrec`` (its version), ``run`` (its name), ``data`` (fingerprints by their place in the recipe)
+``licence``         of the weights, as whoever exported them states it
+=================== =================================================================================================
+
+Only ``input_spec`` must be there. What is read was written by somebody else: it is bounded and checked, and nothing in
+it is believed without saying so (``Decisions.stated_by_file``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from maskrec.base.plain_json import is_finite_number, parse_object, require_finite
+from maskrec.contracts.evaluation import Threshold
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.faces.alignment import arcface_template
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.plain_thresholds import read_thresholds
+from maskrec.inference.photos.mask_probe import MaskProbe
+from maskrec.metrics import read_risk, risk_bytes
+
+NOT_STATED = "not stated"
+
+_PREFIX, _FORMAT = "maskrec.", "1"
+_LARGEST_CANVAS = 2048  # pixels
+_ROUNDING = 1e-3  # pixels, of a template that was written as decimals
+_MOST: Mapping[str, int] = {
+    "format": 16,
+    "input_spec": 1 << 12,
+    "alignment": 1 << 12,
+    "thresholds": 1 << 20,
+    "measured_on": 1 << 12,
+    "risk": 64 << 20,
+    "mask_probe": 1 << 20,
+    "recipe_hash": 64,
+    "provenance": 1 << 16,
+    "licence": 1 << 16,
+}
+"""Characters of each entry; there are no others."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxMetadata:
+    """What an exported file says of itself.
+
+    Args:
+        input_spec: what its network expects to see.
+        decisions: thresholds, error rates, mask probe, and what they were measured on.
+        recipe_hash: SHA-256 of the run's recipe in hexadecimal, or "".
+        provenance: where the weights come from, as plain values.
+        licence: of the weights.
+    """
+
+    input_spec: InputSpec
+    decisions: Decisions = field(default_factory=Decisions)
+    recipe_hash: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = NOT_STATED
+
+
+def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:
+    """The entries that say it; ``read_metadata`` reads them back.
+
+    Raises:
+        ValueError: something in it that no reader would take.
+    """
+    spec, decisions = metadata.input_spec, metadata.decisions
+    template = arcface_template(spec.size).round(4).tolist() if spec.alignment == "arcface" else None
+    found: dict[str, str | None] = {
+        "format": _FORMAT,
+        "input_spec": _json(asdict(spec)),
+        "alignment": None if template is None else _json({"template": template}),
+        "thresholds": _json({name: asdict(each) for name, each in decisions.thresholds.items()}),
+        "measured_on": decisions.measured_on or None,
+        "risk": None if decisions.risk is None else base64.b64encode(risk_bytes(decisions.risk)).decode(),
+        "mask_probe": None if decisions.probe is None else _json(decisions.probe.to_plain()),
+        "recipe_hash": metadata.recipe_hash or None,
+        "provenance": _json(metadata.provenance),
+        "licence": metadata.licence,
+    }
+    entries = {_PREFIX + name: text for name, text in found.items() if text is not None}
+    read_metadata(entries)
+    return entries
+
+
+def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
+    """What a file's entries say; those of others than maskrec are left alone.
+
+    Raises:
+        ValueError: a missing ``input_spec``; an entry that is too long, of another form or version, or not known.
+    """
+    ours = {name.removeprefix(_PREFIX): text for name, text in entries.items() if name.startswith(_PREFIX)}
+    _require_known(ours)
+    if "input_spec" not in ours:
+        raise ValueError(
+            "it does not say how its input is normalized; add the metadata entry maskrec.input_spec, "
+            'JSON like {"size": 112, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "alignment": "arcface"}'
+        )
+
+    def entry(name: str, read: Callable[[str], _T], otherwise: _T) -> _T:
+        try:
+            return read(ours[name]) if name in ours else otherwise
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"its metadata entry maskrec.{name} cannot be used: {error}") from error
+
+    spec = entry("input_spec", _input_spec, InputSpec(1))
+    entry("alignment", lambda text: _require_template(text, spec), None)
+    thresholds: Mapping[str, Threshold] = entry("thresholds", lambda text: read_thresholds(parse_object(text)), {})
+    stated = Decisions(
+        thresholds=thresholds,
+        risk=entry("risk", lambda text: read_risk(_bytes(text), "its error rates"), None),
+        probe=entry("mask_probe", lambda text: MaskProbe.from_plain(parse_object(text)), None),
+        measured_on=ours.get("measured_on", ""),
+        stated_by_file=True,
+    )
+    provenance: Mapping[str, Any] = entry("provenance", _finite_object, {})
+    licence = ours.get("licence", NOT_STATED)
+    return OnnxMetadata(spec, stated, entry("recipe_hash", _hash, ""), provenance, licence)
+
+
+def _require_known(ours: Mapping[str, str]) -> None:
+    version = ours.get("format", _FORMAT)
+    if version != _FORMAT:
+        raise ValueError(f"its metadata has the format {version[:16]!r}, and this maskrec reads {_FORMAT}; update it")
+    for name, text in ours.items():
+        if name not in _MOST:
+            raise ValueError(f"maskrec does not know its metadata entry maskrec.{name[:60]}; remove it")
+        if len(text) > _MOST[name]:
+            raise ValueError(
+                f"its metadata entry maskrec.{name} cannot be used: it has more than {_MOST[name]:,} characters"
+            )
+
+
+def _input_spec(text: str) -> InputSpec:
+    fields = parse_object(text)
+    size = fields.get("size")
+    if type(size) is not int:
+        raise ValueError("its size is not a whole number")
+    if size > _LARGEST_CANVAS:
+        raise ValueError(f"its size is {size} pixels, and the largest canvas has {_LARGEST_CANVAS}")
+    if not all(_are_numbers(fields[name]) for name in ("mean", "std") if name in fields):
+        raise ValueError("its mean and std are not lists of finite numbers")
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return InputSpec(**plain)
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(map(is_finite_number, values))
+
+
+def _require_template(text: str, spec: InputSpec) -> None:
+    points = parse_object(text).get("template")
+    if spec.alignment != "arcface":
+        raise ValueError(f"it has a template, and the alignment is {spec.alignment!r}")
+    fits = isinstance(points, list) and len(points) == 5
+    if (
+        not (fits and all(_are_numbers(point) and len(point) == 2 for point in points or ()))
+        or np.abs(np.array(points, float) - arcface_template(spec.size)).max() > _ROUNDING
+    ):
+        raise ValueError("its template is not that of ArcFace, and maskrec aligns to no other")
+
+
+def _finite_object(text: str) -> dict[str, Any]:
+    found = parse_object(text)
+    require_finite(found)
+    return found
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"it is not base64 ({error})") from error
+
+
+def _hash(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise ValueError("it is not a SHA-256 in hexadecimal")
+    return text
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)

@@ -1,0 +1,113 @@
+"""What may make a face's comparisons less reliable, by rules of thumb.
+
+They are measured on the landmarks and the aligned picture. Bounds are such that each is rare on press photos (LFW: 1 %
+blurred, 2 to 3 % turned, none cut off or tiny). A note is a hint to look at the photo; its absence promises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.contracts.input_spec import Alignment
+from maskrec.detection.face_choice import SURE
+from maskrec.faces.alignment import arcface_template, similarity_transform
+
+TINY = 20.0  # pixels between the eyes
+CUT_OFF = 0.1  # share of the aligned face that is outside of the photo
+BLURRED = 40.0  # variance of the Laplacian of gray, on a canvas of 112 pixels
+TURNED = 0.15  # the nose's place between the eyes, from either; 0.5 is frontal
+SIDEWAYS = 45.0  # degrees
+
+_BLUR_SIDE = 112
+
+
+def notes_on(
+    landmarks: NDArray[np.float64],
+    box: NDArray[np.float64],
+    score: float,
+    shape: tuple[int, int],
+    canvas: NDArray[np.uint8],
+    alignment: Alignment,
+) -> tuple[str, ...]:
+    """Notes on a face that was detected.
+
+    - tiny: fewer than 20 pixels between the eyes.
+    - cut off: more than a tenth of what the network should see is outside of the photo.
+    - blurred: the variance of the Laplacian (Pech-Pacheco et al., 2000) of the face at 112 pixels is under 40; tiny
+      faces are not looked at, because enlarging blurs.
+    - turned: the nose is within 15 % of the eyes' distance of one eye, or beyond it, along their line.
+    - sideways: the line of the eyes is turned by more than 45 degrees.
+    - unsure: the detector's score is under 0.9.
+
+    Args:
+        landmarks: ``(5, 2)`` in pixels of the photo.
+        box: the detector's, likewise.
+        score: the detector's.
+        shape: height and width of the photo.
+        canvas: uint8 RGB ``(S, S, 3)``, the aligned face.
+        alignment: how it was aligned.
+    """
+    return tuple(_notes(landmarks, box, score, shape, canvas, alignment))
+
+
+def _notes(
+    landmarks: NDArray[np.float64],
+    box: NDArray[np.float64],
+    score: float,
+    shape: tuple[int, int],
+    canvas: NDArray[np.uint8],
+    alignment: Alignment,
+) -> Iterator[str]:
+    across = landmarks[1] - landmarks[0]
+    apart = float(np.hypot(*across))
+    if score < SURE:
+        yield f"unsure: the detector's score is {score:.2f}, it may not be a face"
+    if apart < TINY:
+        yield f"tiny: {apart:.0f} pixels between the eyes"
+    elif (sharp := sharpness(canvas)) < BLURRED:
+        yield f"blurred: a sharpness of {sharp:.0f} where press photos have over {BLURRED:.0f}"
+    if (outside := share_outside(landmarks, box, shape, alignment)) > CUT_OFF:
+        yield f"cut off: {outside:.0%} of the face's square is outside of the photo"
+    if apart and not TURNED < nose_place(landmarks) < 1.0 - TURNED:
+        yield "turned: the nose is near one eye or beyond it, as in a profile"
+    if abs(roll := roll_angle(landmarks)) > SIDEWAYS:
+        yield f"sideways: the eyes' line is turned by {abs(roll):.0f} degrees; turn the photo upright"
+
+
+def roll_angle(landmarks: NDArray[np.float64]) -> float:
+    """The angle of the line from the left to the right eye, in degrees from -180 to 180; 0 is upright."""
+    across = landmarks[1] - landmarks[0]
+    return float(np.degrees(np.arctan2(across[1], across[0])))
+
+
+def nose_place(landmarks: NDArray[np.float64]) -> float:
+    """Where the nose is along the line of the eyes: 0 at the left eye, 1 at the right one."""
+    across = landmarks[1] - landmarks[0]
+    return float((landmarks[2] - landmarks[0]) @ across / (across @ across))
+
+
+def sharpness(canvas: NDArray[np.uint8]) -> float:
+    """The variance of the Laplacian of gray (0 to 255), the face brought to 112 pixels."""
+    gray = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)
+    if len(gray) != _BLUR_SIDE:
+        way = cv2.INTER_AREA if len(gray) > _BLUR_SIDE else cv2.INTER_LINEAR
+        gray = cv2.resize(gray, (_BLUR_SIDE, _BLUR_SIDE), interpolation=way)
+    return float(cv2.Laplacian(gray, cv2.CV_64F).var())
+
+
+def share_outside(
+    landmarks: NDArray[np.float64], box: NDArray[np.float64], shape: tuple[int, int], alignment: Alignment
+) -> float:
+    """The share of what the network should see that is outside of the photo: of the canvas, or of the box."""
+    height, width = shape
+    if alignment == "arcface":
+        places = np.stack(np.meshgrid(np.arange(64), np.arange(64)), -1).reshape(-1, 2)
+        matrix = similarity_transform(arcface_template(64), landmarks)
+        x, y = (places @ matrix[:, :2].T + matrix[:, 2]).T
+        return float(1.0 - np.mean((x >= -0.5) & (y >= -0.5) & (x < width - 0.5) & (y < height - 0.5)))
+    inside = np.minimum(box[2:], [width, height]) - np.maximum(box[:2], 0.0)
+    return float(1.0 - np.prod(np.maximum(inside, 0.0)) / np.prod(box[2:] - box[:2]))

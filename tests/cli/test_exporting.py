@@ -1,0 +1,72 @@
+"""`maskrec export`: a run as one file that says what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_recipe import PIECES
+from typer.testing import CliRunner
+
+from maskrec.base.errors import UsageError
+from maskrec.cli.app import app
+from maskrec.cli.exporting import licence_text
+from maskrec.inference.exported.onnx_network import OnnxNetwork
+
+PAIRS = {"use": "synthetic_pairs", "identities": 20, "images_per_identity": 3, "pairs": 40}
+
+
+def test_a_run_is_exported_with_its_thresholds_and_its_licence(train: Callable[..., Path], maskrec_cli) -> None:
+    run = train("run", {"evaluate": {"held_out": {"use": "verification", "pairs": PAIRS}}})
+    (run.parent / "LICENCE.txt").write_text("weights: CC BY 4.0\n")
+    done = maskrec_cli("export", run, "net.onnx", "--plugin", PIECES, "--licence", "LICENCE.txt")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    compared, wrote = done.stdout.splitlines()
+    assert compared.startswith("the unit embeddings of model and file differ by at most ")
+    assert "(of evaluate.held_out.pairs, an evaluation of the run); accuracy " in compared
+    assert wrote.startswith("wrote net.onnx (")
+    read = OnnxNetwork(run.parent / "net.onnx").metadata
+    stored = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["thresholds"]["held_out"]
+    values = {name: each.value for name, each in read.decisions.thresholds.items()}
+    assert values == {f"held_out.{name}": fields["value"] for name, fields in stored.items()}
+    assert read.decisions.measured_on.startswith("held_out.pairs (120 pairs): ")
+    assert read.decisions.risk is not None
+    assert (read.licence, read.provenance["run"], len(read.recipe_hash)) == ("weights: CC BY 4.0\n", "run", 64)
+
+    done = maskrec_cli("export", run, "net.safetensors", "--plugin", PIECES)
+    assert done.returncode == 0
+    assert done.stderr == "note: the file does not state the licence of the weights; --licence states it\n"
+    assert done.stdout.startswith("wrote net.safetensors (")
+
+    before = (run.parent / "net.onnx").read_bytes()
+    for arguments, said in [
+        ((run, "net.onnx"), "net.onnx already exists; remove it or name another file"),
+        ((run, "net.pt"), "net.pt must end in .onnx or .safetensors"),
+        ((run, "absent/net.onnx"), "absent is not a folder"),
+        (("net.onnx", "again.onnx"), "net.onnx is an exported file already; copy it, or open the run that it is from"),
+        (("absent", "again.onnx"), "absent does not exist and is not the name of a backbone"),
+        ((run, "again.onnx", "--licence", "absent.txt"), "--licence absent.txt cannot be read"),
+    ]:
+        done = maskrec_cli("export", *arguments, "--plugin", PIECES)
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert (run.parent / "net.onnx").read_bytes() == before
+    assert not (run.parent / "again.onnx").exists()
+
+
+def test_a_licence_is_a_file_that_exists_or_the_text_itself(tmp_path: Path) -> None:
+    (tmp_path / "LICENCE").write_text("mine")
+    (tmp_path / "latin").write_bytes(b"\xff")
+    (tmp_path / "large").write_bytes(b"x" * 70_000)
+    assert licence_text(str(tmp_path / "LICENCE")) == "mine"
+    assert licence_text("Apache-2.0") == "Apache-2.0"
+    for name, said in [("latin", "not a text in UTF-8"), ("large", "64|65536"), ("absent.txt", "cannot be read")]:
+        with pytest.raises(UsageError, match=said):
+            licence_text(str(tmp_path / name))
+
+
+def test_the_command_explains_itself() -> None:
+    assert "--licence" in CliRunner().invoke(app, ["export", "--help"]).output

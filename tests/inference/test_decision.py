@@ -1,0 +1,142 @@
+"""Decisions about a pair: which threshold decides, what is said of its errors, what is refused."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from maskrec.base.errors import UsageError
+from maskrec.contracts.evaluation import Threshold
+from maskrec.inference.deciding.decision import decide, in_unit_l2, stored_threshold
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.metrics import Risk, count_risk, normalise
+
+
+def people_risk(people: int, photos: int = 4, seed: int = 0) -> Risk:
+    """Error rates of people whose photos lie near each other, all bare."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(people, 16))
+    rows = np.repeat(centres, photos, axis=0) + 0.4 * rng.normal(size=(people * photos, 16))
+    owners = np.repeat(np.arange(people), photos)
+    return count_risk(normalise(rows), owners, np.zeros(len(rows), bool), np.arange(len(rows)))
+
+
+@pytest.fixture(scope="module")
+def risk() -> Risk:
+    return people_risk(200)
+
+
+def threshold(
+    value: float, far: float | None = None, distance: str = "squared_l2", normalize: bool = True
+) -> Threshold:
+    return Threshold(value, distance, normalize, f"pairs at {far}", far)  # type: ignore[arg-type]
+
+
+STORED = {
+    "lfw.best": threshold(1.5),
+    "lfw.best/bare": threshold(1.44),
+    "lfw.far=0.01/bare": threshold(1.21, 0.01),
+    "lfw.far=0.001/bare": threshold(0.81, 0.001),
+    "lfw.far=0.001": threshold(0.64, 0.001),
+}
+
+
+def test_a_measured_threshold_decides_and_says_what_it_risks(risk: Risk) -> None:
+    decisions = Decisions(STORED, risk, measured_on="200 people")
+    measured = risk.threshold("bare", 0.01)
+    for distance in (measured.value, np.nextafter(measured.value, 2)):
+        found = decide(distance, "bare", decisions, 0.01)
+        assert found is not None
+        assert found.same == (distance <= measured.value)
+        assert (found.threshold, found.far, found.far_low, found.far_high) == (
+            measured.value, measured.far, measured.low, measured.high,
+        )  # fmt: skip
+        assert (found.people, found.source) == (200, "200 people")
+        assert found.probability == risk.probability("bare", distance)
+    half, tenth = (decide(0.9, "bare", decisions, prior=prior) for prior in (0.5, 0.1))
+    assert half is not None
+    assert tenth is not None
+    assert half.probability == risk.probability("bare", 0.9, 0.5)
+    assert tenth.probability == risk.probability("bare", 0.9, 0.1)
+
+
+def test_without_a_rate_the_lowest_that_the_data_carries_decides(risk: Risk) -> None:
+    few = people_risk(60, photos=2)  # 7,080 comparisons: a FAR of 0.001 would be seven events
+    for each, lowest in ((risk, 0.001), (few, 0.01)):
+        found = decide(1.0, "bare", Decisions(risk=each))
+        assert found is not None
+        assert found.threshold == each.threshold("bare", lowest).value
+
+
+def test_a_rate_that_the_data_cannot_carry_is_refused_with_what_it_takes(risk: Risk) -> None:
+    with pytest.raises(UsageError, match=r"held out: .*people"):
+        decide(1.0, "bare", Decisions(risk=risk, measured_on="held out"), far=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("far", "condition", "expected"),
+    [
+        (None, "bare", 0.9),
+        (0.01, "bare", 1.1),
+        (0.001, "bare", 0.9),
+        (None, "both_masked", 0.8),
+        (0.001, "one_masked", 0.8),
+    ],
+)
+def test_a_stored_threshold_of_the_condition_comes_before_that_of_all_pairs(
+    far: float | None, condition: str, expected: float
+) -> None:
+    found = decide(1.0, condition, Decisions(STORED), far)
+    assert found is not None
+    assert found.threshold == pytest.approx(expected)
+    assert found.same == (expected >= 1.0)
+    assert (found.far_low, found.probability) == (None, None)
+
+
+def test_a_threshold_without_a_rate_decides_where_no_other_was_stored() -> None:
+    found = decide(1.0, "bare", Decisions({"eval.reference": threshold(1.2, distance="l2")}))
+    assert found is not None
+    assert (found.threshold, found.far, found.same) == (1.2, None, True)
+
+
+def test_a_model_without_thresholds_decides_nothing() -> None:
+    assert decide(1.0, "bare", Decisions()) is None
+    assert stored_threshold({}, "bare", 0.01) is None
+
+
+def test_a_rate_that_no_threshold_was_stored_for_lists_those_that_were() -> None:
+    with pytest.raises(UsageError, match=r"rate of 0\.05; stored: 0\.001, 0\.01$"):
+        decide(1.0, "bare", Decisions(STORED), 0.05)
+    with pytest.raises(UsageError, match="stored: none with a rate"):
+        decide(1.0, "bare", Decisions({"eval.reference": threshold(1.2)}), 0.05)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -0.1, 2.0, float("nan")])
+def test_rates_and_priors_outside_of_0_and_1_are_refused(value: float) -> None:
+    with pytest.raises(UsageError, match="false accept rate must be inside"):
+        decide(1.0, "bare", Decisions(STORED), value)
+    with pytest.raises(UsageError, match="prior probability must be inside"):
+        decide(1.0, "bare", Decisions(STORED), prior=value)
+
+
+def test_an_unknown_condition_is_refused() -> None:
+    with pytest.raises(UsageError, match="condition 'masked' is not known; use bare, one_masked, both_masked"):
+        decide(1.0, "masked", Decisions(STORED))
+
+
+def test_thresholds_of_other_distances_become_l2_of_unit_embeddings() -> None:
+    rng = np.random.default_rng(1)
+    a, b = normalise(rng.normal(size=(2, 8)))
+    l2 = float(np.linalg.norm(a - b))
+    assert in_unit_l2(threshold(l2, distance="l2")) == l2
+    assert in_unit_l2(threshold(l2**2)) == pytest.approx(l2, rel=1e-12)
+    assert in_unit_l2(threshold(1 - float(a @ b), distance="cosine", normalize=False)) == pytest.approx(l2, rel=1e-12)
+    assert in_unit_l2(threshold(-1.0)) < 0  # accepts nothing
+    assert in_unit_l2(threshold(2.0)) == sqrt(2)
+
+
+def test_a_threshold_of_embeddings_that_are_not_unit_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"for embeddings as the network returns them.*normalize: true"):
+        decide(1.0, "bare", Decisions({"eval.reference": threshold(30.0, distance="l2", normalize=False)}))
