@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from first_photos import first_photos
 from PIL import Image
 from rows import report
 
@@ -115,7 +116,7 @@ def main() -> None:
         print(f"data align on LFW | needs LFW's photos in {given.lfw}")
         return
     source = open_source(given.lfw)
-    rates(Source(source.path, source.kind, source.items[: given.photos], source.reader), given.rounds)
+    rates(first_photos(source, given.photos), given.rounds)
     if given.found:
         found(source, given.landmarks)
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from first_photos import first_photos
 from PIL import Image
 from rows import report
 
@@ -151,7 +152,7 @@ def main() -> None:
     command(given.model, photos[0], photos[1], given.rounds)
     model = open_face_model(given.model, device="cpu")
     warm(model, list(zip(photos[:16:2], photos[1:16:2], strict=True)), given.rounds)
-    folder(given.model, Source(source.path, source.kind, source.items[: given.photos], source.reader), 3)
+    folder(given.model, first_photos(source, given.photos), 3)
 
 
 if __name__ == "__main__":

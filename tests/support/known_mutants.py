@@ -141,8 +141,8 @@ UNNOTICED = (
     Known(
         "last before best when a run is opened",
         "maskrec/inference/open_model.py",
-        'if run.checkpoint("best").exists():',
-        'if run.checkpoint("best").exists() and not run.checkpoint("last").exists():',
+        'if checkpoint != "last" and run.checkpoint("best").exists():',
+        'if checkpoint != "last" and run.checkpoint("best").exists() and not run.checkpoint("last").exists():',
         ("tests/inference/test_open_model.py",),
     ),
     Known(
