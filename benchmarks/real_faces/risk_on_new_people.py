@@ -182,7 +182,7 @@ def isotonic(same: Floats, different: Floats) -> Floats:
     """The falling probabilities of lowest Cllr on these very shares of bins."""
     from sklearn.isotonic import IsotonicRegression
 
-    fit = IsotonicRegression(increasing=False)
+    fit = IsotonicRegression(increasing=False, out_of_bounds="clip")  # bins that neither kind is in
     answers = np.repeat([1.0, 0.0], BINS)
     fit.fit(np.tile(CENTRES, 2), answers, sample_weight=np.concatenate([same, different]))
     return np.asarray(fit.predict(CENTRES), dtype=np.float64)
