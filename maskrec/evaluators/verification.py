@@ -167,7 +167,7 @@ class Verification:
                 rate.threshold,
                 "squared_l2",
                 self.normalize,
-                f"{of}: the largest distance with a FAR of at most {rate.target:g}",
+                f"{of}: midway above the largest distance with a FAR of at most {rate.target:g}",
                 far=rate.target,
             )
             for rate in scores.rates
