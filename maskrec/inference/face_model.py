@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from maskrec.base.errors import UsageError
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.deciding.decision import decide
+from maskrec.inference.deciding.decision import check_rates, decide
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.verify_result import VerifyResult
 from maskrec.inference.photos.face_finding import WhichFace
@@ -127,7 +127,7 @@ class FaceModel:
         b: Photo,
         *,
         far: float | None = None,
-        face: WhichFace = "only",
+        face: WhichFace | tuple[WhichFace, WhichFace] = "only",
         condition: str | None = None,
         prior: float = 0.5,
         aligned: bool = False,
@@ -140,7 +140,7 @@ class FaceModel:
             b: another.
             far: the false accept rate to decide at; None: the lowest of 0.001, 0.01 and 0.1 that the evaluation's data
                 can carry.
-            face: which face of a photo with several; as for ``embed``.
+            face: which face of a photo with several, as for ``embed``; a pair is for ``a`` and for ``b``.
             condition: ``bare``, ``one_masked`` or ``both_masked``, instead of what is seen.
             prior: the probability that such a pair is of one person, before looking.
             aligned: whether both are aligned faces already.
@@ -152,8 +152,10 @@ class FaceModel:
         """
         if condition is not None and condition not in CONDITIONS:
             raise UsageError(f"the condition {condition!r} is not known; use {', '.join(CONDITIONS)}")
+        check_rates(far, prior)
         photos = read_photo(a, bgr=bgr), read_photo(b, bgr=bgr)
-        faces = self._face(photos[0], aligned, face), self._face(photos[1], aligned, face)
+        which = face if isinstance(face, tuple) else (face, face)
+        faces = self._face(photos[0], aligned, which[0]), self._face(photos[1], aligned, which[1])
         rows = self.unit_rows(np.stack([each.image for each in faces])).astype(np.float64)
         distance = float(np.linalg.norm(rows[0] - rows[1]))
         known = condition or _condition(faces)

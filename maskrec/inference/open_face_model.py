@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import type_shown
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.face_model import FaceModel
 
@@ -44,6 +45,10 @@ def open_face_model(
     Raises:
         UsageError: nothing that can be opened is there, or it does not fit what is installed.
     """
+    if not isinstance(where, (str, Path, Mapping)):
+        raise UsageError(
+            f"expected a path, a backbone's name or a map such as {{'use': NAME}}, not {type_shown(where)}"
+        )
     if isinstance(where, (str, Path)) and Path(where).suffix.lower() == EXPORTED and not Path(where).is_dir():
         return _open_exported(Path(where), checkpoint, device)
     from maskrec.inference.open_model import open_model, open_run

@@ -72,6 +72,7 @@ def test_lines_on_standard_input_are_answered_one_by_one(folder: Path) -> None:
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer.get("same") for answer in answers] == [True, None, None, False]
     assert "not a JSON object" in answers[1]["error"]
+    assert [answer.get("line") for answer in answers] == [None, 3, 4, None]
     assert "absent.png: the file does not exist" in answers[2]["error"]
     assert done.returncode == 2
 
@@ -85,6 +86,8 @@ def test_lines_on_standard_input_are_answered_one_by_one(folder: Path) -> None:
         (["a.png", "b.png", "--far", "0.2"], "no threshold is stored for a false accept rate of 0.2; stored: 0.01"),
         (["a.png", "b.png", "--prior", "0"], "a prior probability must be inside (0, 1), not 0"),
         (["a.png", "b.png", "--face", "biggest"], "--face biggest: expected only, largest, central or a face's number"),
+        (["a.png", "b.png", "--face", "only,2,3"], "--face only,2,3: expected one word, or one for each"),
+        (["a.png", "b.png", "--face", "only,best"], "--face best: expected only"),
         (["a.png", "absent.png"], "absent.png: the file does not exist"),
         (["a.png", "."], "it is a folder, not a photo"),
         (["a.png", "model.onnx"], "model.onnx: not an image"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,8 +114,8 @@ def test_a_rate_that_no_threshold_was_stored_for_lists_those_that_were() -> None
         decide(1.0, "bare", Decisions({"eval.reference": threshold(1.2)}), 0.05)
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0, -0.1, 2.0, float("nan")])
-def test_rates_and_priors_outside_of_0_and_1_are_refused(value: float) -> None:
+@pytest.mark.parametrize("value", [0.0, 1.0, -0.1, 2.0, float("nan"), "0.1", True])
+def test_rates_and_priors_outside_of_0_and_1_are_refused(value: Any) -> None:
     with pytest.raises(UsageError, match="false accept rate must be inside"):
         decide(1.0, "bare", Decisions(STORED), value)
     with pytest.raises(UsageError, match="prior probability must be inside"):

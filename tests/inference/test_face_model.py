@@ -152,6 +152,8 @@ def test_faces_are_found_from_left_to_right(photos: list[Path]) -> None:
         assert face.masked == (None if 0.2 < float(face.mask_probability or 0) < 0.8 else face.mask_probability >= 0.8)  # type: ignore[operator]
     with pytest.raises(UsageError, match="2 faces, numbered with their boxes"):
         model.verify(wide, photos[0])
+    answer = model.verify(wide, wide, face=(2, 1))
+    assert [face.box for face in answer.faces] == [faces[1].box, faces[0].box]
 
 
 def test_a_pair_is_decided_by_its_distance(crops: NDArray[np.uint8]) -> None:

@@ -90,9 +90,20 @@ def _probability(risk: Risk, condition: str, distance: float, prior: float) -> f
 def _check(condition: str, far: float | None, prior: float) -> None:
     if condition not in CONDITIONS:
         raise UsageError(f"the condition {condition!r} is not known; use {', '.join(CONDITIONS)}")
+    check_rates(far, prior)
+
+
+def check_rates(far: float | None, prior: float) -> None:
+    """Refuse a false accept rate or a prior that is not inside (0, 1).
+
+    Raises:
+        UsageError: one of them is not.
+    """
     for name, value in (("a false accept rate", far), ("a prior probability", prior)):
-        if value is not None and not 0 < value < 1:
-            raise UsageError(f"{name} must be inside (0, 1), not {value:g}; 0.001 is one in a thousand")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value is not None and not (number and 0 < value < 1):
+            shown = f"{value:g}" if number else repr(value)
+            raise UsageError(f"{name} must be inside (0, 1), not {shown}; 0.001 is one in a thousand")
 
 
 def _measured_threshold(decisions: Decisions, condition: str, far: float | None) -> RiskThreshold | None:

@@ -72,5 +72,12 @@ def _decision_lines(decision: Decision) -> list[str]:
         lines.append(f"  false accept rate {decision.far:.2g}{interval}")
         lines.append(f"  measured on {decision.source}")
     if decision.probability is not None:
-        lines.append(f"  probability of being one person {decision.probability:.4f}")
+        lines.append(f"  probability of being one person {_probability(decision.probability)}")
     return lines
+
+
+def _probability(value: float) -> str:
+    """Never 0 or 1 where it is not."""
+    if 0.9999 < value < 1:
+        return "over 0.9999"
+    return "under 0.0001" if 0 < value < 0.0001 else f"{value:.4f}"
