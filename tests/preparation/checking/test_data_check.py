@@ -143,6 +143,15 @@ def test_a_copy_of_one_source_under_one_name_is_meant(tmp_path: Path) -> None:
     assert kinds(look((path, ""))) == [("error", "near_duplicate_across")]
 
 
+def test_a_copy_in_training_and_in_test_is_not_meant(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", 1)
+    save(tmp_path / "b.jpg", 1, quality=70)
+    header = ("path", "identity", "source", "masked")
+    train = write_csv(tmp_path / "train.csv", header, [("a.jpg", "Ann", "photo1", 0)])
+    test = write_csv(tmp_path / "test.csv", header, [("b.jpg", "Ann", "photo1", 1)])
+    assert any("duplicate" in kind for _, kind in kinds(look((train, "train"), (test, "test"))))
+
+
 def test_folders_that_hold_other_things(clean: Path) -> None:
     (clean / "Nobody").mkdir()
     (clean / "Person 0" / "notes.docx").write_text("x")

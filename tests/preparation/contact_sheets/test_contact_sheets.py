@@ -120,6 +120,13 @@ def test_rejected_photos_show_why(faces_folder: Path) -> None:
     assert told[2] == ("unreadable", ("<b>/cut.jpg", "truncated"), False)
 
 
+def test_a_face_that_cannot_be_read_says_why(faces_folder: Path) -> None:
+    (faces_folder / "0.png").write_bytes(b"\x89PNG not really")
+    (tile,) = [tile for section in sections_of(faces_folder) for tile in section.tiles
+               if tile.picture is None and tile.title == "<script>alert(1)</script>"]  # fmt: skip
+    assert "not an image" in tile.lines[-1]
+
+
 def test_a_caption_keeps_the_beginning_of_the_reason(faces_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     detail = "not an image of a format that is read (JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF), or its header is damaged"
     source = "<b>/cut.jpg"
