@@ -13,7 +13,7 @@ from typing import Any
 from maskrec.inference.exported.protobuf_wire import BYTES, EIGHT_BYTES, FOUR_BYTES, NUMBER, fields
 
 MOST_FIELDS = 500_000
-"""Of all messages together: ten times those of the largest network of timm."""
+"""Of all messages together: eight times those of timm's swin_small, fifty times those of SE-ResNeXt-101."""
 
 Tree = dict[int, list[Any]]
 """By field number: numbers, memoryviews and inner trees, in their order."""
