@@ -56,7 +56,7 @@ class ComparisonTile:
         rows: places in ``ComparedImages`` of the one side.
         columns: of the other side.
         distances: float64 ``(rows, columns)``.
-        kinds: int8 ``(rows, columns)``: ``IMPOSTOR``, ``GENUINE``, or ``SKIPPED`` for what is no comparison or is in
+        kinds: int8 ``(rows, columns)``: ``IMPOSTOR``, ``GENUINE``, or ``SKIPPED`` for what is not a comparison or is in
             another place; None where all compare images of two people.
     """
 
