@@ -119,7 +119,8 @@ def _grid(impostor: Indices) -> Indices:
     if every == 0:
         return np.zeros(GRID, dtype=np.int64)
     events = np.geomspace(min(FEWEST_EVENTS, _HIGHEST_FAR * every), _HIGHEST_FAR * every, GRID)
-    return np.searchsorted(below, events, "right") - 1
+    # Where both ends are one number, rounding in geomspace makes some events in between smaller than the first.
+    return np.maximum.accumulate(np.searchsorted(below, events, "right") - 1)
 
 
 def _by_person(images: ComparedImages, grid: Indices, progress: Progress | None, side: int) -> tuple[Indices, Indices]:
