@@ -94,8 +94,13 @@ _WORDS = st.sampled_from(
     ["no", "1e-4", "0x1F", ".inf", "~", "1:30", "=", "<<", "- a", "a: b", "%", "'", '"', "\t", " "]
 )
 _LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False), _TEXT, _WORDS
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    _TEXT,
+    _WORDS,
+)
 _ANYTHING = st.recursive(
     _LEAVES,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_TEXT | _WORDS, inner, max_size=3)),
