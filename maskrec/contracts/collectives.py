@@ -112,15 +112,19 @@ def row_counts(rows: Tensor) -> list[int]:
     return [int(count) for count in all_reduce_sum(counts).tolist()]
 
 
-def gather_rows(rows: Tensor) -> Tensor:
+def gather_rows(rows: Tensor, counts: list[int] | None = None) -> Tensor:
     """Rows ``(b, ...)`` of all processes in rank order as ``(B, ...)``, with gradient for floating point rows.
 
     The gradient of the local rows is the sum of their gradients in every process's result, so a loss computed
     identically on all processes and averaged over them afterwards gives the gradient of that loss.
+
+    Args:
+        rows: of this process.
+        counts: what `row_counts` returned of rows of this batch, which saves asking again.
     """
     if world_size() == 1:
         return rows
-    counts = row_counts(rows)
+    counts = row_counts(rows) if counts is None else counts
     if rows.is_floating_point() and rows.requires_grad:
         gathered: Tensor = _GatherWithGradient.apply(rows, counts)
         return gathered

@@ -35,7 +35,8 @@ class MarginSoftmax(ClassifierLoss):
         margin: the margin, ``{use: arc, margin: 0.4}``.
         scale: radius s of the sphere the logits live on, above 0.
         criterion: ``cross_entropy``, ``focal`` (with a gamma of 2), or a part: ``{use: focal, gamma: 3}``.
-        head: ``dense``, or a part: ``{use: dense, centres_per_class: 3}``.
+        head: ``dense``, ``chunked``, ``sharded`` or ``sampled``, or a part: ``{use: dense, centres_per_class: 3}``; see
+            ``docs/heads.md``.
         class_weights: ``none``, ``log`` (1 / log(1 + n)) or ``effective_number`` (Cui et al., 2019), scaled to mean 1
             over classes.
         beta: of ``effective_number``, in [0, 1).

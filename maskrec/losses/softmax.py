@@ -10,7 +10,7 @@ from maskrec.contracts.problem import Problem
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
-from maskrec.losses.heads import Dense
+from maskrec.losses.heads import PlainHeadName, head_of
 
 
 class Softmax(ClassifierLoss):
@@ -29,6 +29,7 @@ class Softmax(ClassifierLoss):
             over classes.
         beta: of ``effective_number``, in [0, 1).
         class_weights_norm: ``global`` keeps a plain mean over samples; ``batch`` divides by the batch's mean weight.
+        head: ``dense``, ``chunked`` or ``sharded``, with its defaults; see ``docs/heads.md``.
 
     Raises:
         ValueError: a parameter out of range, or class weights with an empty class.
@@ -45,11 +46,10 @@ class Softmax(ClassifierLoss):
         class_weights: ClassWeighting = "none",
         beta: float = BETA,
         class_weights_norm: WeightsNorm = "global",
+        head: PlainHeadName = "dense",
     ) -> None:
-        head = Dense(embedding_size, num_classes, init="unit")
-        if bias:
-            head.add_bias()
-        super().__init__(head, criterion_of(criterion, gamma), class_counts, class_weights, beta, class_weights_norm)
+        made = head_of(head, embedding_size, num_classes, "unit", bias)
+        super().__init__(made, criterion_of(criterion, gamma), class_counts, class_weights, beta, class_weights_norm)
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import CheckContext
 from maskrec.losses.arcface import ArcFace
 from maskrec.losses.criteria import Focal
-from maskrec.losses.heads import Dense, reduce_logits
+from maskrec.losses.dense_head import Dense, reduce_logits
 from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.losses.margins import Arc, Cos
 from maskrec.losses.softmax import Softmax

@@ -15,7 +15,7 @@ from torch import Tensor, multiprocessing, nn
 from maskrec.contracts.call_loss import call_loss
 from maskrec.losses.arcface import ArcFace
 from maskrec.losses.cosface import CosFace
-from maskrec.losses.heads import Dense
+from maskrec.losses.dense_head import Dense
 from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.losses.softmax import Softmax
 from maskrec.losses.triplet import Triplet
