@@ -19,10 +19,16 @@ def rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
 
 
-def shard_bounds(size: int) -> tuple[int, int]:
-    """Where this process's shard of ``size`` samples starts and ends; shards differ by one sample at most."""
-    ranks = world_size()
-    return size * rank() // ranks, size * (rank() + 1) // ranks
+def shard_bounds(size: int, number: int | None = None, shards: int | None = None) -> tuple[int, int]:
+    """Where a shard of ``size`` samples or classes starts and ends; shards differ by one at most.
+
+    Args:
+        size: of all shards together.
+        number: the shard's, from 0; this process's by default.
+        shards: how many; one a process by default.
+    """
+    number, shards = rank() if number is None else number, world_size() if shards is None else shards
+    return size * number // shards, size * (number + 1) // shards
 
 
 class _SumWithGradient(torch.autograd.Function):

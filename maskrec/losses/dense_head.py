@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import Reduction, ScaledMargin
+from maskrec.contracts.problem import Problem
 from maskrec.losses.class_centres import START, ClassCentres, Start
 from maskrec.losses.inputs import SHORTEST, unit_rows
+
+MANY_CLASSES = 100_000
+_USUAL_BATCH = 256
 
 
 class Dense(ClassCentres):
@@ -28,6 +36,12 @@ class Dense(ClassCentres):
 
     def __init__(self, embedding_size: int, num_classes: int, centres_per_class: int = 1, init: Start = START) -> None:
         super().__init__(embedding_size, num_classes, centres_per_class, init)
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
+        """A number of centres out of range; a note from 100,000 classes on."""
+        yield from ClassCentres.check(values, context)
+        yield from many_classes_note(context, "", values["centres_per_class"])
 
     def forward(self, embeddings: Tensor, labels: Tensor, margin: ScaledMargin | None) -> tuple[Tensor, Tensor]:
         """``(target, logsumexp)``, each ``(B,)``; see ``contracts.margin.Head``."""
@@ -56,6 +70,31 @@ class Dense(ClassCentres):
         if self.centres_per_class == 1:
             return scores
         return scores.view(-1, self.num_classes, self.centres_per_class).amax(dim=2)
+
+
+def many_classes_note(context: CheckContext, path: str, centres_per_class: int = 1) -> Iterator[Problem]:
+    """A note with the memory that another head would save, from ``MANY_CLASSES`` on.
+
+    A training step holds four matrices of batch x classes at its peak, and the centres of unit length with their
+    gradient; block by block next to nothing (``benchmarks/bench_heads.py``).
+
+    Args:
+        context: of a check; with the number of classes once the data is open.
+        path: of the parameter that names the head.
+        centres_per_class: K.
+    """
+    classes, size = context.givens.get("num_classes") or 0, context.givens.get("embedding_size") or 0
+    if classes < MANY_CLASSES:
+        return
+    centres = classes * centres_per_class
+    saved = 4 * centres * (4 * _USUAL_BATCH + 2 * size) / 1e9
+    yield Problem(
+        f"with {classes:,} classes, head: chunked would save {saved:.1f} GB of memory at a batch of {_USUAL_BATCH} "
+        "images, and computes the same numbers",
+        path,
+        "set head: chunked in the loss (docs/heads.md)",
+        note=True,
+    )
 
 
 def reduce_logits(logits: Tensor, labels: Tensor, reduction: Reduction) -> tuple[Tensor, Tensor]:

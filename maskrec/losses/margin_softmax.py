@@ -19,6 +19,7 @@ from maskrec.contracts.sample import Batch
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import CriterionName, criterion_of
+from maskrec.losses.dense_head import many_classes_note
 from maskrec.losses.heads import HeadName, head_of
 
 
@@ -83,6 +84,8 @@ class MarginSoftmax(ClassifierLoss):
         """Parameters out of range, without effect, or not fitting the data's classes."""
         yield from scale_problems(values)
         yield from weighting_problems(values, context.givens.get("class_counts"))
+        if values.get("head") == "dense":
+            yield from many_classes_note(context, "head")
 
     def margin_for(self, embeddings: Tensor, labels: Tensor, batch: Batch | None) -> ScaledMargin:
         """The margin for these samples, which draws by their positions in the epoch.

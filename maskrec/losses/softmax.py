@@ -10,6 +10,7 @@ from maskrec.contracts.problem import Problem
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
+from maskrec.losses.dense_head import many_classes_note
 from maskrec.losses.heads import PlainHeadName, head_of
 
 
@@ -56,3 +57,5 @@ class Softmax(ClassifierLoss):
         """Parameters out of range, without effect, or not fitting the data's classes."""
         yield from criterion_problems(values)
         yield from weighting_problems(values, context.givens.get("class_counts"))
+        if values.get("head") == "dense":
+            yield from many_classes_note(context, "head")
