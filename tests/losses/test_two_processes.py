@@ -30,10 +30,10 @@ from maskrec.losses.weighted_sum import WeightedSum
 
 CUT = 7
 HEADS: dict[str, Callable[[], Any]] = {
-    "dense": lambda: Dense(6, 4, 2),
-    "chunked": lambda: Chunked(6, 4, 2, block=3),
-    "sharded": lambda: Sharded(6, 4, 2, block=2),
-    "sampled": lambda: Sampled(6, 4, 2, block=2, share=0.75),
+    "dense": lambda: Dense(6, 40, 2),
+    "chunked": lambda: Chunked(6, 40, 2, block=7),
+    "sharded": lambda: Sharded(6, 40, 2, block=6),
+    "sampled": lambda: Sampled(6, 40, 2, block=5, share=0.5),
 }
 
 
@@ -46,11 +46,11 @@ def losses() -> dict[str, Any]:
     heads |= {miner: Triplet(miner=miner) for miner in ("batch_hard", "semi_hard", "batch_all", "batch_all_hard")}  # type: ignore[arg-type]
     sum_of_both = {"arc": ArcFace(6, 4, [1, 9, 30, 4], class_weights="log"), "tri": Triplet(miner="semi_hard")}
     heads["sum"] = WeightedSum(sum_of_both, {"arc": 0.3, "tri": 2.0})
-    counts, torn = [1, 9, 30, 4], {"criterion": "focal", "learn_scale": True, "seed": 3}
+    counts, torn = [3] * 40, {"criterion": "focal", "learn_scale": True, "seed": 3}
     for margin, (name, head) in itertools.product((Elastic, Everything, Arc), HEADS.items()):
         torch.manual_seed(1)
-        heads[f"{margin.__name__}, {name}"] = MarginSoftmax(6, 4, counts, margin(), 8.0, head=head(), **torn)  # type: ignore[arg-type]
-    heads["plain, sharded"] = Softmax(6, 4, counts, head="sharded")
+        heads[f"{margin.__name__}, {name}"] = MarginSoftmax(6, 40, counts, margin(), 8.0, head=head(), **torn)  # type: ignore[arg-type]
+    heads["plain, sharded"] = Softmax(6, 40, counts, head="sharded")
     return {name: head.double() for name, head in heads.items()}
 
 

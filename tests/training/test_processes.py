@@ -33,6 +33,8 @@ SUM = {
 DOUBLE: dict[str, Any] = {"train": {"epochs": 7, "workers": 0, "precision": "float64"}}
 # Below every step's norm, so that each is clipped.
 CLIPPED = {**DOUBLE["train"], "clip_gradient_norm": 0.05}
+# More classes than a batch has samples, of which a part is drawn.
+MANY_PEOPLE = {"use": "synthetic_faces", "identities": 24, "images_per_identity": 2}
 SHARDED_SUM = {
     "use": "weighted_sum",
     "parts": {"soft": {"use": "sharded_softmax"}, "tri": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}},
@@ -57,7 +59,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "sharded_part": {"loss": SHARDED_SUM, "sampler": BALANCED, "train": CLIPPED},
     "uneven": {"loss": ARCFACE, "sampler": {"use": "shuffled", "batch_size": 15}},
     "chunked_head": {"loss": {**ARCFACE, "head": "chunked"}},
-    "sampled_head": {"loss": margin_loss({"use": "sampled", "share": 0.9})},
+    "sampled_head": {"loss": margin_loss({"use": "sampled", "share": 0.7}), "data": MANY_PEOPLE},
     "sharded_head": {"loss": margin_loss({"use": "sharded", "block": 3, "centres_per_class": 2}), "train": CLIPPED},
 }
 
@@ -230,7 +232,7 @@ def test_four_processes_stopped_and_resumed_equal_four_undisturbed_in_every_bit(
 
 def test_the_weights_moved_at_all(both: tuple[Path, Path]) -> None:
     """Equality would show nothing for runs that learn nothing: each loss ends at another value."""
-    ends = [last(both[0] / name)["backbone"] for name in LOSSES]
+    ends = [last(both[0] / name)["backbone"] for name in LOSSES if name != "chunked_head"]
     assert all(largest_difference(ends[0], end) > 1e-6 for end in ends[1:])
 
 
