@@ -43,7 +43,8 @@ class BlockReduction:
             ``(B,)`` logsumexp of their logits (minus infinity where there are no others), or the sum of their softplus;
             and ``(B,)``, without gradient, the largest of their scores.
         """
-        scale, own = None, ()
+        scale: Tensor | None = None
+        own: tuple[Tensor, ...] = ()
         if margin is not None:
             scale = margin.scale if isinstance(margin.scale, Tensor) else None
             if margin.changes_others and isinstance(margin.margin, nn.Module):

@@ -43,7 +43,7 @@ def is_writable(tensor: Tensor) -> bool:
 def parts(tensor: Tensor) -> Iterator[Tensor]:
     """The tensor's values in order, flat, where they are, at most ``PART_BYTES`` at once."""
     flat = tensor.detach().reshape(-1)
-    yield from flat.split(max(1, PART_BYTES // flat.element_size()))
+    yield from torch.split(flat, max(1, PART_BYTES // flat.element_size()))
 
 
 def bytes_of(tensor: Tensor) -> Iterator[memoryview]:

@@ -60,7 +60,7 @@ def own_shard(stepper: TrainStep, saved: Sequence[Shard]) -> Shard | None:
 
 def _classes_of_tensors(loss: nn.Module, processes: int) -> dict[int, int]:
     """By the identity of each tensor of a shard, how many classes all shards have."""
-    found = {}
+    found: dict[int, int] = {}
     for module in sharded_modules(loss).values():
         classes = getattr(module, "sharded_classes", None)
         if classes is None:
