@@ -80,6 +80,9 @@ def test_what_cannot_be_cut_is_a_sentence(tmp_path: Path) -> None:
     shards[1]["optimizer"][place]["step"] = torch.tensor(4.0)
     with pytest.raises(UsageError, match=r"its optimizer's step is not one number a weight"):
         restore_networks(adam, networks_state(adam), shards, 0, 3)
+    factored = stepper(tmp_path, {"use": "adafactor", "lr": 0.1}, LOSS)
+    with pytest.raises(UsageError, match=r"its optimizer's \w+ is not one number a weight"):
+        restore_networks(factored, networks_state(factored), split(shard_state(factored) or {}, 2), 0, 3)
     other = stepper(tmp_path, momentum, LOSS)
     shards = split(shard_state(other) or {}, 2)
     shards[1]["loss"]["weight"] = shards[1]["loss"]["weight"][:5]
