@@ -38,11 +38,17 @@ SHARDED_SUM = {
     "parts": {"soft": {"use": "sharded_softmax"}, "tri": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}},
     "weights": {"soft": 1.0, "tri": 0.3},
 }
+REMEMBERING = {
+    "use": "triplet",
+    "miner": "easy_positive",
+    "memory": {"use": "cross_batch_memory", "size": 40, "start": 2},
+}
 LOSSES: dict[str, dict[str, Any]] = {
     "arcface": {"loss": ARCFACE},
     "batch_hard": {"loss": {"use": "triplet", "margin": 0.5, "miner": "batch_hard"}, "sampler": BALANCED},
     "semi_hard": {"loss": {"use": "triplet", "margin": 0.5, "miner": "semi_hard"}, "sampler": BALANCED},
     "batch_all": {"loss": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}, "sampler": BALANCED},
+    "memory": {"loss": REMEMBERING, "sampler": BALANCED},
     "weighted_sum": {"loss": SUM, "sampler": BALANCED},
     "distillation": {"loss": {"use": "template_distillation", "teacher": {"use": "plain"}}},
     "sharded": {"loss": {"use": "sharded_softmax"}, "train": CLIPPED},

@@ -1,0 +1,177 @@
+"""Sums over all triplets of a batch, without a list of them.
+
+A hinge is linear in the distances while it is active, so its sum over all triplets needs nothing but counts: how many
+negatives are active with each positive, and how many positives with each negative. With an anchor's negatives sorted,
+a binary search finds the first for each positive, and a prefix sum over the places that were found gives the second.
+That takes N^2 log N steps and N^2 numbers in place of N^3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from maskrec.contracts.triplet_parts import Average, TripletSums
+from maskrec.losses.candidates import negative_mask, positive_mask, sorted_negatives
+
+BLOCK = 1 << 19  # elements of the tensors of a block of anchors
+
+
+class BatchAll:
+    """Every valid triplet of the batch; the loss is the mean over those whose loss is above 0 (Hermans et al., 2017).
+
+    There are B * (K - 1) * (B - K) of them: 10 million for 20 identities x 30 images. With the hinge they are counted
+    and not listed, in N^2 log N steps; with ``soft_margin: true`` all of them are computed, some anchors at a time. A
+    triplet is active where ``d(a, n) < d(a, p) + margin``, as computed in the precision of the distances.
+    """
+
+    average: ClassVar[Average] = "active"
+    hard: ClassVar[bool] = False
+
+    def sums(
+        self, distances: Tensor, labels: Tensor, reference_labels: Tensor, valid: Tensor, margin: float | None
+    ) -> TripletSums:
+        """As ``contracts.triplet_parts.SummingMiner`` says. Waits for the device with the soft margin only."""
+        return all_triplets(distances, labels, reference_labels, valid, margin, hard=self.hard)
+
+
+class BatchAllHard(BatchAll):
+    """Of all valid triplets the hard ones: the negative is as near to the anchor as the positive, or nearer.
+
+    The loss is the mean over them, and 0 for a batch without any. Where all embeddings are one point every triplet is
+    hard, so that a collapse does not look like success.
+    """
+
+    hard: ClassVar[bool] = True
+
+
+def all_triplets(
+    distances: Tensor,
+    labels: Tensor,
+    reference_labels: Tensor,
+    valid: Tensor,
+    margin: float | None,
+    hard: bool = False,
+    block: int = BLOCK,
+) -> TripletSums:
+    """Sums over all triplets, or the hard ones, by blocks of anchors.
+
+    Args:
+        distances: ``(B, M)``, with gradient.
+        labels: int64 ``(B,)``.
+        reference_labels: int64 ``(M,)``.
+        valid: bool ``(B, M)``.
+        margin: of the hinge, above 0; None for the soft margin.
+        hard: only triplets with ``d(a, n) <= d(a, p)``.
+        block: about how many elements the tensors of a block may have. The soft margin's have at least as many as one
+            anchor has triplets.
+    """
+    given = distances.detach().contiguous()
+    slopes = torch.empty_like(given)
+    rows = max(1, block // given.shape[1])
+    parts: list[TripletSums] = []
+    for first in range(0, len(given), rows):
+        some = slice(first, first + rows)
+        positives = positive_mask(labels[some], reference_labels, valid[some])
+        negatives = negative_mask(labels[some], reference_labels, valid[some])
+        if margin is None:
+            parts += _soft(given[some], positives, negatives, hard, slopes[some], block)
+        else:
+            parts.append(_hinge(given[some], positives, negatives, margin, hard, slopes[some]))
+    total, *rest = (torch.stack(each).sum() for each in zip(*parts, strict=True))
+    with_gradient: Tensor = _WithSlopes.apply(distances, total.to(distances.dtype), slopes)
+    return TripletSums(with_gradient, *rest)
+
+
+def _hinge(
+    distances: Tensor, positives: Tensor, negatives: Tensor, margin: float, hard: bool, slopes: Tensor
+) -> TripletSums:
+    """The sums of a block of anchors ``(R, M)``; the derivatives by the distances are written to ``slopes``."""
+    nearest_first, order = sorted_negatives(distances, negatives)
+    # Below which distance a negative counts; with `hard`, up to which. What is not a positive has none that count.
+    limits = (distances if hard else distances + margin).masked_fill(~positives, -torch.inf)
+    with_positive = torch.searchsorted(nearest_first, limits, right=hard).clamp(max=distances.shape[1] - 1)
+    with_negative = torch.empty_like(order).scatter_(1, order, _positives_beyond(with_positive, positives))
+    slopes.copy_(with_positive - with_negative)
+    exact = distances.to(_exact_dtype(distances))
+    active = with_positive.sum()
+    total = (exact * slopes).sum() + margin * active.to(exact.dtype)
+    if hard:
+        mined, by_positive, by_negative = active, with_positive, with_negative
+    else:
+        by_positive = negatives.sum(dim=1, keepdim=True) * positives
+        by_negative = positives.sum(dim=1, keepdim=True) * negatives
+        mined = by_positive.sum()
+    return TripletSums(total, mined, active, (exact * by_positive).sum(), (exact * by_negative).sum())
+
+
+def _positives_beyond(with_positive: Tensor, positives: Tensor) -> Tensor:
+    """For each place in the order of a row's negatives, how many positives count with the negative there: ``(R, M)``.
+
+    A positive that counts with the nearest three counts at the places 0, 1 and 2.
+    """
+    rows, size = with_positive.shape
+    places = with_positive + torch.arange(0, rows * size, size, device=with_positive.device)[:, None]
+    ends = torch.zeros(rows * size, dtype=torch.int64, device=with_positive.device)
+    ends.index_add_(0, places.flatten(), positives.flatten().long())  # of whole numbers: exact in any order
+    return positives.sum(dim=1, keepdim=True) - ends.view(rows, size).cumsum(dim=1)
+
+
+def _soft(
+    distances: Tensor, positives: Tensor, negatives: Tensor, hard: bool, slopes: Tensor, block: int
+) -> Iterator[TripletSums]:
+    """The same for the soft margin, anchor by anchor or a few at a time: ``(R, K, M)`` for K positives an anchor."""
+    width = int(positives.sum(dim=1).max())  # waits for the device
+    columns = positives.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :width]
+    rows = max(1, min(block, distances.numel()) // max(1, width * distances.shape[1]))
+    for first in range(0, len(distances), rows):
+        some = slice(first, first + rows)
+        real = positives[some].gather(1, columns[some])
+        yield _soft_anchors(distances[some], columns[some], real, negatives[some], hard, slopes[some])
+
+
+def _soft_anchors(
+    distances: Tensor, columns: Tensor, real: Tensor, negatives: Tensor, hard: bool, slopes: Tensor
+) -> TripletSums:
+    """The sums of a few anchors, whose positives are at ``columns`` where ``real``, both ``(R, K)``."""
+    to_positive, to_negative = distances.gather(1, columns)[:, :, None], distances[:, None, :]
+    difference = to_positive - to_negative
+    counted = real[:, :, None] & negatives[:, None, :]
+    if hard:
+        counted &= difference >= 0
+    losses = F.softplus(difference).masked_fill(~counted, 0.0)
+    pulls = difference.sigmoid().masked_fill(~counted, 0.0)
+    slopes.copy_(torch.zeros_like(slopes).scatter_(1, columns, pulls.sum(dim=2)) - pulls.sum(dim=1))
+    dtype = _exact_dtype(distances)
+    by_positive, by_negative = counted.sum(dim=2, keepdim=True), counted.sum(dim=1, keepdim=True)
+    return TripletSums(
+        losses.sum(dtype=dtype),
+        counted.sum(),
+        (counted & (difference > 0)).sum(),
+        (to_positive.to(dtype) * by_positive).sum(),
+        (to_negative.to(dtype) * by_negative).sum(),
+    )
+
+
+class _WithSlopes(torch.autograd.Function):
+    """A total with its derivatives by the distances, which are known already."""
+
+    @staticmethod
+    def forward(ctx: Any, distances: Tensor, total: Tensor, slopes: Tensor) -> Tensor:
+        ctx.save_for_backward(slopes)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (slopes,) = ctx.saved_tensors
+        return slopes * gradients[0], None, None
+
+
+def _exact_dtype(values: Tensor) -> torch.dtype:
+    return torch.float32 if values.device.type == "mps" else torch.float64  # which mps lacks
