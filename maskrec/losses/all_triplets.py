@@ -1,8 +1,8 @@
 """Sums over all triplets of a batch, without a list of them.
 
 A hinge is linear in the distances while it is active, so its sum over all triplets needs nothing but counts: how many
-negatives are active with each positive, and how many positives with each negative. With an anchor's negatives sorted,
-a binary search finds the first for each positive, and a prefix sum over the places that were found gives the second.
+positives are active with each negative, and how many negatives with each positive. With an anchor's positives sorted,
+a binary search for each negative finds the first, and a prefix sum over the places that were found gives the second.
 That takes N^2 log N steps and N^2 numbers in place of N^3.
 """
 
@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from maskrec.contracts.triplet_parts import Average, TripletSums
-from maskrec.losses.candidates import negative_mask, positive_mask, sorted_negatives
+from maskrec.losses.candidates import negative_mask, positive_mask
 
 BLOCK = 1 << 19  # elements of the tensors of a block of anchors
 
@@ -92,41 +92,49 @@ def _hinge(
     distances: Tensor, positives: Tensor, negatives: Tensor, margin: float, hard: bool, slopes: Tensor
 ) -> TripletSums:
     """The sums of a block of anchors ``(R, M)``; the derivatives by the distances are written to ``slopes``."""
-    nearest_first, order = sorted_negatives(distances, negatives)
-    # Below which distance a negative counts; with `hard`, up to which. What is not a positive has none that count.
-    limits = (distances if hard else distances + margin).masked_fill(~positives, -torch.inf)
-    with_positive = torch.searchsorted(nearest_first, limits, right=hard).clamp(max=distances.shape[1] - 1)
-    with_negative = torch.empty_like(order).scatter_(1, order, _positives_beyond(with_positive, positives))
-    slopes.copy_(with_positive - with_negative)
+    # Below which distance a negative counts with a positive; with `hard`, up to which.
+    limits = torch.where(positives, distances if hard else distances + margin, torch.inf)
+    nearest_first, columns = limits.topk(_width(positives), dim=1, largest=False)
+    # How many positives do not count with each reference, were it a negative: they are the nearest ones.
+    passed = torch.searchsorted(nearest_first, distances, right=not hard)
+    number, others = positives.sum(dim=1, keepdim=True), negatives.sum(dim=1, keepdim=True)
+    by_negative = (number - passed) * negatives
+    reached = _counted_up(passed, negatives, nearest_first.shape[1])
+    reached *= torch.arange(reached.shape[1], device=reached.device) < number
+    by_positive = torch.zeros_like(passed).scatter_(1, columns, reached)
+    slopes.copy_(by_positive - by_negative)
     exact = distances.to(_exact_dtype(distances))
-    active = with_positive.sum()
+    mined = active = by_negative.sum()
     total = (exact * slopes).sum() + margin * active.to(exact.dtype)
     if hard:
-        mined, by_positive, by_negative = active, with_positive, with_negative
-    else:
-        by_positive = negatives.sum(dim=1, keepdim=True) * positives
-        by_negative = positives.sum(dim=1, keepdim=True) * negatives
-        mined = by_positive.sum()
-    return TripletSums(total, mined, active, (exact * by_positive).sum(), (exact * by_negative).sum())
+        return TripletSums(total, mined, active, (exact * by_positive).sum(), (exact * by_negative).sum())
+    to_positive = (exact * positives).sum(dim=1, keepdim=True) * others
+    to_negative = (exact * negatives).sum(dim=1, keepdim=True) * number
+    return TripletSums(total, (number * others).sum(), active, to_positive.sum(), to_negative.sum())
 
 
-def _positives_beyond(with_positive: Tensor, positives: Tensor) -> Tensor:
-    """For each place in the order of a row's negatives, how many positives count with the negative there: ``(R, M)``.
+def _width(positives: Tensor) -> int:
+    """The most positives of an anchor; on a GPU, where counting them would wait, the most that are possible."""
+    return int(positives.sum(dim=1).max()) if positives.device.type == "cpu" else positives.shape[1] - 1
 
-    A positive that counts with the nearest three counts at the places 0, 1 and 2.
+
+def _counted_up(passed: Tensor, negatives: Tensor, width: int) -> Tensor:
+    """For the positives in order of their distance how many negatives count with them: ``(R, width)``.
+
+    A negative that has passed the nearest three positives counts with the fourth and all farther ones.
     """
-    rows, size = with_positive.shape
-    places = with_positive + torch.arange(0, rows * size, size, device=with_positive.device)[:, None]
-    ends = torch.zeros(rows * size, dtype=torch.int64, device=with_positive.device)
-    ends.index_add_(0, places.flatten(), positives.flatten().long())  # of whole numbers: exact in any order
-    return positives.sum(dim=1, keepdim=True) - ends.view(rows, size).cumsum(dim=1)
+    rows = len(passed)
+    first = torch.arange(0, rows * (width + 1), width + 1, device=passed.device)[:, None]
+    counts = torch.zeros(rows * (width + 1), dtype=torch.int64, device=passed.device)
+    counts.index_add_(0, (passed + first).flatten(), negatives.flatten().long())  # whole numbers: exact in any order
+    return counts.view(rows, width + 1)[:, :width].cumsum(dim=1)
 
 
 def _soft(
     distances: Tensor, positives: Tensor, negatives: Tensor, hard: bool, slopes: Tensor, block: int
 ) -> Iterator[TripletSums]:
     """The same for the soft margin, anchor by anchor or a few at a time: ``(R, K, M)`` for K positives an anchor."""
-    width = int(positives.sum(dim=1).max())  # waits for the device
+    width = int(positives.sum(dim=1).max())  # waits for the device: otherwise N^3 would be that of all references
     columns = positives.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :width]
     rows = max(1, min(block, distances.numel()) // max(1, width * distances.shape[1]))
     for first in range(0, len(distances), rows):

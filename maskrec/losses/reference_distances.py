@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 DistanceName = Literal["l2", "squared_l2"]
 
@@ -19,19 +20,42 @@ def pairwise_distances(rows: Tensor, distance: DistanceName, others: Tensor | No
     Args:
         rows: ``(B, d)``.
         distance: ``l2`` or ``squared_l2``.
-        others: ``(S, d)``, further rows to which distances are taken.
+        others: ``(S, d)``, further rows to which distances are taken; they get no gradient.
     """
-    products = rows @ rows.T
-    lengths = columns = products.diagonal()
-    if others is not None:
-        products = torch.cat([products, rows @ others.T], dim=1)
+    others = rows.detach()[:0] if others is None else others.detach()
+    distances: Tensor = _Distances.apply(rows, others, distance == "squared_l2")
+    return distances
+
+
+class _Distances(torch.autograd.Function):
+    """With a gradient of its own: one matrix product, because both ends of a distance between rows are rows."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, others: Tensor, squared: bool) -> Tensor:
+        products = rows @ rows.T
+        lengths = products.diagonal()
         columns = torch.cat([lengths, others.square().sum(dim=1)])
-    squared = (lengths[:, None] + columns[None, :] - 2 * products).clamp(min=0)
-    if distance == "squared_l2":
-        return squared
-    # sqrt's slope is infinite at 0: rows that are equal up to rounding get distance 0 and gradient 0.
-    equal = squared.detach() <= torch.finfo(rows.dtype).eps * (lengths[:, None] + columns[None, :]).detach()
-    return squared.masked_fill(equal, 1.0).sqrt().masked_fill(equal, 0.0)
+        products = torch.cat([products, rows @ others.T], dim=1) if len(others) else products
+        largest = lengths[:, None] + columns[None, :]
+        distances = torch.sub(largest, products, alpha=2).clamp_(min=0)
+        if not squared:
+            # A root's slope is infinite at 0: rows that are equal up to rounding get distance 0 and gradient 0.
+            equal = distances <= largest.mul_(torch.finfo(rows.dtype).eps)
+            distances = distances.masked_fill_(equal, 0.0).sqrt_()
+        ctx.squared = squared
+        ctx.save_for_backward(rows, others, distances)
+        return distances
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        rows, others, distances = ctx.saved_tensors
+        pulls = 2 * gradients[0] if ctx.squared else (gradients[0] / distances).masked_fill_(distances == 0, 0.0)
+        inner = pulls[:, : len(rows)]
+        both = inner + inner.T
+        gradient = (both.sum(dim=1) + pulls[:, len(rows) :].sum(dim=1))[:, None] * rows
+        gradient = torch.addmm(gradient, both, rows, alpha=-1)
+        return torch.addmm(gradient, pulls[:, len(rows) :], others, alpha=-1) if len(others) else gradient, None, None
 
 
 def picked(distances: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
