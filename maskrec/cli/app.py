@@ -14,7 +14,7 @@ from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.base.files import expand_home
 from maskrec.base.system_limits import limit_reached, raise_open_files_limit
 from maskrec.base.version import __version__
-from maskrec.cli import checking, data, doctor, embedding, evaluating, exporting, listing, running, verifying
+from maskrec.cli import checking, data, doctor, embedding, evaluating, exporting, listing, running, sweeping, verifying
 from maskrec.cli.options import debugging
 
 INTERRUPTED = 130  # the shell's code for it
@@ -32,6 +32,7 @@ app = typer.Typer(
 for _command in (
     running.run,
     running.resume,
+    sweeping.sweep,
     evaluating.evaluate,
     verifying.verify,
     embedding.embed,
