@@ -122,7 +122,9 @@ def _run_here(command: SweepCommand, folder: str) -> int:
     os.chdir(folder)
     process = start(command)
     try:
-        return process.wait()
+        while (code := process.poll()) is None:  # a wait for the process would hold back what ends the task
+            time.sleep(_PAUSE)
+        return code
     finally:
         process.terminate()
         process.wait()

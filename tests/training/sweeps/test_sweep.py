@@ -17,7 +17,7 @@ from warm_python import Program
 
 from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.cli.app import app
+from maskrec.cli.app import build_app
 from maskrec.plugin.host import discover
 from maskrec.training.runner import resume, start
 from maskrec.training.sweeps import engines
@@ -186,6 +186,7 @@ def test_the_command_with_interpreters_of_its_own(use: RecipeUse, maskrec_cli) -
 
 def test_the_command_line_asks_for_the_same(use: RecipeUse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(use.data_root)
+    app = build_app(["sweep"])
     words = ["sweep", str(use.path), "loss.margn=1,2", "--plugin", str(use.plugin_files[0]), "--no-plugins"]
     with pytest.raises(UsageError, match="did you mean `margin`"):
         CliRunner().invoke(app, words, catch_exceptions=False)
