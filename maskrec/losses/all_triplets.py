@@ -96,9 +96,9 @@ def _hinge(
     limits = torch.where(positives, distances if hard else distances + margin, torch.inf)
     nearest_first, columns = limits.topk(_width(positives), dim=1, largest=False)
     # How many positives do not count with each reference, were it a negative: they are the nearest ones.
-    passed = torch.searchsorted(nearest_first, distances, right=not hard)
+    passed = torch.searchsorted(nearest_first, distances, right=not hard, out_int32=True)
     number, others = positives.sum(dim=1, keepdim=True), negatives.sum(dim=1, keepdim=True)
-    by_negative = (number - passed) * negatives
+    by_negative = (number.int() - passed) * negatives
     reached = _counted_up(passed, negatives, nearest_first.shape[1])
     reached *= torch.arange(reached.shape[1], device=reached.device) < number
     by_positive = torch.zeros_like(passed).scatter_(1, columns, reached)
@@ -124,10 +124,11 @@ def _counted_up(passed: Tensor, negatives: Tensor, width: int) -> Tensor:
     A negative that has passed the nearest three positives counts with the fourth and all farther ones.
     """
     rows = len(passed)
-    first = torch.arange(0, rows * (width + 1), width + 1, device=passed.device)[:, None]
-    counts = torch.zeros(rows * (width + 1), dtype=torch.int64, device=passed.device)
-    counts.index_add_(0, (passed + first).flatten(), negatives.flatten().long())  # whole numbers: exact in any order
-    return counts.view(rows, width + 1)[:, :width].cumsum(dim=1)
+    first = torch.arange(0, rows * (width + 1), width + 1, dtype=passed.dtype, device=passed.device)[:, None]
+    counts = torch.zeros(rows * (width + 1), dtype=passed.dtype, device=passed.device)
+    # Of whole numbers, so that the order of the additions does not matter.
+    counts.index_add_(0, (passed + first).flatten(), negatives.flatten().to(passed.dtype))
+    return counts.view(rows, width + 1)[:, :width].cumsum(dim=1, dtype=passed.dtype)
 
 
 def _soft(
