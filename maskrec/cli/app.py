@@ -23,6 +23,7 @@ INTERRUPTED = 130  # the shell's code for it
 COMMANDS = {
     "run": "running:run",
     "resume": "running:resume",
+    "sweep": "sweeping:sweep",
     "evaluate": "evaluating:evaluate",
     "verify": "verifying:verify",
     "embed": "embedding:embed",

@@ -1,7 +1,7 @@
 """Annotations for nested components: ``teacher: Backbone`` takes ``{use: ...}`` in a recipe.
 
 At run time each alias is ``Annotated[Any, Kind(...)]``, which the checker reads; for type checkers it is the real
-protocol. A part is written out where it is used: ``Annotated[Callable[..., Tensor], Part("miner")]``.
+protocol. A part is written out where it is used: ``Annotated[Miner, Part("miner")]``.
 """
 
 from __future__ import annotations

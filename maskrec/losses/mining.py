@@ -1,30 +1,20 @@
-"""Miners: which triplets of a batch the triplet loss learns from.
+"""Miners that list their triplets; ``contracts.triplet_parts`` says what a miner must do.
 
-A miner is called with distances ``(B, B)`` (without gradient) and labels ``(B,)`` and returns int64 ``(T, 3)``: rows of
-anchor, positive and negative. One with state is an ``nn.Module``. Its ``average`` says over what the loss is averaged:
-all ``mined`` triplets, or the ``active`` ones, whose loss is above 0.
+None of them waits for the device: they return as many rows whatever the labels are, and a mask of those that count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-Average = Literal["mined", "active"]
+from maskrec.contracts.triplet_parts import Average, Mined, Miner, SummingMiner
+from maskrec.losses.all_triplets import BatchAll, BatchAllHard
+from maskrec.losses.candidates import negative_mask, positive_mask, sorted_negatives
 
-
-def positive_mask(labels: Tensor) -> Tensor:
-    """bool ``(B, B)``: the same identity, another sample."""
-    same = labels[:, None] == labels[None, :]
-    return same.fill_diagonal_(False)
-
-
-def negative_mask(labels: Tensor) -> Tensor:
-    """bool ``(B, B)``: different identities."""
-    return labels[:, None] != labels[None, :]
+MinerName = Literal["batch_hard", "semi_hard", "easy_positive", "batch_all", "batch_all_hard"]
 
 
 class BatchHard:
@@ -36,13 +26,13 @@ class BatchHard:
 
     average: ClassVar[Average] = "mined"
 
-    def __call__(self, distances: Tensor, labels: Tensor) -> Tensor:
-        """int64 ``(T, 3)``, one row an anchor."""
-        positives, negatives = positive_mask(labels), negative_mask(labels)
+    def __call__(self, distances: Tensor, labels: Tensor, reference_labels: Tensor, valid: Tensor) -> Mined:
+        """One row an anchor."""
+        positives = positive_mask(labels, reference_labels, valid)
+        negatives = negative_mask(labels, reference_labels, valid)
         farthest = distances.masked_fill(~positives, -torch.inf).argmax(dim=1)
         nearest = distances.masked_fill(~negatives, torch.inf).argmin(dim=1)
-        anchors = (positives.any(dim=1) & negatives.any(dim=1)).nonzero().squeeze(1)
-        return torch.stack([anchors, farthest[anchors], nearest[anchors]], dim=1)
+        return _one_an_anchor(farthest, nearest, positives.any(dim=1) & negatives.any(dim=1))
 
 
 class SemiHard:
@@ -56,55 +46,76 @@ class SemiHard:
 
     average: ClassVar[Average] = "mined"
 
-    def __call__(self, distances: Tensor, labels: Tensor) -> Tensor:
-        """int64 ``(T, 3)``, one row a pair of anchor and positive."""
-        negatives = negative_mask(labels)
-        anchors, positives = (positive_mask(labels) & negatives.any(dim=1, keepdim=True)).nonzero(as_tuple=True)
-        candidates, allowed = distances[anchors], negatives[anchors]
-        farther = allowed & (candidates > distances[anchors, positives][:, None])
-        nearest = candidates.masked_fill(~farther, torch.inf).argmin(dim=1)
-        farthest = candidates.masked_fill(~allowed, -torch.inf).argmax(dim=1)
-        return torch.stack([anchors, positives, torch.where(farther.any(dim=1), nearest, farthest)], dim=1)
+    def __call__(self, distances: Tensor, labels: Tensor, reference_labels: Tensor, valid: Tensor) -> Mined:
+        """One row a pair of anchor and reference, of which those of an anchor and its positive count."""
+        positives = positive_mask(labels, reference_labels, valid)
+        limits = distances.masked_fill(~positives, -torch.inf)  # all equal where the answer does not count: faster
+        chosen = _just_beyond(distances, negative_mask(labels, reference_labels, valid), limits)
+        size, references = distances.shape
+        anchors = torch.arange(size, device=distances.device)[:, None].expand(size, references)
+        columns = torch.arange(references, device=distances.device).expand(size, references)
+        triplets = torch.stack([anchors, columns, chosen.columns], dim=2)
+        return Mined(triplets.flatten(0, 1), (positives & chosen.exists).flatten())
 
 
-class BatchAll:
-    """Every valid triplet of the batch; the loss is the mean over those whose loss is above 0 (Hermans et al., 2017).
+class EasyPositive:
+    """For each anchor its nearest positive, with one negative; anchors without either are left out.
 
-    The number of triplets grows with B * (K - 1) * (B - K): 10 million for 20 identities x 30 images.
+    Xuan, Stylianou and Pless, "Improved Embeddings with Easy Positive Triplet Mining", 2020: images of one identity
+    need not all come together, as long as each is near another one. The loss is the mean over these anchors. Of
+    equally far samples the one with the lowest index is taken.
+
+    Args:
+        negative: ``semi_hard``: the nearest negative that is farther away than the positive, or the farthest one where
+            none is. ``hard``: the nearest negative.
     """
 
-    average: ClassVar[Average] = "active"
+    average: ClassVar[Average] = "mined"
 
-    def __call__(self, distances: Tensor, labels: Tensor) -> Tensor:
-        """int64 ``(T, 3)``, in order of anchor, positive, negative."""
-        anchors, positives = positive_mask(labels).nonzero(as_tuple=True)
-        pairs, negatives = negative_mask(labels)[anchors].nonzero(as_tuple=True)
-        return torch.stack([anchors[pairs], positives[pairs], negatives], dim=1)
+    def __init__(self, negative: Literal["semi_hard", "hard"] = "semi_hard") -> None:
+        self.negative = negative
 
-
-class BatchAllHard(BatchAll):
-    """Of all valid triplets the hard ones: the negative is as near to the anchor as the positive, or nearer.
-
-    The loss is the mean over them, and 0 for a batch without any. Where all embeddings are one point every triplet is
-    hard, so that a collapse does not look like success.
-    """
-
-    def __call__(self, distances: Tensor, labels: Tensor) -> Tensor:
-        """int64 ``(T, 3)``, in order of anchor, positive, negative."""
-        triplets = super().__call__(distances, labels)
-        anchors, positives, negatives = triplets.unbind(dim=1)
-        return triplets[distances[anchors, negatives] <= distances[anchors, positives]]
+    def __call__(self, distances: Tensor, labels: Tensor, reference_labels: Tensor, valid: Tensor) -> Mined:
+        """One row an anchor."""
+        positives = positive_mask(labels, reference_labels, valid)
+        negatives = negative_mask(labels, reference_labels, valid)
+        nearest = distances.masked_fill(~positives, torch.inf).argmin(dim=1)
+        if self.negative == "hard":
+            chosen = distances.masked_fill(~negatives, torch.inf).argmin(dim=1)
+        else:
+            chosen = _just_beyond(distances, negatives, distances.gather(1, nearest[:, None])).columns.squeeze(1)
+        return _one_an_anchor(nearest, chosen, positives.any(dim=1) & negatives.any(dim=1))
 
 
-MinerName = Literal["batch_hard", "semi_hard", "batch_all", "batch_all_hard"]
+class _Chosen(NamedTuple):
+    """Of each anchor and limit one negative, ``(B, Q)``; whether the anchor has any, ``(B, 1)``."""
+
+    columns: Tensor
+    exists: Tensor
 
 
-def built_in(name: MinerName) -> Callable[[Tensor, Tensor], Tensor]:
+def _just_beyond(distances: Tensor, negatives: Tensor, limits: Tensor) -> _Chosen:
+    """For each of the limits ``(B, Q)`` the nearest negative that is farther away; the farthest one where none is."""
+    nearest_first, order = sorted_negatives(distances, negatives)
+    place = torch.searchsorted(nearest_first, limits.contiguous(), right=True)
+    number = negatives.sum(dim=1, keepdim=True)
+    farthest = distances.masked_fill(~negatives, -torch.inf).argmax(dim=1, keepdim=True)
+    beyond = order.gather(1, place.clamp(max=distances.shape[1] - 1))
+    return _Chosen(torch.where(place < number, beyond, farthest), number > 0)
+
+
+def _one_an_anchor(positives: Tensor, negatives: Tensor, valid: Tensor) -> Mined:
+    anchors = torch.arange(len(valid), device=valid.device)
+    return Mined(torch.stack([anchors, positives, negatives], dim=1), valid)
+
+
+def built_in(name: MinerName) -> Miner | SummingMiner:
     """The miner of that name."""
-    miners: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "batch_hard": BatchHard(),
-        "semi_hard": SemiHard(),
-        "batch_all": BatchAll(),
-        "batch_all_hard": BatchAllHard(),
+    miners: dict[MinerName, type[Miner] | type[SummingMiner]] = {
+        "batch_hard": BatchHard,
+        "semi_hard": SemiHard,
+        "easy_positive": EasyPositive,
+        "batch_all": BatchAll,
+        "batch_all_hard": BatchAllHard,
     }
-    return miners[name]
+    return miners[name]()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -11,11 +11,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskrec.base.errors import MaskrecError
+from maskrec.contracts.component_calls import method_of
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.kinds import Part
 from maskrec.contracts.problem import Problem, refuse
+from maskrec.contracts.triplet_parts import (
+    Average,
+    Memory,
+    Mined,
+    Miner,
+    SummingMiner,
+    TripletSums,
+    call_miner,
+    takes_square,
+)
 from maskrec.losses.inputs import check_embeddings, full_precision, unit_rows
-from maskrec.losses.mining import Average, MinerName, built_in
+from maskrec.losses.mining import MinerName, built_in
+from maskrec.losses.reference_distances import DistanceName, pairwise_distances, picked
 
 MARGIN = 0.5
 
@@ -30,16 +42,18 @@ class Triplet(nn.Module):
         margin: in units of the distance, above 0. Two unit embeddings are at most 2 apart (4 for ``squared_l2``); a
             margin beyond that could never be satisfied and is refused. At exactly 2 every triplet stays active.
         soft_margin: ``log(1 + exp(d(a, p) - d(a, n)))`` in place of the hinge; ``margin`` must then be left out.
-        miner: ``batch_hard``, ``semi_hard``, ``batch_all``, ``batch_all_hard`` (of all triplets those whose negative is
-            no farther than the positive), or a part: ``{use: NAME, ...}``. Called with distances ``(B, B)`` and labels
-            ``(B,)``, it returns int64 ``(T, 3)``: anchor, positive, negative.
+        miner: ``batch_hard``, ``semi_hard``, ``easy_positive``, ``batch_all`` (every triplet), ``batch_all_hard`` (of
+            all triplets those whose negative is no farther than the positive), or a part: ``{use: NAME, ...}``.
         normalize: whether embeddings are brought to length 1 first.
         distance: ``l2`` or ``squared_l2``.
         average: over all ``mined`` triplets or the ``active`` ones (loss above 0; 0 when there is none); None is what
             the miner says: ``active`` for ``batch_all`` and ``batch_all_hard``, ``mined`` for the others.
+        memory: a part that holds embeddings of past steps, as further positives and negatives:
+            ``{use: cross_batch_memory, size: 4096}``. Works with every built-in miner.
 
     Raises:
-        ValueError: a margin no distance can reach, or one beside ``soft_margin``.
+        ValueError: a margin no distance can reach, or one beside ``soft_margin``; a miner of another form than
+            ``contracts.triplet_parts`` describes, or one that cannot be used with a memory.
     """
 
     scope: ClassVar[Literal["global"]] = "global"
@@ -48,20 +62,27 @@ class Triplet(nn.Module):
         self,
         margin: float = MARGIN,
         soft_margin: bool = False,
-        miner: MinerName | Annotated[Callable[..., Tensor], Part("miner")] = "batch_hard",
+        miner: MinerName | Annotated[Miner | SummingMiner, Part("miner")] = "batch_hard",
         normalize: bool = True,
-        distance: Literal["l2", "squared_l2"] = "l2",
+        distance: DistanceName = "l2",
         average: Average | None = None,
+        memory: Annotated[Memory, Part("memory")] | None = None,
     ) -> None:
         super().__init__()
         values = {"margin": margin, "soft_margin": soft_margin, "normalize": normalize, "distance": distance}
         refuse(_margin_problems(values))
         self.margin, self.soft_margin = margin, soft_margin
         self.normalize, self.distance = normalize, distance
-        self.miner = built_in(miner) if isinstance(miner, str) else miner
+        self.miner: Any = built_in(miner) if isinstance(miner, str) else miner
+        if not _sums(self.miner) and takes_square(self.miner) and memory is not None:
+            raise ValueError(
+                f"the miner {type(self.miner).__name__} takes distances and labels of the batch only and cannot be "
+                "used with a memory; leave the memory out, or use a miner that takes references"
+            )
         said: Average = getattr(self.miner, "average", "mined")
-        self.average = average or said
+        self.average, self.memory = average or said, memory
         self._seen: dict[str, Tensor] = {}
+        self._looked = False
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
@@ -80,77 +101,83 @@ class Triplet(nn.Module):
             MaskrecError: the batch has no triplet at all, or the miner returned something else than triplets.
         """
         check_embeddings(embeddings, labels)
-        if len(labels) < 3:
-            _check_batch(labels)
+        if len(labels) < (3 if self.memory is None else 1):
+            _refuse_batch(labels)
         with full_precision(embeddings) as rows:
-            distances = pairwise_distances(unit_rows(rows) if self.normalize else rows, self.distance)
-            triplets = self.miner(distances.detach(), labels)
-            _check_triplets(triplets)
-            if not len(triplets):
-                _check_batch(labels)
-            anchors, positives, negatives = triplets.unbind(dim=1)
-            to_positive = _picked(distances, anchors, positives)
-            to_negative = _picked(distances, anchors, negatives)
-            losses = self._losses(to_positive - to_negative)
-            self._remember(to_positive.detach(), to_negative.detach(), losses.detach())
-            if self.average == "active":
-                return losses.sum() / (losses > 0).sum().clamp(min=1)
-            return losses.sum() / max(len(losses), 1)
+            points = unit_rows(rows) if self.normalize else rows
+            sums = self._sums_of(points, labels)
+            self._look(sums, labels)
+            self._remember(sums)
+            if self.memory is not None:
+                self.memory.store(points.detach(), labels)
+            # The soft margin is never 0, so that all triplets are above it.
+            many = sums.active if self.average == "active" and not self.soft_margin else sums.mined
+            return sums.total / many.clamp(min=1)
 
-    def _losses(self, difference: Tensor) -> Tensor:
-        return F.softplus(difference) if self.soft_margin else F.relu(difference + self.margin)
+    def _sums_of(self, points: Tensor, labels: Tensor) -> TripletSums:
+        """The sums over the mined triplets of the batch and of what is remembered."""
+        valid = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        others, references = None, labels
+        if self.memory is not None:
+            others, their_labels, usable = self.memory.recall()
+            references = torch.cat([labels, their_labels])
+            valid = torch.cat([valid, usable.expand(len(labels), -1)], dim=1)
+            others = others.to(points.dtype)
+        distances = pairwise_distances(points, self.distance, others)
+        margin = None if self.soft_margin else self.margin
+        if _sums(self.miner):
+            sums: TripletSums = self.miner.sums(distances, labels, references, valid, margin)
+            return sums
+        return listed_sums(distances, call_miner(self.miner, distances.detach(), labels, references, valid), margin)
 
-    def _remember(self, to_positive: Tensor, to_negative: Tensor, losses: Tensor) -> None:
-        # The soft margin is never 0: there a triplet counts as active while the negative is the nearer one.
-        active = to_positive > to_negative if self.soft_margin else losses > 0
-        some = max(len(losses), 1)
+    def _look(self, sums: TripletSums, labels: Tensor) -> None:
+        """Refuses a batch without any triplet. On the CPU each one; elsewhere looking would wait for the device, so
+        that only the first one is looked at. With a memory, a later batch may have some."""
+        looked, self._looked = self._looked, True
+        if self.memory is None and (labels.device.type == "cpu" or not looked) and not int(sums.mined):
+            _refuse_batch(labels)
+
+    def _remember(self, sums: TripletSums) -> None:
+        some = sums.mined.clamp(min=1)
         self._seen = {
-            "triplets": torch.tensor(len(losses)),
-            "active_share": active.sum() / some,
-            "positive_distance": to_positive.sum() / some,
-            "negative_distance": to_negative.sum() / some,
+            "triplets": sums.mined,
+            "active_share": sums.active / some,
+            "positive_distance": sums.to_positive / some,
+            "negative_distance": sums.to_negative / some,
         }
 
-    def diagnostics(self) -> dict[str, float]:
+    def diagnostics(self) -> dict[str, Tensor]:
         """Of the last forward: ``triplets`` mined, ``active_share`` of them, mean ``positive_distance`` and
-        ``negative_distance`` over them. Waits for the device."""
-        return {name: float(value) for name, value in self._seen.items()}
+        ``negative_distance`` over them; scalar tensors, so that nobody waits for the device."""
+        return dict(self._seen)
 
 
-def pairwise_distances(rows: Tensor, distance: Literal["l2", "squared_l2"]) -> Tensor:
-    """``(B, B)`` distances between rows, exactly 0 on the diagonal; gradients are finite where rows are equal.
+def listed_sums(distances: Tensor, mined: Mined, margin: float | None) -> TripletSums:
+    """The sums over triplets that a miner has listed; see ``contracts.triplet_parts`` for both.
 
-    Inner products, not differences: ``(B, B, d)`` would not fit. The price is an absolute error of the squared
-    distance of about the precision times the rows' squared length.
+    Args:
+        distances: ``(B, M)``, with gradient.
+        mined: the triplets.
+        margin: of the hinge; None for the soft margin.
     """
-    products = rows @ rows.T
-    lengths = products.diagonal()
-    squared = (lengths[:, None] + lengths[None, :] - 2 * products).clamp(min=0)
-    if distance == "squared_l2":
-        return squared
-    # sqrt's slope is infinite at 0: rows that are equal up to rounding get distance 0 and gradient 0.
-    equal = squared.detach() <= torch.finfo(rows.dtype).eps * (lengths[:, None] + lengths[None, :]).detach()
-    return squared.masked_fill(equal, 1.0).sqrt().masked_fill(equal, 0.0)
+    anchors, positives, negatives = mined.triplets.unbind(dim=1)
+    to_positive, to_negative = picked(distances, anchors, positives), picked(distances, anchors, negatives)
+    difference = to_positive - to_negative
+    losses = F.softplus(difference) if margin is None else F.relu(difference + margin)
+    losses = losses.masked_fill(~mined.valid, 0.0)
+    # The soft margin is never 0: there a triplet counts as active while the negative is the nearer one.
+    active = (difference.detach() > 0) & mined.valid if margin is None else losses.detach() > 0
+    apart = (each.detach().masked_fill(~mined.valid, 0.0).sum() for each in (to_positive, to_negative))
+    return TripletSums(losses.sum(), mined.valid.sum(), active.sum(), *apart)
 
 
-def _picked(distances: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """``distances[rows, columns]``; its gradient is summed in one order on the CPU, which indexing by two is not."""
-    return distances.flatten().index_select(0, rows * len(distances) + columns)
+def _sums(miner: object) -> bool:
+    """Whether it sums over its triplets instead of listing them."""
+    return method_of(miner, "sums") is not None
 
 
-def _check_triplets(triplets: Tensor) -> None:
-    if (
-        not isinstance(triplets, Tensor)
-        or triplets.ndim != 2
-        or triplets.shape[1] != 3
-        or triplets.dtype != torch.int64
-    ):
-        what = f"{triplets.dtype} {tuple(triplets.shape)}" if isinstance(triplets, Tensor) else type(triplets).__name__
-        raise MaskrecError(f"a miner must return int64 (T, 3): anchor, positive, negative; this one returned {what}")
-
-
-def _check_batch(labels: Tensor) -> None:
-    """Refuses a batch without any triplet; waits for the device, so it is asked only when nothing was mined."""
+def _refuse_batch(labels: Tensor) -> None:
+    """Refuses a batch that cannot have a triplet; waits for the device."""
     identities = len(set(labels.tolist()))
     if not 1 < identities < len(labels):
         raise MaskrecError(

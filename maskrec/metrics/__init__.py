@@ -17,7 +17,7 @@ from maskrec.metrics.contrastive import contrastive_loss
 from maskrec.metrics.distances import Distance, normalise, pair_distances
 from maskrec.metrics.enough_people import NotEnoughPeopleError
 from maskrec.metrics.histogram import HistogramThreshold, Rule, histogram_threshold, histograms, iou
-from maskrec.metrics.intervals import quantile_counts, wilson
+from maskrec.metrics.intervals import quantile_counts, t_interval, wilson
 from maskrec.metrics.risk import Risk, RiskThreshold, count_risk
 from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes, write_risk
 from maskrec.metrics.roc import Roc, roc
@@ -56,6 +56,7 @@ __all__ = [
     "read_risk",
     "risk_bytes",
     "roc",
+    "t_interval",
     "tar_at_far",
     "wilson",
     "write_risk",

@@ -5,7 +5,9 @@ Pairs that share an image or a person are not independent, so on most pair sets 
 
 from __future__ import annotations
 
-from statistics import NormalDist
+import math
+from collections.abc import Sequence
+from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 
@@ -46,6 +48,43 @@ def quantile_counts(share: float, trials: int, confidence: float = 0.95) -> tupl
     low = int(np.searchsorted(below, tail, "right"))
     high = int(np.searchsorted(below, 1 - tail, "left"))
     return low, min(high, trials)
+
+
+def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of the mean of normally distributed values, by Student's t (Student 1908).
+
+    Raises:
+        ValueError: fewer than two values, or a confidence outside (0, 1).
+    """
+    _check_confidence(confidence)
+    if len(values) < 2:
+        raise ValueError(f"an interval of a mean needs at least two values, not {len(values)}")
+    half = _student_quantile(len(values) - 1, confidence) * stdev(values) / math.sqrt(len(values))
+    return fmean(values) - half, fmean(values) + half
+
+
+def _student_quantile(degrees: int, confidence: float) -> float:
+    """The t that a variable of Student's distribution does not exceed, in absolute value, with this probability."""
+    low, high = 0.0, 1.0
+    while _student_share(high, degrees) < confidence:
+        low, high = high, 2 * high
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _student_share(middle, degrees) < confidence else (low, middle)
+    return high
+
+
+def _student_share(t: float, degrees: int) -> float:
+    """The probability of at most ``t`` in absolute value (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4)."""
+    angle = math.atan(t / math.sqrt(degrees))
+    cosine, odd = math.cos(angle), degrees % 2
+    term = total = cosine if odd else 1.0
+    for k in range(3 if odd else 2, degrees - 1, 2):
+        term *= cosine**2 * (k - 1) / k
+        total += term
+    if not odd:
+        return math.sin(angle) * total
+    return 2 / math.pi * (angle + (math.sin(angle) * total if degrees > 1 else 0.0))
 
 
 def _binomial(share: float, trials: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

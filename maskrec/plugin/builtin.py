@@ -52,7 +52,27 @@ def maskrec_parts() -> list[Component]:
             "batch_hard", "maskrec.losses.mining:BatchHard", "hardest positive and negative per anchor", part="miner"
         ),
         Component("semi_hard", "maskrec.losses.mining:SemiHard", "negatives just beyond the positive", part="miner"),
-        Component("batch_all", "maskrec.losses.mining:BatchAll", "every valid triplet of the batch", part="miner"),
+        Component(
+            "easy_positive",
+            "maskrec.losses.mining:EasyPositive",
+            "the nearest positive per anchor, with one negative",
+            part="miner",
+        ),
+        Component(
+            "batch_all", "maskrec.losses.all_triplets:BatchAll", "every valid triplet of the batch", part="miner"
+        ),
+        Component(
+            "batch_all_hard",
+            "maskrec.losses.all_triplets:BatchAllHard",
+            "every triplet whose negative is no farther than the positive",
+            part="miner",
+        ),
+        Component(
+            "cross_batch_memory",
+            "maskrec.losses.cross_batch_memory:CrossBatchMemory",
+            "embeddings of past steps as further positives and negatives (XBM)",
+            part="memory",
+        ),
         Component("arc", "maskrec.losses.margins:Arc", "additive angular margin (ArcFace)", part="margin"),
         Component("cos", "maskrec.losses.margins:Cos", "additive cosine margin (CosFace)", part="margin"),
         Component("cross_entropy", "maskrec.losses.criteria:CrossEntropy", "-log p as it is", part="criterion"),

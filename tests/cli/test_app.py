@@ -104,7 +104,8 @@ def test_help_and_version_are_answers(maskrec_cli):
     assert maskrec_cli("--version").stdout == f"maskrec {maskrec.__version__}\n"
     done = maskrec_cli("-h")
     assert done.returncode == 0
-    for command in ("run", "resume", "check", "schema", "recipes", "copy", "list", "show", "plugins", "doctor"):
+    names = ("run", "resume", "sweep", "check", "schema", "recipes", "copy", "list", "show", "plugins", "doctor")
+    for command in names:
         assert f"\n  {command} " in done.stdout
     assert "--plugin FILE.py" in maskrec_cli("list", "--help").stdout
     assert maskrec_cli().returncode == 2

@@ -19,6 +19,7 @@ from maskrec.contracts.call_loss import call_loss
 from maskrec.losses.arcface import ArcFace
 from maskrec.losses.chunked_head import Chunked
 from maskrec.losses.cosface import CosFace
+from maskrec.losses.cross_batch_memory import CrossBatchMemory
 from maskrec.losses.dense_head import Dense
 from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.losses.margins import Arc
@@ -35,6 +36,14 @@ HEADS: dict[str, Callable[[], Any]] = {
     "sharded": lambda: Sharded(6, 40, 2, block=6),
     "sampled": lambda: Sampled(6, 40, 2, block=5, share=0.5),
 }
+MINERS = ("batch_hard", "semi_hard", "easy_positive", "batch_all", "batch_all_hard")
+
+
+def remembered() -> CrossBatchMemory:
+    """A memory that is in use, and full after the batch."""
+    memory = CrossBatchMemory(6, size=9, start=1)
+    memory.store(torch.randn(5, 6), torch.arange(5) % 4)
+    return memory
 
 
 def losses() -> dict[str, Any]:
@@ -43,7 +52,8 @@ def losses() -> dict[str, Any]:
     heads["arc"] = ArcFace(6, 4, [1, 9, 30, 4], criterion="focal", class_weights="log")
     weighted = {"class_weights": "log", "class_weights_norm": "batch", "learn_scale": True}
     heads["batch_norm"] = ArcFace(6, 4, [1, 9, 30, 4], scale=8.0, **weighted)  # type: ignore[arg-type]
-    heads |= {miner: Triplet(miner=miner) for miner in ("batch_hard", "semi_hard", "batch_all", "batch_all_hard")}  # type: ignore[arg-type]
+    heads |= {miner: Triplet(miner=miner) for miner in MINERS}  # type: ignore[arg-type]
+    heads |= {f"{miner}, memory": Triplet(miner=miner, memory=remembered()) for miner in MINERS}  # type: ignore[arg-type]
     sum_of_both = {"arc": ArcFace(6, 4, [1, 9, 30, 4], class_weights="log"), "tri": Triplet(miner="semi_hard")}
     heads["sum"] = WeightedSum(sum_of_both, {"arc": 0.3, "tri": 2.0})
     counts, torn = [3] * 40, {"criterion": "focal", "learn_scale": True, "seed": 3}
@@ -68,6 +78,9 @@ def gradients(loss: nn.Module, part: slice) -> tuple[Tensor, dict[str, Tensor]]:
     assert rows.grad is not None
     found = {name: weight.grad for name, weight in loss.named_parameters() if weight.grad is not None}
     return rows.grad, {**found, **dict(loss.named_buffers())}
+    return rows.grad, [p.grad for p in loss.parameters() if p.grad is not None] + [
+        buffer.double() for buffer in loss.buffers()
+    ]
 
 
 def worker(rank: int, folder: str) -> None:

@@ -52,11 +52,17 @@ def margin_loss(head: dict[str, Any]) -> dict[str, Any]:
     return {"use": "margin_softmax", "margin": margin, "scale": 16.0, "learn_scale": True, "head": head}
 
 
+REMEMBERING = {
+    "use": "triplet",
+    "miner": "easy_positive",
+    "memory": {"use": "cross_batch_memory", "size": 40, "start": 2},
+}
 LOSSES: dict[str, dict[str, Any]] = {
     "arcface": {"loss": ARCFACE},
     "batch_hard": {"loss": {"use": "triplet", "margin": 0.5, "miner": "batch_hard"}, "sampler": BALANCED},
     "semi_hard": {"loss": {"use": "triplet", "margin": 0.5, "miner": "semi_hard"}, "sampler": BALANCED},
     "batch_all": {"loss": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}, "sampler": BALANCED},
+    "memory": {"loss": REMEMBERING, "sampler": BALANCED},
     "weighted_sum": {"loss": SUM, "sampler": BALANCED},
     "distillation": {"loss": {"use": "template_distillation", "teacher": {"use": "plain"}}},
     "sharded": {"loss": {"use": "sharded_softmax"}, "train": CLIPPED},
