@@ -212,5 +212,5 @@ def test_a_network_that_gives_zeros_is_a_sentence(crops: NDArray[np.uint8]) -> N
     model = model_with()
     assert model.model is not None
     model.model.network.matrix.weight.data.zero_()  # type: ignore[union-attr,operator]
-    with pytest.raises(UsageError, match="flat: 1 of 1 embeddings are all zeros"):
+    with pytest.raises(UsageError, match="flat: 1 embedding of 1 is all zeros"):
         model.embed(crops[0], aligned=True)

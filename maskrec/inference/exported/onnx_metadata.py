@@ -34,9 +34,9 @@ from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.alignment import arcface_template
 from maskrec.inference.deciding.decisions import Decisions
-from maskrec.inference.deciding.plain_thresholds import read_thresholds
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics import read_risk, risk_bytes
+from maskrec.runtime.plain_thresholds import read_thresholds
 
 NOT_STATED = "not stated"
 
@@ -55,7 +55,7 @@ _MOST: Mapping[str, int] = {
     "provenance": 1 << 16,
     "licence": 1 << 16,
 }
-"""Characters of each entry; there are no others."""
+"""The most characters of each entry; other entries are refused."""
 
 _T = TypeVar("_T")
 
