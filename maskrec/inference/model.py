@@ -42,9 +42,7 @@ class Model:
         return (self.decisions.thresholds or None) if self.decisions is not None else None
 
 
-def frozen_model(
-    backbone: nn.Module, origin: str, decisions: Decisions | None = None, checkpoint: str = ""
-) -> Model:
+def frozen_model(backbone: nn.Module, origin: str, decisions: Decisions | None = None, checkpoint: str = "") -> Model:
     """A backbone as a model that is used and not trained: in eval mode, no parameter asks for a gradient."""
     spec: InputSpec = backbone.input_spec  # type: ignore[assignment]
     return Model(backbone.requires_grad_(False).eval(), spec, decisions, origin, checkpoint)

@@ -64,11 +64,14 @@ class VerifyResult:
     def lines(self) -> list[str]:
         """The answer in words, a line a thing."""
         lines = [f"{_SAID[self.same]}: distance {self.distance:.4f}"]
-        lines += [line for decision in self.decisions for line in _decision_lines(decision)]
+        sources = {decision.source for decision in self.decisions if decision.far is not None}
+        once = len(self.decisions) > 1 and len(sources) == 1
+        lines += [line for decision in self.decisions for line in _decision_lines(decision, not once)]
+        lines += [f"  measured on {source}" for source in sources if once]
         return lines + [f"note: {note}" for note in self.notes]
 
 
-def _decision_lines(decision: Decision) -> list[str]:
+def _decision_lines(decision: Decision, with_source: bool) -> list[str]:
     pair = {"bare": "both bare", "one_masked": "one masked", "both_masked": "both masked"}[decision.condition]
     verb = "at or below" if decision.same else "above"
     lines = [f"  {pair}: {verb} the threshold {decision.threshold:.4f}"]
@@ -82,7 +85,7 @@ def _decision_lines(decision: Decision) -> list[str]:
         if decision.far_low is not None and decision.far_high is not None:
             interval = f", for other people {decision.far_low:.2g} to {decision.far_high:.2g} (95 %)"
         lines.append(f"  false accept rate {decision.far:.2g}{interval}")
-        lines.append(f"  measured on {decision.source}")
+        lines += [f"  measured on {decision.source}"] if with_source else []
     if decision.probability is not None:
         lines.append(f"  probability of being one person {_probability(decision.probability)}")
     return lines

@@ -70,6 +70,10 @@ class EvaluatedSubject:
 def open_subject(where: Path, catalog: Catalog, data_root: Path = Path()) -> EvaluatedSubject:
     """Open a run directory, a model folder, an exported file, or the backbone that a recipe names.
 
+    What an exported file states (thresholds, error rates, mask probe) is not used: all of it is measured anew. It does
+    not say who its network was trained on, so their people cannot be compared with those of the pairs, and what
+    evaluators ask of the training data has no answer; open its run for these.
+
     Raises:
         UsageError: as in `open_model`.
     """
@@ -152,4 +156,3 @@ def _hash(path: Path) -> str | None:
         return file_sha256(path)
     except OSError:
         return None
-

@@ -22,8 +22,8 @@ Photo = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | 
 
 _EXPECTED = "expected a path, the bytes of an image file, an image of Pillow or a uint8 array (height, width, 3)"
 _NO_ARRAY = (
-    "bgr=True applies to arrays, and no photo here is one: files, bytes and images of Pillow say their own colour order; "
-    "remove it"
+    "bgr=True applies to arrays, and no photo here is one: files, bytes and images of Pillow have their own colour "
+    "order; remove it"
 )
 _BYTES = (bytes, bytearray, memoryview)
 _JPEG = b"\xff\xd8"
