@@ -21,6 +21,8 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.normalising import normalise as normalised
 from maskrec.faces.synthetic.album import Album
 from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.exported.export_parity import Parity
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata
 from maskrec.inference.face_model import FaceModel
 from maskrec.inference.model import frozen_model
 from maskrec.inference.photos.mask_probe import MaskProbe, block_means
@@ -273,6 +275,7 @@ def test_answers_are_short_to_read(crops: NDArray[np.uint8]) -> None:
         model, model.model, model.embed(list(crops), aligned=True), answer, answer.decisions, answer.decisions[0],
         *answer.faces, decisions, risk, risk.counts, risk.threshold("bare", 0.1), risk.rejects("bare", 1.0), DARK,
     ]  # fmt: skip
+    found += [OnnxMetadata(SPEC, decisions, licence="long " * 1000), Parity(0.1234567, 3, "x", 1, (0.1234567, 1 / 3))]
     for each in found:
         text = repr(each)
         assert len(text) <= 100 * (len(each) if isinstance(each, tuple) else 1.5), text

@@ -60,7 +60,7 @@ _MOST: Mapping[str, int] = {
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OnnxMetadata:
     """What an exported file says of itself.
 
@@ -77,6 +77,10 @@ class OnnxMetadata:
     recipe_hash: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     licence: str = NOT_STATED
+
+    def __repr__(self) -> str:
+        spec = self.input_spec
+        return f"OnnxMetadata({spec.size} px, aligned {spec.alignment}; {', '.join(self.decisions.words())})"
 
 
 def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:
