@@ -14,6 +14,7 @@ from torch import nn
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
+from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.model_folder import ModelFolder, is_model_folder, read_model_folder
 from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions
@@ -25,7 +26,6 @@ from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.runtime.builder import Builder
-from maskrec.runtime.plain_thresholds import read_thresholds
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.run_plan import data_root_of
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_checksum

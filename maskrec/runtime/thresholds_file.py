@@ -6,7 +6,7 @@ The form ``maskrec-thresholds-2`` is a JSON object::
      "thresholds": {LABEL: {NAME: {"value": 1.04, "distance": "l2", ...}}}}
 
 The form before it was the value of ``thresholds`` alone; both are read. Single thresholds are those of
-``plain_thresholds.py``.
+``contracts/plain_thresholds.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from maskrec.base.files import write_json
 from maskrec.base.plain_json import read_json_object
 from maskrec.contracts.evaluation import Threshold
-from maskrec.runtime.plain_thresholds import read_thresholds
+from maskrec.contracts.plain_thresholds import read_thresholds
 
 THRESHOLDS_FORM = "maskrec-thresholds-2"
 _LARGEST = 16 << 20  # bytes

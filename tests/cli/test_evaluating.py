@@ -372,7 +372,7 @@ def test_what_evaluators_ask_of_the_training_data_the_runs_recipe_answers(evalua
     labels = seen["labels"].split()
     assert seen["classes"] == 6
     assert seen["counts"].split() == [str(labels.count(str(label))) for label in range(6)]
-    assert len(labels) == 24
+    assert len(labels) == 48
     assert evaluate("model", "--plugin", "asking.py").returncode == 0  # its weights are the run's
 
     recipe = yaml.safe_load(Path("run/recipe.yaml").read_text())

@@ -79,10 +79,10 @@ def decide(
     if risk is not None and risk.has(condition):
         found = _measured_threshold(decisions, condition, far)
         if found is not None:
+            frr, comparisons = _false_rejects(risk, condition, found.value)
             return Decision(
-                distance <= found.value, condition, found.value, found.far, found.low, found.high, found.people,
-                *_false_rejects(risk, condition, found.value),
-                _probability(risk, condition, distance, prior), decisions.measured_on,
+                distance <= found.value, condition, found.value, found.far, found.low, found.high, found.people, frr,
+                comparisons, _probability(risk, condition, distance, prior), decisions.measured_on,
             )  # fmt: skip
     stored = stored_threshold(decisions.thresholds, condition, far)
     if stored is None:

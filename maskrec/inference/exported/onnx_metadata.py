@@ -32,11 +32,11 @@ import numpy as np
 from maskrec.base.plain_json import is_finite_number, parse_object, require_finite
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.faces.alignment import arcface_template
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics import read_risk, risk_bytes
-from maskrec.runtime.plain_thresholds import read_thresholds
 
 NOT_STATED = "not stated"
 
