@@ -118,7 +118,7 @@ def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Tol
     (two_sets / "m.pt").write_text("x")
     for name, said in [
         ("bare.onnx", "maskrec.input_spec"), ("text.onnx", "not an ONNX file"), ("r.yaml", "no `backbone`"),
-        ("m.pt", "m.pt is not a model"), ("absent", "absent does not exist; name a run"), ("train", "not a run directory"),
+        ("m.pt", "m.pt is not a model"), ("absent", "absent does not exist; name"), ("train", "not a run directory"),
     ]:  # fmt: skip
         told = command("data", "check", "train", "--model", name, cwd=two_sets)
         assert told.returncode == 2
