@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "verifying:verify",
     "embed": "embedding:embed",
     "export": "exporting:export",
+    "profile": "profiling:profile",
     "check": "checking:check",
     "schema": "checking:schema",
     "recipes": "checking:recipes",
