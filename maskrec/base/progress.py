@@ -84,7 +84,7 @@ class Progress:
         self.done = done
 
     def note(self, status: str) -> None:
-        """What happens now, beside the bar; nothing where there is none."""
+        """What happens now, shown beside the bar; nothing without a bar."""
         if self._bar is not None:
             self._bar.update(self._task, status=status)
 

@@ -12,7 +12,7 @@ from maskrec.base.errors import MaskrecError
 
 try:
     import resource
-except ImportError:  # Windows, which has no such limit
+except ImportError:  # Windows, which does not have this limit
     resource = None  # type: ignore[assignment]
 
 _MANY = 1 << 16  # more than any set has shards, and fewer than what slows programs that close every descriptor

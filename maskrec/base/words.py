@@ -54,6 +54,11 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what if count == 1 else _PLURALS.get(what, f'{what}s')}"
 
 
+def counted_are(count: int, what: str) -> str:
+    """``counted`` with its verb: ``1 person is``, ``2 people are``."""
+    return f"{counted(count, what)} {'is' if count == 1 else 'are'}"
+
+
 def plain_name(name: str) -> str:
     """A person's name as it is compared: letters in one Unicode form, without case, underscores and double spaces.
 

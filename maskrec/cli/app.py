@@ -12,7 +12,7 @@ import typer
 
 from maskrec.base import interrupts
 from maskrec.base.console import say
-from maskrec.base.errors import MaskrecError, PluginError
+from maskrec.base.errors import MaskrecError, PluginError, said_on_command_line
 from maskrec.base.files import expand_home
 from maskrec.base.system_limits import limit_reached, raise_open_files_limit
 from maskrec.base.version import __version__
@@ -131,7 +131,7 @@ def _answer(error: BaseException) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, MaskrecError):
-        _say(str(error))
+        _say(said_on_command_line(error))
         return error.exit_code
     if isinstance(error, _usage_errors()):
         return _answer_usage(error)
@@ -160,7 +160,7 @@ def _usage_errors() -> Any:
 
 
 def _answer_usage(error: Any) -> int:
-    message = error.format_message()
+    message = error.format_message().replace(": Value error, ", ": ")  # words of pydantic, which typer asks
     if type(error).__name__ == "NoArgsIsHelpError":
         say(message, error=True)
         return int(error.exit_code)

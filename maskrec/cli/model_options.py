@@ -53,7 +53,8 @@ def opened(
     no_plugins: bool,
 ) -> FaceModel:
     """The model that the command line names."""
-    from maskrec.inference.open_face_model import EXPORTED, open_face_model
+    from maskrec.inference.model_forms import EXPORTED
+    from maskrec.inference.open_face_model import open_face_model
 
     where = model_named(model)
     if isinstance(where, str) and where.lower().endswith(EXPORTED):  # needs no catalog, whose search takes time

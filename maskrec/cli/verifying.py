@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from maskrec.base.console import say
-from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.errors import MaskrecError, UsageError, said_on_command_line
 from maskrec.cli.model_options import Checkpoint, Device, ModelPath, opened
 from maskrec.cli.options import NoPlugins, PluginFiles
 from maskrec.cli.running import DataRoot
@@ -116,7 +116,7 @@ def _each_line(model: FaceModel, settings: dict[str, Any]) -> Iterator[dict[str,
             asked = _asked(line)
             answer = model.verify(Path(asked.pop("a")), Path(asked.pop("b")), **{**settings, **asked}).to_plain()
         except MaskrecError as error:
-            answer = {"error": str(error), "line": number}
+            answer = {"error": said_on_command_line(error), "line": number}
         say(json.dumps(answer, allow_nan=False))
         sys.stdout.flush()
         yield answer

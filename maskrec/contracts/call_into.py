@@ -117,7 +117,7 @@ def own_words(error: MaskrecError) -> MaskrecError:
 
 
 def place_of(error: BaseException, is_own: Callable[[FrameType], bool] | None = None) -> str:
-    """``FILE:LINE`` of the innermost frame of an author's code; empty where there is none.
+    """``FILE:LINE`` of the innermost frame of an author's code; empty where no frame is the author's.
 
     Args:
         error: what was raised.

@@ -34,7 +34,7 @@ SCOPES = ("global", "sample", "sharded", "parts")
 
 
 def static_function(target: Any, name: str) -> Callable[..., Any] | None:
-    """A static or class method of a class, or an attribute that a function carries; None where there is none.
+    """A static or class method of a class, or an attribute that a function carries; None where it is missing.
 
     An ordinary method of this name is another thing: it needs an instance.
     """

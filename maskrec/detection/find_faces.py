@@ -55,7 +55,7 @@ def cascade(device: str) -> Cascade:
 def find_faces(photos: Sequence[Photo], min_face: float | None, device: str = "cpu") -> list[Faces]:
     """Faces in each photo, boxes and landmarks rounded to 0.01 pixels.
 
-    First detects faces of a fifth of the photo's shorter side; where there is none, faces of a twelfth with looser
+    First detects faces of a fifth of the photo's shorter side; where none is found, faces of a twelfth with looser
     thresholds, and last faces larger than the photo. Photos whose smallest face has more than twice 96 pixels are
     shrunk first.
 

@@ -100,7 +100,7 @@ def columns_of(*fields: str, known: Mapping[str, Column] = FACE_COLUMNS) -> tupl
     """The columns of fields, in their order; ``landmarks`` has ten of them, ``box`` four, any other field is one.
 
     Raises:
-        KeyError: no such column is declared.
+        KeyError: the column is not declared.
     """
     names = tuple(name for one in fields for name in _GROUPS.get(one, (one,)))
     for name in names:

@@ -39,7 +39,7 @@ class FaceTable:
         return len(self.frame)
 
     def texts(self, name: str) -> list[str]:
-        """A column as strings; empty ones where the file has no such column."""
+        """A column as strings; empty ones where the file does not have it."""
         return self.frame[name].tolist() if name in self.frame else [""] * len(self)
 
     def masked(self) -> NDArray[np.bool_]:

@@ -44,7 +44,7 @@ class Landmarks:
         return _picked(self.points, rows), None if self.boxes is None else _picked(self.boxes, rows)
 
     def rows_of(self, photos: Sequence[str], problems: Problems) -> NDArray[np.int64]:
-        """Each photo's row, below 0 where there is none.
+        """Each photo's row, below 0 where it is missing.
 
         A row belongs to one file. Where its path names a file beside the CSV, such as the aligned face in the folder of
         a ``faces.csv``, it says nothing of a photo of the same name below ``root``; that is one problem for all.

@@ -60,7 +60,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or another value.
+    """The EXIF orientation, 1 to 8; 1 where it is missing or has another value.
 
     For a TIFF, which Pillow turns while it decodes, ask after that.
     """

@@ -20,7 +20,7 @@ from maskrec.inference.photos.face_finding import WhichFace
 from maskrec.inference.photos.found_face import Face
 from maskrec.inference.photos.intended_faces import FaceSource
 from maskrec.inference.photos.photo_embeddings import Embeddings, embed_photos
-from maskrec.inference.photos.photo_input import NamedPhoto, Photo, photos_of, read_photo
+from maskrec.inference.photos.photo_input import NamedPhoto, Photo, photos_of, read_photo, require_arrays
 from maskrec.metrics import normalise
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class CanvasNetwork(Protocol):
     @property
     def input_spec(self) -> InputSpec:
         """What it expects to see."""
+
+    @property
+    def embedding_size(self) -> int:
+        """d."""
 
     def embed(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 RGB ``(n, S, S, 3)`` to float32 ``(n, d)`` before L2 normalization."""
@@ -65,10 +69,8 @@ class FaceModel:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        spec, risk = self.spec, self.decisions.risk
-        known = f"{len(self.decisions.thresholds)} thresholds"
-        measured = "error rates not measured" if risk is None else f"error rates of {risk.people} people"
-        return f"FaceModel({self.origin}: {spec.size} px, aligned {spec.alignment}; {known}, {measured})"
+        spec, known = self.spec, ", ".join(self.decisions.words())
+        return f"FaceModel({self.origin}: {spec.size} px, aligned {spec.alignment}; {known})"
 
     @property
     def spec(self) -> InputSpec:
@@ -80,7 +82,7 @@ class FaceModel:
 
         Args:
             photo: a path, a file's bytes, a PIL image, or an array uint8 ``(H, W, 3)``, RGB unless ``bgr``.
-            bgr: whether an array's channels are blue, green, red, as OpenCV has them.
+            bgr: whether an array's channels are blue, green, red, as OpenCV has them; refused for others.
 
         Raises:
             UsageError: not a photo.
@@ -104,7 +106,7 @@ class FaceModel:
             aligned: whether they are aligned faces already: no detection, the whole picture is the canvas.
             face: which of several faces of a photo: ``only`` rejects such a photo, ``largest``, ``central``, or its
                 number in ``find``.
-            bgr: as for ``find``.
+            bgr: whether arrays among them are blue, green, red; others have their own order, and one must be an array.
             progress: is called with the number of photos that are done.
 
         Returns:
@@ -115,8 +117,9 @@ class FaceModel:
         """
         given = photos_of(photos)
         answer = embed_photos(
-            self._source, self.unit_rows, given, aligned=aligned, face=face, bgr=bgr, progress=progress
-        )
+            self._source, self.unit_rows, self.network.embedding_size, given, aligned=aligned, face=face, bgr=bgr,
+            progress=progress,
+        )  # fmt: skip
         if given.one and answer.rejected:
             raise UsageError(answer.rejected[0].reason)
         return answer
@@ -144,7 +147,7 @@ class FaceModel:
             condition: ``bare``, ``one_masked`` or ``both_masked``, instead of what is seen.
             prior: the probability that such a pair is of one person, before looking.
             aligned: whether both are aligned faces already.
-            bgr: as for ``find``.
+            bgr: as for ``embed``.
 
         Raises:
             UsageError: a photo with no face, or with several where ``only`` one is expected; a rate that the data
@@ -153,7 +156,9 @@ class FaceModel:
         if condition is not None and condition not in CONDITIONS:
             raise UsageError(f"the condition {condition!r} is not known; use {', '.join(CONDITIONS)}")
         check_rates(far, prior)
-        photos = read_photo(a, bgr=bgr), read_photo(b, bgr=bgr)
+        if bgr:
+            require_arrays((a, b))
+        photos = tuple(read_photo(each, bgr=bgr and isinstance(each, np.ndarray)) for each in (a, b))
         which = face if isinstance(face, tuple) else (face, face)
         faces = self._face(photos[0], aligned, which[0]), self._face(photos[1], aligned, which[1])
         rows = self.unit_rows(np.stack([each.image for each in faces])).astype(np.float64)

@@ -13,7 +13,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decisions import Decisions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Model:
     """A network with what belongs to it.
 
@@ -23,12 +23,18 @@ class Model:
         spec: size, statistics and alignment of the images it expects.
         decisions: what was measured when it was evaluated; None where nothing is known.
         origin: where it comes from, in one line for the user.
+        checkpoint: whose weights it has, of a run: ``best``, ``last`` or ``previous``; empty for others.
     """
 
     network: nn.Module
     spec: InputSpec
     decisions: Decisions | None
     origin: str
+    checkpoint: str = ""
+
+    def __repr__(self) -> str:
+        kind, spec = type(self.network).__name__, self.spec
+        return f"Model({self.origin}: {kind}, {spec.size} px, aligned {spec.alignment})"
 
     @property
     def thresholds(self) -> Mapping[str, Threshold] | None:
@@ -36,10 +42,10 @@ class Model:
         return (self.decisions.thresholds or None) if self.decisions is not None else None
 
 
-def frozen_model(backbone: nn.Module, origin: str, decisions: Decisions | None = None) -> Model:
+def frozen_model(backbone: nn.Module, origin: str, decisions: Decisions | None = None, checkpoint: str = "") -> Model:
     """A backbone as a model that is used and not trained: in eval mode, no parameter asks for a gradient."""
     spec: InputSpec = backbone.input_spec  # type: ignore[assignment]
-    return Model(backbone.requires_grad_(False).eval(), spec, decisions, origin)
+    return Model(backbone.requires_grad_(False).eval(), spec, decisions, origin, checkpoint)
 
 
 @contextmanager

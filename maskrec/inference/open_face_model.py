@@ -8,17 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import SettingError, UsageError
 from maskrec.base.words import type_shown
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.face_model import FaceModel
+from maskrec.inference.model_forms import EXPORTED, MODELS_AND_BACKBONES, require_model
 
 if TYPE_CHECKING:
     from maskrec.inference.exported.export_parity import Parity
     from maskrec.inference.model import Model
     from maskrec.plugin.catalog import Catalog
-
-EXPORTED = ".onnx"
 
 
 def open_face_model(
@@ -33,9 +32,9 @@ def open_face_model(
     """Open a trained model.
 
     Args:
-        where: a run directory, an exported ``.onnx`` file, a model folder as ``maskrec evaluate --out`` writes it, or
-            a registered backbone with weights: its name, or ``{"use": NAME, ...}``. A path that exists comes before a
-            backbone's name.
+        where: a run directory, an exported ``.onnx`` file, a model folder as ``maskrec evaluate --out`` writes it, a
+            recipe whose backbone finds trained weights, or a registered backbone with weights: its name, or
+            ``{"use": NAME, ...}``. A path that exists comes before a backbone's name.
         checkpoint: of a run: its best weights, or its last ones, which have no thresholds.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         plugins: Python files that declare components, as ``--plugin`` takes them.
@@ -52,6 +51,7 @@ def open_face_model(
     if isinstance(where, (str, Path)) and Path(where).suffix.lower() == EXPORTED and not Path(where).is_dir():
         return _open_exported(Path(where), checkpoint, device)
     from maskrec.inference.open_model import open_model, open_run
+    from maskrec.inference.unfinished_run import unfinished_notes
     from maskrec.plugin.host import discover
 
     catalog = catalog or discover([Path(file) for file in plugins])
@@ -59,14 +59,16 @@ def open_face_model(
     if isinstance(where, Mapping) or not os.path.lexists(where):
         return _with_verbs(_named_backbone(where, catalog, root), None, catalog, device)
     path = Path(where)
+    require_model(path, MODELS_AND_BACKBONES)
     notes = []
     if str(path) == path.name and catalog.find(path.name, "backbone"):
         notes.append(f"{path} is opened as the path that exists, not as the backbone of that name")
     if (path / "recipe.yaml").is_file():
         run = open_run(path, catalog, "last" if checkpoint == "last" else "")
+        notes += unfinished_notes(path, run.checkpoint)
         return _with_verbs(run, path, catalog, device, notes)
     if checkpoint == "last":
-        raise UsageError(f"{path} is not a run directory, so it has no last checkpoint; leave out `checkpoint`")
+        raise SettingError(f"{path} is not a run directory, so it has no last checkpoint; leave out ", "checkpoint")
     return _with_verbs(open_model(path, catalog, root), path, catalog, device, notes)
 
 
@@ -83,8 +85,8 @@ def _named_backbone(where: str | Path | Mapping[str, Any], catalog: Catalog, roo
     name = str(written.get("use", ""))
     if not isinstance(where, Mapping) and not catalog.find(name, "backbone"):
         raise UsageError(
-            f"{where} does not exist and is not the name of a backbone; name a run directory, an .onnx file, a model "
-            "folder or a backbone (`maskrec list backbones`)"
+            f"{where} does not exist and is not the name of a backbone (`maskrec list backbones`); name "
+            f"{MODELS_AND_BACKBONES}"
         )
     text = json.dumps(written, default=str)
     named = resolve_written_backbone(text, "the model", catalog=catalog, data_root=root)
@@ -95,7 +97,7 @@ def _open_exported(path: Path, checkpoint: str, device: str) -> FaceModel:
     from maskrec.inference.exported.onnx_network import OnnxNetwork
 
     if checkpoint == "last":
-        raise UsageError(f"{path} is an exported file, which has one set of weights; leave out `checkpoint`")
+        raise SettingError(f"{path} is an exported file, which has one set of weights; leave out ", "checkpoint")
     network = OnnxNetwork(path)
     return FaceModel(network, network.metadata.decisions, str(path), device)
 

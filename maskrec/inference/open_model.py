@@ -14,12 +14,13 @@ from torch import nn
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.evaluation import Threshold
+from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.model_folder import ModelFolder, is_model_folder, read_model_folder
 from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions
 from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 from maskrec.inference.model import Model, frozen_model
+from maskrec.inference.model_forms import RECIPES, require_model
 from maskrec.inference.runs_within_runs import opening
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
@@ -29,8 +30,6 @@ from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.run_plan import data_root_of
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_checksum
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
-
-_MODELS = "a run directory, a model folder, a .onnx file or a recipe (.yaml)"
 
 
 def open_model(where: Path, catalog: Catalog, data_root: Path = Path()) -> Model:
@@ -47,17 +46,22 @@ def open_model(where: Path, catalog: Catalog, data_root: Path = Path()) -> Model
         UsageError: none of these, one that cannot be opened or does not fit what is installed, or a recipe whose
             backbone has random weights.
     """
+    require_model(where)
     if is_model_folder(where):
         return open_model_folder(read_model_folder(where), catalog)
     if where.is_dir():
         return open_run(where, catalog)
-    if not where.exists():
-        raise UsageError(f"{where}: no such file or folder; name {_MODELS}")
-    if where.suffix.lower() == ".onnx":
-        return frozen_model(OnnxBackbone(where), str(where))
-    if where.suffix.lower() in (".yaml", ".yml"):
-        return open_recipe(where, catalog, data_root)
-    raise UsageError(f"{where} is not a model; name {_MODELS}")
+    return open_recipe(where, catalog, data_root) if where.suffix.lower() in RECIPES else open_exported(where)
+
+
+def open_exported(path: Path) -> Model:
+    """An exported file, with what it states.
+
+    Raises:
+        UsageError: as `OnnxNetwork`.
+    """
+    backbone = OnnxBackbone(path)
+    return frozen_model(backbone, str(path), backbone.network.metadata.decisions)
 
 
 def open_model_folder(folder: ModelFolder, catalog: Catalog) -> Model:
@@ -69,7 +73,7 @@ def open_model_folder(folder: ModelFolder, catalog: Catalog) -> Model:
     weights = folder.weights
     weights.require_unchanged(folder.path)
     if weights.kind == "onnx":
-        opened = frozen_model(OnnxBackbone(weights.path), str(weights.path))
+        opened = open_exported(weights.path)
     elif weights.kind == "run":
         opened = open_run(weights.path, catalog, weights.checkpoint, decide=False)
     else:
@@ -117,7 +121,7 @@ def _open_run(run_dir: Path, catalog: Catalog, checkpoint: str, decide: bool) ->
     load_weights(backbone, state.get("ema") or state["backbone"], str(run.checkpoint(name)))
     # What a last checkpoint holds are the best epoch's evaluations, whose thresholds are not for these weights.
     decisions = _decisions(run, state["evaluations"]) if name == "best" and decide else None
-    return frozen_model(backbone, f"{run_dir}, {name} weights", decisions)
+    return frozen_model(backbone, f"{run_dir}, {name} weights", decisions, name)
 
 
 def _weights(run: RunDirectory, checkpoint: str) -> tuple[str, dict[str, Any]]:
@@ -152,8 +156,7 @@ def open_recipe(path: Path, catalog: Catalog, data_root: Path = Path()) -> Model
         UsageError: a recipe without one, or one that starts from random weights.
     """
     named = resolve_backbone(path, catalog=catalog, data_root=data_root)
-    opened = open_named(named, str(path), catalog, data_root)
-    return replace(opened, origin=f"the backbone of {path}")
+    return open_named(named, f"the backbone of {path}", catalog, data_root)
 
 
 def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Path = Path()) -> Model:
@@ -161,7 +164,7 @@ def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Pa
 
     Args:
         named: the backbone.
-        shown: what messages call it.
+        shown: what messages call it: ``the backbone plain``.
         catalog: where names are looked up.
         data_root: what its paths are relative to.
 
@@ -174,8 +177,8 @@ def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Pa
         other_seed = _build(replace(named, seed=named.seed + 1), catalog, context)
         if _nothing_learned(backbone, other_seed):
             raise UsageError(
-                f"{shown}: its backbone starts from random weights, by which faces cannot be compared; give it "
-                "weights that were trained, or name a run"
+                f"{shown} starts from random weights, by which faces cannot be compared; give it weights that were "
+                "trained, or name a run"
             )
     return frozen_model(backbone, shown)
 
@@ -193,7 +196,7 @@ def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Mo
     """
     location = data_root / opened.location
     if opened.source == "file":
-        return frozen_model(OnnxBackbone(location), str(location)).network
+        return open_exported(location).network
     return open_run(location, catalog, decide=False).network
 
 
@@ -218,12 +221,16 @@ def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Modul
 
 def _decisions(run: RunDirectory, evaluations: Mapping[str, Any]) -> Decisions:
     """The best checkpoint's own thresholds, and what was measured with its weights."""
-    thresholds = {
-        f"{label}.{name}": Threshold(**fields)
+    best = run.checkpoint("best")
+    plain = {
+        f"{label}.{name}": fields
         for label, evaluation in evaluations.items()
         for name, fields in evaluation["thresholds"].items()
     }
-    best = run.checkpoint("best")
+    try:
+        thresholds = read_thresholds(plain)
+    except ValueError as error:
+        raise UsageError(f"{best} cannot be used: {error}; train the run again") from error
     found = read_decisions(DecisionFiles(best.parent, f"{best.stem}."), read_checksum(best))
     for note in found.notes:
         say(f"note: {note}", error=True)

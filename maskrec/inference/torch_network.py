@@ -61,6 +61,11 @@ class TorchNetwork:
         """What the network expects to see."""
         return self.model.spec
 
+    @property
+    def embedding_size(self) -> int:
+        """How many numbers an embedding has."""
+        return int(self.model.network.embedding_size)  # type: ignore[arg-type]
+
     def embed(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 RGB ``(n, S, S, 3)`` to float32 ``(n, d)`` before L2 normalization; raises as ``embed_images``."""
         rows = []
@@ -69,4 +74,4 @@ class TorchNetwork:
                 pixels = torch.from_numpy(np.ascontiguousarray(canvases[start : start + _AT_ONCE]))
                 images = pixels.to(self.compute.prepares_on).permute(0, 3, 1, 2).contiguous().float() / 255
                 rows.append(embed_images(self.model, self.compute, images).cpu().numpy())
-        return np.concatenate(rows)
+        return np.concatenate(rows) if rows else np.empty((0, self.embedding_size), np.float32)

@@ -18,7 +18,8 @@ from maskrec.metrics.distances import Distance, normalise, pair_distances
 from maskrec.metrics.enough_people import NotEnoughPeopleError
 from maskrec.metrics.histogram import HistogramThreshold, Rule, histogram_threshold, histograms, iou
 from maskrec.metrics.intervals import quantile_counts, t_interval, wilson
-from maskrec.metrics.risk import Risk, RiskThreshold, count_risk
+from maskrec.metrics.risk import Risk, count_risk
+from maskrec.metrics.risk_answers import FalseRejects, RiskThreshold
 from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes, write_risk
 from maskrec.metrics.roc import Roc, roc
 from maskrec.metrics.tar import TarAtFar, tar_at_far
@@ -31,6 +32,7 @@ __all__ = [
     "ClassScores",
     "Confusion",
     "Distance",
+    "FalseRejects",
     "HistogramThreshold",
     "KFoldAccuracy",
     "NotEnoughPeopleError",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from maskrec.base.words import counted
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.comparison_tiles import (
@@ -31,7 +32,7 @@ MOST_PEOPLE = 50_000  # their counts take 240 MB
 _HIGHEST_FAR = 0.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DistanceCounts:
     """Counts per condition, in the order of ``CONDITIONS``. A condition that was not measured has zeros.
 
@@ -48,6 +49,11 @@ class DistanceCounts:
     grid: Indices
     false: Indices
     comparisons: Indices
+
+    def __repr__(self) -> str:
+        sums = [f"{int(each.sum()):,}" for each in (self.genuine, self.impostor)]
+        people = counted(self.comparisons.shape[1], "person")
+        return f"DistanceCounts({people}; {sums[0]} genuine and {sums[1]} impostor comparisons)"
 
 
 def count_distances(
@@ -77,8 +83,8 @@ def count_distances(
     images = sorted_images(embeddings, people, masked, photos)
     if len(images.names) > MOST_PEOPLE:
         raise ValueError(
-            f"the comparisons of at most {MOST_PEOPLE} people can be counted, not of {len(images.names)}; use some of "
-            "them"
+            f"the comparisons of at most {MOST_PEOPLE:,} people can be counted, not of {len(images.names):,}; use some "
+            "of them"
         )
     genuine, impostor = _histograms(images, _half(progress, 0), side)
     grid = np.stack([_grid(histogram) for histogram in impostor])

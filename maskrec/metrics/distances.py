@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maskrec.base.words import counted
 from maskrec.metrics.arrays import Floats
 
 Distance = Literal["l2", "squared_l2", "cosine"]
@@ -26,8 +27,9 @@ def normalise(embeddings: ArrayLike) -> Floats:
     zeros = np.flatnonzero(scale == 0)
     if len(zeros):
         raise ValueError(
-            f"{len(zeros)} of {len(rows)} embeddings are all zeros (the first is number {zeros[0]}), so they have no "
-            "direction to compare; the network may be dead"
+            f"{counted(len(zeros), 'embedding')} of {len(rows):,} {'is' if len(zeros) == 1 else 'are'} all zeros "
+            f"(number {zeros[0]}{'' if len(zeros) == 1 else ' is the first'}), and zeros have no direction to compare; "
+            "the network may be dead"
         )
     rows = rows / scale[:, None]  # no square below can overflow or vanish
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)  # type: ignore[no-any-return]
@@ -75,7 +77,8 @@ def _rows(embeddings: ArrayLike) -> Floats:
     broken = len(rows) - int(np.count_nonzero(np.isfinite(rows).all(axis=1)))
     if broken:
         raise ValueError(
-            f"{broken} of {len(rows)} embeddings hold numbers that are not finite; the training has diverged"
+            f"{counted(broken, 'embedding')} of {len(rows):,} {'has' if broken == 1 else 'have'} numbers that are not "
+            "finite; the training has diverged"
         )
     return rows
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from maskrec.base.words import counted
+
 FEWEST_EVENTS = 10.0
 """Expected false accepts below which a threshold for a FAR is not worth storing."""
 FEWEST_PEOPLE = 20  # measured, below which resampling them says nothing
@@ -34,8 +36,9 @@ def require_events(condition: str, far: float, people: int, comparisons: int) ->
     if expected < FEWEST_EVENTS:
         needed = max(FEWEST_PEOPLE, math.ceil(people * math.sqrt(FEWEST_EVENTS / expected)))
         raise NotEnoughPeopleError(
-            f"a FAR of {far:g} needs ten expected false accepts, and the {comparisons} {worded(condition)} comparisons "
-            f"of {people} people give {expected:.2g}; evaluate about {needed} people, or choose a FAR of at least "
+            f"a FAR of {far:g} needs ten expected false accepts, and "
+            f"{counted(comparisons, f'{worded(condition)} comparison')} of {counted(people, 'person')} give "
+            f"{expected:.2g}; evaluate about {counted(needed, 'person')}, or choose a FAR of at least "
             f"{FEWEST_EVENTS / comparisons:.2g}",
             needed,
         )
@@ -53,9 +56,9 @@ def require_people(condition: str, rate: float, people: int, effective: float) -
     if people < FEWEST_PEOPLE or effective < _FEWEST_EFFECTIVE:
         needed = max(FEWEST_PEOPLE, math.ceil(people * _FEWEST_EFFECTIVE / max(effective, 1.0)))
         raise NotEnoughPeopleError(
-            f"the false accepts of {worded(condition)} images at a FAR of {rate:.2g} stem from too few of {people} "
-            f"people (as if from {effective:.1f}) to say anything of others; evaluate about {needed} people, or choose "
-            "a larger FAR",
+            f"the false accepts of {worded(condition)} images at a FAR of {rate:.2g} stem from too few of "
+            f"{counted(people, 'person')} (as if from {effective:.1f}) to say anything of others; evaluate about "
+            f"{counted(needed, 'person')}, or choose a larger FAR",
             needed,
         )
 
@@ -66,7 +69,8 @@ def require_both_kinds(condition: str, genuine: int, impostor: int, people: int)
         if count < FEWEST_EVENTS:
             needed = math.ceil(people * FEWEST_EVENTS / max(count, 1))
             raise NotEnoughPeopleError(
-                f"a probability needs ten comparisons of {worded(condition)} images of {kind}, and there are {count}; "
-                f"evaluate about {needed} people with several images each",
+                f"a probability needs ten comparisons of {worded(condition)} images of {kind}, and {count} "
+                f"{'was' if count == 1 else 'were'} counted; evaluate about {counted(needed, 'person')} with several "
+                "images each",
                 needed,
             )

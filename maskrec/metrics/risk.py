@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from maskrec.base.words import counted
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.comparison_tiles import Indices, Progress
@@ -26,30 +27,10 @@ from maskrec.metrics.enough_people import (
 )
 from maskrec.metrics.likelihood_ratio import log_likelihood_ratio
 from maskrec.metrics.new_people import effective_people, spread_for_new_people
+from maskrec.metrics.risk_answers import FalseRejects, RiskThreshold
 
 
-@dataclass(frozen=True, slots=True)
-class RiskThreshold:
-    """A decision threshold and what is known of its false accepts.
-
-    Args:
-        value: pairs at or below this L2 distance between unit embeddings are classified as the same person.
-        far: the false accept rate measured at it, at most the one asked for.
-        low: lower end of the 95 % interval of the FAR of as many new people.
-        high: upper end.
-        people: how many people were compared.
-        comparisons: how many times two images of two people were compared.
-    """
-
-    value: float
-    far: float
-    low: float
-    high: float
-    people: int
-    comparisons: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Risk:
     """What the people of an evaluation say about error rates on others; numbers only.
 
@@ -60,8 +41,12 @@ class Risk:
     """
 
     counts: DistanceCounts
-    _ratios: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, init=False, repr=False)
-    _spreads: dict[tuple[int, int], float] = field(default_factory=dict, init=False, repr=False)
+    _ratios: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, init=False)
+    _spreads: dict[tuple[int, int], float] = field(default_factory=dict, init=False)
+
+    def __repr__(self) -> str:
+        measured = ", ".join(worded(each) for each in CONDITIONS if self.has(each)) or "nothing"
+        return f"Risk({counted(self.people, 'person')}; {measured})"
 
     @property
     def people(self) -> int:
@@ -94,6 +79,21 @@ class Risk:
         if not genuine.any():
             raise ValueError(f"no two {worded(condition)} images of one person were compared; evaluate some")
         return _share(genuine, threshold)
+
+    def rejects(self, condition: str, threshold: float) -> FalseRejects | None:
+        """How many comparisons of one person's images lie beyond a threshold; like ``far`` at edges of bins.
+
+        Without an interval: which person each of these comparisons is of is not kept, and pairs of one person are too
+        much alike to count as independent.
+
+        Returns:
+            None where no two images of one person were compared in this condition.
+
+        Raises:
+            ValueError: an unknown condition, or the threshold is not a number.
+        """
+        comparisons = int(self.counts.genuine[_number(condition)].sum())
+        return FalseRejects(1.0 - self.tar(condition, threshold), comparisons) if comparisons else None
 
     def threshold(self, condition: str, far: float) -> RiskThreshold:
         """The largest threshold whose measured FAR is not above ``far``, with its interval for new people.

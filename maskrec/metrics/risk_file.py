@@ -95,7 +95,7 @@ def _read_arrays(content: bytes) -> Mapping[str, Indices]:
     except _WrongFileError:
         raise
     except Exception as error:  # what a damaged archive raises is not documented
-        raise _WrongFileError("it is damaged or no .npz file") from error
+        raise _WrongFileError("it is damaged or is not an .npz file") from error
 
 
 def _read_members(archive: zipfile.ZipFile) -> Mapping[str, Indices]:

@@ -33,7 +33,7 @@ class NumberedPhotos:
     _folders: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def find(self, place: Mark, name: str, number: int) -> str:
-        """The photo's file; one with the usual ending, which does not exist, where there is none."""
+        """The photo's file; where it is missing, a path with the usual ending that does not exist."""
         stem = f"{name}_{number:04d}"
         files = self._in_folder(name).get(stem, [])
         if len(files) > 1:

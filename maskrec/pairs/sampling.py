@@ -20,7 +20,7 @@ class Drawn:
         left: indices of the first photos.
         right: of the second ones.
         same: whether both are one person.
-        fold: 0 where there are no folds.
+        fold: 0 without folds.
     """
 
     left: list[int]

@@ -26,8 +26,8 @@ class ParameterInfo:
 
     Args:
         name: as in the recipe.
-        annotation: the resolved type, ``Annotated`` kept; ``inspect.Parameter.empty`` where there is none.
-        default: ``inspect.Parameter.empty`` where there is none.
+        annotation: the resolved type, ``Annotated`` kept; ``inspect.Parameter.empty`` without one.
+        default: ``inspect.Parameter.empty`` without one.
         given: whether the runner supplies it.
     """
 

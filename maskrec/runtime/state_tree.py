@@ -103,7 +103,7 @@ def read_tree(path: Path) -> StoredTree:
     """The tree that `save_tree` wrote with its checksum, which is verified.
 
     Raises:
-        DamagedFileError: no such file, one that was changed, or not one of ours (a pickle, a cut file, anything else).
+        DamagedFileError: it does not exist, was changed, or is not one of ours (a pickle, a cut file, anything else).
     """
     checksum, structure, tensors = _read(path, with_tensors=True)
     if checksum is not None and checksum != _checksum(structure, tensors):

@@ -11,10 +11,14 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import yaml
+from onnx_graphs import linear_model, write_model
+from PIL import Image
 from safetensors.torch import save_file
 from small_recipe import PIECES, write_recipe
 
 from maskrec.cli.app import run_app
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.open_model import open_model
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
@@ -258,7 +262,7 @@ def test_wrong_words_are_said(evaluate: Cli) -> None:
     weights = "{use: plain}"
     for words, message in [
         ((), "name a model: a run directory"),
-        (("absent",), "absent: no such file or folder"),
+        (("absent",), "absent does not exist; name a run directory"),
         (("other.yaml", "other.yaml"), "other.yaml has no `backbone`"),
         (("run", "absent.yaml"), "the evaluations file absent.yaml does not exist"),
         (("run", "other.yaml", "more.yaml"), "more.yaml is one word too many"),
@@ -348,10 +352,69 @@ def maskrec_evaluators() -> Iterator[Component]:
 """
 
 
+COUNTING = ASKING.format(
+    parameters="labels: Sequence[int], num_classes: int, class_counts: Sequence[int]",
+    body="return Evaluation({'x': 1.0}, tables={'seen': [self.seen]})",
+).replace(
+    "self.pairs = pairs\n",
+    "self.pairs = pairs\n        self.seen = {'labels': ' '.join(map(str, labels)), 'classes': num_classes, "
+    "'counts': ' '.join(map(str, class_counts))}\n",
+)
+ASKED = ["other.yaml", "evaluate.others.use=asking", f"evaluate.others.pairs={json.dumps(SETTINGS)}"]
+
+
+def test_what_evaluators_ask_of_the_training_data_the_runs_recipe_answers(evaluate: Cli) -> None:
+    Path("asking.py").write_text(COUNTING)
+    words = [*ASKED, "--plugin", "asking.py"]
+    answer = evaluate("run", *words, "--out", "model")
+    assert answer.returncode == 0, answer
+    (seen,) = content("model/result.json")["evaluate"]["others"]["tables"]["seen"]
+    labels = seen["labels"].split()
+    assert seen["classes"] == 6
+    assert seen["counts"].split() == [str(labels.count(str(label))) for label in range(6)]
+    assert len(labels) == 48
+    assert evaluate("model", "--plugin", "asking.py").returncode == 0  # its weights are the run's
+
+    recipe = yaml.safe_load(Path("run/recipe.yaml").read_text())
+    recipe["data"] = {"use": "maskrec/image_folder", "path": "gone"}
+    Path("run/recipe.yaml").write_text(yaml.safe_dump(recipe))
+    said = refused(evaluate, "run", *words)
+    assert "asking needs `labels` of the training data" in said
+    assert "it cannot be asked (" in said
+    assert "gone" in said
+
+
+def test_without_a_run_the_training_data_is_not_known(evaluate: Cli) -> None:
+    Path("asking.py").write_text(COUNTING)
+    write_model(Path("net.onnx"), linear_model(), metadata_entries(OnnxMetadata(InputSpec(32, alignment="arcface"))))
+    said = refused(evaluate, "net.onnx", *ASKED, "--plugin", "asking.py")
+    for name in ("labels", "num_classes", "class_counts"):
+        assert f"asking needs `{name}` of the training data" in said
+    assert "name the run whose weights these are, or choose another evaluator" in said
+
+
+def test_a_run_whose_plugin_is_missing_is_one_sentence_for_every_command(
+    evaluate: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("photos").mkdir()
+    for name in ("a.png", "photos/a.png"):
+        Image.new("RGB", (40, 40)).save(name)
+    before = sorted(Path().rglob("*"))
+    for words in (["verify", "run", "a.png", "a.png"], ["embed", "run", "photos", "--out", "x.npz"],
+                  ["export", "run", "x.onnx"]):  # fmt: skip
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            run_app(words)
+        said = capsys.readouterr()
+        assert (caught.value.code, said.out) == (2, "")
+        assert "--plugin pieces.py" in said.err
+        assert sorted(Path().rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     ("parameters", "body", "code", "message"),
     [
-        ("labels: Sequence[int]", "", 2, "needs `labels`, which is known while a model is trained only"),
+        ("labels: Sequence[int]", "return Evaluation({'x': 1.0})", 0, ""),
         ("more: int = 1", "raise RuntimeError('no')", 3, "failed in evaluate: RuntimeError: no"),
         ("more: int = 1", "return Evaluation({'y': 1.0})", 3, "returned the metric 'y', which it does not declare"),
         ("more: int = 1", "return Evaluation({'x': float('nan')})", 3, "a metric must be a finite number"),

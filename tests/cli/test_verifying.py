@@ -15,6 +15,7 @@ from PIL import Image
 
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
+from maskrec.faces.synthetic.album import Album
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 
@@ -34,6 +35,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with_thresholds = OnnxMetadata(SPEC, Decisions(stored))
     write_model(folder / "model.onnx", linear_model(), metadata_entries(with_thresholds))
     write_model(folder / "bare.onnx", linear_model(), metadata_entries(OnnxMetadata(SPEC)))
+    for name, each in {"plain": linear_model(), "old": linear_model(opset=6), "new": linear_model(opset=99)}.items():
+        entries = {} if name == "plain" else metadata_entries(OnnxMetadata(SPEC))
+        write_model(folder / f"{name}.onnx", each, entries)
+    unscaled = {"lfw.best": Threshold(30.0, "l2", False, "ten people")}
+    write_model(folder / "unscaled.onnx", linear_model(), metadata_entries(OnnxMetadata(SPEC, Decisions(unscaled))))
+    other = metadata_entries(with_thresholds)
+    other["maskrec.thresholds"] = other["maskrec.thresholds"].replace("squared_l2", "hamming")
+    write_model(folder / "hamming.onnx", linear_model(), other)
+    Image.fromarray(first).save(folder / "whole.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:400])
+    for number, form in enumerate(("gif", "webp")):
+        frames = [Image.fromarray(np.roll(first, step, 1)) for step in (number, 9)]
+        frames[0].save(folder / f"moving.{form}", save_all=True, append_images=frames[1:])
     return folder
 
 
@@ -77,12 +91,34 @@ def test_lines_on_standard_input_are_answered_one_by_one(folder: Path) -> None:
     assert done.returncode == 2
 
 
+def test_the_first_frame_of_an_animation_is_compared_and_it_is_said(maskrec_cli: Cli, folder: Path) -> None:
+    done = maskrec_cli("verify", "bare.onnx", "moving.gif", "moving.webp", "--aligned", cwd=folder)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.count("note: several frames, number 1 is used") == 2
+
+
+def test_of_several_faces_the_option_is_named_as_it_is_typed(maskrec_cli: Cli, folder: Path) -> None:
+    wide, album = np.full((180, 420, 3), 127, np.uint8), Album(2, 140, 4, 2)
+    for number, left in enumerate((20, 250)):
+        wide[20:160, left : left + 140] = album[number][0].permute(1, 2, 0).numpy()
+    Image.fromarray(wide).save(folder / "two.png")
+    done = maskrec_cli("verify", "model.onnx", "two.png", "two.png", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("; choose with --face largest, central or a number\n")
+    done = maskrec_cli("verify", "model.onnx", "two.png", "two.png", "--face", "2,2", "--condition", "bare", cwd=folder)
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["a.png"], "expected two photos, or - for standard input, not 1"),
         (["a.png", "b.png", "c.png"], "expected two photos, or - for standard input, not 3"),
         (["a.png", "b.png", "--far", "1.5"], "a false accept rate must be inside (0, 1), not 1.5"),
+        (["a.png", "b.png", "--far", "0"], "a false accept rate must be inside (0, 1), not 0;"),
+        (["a.png", "b.png", "--far", "1"], "a false accept rate must be inside (0, 1), not 1;"),
+        (["a.png", "b.png", "--far", "-1"], "a false accept rate must be inside (0, 1), not -1;"),
+        (["a.png", "b.png", "--far", "nan"], "a false accept rate must be inside (0, 1), not nan;"),
         (["a.png", "b.png", "--far", "0.2"], "no threshold is stored for a false accept rate of 0.2; stored: 0.01"),
         (["a.png", "b.png", "--prior", "0"], "a prior probability must be inside (0, 1), not 0"),
         (["a.png", "b.png", "--face", "biggest"], "--face biggest: expected only, largest, central or a face's number"),
@@ -91,7 +127,13 @@ def test_lines_on_standard_input_are_answered_one_by_one(folder: Path) -> None:
         (["a.png", "absent.png"], "absent.png: the file does not exist"),
         (["a.png", "."], "it is a folder, not a photo"),
         (["a.png", "model.onnx"], "model.onnx: not an image"),
-        (["a.png", "b.png", "--checkpoint", "last"], "which has one set of weights"),
+        (["a.png", "cut.jpg"], "cut.jpg: not an image that can be decoded, damaged or truncated ("),
+        (["a.png", "b.png", "--checkpoint", "last"], "which has one set of weights; leave out --checkpoint"),
+        (
+            ["a.png", "b.png", "--condition", "masked"],
+            "maskrec: Invalid value for '--condition': 'masked' is not one of 'bare', 'one_masked', 'both_masked'; see",
+        ),
+        (["a.png", "b.png", "--checkpoint", "first"], "'--checkpoint': 'first' is not one of 'best', 'last'; see"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_2(maskrec_cli: Cli, folder: Path, words: list[str], said: str) -> None:
@@ -107,7 +149,12 @@ def test_mistakes_are_one_sentence_and_exit_code_2(maskrec_cli: Cli, folder: Pat
         ("absent", "absent does not exist and is not the name of a backbone"),
         ("absent.onnx", "absent.onnx does not exist"),
         ("a.png", "a.png is not a model"),
-        (".", "is not a run directory"),
+        (".", "is not a run directory and not a model folder; name a run directory (with recipe.yaml), a model folder"),
+        ("plain.onnx", "plain.onnx: it does not say how its input is normalized; add the metadata entry"),
+        ("old.onnx", "old.onnx is refused: it has opset 6, which is older than 7"),
+        ("new.onnx", "new.onnx is of an opset that onnxruntime "),
+        ("hamming.onnx", "maskrec.thresholds cannot be used: the threshold lfw.far=0.01 is of the distance 'hamming'"),
+        ("unscaled.onnx", "for embeddings as the network returns them, and verify compares unit embeddings"),
         ("{use: absent}", "absent"),
         ("{use: [}", "expected a map such as"),
         ("{user: x}", "expected a map such as"),

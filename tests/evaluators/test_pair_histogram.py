@@ -174,7 +174,7 @@ def test_pairs_of_one_kind_are_refused(people: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "sentence"), [(np.nan, "1 of 320 embeddings hold numbers that are not finite"), (0.0, "are all zeros")]
+    ("value", "sentence"), [(np.nan, "1 embedding of 320 has numbers that are not finite"), (0.0, "is all zeros")]
 )
 def test_a_dead_network_is_one_sentence(people: Any, value: float, sentence: str) -> None:
     pairs = people.draw("held_out")

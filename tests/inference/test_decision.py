@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from math import sqrt
 from typing import Any
 
 import numpy as np
 import pytest
+from compared_people import people_risk
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.evaluation import Threshold
@@ -15,18 +17,41 @@ from maskrec.inference.deciding.decisions import Decisions
 from maskrec.metrics import Risk, count_risk, normalise
 
 
-def people_risk(people: int, photos: int = 4, seed: int = 0) -> Risk:
-    """Error rates of people whose photos lie near each other, all bare."""
-    rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(people, 16))
-    rows = np.repeat(centres, photos, axis=0) + 0.4 * rng.normal(size=(people * photos, 16))
-    owners = np.repeat(np.arange(people), photos)
-    return count_risk(normalise(rows), owners, np.zeros(len(rows), bool), np.arange(len(rows)))
-
-
 @pytest.fixture(scope="module")
 def risk() -> Risk:
     return people_risk(200)
+
+
+def test_the_false_reject_rate_is_the_share_of_one_persons_comparisons_beyond_the_threshold() -> None:
+    rng = np.random.default_rng(7)
+    people, photos = 60, 3
+    centres = rng.normal(size=(people, 16))
+    rows = np.repeat(centres, photos, axis=0) + 0.7 * rng.normal(size=(people * photos, 16))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    owners, numbers = np.repeat(np.arange(people), photos), np.arange(people * photos)
+    decisions = Decisions(risk=count_risk(rows, owners, np.zeros(len(rows), bool), numbers))
+    genuine = [np.linalg.norm(rows[i] - rows[j]) for i in numbers for j in range(i) if owners[i] == owners[j]]
+    found = decide(2.0, "bare", decisions, 0.1)
+    assert found is not None
+    beyond = sum(distance > found.threshold for distance in genuine)
+    assert 0 < beyond < len(genuine)
+    assert (found.frr, found.frr_comparisons) == (pytest.approx(beyond / len(genuine), abs=1e-12), people * photos)
+
+
+def test_without_two_images_of_anybody_there_is_no_false_reject_rate() -> None:
+    found = decide(2.0, "bare", Decisions(risk=people_risk(60, photos=1)), 0.1)
+    assert found is not None
+    assert (found.frr, found.frr_comparisons) == (None, None)
+    assert found.far is not None
+
+
+def test_a_stored_threshold_has_the_false_reject_rate_that_was_measured_at_it() -> None:
+    few = people_risk(10)  # carries no rate, so the stored threshold decides
+    found = decide(1.0, "bare", Decisions({"lfw.best": threshold(1.2, distance="l2")}, few))
+    assert found is not None
+    assert (found.threshold, found.far) == (1.2, None)
+    assert found.frr == 1 - few.tar("bare", 1.2)
+    assert found.frr_comparisons == 10 * 6
 
 
 def threshold(
@@ -72,8 +97,14 @@ def test_without_a_rate_the_lowest_that_the_data_carries_decides(risk: Risk) -> 
 
 
 def test_a_rate_that_the_data_cannot_carry_is_refused_with_what_it_takes(risk: Risk) -> None:
-    with pytest.raises(UsageError, match=r"held out: .*people"):
+    with pytest.raises(UsageError) as caught:
         decide(1.0, "bare", Decisions(risk=risk, measured_on="held out"), far=1e-9)
+    said = str(caught.value)
+    assert said.startswith(
+        "a FAR of 1e-09 needs ten expected false accepts, and 318,400 bare comparisons of 200 people "
+    )
+    assert said.endswith(" (measured on held out)")
+    assert not re.search(r"(?<![.\d])\d{4,}", said)  # thousands are separated everywhere
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,21 @@ def meant(photos: list[NamedPhoto]) -> list[Face]:
             for photo, faces in zip(photos, found, strict=True)]  # fmt: skip
 
 
+def test_a_sideways_photo_is_refused_or_noted(people: list[NamedPhoto]) -> None:
+    """Turned by 90 degrees, and no EXIF says so: whatever is found then has a note, mostly that it is doubtful."""
+    sideways = [NamedPhoto(np.ascontiguousarray(np.rot90(each.pixels)), each.name) for each in people[:8]]
+    notes = []
+    for photo, faces in zip(sideways, find_in(sideways, ARCFACE, None), strict=True):
+        if faces:
+            notes.append(choose_face(faces, photo.pixels.shape[:2], "central", photo.name).notes)
+        else:
+            with pytest.raises(UsageError, match="no face was found; use a photo where the face is upright"):
+                choose_face(faces, photo.pixels.shape[:2], "central", photo.name)
+    assert all(notes)
+    doubtful = [any(note.startswith(("sideways", "unsure")) for note in each) for each in notes]
+    assert np.mean([*doubtful, True]) >= 0.75
+
+
 def test_press_photos_have_few_notes_and_spoiled_ones_have_theirs(people: list[NamedPhoto]) -> None:
     assert sum(bool(face.notes) for face in meant(people)) <= 0.2 * len(people)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from compared_people import people_risk
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import SettingError, UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.normalising import normalise as normalised
 from maskrec.faces.synthetic.album import Album
 from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.exported.export_parity import Parity
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata
 from maskrec.inference.face_model import FaceModel
 from maskrec.inference.model import frozen_model
 from maskrec.inference.photos.mask_probe import MaskProbe, block_means
@@ -124,7 +128,35 @@ def test_a_generator_of_photos_is_read_in_order(crops: NDArray[np.uint8]) -> Non
     model = model_with()
     expected = model.embed(list(crops), aligned=True).rows[::-1]
     assert np.abs(model.embed(given(), aligned=True).rows - expected).max() < 1e-6
-    assert len(model.embed([])) == 0
+
+
+def test_without_any_row_the_embeddings_still_have_their_width(tmp_path: Path) -> None:
+    model = model_with()
+    for given in ([], (), [tmp_path / "absent.png"], np.empty((0, 32, 32, 3), np.uint8)):
+        rows = model.embed(given, aligned=True).rows
+        assert (rows.shape, rows.dtype) == ((0, 6), np.float32)
+    assert model.unit_rows(np.empty((0, 32, 32, 3), np.uint8)).shape == (0, 6)
+
+
+def test_the_colour_order_applies_to_arrays_beside_files(crops: NDArray[np.uint8], tmp_path: Path) -> None:
+    model, path, turned = model_with(), tmp_path / "a.png", np.ascontiguousarray(crops[1][:, :, ::-1])
+    Image.fromarray(crops[0]).save(path)
+    expected = model.embed(list(crops[:2]), aligned=True).rows
+    for given in ([path, turned], (each for each in (path, turned))):
+        assert np.array_equal(model.embed(given, aligned=True, bgr=True).rows, expected)
+    answer = model.verify(path, turned, aligned=True, bgr=True)
+    assert answer.distance == model.verify(crops[0], crops[1], aligned=True).distance
+    assert len(model.embed([], bgr=True)) == 0
+    content = path.read_bytes()
+    for call in (
+        lambda: model.find(path, bgr=True),
+        lambda: model.embed(path, aligned=True, bgr=True),
+        lambda: model.embed([path, content], aligned=True, bgr=True),
+        lambda: model.embed((each for each in (path, content)), aligned=True, bgr=True),
+        lambda: model.verify(path, content, aligned=True, bgr=True),
+    ):
+        with pytest.raises(UsageError, match="bgr=True applies to arrays, and no photo here is one"):
+            call()
 
 
 def test_an_aligned_face_of_another_size_is_resized_and_one_that_is_not_square_refused(
@@ -137,6 +169,9 @@ def test_an_aligned_face_of_another_size_is_resized_and_one_that_is_not_square_r
     )
     with pytest.raises(UsageError, match="32 x 20 pixels and an aligned face is square; leave out `aligned`"):
         model.embed(crops[0][:20], aligned=True)
+    with pytest.raises(SettingError) as caught:
+        model.verify(crops[0][:20], crops[0], aligned=True)
+    assert "leave out --aligned, so that the face is found and aligned" in caught.value.on_command_line()
 
 
 def test_faces_are_found_from_left_to_right(photos: list[Path]) -> None:
@@ -150,8 +185,10 @@ def test_faces_are_found_from_left_to_right(photos: list[Path]) -> None:
         alone = model.embed(face.image, aligned=True).rows
         assert np.array_equal(model.embed(wide, face=number).rows, alone)
         assert face.masked == (None if 0.2 < float(face.mask_probability or 0) < 0.8 else face.mask_probability >= 0.8)  # type: ignore[operator]
-    with pytest.raises(UsageError, match="2 faces, numbered with their boxes"):
+    with pytest.raises(SettingError, match="2 faces, numbered with their boxes") as caught:
         model.verify(wide, photos[0])
+    assert str(caught.value).endswith('; choose with face="largest", "central" or a number')
+    assert caught.value.on_command_line().endswith("; choose with --face largest, central or a number")
     answer = model.verify(wide, wide, face=(2, 1))
     assert [face.box for face in answer.faces] == [faces[1].box, faces[0].box]
 
@@ -183,6 +220,9 @@ def test_an_unknown_condition_gives_each_conditions_decision_and_says_so(crops: 
     assert [each.condition for each in answer.decisions] == ["bare", "one_masked", "both_masked"]
     assert answer.condition is None
     assert any("whether the faces wear masks is not known" in note for note in answer.notes)
+    assert sum("measured on held out, bare" in line for line in answer.lines()) == 1
+    alike = model_with(Decisions(ONE)).verify(crops[0], crops[1], aligned=True)
+    assert [line for line in alike.lines() if "measured on" in line] == ["  measured on held out"]
     by_condition = {each.condition: each.same for each in answer.decisions}
     assert by_condition["bare"] is True
     assert answer.same is (True if by_condition["both_masked"] else None)
@@ -200,6 +240,53 @@ def test_thresholds_of_a_file_are_called_so(crops: NDArray[np.uint8]) -> None:
     assert any("stated by the file" in note for note in answer.notes)
 
 
+def test_different_people_are_said_with_the_rate_of_false_rejects(crops: NDArray[np.uint8]) -> None:
+    decisions = Decisions(risk=people_risk(60), measured_on="sixty people")
+    model = model_with(decisions)
+    answer = model.verify(crops[0], 255 - crops[0], aligned=True, condition="bare", far=0.01)
+    (decision,) = answer.decisions
+    assert answer.same is False
+    assert decision.frr is not None
+    assert f"  false reject rate {decision.frr:.2g}, of 360 comparisons of one person's images" in answer.lines()
+    plain = answer.to_plain()["decisions"][0]
+    assert (plain["frr"], plain["frr_comparisons"]) == (decision.frr, 360)
+    same = model.verify(crops[0], crops[0], aligned=True, condition="bare", far=0.01)
+    assert "false reject" not in str(same)
+    assert same.decisions[0].frr == decision.frr
+
+
+def test_of_an_animation_the_first_frame_is_compared_and_it_is_said(crops: NDArray[np.uint8], tmp_path: Path) -> None:
+    first, second = map(Image.fromarray, crops[:2])
+    for form in ("GIF", "WEBP"):
+        path = tmp_path / f"moving.{form.lower()}"
+        first.save(path, save_all=True, append_images=[second], **({"lossless": True} if form == "WEBP" else {}))
+        answer = model_with(Decisions(ONE)).verify(path, crops[0], aligned=True, condition="bare")
+        assert answer.same is True
+        assert "several frames, number 1 is used" in answer.notes
+
+
+def test_answers_are_short_to_read(crops: NDArray[np.uint8]) -> None:
+    risk = people_risk(60)
+    decisions = Decisions(ONE, risk, DARK, "sixty people")
+    model = model_with(decisions)
+    answer = model.verify(crops[0], crops[1], aligned=True)
+    assert model.model is not None
+    found: list[object] = [
+        model, model.model, model.embed(list(crops), aligned=True), answer, answer.decisions, answer.decisions[0],
+        *answer.faces, decisions, risk, risk.counts, risk.threshold("bare", 0.1), risk.rejects("bare", 1.0), DARK,
+    ]  # fmt: skip
+    found += [OnnxMetadata(SPEC, decisions, licence="long " * 1000), Parity(0.1234567, 3, "x", 1, (0.1234567, 1 / 3))]
+    for each in found:
+        text = repr(each)
+        assert len(text) <= 100 * (len(each) if isinstance(each, tuple) else 1.5), text
+        assert not re.search(r"array|\n|\d\.\d{5}", text), text
+    assert repr(decisions) == "Decisions(1 threshold, error rates of 60 people, mask probe)"
+    assert repr(model) == "FaceModel(flat: 32 px, aligned arcface; 1 threshold, error rates of 60 people, mask probe)"
+    assert repr(model_with()).endswith("; 0 thresholds, error rates not measured, no mask probe)")
+    assert repr(model.model) == "Model(flat: Flat, 32 px, aligned arcface)"
+    assert repr(risk) == "Risk(60 people; bare)"
+
+
 def test_an_answer_is_plain_json(crops: NDArray[np.uint8]) -> None:
     import json
 
@@ -212,5 +299,5 @@ def test_a_network_that_gives_zeros_is_a_sentence(crops: NDArray[np.uint8]) -> N
     model = model_with()
     assert model.model is not None
     model.model.network.matrix.weight.data.zero_()  # type: ignore[union-attr,operator]
-    with pytest.raises(UsageError, match="flat: 1 of 1 embeddings are all zeros"):
+    with pytest.raises(UsageError, match="flat: 1 embedding of 1 is all zeros"):
         model.embed(crops[0], aligned=True)

@@ -118,7 +118,7 @@ def test_what_cannot_be_fitted_is_said(count: int, masked: int, people: int, mes
     canvases = striped(count)[0]
     with pytest.raises(ValueError, match=message):
         fit_mask_probe(canvases, np.arange(count) < masked, [number % people for number in range(count)], 0)
-    with pytest.raises(ValueError, match="there are 50 faces, 50 mask states and 49 people"):
+    with pytest.raises(ValueError, match="one person for each of 50 faces, not 50 and 49"):
         fit_mask_probe(canvases, np.arange(count) < 25, range(count - 1), 0)
 
 

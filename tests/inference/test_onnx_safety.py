@@ -110,7 +110,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "no opset": (opset(("ai.onnx.ml", 3)), "does not say which opset"),
     "two opsets": (opset(("", 17), ("ai.onnx", 9)), "does not say which opset"),
     "too many nodes": (lambda m: m.graph.node.extend([helper.make_node("Relu", [], [])] * 20_001), "20,000 nodes"),
-    "an entry twice": (lambda m: [m.metadata_props.add(key="k", value=v) for v in "ab"], "k is there twice"),
+    "an entry twice": (lambda m: [m.metadata_props.add(key="k", value=v) for v in "ab"], "k occurs twice"),
 }
 
 
@@ -143,8 +143,8 @@ def test_both_names_of_the_domain_of_onnx_are_one() -> None:
         (b"\x00\x01", "number 0"),
         (b"\x0b\x0c", "wire type 3"),
         (b"\x0a\x01a", "field 1 of a model has the wire type 2"),
-        (b"\x08\x01\x08\x02", "is there twice"),
-        (bytes_field(7, b"") * 2, "is there twice"),
+        (b"\x08\x01\x08\x02", "occurs twice"),
+        (bytes_field(7, b"") * 2, "occurs twice"),
         (bytes_field(99, b"x"), "unknown field 99"),
         (bytes_field(7, b"") + bytes_field(8, bytes_field(1, b"\xff")), "not UTF-8"),
     ],

@@ -22,8 +22,13 @@ from small_recipe import PIECES
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.evaluation import Threshold
+from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.problem import RecipeError
+from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.evaluating.evaluated_subject import open_subject
 from maskrec.inference.exported.onnx_backbone import OnnxBackbone
+from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
+from maskrec.inference.open_face_model import open_face_model
 from maskrec.inference.open_model import open_backbone, open_model
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
@@ -282,12 +287,63 @@ def test_what_is_not_a_model_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(b"x")
     (tmp_path / "random.yaml").write_text("backbone: {use: plain}\n")
     for name, message in [
-        ("absent.onnx", "no such file or folder"),
-        ("weights.pt", "is not a model"),
-        ("random.yaml", "starts from random weights"),
+        ("absent.onnx", "absent.onnx does not exist; name a run directory"),
+        ("weights.pt", "is not a model; name a run directory"),
+        ("random.yaml", f"the backbone of {tmp_path / 'random.yaml'} starts from random weights, by which"),
+        (".", "is not a run directory and not a model folder; name a run directory"),
     ]:
-        with pytest.raises(UsageError, match=message):
+        with pytest.raises(UsageError, match=re.escape(message)):
             open_model(tmp_path / name, discover([PIECES]))
+
+
+def test_open_names_every_form_of_a_model_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    catalog = discover([PIECES])
+    forms = (
+        "name a run directory (with recipe.yaml), a model folder (with model.json), an .onnx file, a recipe (.yaml) or "
+        "a backbone with weights ({use: NAME, ...})"
+    )
+    for where in (tmp_path, tmp_path / "photo.jpg", tmp_path / "absent"):
+        with pytest.raises(UsageError) as caught:
+            open_face_model(where, catalog=catalog)
+        assert str(caught.value).startswith(str(where))
+        assert str(caught.value).endswith(forms)
+
+
+def test_a_backbone_of_random_weights_is_said_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        open_face_model({"use": "plain"}, catalog=discover([PIECES]))
+    said = str(caught.value)
+    assert said.startswith("the backbone plain starts from random weights, by which faces cannot be compared; ")
+    assert said.count("backbone") == 1
+
+
+def test_a_run_that_is_still_training_opens_with_its_weights_so_far_and_wrong_thresholds_do_not(train: Train) -> None:
+    """In one test, because a run takes seconds."""
+    run, catalog = train("run"), discover([PIECES])
+    assert open_face_model(run, catalog=catalog, device="cpu").notes == ()
+    (run / "result.json").unlink()
+    for checkpoint in ("best", "last"):
+        (note,) = open_face_model(run, checkpoint=checkpoint, catalog=catalog, device="cpu").notes  # type: ignore[arg-type]
+        assert note.startswith(f"{run} has not finished: these are its {checkpoint} weights so far")
+
+    best = run / "checkpoints" / "best.safetensors"
+    state = load_tree(best)
+    fields = {"value": 0.5, "distance": "l2", "normalize": True, "source": "x", "far": None, "collapsed": False}
+    for change, said in [({"distance": "hamming"}, "of the distance 'hamming'"), ({"value": 3.0}, "within 0 to 2.0")]:
+        evaluations = {"a": {"metrics": {}, "tables": {}, "thresholds": {"t": {**fields, **change}}}}
+        save_tree({**state, "evaluations": evaluations}, best)
+        assert said in _refusal(run)
+
+
+def test_an_exported_file_is_opened_with_the_decisions_that_it_states(tmp_path: Path) -> None:
+    stored = {"lfw.far=0.01": Threshold(0.3, "squared_l2", True, "ten people", 0.01)}
+    entries = metadata_entries(OnnxMetadata(InputSpec(32, alignment="arcface"), Decisions(stored)))
+    path = write_model(tmp_path / "net.onnx", linear_model(), entries)
+    for model in (open_model(path, discover()), open_subject(path, discover()).model):
+        assert model.thresholds == stored
+        assert model.decisions is not None
+        assert model.decisions.stated_by_file
 
 
 NORMED = {"use": "timm", "model": "test_resnet", "embedding_size": 16, "neck": "linear_bn"}

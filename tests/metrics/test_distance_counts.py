@@ -143,5 +143,5 @@ def test_wrong_input_is_one_sentence() -> None:
         count_distances(rows, [1, 1, 3], bare, [4, 7, 7])
     with pytest.raises(ValueError, match="not finite"):
         count_distances(rows * math.nan, [1, 2, 3], bare, [1, 2, 3])
-    with pytest.raises(ValueError, match="at most 50000 people can be counted, not of 50001"):
+    with pytest.raises(ValueError, match="at most 50,000 people can be counted, not of 50,001"):
         count_distances(np.ones((50_001, 1)), np.arange(50_001), np.zeros(50_001, bool), np.arange(50_001))

@@ -72,10 +72,10 @@ def test_lengths_are_one_even_for_extreme_numbers() -> None:
 def test_wrong_input_is_one_sentence() -> None:
     fine = np.ones((2, 3))
     pair = (np.array([0]), np.array([1]))
-    with pytest.raises(ValueError, match="1 of 2 embeddings are all zeros \\(the first is number 1\\)"):
+    with pytest.raises(ValueError, match="1 embedding of 2 is all zeros \\(number 1\\)"):
         pair_distances(np.array([[1.0, 0], [0, 0]]), *pair)
     assert pair_distances(np.array([[1.0, 0], [0, 0]]), *pair, normalize=False).tolist() == [1.0]
-    with pytest.raises(ValueError, match="1 of 2 embeddings hold numbers that are not finite"):
+    with pytest.raises(ValueError, match="1 embedding of 2 has numbers that are not finite"):
         pair_distances(np.array([[1.0, np.nan], [0, 1]]), *pair)
     with pytest.raises(ValueError, match="not of shape"):
         pair_distances(np.ones(3), *pair)

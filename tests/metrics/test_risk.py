@@ -183,7 +183,7 @@ def test_one_photo_a_person_gives_thresholds_and_no_probability() -> None:
     bare = ~given.masked
     risk = count_risk(*(column[bare] for column in given))
     risk.threshold("bare", 0.1)
-    with pytest.raises(NotEnoughPeopleError, match="ten comparisons of bare images of one person, and there are 0"):
+    with pytest.raises(NotEnoughPeopleError, match="ten comparisons of bare images of one person, and 0 were counted"):
         risk.probability("bare", 1.0)
     with pytest.raises(ValueError, match="no two bare images of one person"):
         risk.tar("bare", 1.0)

@@ -149,9 +149,9 @@ def test_nothing_is_unpickled(content: bytes) -> None:
     arrays = arrays_of(content)
     with_objects = packed(arrays, grid=np.array([{"a": 1}], dtype=object))
     assert "expected int64" in refused(with_objects)
-    assert "damaged or no .npz" in refused(pickle.dumps({"grid": [1]}))
-    assert "damaged or no .npz" in refused(b"")
-    assert "damaged or no .npz" in refused(b"PK\x05\x06" + bytes(10))
+    assert "damaged or is not an .npz" in refused(pickle.dumps({"grid": [1]}))
+    assert "damaged or is not an .npz" in refused(b"")
+    assert "damaged or is not an .npz" in refused(b"PK\x05\x06" + bytes(10))
 
 
 def test_a_small_file_does_not_become_a_large_one(content: bytes) -> None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.metrics import Risk, count_risk, normalise
+
 
 class People(NamedTuple):
     """Arguments of ``count_risk``."""
@@ -55,3 +57,12 @@ def all_comparisons(given: People) -> list[Compared]:
         for j in range(i + 1, len(units))
         if given.photos[i] != given.photos[j]
     ]
+
+
+def people_risk(people: int, photos: int = 4, seed: int = 0) -> Risk:
+    """Error rates of people whose photos lie near each other, all bare."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(people, 16))
+    rows = np.repeat(centres, photos, axis=0) + 0.4 * rng.normal(size=(people * photos, 16))
+    owners = np.repeat(np.arange(people), photos)
+    return count_risk(normalise(rows), owners, np.zeros(len(rows), bool), np.arange(len(rows)))

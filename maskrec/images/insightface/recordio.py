@@ -65,7 +65,7 @@ class RecordFile:
         """An image's label (a tuple where several are stored) and its encoded bytes (JPEG or PNG, usually).
 
         Raises:
-            IndexError: no such image.
+            IndexError: the file does not have this image.
             UsageError: the record is truncated or damaged.
         """
         return self._unpack(int(self._offsets[index]))

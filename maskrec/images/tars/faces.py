@@ -47,7 +47,7 @@ def tars_in(folder: Path) -> list[Path]:
 
 
 def stored_index(folder: Path, files: Sequence[DataFile]) -> FaceIndex | None:
-    """The index that `maskrec data index` left beside the tars; None where there is none.
+    """The index that `maskrec data index` left beside the tars; None where it is missing.
 
     Raises:
         UsageError: it is damaged, or belongs to other tars.

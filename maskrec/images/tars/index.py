@@ -29,7 +29,7 @@ def write_tar_index(folder: Path) -> FaceIndex:
 
 
 def remote_index(tars: Sequence[RemoteFile]) -> FaceIndex | None:
-    """The index beside remote shards, kept in the local cache; None where there is none.
+    """The index beside remote shards, kept in the local cache; None where it is missing.
 
     Raises:
         UsageError: it is damaged, or belongs to other shards.

@@ -28,8 +28,8 @@ class TarSample:
     """Members of one key.
 
     Args:
-        key: the name up to the last dot of its last part, as names have dots (``A.B._Bell_0001.jpg``); webdataset parts
-            it at the first one.
+        key: the name up to the last dot of its last part, as names have dots (``A.B._Bell_0001.jpg``); webdataset
+            splits it at the first one.
         parts: members by what follows that dot, in lower case (``jpg``, ``cls``, ``json``).
     """
 
@@ -95,7 +95,7 @@ def group_samples(members: Iterable[Member], where: str = "the tar") -> list[Tar
 
 
 def key_of(name: str) -> tuple[str, str]:
-    """A member's key and its ending in lower case, parted by the last dot; the whole name where there is none."""
+    """A member's key and its ending in lower case, split at the last dot; the whole name without a dot."""
     folder, slash, last = name.rpartition("/")
     stem, dot, ending = last.rpartition(".")
     return (folder + slash + stem, ending.lower()) if dot else (name, "")

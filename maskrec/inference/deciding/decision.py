@@ -20,7 +20,7 @@ FARS = (1e-3, 1e-2, 1e-1)
 """False accept rates that are tried in turn where the caller names none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Decision:
     """One decision about a pair of faces.
 
@@ -32,6 +32,9 @@ class Decision:
         far_low: lower end of its 95 % interval for new people; None without an interval.
         far_high: upper end.
         people: number of people that the interval was measured on, or None.
+        frr: the false reject rate at the threshold: the share of the evaluation's comparisons of one person's images
+            beyond it; None where none were measured.
+        frr_comparisons: of how many; there is no interval, because whose they are is not kept.
         probability: of being one person, calibrated, for the prior that was given; None without measured distances.
         source: what the threshold was measured on, in words.
     """
@@ -43,8 +46,16 @@ class Decision:
     far_low: float | None = None
     far_high: float | None = None
     people: int | None = None
+    frr: float | None = None
+    frr_comparisons: int | None = None
     probability: float | None = None
     source: str = ""
+
+    def __repr__(self) -> str:
+        parts = [f"{'same' if self.same else 'different'}, {self.condition}: threshold {self.threshold:.4f}"]
+        numbers = (("FAR", self.far), ("FRR", self.frr), ("probability", self.probability))
+        parts += [f"{name} {value:.2g}" for name, value in numbers if value is not None]
+        return f"Decision({', '.join(parts)})"
 
 
 def decide(
@@ -68,15 +79,25 @@ def decide(
     if risk is not None and risk.has(condition):
         found = _measured_threshold(decisions, condition, far)
         if found is not None:
+            frr, comparisons = _false_rejects(risk, condition, found.value)
             return Decision(
-                distance <= found.value, condition, found.value, found.far, found.low, found.high, found.people,
-                _probability(risk, condition, distance, prior), decisions.measured_on,
+                distance <= found.value, condition, found.value, found.far, found.low, found.high, found.people, frr,
+                comparisons, _probability(risk, condition, distance, prior), decisions.measured_on,
             )  # fmt: skip
     stored = stored_threshold(decisions.thresholds, condition, far)
     if stored is None:
         return None
     value = in_unit_l2(stored)
-    return Decision(distance <= value, condition, value, far=stored.far, source=stored.source)
+    frr, comparisons = (None, None) if risk is None else _false_rejects(risk, condition, value)
+    return Decision(
+        distance <= value, condition, value, stored.far, frr=frr, frr_comparisons=comparisons, source=stored.source
+    )
+
+
+def _false_rejects(risk: Risk, condition: str, threshold: float) -> tuple[float, int] | tuple[None, None]:
+    """The false reject rate at a threshold, and of how many comparisons it is the share."""
+    found = risk.rejects(condition, threshold)
+    return (None, None) if found is None else (found.rate, found.comparisons)
 
 
 def _probability(risk: Risk, condition: str, distance: float, prior: float) -> float | None:
@@ -113,7 +134,8 @@ def _measured_threshold(decisions: Decisions, condition: str, far: float | None)
         try:
             return decisions.risk.threshold(condition, far)
         except ValueError as error:
-            raise UsageError(f"{decisions.measured_on or 'the evaluation'}: {error}") from error
+            where = f" (measured on {decisions.measured_on})" if decisions.measured_on else ""
+            raise UsageError(f"{error}{where}") from error
     for rate in FARS:
         try:
             return decisions.risk.threshold(condition, rate)

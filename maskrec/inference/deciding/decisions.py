@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maskrec.base.words import counted
+
 if TYPE_CHECKING:
     from maskrec.contracts.evaluation import Threshold
     from maskrec.inference.photos.mask_probe import MaskProbe
     from maskrec.metrics.risk import Risk
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Decisions:
     """What was measured when a model was evaluated.
 
@@ -29,3 +31,12 @@ class Decisions:
     probe: MaskProbe | None = None
     measured_on: str = ""
     stated_by_file: bool = False
+
+    def __repr__(self) -> str:
+        return f"Decisions({', '.join(self.words())}{', stated by the file' if self.stated_by_file else ''})"
+
+    def words(self) -> list[str]:
+        """What is known, in a few words each."""
+        risk, probe = self.risk, self.probe
+        rates = "error rates not measured" if risk is None else f"error rates of {counted(risk.people, 'person')}"
+        return [counted(len(self.thresholds), "threshold"), rates, "no mask probe" if probe is None else "mask probe"]

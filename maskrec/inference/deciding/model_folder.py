@@ -20,7 +20,8 @@ from maskrec.base.plain_json import is_finite_number, read_json_object
 from maskrec.base.regular_files import open_regular
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decisions import Decisions
-from maskrec.inference.deciding.stored_decisions import DecisionFiles, is_checksum, read_decisions, write_decisions
+from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions, write_decisions
+from maskrec.runtime.thresholds_file import is_checksum
 
 FORM = "maskrec-model-1"
 NAME = "model.json"

@@ -7,28 +7,22 @@ other weights is never taken for these. It is written last: files that it does n
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import json_bytes, write_bytes
-from maskrec.base.plain_json import parse_object, read_json_object
+from maskrec.base.plain_json import parse_object
 from maskrec.base.regular_files import read_regular
-from maskrec.contracts.evaluation import Threshold
 from maskrec.inference.deciding.decisions import Decisions
-from maskrec.inference.deciding.plain_thresholds import read_thresholds
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics.risk import Risk
 from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes
-from maskrec.runtime.thresholds_file import THRESHOLDS_FORM, write_thresholds
+from maskrec.runtime.thresholds_file import ThresholdsFile, read_thresholds_file, write_thresholds
 
-_LARGEST_THRESHOLDS = 16 << 20  # bytes
-_LARGEST_PROBE = 1 << 20
-_LONGEST_TEXT = 1000  # characters
-_CHECKSUM = re.compile(r"[0-9a-f]{64}")
+_LARGEST_PROBE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ def read_decisions(files: DecisionFiles, weights: str | None) -> FoundDecisions:
         UsageError: a file that belongs to them cannot be read or is of another form.
     """
     try:
-        manifest = _read_manifest(files.thresholds)
+        manifest = _manifest(files.thresholds)
     except FileNotFoundError:
         return FoundDecisions(Decisions())
     if manifest.weights is None:  # the form before this one
@@ -132,42 +126,16 @@ def read_decisions(files: DecisionFiles, weights: str | None) -> FoundDecisions:
     return FoundDecisions(decisions, tuple(notes), measured=bool(manifest.measured_on) and not notes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Manifest:
-    thresholds: Mapping[str, Threshold]
-    weights: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
-    measured_on: str = ""
-
-
-def _read_manifest(path: Path) -> _Manifest:
+def _manifest(path: Path) -> ThresholdsFile:
     try:
-        content = read_json_object(path, _LARGEST_THRESHOLDS)
-        form = content.get("form")
-        if not isinstance(form, str):  # a label may be called so, whose value is an object
-            return _Manifest(_flat(content))
-        if form != THRESHOLDS_FORM:
-            raise ValueError(f"its form is {form[:60]!r}, and this maskrec reads {THRESHOLDS_FORM!r}")
-        files, weights, measured_on = content.get("files"), content.get("weights"), content.get("measured_on")
-        if not isinstance(files, dict) or not all(map(is_checksum, [weights, *files.values()])):
-            raise ValueError("its checksums are not 64 hexadecimal digits")
-        if not isinstance(measured_on, str) or len(measured_on) > _LONGEST_TEXT:
-            raise ValueError("its `measured_on` is not a short text")
-        return _Manifest(_flat(content.get("thresholds")), weights, files, measured_on)
+        return read_thresholds_file(path)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
 
 
-def _flat(plain: Any) -> dict[str, Threshold]:
-    """The thresholds as ``LABEL.NAME``."""
-    if not isinstance(plain, dict) or not all(isinstance(found, dict) for found in plain.values()):
-        raise ValueError("its thresholds are not an object of objects")
-    return read_thresholds({f"{label}.{name}": each for label, found in plain.items() for name, each in found.items()})
-
-
-def _believed(path: Path, manifest: _Manifest, most: int, notes: list[str]) -> bytes | None:
+def _believed(path: Path, manifest: ThresholdsFile, most: int, notes: list[str]) -> bytes | None:
     """The content of a file that was written with the thresholds; None, with a note, of another."""
     try:
         content = read_regular(path, most)
@@ -201,11 +169,6 @@ def unreadable(path: Path, error: Exception) -> UsageError:
     """The sentence for a file of decisions that cannot be read."""
     said = getattr(error, "strerror", None) or error
     return UsageError(f"{path} cannot be read ({said}); make it again with maskrec evaluate")
-
-
-def is_checksum(value: object) -> bool:
-    """Whether the value is a SHA-256 as 64 hexadecimal digits."""
-    return isinstance(value, str) and _CHECKSUM.fullmatch(value) is not None
 
 
 def _sha256(content: bytes) -> str:

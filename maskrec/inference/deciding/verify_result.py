@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from maskrec.base.words import counted
+
 if TYPE_CHECKING:
     from maskrec.inference.deciding.decision import Decision
     from maskrec.inference.photos.found_face import Face
 
+_SAID = {True: "the same person", False: "different people", None: "no decision"}
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class VerifyResult:
     """Two faces compared.
 
@@ -51,18 +55,29 @@ class VerifyResult:
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
+    def __repr__(self) -> str:
+        decisions = [f"{each.condition} threshold {each.threshold:.4f}" for each in self.decisions]
+        parts = [f"{_SAID[self.same]}: distance {self.distance:.4f}", *decisions]
+        parts += [counted(len(self.notes), "note")] if self.notes else []
+        return f"VerifyResult({', '.join(parts)})"
+
     def lines(self) -> list[str]:
         """The answer in words, a line a thing."""
-        said = {True: "the same person", False: "different people", None: "no decision"}[self.same]
-        lines = [f"{said}: distance {self.distance:.4f}"]
-        lines += [line for decision in self.decisions for line in _decision_lines(decision)]
+        lines = [f"{_SAID[self.same]}: distance {self.distance:.4f}"]
+        sources = {decision.source for decision in self.decisions if decision.far is not None}
+        once = len(self.decisions) > 1 and len(sources) == 1
+        lines += [line for decision in self.decisions for line in _decision_lines(decision, not once)]
+        lines += [f"  measured on {source}" for source in sources if once]
         return lines + [f"note: {note}" for note in self.notes]
 
 
-def _decision_lines(decision: Decision) -> list[str]:
+def _decision_lines(decision: Decision, with_source: bool) -> list[str]:
     pair = {"bare": "both bare", "one_masked": "one masked", "both_masked": "both masked"}[decision.condition]
     verb = "at or below" if decision.same else "above"
     lines = [f"  {pair}: {verb} the threshold {decision.threshold:.4f}"]
+    if not decision.same and decision.frr is not None:
+        compared = counted(decision.frr_comparisons or 0, "comparison")
+        lines.append(f"  false reject rate {decision.frr:.2g}, of {compared} of one person's images")
     if decision.far is None:
         lines.append(f"  its false accept rate was not measured; the threshold is of {decision.source}")
     else:
@@ -70,7 +85,7 @@ def _decision_lines(decision: Decision) -> list[str]:
         if decision.far_low is not None and decision.far_high is not None:
             interval = f", for other people {decision.far_low:.2g} to {decision.far_high:.2g} (95 %)"
         lines.append(f"  false accept rate {decision.far:.2g}{interval}")
-        lines.append(f"  measured on {decision.source}")
+        lines += [f"  measured on {decision.source}"] if with_source else []
     if decision.probability is not None:
         lines.append(f"  probability of being one person {_probability(decision.probability)}")
     return lines

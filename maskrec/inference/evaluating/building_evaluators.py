@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from maskrec.base.errors import MaskrecError
+from maskrec.base.words import one_line
 from maskrec.contracts.context import Context
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
 from maskrec.inference.evaluating.pair_checks import landmark_problems, trained_on_problems
 from maskrec.inference.evaluating.trained_people import TrainedPeople, trained_people
+from maskrec.inference.evaluating.training_data import FROM_DATA, givens_of, open_training_data
 from maskrec.inference.model import Model
 from maskrec.inference.open_model import open_backbone
 from maskrec.plugin.catalog import Catalog
@@ -22,9 +26,17 @@ from maskrec.runtime.builder import Builder
 
 
 def build_evaluators(
-    evaluations: NamedEvaluations, model: Model, image_size: int, context: Context, catalog: Catalog, folder: Path
+    evaluations: NamedEvaluations,
+    model: Model,
+    image_size: int,
+    context: Context,
+    catalog: Catalog,
+    folder: Path,
+    run: Path | None = None,
 ) -> tuple[Builder, AskedEvaluators]:
     """The evaluators, and the builder that has their pair sets.
+
+    What they ask of the training data (its labels) is answered by the data of the run that the weights come from.
 
     Args:
         evaluations: which ones.
@@ -33,6 +45,7 @@ def build_evaluators(
         context: passed on to them.
         catalog: where names are looked up.
         folder: the ``run_dir`` given.
+        run: the run that the weights come from; None for others, whose training data is not known.
 
     Raises:
         RecipeError: all that is wrong with them at once.
@@ -42,8 +55,9 @@ def build_evaluators(
     givens = {"seed": evaluations.seed, "image_size": image_size, "embedding_size": size, "run_dir": folder}
     builder, problems = Builder(catalog, evaluations.seed, context, opener, givens), RecipeProblems()
     built, declared = {}, {}
+    hint = _give_training_data(builder, evaluations, model, run)
     for label, spec in evaluations.evaluate.items():
-        missing = _missing_givens(builder, spec)
+        missing = _missing_givens(builder, spec, hint)
         problems.entries += missing
         try:
             if not missing:
@@ -67,8 +81,10 @@ def check_people(builder: Builder, run: Path | None, catalog: Catalog) -> Traine
     Raises:
         RecipeError: some of the people were trained on.
     """
-    if run is None or not any(pairs.identities for _, pairs in builder.pair_sets):
+    if not any(pairs.identities for _, pairs in builder.pair_sets):
         return TrainedPeople()
+    if run is None:
+        return TrainedPeople(notes=["who was trained on is not known, so nobody of these pairs is compared with them"])
     spec = builder.context.input_spec
     assert spec is not None
     trained, problems = trained_people(run, spec, catalog), RecipeProblems()
@@ -78,15 +94,33 @@ def check_people(builder: Builder, run: Path | None, catalog: Catalog) -> Traine
     return trained
 
 
-def _missing_givens(builder: Builder, spec: Spec) -> list[Problem]:
+def _give_training_data(builder: Builder, evaluations: NamedEvaluations, model: Model, run: Path | None) -> str:
+    """Give the builder what its components ask of the training data; else how that can be fixed, in words."""
+    missing = {name for spec in evaluations.evaluate.values() for _, name in _asked_beyond(builder, spec)}
+    if not missing & set(FROM_DATA):
+        return "choose another one, or have it evaluated in a run"
+    if run is None:
+        return "name the run whose weights these are, or choose another evaluator"
+    try:
+        builder.givens |= givens_of(open_training_data(run, model.spec, builder.catalog))
+    except MaskrecError as error:  # the data may be on another machine
+        return f"it cannot be asked ({one_line(error)[:200]}); bring it back, or choose another evaluator"
+    return ""
+
+
+def _missing_givens(builder: Builder, spec: Spec, hint: str) -> list[Problem]:
     """What components ask for that only a training has."""
-    found = []
-    for path, each in spec.walk():
-        if not isinstance(each, Spec):
-            continue
-        kind = spec.kind if each.kind == "part" else each.kind
-        for info in read_parameters(builder.target(each), kind):
-            if info.given and info.default is EMPTY and info.name not in {*builder.givens, "context"}:
-                message = f"{each.name} needs `{info.name}`, which is known while a model is trained only"
-                found.append(Problem(message, path, "choose another one, or have it evaluated in a run", each.mark))
-    return found
+    return [
+        Problem(f"{each.name} needs `{name}` of the training data", each.path, hint, each.mark)
+        for each, name in _asked_beyond(builder, spec)
+    ]
+
+
+def _asked_beyond(builder: Builder, spec: Spec) -> Iterator[tuple[Spec, str]]:
+    """The givens that components need and that the builder does not have."""
+    for _, each in spec.walk():
+        if isinstance(each, Spec):
+            kind = spec.kind if each.kind == "part" else each.kind
+            for info in read_parameters(builder.target(each), kind):
+                if info.given and info.default is EMPTY and info.name not in {*builder.givens, "context"}:
+                    yield each, info.name

@@ -10,7 +10,9 @@ from typing import Any
 from maskrec.base.errors import MaskrecError
 from maskrec.inference.deciding.model_folder import ModelWeights, file_sha256, is_model_folder, read_model_folder
 from maskrec.inference.model import Model
-from maskrec.inference.open_model import open_model, open_model_folder, open_named, open_run, weights_checksum
+from maskrec.inference.model_forms import MODELS_AND_BACKBONES, RECIPES, require_model
+from maskrec.inference.open_model import open_exported, open_model_folder, open_named, open_run, weights_checksum
+from maskrec.inference.unfinished_run import unfinished_notes
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.part_of_recipe import read_part
@@ -18,7 +20,6 @@ from maskrec.recipe.plan import Spec
 from maskrec.recipe.writing import written_component
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.run_plan import data_root_of
-from maskrec.runtime.state_tree import read_plain_values
 
 EVALUATIONS = "evaluations.yaml"
 """What a model folder was measured with."""
@@ -69,17 +70,22 @@ class EvaluatedSubject:
 def open_subject(where: Path, catalog: Catalog, data_root: Path = Path()) -> EvaluatedSubject:
     """Open a run directory, a model folder, an exported file, or the backbone that a recipe names.
 
+    What an exported file states (thresholds, error rates, mask probe) is not used: all of it is measured anew. It does
+    not say who its network was trained on, so their people cannot be compared with those of the pairs, and what
+    evaluators ask of the training data has no answer; open its run for these.
+
     Raises:
         UsageError: as in `open_model`.
     """
+    require_model(where, MODELS_AND_BACKBONES)
     if is_model_folder(where):
         return _folder(where, catalog)
     if where.is_dir():
         return _run(where, catalog)
-    if where.suffix.lower() in (".yaml", ".yml") and where.exists():
+    if where.suffix.lower() in RECIPES:
         named = resolve_backbone(where, catalog=catalog, data_root=data_root)
-        return _named(named, str(where), where.stem, catalog, data_root)
-    model = open_model(where, catalog)
+        return _named(named, f"the backbone of {where}", where.stem, catalog, data_root)
+    model = open_exported(where)
     return EvaluatedSubject(model, ModelWeights("onnx", file_sha256(where), where), where.stem)
 
 
@@ -91,7 +97,7 @@ def open_written_subject(text: str, catalog: Catalog, data_root: Path = Path()) 
     """
     named = resolve_written_backbone(text, "--backbone", catalog=catalog, data_root=data_root)
     name = named.backbone.name.rpartition("/")[2] if isinstance(named.backbone, Spec) else named.backbone.location.stem
-    return _named(named, "--backbone", name, catalog, data_root)
+    return _named(named, f"the backbone {name}", name, catalog, data_root)
 
 
 def _named(named: NamedBackbone, shown: str, name: str, catalog: Catalog, data_root: Path) -> EvaluatedSubject:
@@ -125,7 +131,7 @@ def _run(where: Path, catalog: Catalog) -> EvaluatedSubject:
             break
     before = _hash(run.checkpoint(name))
     model = open_run(where, catalog)
-    if model.origin.endswith(" previous weights"):  # the last ones are damaged, which was said
+    if model.checkpoint == "previous" != name:  # the last ones are damaged, which was said
         name, before = "previous", _hash(run.checkpoint("previous"))
     if before is None or _hash(run.checkpoint(name)) != before:
         raise MaskrecError(f"{where} wrote other weights while they were opened; run the same command again")
@@ -136,7 +142,7 @@ def _run(where: Path, catalog: Catalog) -> EvaluatedSubject:
         OwnEvaluations(run.recipe, data_root, of_a_run=True),
         where,
         image_size=image_size_of(where),
-        notes=_notes(run, name),
+        notes=unfinished_notes(where, name),
     )
 
 
@@ -150,13 +156,3 @@ def _hash(path: Path) -> str | None:
         return file_sha256(path)
     except OSError:
         return None
-
-
-def _notes(run: RunDirectory, name: str) -> tuple[str, ...]:
-    if run.result.exists():
-        return ()
-    state = read_plain_values(run.checkpoint(name))
-    epoch = state.get("epoch") if isinstance(state, dict) else None
-    of = f", of epoch {epoch + 1}" if isinstance(epoch, int) else ""
-    which = "best" if name == "best" else "last"
-    return (f"{run.path} has not finished: these are its {which} weights so far{of}",)

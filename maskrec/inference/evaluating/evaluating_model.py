@@ -109,7 +109,7 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
     subject, evaluations = what.subject, what.evaluations
     size = evaluations.image_size or subject.image_size or subject.model.spec.size
     context = Context(data_root=what.data_root, input_spec=subject.model.spec, device=str(what.compute.device))
-    builder, asked = build_evaluators(evaluations, subject.model, size, context, catalog, folder)
+    builder, asked = build_evaluators(evaluations, subject.model, size, context, catalog, folder, subject.run)
     trained = check_people(builder, subject.run, catalog)
     caveats = tuple(dict.fromkeys(c for c in (*trained.caveats, *(p.caveat for _, p in builder.pair_sets)) if c))
     notes = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
-from maskrec.base.words import look_alike, names_in_both
+from maskrec.base.words import counted, counted_are, look_alike, names_in_both
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.plan import Spec
@@ -22,9 +22,9 @@ def landmark_problems(spec: Spec, pairs: PairSet) -> list[Problem]:
 def trained_on_problems(spec: Spec, pairs: PairSet, trained_on: Iterable[str]) -> Iterator[Problem]:
     """People of a pair set who are also in the training data, by name."""
     if shared := names_in_both(pairs.identities or (), trained_on):
-        count = "1 person" if len(shared) == 1 else f"{len(shared)} people"
         verb = "is" if len(shared) == 1 else "are"
-        message = f"{count} of these pairs {verb} also in the training data ({first_names(shared)})"
+        people = counted(len(shared), "person")
+        message = f"{people} of these pairs {verb} also in the training data ({first_names(shared)})"
         hint = "people used in training must not be measured: remove them from one of the two"
         yield Problem(message, spec.path, hint, spec.mark)
 
@@ -34,8 +34,7 @@ def both_sets_notes(pair_sets: Sequence[tuple[Spec, PairSet]]) -> Iterator[str]:
     for (one, chosen), (other, measured) in combinations(pair_sets, 2):
         shared = names_in_both(chosen.identities or (), measured.identities or ())
         if shared and one.path.rpartition(".")[0] == other.path.rpartition(".")[0]:
-            count = "1 person is" if len(shared) == 1 else f"{len(shared)} people are"
-            yield f"note: {count} in both {one.path} and {other.path}"
+            yield f"note: {counted_are(len(shared), 'person')} in both {one.path} and {other.path}"
 
 
 def first_names(pairs: Iterable[tuple[str, str]]) -> str:

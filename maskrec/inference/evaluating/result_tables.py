@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from maskrec.base.words import counted, counted_are
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation
 
@@ -32,7 +33,8 @@ def caution_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator
     if few and all(_are_numbers(row, "far", "expected_false_accepts", "different_pairs") for row in few):
         rates = " and ".join(f"{row['expected_false_accepts']:.2g} at tar@far={row['far']:g}" for row in few)
         yield (
-            f"note: of {few[0]['different_pairs']} different pairs, the false accepts to be expected are {rates}; "
+            f"note: of {counted(few[0]['different_pairs'], 'different pair')}, the false accepts to be expected are "
+            f"{rates}; "
             "with fewer than ten, such a rate says little"
         )
     for name, ends in (("applied_thresholds", ("accuracy_low", "accuracy_high")), ("accuracy", ("low", "high"))):
@@ -42,7 +44,8 @@ def caution_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator
         low, high = (row[end] for end in ends)
         if high - low > _WIDE:
             pairs = row["same_pairs"] + row["different_pairs"]
-            yield f"note: {pairs} pairs are few: the 95 % interval of their accuracy is {low:.4f} to {high:.4f}"
+            few_are = counted_are(pairs, "pair")
+            yield f"note: {few_are} few: the 95 % interval of their accuracy is {low:.4f} to {high:.4f}"
         return
 
 

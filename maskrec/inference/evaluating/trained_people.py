@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.component_calls import caveat_of
-from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.open_model import open_backbone
+from maskrec.inference.evaluating.training_data import open_training_data
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.part_of_recipe import read_part
-from maskrec.recipe.plan import Spec
-from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.run_plan import data_root_of
 
@@ -63,17 +59,7 @@ def trained_people(run_dir: Path, spec: InputSpec, catalog: Catalog) -> TrainedP
 
 
 def _add(run_dir: Path, spec: InputSpec, catalog: Catalog, found: TrainedPeople) -> None:
-    data_root = data_root_of(run_dir)
-    part = read_part(RunDirectory(run_dir).recipe)
-    data = part.root.child("data")
-    built = None if data is None else part.components(catalog).component(data, "dataset", "data")
-    part.check_files([built], data_root)
-    part.refuse()
-    assert isinstance(built, Spec)
-    opener = partial(open_backbone, catalog=catalog, data_root=data_root)
-    givens = {"seed": part.seed, "image_size": part.image_size or spec.size}
-    context = Context(data_root=data_root, input_spec=spec)
-    dataset = Builder(catalog, part.seed, context, opener, givens).build(built)
+    dataset = open_training_data(run_dir, spec, catalog)
     caveat = caveat_of(dataset)
     found.caveats += [caveat] if caveat else []
     if dataset.identities is None:

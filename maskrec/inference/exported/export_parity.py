@@ -42,7 +42,7 @@ class ComparedFaces:
     same: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Parity:
     """How far two networks agree.
 
@@ -60,6 +60,9 @@ class Parity:
     described: str
     pairs: int
     accuracy: tuple[float, float] | None
+
+    def __repr__(self) -> str:
+        return f"Parity({self.largest:.1e} at most, on {counted(self.faces, 'face')})"
 
     def __str__(self) -> str:
         decided = ""

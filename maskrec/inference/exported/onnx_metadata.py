@@ -32,9 +32,9 @@ import numpy as np
 from maskrec.base.plain_json import is_finite_number, parse_object, require_finite
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.faces.alignment import arcface_template
 from maskrec.inference.deciding.decisions import Decisions
-from maskrec.inference.deciding.plain_thresholds import read_thresholds
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics import read_risk, risk_bytes
 
@@ -55,12 +55,12 @@ _MOST: Mapping[str, int] = {
     "provenance": 1 << 16,
     "licence": 1 << 16,
 }
-"""Characters of each entry; there are no others."""
+"""The most characters of each entry; other entries are refused."""
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OnnxMetadata:
     """What an exported file says of itself.
 
@@ -77,6 +77,10 @@ class OnnxMetadata:
     recipe_hash: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     licence: str = NOT_STATED
+
+    def __repr__(self) -> str:
+        spec = self.input_spec
+        return f"OnnxMetadata({spec.size} px, aligned {spec.alignment}; {', '.join(self.decisions.words())})"
 
 
 def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:

@@ -113,7 +113,7 @@ def _entries(model: Tree) -> dict[str, str]:
     for entry in model.get(14, []):
         key = _text(entry, 1)
         if key in entries:
-            raise ValueError(f"its metadata entry {key} is there twice")
+            raise ValueError(f"its metadata entry {key} occurs twice")
         entries[key] = _text(entry, 2)
     return entries
 
@@ -123,7 +123,7 @@ def _number(tree: Tree, field: int) -> int:
 
 
 def _text(tree: Tree, field: int) -> str:
-    """A text, empty where there is none.
+    """A text; empty where the field is missing.
 
     Raises:
         ValueError: not UTF-8.

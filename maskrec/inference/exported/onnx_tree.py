@@ -93,6 +93,6 @@ class _Reader:
                 raise ValueError(f"field {number} of a {name} has the wire type {wire}")
             held = tree.setdefault(number, [])
             if held and inner == kind:  # parsers differ in what they make of it
-                raise ValueError(f"field {number} of a {name} is there twice")
+                raise ValueError(f"field {number} of a {name} occurs twice")
             held.append(self.read(value, inner) if inner in _FORMS and isinstance(value, memoryview) else value)
         return tree

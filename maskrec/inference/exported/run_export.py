@@ -134,7 +134,7 @@ def cartoon_faces(spec: InputSpec, reason: str) -> ComparedFaces:
 
     Args:
         spec: of the network.
-        reason: why there are no others, in words.
+        reason: why they are not the run's own, in words.
     """
     people = np.repeat(np.arange(_PEOPLE), _PHOTOS)
     photos = torch.arange(_PHOTOS).repeat(_PEOPLE)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from maskrec.base.errors import UsageError
-from maskrec.base.words import did_you_mean
+from maskrec.base.errors import SettingError, UsageError
+from maskrec.base.words import counted, did_you_mean
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.detection.face_choice import SURE, choose
 from maskrec.images.canvas import pixels_on_canvas
@@ -119,10 +119,10 @@ def _chosen(
     scores = np.array([face.score for face in faces], np.float64)
     chosen = choose(Faces(boxes, scores, np.array([face.landmarks for face in faces])), shape, which)
     if chosen is None:
-        raise UsageError(
-            f'{name}: one face is expected and there are {_listed(faces)}; choose with face="largest", "central" or a '
-            "number"
-        )
+        raise SettingError(
+            f"{name}: one face is expected and there are {_listed(faces)}; choose with ", "face",
+            ("largest", "central"), " or a number",
+        )  # fmt: skip
     (box,) = chosen.boxes.tolist()
     return next(face for face in faces if list(face.box) == box)
 
@@ -133,7 +133,8 @@ def _listed(faces: Sequence[Face]) -> str:
     sure = [(number, face) for number, face in numbered if face.score is None or face.score >= SURE] or numbered
     shown = [f"{number} ({', '.join(f'{edge:.0f}' for edge in face.box)})" for number, face in sure[:_LISTED]]
     more = f" and {len(sure) - _LISTED} more" if len(sure) > _LISTED else ""
-    return f"{len(sure)} faces, numbered with their boxes left, top, right, bottom: {', '.join(shown)}{more}"
+    boxes = "its box" if len(sure) == 1 else "their boxes"
+    return f"{counted(len(sure), 'face')}, numbered with {boxes} left, top, right, bottom: {', '.join(shown)}{more}"
 
 
 def _groups(photos: Sequence[NamedPhoto]) -> Iterator[list[NamedPhoto]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import SettingError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.photos.face_finding import WhichFace, aligned_face, choose_face, find_in
 from maskrec.inference.photos.found_face import Face
@@ -46,10 +46,10 @@ class FaceSource:
     def _aligned(self, photo: NamedPhoto) -> Face | UsageError:
         height, width = photo.pixels.shape[:2]
         if height != width and self.spec.alignment == "arcface":
-            return UsageError(
-                f"{photo.name} has {width} x {height} pixels and an aligned face is square; leave out `aligned`, so "
-                "that the face is found and aligned"
-            )
+            return SettingError(
+                f"{photo.name} has {width} x {height} pixels and an aligned face is square; leave out ", "aligned",
+                after=", so that the face is found and aligned",
+            )  # fmt: skip
         return aligned_face(photo, self.spec, self.probe)
 
 

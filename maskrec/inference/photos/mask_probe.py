@@ -70,7 +70,7 @@ def _shares(size: int) -> NDArray[np.float64]:
     return np.asarray(np.maximum(high - low, 0.0) * (BLOCKS / size))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MaskProbe:
     """A logistic regression on ``block_means``.
 
@@ -81,6 +81,9 @@ class MaskProbe:
 
     weights: NDArray[np.float64]
     bias: float
+
+    def __repr__(self) -> str:
+        return f"MaskProbe({len(self.weights)} weights, bias {self.bias:.3g})"
 
     def probability(self, canvases: NDArray[np.uint8]) -> NDArray[np.float64]:
         """The probability that a mask is worn, equally many faces with and without one expected.

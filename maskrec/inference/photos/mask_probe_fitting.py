@@ -66,8 +66,8 @@ def fit_mask_probe(
 def probe_from_pairs(pairs: PairSet, seed: int, workers: int = 0, most: int = FACES) -> ProbeFit:
     """Fit a probe on images of a pair set, each of them bare and with a simulated mask of any type.
 
-    Images that wear a mask already are taken as they are. Images are chosen by the seed; people are told apart by the
-    set's ``identities``, or each image counts as a person.
+    Images that wear a mask already are taken as they are. Images are chosen by the seed; people are those of
+    the set's ``identities``; without them each image counts as a person.
 
     Args:
         pairs: its images are on the network's canvas.
@@ -131,10 +131,14 @@ def _means(images: Tensor) -> NDArray[np.float64]:
 
 def _fit(means: NDArray[np.float64], masked: NDArray[np.bool_], people: Sequence[object], seed: int) -> MaskProbe:
     if not len(means) == len(masked) == len(people):
-        raise ValueError(f"there are {len(means)} faces, {len(masked)} mask states and {len(people)} people")
+        raise ValueError(
+            f"expected one mask state and one person for each of {counted(len(means), 'face')}, not "
+            f"{len(masked)} and {len(people)}"
+        )
     for state, count in (("without", int((~masked).sum())), ("with", int(masked.sum()))):
         if count < _FEWEST:
-            raise ValueError(f"{count} faces {state} a mask are too few; at least {_FEWEST} are needed")
+            few = "is" if count == 1 else "are"
+            raise ValueError(f"{counted(count, 'face')} {state} a mask {few} too few; at least {_FEWEST} are needed")
     folds = _folds_of(people, seed)
     if not folds.any():
         raise ValueError("all faces are of one person; at least two people are needed")

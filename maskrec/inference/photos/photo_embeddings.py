@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import counted
 from maskrec.inference.photos.face_finding import WhichFace
 from maskrec.inference.photos.intended_faces import FaceSource
 from maskrec.inference.photos.photo_input import GivenPhotos, NamedPhoto, UnreadPhoto
@@ -37,7 +38,7 @@ class Embeddings:
     """Embeddings of photos.
 
     Args:
-        rows: float32 ``(n, d)`` of unit length.
+        rows: float32 ``(n, d)`` of unit length; ``(0, d)`` where no photo gave one.
         indices: for each row the place of its photo among those that were given.
         names: for each row its photo's name.
         rejected: the other photos.
@@ -53,20 +54,25 @@ class Embeddings:
 
     def __repr__(self) -> str:
         shape = " x ".join(str(side) for side in self.rows.shape)
-        return f"Embeddings({shape}, {len(self.rejected)} photos rejected)"
+        return f"Embeddings({shape}, {counted(len(self.rejected), 'photo')} rejected)"
 
 
 @dataclass
 class _Collected:
-    """What was embedded so far."""
+    """What was embedded so far.
 
+    Args:
+        width: of a row.
+    """
+
+    width: int
     rows: list[NDArray[np.float32]] = field(default_factory=list)
     indices: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     rejected: list[RejectedPhoto] = field(default_factory=list)
 
     def answer(self) -> Embeddings:
-        rows = np.concatenate(self.rows) if self.rows else np.zeros((0, 0), np.float32)
+        rows = np.concatenate(self.rows) if self.rows else np.zeros((0, self.width), np.float32)
         rejected = sorted(self.rejected, key=lambda one: one.index)
         return Embeddings(rows, tuple(self.indices), tuple(self.names), tuple(rejected))
 
@@ -74,6 +80,7 @@ class _Collected:
 def embed_photos(
     source: FaceSource,
     embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    width: int,
     photos: GivenPhotos,
     *,
     aligned: bool = False,
@@ -86,13 +93,14 @@ def embed_photos(
     Args:
         source: finds and aligns their faces.
         embed: aligned faces uint8 ``(n, S, S, 3)`` to rows of unit length.
+        width: of a row.
         photos: read one by one, in order.
         aligned: whether they are aligned faces already.
         face: which face of a photo with several.
         bgr: whether arrays are blue, green, red.
         progress: is called with the number of photos that are done.
     """
-    collected = _Collected()
+    collected = _Collected(width)
     for batch in _read(photos, bgr, collected.rejected):
         faces = source.intended([photo for _, photo in batch], aligned, face)
         canvases = []

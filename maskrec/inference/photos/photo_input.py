@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,10 @@ Photo = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | 
 """What a photo can be given as; strings are paths."""
 
 _EXPECTED = "expected a path, the bytes of an image file, an image of Pillow or a uint8 array (height, width, 3)"
+_NO_ARRAY = (
+    "bgr=True applies to arrays, and no photo here is one: files, bytes and images of Pillow have their own colour "
+    "order; remove it"
+)
 _BYTES = (bytes, bytearray, memoryview)
 _JPEG = b"\xff\xd8"
 
@@ -32,7 +36,7 @@ class NamedPhoto:
     Args:
         pixels: uint8 RGB ``(H, W, 3)``, contiguous, as a viewer shows it.
         name: its path, or where the caller has it: ``photos[3]``.
-        note: what the user should know of how it was read; empty where there is nothing.
+        note: what the user should know of how it was read; empty where it was read as usual.
     """
 
     pixels: NDArray[np.uint8]
@@ -73,14 +77,34 @@ class GivenPhotos:
         """Read the photos one by one, as ``read_photo`` does; those that cannot be read say why.
 
         Args:
-            bgr: whether arrays are in the order blue, green, red.
+            bgr: whether arrays are in the order blue, green, red; files, bytes and images of Pillow know their own.
+
+        Raises:
+            UsageError: ``bgr`` and no array among the photos, which is known at the end of a generator.
         """
-        for number, item in enumerate(self.items):
-            name = _name_of(item) or (None if self.one else f"photos[{number}]")
+        arrays = number = 0
+        if bgr and isinstance(self.items, (list, tuple)):
+            require_arrays(self.items)
+        for number, item in enumerate(self.items, start=1):
+            name = _name_of(item) or (None if self.one else f"photos[{number - 1}]")
+            array = isinstance(item, np.ndarray)
+            arrays += array
             try:
-                yield read_photo(item, bgr=bgr, name=name)
+                yield read_photo(item, bgr=bgr and array, name=name)
             except UsageError as error:
                 yield UnreadPhoto(name or _unnamed(item), str(error))
+        if bgr and number and not arrays:
+            raise UsageError(_NO_ARRAY)
+
+
+def require_arrays(photos: Sequence[Any]) -> None:
+    """Refuse ``bgr=True`` for photos of which none is an array.
+
+    Raises:
+        UsageError: none is.
+    """
+    if photos and not any(isinstance(photo, np.ndarray) for photo in photos):
+        raise UsageError(_NO_ARRAY)
 
 
 def photos_of(given: Any) -> GivenPhotos:
@@ -111,15 +135,15 @@ def read_photo(photo: Any, *, bgr: bool = False, name: str | None = None) -> Nam
     Args:
         photo: a path, the bytes of an image file, an image of Pillow (its current frame), or a uint8 array
             ``(H, W, 3)`` or gray ``(H, W)``.
-        bgr: whether the array's channels are blue, green, red, as OpenCV has them; for arrays only.
+        bgr: whether the array's channels are blue, green, red, as OpenCV has them; for an array only.
         name: how messages call it; by default its path or its kind.
 
     Raises:
         UsageError: it cannot be read as a photo; one sentence that begins with its name.
     """
     name = name or _name_of(photo) or _unnamed(photo)
-    if bgr and not isinstance(photo, np.ndarray):
-        raise UsageError(f"{name}: bgr=True applies to arrays, and {_shown(photo)} has its own colour order; remove it")
+    if bgr:
+        require_arrays((photo,))
     if isinstance(photo, (str, os.PathLike)):
         return _from_bytes(_content(os.fspath(photo), name), name)
     if isinstance(photo, _BYTES):

@@ -216,7 +216,7 @@ def aligning(
     """The job of aligning a source; the source's mask columns are passed on.
 
     Raises:
-        UsageError: a GPU is requested but there is none.
+        UsageError: a GPU is requested and the machine has none.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this machine has no usable CUDA device; remove --device, or use cpu")

@@ -89,7 +89,7 @@ def _some(groups: Mapping[str, Sequence[int]], number: int, seed: int) -> list[i
 
 
 def read_rejected(folder: Path) -> list[Rejected]:
-    """The rows of a folder's ``rejected.csv``; none where it has no such file.
+    """The rows of a folder's ``rejected.csv``; an empty list where the folder does not have it.
 
     Raises:
         UsageError: a file that cannot be read.

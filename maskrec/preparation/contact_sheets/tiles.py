@@ -25,7 +25,7 @@ class Tile:
     """One face or photo.
 
     Args:
-        picture: uint8 RGB ``(size, size, 3)``; None where there is nothing to show.
+        picture: uint8 RGB ``(size, size, 3)``; None where it cannot be shown.
         title: the identity, or the reason for the rejection.
         lines: further text.
         named: whether the first of these lines is a photo's name, of which the end matters too; the others are

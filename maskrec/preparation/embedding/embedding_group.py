@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import UsageError, said_on_command_line
 from maskrec.faces.landmarks import landmark_fault
 from maskrec.images.canvas import box_from_landmarks, pixels_on_canvas
 from maskrec.images.decoding import decode_image
@@ -104,7 +104,7 @@ class EmbedGroup:
                     kept.append(face.image)
                     described.append(_row(item, face))
                 else:
-                    rejected.append(Rejected(item.key, "no_embedding", str(face)))
+                    rejected.append(Rejected(item.key, "no_embedding", said_on_command_line(face)))
             if kept:
                 rows.append(model.unit_rows(np.stack(kept)))
         content = np.concatenate(rows).astype("<f4").tobytes() if rows else b""

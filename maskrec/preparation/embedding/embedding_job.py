@@ -38,7 +38,7 @@ class EmbeddingParts(JobFolder):
 
     @property
     def finished(self) -> bool:
-        """Always False: a finished file has no such folder."""
+        """Always False: the folder of a finished file is removed."""
         return False
 
 
@@ -199,8 +199,8 @@ def _assemble(job: EmbeddingJob, parts: EmbeddingParts, work: dict[str, Any]) ->
     write_bytes(files.rejected, table(REJECTED_COLUMNS, rejected))
     if not described:
         raise MaskrecError(
-            f"{job.source.path}: none of its {len(job.source.items)} photos gave an embedding; {files.rejected} says "
-            "why"
+            f"no embedding was made of {counted(len(job.source.items), 'photo')} in {job.source.path}; "
+            f"{files.rejected} says why"
         )
     rows = np.concatenate(pieces).reshape(len(described), -1)
     cells = ([str(number), *(row[name] for name in COLUMNS[1:])] for number, row in enumerate(described))

@@ -153,7 +153,7 @@ def _done(parts: PackParts, group: int) -> bool:
 
 
 def _record(parts: PackParts, group: int) -> dict[str, Any] | None:
-    """A group's record; None where there is none, or it is none that ``GroupWriter.write`` made."""
+    """A group's record; None where it is missing or is not one that ``GroupWriter.write`` made."""
     record = parts.record(group)
     if record is None or not all(isinstance(record.get(name), list) for name in RECORDED):
         return None
@@ -181,7 +181,8 @@ def _put_together(packing: Packing, parts: PackParts, meter: Meter) -> None:
     kept = [packing.source.items[packing.members(group).start + place] for group in range(packing.groups)
             for place in records[group]["kept"]]  # fmt: skip
     if not kept:
-        raise UsageError(f"{packing.source.path}: none of its {len(packing.source.items)} images can be decoded")
+        images = counted(len(packing.source.items), "image")
+        raise UsageError(f"{packing.source.path}: {images}, none of which can be decoded")
     rejected = [row for record in records for row in record["rejected"]]
     index = group_index(kept, records, packing.side)
     parts.place(parts.destination / REJECTED, table(REJECTED_COLUMNS, rejected), durable=True)

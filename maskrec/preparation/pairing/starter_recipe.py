@@ -62,7 +62,7 @@ transforms:
 
 
 def recipe_text(settings: PairSettings, faces: Sequence[FaceRow], counts: Mapping[str, Mapping[str, Any]]) -> str:
-    """The recipe; "" where there is nothing to train on, or nothing to choose a threshold on.
+    """The recipe; "" without people to train on, or without pairs to choose a threshold on.
 
     Args:
         settings: what was written.

@@ -18,6 +18,7 @@ from multiprocessing.connection import wait as wait_for
 from maskrec.base.errors import MaskrecError
 from maskrec.base.system_limits import limits_named
 from maskrec.base.waiting import Watch
+from maskrec.base.words import counted
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.photo_columns import Item
 
@@ -96,8 +97,8 @@ def _photos_of(tasks: Sequence[Task]) -> str:
     if not tasks:
         return "a worker"
     items = tasks[0].items
-    more = f" and {len(tasks) - 1} more groups" if len(tasks) > 1 else ""
-    return f"a group of {len(items)} photos, {items[0].key} to {items[-1].key}{more}"
+    more = f" and {counted(len(tasks) - 1, 'more group')}" if len(tasks) > 1 else ""
+    return f"a group of {counted(len(items), 'photo')}, {items[0].key} to {items[-1].key}{more}"
 
 
 def _report(meter: Meter, count: Count) -> None:

@@ -94,7 +94,7 @@ def open_tars(path: Path, tars: Sequence[Path]) -> Source:
     the source is a folder. Hidden files are ignored.
 
     Raises:
-        UsageError: a tar is truncated, its members point outside it, a sidecar is damaged or is there twice, or its
+        UsageError: a tar is truncated, its members point outside it, a sidecar is damaged or occurs twice, or its
             folders cannot be people.
     """
     folder = (path if path.is_dir() else path.parent).absolute()

@@ -16,6 +16,7 @@ from PIL import Image
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
+from maskrec.faces.synthetic.album import Album
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.open_face_model import open_face_model
@@ -166,10 +167,22 @@ def test_photos_without_a_face_are_listed_and_nothing_else_is_an_error(model: Pa
     folder.mkdir(parents=True)
     Image.new("RGB", (90, 80), (120, 120, 120)).save(folder / "gray.png")
     out = tmp_path / "faces.npz"
-    with pytest.raises(MaskrecError, match="none of its 1 photos gave an embedding"):
+    with pytest.raises(MaskrecError, match="no embedding was made of 1 photo in "):
         embed_source(job(model, tmp_path / "photos", out, aligned=False))
     assert "no face was found" in table_of(tmp_path / "faces.rejected.csv")[0]["detail"]
     assert not out.exists()
+
+
+def test_of_several_faces_the_option_is_named_as_it_is_typed(model: Path, tmp_path: Path) -> None:
+    wide, album = np.full((180, 420, 3), 127, np.uint8), Album(2, 140, 4, 2)
+    for number, left in enumerate((20, 250)):
+        wide[20:160, left : left + 140] = album[number][0].permute(1, 2, 0).numpy()
+    (tmp_path / "photos" / "both").mkdir(parents=True)
+    Image.fromarray(wide).save(tmp_path / "photos" / "both" / "two.png")
+    with pytest.raises(MaskrecError, match="no embedding was made of 1 photo in "):
+        embed_source(job(model, tmp_path / "photos", tmp_path / "faces.npz", aligned=False))
+    (row,) = table_of(tmp_path / "faces.rejected.csv")
+    assert row["detail"].endswith("; choose with --face largest, central or a number")
 
 
 def test_landmarks_of_the_source_align_its_faces(model: Path, tmp_path: Path) -> None:

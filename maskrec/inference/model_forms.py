@@ -1,0 +1,36 @@
+"""What can be opened as a model by its path, and the sentence for what cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maskrec.base.errors import UsageError
+from maskrec.inference.deciding.model_folder import is_model_folder
+from maskrec.runtime.run_directory import RunDirectory
+
+EXPORTED = ".onnx"
+RECIPES = (".yaml", ".yml")
+
+_PATHS = "a run directory (with recipe.yaml), a model folder (with model.json), an .onnx file"
+MODELS = f"{_PATHS} or a recipe (.yaml)"
+MODELS_AND_BACKBONES = f"{_PATHS}, a recipe (.yaml) or a backbone with weights ({{use: NAME, ...}})"
+"""The forms where a backbone can be named as well."""
+
+
+def require_model(where: Path, forms: str = MODELS) -> None:
+    """Refuse a path that is not of any form of model; what is in the files is not looked at.
+
+    Args:
+        where: the path.
+        forms: those that the caller takes, for the message.
+
+    Raises:
+        UsageError: it does not exist, or is a folder or a file of another kind.
+    """
+    if where.is_dir():
+        if not is_model_folder(where) and not RunDirectory(where).recipe.is_file():
+            raise UsageError(f"{where} is not a run directory and not a model folder; name {forms}")
+    elif not where.exists():
+        raise UsageError(f"{where} does not exist; name {forms}")
+    elif where.suffix.lower() not in (EXPORTED, *RECIPES):
+        raise UsageError(f"{where} is not a model; name {forms}")

@@ -1,0 +1,25 @@
+"""What is said of the weights of a run that has not finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maskrec.runtime.run_directory import RunDirectory
+from maskrec.runtime.state_tree import read_plain_values
+
+
+def unfinished_notes(run_dir: Path, checkpoint: str) -> tuple[str, ...]:
+    """A sentence where the run is still training or was stopped; nothing where it has finished.
+
+    Args:
+        run_dir: the run directory.
+        checkpoint: whose weights were opened: ``best``, ``last`` or ``previous``.
+    """
+    run = RunDirectory(run_dir)
+    if run.result.exists():
+        return ()
+    state = read_plain_values(run.checkpoint(checkpoint))
+    epoch = state.get("epoch") if isinstance(state, dict) else None
+    of = f", of epoch {epoch + 1}" if isinstance(epoch, int) else ""
+    which = "best" if checkpoint == "best" else "last"
+    return (f"{run_dir} has not finished: these are its {which} weights so far{of}",)
