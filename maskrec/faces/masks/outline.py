@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskrec.faces.masks.geometry import Surface, affine
-
-Numbers = dict[str, Tensor]
+from maskrec.faces.masks.head_rays import Surface, affine
+from maskrec.faces.masks.number_matrix import Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,10 @@ class Cut:
     flank: Tensor
     nose: Tensor
     cover: Tensor
+
+    def of(self, rows: slice) -> Cut:
+        """Of some faces."""
+        return Cut(*(getattr(self, name)[rows] for name in self.__slots__))
 
 
 def cut_out(surface: Surface, n: Numbers) -> Cut:
@@ -67,10 +70,8 @@ def shadow(surface: Surface, cut: Cut, n: Numbers) -> Tensor:
 def straps(surface: Surface, n: Numbers) -> Tensor:
     """How much of each pixel the straps cover: two per side, from the mask's ends towards the ear."""
     beyond = surface.across.abs().mul_(n["per_gap"]).add_(n["strap_0"])
-    upper = affine(beyond, n["strap_top_slope"], n["strap_top"]).sub_(surface.down).abs_()
-    lower = affine(beyond, n["strap_bottom_slope"], n["strap_bottom"]).sub_(surface.down).abs_()
-    upper, lower = upper.mul_(n["strap_top_scale"]), lower.mul_(n["strap_bottom_scale"])
-    cover = torch.maximum(upper, lower).add_(n["strap_width"])
+    both = affine(beyond, n.together("strap_top_slope", 2), n.together("strap_top", 2)).sub_(surface.down).abs_()
+    cover = both.mul_(n.together("strap_top_scale", 2)).amax(0).add_(n["strap_width"])
     # At the silhouette a strap is seen edge-on.
     cover = torch.minimum(cover, surface.inside * 0.5)
     cover = torch.minimum(cover, (1.0 - beyond).mul_(8.0))

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import torch
 from torch import Tensor
 
 from maskrec.base.random import mix64
-from maskrec.faces.masks.geometry import Surface, affine
+from maskrec.faces.masks.head_rays import Surface, affine
+from maskrec.faces.masks.number_matrix import Numbers
 from maskrec.faces.masks.outline import Cut
 
-Numbers = dict[str, Tensor]
 _TILE = 128
 _FIRST_FOLD, _FOLDS_HEIGHT, _FOLDS = 0.20, 0.62, 3
 
 
-def shade_of(surface: Surface, cut: Cut, n: Numbers, features: frozenset[str]) -> Tensor:
-    """Brightness of each pixel of the fabric: a factor, about 1 in good light."""
+def shade_of(surface: Surface, cut: Cut, n: Numbers, noise: Tensor, spans: Mapping[str, Sequence[slice]]) -> Tensor:
+    """Brightness of each pixel of the fabric: a factor, about 1 in good light.
+
+    Args:
+        surface, cut, n: of some faces.
+        noise: their grain.
+        spans: by a feature's name, the places of the faces that may have it; on others it would be 0.
+    """
     shade = _form(surface, cut, n)
     for name, add in _FEATURES.items():
-        if name in features:
-            add(shade, surface, cut, n)
-    return shade.mul_(n["level"])
+        for rows in spans.get(name, ()):
+            whole = rows.stop - rows.start == len(shade)
+            some = (shade, surface, cut, n) if whole else (shade[rows], surface.of(rows), cut.of(rows), n.of(rows))
+            add(*some)
+    return shade.addcmul_(noise, n["grain"]).mul_(n["level"])
 
 
 def wave(phase: Tensor) -> Tensor:
@@ -58,15 +67,13 @@ def _pleats(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
 
 def _wrinkles(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
     """Creases: two broad waves that distort each other, and a finer one where they meet."""
-    first = wave(_phase(cut, n, "1"))
-    second = wave(_phase(cut, n, "2").add_(first, alpha=0.18))
-    third = wave(_phase(cut, n, "3").add_(second, alpha=0.15)).mul_(second)
+    phases = affine(cut.low, n.together("down_1", 3), n.together("phase_1", 3))
+    first, second, third = phases.add_(cut.aside * n.together("along_1", 3)).unbind(0)
+    first = wave(first)
+    second = wave(second.add_(first, alpha=0.18))
+    third = wave(third.add_(second, alpha=0.15)).mul_(second)
     creases = third.mul_(0.040).add_(first, alpha=0.024).add_(second, alpha=0.034)
     shade.addcmul_(creases, n["wrinkles"])
-
-
-def _phase(cut: Cut, n: Numbers, which: str) -> Tensor:
-    return affine(cut.low, n[f"down_{which}"], n[f"phase_{which}"]).add_(cut.aside * n[f"along_{which}"])
 
 
 def _dome(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
@@ -122,10 +129,6 @@ def valve_distance(across: Tensor, down: Tensor, n: Numbers) -> Tensor:
     return (aside * aside).addcmul_(below, below).sqrt_().mul_(n["per_valve"])
 
 
-def _grain(shade: Tensor, surface: Surface, cut: Cut, n: Numbers) -> None:
-    shade.addcmul_(n["noise"], n["grain"])
-
-
 def _line(distance: Tensor, n: Numbers) -> Tensor:
     """A thin line where ``distance``, in eye distances, is 0."""
     return distance.abs().mul_(n["per_line"]).neg_().add_(1.0).clamp_(min=0.0)
@@ -140,7 +143,6 @@ _FEATURES = {
     "panel": _panel,
     "wire": _wire,
     "valve": _valve,
-    "grain": _grain,
 }
 
 
@@ -155,7 +157,7 @@ def _tile(device: torch.device) -> Tensor:
 
 def noise_of(n: Numbers, x: Tensor, y: Tensor) -> Tensor:
     """Grain of each pixel: ``(B, H, W)``; int32 ``x`` ``(1, 1, W)`` and ``y`` ``(1, H, 1)``."""
-    columns = (n["grain_x"].to(torch.int32) + x) & (_TILE - 1)
-    lines = ((n["grain_y"].to(torch.int32) + y) & (_TILE - 1)) * _TILE
+    corner = n.together("grain_x", 2).to(torch.int32)
+    columns, lines = (corner[0] + x) & (_TILE - 1), ((corner[1] + y) & (_TILE - 1)) * _TILE
     places = lines + columns
     return _tile(x.device).index_select(0, places.flatten()).reshape(places.shape)
