@@ -44,7 +44,7 @@ class HorizontalFlip:
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """Return the batch with some of its samples mirrored."""
-        flipped = draws.uniform("flip") < self.probability
+        flipped = draws.matrix((("flip", 1),))[:, 0] < self.probability
         rows = flipped[:, None, None, None]
         landmarks = batch.landmarks
         if landmarks is not None:

@@ -21,7 +21,7 @@ _MAX_PITCH_SHEAR = 0.35
 _LEAST_WIDTH = 0.35  # of the height: an eye distance below it (a profile) is widened
 
 # A box around everything that a mask and its straps can reach.
-_REACH_ASIDE, _REACH_BACK, _REACH_FRONT = 1.15, 0.7, 0.6
+REACH_ASIDE, REACH_BACK, REACH_FRONT = 1.15, 0.7, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,6 @@ def reach(camera: Camera, top: Tensor, bottom: Tensor, height: int, width: int) 
 @cache
 def _corners(device: torch.device) -> Tensor:
     """Of a box around everything: ``(3, 8)``: right, whether it is a lower corner, near."""
-    rights, lows, nears = (-_REACH_ASIDE, _REACH_ASIDE), (0.0, 1.0), (-_REACH_BACK, _REACH_FRONT)
+    rights, lows, nears = (-REACH_ASIDE, REACH_ASIDE), (0.0, 1.0), (-REACH_BACK, REACH_FRONT)
     corners = [[right, low, near] for right in rights for low in lows for near in nears]
     return torch.tensor(corners, dtype=torch.float64, device=device).T.contiguous()

@@ -21,7 +21,7 @@ HALF_DEPTH = 1.30
 AXIS_DEPTH = -0.93
 AXIS_LEAN = 0.20
 SIZE = (1.022, -0.049, -0.162)
-_LEAST_SIZE = 1e-3
+LEAST_SIZE = 1e-3
 
 
 @cache
@@ -35,10 +35,14 @@ def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
 
 @dataclass(frozen=True, slots=True)
 class Rays:
-    """What ``meet_head`` needs of each face, computed once; float64, and the camera's scale.
+    """What ``meet_head`` needs of each face, computed once; float64.
 
-    The ray through a pixel has one right and one down, both affine in x and y, and its nearness solves
-    ``near^2 - 2 middle near + offset = 0``. ``numbers`` are ``RAY_NUMBERS``, each times a constant of ``RAY_SCALES``.
+    The ray through a pixel has one right and one down, both affine in x and y. Its nearness solves ``near^2 - 2 middle
+    near = less``, where less is a parabola in down, minus the square of right.
+
+    Args:
+        numbers: ``RAY_NUMBERS``, each still to be multiplied by the constant there.
+        scale: ``(B,)`` of the camera.
     """
 
     numbers: tuple[Tensor, ...]
@@ -48,13 +52,14 @@ class Rays:
 # Names of what `ray_numbers` returns, and what each must be multiplied by.
 RAY_NUMBERS = {
     **dict.fromkeys(("right_x", "right_y", "right_0"), 1.0 / HALF_WIDTH),
-    **dict.fromkeys(("down_x", "down_y", "down_0", "middle_x", "middle_y", "middle_0"), 1.0),
-    **dict.fromkeys(("offset_2", "offset_1", "offset_0"), 1.0),
+    **dict.fromkeys(("middle_x", "middle_y", "middle_0", "down_x", "down_y", "down_0"), 1.0),
+    **dict.fromkeys(("less_2", "less_1", "less_0"), -1.0),
     **dict.fromkeys(("size_2", "size_1", "size_0"), -1.0),
     "right_near": -1.0 / HALF_WIDTH,
     "down_near": -1.0,
-    "right_unit": 1.0,
     "inside_unit": 0.5 * HALF_WIDTH,
+    "right_unit": 1.0,
+    "near_unit": 1.0,
 }
 
 
@@ -87,14 +92,15 @@ def ray_numbers(camera: Camera, near_unit: Tensor, weights: Tensor, sizes: Tenso
     per_root = root.reciprocal()
     numbers = (
         inverse[:, 0] * per_root,
-        inverse[:, 1],
         middle[:, 0],
+        inverse[:, 1],
         quadratic[:, 3:],
         sizes[:, 3:],
         yaw[:, None] * per_root,
         pitch[:, None],
-        root,
         square * scale[:, None],
+        root,
+        near_unit[:, None],
     )
     return Rays(numbers, scale)
 
@@ -135,14 +141,16 @@ def meet_head(n: Numbers, x: Tensor, y: Tensor) -> Surface:
         x, y: pixel coordinates ``(1, 1, W)`` and ``(1, H, 1)``.
     """
     rows = affine(y, n.together("right_y", 3, 3), n.together("right_0", 3, 3))
-    right, down, near = (n.together("right_x", 3, 3) * x + rows).unbind(0)
-    square = affine(down, n["offset_2"], n["offset_1"]).mul_(down).add_(n["offset_0"]).addcmul_(right, right)
-    square = square.neg_().addcmul_(near, near)
+    seen = n.together("right_x", 3, 3) * x + rows
+    right, near, down = seen.unbind(0)
+    square = affine(down, n["less_2"], n["less_1"]).mul_(down).add_(n["less_0"])
+    square.addcmul_(right, right, value=-1.0).addcmul_(near, near)
     near += square.clamp(min=0.0).sqrt_()
     down.addcmul_(n["down_near"], near)
     size = affine(down, n["size_2"], n["size_1"]).mul_(down).add_(n["size_0"])
-    size = size.clamp_(min=_LEAST_SIZE).rsqrt_()
-    sine = right.addcmul_(n["right_near"], near).mul_(n["right_unit"]).mul_(size)
-    cosine = near.sub_(down, alpha=AXIS_LEAN).sub_(AXIS_DEPTH).mul_(n["near_unit"]).mul_(size)
+    size = size.clamp_(min=LEAST_SIZE).rsqrt_()
+    right.addcmul_(n["right_near"], near)
+    near.sub_(down, alpha=AXIS_LEAN).sub_(AXIS_DEPTH)
+    sine, cosine = seen[:2].mul_(n.together("right_unit", 2)).mul_(size).unbind(0)
     across = sine / (1.0 + cosine).clamp_(min=0.05)
     return Surface(across, down, sine, cosine, square.mul_(size).mul_(n["inside_unit"]))

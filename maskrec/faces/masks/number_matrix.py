@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 
@@ -19,6 +20,11 @@ class Numbers:
     def __init__(self, matrix: Tensor, places: Mapping[str, int], rows: slice = slice(None)) -> None:
         self._matrix, self._places = matrix[:, rows, None, None], places
         self._given = (matrix[:, rows], places)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self._matrix.device
 
     def __getitem__(self, name: str) -> Tensor:
         """``(B, 1, 1)``."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskrec.faces.masks.head_rays import meet_head
+from maskrec.faces.masks.head_rays import Surface, meet_head
 from maskrec.faces.masks.number_matrix import Numbers
 from maskrec.faces.masks.outline import cut_out, shadow, straps
 from maskrec.faces.masks.prints import PATTERNS, pattern_of, valve_of
@@ -17,12 +19,27 @@ from maskrec.faces.masks.relief import noise_of, shade_of
 from maskrec.faces.masks.types import MASK_TYPES, features_of, painting_places
 from maskrec.faces.masks.wearing import NUMBERS
 
-# As many as fit in caches, but no more operations than needed; and as many as fit in a device's memory.
-PIXELS_AT_ONCE, PIXELS_ON_A_DEVICE = 1 << 19, 1 << 26
+# As many as fit in a CPU's caches, and as many as fit in a device's memory.
+PIXELS_AT_ONCE, PIXELS_ON_A_DEVICE = 1 << 18, 1 << 26
+# A batch of up to so many times as many is painted in two parts: fewer operations.
+_IN_TWO = 4
 
 Ints = NDArray[np.int64]
-Box = tuple[int, int, int, int]
 Spans = Mapping[str, Sequence[slice]]
+
+
+class Window(NamedTuple):
+    """A part of pictures.
+
+    Args:
+        height, width: of the pictures.
+        rows, columns: of the part.
+    """
+
+    height: int
+    width: int
+    rows: slice
+    columns: slice
 
 
 def paint_known(images: Tensor, rows: Ints, types: Ints, numbers: Tensor, boxes: Ints) -> None:
@@ -36,18 +53,22 @@ def paint_known(images: Tensor, rows: Ints, types: Ints, numbers: Tensor, boxes:
         boxes: ``(B, 4)`` that contain the masks, as ``reach`` gives them.
     """
     n, places = Numbers(numbers.T, NUMBERS), torch.from_numpy(rows)
-    for part, box in _parts(boxes):
-        _paint(images, places[part], n.of(part), box, _spans(types[part]))
+    for part, (top, bottom, left, right) in _parts(boxes):
+        window = Window(images.shape[2], images.shape[3], slice(top, bottom), slice(left, right))
+        _paint(images, places[part], n.of(part), window, _spans(types[part]))
 
 
-def _parts(boxes: Ints) -> Iterator[tuple[slice, Box]]:
-    """Runs of faces and the box around them, of about ``PIXELS_AT_ONCE`` pixels."""
-    start = 0
+def _parts(boxes: Ints) -> Iterator[tuple[slice, tuple[int, int, int, int]]]:
+    """Runs of faces and the box around them, of about ``PIXELS_AT_ONCE`` pixels, or half of a small batch."""
+    start, most = 0, PIXELS_AT_ONCE
+    area = int((boxes[:, 1::2].max(0) - boxes[:, 0::2].min(0)).prod())
+    if area * len(boxes) <= _IN_TWO * most:
+        most = max(most, area * -(-len(boxes) // 2))
     while start < len(boxes):
         lows = np.minimum.accumulate(boxes[start:, 0::2])
         highs = np.maximum.accumulate(boxes[start:, 1::2])
         pixels = (highs - lows).prod(1) * np.arange(1, len(lows) + 1)
-        count = max(1, int(np.searchsorted(pixels, PIXELS_AT_ONCE, "right")))
+        count = max(1, int(np.searchsorted(pixels, most, "right")))
         (top, left), (bottom, right) = lows[count - 1].tolist(), highs[count - 1].tolist()
         yield slice(start, start + count), (top, bottom, left, right)
         start += count
@@ -68,38 +89,39 @@ def _spans(types: Ints) -> Spans:
     return spans
 
 
-def _paint(result: Tensor, places: Tensor, n: Numbers, box: Box, spans: Spans) -> None:
-    """Draw masks on the faces at ``places``, inside the box, in place."""
-    window = result[:, :, box[0] : box[1], box[2] : box[3]]
-    crop = window.index_select(0, places).to(torch.float32)
-    painted = _painted(crop, n, (box[0], box[2]), spans)
-    window.index_copy_(0, places, painted.to(result.dtype))
+def _paint(images: Tensor, places: Tensor, n: Numbers, window: Window, spans: Spans) -> None:
+    """Draw masks on the faces at ``places``, inside the window, in place."""
+    inside = images[:, :, window.rows, window.columns]
+    crop = inside.index_select(0, places).to(torch.float32)
+    inside.index_copy_(0, places, _painted(crop, n, window, spans).to(images.dtype))
 
 
-def _painted(crop: Tensor, n: Numbers, corner: tuple[int, int], spans: Spans, mixed: bool = False) -> Tensor:
+@lru_cache(maxsize=32)
+def _coordinates(count: int, device: torch.device) -> Tensor:
+    return torch.arange(count, dtype=torch.float32, device=device)
+
+
+def _painted(crop: Tensor, n: Numbers, window: Window, spans: Spans, mixed: bool = False) -> Tensor:
     """Parts of pictures with masks drawn on them; changes ``crop``.
 
     Args:
         crop: float32 ``(B, 3, H, W)``.
         n: their numbers.
-        corner: row and column of their first pixel in the pictures.
+        window: where they are in the pictures.
         spans: as ``shade_of`` takes them.
         mixed: whether spans of patterns hold faces whose types have others.
     """
-    device, (height, width) = crop.device, crop.shape[2:]
-    y = torch.arange(corner[0], corner[0] + height, dtype=torch.int32, device=device)[None, :, None]
-    x = torch.arange(corner[1], corner[1] + width, dtype=torch.int32, device=device)[None, None, :]
-    surface = meet_head(n, x.to(torch.float32), y.to(torch.float32))
-    cut = cut_out(surface, n)
-    shade = shade_of(surface, cut, n, noise_of(n, x, y), spans)
-    band = straps(surface, n)
-    uncovered = 1.0 - cut.cover
-    kept = shadow(surface, cut, n).mul_(uncovered).mul_(1.0 - band)
+    x = _coordinates(window.width, crop.device)[None, None, window.columns]
+    y = _coordinates(window.height, crop.device)[None, window.rows, None]
+    surface = meet_head(n, x, y)
+    fabric, edge, cover = _fabric(surface, n, window, spans)
+    half_inside = surface.inside.mul_(0.5)
+    band = straps(surface, half_inside, n)
+    uncovered = 1.0 - cover
+    kept = shadow(half_inside, edge, n).mul_(uncovered).mul_(1.0 - band)
     band.mul_(uncovered).mul_(n["level"])
-    fabric = shade.mul_(cut.cover)
-    crop.mul_(kept[:, None]).addcmul_(band[:, None], n.channels("band_0")).addcmul_(
-        fabric[:, None], n.channels("fabric_0")
-    )
+    crop.mul_(kept[:, None]).addcmul_(band[:, None], n.channels("band_0"))
+    crop.addcmul_(fabric[:, None], n.channels("fabric_0"))
     for name in ("valve", *PATTERNS):
         for rows in spans.get(name, ()):
             some, numbers = surface.of(rows), n.of(rows)
@@ -110,6 +132,17 @@ def _painted(crop: Tensor, n: Numbers, corner: tuple[int, int], spans: Spans, mi
                     share.mul_(numbers[f"pattern_{name}"])
                 crop[rows].addcmul_(share[:, None], numbers.channels(colour))
     return crop.clamp_(0.0, 1.0)
+
+
+def _fabric(surface: Surface, n: Numbers, window: Window, spans: Spans) -> tuple[Tensor, Tensor, Tensor]:
+    """Brightness of the fabric times how much it covers of each pixel, the distance inside its edge, and the cover.
+
+    A function, so that what a mask's shade needs is in memory no longer than that: it would not fit in caches.
+    """
+    cut = cut_out(surface, n)
+    shade = shade_of(surface, cut, n, spans)
+    shade.addcmul_(noise_of(n, *window), n["grain"]).mul_(n["level"])
+    return shade.mul_(cut.cover), cut.edge, cut.cover
 
 
 def paint_all(result: Tensor, numbers: Tensor, boxes: Tensor, masked: Tensor) -> None:
@@ -130,9 +163,10 @@ def paint_all(result: Tensor, numbers: Tensor, boxes: Tensor, masked: Tensor) ->
 def _paint_some(result: Tensor, numbers: Tensor, boxes: Tensor, masked: Tensor) -> None:
     spans = {name: [slice(0, len(result))] for name in features_of(frozenset(range(len(MASK_TYPES))))}
     crop = result.to(torch.float32, copy=True)
-    painted = _painted(crop, Numbers(numbers.T, NUMBERS), (0, 0), spans, mixed=True)
-    y = torch.arange(result.shape[2], device=result.device)
-    x = torch.arange(result.shape[3], device=result.device)
+    height, width = result.shape[2:]
+    window = Window(height, width, slice(0, height), slice(0, width))
+    painted = _painted(crop, Numbers(numbers.T, NUMBERS), window, spans, mixed=True)
+    x, y = _coordinates(width, result.device), _coordinates(height, result.device)
     first_row, last_row, first_column, last_column = boxes[:, :, None].unbind(1)
     rows = (y >= first_row) & (y < last_row) & masked[:, None]
     columns = (x >= first_column) & (x < last_column)

@@ -36,7 +36,7 @@ def valve_of(surface: Surface, n: Numbers) -> tuple[Tensor]:
 def _stripe(x: Tensor, n: Numbers) -> Tensor:
     """1 on the stripes, 0 between, soft over a pixel."""
     off = x.sub_(x.round()).abs_()
-    return off.neg_().add_(n["print_share"]).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0)
+    return (n["print_share"] - off).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0)
 
 
 def _dots(x: Tensor, y: Tensor, n: Numbers) -> Tensor:
@@ -46,18 +46,18 @@ def _dots(x: Tensor, y: Tensor, n: Numbers) -> Tensor:
     x.sub_(x.round())
     y.sub_(row)
     off = x.mul_(x).addcmul_(y, y).sqrt_()
-    return off.neg_().add_(n["print_share"]).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0).mul_(n["print_amount"])
+    return (n["print_share"] - off).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0).mul_(n["print_amount"])
 
 
 def _blots(x: Tensor, y: Tensor, n: Numbers) -> tuple[Tensor, Tensor]:
     """Irregular blots of two colours, from waves that distort each other."""
     x, y = x.mul_(0.5), y.mul_(0.5)
     first = wave((x * 0.45).add_(y, alpha=0.3))
-    second = wave((y * 0.5).sub_(x, alpha=0.35).add_(first, alpha=0.2))
-    third = wave((x * 0.9).sub_(y, alpha=0.2).add_(second, alpha=0.2))
-    fourth = wave((y * 0.9).add_(x, alpha=0.25).add_(first, alpha=0.2))
-    one = (third * fourth).add_(first, alpha=0.4)
-    two = (second * fourth).sub_(third, alpha=0.4)
+    second = wave((y * 0.5).sub_(x, alpha=0.35).add_(first, alpha=16 * 0.2))
+    third = wave((x * 0.9).sub_(y, alpha=0.2).add_(second, alpha=16 * 0.2))
+    fourth = wave((y * 0.9).add_(x, alpha=0.25).add_(first, alpha=16 * 0.2))
+    one = (third * fourth).mul_(256.0).add_(first, alpha=16 * 0.4)
+    two = (second * fourth).mul_(256.0).sub_(third, alpha=16 * 0.4)
     sharp = n["print_sharp"] * 0.25
     one = one.sub_(0.8).add_(n["print_share"] * 2.0).mul_(sharp).clamp_(0.0, 1.0).mul_(n["print_amount"])
     two = two.sub_(0.8).add_(n["print_share"] * 2.0).mul_(sharp).clamp_(0.0, 1.0).mul_(n["print_amount"])

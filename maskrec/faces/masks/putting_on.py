@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -50,8 +51,8 @@ def put_on_masks(
 
     Raises:
         ValueError: an unknown type, shapes that do not match, landmarks that are not finite, or a wrong height,
-            cheeks, wear or colour. On a GPU, an unknown type or landmarks that are not finite stop the device instead:
-            nothing is waited for.
+            cheeks, wear or colour. On a GPU, which is not waited for, pictures of an unknown type or with landmarks
+            that are not finite become NaN instead.
     """
     _refuse_other_shapes(images, landmarks, types)
     for sentence in (*wear_problems(height, wear), *cheek_problems(cheeks)):
@@ -61,9 +62,13 @@ def put_on_masks(
     if images.device.type == "cpu":
         put_on_known(result, landmarks, types, uniform, wearing)
     else:
-        _refuse_on_device(types, landmarks)
-        put_on_unseen(result, landmarks, types, uniform, wearing)
+        put_on_unseen(result, landmarks, types, uniform, wearing, fused=_can_fuse(images.device))
     return result
+
+
+def _can_fuse(device: torch.device) -> bool:
+    """Whether masks are painted by the fused kernel: on GPUs, where triton is installed."""
+    return device.type == "cuda" and find_spec("triton") is not None
 
 
 def put_on_known(images: Tensor, landmarks: Tensor, types: Tensor, uniform: Tensor, wearing: Wearing) -> None:
@@ -89,15 +94,26 @@ def put_on_known(images: Tensor, landmarks: Tensor, types: Tensor, uniform: Tens
     paint_known(images, order, types.numpy()[order], numbers, boxes)
 
 
-def put_on_unseen(images: Tensor, landmarks: Tensor, types: Tensor, uniform: Tensor, wearing: Wearing) -> None:
+def put_on_unseen(
+    images: Tensor, landmarks: Tensor, types: Tensor, uniform: Tensor, wearing: Wearing, fused: bool
+) -> None:
     """Put masks on faces without knowing which wear one, in place: nothing is read from the device.
 
-    Arguments as for ``put_on_known``.
+    Args:
+        images, landmarks, types, uniform, wearing: as for ``put_on_known``.
+        fused: whether one kernel paints, instead of tensor operations.
     """
-    masked = types >= 0
-    points = torch.where(masked[:, None, None], landmarks, 0.0)
-    worn = worn_by(images, points, types.clamp(min=0), uniform, None, wearing)
-    paint_all(images, worn.numbers.to(torch.float32), worn.boxes(*images.shape[2:]), masked)
+    points = landmarks.nan_to_num(0.0, 0.0, 0.0)
+    worn = worn_by(images, points, types.clamp(0, len(MASK_TYPES) - 1), uniform, None, wearing)
+    if fused:
+        from maskrec.faces.masks.fused_painting import paint_fused  # imports triton
+
+        paint_fused(images, types, landmarks, worn)
+        return
+    unknown = (types < -1) | (types >= len(MASK_TYPES))
+    wrong = unknown | ((types >= 0) & ~torch.isfinite(landmarks).flatten(1).all(1))
+    paint_all(images, worn.numbers.to(torch.float32), worn.boxes(*images.shape[2:]), types >= 0)
+    images.masked_fill_(wrong[:, None, None, None], torch.nan)
 
 
 def _refuse_other_shapes(images: Tensor, landmarks: Tensor, types: Tensor) -> None:
@@ -106,13 +122,6 @@ def _refuse_other_shapes(images: Tensor, landmarks: Tensor, types: Tensor) -> No
             f"{len(images)} images need landmarks (B, 5, 2) and types (B,), not {tuple(landmarks.shape)} and "
             f"{tuple(types.shape)}"
         )
-
-
-def _refuse_on_device(types: Tensor, landmarks: Tensor) -> None:
-    """As ``_masked_rows`` does, without waiting for the device: it stops by itself."""
-    known = (types >= -1) & (types < len(MASK_TYPES))
-    finite = (types < 0) | torch.isfinite(landmarks).flatten(1).all(1)
-    torch._assert_async((known & finite).all(), "mask types or landmarks are not as put_on_masks requires")
 
 
 def _masked_rows(types: NDArray[np.int64], landmarks: NDArray[np.float32]) -> NDArray[np.int64]:

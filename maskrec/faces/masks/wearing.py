@@ -17,7 +17,7 @@ from maskrec.faces.masks.head_rays import RAY_NUMBERS, ray_numbers
 from maskrec.faces.masks.light import face_light
 
 HEIGHT = (0.38, 0.62)
-_SHADOW_REACH = 0.10
+SHADOW_REACH = 0.10
 _LEAST_RISE = 0.06
 _EDGE_SOFTNESS = 0.028
 # What is proportional to the scale is held within bounds, in the order of the first numbers from per_edge on:
@@ -33,7 +33,7 @@ _AFFINE: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("temple_down", "jaw_up"), (-1.0, 0.0)),
     "wide": (2.0, 0.0),
     **dict.fromkeys(("per_side", "per_nose", "per_gap"), (1.0, 0.0)),
-    "half_round": (1.0, 0.0),
+    "half_round": (4.0, 0.0),
     "rise": (1.0, 0.0),
     **dict.fromkeys(("per_edge", "per_shadow", "per_hem", "per_line", "strap_on"), (1.0, 0.0)),
     "strap_width": (1.0, 0.5),
@@ -47,7 +47,6 @@ _AFFINE: dict[str, tuple[float, float]] = {
     "strap_end": (1.0, 0.0),
     "valve_y": (1.0, 0.0),
     "valve_x": (1.1, 0.0),
-    "near_unit": (1.0, 0.0),
     **dict.fromkeys(
         ("pleats", "wrinkles", "seam", "hem", "dome", "panel", "panel_top", "panel_bottom", "tilt", "wire", "grain"),
         (1.0, 0.0),
@@ -123,7 +122,7 @@ class Worn(NamedTuple):
         n = {name: self.numbers[:, NUMBERS[name]] for name in _ENDS}
         # A slanting strap is higher than wide; strap_top_scale is negative.
         strap_top = n["strap_end"] + n["strap_width"] / n["strap_top_scale"]
-        top, bottom = torch.minimum(n["nose"], strap_top) - _SHADOW_REACH, n["chin"] + _SHADOW_REACH
+        top, bottom = torch.minimum(n["nose"], strap_top) - SHADOW_REACH, n["chin"] + SHADOW_REACH
         return reach(self.camera, top, bottom, height, width)
 
 
@@ -175,7 +174,6 @@ def worn_by(
         columns(first, "strap_end"),
         torch.lerp(cheek, chin, 0.42),
         torch.sub(columns(first, "valve_right"), columns(first, "valve_aside"), alpha=0.5),
-        reciprocals[:, :1],
         columns(first, "pleats", "print_share"),
         print_turn,
         print_turn,

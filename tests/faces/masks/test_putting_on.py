@@ -166,7 +166,7 @@ def test_faces_painted_without_knowing_their_masks_are_those_painted_by_kind(siz
     points[5] += 1e25  # beside its picture: bare there
     apart = put_on_masks(noise, points, types, _draws(count))
     together = noise.clone()
-    put_on_unseen(together, points, types, _draws(count).matrix(DRAWN), Wearing())
+    put_on_unseen(together, points, types, _draws(count).matrix(DRAWN), Wearing(), fused=False)
     assert torch.equal(apart, together)
 
 
