@@ -28,6 +28,8 @@ _READING = {
     "bincount",
     "_assert_scalar",
 }
+# Of the profiler, and of tensors that only pretend to be on a device.
+_NO_WORK = {"_record_function_enter_new", "_record_function_exit", "device"}
 # The same as methods, where a CPU tensor answers without an operation and a device's would have to be waited for.
 _METHODS: Sequence[Callable[..., Any]] = (Tensor.tolist, Tensor.cpu)
 
@@ -73,7 +75,7 @@ class OperationCounts(TorchDispatchMode):
     ) -> Any:
         name = func.overloadpacket.__name__
         result = func(*args, **(kwargs or {}))
-        if not func.is_view and not name.startswith("_record_function"):
+        if not func.is_view and name not in _NO_WORK:
             self.names[name] += 1
         if name in _READING or _indexes_by_mask(name, args) or _leaves_a_device(args, result):
             self.reads[name] += 1

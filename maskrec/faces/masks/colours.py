@@ -76,7 +76,7 @@ def _drawn_freely(first: Tensor) -> Tensor:
     """
     one, dim, *_ = _constants(first.device)
     off = columns(first, "hue_up_00", "hue_up_22") - columns(first, "hue_down_00", "hue_down_22")
-    off = off.add_(columns(first, "hue_again_00", "hue_again_22")).unflatten(1, (3, 3))
+    off = off.add_(columns(first, "hue_again_00", "hue_again_22")).view(-1, 3, 3)
     unsaturated = columns(first, "unsaturated_0", "unsaturated_2")[:, :, None]
     colours = torch.addcmul(one, unsaturated, off)
     brighter, bright = columns(first, "brighter_0", "brighter_2"), columns(first, "bright_fabric")

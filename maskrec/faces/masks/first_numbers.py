@@ -237,7 +237,7 @@ def first_numbers(uniform: Tensor, rows: Tensor | None, types: Tensor, height: t
     table = first_table(height, uniform.device)
     draws = uniform.index_select(1, table.draws) if rows is None else uniform[rows[:, None], table.draws]
     terms = table.terms[types]
-    return torch.addcmul(terms[:, 0], terms[:, 1], draws.to(torch.float64)).clamp_(table.low, table.high)
+    return torch.addcmul(terms[:, 0], terms[:, 1], draws).clamp_(table.low, table.high)
 
 
 def columns(numbers: Tensor, first: str, last: str | None = None) -> Tensor:

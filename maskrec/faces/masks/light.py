@@ -63,8 +63,8 @@ def face_light(images: Tensor, rows: Tensor, camera: Camera) -> tuple[Tensor, Te
     Returns:
         Level (``(B,)``, about 0.5 to 1.1: what a white fabric would show) and side (``(B,)`` in [-0.48, 0.48]).
     """
-    skin, scene = _luma_at(images, rows, camera).split([len(_SPOTS), _scene_size(images)], 1)
-    left, right = skin[:, :10].unflatten(1, (2, 5)).median(2).values.unbind(1)
+    skin, scene = _luma_at(images, rows, camera).split_with_sizes([len(_SPOTS), _scene_size(images)], 1)
+    left, right = torch.stack([skin[:, :5], skin[:, 5:10]], 1).median(2).values.unbind(1)
     ordered = skin.sort(1).values
     bright = ordered[:, len(_SPOTS) // 2] + ordered[:, _BRIGHT_SKIN]
     scene_bright = scene.sort(1).values[:, int(_BRIGHT_SCENE * (scene.shape[1] - 1))]

@@ -51,7 +51,7 @@ def choose_types(uniform: Tensor, types: Sequence[str] | Mapping[str, float] | N
     names = REFERENCE_TYPES if types is None else types
     weights = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, 1.0)
     indices, edges = _shares(tuple(weights.items()), uniform.device)
-    return indices[(uniform.double()[:, None] >= edges).sum(1)]
+    return indices[(uniform[:, None] >= edges).sum(1)]
 
 
 @lru_cache(maxsize=32)
