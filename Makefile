@@ -3,7 +3,10 @@ PYTHON ?= python3
 PIP_ARGS ?=
 # Test processes; each keeps to one thread, or two of them would fight over the same cores.
 TEST_PROCESSES ?= 2
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
+# Files keep their order: reordered by number of tests, the longest ones, of few tests, would run last and alone.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+# `ci` generates the same values each time; `make test HYPOTHESIS_PROFILE=default` new ones.
+HYPOTHESIS_PROFILE ?= ci
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -20,7 +23,7 @@ demo: $(STAMP)
 	$(BIN)/maskrec run recipes/quickstart.yaml
 
 test: $(STAMP)
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow' --hypothesis-profile=$(HYPOTHESIS_PROFILE)
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -149,6 +148,8 @@ class Lock:
             raise MaskrecError(
                 f"{self.what} is in use by {self._holder()}; wait for it or choose another folder"
             ) from error
+        import socket  # costs `maskrec list` 5 ms
+
         self._stream = stream
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
         if self.owner is not None:

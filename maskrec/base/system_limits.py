@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import multiprocessing
 import os
 import weakref
 from collections.abc import Iterator
@@ -56,6 +55,8 @@ def may_keep_open(owner: object) -> bool:
 
 def _try_for(workers: int) -> None:
     """Take, and give back, about as many descriptors and semaphores as worker processes need."""
+    import multiprocessing  # costs `maskrec list` 10 ms
+
     multiprocessing.Lock()
     taken = []
     try:

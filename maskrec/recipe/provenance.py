@@ -8,6 +8,7 @@ import json
 import platform
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,11 +36,12 @@ def versions() -> dict[str, str]:
 def component_rows(plan: Plan, catalog: Catalog) -> dict[str, dict[str, str]]:
     """Per component path: qualified name, distribution, version, target and the hash of its package's sources."""
     rows = {}
+    hash_of = cache(package_hash)  # most components are of one package
     for path, spec in plan.specs():
         entry = catalog.lookup(spec.kind, spec.name)
         provider, target = entry.provider, entry.component.target
         module = target.partition(":")[0]
-        source = _file_hash(provider.file) if provider.file else package_hash(module.partition(".")[0])
+        source = _file_hash(provider.file) if provider.file else hash_of(module.partition(".")[0])
         rows[path] = {
             "name": spec.name,
             "distribution": provider.distribution,

@@ -25,9 +25,7 @@ def run_with(tmp_path):
             from maskrec.contracts.problem import *
             def list_components():
             {body}
-            for command in app.app.registered_commands:
-                if command.callback is listing.list_components:
-                    command.callback = list_components
+            listing.list_components = list_components
             app.run_app()
         """).replace("{body}", textwrap.indent(textwrap.dedent(body), "    "))
         command = [sys.executable, "-c", code, *(arguments or ["list"])]
@@ -138,9 +136,7 @@ def wait():
     while True:
         time.sleep(0.05)
 
-for command in app.app.registered_commands:
-    if command.callback is listing.list_components:
-        command.callback = wait
+listing.list_components = wait
 app.run_app(["list"])
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

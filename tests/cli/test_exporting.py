@@ -11,7 +11,7 @@ from small_recipe import PIECES
 from typer.testing import CliRunner
 
 from maskrec.base.errors import UsageError
-from maskrec.cli.app import app
+from maskrec.cli.app import build_app
 from maskrec.cli.exporting import licence_text
 from maskrec.inference.exported.onnx_network import OnnxNetwork
 
@@ -69,4 +69,4 @@ def test_a_licence_is_a_file_that_exists_or_the_text_itself(tmp_path: Path) -> N
 
 
 def test_the_command_explains_itself() -> None:
-    assert "--licence" in CliRunner().invoke(app, ["export", "--help"]).output
+    assert "--licence" in CliRunner().invoke(build_app(), ["export", "--help"]).output

@@ -30,7 +30,7 @@ class Loss:
 
 AT_3 = " (site/listing_plugin_3.py:1)"
 
-HEAVY = ("torch", "numpy", "pandas", "yaml", "rich")
+HEAVY = ("torch", "numpy", "pandas", "yaml", "rich", "multiprocessing", "maskrec.cli.running", "maskrec.cli.data")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from markdown_blocks import commands, named_blocks, write_blocks
 from own_photos import write_own_photos
 from PIL import Image
 
-from maskrec.cli.app import app
+from maskrec.cli.app import build_app
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -135,7 +135,7 @@ def test_every_command_runs_in_the_order_of_the_page(maskrec_here, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_exists(page):
-    program = typer.main.get_command(app)
+    program = typer.main.get_command(build_app())
     for words in commands(page):
         if words[0] in ("pip", "python3"):
             continue

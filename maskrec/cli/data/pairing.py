@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -193,4 +192,6 @@ def _for_more(masks: str, settings: PairSettings, split: str) -> str:
 
 def _word(path: Path) -> str:
     """The path as a shell reads it."""
+    import shlex
+
     return shlex.quote(clean(path))

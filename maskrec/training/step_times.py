@@ -1,0 +1,210 @@
+"""Where the time of a training step goes, measured over some steps of a recipe without writing a run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any
+
+import torch
+
+from maskrec.base.errors import MaskrecError
+from maskrec.base.processors import usable_processors
+from maskrec.runtime.epoch_batches import Place, epoch_batches, shard_places
+from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
+from maskrec.training.train_step import TrainStep
+
+PHASES = ("wait", "copy", "transform", "forward", "head", "backward", "optimizer", "rest")
+"""The parts of a step, in order; together they are the whole of it."""
+WARM_UP = 3
+"""Steps before the first that counts: caches fill and libraries choose their algorithms."""
+LOADED_ALONE = 64
+"""Samples that are loaded one by one in this process, twice, to measure what one takes."""
+
+_WAITS = 0.1  # the share of a step from which waiting is named as the bottleneck
+
+
+@dataclass(frozen=True, slots=True)
+class StepTimes:
+    """Mean times of the measured steps.
+
+    Args:
+        phases: seconds of a step by the names of ``PHASES``; ``wait`` is for loaded images, ``head`` the loss with its
+            class centres or miner, ``optimizer`` the update alone, ``rest`` averaging and counting.
+        images: of a step.
+        load: seconds in which one process reads and decodes one image.
+        workers: loader processes that were used.
+        steps: how many were measured.
+    """
+
+    phases: Mapping[str, float]
+    images: float
+    load: float
+    workers: int
+    steps: int
+
+    @property
+    def seconds(self) -> float:
+        """A whole step's."""
+        return sum(self.phases.values())
+
+    @property
+    def enough_workers(self) -> int:
+        """The fewest loader processes that load a batch in the time in which the rest of a step is made."""
+        busy = self.seconds - self.phases["wait"]
+        return max(1, math.ceil(self.load * self.images / max(busy, 1e-9)))
+
+    def bottleneck(self, processors: int | None = None) -> str:
+        """One sentence: what takes most of a step's time, and what to change.
+
+        Args:
+            processors: of this machine; None counts them.
+        """
+        waits = self.phases["wait"] / self.seconds
+        if waits >= _WAITS:
+            remedy = self._load_faster(processors)
+            return f"the bottleneck is loading: a step waits {waits:.0%} of its time for images; {remedy}"
+        name = max((name for name in PHASES if name != "wait"), key=lambda name: self.phases[name])
+        share = self.phases[name] / self.seconds
+        if name in ("forward", "backward") or share < 0.25:
+            both = (self.phases["forward"] + self.phases["backward"]) / self.seconds
+            return (
+                f"the bottleneck is the network: forward and backward passes take {both:.0%} of a step; use a larger "
+                "GPU, train.precision bfloat16, train.compile, a smaller image_size or a smaller backbone"
+            )
+        remedies = {
+            "copy": "use a smaller image_size, or packed pixels with pinned memory on CUDA",
+            "transform": "use fewer transforms or fewer mask types, or transform on a GPU (train.device)",
+            "head": "use a head or miner that needs less for this many identities, or a smaller batch",
+            "optimizer": "use a fused optimizer such as sgd or adamw, or a larger batch",
+            "rest": "use a larger batch, or leave out observers and the moving average (train.ema)",
+        }
+        return f"the bottleneck is {_NAMES[name]}: {share:.0%} of a step; {remedies[name]}"
+
+    def _load_faster(self, processors: int | None) -> str:
+        most = usable_processors() if processors is None else processors
+        if self.workers < self.enough_workers and self.workers < most:
+            return f"set train.workers={min(self.enough_workers, most)} (it is {self.workers})"
+        return "pack the faces (maskrec data pack), use a smaller image_size, or a machine with more processors"
+
+
+_NAMES = {
+    "copy": "the copy to the device",
+    "transform": "the transforms",
+    "head": "the loss",
+    "optimizer": "the optimizer's update",
+    "rest": "what follows the optimizer's update",
+}
+
+
+class PhaseClock:
+    """Seconds spent in each phase of the steps that a `TrainStep` makes while the clock is open.
+
+    Hooks of modules and of the optimizer mark where phases begin, so that training itself holds no clock. On CUDA each
+    mark waits for the device, which makes a step slower than in a run, and the shares right.
+
+    Args:
+        stepper: whose steps are measured.
+    """
+
+    def __init__(self, stepper: TrainStep) -> None:
+        self.device = stepper.compute.device
+        self.seconds = dict.fromkeys(PHASES, 0.0)
+        self._phase, self._began = "rest", 0.0
+        optimizer, network, loss = stepper.optimizer, stepper.network, stepper.loss
+        self._hooks = [
+            network.register_forward_pre_hook(lambda *_: self.begin("forward")),
+            network.register_forward_hook(lambda *_: self.begin("head")),
+            loss.register_forward_hook(lambda *_: self.begin("backward")),
+            optimizer.register_step_pre_hook(lambda *_: self.begin("optimizer")),
+            optimizer.register_step_post_hook(lambda *_: self.begin("rest")),
+        ]
+
+    def begin(self, phase: str) -> None:
+        """The time since the last mark belongs to the phase that it began; ``phase`` begins now."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        now = time.perf_counter()
+        self.seconds[self._phase] += now - self._began
+        self._phase, self._began = phase, now
+
+    def restart(self) -> None:
+        """Forget what was measured; waiting begins."""
+        self.begin("wait")
+        self.seconds = dict.fromkeys(PHASES, 0.0)
+
+    def close(self) -> None:
+        """The last phase ends; the modules are as they were."""
+        self.begin("rest")
+        for hook in self._hooks:
+            hook.remove()
+
+
+def measure_steps(stepper: TrainStep, steps: int, trace: Any = None) -> StepTimes:
+    """Train for some steps after ``WARM_UP`` others, as a run would, and measure them.
+
+    A step here is of one batch. With ``train.accumulate`` above 1 all phases but the optimizer's and the rest are
+    multiplied by it, as one step of the run has them.
+
+    Args:
+        stepper: its weights are changed; nothing is written.
+        steps: to measure, at least 1.
+        trace: an entered ``torch.profiler.profile`` whose ``step`` is called after each step; None for none.
+
+    Raises:
+        MaskrecError: as in a run, or a step that is not finite.
+    """
+    plan, dataset = stepper.assembly.plan, stepper.assembly.dataset
+    load_seconds = _seconds_to_load_one(stepper)
+    clock, images = PhaseClock(stepper), 0
+    try:
+        with EpochLoader(dataset, plan.train.workers, stepper.compute.pin_memory, plan.data.who) as loader:
+            clock.restart()
+            for number, (epoch, batch) in enumerate(islice(_batches(stepper, loader), WARM_UP + steps)):
+                clock.begin("copy")
+                moved = batch.to(stepper.compute.prepares_on)
+                clock.begin("transform")
+                result = stepper.step([moved], epoch, number)
+                if result.not_finite:
+                    raise MaskrecError(
+                        f"step {number + 1}: {result.not_finite} is not finite; see maskrec check --dry-run"
+                    )
+                images += result.images
+                if trace is not None:
+                    trace.step()
+                clock.begin("wait")
+                if number == WARM_UP - 1:
+                    clock.restart()
+                    images = 0
+    finally:
+        clock.close()
+    batches = plan.train.accumulate
+    phases = {
+        name: seconds / steps * (1 if name in ("optimizer", "rest") else batches)
+        for name, seconds in clock.seconds.items()
+    }
+    return StepTimes(phases, images / steps * batches, load_seconds, plan.train.workers, steps)
+
+
+def _batches(stepper: TrainStep, loader: EpochLoader) -> Iterator[tuple[int, LoadedBatch]]:
+    """Each batch with its epoch, epoch after epoch."""
+    for epoch in count():
+        for batch in loader.batches(_places(stepper, epoch)):
+            yield epoch, batch
+
+
+def _places(stepper: TrainStep, epoch: int) -> list[list[Place]]:
+    assembly = stepper.assembly
+    return shard_places(epoch_batches(assembly.sampler, epoch, len(assembly.dataset), assembly.plan.sampler.who))
+
+
+def _seconds_to_load_one(stepper: TrainStep) -> float:
+    """Of a sample that was loaded before, as in all epochs but the first: what can be kept in memory is."""
+    places = [[place] for batch in _places(stepper, 0) for place in batch][:LOADED_ALONE]
+    for _ in range(2):
+        began = time.perf_counter()
+        loaded = sum(1 for _ in load(stepper.assembly.dataset, places, 0, False, stepper.assembly.plan.data.who))
+    return (time.perf_counter() - began) / loaded

@@ -1,0 +1,99 @@
+"""Where a step's time goes: phases in their order, the bottleneck in words, the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from small_recipe import PIECES, write_recipe
+
+from maskrec.plugin.host import discover
+from maskrec.recipe.checking import resolve
+from maskrec.training.assemble import assemble
+from maskrec.training.step_times import PHASES, WARM_UP, PhaseClock, StepTimes, measure_steps
+from maskrec.training.train_step import TrainStep
+
+
+def times(workers: int = 2, load: float = 0.001, images: float = 100, **phases: float) -> StepTimes:
+    return StepTimes({**dict.fromkeys(PHASES, 0.0), **phases}, images, load, workers, 5)
+
+
+@pytest.fixture
+def stepper(tmp_path: Path) -> TrainStep:
+    catalog = discover([PIECES])
+    recipe = write_recipe(tmp_path, {"train": {"epochs": 2, "workers": 0, "accumulate": 2}})
+    plan = resolve(recipe, catalog=catalog, data_root=tmp_path)
+    return TrainStep(assemble(plan, catalog, tmp_path, tmp_path))
+
+
+def test_each_step_passes_through_all_phases_in_their_order(
+    stepper: TrainStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks: list[str] = []
+    begin = PhaseClock.begin
+
+    def noted(clock: PhaseClock, phase: str) -> None:
+        marks.append(phase)
+        begin(clock, phase)
+
+    monkeypatch.setattr(PhaseClock, "begin", noted)
+    found = measure_steps(stepper, 2)
+    one = ["copy", "transform", "forward", "head", "backward", "optimizer", "rest", "wait"]
+    # Waiting begins before the first step, and anew after the warm-up.
+    assert marks == ["wait", *one * WARM_UP, "wait", *one * 2, "rest"]
+    assert list(found.phases) == list(PHASES)
+    assert min(found.phases.values()) >= 0
+    assert (found.images, found.steps, found.workers) == (32, 2, 0)  # two batches of 16 a step
+    assert found.load > 0
+
+
+def test_nothing_measures_a_step_after_the_clock_is_closed(stepper: TrainStep) -> None:
+    hooked = (stepper.network, stepper.loss)
+    before = [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in hooked]
+    PhaseClock(stepper).close()
+    assert [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in hooked] == before
+    assert not stepper.optimizer._optimizer_step_pre_hooks
+    assert not stepper.optimizer._optimizer_step_post_hooks
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (times(wait=0.05, forward=0.05, load=0.002), "waits 50% of its time for images; set train.workers=4 (it is 2)"),
+        (times(wait=0.05, forward=0.05, load=0.1), "set train.workers=8 (it is 2)"),
+        (times(wait=0.05, forward=0.05, load=0.1, workers=8), "pack the faces (maskrec data pack)"),
+        (times(wait=0.005, forward=0.3, backward=0.6), "the network: forward and backward passes take 99% of a step"),
+        (times(transform=0.6, forward=0.4), "the transforms: 60% of a step"),
+        (times(head=0.6, forward=0.4), "the loss: 60% of a step"),
+        (times(copy=0.6, forward=0.4), "the copy to the device: 60% of a step"),
+        (times(optimizer=0.6, forward=0.4), "the optimizer's update: 60% of a step"),
+        (times(rest=0.6, forward=0.4), "what follows the optimizer's update: 60% of a step"),
+    ],
+)
+def test_the_bottleneck_is_named_with_what_to_change(found: StepTimes, said: str) -> None:
+    assert said in found.bottleneck(processors=8)
+
+
+def test_the_command(maskrec_cli, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    words = ["profile", recipe, "--plugin", PIECES, "--steps", 2, "--trace", tmp_path / "trace.json"]
+    done = maskrec_cli(*words)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:11]] == ["PHASE", *PHASES, "step"]
+    assert "the bottleneck is" in lines[-2]
+    events = json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
+    assert any("Optimizer.step" in str(event.get("name")) for event in events)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.yaml", "trace.json"]
+
+    again = maskrec_cli(*words)
+    assert again.returncode == 2
+    assert "trace.json exists; name a new file or remove it" in again.stderr
+
+
+def test_a_trace_in_a_folder_that_does_not_exist_is_refused_first(maskrec_cli, tmp_path: Path) -> None:
+    done = maskrec_cli("profile", write_recipe(tmp_path), "--trace", tmp_path / "none" / "trace.json")
+    assert done.returncode == 2
+    assert "is not a folder; make it first" in done.stderr
