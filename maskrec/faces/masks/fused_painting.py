@@ -13,13 +13,35 @@ from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
 from maskrec.faces.masks import fused_places as at
-from maskrec.faces.masks.fused_pixels import painted_pixels, seen_box
+from maskrec.faces.masks.fused_pixels import painted_pixels
+from maskrec.faces.masks.geometry import REACH_ASIDE, REACH_BACK, REACH_FRONT
 from maskrec.faces.masks.relief import noise_tile
 from maskrec.faces.masks.types import MASK_TYPES
-from maskrec.faces.masks.wearing import Worn
+from maskrec.faces.masks.wearing import SHADOW_REACH, Worn
 
 _PIXELS = 256  # of a program
-_TYPES = tl.constexpr(len(MASK_TYPES))
+_TYPES, _SHADOW_REACH = tl.constexpr(len(MASK_TYPES)), tl.constexpr(SHADOW_REACH)
+_ASIDE, _BACK, _FRONT = tl.constexpr(REACH_ASIDE), tl.constexpr(REACH_BACK), tl.constexpr(REACH_FRONT)
+
+
+@triton.jit
+def _seen_box(row, axes, origin, turn, face, height, width):
+    """First and last row, first and last column, the last ones excluded."""
+    strap = tl.load(row + at.STRAP_END) + tl.load(row + at.STRAP_WIDTH) / tl.load(row + at.STRAP_TOP_SCALE)
+    top = (tl.minimum(tl.load(row + at.NOSE), strap) - _SHADOW_REACH).to(tl.float64)
+    bottom = (tl.load(row + at.CHIN) + _SHADOW_REACH).to(tl.float64)
+    corner = tl.arange(0, 8)
+    near = tl.where(corner % 2 == 0, -_BACK, _FRONT).to(tl.float64)
+    down = tl.where((corner // 2) % 2 == 0, top, bottom)
+    right = tl.where(corner // 4 == 0, -_ASIDE, _ASIDE).to(tl.float64)
+    right += tl.load(turn + face * 2) * near
+    down += tl.load(turn + face * 2 + 1) * near
+    across, below = axes + face * 4, axes + face * 4 + 2
+    x = tl.load(origin + face * 2) + right * tl.load(across) + down * tl.load(below)
+    y = tl.load(origin + face * 2 + 1) + right * tl.load(across + 1) + down * tl.load(below + 1)
+    first_row, last_row = tl.floor(tl.min(y, 0)), tl.ceil(tl.max(y, 0)) + 1.0
+    first_column, last_column = tl.floor(tl.min(x, 0)), tl.ceil(tl.max(x, 0)) + 1.0
+    return first_row, last_row, first_column, last_column
 
 
 @triton.jit
@@ -49,7 +71,7 @@ def _paint_kernel(
     pixel = tl.program_id(1) * pixels + tl.arange(0, pixels)
     x, y = pixel % width, pixel // width
     row = numbers + face * count
-    first_row, last_row, first_column, last_column = seen_box(row, axes, origin, turn, face, height, width)
+    first_row, last_row, first_column, last_column = _seen_box(row, axes, origin, turn, face, height, width)
     inside = (y >= first_row) & (y < last_row) & (x >= first_column) & (x < last_column)
     place = tl.arange(0, 16)
     point = tl.load(landmarks + face * 10 + place, mask=place < 10, other=0.0)

@@ -9,41 +9,18 @@ import triton
 import triton.language as tl
 
 from maskrec.faces.masks import fused_places as at
-from maskrec.faces.masks.geometry import REACH_ASIDE, REACH_BACK, REACH_FRONT
 from maskrec.faces.masks.head_rays import AXIS_DEPTH, AXIS_LEAN, LEAST_SIZE
 from maskrec.faces.masks.relief import FIRST_FOLD, FOLDS, FOLDS_HEIGHT, TILE
-from maskrec.faces.masks.wearing import SHADOW_REACH
 
-_ASIDE, _BACK, _FRONT = tl.constexpr(REACH_ASIDE), tl.constexpr(REACH_BACK), tl.constexpr(REACH_FRONT)
 _AXIS_DEPTH, _AXIS_LEAN, _LEAST_SIZE = tl.constexpr(AXIS_DEPTH), tl.constexpr(AXIS_LEAN), tl.constexpr(LEAST_SIZE)
 _FIRST_FOLD, _FOLDS, _FOLDS_HEIGHT = tl.constexpr(FIRST_FOLD), tl.constexpr(FOLDS), tl.constexpr(FOLDS_HEIGHT)
-_TILE, _SHADOW_REACH = tl.constexpr(TILE), tl.constexpr(SHADOW_REACH)
+_TILE = tl.constexpr(TILE)
 
 
 @triton.jit
 def _wave(phase):
     part = phase - tl.floor(phase + 0.5)
     return (tl.abs(part) * -16.0 + 8.0) * part
-
-
-@triton.jit
-def seen_box(row, axes, origin, turn, face, height, width):
-    """First and last row, first and last column, the last ones excluded."""
-    strap = tl.load(row + at.STRAP_END) + tl.load(row + at.STRAP_WIDTH) / tl.load(row + at.STRAP_TOP_SCALE)
-    top = (tl.minimum(tl.load(row + at.NOSE), strap) - _SHADOW_REACH).to(tl.float64)
-    bottom = (tl.load(row + at.CHIN) + _SHADOW_REACH).to(tl.float64)
-    corner = tl.arange(0, 8)
-    near = tl.where(corner % 2 == 0, -_BACK, _FRONT).to(tl.float64)
-    down = tl.where((corner // 2) % 2 == 0, top, bottom)
-    right = tl.where(corner // 4 == 0, -_ASIDE, _ASIDE).to(tl.float64)
-    right += tl.load(turn + face * 2) * near
-    down += tl.load(turn + face * 2 + 1) * near
-    across, below = axes + face * 4, axes + face * 4 + 2
-    x = tl.load(origin + face * 2) + right * tl.load(across) + down * tl.load(below)
-    y = tl.load(origin + face * 2 + 1) + right * tl.load(across + 1) + down * tl.load(below + 1)
-    first_row, last_row = tl.floor(tl.min(y, 0)), tl.ceil(tl.max(y, 0)) + 1.0
-    first_column, last_column = tl.floor(tl.min(x, 0)), tl.ceil(tl.max(x, 0)) + 1.0
-    return first_row, last_row, first_column, last_column
 
 
 @triton.jit

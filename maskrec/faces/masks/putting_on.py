@@ -12,8 +12,8 @@ from torch import Tensor
 
 from maskrec.contracts.protocols import Draws
 from maskrec.faces.masks.colours import palette_of
-from maskrec.faces.masks.first_numbers import DRAWN
 from maskrec.faces.masks.mask_choice import cheek_problems, wear_problems
+from maskrec.faces.masks.mask_draws import DRAWN
 from maskrec.faces.masks.painting import paint_all, paint_known
 from maskrec.faces.masks.types import MASK_TYPES, painting_places
 from maskrec.faces.masks.wearing import HEIGHT, Wearing, worn_by
@@ -89,6 +89,8 @@ def put_on_known(images: Tensor, landmarks: Tensor, types: Tensor, uniform: Tens
     boxes, numbers = worn.boxes(*images.shape[2:]).numpy(), worn.numbers.to(torch.float32)
     # A face outside the picture would bring numbers beyond float32 into its neighbours' box.
     seen = np.flatnonzero((boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2]))
+    if not len(seen):
+        return
     if len(seen) < len(order):
         order, boxes, numbers = order[seen], boxes[seen], numbers[torch.from_numpy(seen)]
     paint_known(images, order, types.numpy()[order], numbers, boxes)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from maskrec.faces.masks.colours import COLOUR_NUMBERS, colour_numbers
-from maskrec.faces.masks.first_numbers import columns, drawn, first_numbers
+from maskrec.faces.masks.first_numbers import columns, first_numbers
 from maskrec.faces.masks.geometry import Camera, fit_camera, reach
 from maskrec.faces.masks.head_rays import RAY_NUMBERS, ray_numbers
 from maskrec.faces.masks.light import face_light
+from maskrec.faces.masks.mask_draws import drawn
 
 HEIGHT = (0.38, 0.62)
 SHADOW_REACH = 0.10

@@ -16,9 +16,9 @@ from warm_python import run_python
 from maskrec.base.random import SeededDraws
 from maskrec.faces.alignment import arcface_template
 from maskrec.faces.masks import DRAWN, MASK_TYPES, drawn, put_on_masks
-from maskrec.faces.masks.first_numbers import entries_of
 from maskrec.faces.masks.geometry import fit_camera
 from maskrec.faces.masks.light import face_light
+from maskrec.faces.masks.look_numbers import entries_of
 from maskrec.faces.masks.types import TYPES
 from maskrec.faces.masks.wearing import HEIGHT, NUMBERS, Wearing, worn_by
 
