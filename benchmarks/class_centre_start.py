@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskrec.losses.arcface import ArcFace
-from maskrec.losses.heads import Start
+from maskrec.losses.class_centres import Start
 
 SIZE, BATCH, NOISE = 512, 128, 0.6
 SHOWN = (1, 5, 10, 25, 50, 100, 150)

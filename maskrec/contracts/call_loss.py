@@ -7,6 +7,9 @@ local tensors; they gather, or call their parts through this module, themselves.
 
 The weights of a ``sharded`` loss are on one process only. Its collectives have summed what every process's result
 says of them (`gather_rows`, `all_reduce_sum`), so their gradient is divided by the number of processes and not summed.
+The same holds for a module inside a loss of another scope that says ``scope = "sharded"`` (a head). Where such a module
+has ``sharded_classes``, the number of classes over all processes, each of its tensors is cut by `shard_bounds` of it
+along the first dimension, and a run goes on with another number of processes.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ _LOOK: ContextVar[Look | None] = ContextVar("look", default=None)
 
 
 def sharded_modules(loss: nn.Module) -> dict[str, nn.Module]:
-    """The losses within ``loss`` whose scope is ``sharded``, by their name in it; its own name is empty."""
+    """The modules within ``loss`` whose scope is ``sharded``, by their name in it; its own name is empty."""
     return {name: module for name, module in loss.named_modules() if getattr(module, "scope", None) == "sharded"}
 
 

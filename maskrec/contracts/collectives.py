@@ -19,10 +19,16 @@ def rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
 
 
-def shard_bounds(size: int) -> tuple[int, int]:
-    """Where this process's shard of ``size`` samples starts and ends; shards differ by one sample at most."""
-    ranks = world_size()
-    return size * rank() // ranks, size * (rank() + 1) // ranks
+def shard_bounds(size: int, number: int | None = None, shards: int | None = None) -> tuple[int, int]:
+    """Where a shard of ``size`` samples or classes starts and ends; shards differ by one at most.
+
+    Args:
+        size: of all shards together.
+        number: the shard's, from 0; this process's by default.
+        shards: how many; one a process by default.
+    """
+    number, shards = rank() if number is None else number, world_size() if shards is None else shards
+    return size * number // shards, size * (number + 1) // shards
 
 
 class _SumWithGradient(torch.autograd.Function):
@@ -112,15 +118,19 @@ def row_counts(rows: Tensor) -> list[int]:
     return [int(count) for count in all_reduce_sum(counts).tolist()]
 
 
-def gather_rows(rows: Tensor) -> Tensor:
+def gather_rows(rows: Tensor, counts: list[int] | None = None) -> Tensor:
     """Rows ``(b, ...)`` of all processes in rank order as ``(B, ...)``, with gradient for floating point rows.
 
     The gradient of the local rows is the sum of their gradients in every process's result, so a loss computed
     identically on all processes and averaged over them afterwards gives the gradient of that loss.
+
+    Args:
+        rows: of this process.
+        counts: what `row_counts` returned of rows of this batch, which saves asking again.
     """
     if world_size() == 1:
         return rows
-    counts = row_counts(rows)
+    counts = row_counts(rows) if counts is None else counts
     if rows.is_floating_point() and rows.requires_grad:
         gathered: Tensor = _GatherWithGradient.apply(rows, counts)
         return gathered

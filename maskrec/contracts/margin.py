@@ -50,7 +50,8 @@ class Margin(Protocol):
     One with state is an ``nn.Module``; its buffers must be equal on all processes. Optional members:
 
     - ``hard(cosines (B, c), target (B,)) -> (B, c)``: changes the cosines to the other classes; ``target`` has the
-      margin already. Must work element by element, because a head may call it on any block of classes.
+      margin already. Must work element by element and follow from its arguments, parameters and buffers alone, because
+      a head may call it on any block of classes, and again in the backward pass.
     - ``penalty(context) -> (B,)``: added to each sample's loss after criterion and class weights.
     - ``reduction``: ``softplus_sum`` for a binary cross entropy summed over the classes; by default ``logsumexp``.
     - ``diagnostics() -> dict``: as for a loss; shown as ``margin/NAME``.
@@ -70,8 +71,10 @@ class Criterion(Protocol):
 class Head(Protocol):
     """The class centres and what is reduced over all of them; an ``nn.Module``.
 
-    Its parameters are saved as the loss's (``weight``, not ``head.weight``). ``scope`` becomes the loss's: ``sample``
-    where every process holds all centres. Optional: ``diagnostics()``, as for a loss.
+    Its parameters are saved as the loss's (``weight``, not ``head.weight``). ``scope`` is ``sample`` where every
+    process holds all centres, and ``sharded`` where each holds its own: such a head is called with this process's
+    samples too, and gathers and reduces by ``contracts.collectives``. The loss around it stays a mean over samples.
+    Optional: ``diagnostics()``, as for a loss, and ``sharded_classes`` (``contracts.call_loss``).
     """
 
     embedding_size: int
@@ -79,7 +82,7 @@ class Head(Protocol):
     centres_per_class: int
 
     @property
-    def scope(self) -> Literal["sample"]: ...
+    def scope(self) -> Literal["sample", "sharded"]: ...
 
     def __call__(self, embeddings: Tensor, labels: Tensor, margin: ScaledMargin | None, /) -> tuple[Tensor, Tensor]:
         """``(target, logsumexp)``, each ``(B,)``; the cross entropy of a sample is ``logsumexp - target``.
@@ -115,6 +118,11 @@ class ScaledMargin:
         """How the head reduces over the classes."""
         found: Reduction = getattr(self.margin, "reduction", "logsumexp")
         return found
+
+    @property
+    def changes_others(self) -> bool:
+        """Whether the margin changes the cosines to the other classes too."""
+        return getattr(self.margin, "hard", None) is not None
 
     def target(self, cosines: Tensor) -> Tensor:
         """``(B,)`` cosines to the true class with the margin, not yet scaled.

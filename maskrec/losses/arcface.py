@@ -7,10 +7,11 @@ from typing import Any
 
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
+from maskrec.losses.class_centres import START, Start
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA
 from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
-from maskrec.losses.heads import START, Dense, Start
+from maskrec.losses.heads import HeadName, head_of
 from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.losses.margins import Arc
 
@@ -37,6 +38,7 @@ class ArcFace(MarginSoftmax):
         class_weights_norm: ``global`` keeps a plain mean over samples; ``batch`` divides by the batch's mean weight.
         learn_scale: whether the scale is trained, as a weight that begins at ``scale`` (and is used at 1 or more).
         init: how long class centres are at first: ``xavier`` or ``unit``; see ``dense``.
+        head: ``dense``, ``chunked``, ``sharded`` or ``sampled``, with its defaults; see ``docs/heads.md``.
 
     Raises:
         ValueError: a parameter out of range, or class weights with an empty class.
@@ -57,6 +59,7 @@ class ArcFace(MarginSoftmax):
         class_weights_norm: WeightsNorm = "global",
         learn_scale: bool = False,
         init: Start = START,
+        head: HeadName = "dense",
     ) -> None:
         super().__init__(
             embedding_size,
@@ -65,7 +68,7 @@ class ArcFace(MarginSoftmax):
             Arc(margin, easy_margin),
             scale,
             criterion_of(criterion, gamma),
-            Dense(embedding_size, num_classes, init=init),
+            head_of(head, embedding_size, num_classes, init),
             class_weights,
             beta,
             class_weights_norm,

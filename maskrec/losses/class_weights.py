@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,17 +34,17 @@ def class_weights(weighting: ClassWeighting, counts: Sequence[int], beta: float)
         return None
     if sentence := empty_class_sentence(counts):
         raise ValueError(sentence)
-    images = torch.as_tensor(list(counts), dtype=torch.float64)
+    images = torch.from_numpy(np.array(counts, dtype=np.float64))
     weights = 1 / torch.log1p(images) if weighting == "log" else (1 - beta) / (1 - beta**images)
     return weights / weights.mean()
 
 
 def empty_class_sentence(counts: Sequence[int]) -> str:
     """What is wrong with the counts of classes, or an empty string."""
-    empty = [label for label, count in enumerate(counts) if count < 1]
-    if not empty:
+    empty = np.flatnonzero(np.asarray(counts) < 1)
+    if not len(empty):
         return ""
-    first = ", ".join(map(str, empty[:5])) + (", ..." if len(empty) > 5 else "")
+    first = ", ".join(map(str, empty[:5].tolist())) + (", ..." if len(empty) > 5 else "")
     return (
         f"class weights need at least one image of every class, and {len(empty)} of {len(counts)} classes have none "
         f"(labels {first}); number the labels without gaps or set class_weights: none"

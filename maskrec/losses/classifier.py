@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -24,7 +24,8 @@ class ClassifierLoss(nn.Module):
     Without a margin, the head compares plain products; subclasses give it one.
 
     Args:
-        head: a new one; its parameters become this loss's and are saved under their names in the head.
+        head: a new one; its parameters become this loss's and are saved under their names in the head. Whatever its
+            scope is, the loss is a mean over this process's samples.
         criterion: from ``(B,)`` entropies to ``(B,)`` losses.
         class_counts: training images of each class.
         weighting: ``none``, ``log`` or ``effective_number``.
@@ -36,7 +37,7 @@ class ClassifierLoss(nn.Module):
         ValueError: an option out of range.
     """
 
-    scope: Literal["sample"]
+    scope: ClassVar[Literal["sample"]] = "sample"
     class_weights: Tensor | None
 
     def __init__(
@@ -53,7 +54,9 @@ class ClassifierLoss(nn.Module):
         refuse(weighting_problems(said, class_counts))
         if len(class_counts) != head.num_classes:
             raise ValueError(f"class_counts has {len(class_counts)} entries for {head.num_classes} classes")
-        self.head, self.criterion, self.scope, self.norm = head, criterion, head.scope, norm
+        if head.scope not in ("sample", "sharded"):
+            raise ValueError(f"{type(head).__name__}.scope is {head.scope!r}; a head's must be 'sample' or 'sharded'")
+        self.head, self.criterion, self.norm = head, criterion, norm
         # Not in the checkpoint: they follow from the data, and the recipe may change them between runs.
         self.register_buffer("class_weights", class_weights(weighting, class_counts, beta), persistent=False)
         self.register_state_dict_post_hook(_save_head_as_own)  # type: ignore[no-untyped-call]

@@ -19,6 +19,7 @@ from maskrec.contracts.sample import Batch
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import CriterionName, criterion_of
+from maskrec.losses.dense_head import many_classes_note
 from maskrec.losses.heads import HeadName, head_of
 
 
@@ -35,7 +36,8 @@ class MarginSoftmax(ClassifierLoss):
         margin: the margin, ``{use: arc, margin: 0.4}``.
         scale: radius s of the sphere the logits live on, above 0.
         criterion: ``cross_entropy``, ``focal`` (with a gamma of 2), or a part: ``{use: focal, gamma: 3}``.
-        head: ``dense``, or a part: ``{use: dense, centres_per_class: 3}``.
+        head: ``dense``, ``chunked``, ``sharded`` or ``sampled``, or a part: ``{use: dense, centres_per_class: 3}``; see
+            ``docs/heads.md``.
         class_weights: ``none``, ``log`` (1 / log(1 + n)) or ``effective_number`` (Cui et al., 2019), scaled to mean 1
             over classes.
         beta: of ``effective_number``, in [0, 1).
@@ -82,6 +84,8 @@ class MarginSoftmax(ClassifierLoss):
         """Parameters out of range, without effect, or not fitting the data's classes."""
         yield from scale_problems(values)
         yield from weighting_problems(values, context.givens.get("class_counts"))
+        if values.get("head") == "dense":
+            yield from many_classes_note(context, "head")
 
     def margin_for(self, embeddings: Tensor, labels: Tensor, batch: Batch | None) -> ScaledMargin:
         """The margin for these samples, which draws by their positions in the epoch.

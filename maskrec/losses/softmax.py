@@ -10,7 +10,8 @@ from maskrec.contracts.problem import Problem
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
-from maskrec.losses.heads import Dense
+from maskrec.losses.dense_head import many_classes_note
+from maskrec.losses.heads import PlainHeadName, head_of
 
 
 class Softmax(ClassifierLoss):
@@ -29,6 +30,7 @@ class Softmax(ClassifierLoss):
             over classes.
         beta: of ``effective_number``, in [0, 1).
         class_weights_norm: ``global`` keeps a plain mean over samples; ``batch`` divides by the batch's mean weight.
+        head: ``dense``, ``chunked`` or ``sharded``, with its defaults; see ``docs/heads.md``.
 
     Raises:
         ValueError: a parameter out of range, or class weights with an empty class.
@@ -45,14 +47,15 @@ class Softmax(ClassifierLoss):
         class_weights: ClassWeighting = "none",
         beta: float = BETA,
         class_weights_norm: WeightsNorm = "global",
+        head: PlainHeadName = "dense",
     ) -> None:
-        head = Dense(embedding_size, num_classes, init="unit")
-        if bias:
-            head.add_bias()
-        super().__init__(head, criterion_of(criterion, gamma), class_counts, class_weights, beta, class_weights_norm)
+        made = head_of(head, embedding_size, num_classes, "unit", bias)
+        super().__init__(made, criterion_of(criterion, gamma), class_counts, class_weights, beta, class_weights_norm)
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
         """Parameters out of range, without effect, or not fitting the data's classes."""
         yield from criterion_problems(values)
         yield from weighting_problems(values, context.givens.get("class_counts"))
+        if values.get("head") == "dense":
+            yield from many_classes_note(context, "head")

@@ -57,7 +57,10 @@ def maskrec_parts() -> list[Component]:
         Component("cos", "maskrec.losses.margins:Cos", "additive cosine margin (CosFace)", part="margin"),
         Component("cross_entropy", "maskrec.losses.criteria:CrossEntropy", "-log p as it is", part="criterion"),
         Component("focal", "maskrec.losses.criteria:Focal", "faces already recognised count less", part="criterion"),
-        Component("dense", "maskrec.losses.heads:Dense", "all logits of a batch at once", part="head"),
+        Component("dense", "maskrec.losses.dense_head:Dense", "all logits of a batch at once", part="head"),
+        Component("chunked", "maskrec.losses.chunked_head:Chunked", "classes block by block, exact", part="head"),
+        Component("sharded", "maskrec.losses.sharded_head:Sharded", "classes split over the processes", part="head"),
+        Component("sampled", "maskrec.losses.sampled_head:Sampled", "a drawn share of the classes", part="head"),
     ]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import platform
 import sys
+from array import array
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -67,13 +67,21 @@ def package_hash(package: str) -> str:
 
 def data_fingerprints(plan: Plan, labels: Sequence[int], data_root: Path) -> dict[str, str]:
     """SHA-256 of every file that the plan names and of the training labels; folders are named, not hashed."""
-    found = {"data.labels": hashlib.sha256(json.dumps([int(label) for label in labels]).encode()).hexdigest()}
+    found = {"data.labels": _labels_hash(labels)}
     for path, value in plan.walk():
         if isinstance(value, Path):
             found[path] = _file_hash(data_root / value)
         elif isinstance(value, Opened):
             found[path] = opened_hash(data_root / value.location)
     return found
+
+
+def _labels_hash(labels: Sequence[int]) -> str:
+    """Of the labels as 64-bit integers, little-endian."""
+    numbers = array("q", labels)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return hashlib.sha256(numbers).hexdigest()
 
 
 def opened_hash(path: Path) -> str:

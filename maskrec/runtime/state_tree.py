@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically
 from maskrec.base.regular_files import check_regular, memory_size
+from maskrec.runtime.tensor_writing import bytes_of, write_tensors
 from maskrec.runtime.tree_structure import decode_tree, encode_tree
 
 _FORM, _FORM_BEFORE = "maskrec-state-2", "maskrec-state-1"
@@ -46,10 +45,10 @@ class StoredTree:
 
 @dataclass(frozen=True, slots=True)
 class PackedTree:
-    """A tree that is ready to be written; its tensors are copies.
+    """A tree that is ready to be written, before any of its tensors changes.
 
     Args:
-        tensors: by their names in the file.
+        tensors: by their names in the file; not copied, so that a checkpoint needs no memory of its size.
         structure: the tree as JSON.
         checksum: of both.
     """
@@ -59,22 +58,16 @@ class PackedTree:
     checksum: str
 
     def write(self, path: Path) -> None:
-        """Write the file, with the permissions that the user's umask gives a new file.
+        """Write the file.
 
         Raises:
             OSError: the disk is full or not writable.
         """
-        path.touch()
-        mode = path.stat().st_mode
-        try:
-            save_file(self.tensors, path, metadata={_FORM: f"{self.checksum} {self.structure}"})
-        except SafetensorError as error:  # the library's own name for what the operating system said
-            raise OSError(str(error)) from error
-        path.chmod(mode)
+        write_tensors(path, self.tensors, {_FORM: f"{self.checksum} {self.structure}"})
 
 
 def pack_tree(tree: Any) -> PackedTree:
-    """Copy a tree of dicts, lists, tensors, numbers, strings, booleans and None for writing.
+    """Get a tree of dicts, lists, tensors, numbers, strings, booleans and None ready for writing.
 
     Raises:
         MaskrecError: a value of another type, or a tensor that is not finite; names the first.
@@ -179,5 +172,6 @@ def _checksum(structure: str, tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256(structure.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        for part in bytes_of(tensor):
+            digest.update(part)
     return digest.hexdigest()

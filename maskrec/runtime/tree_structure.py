@@ -10,13 +10,14 @@ from torch import Tensor
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.plain_json import parse_json
+from maskrec.runtime.tensor_writing import is_writable, parts
 
 
 def encode_tree(tree: Any) -> tuple[str, dict[str, Tensor]]:
     """A tree of dicts, lists, tuples, tensors, numbers, strings, booleans and None.
 
     Returns:
-        The structure as JSON, and contiguous copies of the tensors on the CPU by the names that it gives them.
+        The structure as JSON, and the tensors as they are, where they are, by the names that it gives them.
 
     Raises:
         MaskrecError: a value of another type, or a tensor that is not finite; names the first.
@@ -42,8 +43,10 @@ def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         name = path
         while name in tensors:  # a key may contain a slash, or be a number beside its own digits
             name += "~"
-        tensors[name] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        if not bool(torch.isfinite(tensors[name]).all()):
+        if not is_writable(value):
+            raise MaskrecError(f"state at {path or 'top'} is a tensor of {value.dtype}, which cannot be saved")
+        tensors[name] = value.detach()
+        if not all(bool(torch.isfinite(part).all()) for part in parts(value)):
             raise MaskrecError(
                 f"{path.strip('/') or 'the tensor'} is not finite, so no checkpoint was written and the one before "
                 "stays; try a lower learning rate, warm-up or train.clip_gradient_norm"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +16,7 @@ from maskrec.runtime.weight_files import load_weights
 from maskrec.training.distributed import all_gather_object
 from maskrec.training.optimizing import frozen_tensors
 from maskrec.training.random_state import random_state, restore_random_state, seed_process
+from maskrec.training.shard_recutting import own_shard
 
 if TYPE_CHECKING:
     from maskrec.training.train_step import TrainStep
@@ -40,7 +41,7 @@ def networks_state(stepper: TrainStep) -> dict[str, Any]:
 
 
 def shard_state(stepper: TrainStep) -> dict[str, Any] | None:
-    """What this process alone has: a sharded loss's weights and the optimizer's state of them; None without one."""
+    """What this process alone has: sharded weights of the loss and the optimizer's state of them; None without any."""
     if not sharded_modules(stepper.loss):
         return None
     optimizer, shard = stepper.optimizer.state_dict(), _shard_places(stepper)
@@ -49,15 +50,23 @@ def shard_state(stepper: TrainStep) -> dict[str, Any] | None:
 
 
 def restore_networks(
-    stepper: TrainStep, state: Mapping[str, Any], shard: Mapping[str, Any] | None, seed: int, step: int
+    stepper: TrainStep, state: Mapping[str, Any], shards: Sequence[Mapping[str, Any]], seed: int, step: int
 ) -> None:
     """Set everything that `networks_state` and `shard_state` collected.
 
+    Args:
+        stepper: the networks.
+        state: what all processes have alike.
+        shards: the saved ones that hold some of this process's classes; see `own_shard`.
+        seed: the run's.
+        step: optimizer steps finished before.
+
     Raises:
-        UsageError: a checkpoint of other networks, or of another form: names or shapes differ.
+        UsageError: a checkpoint of other networks, or of another form: names or shapes differ; or shards of another
+            number of processes that cannot be cut anew.
     """
     try:
-        _restore(stepper, state, shard, seed, step)
+        _restore(stepper, state, own_shard(stepper, shards), seed, step)
     except torch.OutOfMemoryError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RuntimeError) as error:
@@ -94,12 +103,15 @@ def _shard_places(stepper: TrainStep) -> set[int]:
 
 def _loss_state(loss: nn.Module, sharded: bool) -> dict[str, Any]:
     """The part of the loss's state that is this process's alone, or that all have; nothing of what is frozen."""
-    prefixes = tuple(f"{name}." if name else "" for name in sharded_modules(loss))
+    modules = sharded_modules(loss)
+    prefixes = tuple(f"{name}." if name else "" for name in modules)
+    # A loss may save a head's tensors under names of its own.
+    own = {id(tensor) for module in modules.values() for tensor in (*module.parameters(), *module.buffers())}
     frozen = _frozen_names(loss)
     return {
-        name: value
-        for name, value in loss.state_dict().items()
-        if name not in frozen and name.startswith(prefixes) == sharded
+        name: value.detach() if isinstance(value, torch.Tensor) else value
+        for name, value in loss.state_dict(keep_vars=True).items()
+        if name not in frozen and (name.startswith(prefixes) or id(value) in own) == sharded
     }
 
 

@@ -21,6 +21,7 @@ from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_plain_values, read_tree, save_tree
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
 from maskrec.training.distributed import on_each_process, on_every_process, on_rank_zero
+from maskrec.training.shard_recutting import overlapping_shards
 
 FIRST = "first_checkpoint"
 
@@ -119,14 +120,17 @@ def _look(run: RunDirectory) -> bool:
     return False
 
 
-def read_last(run: RunDirectory) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """What `save_last` wrote and this process's shard; the previous ones where the last are damaged or missing.
+def read_last(run: RunDirectory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What `save_last` wrote, and the shards that hold some of this process's classes.
+
+    The previous ones where the last are damaged or missing. With as many processes as before, the shards are this
+    process's own; without a sharded loss they are empty.
 
     Every process must call this. Rank 0 says so where it takes the previous checkpoint.
 
     Raises:
-        UsageError: on every process: both are damaged, another run's file, one without a checksum, a sharded loss
-            of another number of processes, or no sound ``best`` checkpoint where the run has chosen one.
+        UsageError: on every process: both are damaged, another run's file, one without a checksum, or no sound
+            ``best`` checkpoint where the run has chosen one.
     """
     try:
         found = _read_together(run, "last")
@@ -136,7 +140,7 @@ def read_last(run: RunDirectory) -> tuple[dict[str, Any], dict[str, Any] | None]
     return found
 
 
-def _read_previous(run: RunDirectory, problem: DamagedFileError) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def _read_previous(run: RunDirectory, problem: DamagedFileError) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The checkpoint before, where ``last`` has a problem."""
     try:
         found = _read_together(run, "previous")
@@ -146,24 +150,23 @@ def _read_previous(run: RunDirectory, problem: DamagedFileError) -> tuple[dict[s
     return found
 
 
-def _read_together(run: RunDirectory, name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def _read_together(run: RunDirectory, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return on_each_process(lambda: _read_set(run, name))
 
 
-def _read_set(run: RunDirectory, name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def _read_set(run: RunDirectory, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     state = read_checkpoint(run.checkpoint(name), run.run_id, resuming=True)
-    shards = state["shards"]
-    if not shards:
-        return state, None
-    if len(shards) != world_size():
-        raise UsageError(
-            f"a sharded loss continues only with as many processes as before: {len(shards)}, not {world_size()}"
-        )
-    path = run.checkpoint(name).with_name(shards[rank()]["file"])
+    rows = state["shards"]
+    return state, [_read_shard(run, name, rows[number]) for number in overlapping_shards(len(rows))]
+
+
+def _read_shard(run: RunDirectory, name: str, row: Mapping[str, str]) -> dict[str, Any]:
+    path = run.checkpoint(name).with_name(row["file"])
     stored = read_tree(path)
-    if stored.checksum != shards[rank()]["checksum"]:
+    if stored.checksum != row["checksum"]:
         raise DamagedFileError(f"{path} does not belong to {run.checkpoint(name).name}: its checksum is another")
-    return state, stored.tree
+    shard: dict[str, Any] = stored.tree
+    return shard
 
 
 def _take_previous(run: RunDirectory, error: DamagedFileError, state: Mapping[str, Any]) -> None:

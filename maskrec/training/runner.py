@@ -226,7 +226,7 @@ def _last_state(
     if not restoring:
         seed_process(assembly.plan.seed, 0)
         return TrainState(), {"metrics_bytes": 0, "observers": {}}
-    saved, shard = read_last(run)
+    saved, shards = read_last(run)
     state = TrainState.from_checkpoint(saved)
     if state.position.epoch > epochs:
         raise UsageError(
@@ -234,5 +234,5 @@ def _last_state(
         )
     if state.position.epoch < epochs and run.result.exists():  # a run that had stopped is given more epochs
         state.position.stopped = None
-    restore_networks(stepper, saved, shard, assembly.plan.seed, state.position.step)
+    restore_networks(stepper, saved, shards, assembly.plan.seed, state.position.step)
     return state, saved

@@ -20,8 +20,9 @@ from torch import Tensor
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import CheckContext
 from maskrec.losses.arcface import ArcFace
+from maskrec.losses.cosface import CosFace
 from maskrec.losses.criteria import Focal
-from maskrec.losses.heads import Dense, reduce_logits
+from maskrec.losses.dense_head import Dense, reduce_logits
 from maskrec.losses.margin_softmax import MarginSoftmax
 from maskrec.losses.margins import Arc, Cos
 from maskrec.losses.softmax import Softmax
@@ -313,3 +314,25 @@ def test_easy_margin_is_the_plain_cosine_beyond_90_degrees() -> None:
     moved = Arc(0.3, easy_margin=True)(cosines, SimpleNamespace())  # type: ignore[arg-type]
     known = [-0.9, -0.1, math.cos(math.acos(0.1) + 0.3), math.cos(math.acos(0.9) + 0.3)]
     assert moved.tolist() == pytest.approx(known, rel=1e-14)
+
+
+@pytest.mark.parametrize("kind", [ArcFace, CosFace, MarginSoftmax, Softmax])
+def test_many_classes_are_noted_with_the_memory_that_another_head_saves(kind: Any) -> None:
+    values: dict[str, Any] = {"scale": 64.0, "margin": 0.3, "criterion": "cross_entropy", "gamma": 2.0}
+    values |= {"class_weights": "none", "beta": 0.999, "head": "dense"}
+    few, many = (CheckContext({"num_classes": c, "embedding_size": 512}) for c in (99_999, 100_000))
+    (note,) = kind.check(values, many)
+    assert note.note
+    assert note.path == "head"
+    # 4 x 256 x 100,000 logits and 2 x 100,000 x 512 numbers of centres, 4 bytes each
+    assert note.message.startswith("with 100,000 classes, head: chunked would save 0.8 GB of memory at a batch of 256")
+    for given, context in (({}, few), ({}, CheckContext()), ({"head": "chunked"}, many), ({"head": "sharded"}, many)):
+        assert list(kind.check({**values, **given}, context)) == []
+
+
+def test_many_classes_are_noted_for_the_part_too() -> None:
+    context = CheckContext({"num_classes": 200_000, "embedding_size": 512})
+    (note,) = Dense.check({"centres_per_class": 3}, context)
+    assert note.note
+    assert "would save 3.3 GB" in note.message
+    Dense(1, 100_000)  # a note is no error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import torch.distributed as dist
 from face_batches import random_batch
@@ -14,14 +17,24 @@ from torch import Tensor, multiprocessing, nn
 
 from maskrec.contracts.call_loss import call_loss
 from maskrec.losses.arcface import ArcFace
+from maskrec.losses.chunked_head import Chunked
 from maskrec.losses.cosface import CosFace
-from maskrec.losses.heads import Dense
+from maskrec.losses.dense_head import Dense
 from maskrec.losses.margin_softmax import MarginSoftmax
+from maskrec.losses.margins import Arc
+from maskrec.losses.sampled_head import Sampled
+from maskrec.losses.sharded_head import Sharded
 from maskrec.losses.softmax import Softmax
 from maskrec.losses.triplet import Triplet
 from maskrec.losses.weighted_sum import WeightedSum
 
 CUT = 7
+HEADS: dict[str, Callable[[], Any]] = {
+    "dense": lambda: Dense(6, 40, 2),
+    "chunked": lambda: Chunked(6, 40, 2, block=7),
+    "sharded": lambda: Sharded(6, 40, 2, block=6),
+    "sampled": lambda: Sampled(6, 40, 2, block=5, share=0.5),
+}
 
 
 def losses() -> dict[str, Any]:
@@ -33,8 +46,11 @@ def losses() -> dict[str, Any]:
     heads |= {miner: Triplet(miner=miner) for miner in ("batch_hard", "semi_hard", "batch_all", "batch_all_hard")}  # type: ignore[arg-type]
     sum_of_both = {"arc": ArcFace(6, 4, [1, 9, 30, 4], class_weights="log"), "tri": Triplet(miner="semi_hard")}
     heads["sum"] = WeightedSum(sum_of_both, {"arc": 0.3, "tri": 2.0})
-    for margin in (Elastic(), Everything()):
-        heads[type(margin).__name__] = MarginSoftmax(6, 4, [1, 9, 30, 4], margin, 8.0, head=Dense(6, 4, 2), seed=3)
+    counts, torn = [3] * 40, {"criterion": "focal", "learn_scale": True, "seed": 3}
+    for margin, (name, head) in itertools.product((Elastic, Everything, Arc), HEADS.items()):
+        torch.manual_seed(1)
+        heads[f"{margin.__name__}, {name}"] = MarginSoftmax(6, 40, counts, margin(), 8.0, head=head(), **torn)  # type: ignore[arg-type]
+    heads["plain, sharded"] = Softmax(6, 40, counts, head="sharded")
     return {name: head.double() for name, head in heads.items()}
 
 
@@ -43,20 +59,23 @@ def batch() -> tuple[Tensor, Tensor]:
     return torch.randn(12, 6, generator=generator, dtype=torch.float64), torch.arange(12) % 4
 
 
-def gradients(loss: nn.Module, part: slice) -> tuple[Tensor, list[Tensor]]:
-    """Of the embeddings and of the weights, and the buffers behind these."""
+def gradients(loss: nn.Module, part: slice) -> tuple[Tensor, dict[str, Tensor]]:
+    """Of the embeddings and of the weights, and the buffers beside these."""
     embeddings, labels = batch()
     rows = embeddings[part].clone().requires_grad_()
     where = replace(random_batch(len(rows)), positions=torch.arange(100, 112)[part])
     call_loss(loss, rows, labels[part], where).backward()
     assert rows.grad is not None
-    return rows.grad, [p.grad for p in loss.parameters() if p.grad is not None] + list(loss.buffers())
+    found = {name: weight.grad for name, weight in loss.named_parameters() if weight.grad is not None}
+    return rows.grad, {**found, **dict(loss.named_buffers())}
 
 
 def worker(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     part = slice(0, CUT) if rank == 0 else slice(CUT, None)
     found = {name: gradients(loss, part) for name, loss in losses().items()}
+    with pytest.raises(ValueError, match="1 classes cannot be split over 2 processes; use head: chunked"):
+        Sharded(6, 1)
     torch.save(found, f"{folder}/{rank}.pt")
     dist.barrier()
     dist.destroy_process_group()
@@ -70,6 +89,17 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
         # averaging over processes halves what each embedding's own process computed
         shared = torch.cat([first[name][0], second[name][0]]) / 2
         torch.testing.assert_close(shared, rows, rtol=0, atol=1e-12, msg=name)
-        for one, a, b in zip(weights, first[name][1], second[name][1], strict=True):
-            torch.testing.assert_close((a + b) / 2, one, rtol=0, atol=1e-12, msg=name)
-    assert first["Everything"][1][-1] == second["Everything"][1][-1] != 1.0, "one running mean on all processes"
+        assert weights.keys() == first[name][1].keys() == second[name][1].keys()
+        for weight, one in weights.items():
+            a, b = first[name][1][weight], second[name][1][weight]
+            sharded = name.endswith("sharded") and weight.startswith("head.")
+            both = torch.cat([a, b]) if sharded else a + b
+            torch.testing.assert_close(both / 2, one, rtol=0, atol=1e-12, msg=f"{name}: {weight}")
+            assert not sharded or len(a) == len(b) == len(one) // 2
+    means = [each["Everything, dense"][1]["margin.mean"] for each in (first, second)]
+    assert means[0] == means[1] != 1.0, "one running mean on all processes"
+    for margin in ("Elastic", "Everything", "Arc"):
+        rows, _ = gradients(losses()[f"{margin}, dense"], slice(None))
+        for head, equal in (("chunked", True), ("sharded", True), ("sampled", False)):
+            other, _ = gradients(losses()[f"{margin}, {head}"], slice(None))
+            assert torch.allclose(other, rows, rtol=0, atol=1e-12) == equal, f"{margin}, {head}"

@@ -52,10 +52,10 @@ def save(run: RunDirectory, step: int, sharded: bool = False, best_epoch: int | 
 
 def step_of(run: RunDirectory) -> int:
     """Which checkpoint is read, after a look at whether all of it is of that step."""
-    state, shard = read_last(run)
+    state, shards = read_last(run)
     step: int = state["position"]["step"]
     assert torch.equal(state["backbone"]["w"], torch.full((100,), float(step)))
-    if shard is not None:
+    for shard in shards:
         assert torch.equal(shard["loss"]["w"], torch.full((100,), float(step)))
     return step
 

@@ -17,9 +17,13 @@ import pytest
 import torch
 import yaml
 from run_comparison import differences, largest_difference, rows_without_times
+from small_recipe import PIECES
 from warm_python import run_python, run_ranks
 
+from maskrec.base.errors import UsageError
+from maskrec.plugin.host import discover
 from maskrec.runtime.state_tree import load_tree
+from maskrec.training.runner import resume
 
 SCRIPT = Path(__file__).with_name("train_all.py")
 BALANCED = {"use": "identity_balanced", "identities_per_batch": 4, "images_per_identity": 4}
@@ -33,11 +37,21 @@ SUM = {
 DOUBLE: dict[str, Any] = {"train": {"epochs": 7, "workers": 0, "precision": "float64"}}
 # Below every step's norm, so that each is clipped.
 CLIPPED = {**DOUBLE["train"], "clip_gradient_norm": 0.05}
+# More classes than a batch has samples, of which a part is drawn.
+MANY_PEOPLE = {"use": "synthetic_faces", "identities": 24, "images_per_identity": 2}
 SHARDED_SUM = {
     "use": "weighted_sum",
     "parts": {"soft": {"use": "sharded_softmax"}, "tri": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}},
     "weights": {"soft": 1.0, "tri": 0.3},
 }
+
+
+def margin_loss(head: dict[str, Any]) -> dict[str, Any]:
+    """With a trained scale, which every process has."""
+    margin = {"use": "arc", "margin": 0.2}
+    return {"use": "margin_softmax", "margin": margin, "scale": 16.0, "learn_scale": True, "head": head}
+
+
 LOSSES: dict[str, dict[str, Any]] = {
     "arcface": {"loss": ARCFACE},
     "batch_hard": {"loss": {"use": "triplet", "margin": 0.5, "miner": "batch_hard"}, "sampler": BALANCED},
@@ -48,6 +62,9 @@ LOSSES: dict[str, dict[str, Any]] = {
     "sharded": {"loss": {"use": "sharded_softmax"}, "train": CLIPPED},
     "sharded_part": {"loss": SHARDED_SUM, "sampler": BALANCED, "train": CLIPPED},
     "uneven": {"loss": ARCFACE, "sampler": {"use": "shuffled", "batch_size": 15}},
+    "chunked_head": {"loss": {**ARCFACE, "head": "chunked"}},
+    "sampled_head": {"loss": margin_loss({"use": "sampled", "share": 0.7}), "data": MANY_PEOPLE},
+    "sharded_head": {"loss": margin_loss({"use": "sharded", "block": 3, "centres_per_class": 2}), "train": CLIPPED},
 }
 
 
@@ -124,11 +141,16 @@ def test_two_processes_equal_one(name: str, both: tuple[Path, Path]) -> None:
         assert together["gradient_norm"] == pytest.approx(alone["gradient_norm"], abs=1e-9)
 
 
-@pytest.mark.parametrize(("name", "weight"), [("sharded", "weight"), ("sharded_part", "parts.soft.weight")])
-def test_the_shards_of_two_processes_are_the_classes_of_one(name: str, weight: str, both: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize(
+    ("name", "weight", "each"),
+    [("sharded", "weight", 1), ("sharded_part", "parts.soft.weight", 1), ("sharded_head", "weight", 2)],
+)
+def test_the_shards_of_two_processes_are_the_classes_of_one(
+    name: str, weight: str, each: int, both: tuple[Path, Path]
+) -> None:
     one, two = (whole_classes(folder / name, weight) for folder in both)
     assert len(shards(both[0] / name)) == 1
-    assert [len(shard["loss"][weight]) for shard in shards(both[1] / name)] == [3, 3]
+    assert [len(shard["loss"][weight]) for shard in shards(both[1] / name)] == [3 * each, 3 * each]
     assert largest_difference(one, two) < 1e-9
     steps = [row for row in rows_without_times(both[1] / name) if row["kind"] == "step"]
     assert min(row["gradient_norm"] for row in steps) > 2 * CLIPPED["clip_gradient_norm"]
@@ -148,11 +170,57 @@ def test_an_observer_of_one_process_stops_all_at_the_same_step(both: tuple[Path,
         assert (result["steps"], result["stopped"]) == (4, "three is enough")
 
 
-def test_a_sharded_run_goes_on_only_with_as_many_processes(tmp_path: Path, both: tuple[Path, Path]) -> None:
+def test_heads_that_are_exact_end_as_the_dense_one(both: tuple[Path, Path]) -> None:
+    for folder in both:
+        dense, chunked = (last(folder / name) for name in ("arcface", "chunked_head"))
+        assert largest_difference(dense["backbone"], chunked["backbone"]) < 1e-9
+        assert largest_difference(dense["loss"], chunked["loss"]) < 1e-9
+
+
+def test_a_sharded_head_goes_on_from_one_process_to_two_to_four_to_two(tmp_path: Path, both: tuple[Path, Path]) -> None:
+    """Six classes: 6, then 3 and 3, then 1, 2, 1 and 2, then 3 and 3, with the momentum of each."""
+    short = {"sharded_head": {**DOUBLE, **LOSSES["sharded_head"], "train": {**CLIPPED, "epochs": 2}}}
+    launch(1, tmp_path, short)
+    run = tmp_path / "sharded_head"
+    for processes, epochs, classes in ((2, 3, [3, 3]), (4, 5, [1, 2, 1, 2]), (2, 7, [3, 3])):
+        launch(processes, tmp_path, short, f"epochs={epochs}")
+        assert [len(shard["loss"]["weight"]) for shard in shards(run)] == [2 * each for each in classes]
+    whole, parts = last(both[0] / "sharded_head"), last(run)
+    assert parts["position"]["step"] == whole["position"]["step"]
+    assert set(parts["loss"]) == {"learned_scale"}
+    assert largest_difference(whole["backbone"], parts["backbone"]) < 1e-9
+    assert largest_difference(whole["loss"], parts["loss"]) < 1e-9
+    weights = [whole_classes(each, "weight") for each in (both[0] / "sharded_head", run)]
+    assert largest_difference(*weights) < 1e-9
+
+
+def test_a_shard_that_does_not_say_how_it_is_cut_goes_on_only_with_as_many_processes(
+    tmp_path: Path, both: tuple[Path, Path]
+) -> None:
     shutil.copytree(both[1] / "sharded", tmp_path / "run")
-    (done,) = start_processes(1, tmp_path, {"run": {}}, "epochs=8")
-    assert done.returncode != 0
-    assert "only with as many processes as before: 2, not 1" in done.stderr
+    with pytest.raises(UsageError, match=r"processes as before: 2, not 1 \(ShardedSoftmax does not say"):
+        resume(tmp_path / "run", discover([PIECES]), {"epochs": 8})
+
+
+@pytest.mark.parametrize(
+    ("foreign", "says"),
+    [(False, "does not exist"), (True, "does not belong to last.safetensors: its checksum is another")],
+)
+def test_a_shard_that_is_missing_or_of_another_run_is_a_sentence(
+    foreign: bool, says: str, tmp_path: Path, both: tuple[Path, Path]
+) -> None:
+    """Also for another number of processes; the checkpoints stay as they were."""
+    files = shutil.copytree(both[1] / "sharded_head", tmp_path / "run") / "checkpoints"
+    other = next((both[0] / "sharded_head" / "checkpoints").glob("shard-0-of-1.*"))
+    for shard in files.glob("shard-1-of-2.*"):  # of the last checkpoint and of the one before
+        shard.unlink()
+        if foreign:
+            shutil.copy(other, shard)
+    before = {path.name: path.stat().st_mtime_ns for path in files.iterdir()}
+    with pytest.raises(UsageError, match=says) as error:
+        resume(tmp_path / "run", discover([PIECES]), {"epochs": 8})
+    assert "\n" not in str(error.value)
+    assert {path.name: path.stat().st_mtime_ns for path in files.iterdir()} == before
 
 
 def test_four_processes_stopped_and_resumed_equal_four_undisturbed_in_every_bit(tmp_path: Path) -> None:
@@ -167,7 +235,7 @@ def test_four_processes_stopped_and_resumed_equal_four_undisturbed_in_every_bit(
 
 def test_the_weights_moved_at_all(both: tuple[Path, Path]) -> None:
     """Equality would show nothing for runs that learn nothing: each loss ends at another value."""
-    ends = [last(both[0] / name)["backbone"] for name in LOSSES]
+    ends = [last(both[0] / name)["backbone"] for name in LOSSES if name != "chunked_head"]
     assert all(largest_difference(ends[0], end) > 1e-6 for end in ends[1:])
 
 
@@ -182,7 +250,7 @@ def test_a_run_continues_with_two_processes_and_then_with_one(tmp_path: Path, bo
 
 
 def test_torchrun_runs_the_command_line_itself(tmp_path: Path) -> None:
-    from small_recipe import PIECES, write_recipe
+    from small_recipe import write_recipe
 
     recipe = write_recipe(tmp_path)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "maskrec"]

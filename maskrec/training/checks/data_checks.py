@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import operator
+from array import array
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.component_calls import masked_samples, shards_of
@@ -32,12 +34,14 @@ def refuse_columns(dataset: Dataset, spec: Spec) -> None:
 def _labels_problem(dataset: Dataset, spec: Spec) -> str:
     with call_into(spec.who, "failed in its labels", dataset):
         samples, classes = len(dataset), int(dataset.num_classes)
-        labels = [operator.index(label) for label in dataset.labels]
-    wrong = next(((at, label) for at, label in enumerate(labels) if not 0 <= label < classes), None)
+        labels = array("q", dataset.labels)
     if len(labels) != samples:
         return f"has {len(labels)} labels for {samples} samples"
-    if wrong is not None:
-        return f"gives sample {wrong[0]} the label {wrong[1]}, and labels go from 0 to num_classes - 1 = {classes - 1}"
+    numbers = np.frombuffer(labels, dtype=np.int64)
+    wrong = np.flatnonzero((numbers < 0) | (numbers >= classes))
+    if len(wrong):
+        at = int(wrong[0])
+        return f"gives sample {at} the label {labels[at]}, and labels go from 0 to num_classes - 1 = {classes - 1}"
     return ""
 
 
