@@ -51,7 +51,7 @@ def skin_of(image: Tensor) -> float:
 def pick(faces: Path, seed: int) -> list[tuple[str, NDArray[np.float64]]]:
     """Photos: ``A_YAW`` a yaw, half with light and half with dark cheeks."""
     paths, landmarks = read_rows(faces)
-    yaw = np.degrees(np.arctan(fit_camera(torch.tensor(landmarks)).yaw.flatten().numpy()))
+    yaw = np.degrees(np.arctan(fit_camera(torch.tensor(landmarks)).turn[:, 0].numpy()))
     generator = np.random.default_rng(seed)
     picked: list[tuple[str, NDArray[np.float64]]] = []
     for wanted in YAWS:
@@ -99,7 +99,7 @@ def main() -> None:
     picked = pick(given.faces, given.seed)
     pairs = [face_of(given.faces, path, points, given.size) for path, points in picked]
     images, points = torch.stack([a for a, _ in pairs]).float() / 255, torch.stack([b for _, b in pairs])
-    degrees = [round(math.degrees(math.atan(float(value)))) for value in fit_camera(points).yaw.flatten()]
+    degrees = [round(math.degrees(math.atan(float(value)))) for value in fit_camera(points).turn[:, 0]]
     some: list[Tensor] = [*images[:: A_YAW - 1]]
     names = ["bare"] * len(some)
     wear = {"under_nose": 0.5, "on_chin": 0.5} if given.wear else None

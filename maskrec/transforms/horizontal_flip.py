@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
@@ -14,7 +16,11 @@ from maskrec.contracts.protocols import Draws
 from maskrec.contracts.sample import Batch
 from maskrec.transforms.ranges import probability_problems, refuse
 
-_OTHER_SIDE = [1, 0, 2, 4, 3]
+
+@cache
+def _other_side(device: torch.device) -> Tensor:
+    """The landmark that each one becomes in a mirror."""
+    return torch.tensor([1, 0, 2, 4, 3], device=device)
 
 
 class HorizontalFlip:
@@ -38,12 +44,12 @@ class HorizontalFlip:
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """Return the batch with some of its samples mirrored."""
-        flipped = draws.uniform("flip") < self.probability
+        flipped = draws.matrix((("flip", 1),))[:, 0] < self.probability
         rows = flipped[:, None, None, None]
         landmarks = batch.landmarks
         if landmarks is not None:
-            mirrored = landmarks[:, _OTHER_SIDE]
-            mirrored[..., 0] = batch.images.shape[3] - 1 - mirrored[..., 0]
+            mirrored = landmarks.index_select(1, _other_side(landmarks.device))
+            mirrored[..., 0].neg_().add_(batch.images.shape[3] - 1)
             landmarks = torch.where(flipped[:, None, None], mirrored, landmarks)
         return replace(
             batch,

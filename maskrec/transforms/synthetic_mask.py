@@ -13,11 +13,13 @@ from maskrec.contracts.problem import Problem
 from maskrec.contracts.protocols import Draws
 from maskrec.contracts.sample import Batch
 from maskrec.faces.masks import (
+    DRAWN,
     FREE_TYPES,
     HEIGHT,
     cheek_problems,
     choose_types,
     colour_problems,
+    drawn,
     put_on_masks,
     type_problems,
     wear_problems,
@@ -96,8 +98,10 @@ class SyntheticMask:
             UsageError: the batch has no landmarks.
         """
         landmarks = needed_landmarks(batch, "synthetic_mask")
-        worn = (draws.uniform("wear") < self.probability) & ~batch.masked
-        types = torch.where(worn, choose_types(draws.uniform("type"), self.types), -1)
+        # Drawn with what the masks themselves need, in one go.
+        uniform = draws.matrix(DRAWN)
+        worn = (drawn(uniform, "wear")[:, 0] < self.probability) & ~batch.masked
+        types = torch.where(worn, choose_types(drawn(uniform, "type")[:, 0], self.types), -1)
         images = put_on_masks(
             batch.images,
             landmarks,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -49,14 +50,20 @@ def choose_types(uniform: Tensor, types: Sequence[str] | Mapping[str, float] | N
         raise ValueError(sentence)
     names = REFERENCE_TYPES if types is None else types
     weights = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, 1.0)
-    worn = [(name, weight) for name, weight in weights.items() if weight > 0]
+    indices, edges = _shares(tuple(weights.items()), uniform.device)
+    return indices[(uniform[:, None] >= edges).sum(1)]
+
+
+@lru_cache(maxsize=32)
+def _shares(weights: tuple[tuple[str, float], ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """The types that have a weight, and the upper edges of their shares of [0, 1), the last one's left out."""
+    worn = [(name, weight) for name, weight in weights if weight > 0]
     total, so_far, edges = sum(weight for _, weight in worn), 0.0, []
     for _, weight in worn[:-1]:
         so_far += weight / total
         edges.append(so_far)
-    indices = torch.tensor([MASK_TYPES.index(name) for name, _ in worn], device=uniform.device)
-    place = (uniform.double()[:, None] >= torch.tensor(edges, dtype=torch.float64, device=uniform.device)).sum(1)
-    return indices[place]
+    indices = torch.tensor([MASK_TYPES.index(name) for name, _ in worn], device=device)
+    return indices, torch.tensor(edges, dtype=torch.float64, device=device)
 
 
 WAYS = ("under_nose", "on_chin")

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskrec.faces.masks.geometry import Surface, affine
-
-Numbers = dict[str, Tensor]
+from maskrec.faces.masks.head_rays import Surface, affine
+from maskrec.faces.masks.number_matrix import Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +33,53 @@ class Cut:
     nose: Tensor
     cover: Tensor
 
+    def of(self, rows: slice) -> Cut:
+        """Of some faces."""
+        return Cut(*(getattr(self, name)[rows] for name in self.__slots__))
+
 
 def cut_out(surface: Surface, n: Numbers) -> Cut:
     """The mask's outline on the head."""
-    aside = surface.across * n["per_side"]
-    aside2 = aside * aside
-    flank = surface.across * n["per_nose"]
-    nose = (flank * flank).neg_().add_(1.0).clamp_(min=0.0)
-    top = affine(aside2, n["temple_down"], n["cheek"])
+    sides = surface.across * n.together("per_side", 2)
+    aside, flank = sides.unbind(0)
+    aside2, flank2 = sides.square().unbind(0)
+    nose = flank2.neg_().add_(1.0).clamp_(min=0.0)
+    top, below = affine(aside2, n.together("temple_down", 2), n.together("cheek", 2)).unbind(0)
     top -= (nose * nose).mul_(n["rise"])
-    below = affine(aside2, n["jaw_up"], n["chin"])
     low = (below - top).clamp_(min=0.1)
     below.sub_(surface.down)
-    above = top.neg_().add_(surface.down)
+    above = torch.sub(surface.down, top, out=top)
     low = torch.div(above, low, out=low)
-    middle = (low * 2.0).sub_(1.0)
-    middle = middle.mul_(middle)
-    beside = middle.addcmul_(middle, middle).mul_(n["half_round"]).add_(1.0).sub_(aside.abs()).mul_(n["wide"])
+    # A quarter of the square of how far from the middle; half_round counts it in.
+    middle = (low - 0.5).square_()
+    beside = middle.addcmul_(middle, middle, value=4.0).mul_(n["half_round"]).add_(1.0)
+    beside = beside.sub_(aside.abs()).mul_(n["wide"])
     edge = torch.minimum(torch.minimum(above, below, out=above), beside, out=above)
-    cover = edge * n["per_edge"]
-    cover = torch.minimum(cover, surface.inside * n["inside_edge"], out=cover).add_(0.5).clamp_(0.0, 1.0)
-    return Cut(aside, aside2, low, edge, flank, nose, cover)
+    cover = torch.mul(edge, n["per_edge"], out=below)
+    cover = torch.minimum(cover, torch.mul(surface.inside, n["inside_edge"], out=middle), out=cover)
+    return Cut(aside, aside2, low, edge, flank, nose, cover.add_(0.5).clamp_(0.0, 1.0))
 
 
-def shadow(surface: Surface, cut: Cut, n: Numbers) -> Tensor:
-    """The remaining light beside a mask's edge: ``(B, H, W)``, 1 away from it."""
-    near = (cut.edge * n["per_shadow"]).add_(1.0).clamp_(0.0, 1.0)
-    near = torch.minimum(near, (surface.inside * 0.5).clamp_(0.0, 1.0))
+def shadow(half_inside: Tensor, edge: Tensor, n: Numbers) -> Tensor:
+    """The remaining light beside a mask's edge: ``(B, H, W)``, 1 away from it.
+
+    Args:
+        half_inside: half of ``Surface.inside``.
+        edge: of the cut; changed.
+        n: of these faces.
+    """
+    near = edge.mul_(n["per_shadow"]).add_(1.0)
+    near = torch.minimum(near, half_inside, out=near).clamp_(0.0, 1.0)
     return near.mul_(near).mul_(-0.28).add_(1.0)
 
 
-def straps(surface: Surface, n: Numbers) -> Tensor:
+def straps(surface: Surface, half_inside: Tensor, n: Numbers) -> Tensor:
     """How much of each pixel the straps cover: two per side, from the mask's ends towards the ear."""
     beyond = surface.across.abs().mul_(n["per_gap"]).add_(n["strap_0"])
-    upper = affine(beyond, n["strap_top_slope"], n["strap_top"]).sub_(surface.down).abs_()
-    lower = affine(beyond, n["strap_bottom_slope"], n["strap_bottom"]).sub_(surface.down).abs_()
-    upper, lower = upper.mul_(n["strap_top_scale"]), lower.mul_(n["strap_bottom_scale"])
-    cover = torch.maximum(upper, lower).add_(n["strap_width"])
+    both = affine(beyond, n.together("strap_top_slope", 2), n.together("strap_top", 2)).sub_(surface.down).abs_()
+    upper, lower = both.mul_(n.together("strap_top_scale", 2)).unbind(0)
+    cover = torch.maximum(upper, lower, out=upper).add_(n["strap_width"])
     # At the silhouette a strap is seen edge-on.
-    cover = torch.minimum(cover, surface.inside * 0.5)
-    cover = torch.minimum(cover, (1.0 - beyond).mul_(8.0))
-    return torch.minimum(cover, beyond.add_(0.5).mul_(8.0)).clamp_(0.0, 1.0).mul_(n["strap_on"])
+    cover = torch.minimum(cover, half_inside, out=cover)
+    along = torch.minimum(1.0 - beyond, beyond.add_(0.5), out=beyond).mul_(8.0)
+    return torch.minimum(cover, along, out=cover).clamp_(0.0, 1.0).mul_(n["strap_on"])

@@ -4,48 +4,39 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from maskrec.faces.masks.geometry import Surface, affine
-from maskrec.faces.masks.relief import Numbers, valve_distance, wave
+from maskrec.faces.masks.head_rays import Surface, affine
+from maskrec.faces.masks.number_matrix import Numbers
+from maskrec.faces.masks.relief import valve_distance, wave
 
 PATTERNS = ("stripes", "checks", "dots", "print")
-_READ = (
-    *("print_xx", "print_xy", "print_yx", "print_yy", "print_x", "print_y"),
-    *("print_share", "print_sharp", "print_amount"),
-    *("valve_x", "valve_y", "valve_on", "per_valve"),
-)
 
 
-def print_of(surface: Surface, n: Numbers, features: frozenset[str], rows: slice) -> tuple[Tensor, ...]:
-    """How much of each pixel shows the second, and possibly the third colour: none, one or two ``(b, H, W)``.
+def pattern_of(surface: Surface, n: Numbers, pattern: str) -> tuple[Tensor, ...]:
+    """How much of each pixel shows the second, and possibly the third colour: one or two ``(B, H, W)``.
 
     Args:
-        surface: of a part's faces.
-        n: their numbers.
-        features: of the family that is drawn.
-        rows: their places in the part.
+        surface, n: of some faces.
+        pattern: one of ``PATTERNS``.
     """
-    if not features & {"valve", *PATTERNS}:
-        return ()
-    n = {name: n[name][rows] for name in _READ}
-    across, down = surface.across[rows], surface.down[rows]
-    if "valve" in features:
-        far = valve_distance(across, down, n)
-        return ((1.0 - far).mul_(12.0).clamp_(0.0, 1.0).mul_(n["valve_on"]),)
-    x = affine(across, n["print_xx"], n["print_x"]).addcmul_(down, n["print_xy"])
-    y = affine(across, n["print_yx"], n["print_y"]).addcmul_(down, n["print_yy"])
-    if "stripes" in features:
+    x = affine(surface.across, n["print_xx"], n["print_x"]).addcmul_(surface.down, n["print_xy"])
+    if pattern == "stripes":
         return (_stripe(x, n).mul_(n["print_amount"]),)
-    if "checks" in features:
+    y = affine(surface.across, n["print_yx"], n["print_y"]).addcmul_(surface.down, n["print_yy"])
+    if pattern == "checks":
         return (_stripe(x, n).add_(_stripe(y, n)).mul_(0.5).mul_(n["print_amount"]),)
-    if "dots" in features:
-        return (_dots(x, y, n),)
-    return _blots(x, y, n)
+    return (_dots(x, y, n),) if pattern == "dots" else _blots(x, y, n)
+
+
+def valve_of(surface: Surface, n: Numbers) -> tuple[Tensor]:
+    """How much of each pixel a breathing valve covers: ``(B, H, W)``."""
+    far = valve_distance(surface.across, surface.down, n)
+    return ((1.0 - far).mul_(12.0).clamp_(0.0, 1.0).mul_(n["valve_on"]),)
 
 
 def _stripe(x: Tensor, n: Numbers) -> Tensor:
     """1 on the stripes, 0 between, soft over a pixel."""
     off = x.sub_(x.round()).abs_()
-    return off.neg_().add_(n["print_share"]).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0)
+    return (n["print_share"] - off).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0)
 
 
 def _dots(x: Tensor, y: Tensor, n: Numbers) -> Tensor:
@@ -55,18 +46,18 @@ def _dots(x: Tensor, y: Tensor, n: Numbers) -> Tensor:
     x.sub_(x.round())
     y.sub_(row)
     off = x.mul_(x).addcmul_(y, y).sqrt_()
-    return off.neg_().add_(n["print_share"]).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0).mul_(n["print_amount"])
+    return (n["print_share"] - off).mul_(n["print_sharp"]).add_(0.5).clamp_(0.0, 1.0).mul_(n["print_amount"])
 
 
 def _blots(x: Tensor, y: Tensor, n: Numbers) -> tuple[Tensor, Tensor]:
     """Irregular blots of two colours, from waves that distort each other."""
     x, y = x.mul_(0.5), y.mul_(0.5)
     first = wave((x * 0.45).add_(y, alpha=0.3))
-    second = wave((y * 0.5).sub_(x, alpha=0.35).add_(first, alpha=0.2))
-    third = wave((x * 0.9).sub_(y, alpha=0.2).add_(second, alpha=0.2))
-    fourth = wave((y * 0.9).add_(x, alpha=0.25).add_(first, alpha=0.2))
-    one = (third * fourth).add_(first, alpha=0.4)
-    two = (second * fourth).sub_(third, alpha=0.4)
+    second = wave((y * 0.5).sub_(x, alpha=0.35).add_(first, alpha=16 * 0.2))
+    third = wave((x * 0.9).sub_(y, alpha=0.2).add_(second, alpha=16 * 0.2))
+    fourth = wave((y * 0.9).add_(x, alpha=0.25).add_(first, alpha=16 * 0.2))
+    one = (third * fourth).mul_(256.0).add_(first, alpha=16 * 0.4)
+    two = (second * fourth).mul_(256.0).sub_(third, alpha=16 * 0.4)
     sharp = n["print_sharp"] * 0.25
     one = one.sub_(0.8).add_(n["print_share"] * 2.0).mul_(sharp).clamp_(0.0, 1.0).mul_(n["print_amount"])
     two = two.sub_(0.8).add_(n["print_share"] * 2.0).mul_(sharp).clamp_(0.0, 1.0).mul_(n["print_amount"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields, replace
+from dataclasses import fields, replace
 from functools import cache
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from maskrec.faces.masks.looks import Look, MaskType
 
@@ -136,7 +136,7 @@ MASK_TYPES: tuple[str, ...] = tuple(TYPES)
 REFERENCE_TYPES: tuple[str, ...] = MASK_TYPES[:5]
 FREE_TYPES: tuple[str, ...] = tuple(name for name, kind in TYPES.items() if kind.free)
 
-# Types that are drawn together: a feature of one of them is computed for all.
+# Types that are cut alike and have the same features.
 FAMILIES: tuple[tuple[str, ...], ...] = (
     ("surgical_green", "surgical_blue", "surgical"),
     ("n95", "ffp2_valve"),
@@ -161,40 +161,20 @@ def mask_index(name: str) -> int:
     return MASK_TYPES.index(name)
 
 
-def features_of(family: int) -> frozenset[str]:
-    """Names of ``Look``'s fields that are not 0 for some type of a family, and its pattern."""
-    kinds = [TYPES[name] for name in FAMILIES[family]]
+@cache
+def features_of(types: frozenset[int]) -> frozenset[str]:
+    """Names of ``Look``'s fields that are not 0 for some of the given types, and their patterns."""
+    kinds = [TYPES[MASK_TYPES[each]] for each in types]
     found = {field.name for kind in kinds for field in fields(Look) if getattr(kind.look, field.name)}
     return frozenset(found | {kind.pattern for kind in kinds})
 
 
-@cache
-def _table(device: torch.device) -> Tensor:
-    return torch.tensor([astuple(kind.look) for kind in TYPES.values()], dtype=torch.float32, device=device)
+# The families' order when faces are painted: those that have a feature in common are neighbours.
+_PAINTED = (0, 1, 2, 3, 5, 6, 4, 7, 8)
 
 
 @cache
-def _families(device: torch.device) -> Tensor:
-    places = {name: place for place, names in enumerate(FAMILIES) for name in names}
-    return torch.tensor([places[name] for name in MASK_TYPES], device=device)
-
-
-@cache
-def _free(device: torch.device) -> Tensor:
-    return torch.tensor([kind.free for kind in TYPES.values()], device=device)
-
-
-def looks_of(types: Tensor) -> dict[str, Tensor]:
-    """Every number of ``Look`` by its name, each ``(B,)``, for types int64 ``(B,)`` from 0."""
-    columns = _table(types.device)[types].unbind(1)
-    return {field.name: column for field, column in zip(fields(Look), columns, strict=True)}
-
-
-def families_of(types: Tensor) -> Tensor:
-    """Index into ``FAMILIES`` for each type: int64 ``(B,)``."""
-    return _families(types.device)[types]
-
-
-def is_free(types: Tensor) -> Tensor:
-    """Whether each type's colours are drawn: bool ``(B,)``."""
-    return _free(types.device)[types]
+def painting_places() -> NDArray[np.int64]:
+    """By type, its family's place when faces are painted."""
+    places = {name: place for place, family in enumerate(_PAINTED) for name in FAMILIES[family]}
+    return np.array([places[name] for name in MASK_TYPES])

@@ -1,214 +1,248 @@
-"""How each face wears its mask: every number of camera, cut, look and light, computed once per face."""
+"""How each face wears its mask: every number of camera, cut, look and light, as one matrix, computed once per face."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from maskrec.contracts.protocols import Draws
-from maskrec.faces.masks.colours import draw_colours
-from maskrec.faces.masks.geometry import Camera, fit_camera, ray_numbers, reach
+from maskrec.faces.masks.colours import COLOUR_NUMBERS, colour_numbers
+from maskrec.faces.masks.first_numbers import columns, first_numbers
+from maskrec.faces.masks.geometry import Camera, fit_camera, reach
+from maskrec.faces.masks.head_rays import RAY_NUMBERS, ray_numbers
 from maskrec.faces.masks.light import face_light
-from maskrec.faces.masks.types import is_free, looks_of
+from maskrec.faces.masks.mask_draws import drawn
 
 HEIGHT = (0.38, 0.62)
-_NOSE_TIP = 0.571
-_EAR_ACROSS, _EAR_DOWN = 0.93, 0.60
-_EDGE_SOFTNESS = 0.028
-_SHADOW_REACH = 0.10
+SHADOW_REACH = 0.10
 _LEAST_RISE = 0.06
+_EDGE_SOFTNESS = 0.028
+# What is proportional to the scale is held within bounds, in the order of the first numbers from per_edge on:
+# edge, shadow, hem, line, strap_on, strap_width, print_sharp, print_seen.
+_LEAST_HELD = (*(0.0,) * 7, 1.2)
+_MOST_HELD = (1.0 / _EDGE_SOFTNESS, 10.0, 1.0 / 0.022, 1.0 / 0.016, 1.0, float("inf"), 24.0, 3.2)
 
-Numbers = dict[str, Tensor]
+# Names of the columns that `worn_by` computes, each with what it is multiplied by and then raised by; the order is that
+# of its `torch.cat`.
+_AFFINE: dict[str, tuple[float, float]] = {
+    **{name: (factor, 0.0) for name, factor in RAY_NUMBERS.items()},
+    **dict.fromkeys(("nose", "cheek", "chin"), (1.0, 0.0)),
+    **dict.fromkeys(("temple_down", "jaw_up"), (-1.0, 0.0)),
+    "wide": (2.0, 0.0),
+    **dict.fromkeys(("per_side", "per_nose", "per_gap"), (1.0, 0.0)),
+    "half_round": (4.0, 0.0),
+    "rise": (1.0, 0.0),
+    **dict.fromkeys(("per_edge", "per_shadow", "per_hem", "per_line", "strap_on"), (1.0, 0.0)),
+    "strap_width": (1.0, 0.5),
+    "print_sharp": (1.0, 0.0),
+    "inside_edge": (1.0, 0.0),
+    "scale": (1.0, 0.0),
+    "per_fold": (0.16, 0.0),
+    "strap_0": (-1.0, 0.0),
+    **dict.fromkeys(("strap_top", "strap_bottom", "strap_top_slope", "strap_bottom_slope"), (1.0, 0.0)),
+    **dict.fromkeys(("strap_top_scale", "strap_bottom_scale"), (-2.0, 0.0)),
+    "strap_end": (1.0, 0.0),
+    "valve_y": (1.0, 0.0),
+    "valve_x": (1.1, 0.0),
+    **dict.fromkeys(
+        ("pleats", "wrinkles", "seam", "hem", "dome", "panel", "panel_top", "panel_bottom", "tilt", "wire", "grain"),
+        (1.0, 0.0),
+    ),
+    "per_valve": (1.0, 0.0),
+    **dict.fromkeys(("pattern_stripes", "pattern_checks", "pattern_dots", "pattern_print"), (1.0, 0.0)),
+    **{f"{name}_{i}": (1.0, 0.0) for name in ("phase", "along", "down") for i in (1, 2, 3)},
+    **dict.fromkeys(("grain_x", "grain_y", "print_x", "print_y", "print_share"), (1.0, 0.0)),
+    "print_xx": (2.2, 0.0),
+    "print_xy": (1.0, 0.0),
+    "print_yy": (1.0, 0.0),
+    "print_yx": (-2.2, 0.0),
+    "print_amount": (0.5, 0.0),
+    "valve_on": (1.0, 0.0),
+    "level": (1.0, 0.0),
+    "side_light": (1.0, 0.0),
+    **dict.fromkeys(COLOUR_NUMBERS, (1.0, 0.0)),
+}
+_ENDS = ("nose", "chin", "strap_end", "strap_width", "strap_top_scale")
+NUMBERS: dict[str, int] = {name: place for place, name in enumerate(_AFFINE)}
+
+
+class _Constants(NamedTuple):
+    """Float64 on a device."""
+
+    factors: Tensor
+    shifts: Tensor
+    least: Tensor
+    most: Tensor
+    inwards: Tensor
+    lying: Tensor
+    one: Tensor
+    two: Tensor
+    quarter: Tensor
+
+
+@cache
+def _constants(device: torch.device) -> _Constants:
+    factors, shifts = zip(*_AFFINE.values(), strict=True)
+    values = (factors, shifts, _LEAST_HELD, _MOST_HELD, (1.0, -1.0), (0.0, 1.0), 1.0, 2.0, 0.25)
+    return _Constants(*(torch.tensor(value, dtype=torch.float64, device=device) for value in values))
+
+
+class Wearing(NamedTuple):
+    """How masks are worn, as asked for.
+
+    Args:
+        height: range of the top edge's height on the nose: 0 its tip, 1 the eyes' line.
+        cheeks: range of how far the top edge is pulled up on the cheeks: 0 as it is cut, 1 the eyes' line.
+        wear: probability of ``under_nose`` and ``on_chin``.
+        palette: colours for types whose colour is drawn; None for any.
+    """
+
+    height: tuple[float, float] = HEIGHT
+    cheeks: tuple[float, float] = (0.0, 0.0)
+    wear: Mapping[str, float] = MappingProxyType({})
+    palette: Sequence[tuple[float, float, float]] | None = None
+
+
+class Worn(NamedTuple):
+    """How some faces wear their masks.
+
+    Args:
+        numbers: ``(B, len(NUMBERS))``.
+        camera: of the masks.
+    """
+
+    numbers: Tensor
+    camera: Camera
+
+    def boxes(self, height: int, width: int) -> Tensor:
+        """Boxes that contain masks, straps and shadows, as ``reach`` gives them."""
+        n = {name: self.numbers[:, NUMBERS[name]] for name in _ENDS}
+        # A slanting strap is higher than wide; strap_top_scale is negative.
+        strap_top = n["strap_end"] + n["strap_width"] / n["strap_top_scale"]
+        top, bottom = torch.minimum(n["nose"], strap_top) - SHADOW_REACH, n["chin"] + SHADOW_REACH
+        return reach(self.camera, top, bottom, height, width)
 
 
 def worn_by(
-    images: Tensor,
-    landmarks: Tensor,
-    types: Tensor,
-    draws: Draws,
-    chosen: Tensor,
-    height: tuple[float, float],
-    cheeks: tuple[float, float],
-    wear: Mapping[str, float],
-    palette: Sequence[tuple[float, float, float]] | None,
-) -> tuple[Numbers, Tensor]:
-    """Every number of these faces' masks, and the boxes that contain them.
+    images: Tensor, landmarks: Tensor, types: Tensor, uniform: Tensor, rows: Tensor | None, wearing: Wearing
+) -> Worn:
+    """Every number of these faces' masks.
 
     Args:
         images: of all faces of the batch.
         landmarks, types: of the chosen faces.
-        draws: of all faces.
-        chosen: int64, the chosen faces' places in the batch.
-        height: range of the top edge's height on the nose: 0 its tip, 1 the eyes' line.
-        cheeks: range of how far the top edge is pulled up on the cheeks: 0 as it is cut, 1 the eyes' line.
-        wear: probability of ``under_nose`` and ``on_chin``.
-        palette: colours for types whose colour is drawn.
-
-    Returns:
-        ``(B,)`` float32 tensors by name, and int64 ``(B, 4)`` as in ``reach``.
+        uniform: what is drawn for all faces, ``DRAWN``.
+        rows: int64, the chosen faces' places in the batch; None for all.
+        wearing: how they are worn.
     """
-    hang = draws.uniform("mask_hang", (18,))[chosen].to(torch.float64) * 2.0 - 1.0
-    jitter = list(hang.unbind(1))
+    first = _first_of(types, uniform, rows, wearing)
     face = fit_camera(landmarks)
-    look = {name: number.to(torch.float64) for name, number in looks_of(types).items()}
-    _hang(look, jitter, height)
-    if cheeks[1] > 0:
-        _pull_up(look, draws.uniform("mask_cheeks")[chosen].to(torch.float64), cheeks)
-    if wear:
-        _wear(look, draws.uniform("mask_wear", (2,))[chosen].to(torch.float64), wear)
-    camera = _hung(face, jitter)
-    numbers = {**look, **ray_numbers(camera, look["bulge"], look["taper"]), **_cut_numbers(look, camera)}
-    level, side = face_light(images, chosen, face)
-    numbers |= {"level": level * (1.0 + 0.05 * jitter[4]), "side_light": 1.2 * side * look["contrast"]}
-    numbers |= _fabric_numbers(draws.uniform("mask_fabric", (20,))[chosen].to(torch.float64), look, camera.scale)
-    colours = draw_colours(draws.uniform("mask_colour", (9,))[chosen], palette)
-    numbers |= _colour_numbers(look, is_free(types), colours, jitter[17])
-    # A slanting strap is higher than wide; strap_top_scale is negative.
-    strap_top = numbers["strap_end"] + numbers["strap_width"] / numbers["strap_top_scale"]
-    top = torch.minimum(look["nose"], strap_top) - _SHADOW_REACH
-    boxes = reach(camera, top, look["chin"] + _SHADOW_REACH, images.shape[2], images.shape[3])
-    return {name: number.to(torch.float32) for name, number in numbers.items()}, boxes
-
-
-def _hung(face: Camera, jitter: Sequence[Tensor]) -> Camera:
-    """The camera of a mask that sits slightly off: up to 4 % of the eye distance, 4 % in size, about 3 degrees."""
-    size, tilt = 1.0 + 0.04 * jitter[2], 0.05 * jitter[3]
-    return Camera(
-        face.origin_x + 0.04 * jitter[0] * face.across_x + 0.04 * jitter[1] * face.below_x,
-        face.origin_y + 0.04 * jitter[0] * face.across_y + 0.04 * jitter[1] * face.below_y,
-        size * (face.across_x - tilt * face.across_y),
-        size * (face.across_y + tilt * face.across_x),
-        size * (face.below_x - tilt * face.below_y),
-        size * (face.below_y + tilt * face.below_x),
-        face.yaw,
-        face.pitch,
+    places = torch.arange(len(types), device=types.device) if rows is None else rows
+    level, side = face_light(images, places, face)
+    camera = face.moved(
+        columns(first, "shift_right", "shift_down"), columns(first, "upright", "aslant") * columns(first, "size")
     )
+    constant = _constants(types.device)
+    reciprocals = columns(first, "depth", "gap").reciprocal()
+    rays = ray_numbers(
+        camera, reciprocals[:, 0], columns(first, "square_yaw", "square_lean"), columns(first, "no_size", "size_0")
+    )
+    powers = columns(first, "print_sharp", "bright_fabric").pow_(columns(first, "exponent_0", "exponent_3"))
+    scale = rays.scale[:, None]
+    held = (columns(first, "per_edge", "print_seen") * scale).clamp_(constant.least, constant.most)
+    straps = _strap_numbers(first, camera, scale, reciprocals[:, 3:])
+    print_turn = _print_turn(first, powers[:, 2:3])
+    seen = torch.addcmul(constant.one, columns(first, "faint"), columns(first, "fainter")) * (held[:, 7:] - 1.2)
+    cheek, chin = columns(first, "cheek"), columns(first, "chin")
+    colours = None if wearing.palette is None else _of_rows(drawn(uniform, "mask_colour"), rows)
+    blocks = (
+        *rays.numbers,
+        columns(first, "nose", "jaw"),
+        columns(first, "side"),
+        reciprocals[:, 1:],
+        columns(first, "half_round"),
+        cheek - columns(first, "nose"),
+        held[:, :7],
+        held[:, :1] / scale,
+        scale,
+        scale,
+        columns(first, "side") * reciprocals[:, 3:],
+        *straps,
+        columns(first, "strap_end"),
+        torch.lerp(cheek, chin, 0.42),
+        torch.sub(columns(first, "valve_right"), columns(first, "valve_aside"), alpha=0.5),
+        columns(first, "pleats", "print_share"),
+        print_turn,
+        print_turn,
+        seen,
+        columns(first, "valve_on"),
+        columns(first, "level") * level[:, None],
+        columns(first, "side_light") * side[:, None],
+        *colour_numbers(first, colours, wearing.palette),
+    )
+    return Worn(torch.addcmul(constant.shifts, torch.cat(blocks, 1), constant.factors), camera)
 
 
-def _hang(look: Numbers, jitter: Sequence[Tensor], height: tuple[float, float]) -> None:
-    """Every mask is cut, stretched and pulled up a little differently."""
-    up = height[0] + (height[1] - height[0]) * (0.5 + 0.5 * jitter[5])
-    look["nose"] = _NOSE_TIP * (1.0 - up) + look["nose"]
-    look["cheek"] = look["cheek"] + 0.05 * jitter[6]
-    look["nose_width"] = look["nose_width"] * (1.0 + 0.15 * jitter[7])
-    look["temple"] = look["temple"] + 0.03 * jitter[8]
-    look["chin"] = look["chin"] + 0.06 * jitter[9]
-    look["jaw"] = look["jaw"] * (1.0 + 0.12 * jitter[10])
-    look["side"] = look["side"] * (1.0 + 0.05 * jitter[11])
-    look["round"] = (look["round"] * (1.0 + 0.3 * jitter[12])).clamp(0.0, 1.0)
-    look["bulge"] = look["bulge"] * (1.0 + 0.3 * jitter[13])
-    look["pleats"] = look["pleats"] * (1.0 + 0.3 * jitter[14])
-    look["wrinkles"] = look["wrinkles"] * (1.0 + 0.5 * jitter[15])
-    look["strap_spread"] = look["strap_spread"] * (1.0 + 0.25 * jitter[16])
+def _first_of(types: Tensor, uniform: Tensor, rows: Tensor | None, wearing: Wearing) -> Tensor:
+    """The first numbers of masks that are worn as asked for."""
+    first = first_numbers(uniform, rows, types, wearing.height)
+    if wearing.cheeks[1] > 0:
+        _pull_up(first, _of_rows(drawn(uniform, "mask_cheeks"), rows)[:, 0].double(), wearing.cheeks)
+    if wearing.wear:
+        _wear(first, _of_rows(drawn(uniform, "mask_wear"), rows).double(), wearing.wear)
+    return first
 
 
-def _pull_up(look: Numbers, uniform: Tensor, cheeks: tuple[float, float]) -> None:
+def _of_rows(values: Tensor, rows: Tensor | None) -> Tensor:
+    """Of the chosen faces."""
+    return values if rows is None else values[rows]
+
+
+def _pull_up(first: Tensor, uniform: Tensor, cheeks: tuple[float, float]) -> None:
     """Some masks sit closer to the eyes; the edge is nowhere, not even at its ends, higher than over the nose."""
-    least = look["nose"] + look["temple"].clamp(min=0.0) + _LEAST_RISE
-    pulled = look["cheek"] * (1.0 - cheeks[0] - (cheeks[1] - cheeks[0]) * uniform)
-    look["cheek"] = torch.minimum(look["cheek"], torch.maximum(pulled, least))
+    nose, cheek, temple = (columns(first, name)[:, 0] for name in ("nose", "cheek", "temple"))
+    least = nose + temple.clamp(min=0.0) + _LEAST_RISE
+    pulled = cheek * (1.0 - cheeks[0] - (cheeks[1] - cheeks[0]) * uniform)
+    cheek.copy_(torch.minimum(cheek, torch.maximum(pulled, least)))
 
 
-def _wear(look: Numbers, uniform: Tensor, wear: Mapping[str, float]) -> None:
+def _wear(first: Tensor, uniform: Tensor, wear: Mapping[str, float]) -> None:
     """Some masks hang under the nose, some on the chin."""
+    nose, cheek, chin, temple, jaw, wire = (
+        columns(first, name)[:, 0] for name in ("nose", "cheek", "chin", "temple", "jaw", "wire")
+    )
     under = wear.get("under_nose", 0.0)
     low = uniform[:, 0] < under
     lower = ~low & (uniform[:, 0] < under + wear.get("on_chin", 0.0))
     slack = uniform[:, 1]
-    nose = torch.where(low, 0.70 + 0.12 * slack, torch.where(lower, 1.42 + 0.14 * slack, look["nose"]))
-    cheek = torch.where(low, nose + 0.08, torch.where(lower, nose + 0.04, look["cheek"]))
-    fallen = torch.where(low, 0.06, torch.where(lower, 0.25 + 0.1 * slack, 0.0))
-    look["nose"], look["cheek"], look["chin"] = nose, cheek, look["chin"] + fallen
-    look["temple"] = torch.where(lower, 0.45, look["temple"])
-    look["jaw"] = torch.where(lower, 0.75, look["jaw"])
-    look["wire"] = torch.where(low | lower, 0.0, look["wire"])
+    nose.copy_(torch.where(low, 0.70 + 0.12 * slack, torch.where(lower, 1.42 + 0.14 * slack, nose)))
+    cheek.copy_(torch.where(low, nose + 0.08, torch.where(lower, nose + 0.04, cheek)))
+    chin.add_(torch.where(low, 0.06, torch.where(lower, 0.25 + 0.1 * slack, 0.0)))
+    temple.masked_fill_(lower, 0.45)
+    jaw.masked_fill_(lower, 0.75)
+    wire.masked_fill_(low | lower, 0.0)
 
 
-def _cut_numbers(look: Numbers, camera: Camera) -> Numbers:
-    """The outline's and the straps' numbers."""
-    scale, gap = camera.scale, (_EAR_ACROSS - look["side"]).clamp(min=0.05)
-    top, bottom = look["cheek"] - look["temple"], look["chin"] - look["jaw"]
-    # Straps start where straight ends have corners, or nearer to the middle of rounded ends.
-    inward = (bottom - top) * (0.12 + 0.3 * look["round"])
-    top, bottom = top + inward, bottom - inward
+def _strap_numbers(first: Tensor, camera: Camera, scale: Tensor, per_gap: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the upper and the lower strap, ``(B, 2)`` each: where they start, their slope, and pixels per height."""
+    constant = _constants(first.device)
+    ends = columns(first, "cheek", "chin") - columns(first, "temple", "jaw")
+    inward = (ends[:, 1:] - ends[:, :1]) * columns(first, "inward")
+    ends = torch.addcmul(ends, inward, constant.inwards)
+    slopes = columns(first, "strap_end", "strap_low_end") - ends
     # How steep a strap looks: a cheek seen from the front is foreshortened.
-    strap, turn = look["strap"], 0.5 / gap / (0.25 + 0.75 * camera.yaw.abs().clamp(max=1.0))
-    top_slope = _EAR_DOWN - 0.5 * look["strap_spread"] - top
-    bottom_slope = _EAR_DOWN + 0.5 * look["strap_spread"] - bottom
-    return {
-        "per_side": 1.0 / look["side"],
-        "per_nose": 1.0 / look["nose_width"],
-        "rise": look["cheek"] - look["nose"],
-        "temple_down": -look["temple"],
-        "jaw_up": -look["jaw"],
-        "wide": 2.0 * look["side"],
-        "half_round": -0.5 * look["round"],
-        "per_edge": scale / (_EDGE_SOFTNESS * scale).clamp(min=1.0),
-        "inside_edge": 1.0 / (_EDGE_SOFTNESS * scale).clamp(min=1.0),
-        "per_shadow": 1.0 / torch.maximum(torch.full_like(scale, _SHADOW_REACH), 2.0 / scale),
-        "per_hem": 1.0 / torch.maximum(torch.full_like(scale, 0.022), 1.0 / scale),
-        "per_line": 1.0 / torch.maximum(torch.full_like(scale, 0.016), 1.0 / scale),
-        "per_fold": scale * 0.16,
-        "scale": scale,
-        "per_gap": 1.0 / gap,
-        "strap_0": -look["side"] / gap,
-        "strap_top": top,
-        "strap_end": _EAR_DOWN - 0.5 * look["strap_spread"],
-        "strap_top_slope": top_slope,
-        "strap_top_scale": -scale / (1.0 + (top_slope * turn) ** 2).sqrt(),
-        "strap_bottom": bottom,
-        "strap_bottom_slope": bottom_slope,
-        "strap_bottom_scale": -scale / (1.0 + (bottom_slope * turn) ** 2).sqrt(),
-        "strap_width": strap * scale + 0.5,
-        "strap_on": (strap * scale * 2.0).clamp(max=1.0),
-    }
+    turned = torch.add(constant.quarter, camera.turn[:, :1].abs().clamp_(max=1.0), alpha=0.75)
+    steep = torch.hypot(slopes * (per_gap / turned), constant.two)
+    return ends, slopes, scale / steep
 
 
-def _fabric_numbers(uniform: Tensor, look: Numbers, scale: Tensor) -> Numbers:
-    """Creases, grain and print."""
-    u = list(uniform.unbind(1))
-    numbers = {"phase_1": u[0], "phase_2": u[1], "phase_3": u[2]}
-    numbers |= {"along_1": 1.2 * u[3] - 0.6, "down_1": 0.4 + 0.7 * u[4]}
-    numbers |= {"along_2": 2.4 * u[5] - 1.2, "down_2": 0.8 + 1.2 * u[6]}
-    numbers |= {"along_3": 4.0 * u[7] - 2.0, "down_3": 1.5 + 1.5 * u[8]}
-    numbers |= {"grain_x": (u[9] * 128.0).floor(), "grain_y": (u[10] * 128.0).floor()}
-    # A print: how many repeats per eye distance, upright, horizontal or rotated.
-    repeats = 2.5 * 2.4 ** (2.0 * u[11] - 0.6)
-    turn = torch.where(u[12] < 0.3, 0.0, (u[13] - 0.5) * 1.6)
-    lying = (u[12] > 0.75).to(torch.float64)
-    cosine, sine = (1.0 - 0.5 * turn**2) * (1.0 - lying), turn + lying * (1.0 - turn)
-    period = scale / repeats
-    numbers |= {
-        "print_xx": 2.2 * repeats * cosine,
-        "print_xy": repeats * sine,
-        "print_yx": -2.2 * repeats * sine,
-        "print_yy": repeats * cosine,
-        "print_x": u[14],
-        "print_y": u[15],
-        "print_share": 0.12 + 0.26 * u[16],
-        "print_sharp": period.clamp(max=24.0),
-        "print_amount": torch.where(u[17] < 0.35, u[18], 1.0) * (period * 0.5 - 0.6).clamp(0.0, 1.0),
-        "valve_x": torch.where(u[19] < 0.5, 0.0, torch.where(u[19] < 0.75, -0.55, 0.55)),
-        "valve_y": look["cheek"] + 0.42 * (look["chin"] - look["cheek"]),
-        "valve_on": (look["valve"] > 0).to(torch.float64),
-        "per_valve": 1.0 / look["valve"].clamp(min=0.05),
-    }
-    return numbers
-
-
-def _colour_numbers(look: Numbers, free: Tensor, colours: Tensor, fade: Tensor) -> Numbers:
-    """Fabric, print and straps; the fixed colours vary a little, as photos do."""
-    fixed = torch.stack([look["red"], look["green"], look["blue"]], 1)
-    fabric = torch.where(free[:, None], colours[:, 0].to(torch.float64), fixed)
-    gray = fabric.mean(1, keepdim=True)
-    fabric = fabric + (0.07 + 0.07 * fade[:, None]) * (gray - fabric)
-    prints = [colours[:, i].to(torch.float64) - fabric for i in (1, 2)]
-    valve = (0.55 + 0.4 * colours[:, 1].mean(1, keepdim=True).to(torch.float64)) - fabric
-    prints[0] = torch.where((look["valve"] > 0)[:, None], valve, prints[0])
-    strap = torch.where((look["strap_gray"] < 0)[:, None], fabric * 0.9, look["strap_gray"][:, None])
-    numbers: Numbers = {}
-    for name, values in (("fabric", fabric), ("print", prints[0]), ("other", prints[1]), ("band", strap)):
-        numbers |= {f"{name}_{i}": values[:, i] for i in range(3)}
-    return numbers
+def _print_turn(first: Tensor, repeats: Tensor) -> Tensor:
+    """Cosine and sine of how a print lies, times its repeats per eye distance: ``(B, 2)``."""
+    constant = _constants(first.device)
+    turn = columns(first, "turn") * columns(first, "turned")
+    upright = torch.cat([torch.addcmul(constant.one, turn, turn, value=-0.5), turn], 1)
+    return upright.lerp_(constant.lying, columns(first, "lying")).mul_(repeats)

@@ -12,8 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch import Tensor
 
-from maskrec.faces.masks.geometry import fit_camera, meet_head, ray_numbers, reach
+from maskrec.faces.masks.geometry import Camera, fit_camera, reach
+from maskrec.faces.masks.head_rays import HALF_DEPTH, HALF_WIDTH, RAY_NUMBERS, SIZE, Surface, meet_head, ray_numbers
+from maskrec.faces.masks.number_matrix import Numbers
 
 HEAD = np.array([[-0.5, 0, 0], [0.5, 0, 0], [0, 0.571, 0.42], [-0.414, 1.156, 0.1], [0.414, 1.156, 0.1]])
 
@@ -33,31 +36,52 @@ def _plain_fit(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(solution.T)
 
 
+def _values(camera: Camera) -> dict[str, float]:
+    """One face's camera, number by number."""
+    across, below = camera.axes[0].tolist()
+    origin, turn = camera.origin[0, 0].tolist(), camera.turn[0].tolist()
+    names = ("across_x", "across_y", "below_x", "below_y", "origin_x", "origin_y", "yaw", "pitch")
+    return dict(zip(names, (*across, *below, *origin, *turn), strict=True))
+
+
+def _met(camera: Camera, bulge: float, taper: float, x: Tensor, y: Tensor) -> Surface:
+    """Where the rays through pixels meet a surface."""
+    zero, one, two = taper * SIZE[0] + 1.0 - taper, taper * SIZE[1], taper * SIZE[2]
+    weights = torch.tensor([[HALF_WIDTH**-2, -two, 1.0]]).double()
+    sizes = torch.tensor([[0.0, -two, -0.5 * one, -two, -one, -zero]]).double()
+    rays = ray_numbers(camera, torch.tensor([1.0 / (HALF_DEPTH + bulge)]).double(), weights, sizes)
+    matrix = torch.cat([*rays.numbers, torch.tensor([[1.0 / (HALF_DEPTH + bulge)]]).double()], 1)
+    factors = torch.tensor([*RAY_NUMBERS.values(), 1.0]).double()
+    places = {name: place for place, name in enumerate((*RAY_NUMBERS, "near_unit"))}
+    return meet_head(Numbers((matrix * factors).float().T, places), x, y)
+
+
 @pytest.mark.parametrize(("turn", "roll", "nod"), [(0, 0, 0), (20, 10, 0), (-35, -25, 8), (45, 0, -10), (10, 170, 0)])
 def test_the_camera_shows_the_head_where_the_landmarks_are(turn: float, roll: float, nod: float) -> None:
     points = _seen(turn, roll, nod)
-    camera = fit_camera(torch.tensor(points)[None])
+    camera = _values(fit_camera(torch.tensor(points)[None]))
     across, below, depth, origin = _plain_fit(points).T
-    assert [float(camera.origin_x), float(camera.origin_y)] == pytest.approx(list(origin), abs=1e-9)
-    assert [float(camera.below_x), float(camera.below_y)] == pytest.approx(list(below), abs=1e-9)
-    assert [float(camera.across_x), float(camera.across_y)] == pytest.approx(list(across), abs=1e-9)
+    assert [camera["origin_x"], camera["origin_y"]] == pytest.approx(list(origin), abs=1e-9)
+    assert [camera["below_x"], camera["below_y"]] == pytest.approx(list(below), abs=1e-9)
+    assert [camera["across_x"], camera["across_y"]] == pytest.approx(list(across), abs=1e-9)
     yaw, pitch = np.linalg.solve(np.column_stack([across, below]), depth)
-    assert float(camera.yaw) == pytest.approx(yaw, abs=1e-9)
-    assert float(camera.yaw) == pytest.approx(math.tan(math.radians(turn)), abs=0.03 if nod == 0 else 0.3)
-    assert float(camera.pitch) == pytest.approx(np.clip(0.4 * pitch, -0.35, 0.35), abs=1e-9)
+    assert camera["yaw"] == pytest.approx(yaw, abs=1e-9)
+    assert camera["yaw"] == pytest.approx(math.tan(math.radians(turn)), abs=0.03 if nod == 0 else 0.3)
+    assert camera["pitch"] == pytest.approx(np.clip(0.4 * pitch, -0.35, 0.35), abs=1e-9)
 
 
 @pytest.mark.parametrize("degrees", [75, 90, -90, 110])
 def test_a_profile_keeps_some_width(degrees: float) -> None:
     camera = fit_camera(torch.tensor(_seen(degrees))[None])
-    cross = camera.across_x * camera.below_y - camera.across_y * camera.below_x
-    assert float(cross) >= 0.34 * float(camera.scale) ** 2
-    assert abs(float(camera.yaw)) <= 1.4
+    value = _values(camera)
+    cross = value["across_x"] * value["below_y"] - value["across_y"] * value["below_x"]
+    assert cross >= 0.34 * float(camera.scale) ** 2
+    assert abs(value["yaw"]) <= 1.4
 
 
-def _plain_ray(camera: object, x: float, y: float, bulge: float, taper: float) -> tuple[float, float, float] | None:
+def _plain_ray(camera: Camera, x: float, y: float, bulge: float, taper: float) -> tuple[float, float, float] | None:
     """Tangent of half the angle, height and discriminant where the ray meets the surface, by trying three points."""
-    value = {name: float(getattr(camera, name)) for name in camera.__slots__}  # type: ignore[attr-defined]
+    value = _values(camera)
     matrix = [[value["across_x"], value["below_x"]], [value["across_y"], value["below_y"]]]
     right, down = np.linalg.solve(matrix, [x - value["origin_x"], y - value["origin_y"]])
 
@@ -90,10 +114,8 @@ def test_rays_meet_the_head_where_plain_arithmetic_says(
     turn: float, roll: float, nod: float, bulge: float, taper: float
 ) -> None:
     camera = fit_camera(torch.tensor(_seen(turn, roll, nod))[None])
-    numbers = ray_numbers(camera, torch.tensor([bulge]).double(), torch.tensor([taper]).double())
-    numbers = {name: number.float()[:, None, None] for name, number in numbers.items()}
     x, y = torch.arange(0, 112, 7).float(), torch.arange(40, 112, 5).float()
-    surface = meet_head(numbers, x[None, None], y[None, :, None])
+    surface = _met(camera, bulge, taper, x[None, None], y[None, :, None])
     met = 0
     for row, line in enumerate(y.tolist()):
         for column, place in enumerate(x.tolist()):
@@ -111,10 +133,8 @@ def test_rays_meet_the_head_where_plain_arithmetic_says(
 
 def test_the_silhouette_is_where_rays_miss() -> None:
     camera = fit_camera(torch.tensor(_seen(0))[None])
-    numbers = ray_numbers(camera, torch.zeros(1).double(), torch.ones(1).double())
-    numbers = {name: number.float()[:, None, None] for name, number in numbers.items()}
     x = torch.arange(0, 112).float()
-    inside = meet_head(numbers, x[None, None], torch.tensor([[[80.0]]])).inside[0, 0]
+    inside = _met(camera, 0.0, 1.0, x[None, None], torch.tensor([[[80.0]]])).inside[0, 0]
     for column in range(112):
         missed = _plain_ray(camera, float(column), 80.0, 0.0, 1.0) is None
         assert (float(inside[column]) <= 0) == missed

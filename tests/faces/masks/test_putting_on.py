@@ -15,8 +15,10 @@ from torch import Tensor
 
 from maskrec.base.random import SeededDraws
 from maskrec.faces.alignment import arcface_template
-from maskrec.faces.masks import MASK_TYPES, REFERENCE_TYPES, mask_index, painting, put_on_masks
+from maskrec.faces.masks import DRAWN, MASK_TYPES, REFERENCE_TYPES, mask_index, put_on_masks
+from maskrec.faces.masks.putting_on import put_on_unseen
 from maskrec.faces.masks.types import FAMILIES
+from maskrec.faces.masks.wearing import Wearing
 
 SIZE = 112
 COLOURS = {
@@ -154,22 +156,26 @@ def test_batching_changes_no_bit(size: int, count: int) -> None:
         assert torch.equal(torch.cat(parts), whole)
 
 
-def test_families_painted_together_as_on_a_gpu_are_those_painted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [40, 64])
+def test_faces_painted_without_knowing_their_masks_are_those_painted_by_kind(size: int) -> None:
+    """As on a device, whose memory is not looked into: every feature for every face, in whole pictures."""
     count = 3 * len(MASK_TYPES)
-    noise = torch.rand(count, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+    noise = torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(1))
     types = torch.arange(count) % (len(MASK_TYPES) + 1) - 1
-    apart = put_on_masks(noise, _template(count), types, _draws(count))
-    monkeypatch.setattr(painting, "FAMILIES_APART", set())
-    monkeypatch.setattr(painting, "PIXELS_AT_ONCE", {"cpu": 1 << 26})
-    assert torch.equal(apart, put_on_masks(noise, _template(count), types, _draws(count)))
+    points = _template(count, size)
+    points[5] += 1e25  # beside its picture: bare there
+    apart = put_on_masks(noise, points, types, _draws(count))
+    together = noise.clone()
+    put_on_unseen(together, points, types, _draws(count).matrix(DRAWN), Wearing(), fused=False)
+    assert torch.equal(apart, together)
 
 
 def test_a_mirrored_face_gets_a_mirrored_outline() -> None:
     """Without jitter, which draws of zero offset give, left and right are treated alike."""
 
     class Still:
-        def uniform(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
-            return torch.full((1, *shape), 0.5)
+        def matrix(self, columns: tuple[tuple[str, int], ...]) -> Tensor:
+            return torch.full((1, sum(count for _, count in columns)), 0.5)
 
     landmarks = _turned(25)
     mirrored = landmarks[:, [1, 0, 2, 4, 3]].clone()
