@@ -93,10 +93,10 @@ class Dense(nn.Module):
             "true_class_score": true.mean(),
         }
 
-    def diagnostics(self) -> dict[str, float]:
+    def diagnostics(self) -> dict[str, Tensor]:
         """Of the last forward: ``accuracy`` (share of samples nearest to their true class, without margin) and
-        ``true_class_score`` (the mean cosine to it; without a margin the mean product). Waits for the device."""
-        return {name: float(value) for name, value in self._seen.items()}
+        ``true_class_score`` (the mean cosine to it; without a margin the mean product)."""
+        return dict(self._seen)
 
 
 def start_centres(weight: Tensor, init: Start) -> None:

@@ -111,10 +111,10 @@ class Triplet(nn.Module):
             "negative_distance": to_negative.sum() / some,
         }
 
-    def diagnostics(self) -> dict[str, float]:
+    def diagnostics(self) -> dict[str, Tensor]:
         """Of the last forward: ``triplets`` mined, ``active_share`` of them, mean ``positive_distance`` and
-        ``negative_distance`` over them. Waits for the device."""
-        return {name: float(value) for name, value in self._seen.items()}
+        ``negative_distance`` over them."""
+        return dict(self._seen)
 
 
 def pairwise_distances(rows: Tensor, distance: Literal["l2", "squared_l2"]) -> Tensor:

@@ -234,7 +234,7 @@ def test_average_can_be_chosen_and_follows_the_miner() -> None:
     for average in ("mined", "active"):
         loss = Triplet(miner="batch_all", average=average)
         values[average] = float(loss(embeddings, labels))
-    share = loss.diagnostics()["active_share"]
+    share = float(loss.diagnostics()["active_share"])
     assert 0 < share < 1
     assert values["mined"] == pytest.approx(values["active"] * share, rel=1e-6)
     assert [Triplet(miner=name).average for name in MINERS] == ["mined", "mined", "active", "active"]
