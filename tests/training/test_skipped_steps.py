@@ -21,7 +21,7 @@ from maskrec.training.assemble import assemble
 from maskrec.training.checkpoint import networks_state
 from maskrec.training.finite_step import SavedBuffers, largest_values
 from maskrec.training.moving_average import moving_average, update_unless
-from maskrec.training.optimizer_step import step_unless, takes_flag
+from maskrec.training.optimizer_step import match_layouts, step_unless, takes_flag
 from maskrec.training.step_window import ReadStep, StepWindow
 from maskrec.training.train_step import TrainStep
 
@@ -163,6 +163,25 @@ def test_a_weight_whose_gradient_comes_late_is_moved_as_by_an_optimizer_that_is_
             step_unless(optimizer, torch.tensor(number == 2))
         ends.append([weight.detach() for weight in weights])
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def test_a_restored_state_lies_in_memory_as_its_weight_does() -> None:
+    """A file's tensors are in the usual order, and fused kernels go through memory without asking."""
+    weights, optimizers = [], []
+    for fused in (True, None):
+        torch.manual_seed(0)
+        weight = nn.Parameter(torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last))
+        optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9, fused=fused)
+        momentum = torch.randn(4, 3, 2, 2)
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": {0: {"momentum_buffer": momentum}}, "param_groups": groups})
+        match_layouts(optimizer)
+        weight.grad = torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last)
+        step_unless(optimizer, torch.tensor(False))
+        weights.append(weight.detach())
+        optimizers.append(optimizer.state[weight]["momentum_buffer"])
+    assert optimizers[0].stride() == weights[0].stride()
+    assert torch.allclose(*weights, rtol=0, atol=1e-6)
 
 
 def test_settings_of_a_checkpoint_decide_whether_the_flag_is_taken() -> None:
