@@ -35,7 +35,7 @@ BASE: dict[str, Any] = {
     "transforms": {"flip": {"use": "horizontal_flip"}, "mask": {"use": "synthetic_mask", "probability": 0.5}},
     "evaluate": {"held_out": {"use": "verification", "pairs": PAIRS, "test": TEST}},
     "optimizer": {"use": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4},
-    "train": {"epochs": 2, "workers": 0, "checkpoint_every": 2},
+    "train": {"epochs": 2, "workers": 0, "checkpoint_every": 2, "log_every": 1},
 }
 BALANCED = {"use": "identity_balanced", "identities_per_batch": 6, "images_per_identity": 4}
 RUNS: dict[str, dict[str, Any]] = {
@@ -52,7 +52,7 @@ RUNS: dict[str, dict[str, Any]] = {
         "optimizer": {"use": "adamw", "lr": 0.01, "groups": {"loss": {"lr": 0.05}}},
         "scheduler": {"use": "cosineannealing", "every": "step", "warmup_steps": 2},
         "transforms": {"jitter": {"use": "color_jitter"}, "erase": {"use": "random_erasing"}},
-        "train": {"epochs": 2, "workers": 2, "ema": 0.9, "accumulate": 2, "clip_gradient_norm": 0.5},
+        "train": {"epochs": 2, "workers": 2, "ema": 0.9, "accumulate": 2, "clip_gradient_norm": 0.5, "log_every": 1},
     },
     "distillation": {
         "loss": {

@@ -147,7 +147,8 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Accuracy and steps at the end, the first evaluation over the bar, the active share of the last steps."""
     evaluations = [(row["step"], row["metrics"]["accuracy"]) for row in rows if row["kind"] == "evaluate"]
     steps = [row for row in rows if row["kind"] == "step"]
-    shares = [row["diagnostics"]["active_share"] for row in steps if "active_share" in row["diagnostics"]]
+    mined = [row for row in steps if "active_share" in row["diagnostics"]]
+    shares = [row["diagnostics"]["active_share"] for row in mined for _ in range(row.get("steps", 1))]
     over = [step for step, accuracy in evaluations if accuracy > BAR]
     return {
         "accuracy": f"{evaluations[-1][1]:.4f}",

@@ -21,7 +21,10 @@ from typing import Any
 
 LIMIT_GB = 22
 STEPS = 3
-ALL = ("evaluate.masked_lfw=null", "train.best=null", "train.epochs=1", "train.workers=0", "data.use=synthetic_faces")
+ALL = (
+    *("evaluate.masked_lfw=null", "train.best=null", "train.epochs=1", "train.workers=0", "train.log_every=1"),
+    "data.use=synthetic_faces",
+)
 # What makes three batches of the reference's size: 128, 20 x 30, 128.
 RECIPES = {
     "arcface_inception": ("backbone.pretrained=null", "data.identities=16", "data.images_per_identity=24"),

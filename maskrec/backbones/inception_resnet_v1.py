@@ -87,6 +87,12 @@ class InceptionResnetV1(nn.Module):
         embeddings: Tensor = net.last_bn(net.last_linear(net.dropout(net.avgpool_1a(maps))))
         return embeddings
 
+    def blocks(self) -> list[nn.Module]:
+        """The parts that the images go through one after another, up to the pooling."""
+        net = self.network
+        stem = [net.conv2d_1a, net.conv2d_2a, net.conv2d_2b, net.conv2d_3b, net.conv2d_4a, net.conv2d_4b]
+        return [*stem, *net.repeat_1, net.mixed_6a, *net.repeat_2, net.mixed_7a, *net.repeat_3, net.block8]
+
 
 def _published(name: str) -> Path:
     """The cached file of facenet-pytorch's weights.

@@ -71,12 +71,17 @@ def all_reduce_max(values: Tensor) -> Tensor:
     return largest
 
 
+def exact_dtype(device: torch.device) -> torch.dtype:
+    """What sums are taken in on this device: float64, or float32 on mps, which lacks it."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def mean_over_processes(values: Tensor) -> Tensor:
     """The mean of ``(b,)`` values over all processes, whatever each one's b; a scalar without gradient.
 
     Summed in float64, so that it hardly depends on how many processes share the batch; 0 where nobody has a value.
     """
-    exact = torch.float32 if values.device.type == "mps" else torch.float64  # which mps lacks
+    exact = exact_dtype(values.device)
     values = values.detach()
     both = torch.stack([values.to(exact).sum(), torch.tensor(len(values), dtype=exact, device=values.device)])
     both = all_reduce_sum(both)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.errors import PluginError
@@ -21,7 +22,7 @@ from maskrec.contracts.problem import Problem
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from maskrec.contracts.pair_set import Images
     from maskrec.contracts.sample import SampleColumns
@@ -130,7 +131,14 @@ def scope_of(loss: object) -> str:
 
 def takes_batch(loss: object) -> bool:
     """Whether the loss's ``forward`` has a parameter called ``batch``."""
-    return "batch" in inspect.signature(loss.forward).parameters  # type: ignore[attr-defined]
+    forward = loss.forward  # type: ignore[attr-defined]
+    return _names_batch(getattr(forward, "__func__", forward))
+
+
+@lru_cache(maxsize=256)
+def _names_batch(function: Callable[..., Any]) -> bool:
+    """Asked in every step, and reading a signature takes longer than a small loss."""
+    return "batch" in inspect.signature(function).parameters
 
 
 def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
@@ -139,8 +147,10 @@ def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
     return tuple(frozen()) if frozen is not None else ()
 
 
-def diagnostics(component: object) -> dict[str, float]:
-    """What a loss, or a part of one, reports of its last batch; waits for the device where that is a tensor.
+def diagnostics(component: object) -> dict[str, float | Tensor]:
+    """What a loss, or a part of one, reports of its last batch: numbers, and tensors of one number where they are.
+
+    A tensor is not read, so that nobody waits for its device.
 
     Raises:
         PluginError: it fails, or returns something other than a dict of numbers; the component's name is said.
@@ -156,10 +166,13 @@ def diagnostics(component: object) -> dict[str, float]:
     return {str(name): _number(name, value, who) for name, value in answer.items()}
 
 
-def _number(name: object, value: Any, who: str) -> float:
-    """A tensor's number without its graph: torch warns where a tensor that carries gradients becomes a float."""
+def _number(name: object, value: Any, who: str) -> float | Tensor:
+    """A number, or a tensor's without its graph: torch warns where a tensor that carries gradients becomes a float."""
+    if hasattr(value, "detach") and value.numel() == 1 and not value.is_complex():
+        scalar: Tensor = value.detach().reshape(()).clone()  # read later, when the component may have changed its own
+        return scalar
     try:
-        return float(value.detach() if hasattr(value, "detach") else value)
+        return float(value)
     except (TypeError, ValueError, RuntimeError) as error:  # of no number, of a word, of a tensor of several
         shown = f"a tensor of shape {tuple(value.shape)}" if hasattr(value, "shape") else type_shown(value)
         raise PluginError(f"{who} returned {shown} for {name!r} from diagnostics, which must be a number") from error

@@ -38,19 +38,24 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """After an optimizer step.
+    """After optimizer steps: every ``train.log_every`` of them, at each checkpoint and at each epoch's last step.
+
+    An observer that counts steps adds ``steps`` up. "Every n steps" means the first event at or after each multiple
+    of n, which `reaches` tells.
 
     Args:
         epoch: from 0.
         step: optimizer steps finished, from 1.
-        loss: the global batch's loss; may be non-finite.
-        learning_rate: of the first parameter group, used in this step.
-        gradient_norm: before clipping; None where gradients are not clipped.
-        diagnostics: the loss's own ``diagnostics()``.
-        embeddings: detached ``(B, d)`` of rank 0's part of the batch, before normalisation.
+        loss: the global batch's loss, the mean over the steps that were taken; of the step that ends the run because
+            something in it is not finite, its own.
+        learning_rate: of the first parameter group, used in the last step.
+        gradient_norm: before clipping, the mean likewise; None where gradients are not clipped.
+        diagnostics: the loss's own ``diagnostics()``, means likewise.
+        embeddings: detached ``(B, d)`` of rank 0's part of the last batch, before normalisation.
         labels: ``(B,)`` beside them.
-        images_per_second: over the last steps, summed over all processes.
+        images_per_second: since the last event, summed over all processes.
         loss_path: the loss component, as the recipe names it (``maskrec/triplet``).
+        steps: how many steps this event covers: those since the last event, with those that were skipped.
     """
 
     epoch: int
@@ -63,6 +68,11 @@ class Stepped:
     labels: Tensor
     images_per_second: float
     loss_path: str
+    steps: int = 1
+
+    def reaches(self, every: int) -> bool:
+        """Whether a multiple of ``every`` is among the steps since the last event."""
+        return self.step // every > (self.step - self.steps) // every
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ def normalise(images: Tensor, spec: InputSpec, *, resize: bool = False) -> Tenso
         images = functional.interpolate(images, (spec.size, spec.size), mode="bilinear", antialias=True)
     if spec.color == "bgr":
         images = images.flip(1)
-    mean = torch.tensor(spec.mean, dtype=images.dtype, device=images.device)[:, None, None]
-    std = torch.tensor(spec.std, dtype=images.dtype, device=images.device)[:, None, None]
-    return (images - mean) / std
+    return (images - _by_channel(spec.mean, images)) / _by_channel(spec.std, images)
+
+
+def _by_channel(values: tuple[float, float, float], images: Tensor) -> Tensor:
+    """``(3, 1, 1)`` in the type and on the device of the images, without waiting for that device."""
+    return torch.tensor(values, dtype=images.dtype).to(images.device, non_blocking=True)[:, None, None]

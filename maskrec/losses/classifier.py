@@ -89,8 +89,8 @@ class ClassifierLoss(nn.Module):
         """The margin for these samples; None, as here, for plain products."""
         return None
 
-    def diagnostics(self) -> dict[str, float]:
-        """Of the last forward: the head's ``accuracy`` and ``true_class_score``. Waits for the device."""
+    def diagnostics(self) -> dict[str, float | Tensor]:
+        """Of the last forward: the head's ``accuracy`` and ``true_class_score``."""
         return diagnostics(self.head)
 
 

@@ -72,7 +72,8 @@ def check_label_range(labels: Tensor, num_classes: int) -> None:
     """
     if labels.device.type != "cpu" or not len(labels):
         return
-    low, high = int(labels.min()), int(labels.max())
+    numbers = labels.numpy()
+    low, high = int(numbers.min()), int(numbers.max())
     if low < 0 or high >= num_classes:
         raise UsageError(
             f"label {low if low < 0 else high} is outside [0, {num_classes}), the identities that the loss has "

@@ -106,12 +106,12 @@ class MarginSoftmax(ClassifierLoss):
         # The gradient passes as if there were no floor: one that is stopped there could never rise again.
         return learned + (learned.detach().clamp(min=min(1.0, self.scale)) - learned.detach())
 
-    def diagnostics(self) -> dict[str, float]:
+    def diagnostics(self) -> dict[str, float | Tensor]:
         """Of the last forward: the head's ``accuracy`` and ``true_class_score``, what the margin reports as
-        ``margin/NAME``, and a learned ``scale``. Waits for the device."""
+        ``margin/NAME``, and a learned ``scale``."""
         own = {f"margin/{name}": value for name, value in diagnostics(self.margin).items()}
         if self.learned_scale is not None:
-            own["scale"] = float(torch.as_tensor(self._scale_now()).detach())
+            own["scale"] = torch.as_tensor(self._scale_now()).detach()
         return super().diagnostics() | own
 
 

@@ -113,9 +113,9 @@ class TemplateDistillation(nn.Module):
             )
         return embeddings
 
-    def diagnostics(self) -> dict[str, float]:
+    def diagnostics(self) -> dict[str, Tensor]:
         """``cosine``: the last batch's mean cosine between student and teacher."""
-        return {} if self._cosine is None else {"cosine": float(self._cosine)}
+        return {} if self._cosine is None else {"cosine": self._cosine}
 
     def frozen(self) -> Iterable[nn.Module]:
         """The teacher."""

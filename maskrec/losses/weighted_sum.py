@@ -58,9 +58,9 @@ class WeightedSum(nn.Module):
         first, *others = (self.weights[name] * value for name, value in values.items())
         return sum(others, start=first)
 
-    def diagnostics(self) -> dict[str, float]:
+    def diagnostics(self) -> dict[str, float | Tensor]:
         """Each part's value before its weight as ``NAME/loss``, and its own diagnostics as ``NAME/...``."""
-        found = {f"{name}/loss": float(value) for name, value in self._seen.items()}
+        found: dict[str, float | Tensor] = {f"{name}/loss": value for name, value in self._seen.items()}
         for name, part in self._losses():
             found |= {f"{name}/{key}": value for key, value in diagnostics(part).items()}
         return found

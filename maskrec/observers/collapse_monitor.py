@@ -31,7 +31,7 @@ class CollapseMonitor:
 
     Args:
         minimum_spread: mean cosine distance below which a batch counts as collapsed, inside (0, 1).
-        every: steps between checks of the spread.
+        every: steps between checks of the spread, which are made at the first row of metrics at or after each multiple.
         patience: checks in a row below the minimum that stop the run.
         idle_steps: steps in a row without an active triplet that end the run; None disables this.
 
@@ -58,11 +58,11 @@ class CollapseMonitor:
         return _problems(values)
 
     def on_step(self, event: Stepped) -> Stop | None:
-        """Check the loss and the triplets of every step, and the spread of every n-th."""
+        """Check the loss and the triplets of the steps since the last event, and the spread every n steps."""
         if not math.isfinite(event.loss):
             return Stop(_not_finite(event), failed=True)
-        self.idle = self.idle + 1 if _is_idle(event) else 0
-        if event.step % self.every == 0 and (stop := self._check_spread(event)):
+        self.idle = self.idle + event.steps if _is_idle(event) else 0
+        if event.reaches(self.every) and (stop := self._check_spread(event)):
             return stop
         if self.idle_steps is not None and self.idle >= self.idle_steps:
             return Stop(

@@ -39,10 +39,11 @@ class LossCurve:
         self.validation: dict[str, Points] = {}
 
     def on_step(self, event: Stepped) -> None:
-        """Add a step's loss to the present point; one that is not finite ends the run and is left out."""
+        """Add the mean loss of some steps to the present point; one that is not finite ends the run and is left out."""
         if not math.isfinite(event.loss):
             return
-        self.count, self.sum = self.count + 1, self.sum + event.loss
+        self.every = max(self.every, event.steps)  # each point is the mean over as many steps
+        self.count, self.sum = self.count + event.steps, self.sum + event.loss * event.steps
         if self.count >= self.every:
             self.points.append((event.step, self.sum / self.count))
             self.count, self.sum = 0, 0.0

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class TensorBoard:
     """Writes events below the run directory: ``tensorboard --logdir RUN_DIR/tensorboard`` shows them.
 
-    Each step's loss, learning rate, gradient norm, images per second and the loss's diagnostics; each evaluation's
+    Each row's loss, learning rate, gradient norm, images per second and the loss's diagnostics; each evaluation's
     metrics, thresholds and figures; each epoch's mean loss. A resumed run makes TensorBoard discard what came after its
     checkpoint, so that no point is shown twice; a kill loses the points of the last five seconds.
 
     Args:
         run_dir: given by the runner.
-        every: steps between points.
+        every: steps between points; they are written at the first row of metrics at or after each multiple.
         figures: whether to write evaluators' figures too.
 
     Raises:
@@ -60,8 +60,8 @@ class TensorBoard:
         self._writer = self._writer_class(str(self.folder), purge_step=event.step + 1, flush_secs=5)
 
     def on_step(self, event: Stepped) -> None:
-        """A step's scalars."""
-        if event.step % self.every:
+        """Scalars of the steps since the last event."""
+        if not event.reaches(self.every):
             return
         scalars = {
             "train/loss": event.loss,

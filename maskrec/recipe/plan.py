@@ -84,33 +84,43 @@ class Train:
 
     Args:
         epochs: how many times to iterate over the sampler's batches.
-        precision: ``auto`` is bfloat16 on CUDA and float32 on CPU; master weights stay float32.
+        precision: ``auto`` is bfloat16 on CUDA devices that compute in it, float16 on others, and float32 on CPU;
+            master weights stay float32.
         device: ``auto`` takes CUDA when there is one.
         best: which metric chooses the best epoch; None keeps the last one.
         checkpoint_every: optimizer steps between checkpoints within an epoch.
+        log_every: optimizer steps between rows of metrics; there is one at each checkpoint and epoch's end too.
+        max_skipped: how many steps of a run may be skipped because something in them is not finite.
         evaluate_every: epochs between evaluations; the last epoch is always evaluated.
         accumulate: batches per optimizer step.
         clip_gradient_norm: largest L2 norm of all gradients together; None does not clip.
         ema: decay in (0, 1) of the moving average of the backbone that is then evaluated; None keeps none.
         workers: loader processes.
         channels_last: memory format of images and convolutions.
-        compile: whether the backbone goes through ``torch.compile``.
+        compile: whether the backbone goes through ``torch.compile``, and its mode; True is ``default``, False ``off``.
+        deterministic: whether torch is held to algorithms that give the same result each time, on GPUs too.
+        checkpoint_activations: whether the backbone's blocks compute their activations again in the backward pass,
+            which takes less memory and more time.
         sync_batchnorm: batch statistics over all processes (CUDA only).
         threads: torch's CPU threads; None leaves them as they are.
     """
 
     epochs: int
-    precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16", "float64"] = "auto"
     device: str = "auto"
     best: Best | None = None
     checkpoint_every: int = 500
+    log_every: int = 10
+    max_skipped: int = 0
     evaluate_every: int = 1
     accumulate: int = 1
     clip_gradient_norm: float | None = None
     ema: float | None = None
     workers: int = 2
     channels_last: bool = False
-    compile: bool = False
+    compile: bool | Literal["off", "default", "reduce-overhead"] = False
+    deterministic: bool = False
+    checkpoint_activations: bool = False
     sync_batchnorm: bool = False
     threads: int | None = None
 

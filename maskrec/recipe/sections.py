@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from maskrec.contracts.problem import Mark
 from maskrec.recipe.annotations import describe
-from maskrec.recipe.node import Node, nearest, plain, show
+from maskrec.recipe.node import COMMAND_LINE, Node, nearest, plain, show
 from maskrec.recipe.plan import Train
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import INVALID, check_value
@@ -41,6 +43,8 @@ _AT_LEAST: dict[str, float] = {
     "image_size": 1,
     "train.epochs": 1,
     "train.checkpoint_every": 1,
+    "train.log_every": 1,
+    "train.max_skipped": 0,
     "train.evaluate_every": 1,
     "train.accumulate": 1,
     "train.workers": 0,
@@ -159,6 +163,19 @@ def check_fields(
         if value is not INVALID:
             found[name] = value
     return found
+
+
+def change_train(train: Train, changes: Mapping[str, Any]) -> Train:
+    """The section with other values for some of its fields, as the command line gives them.
+
+    Raises:
+        RecipeError: a value of another type or out of range.
+    """
+    problems, known = RecipeProblems(), hints_of(Train)
+    nodes = {name: Node(value, Mark(COMMAND_LINE)) for name, value in changes.items()}
+    values = {name: check_field(node, known[name], f"train.{name}", problems) for name, node in nodes.items()}
+    problems.refuse()
+    return dataclasses.replace(train, **values)
 
 
 def read_train(root: Node, problems: RecipeProblems) -> Train | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -15,7 +16,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.normalising import normalise
 from maskrec.recipe.plan import Train
 
-Precision = Literal["float32", "bfloat16", "float64"]
+Precision = Literal["float32", "bfloat16", "float16", "float64"]
 Network = TypeVar("Network", bound=nn.Module)
 
 _DEVICES = "auto, cpu, cuda, cuda:N or mps"
@@ -27,7 +28,7 @@ class Compute:
 
     Args:
         device: of this process.
-        precision: of forward passes: ``bfloat16`` keeps float32 weights and runs under autocast.
+        precision: of forward passes: ``bfloat16`` and ``float16`` keep float32 weights and run under autocast.
         channels_last: whether images and the weights of convolutions lie in memory pixel by pixel.
     """
 
@@ -37,7 +38,7 @@ class Compute:
 
     @classmethod
     def pick(cls, train: Train) -> Compute:
-        """What a recipe's ``train`` section asks for; ``precision: auto`` is bfloat16 on CUDA and float32 elsewhere.
+        """What a recipe's ``train`` section asks for; ``precision: auto`` is what `fast_precision` says.
 
         Raises:
             UsageError: a device that torch does not know or this machine does not have, or float64 on mps.
@@ -47,7 +48,7 @@ class Compute:
         if device.type == "mps" and precision == "float64":
             raise UsageError("train.precision is float64, which mps cannot compute in; use float32 or train.device=cpu")
         if precision == "auto":
-            precision = "bfloat16" if device.type == "cuda" else "float32"
+            precision = fast_precision(device)
         return cls(device, precision, train.channels_last)
 
     @property
@@ -65,10 +66,29 @@ class Compute:
         """Whether loaded batches are pinned, so that copies to the device do not wait."""
         return self.device.type == "cuda"
 
+    @property
+    def peak_memory(self) -> int | None:
+        """The most bytes of the device that tensors of this process have had at once; None where it is not CUDA."""
+        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+
+    def record(self) -> dict[str, Any]:
+        """Device, precision and what float32 products are computed in, for a run's provenance."""
+        cuda = self.device.type == "cuda"
+        tf32 = {
+            "matmul": bool(torch.backends.cuda.matmul.allow_tf32),
+            "convolution": bool(torch.backends.cudnn.allow_tf32),
+        }
+        return {
+            "device": torch.cuda.get_device_name(self.device) if cuda else str(self.device),
+            "precision": self.precision,
+            "tf32": tf32 if cuda else None,
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+        }
+
     def autocast(self) -> AbstractContextManager[Any]:
         """The context that a forward pass runs in."""
-        if self.precision == "bfloat16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        if self.precision in ("bfloat16", "float16"):
+            return torch.autocast(self.device.type, dtype=getattr(torch, self.precision))
         return nullcontext()
 
     def place(self, network: Network) -> Network:
@@ -88,6 +108,20 @@ class Compute:
         """
         images = normalise(images.to(self.device, self.dtype), spec)
         return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
+
+
+def fast_precision(device: torch.device) -> Precision:
+    """The precision that a device computes in fast.
+
+    On CUDA bfloat16 where the device has it and does not emulate it, else float16 from compute capability 7.0 (the
+    first with tensor cores) on; float32 on all others.
+    """
+    if device.type != "cuda":
+        return "float32"
+    with torch.cuda.device(device):
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bfloat16"
+    return "float16" if torch.cuda.get_device_capability(device) >= (7, 0) else "float32"
 
 
 def pick_device(name: str, what: str = "train.device") -> torch.device:
@@ -125,3 +159,23 @@ def set_threads(train: Train) -> None:
     """Give torch the recipe's number of CPU threads, when it says one."""
     if train.threads is not None:
         torch.set_num_threads(train.threads)
+
+
+@contextmanager
+def deterministic_algorithms(asked: bool) -> Iterator[None]:
+    """Within it, torch takes only algorithms that give the same result each time, where a recipe asks for them.
+
+    An operation that has none raises a RuntimeError.
+    """
+    if not asked:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as torch's documentation of the setting requires
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cudnn.benchmark = before[1]

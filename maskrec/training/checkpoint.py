@@ -14,6 +14,7 @@ from maskrec.contracts.call_loss import sharded_modules
 from maskrec.contracts.collectives import rank, world_size
 from maskrec.runtime.weight_files import load_weights
 from maskrec.training.distributed import all_gather_object
+from maskrec.training.optimizer_step import match_layouts
 from maskrec.training.optimizing import frozen_tensors
 from maskrec.training.random_state import random_state, restore_random_state, seed_process
 from maskrec.training.shard_recutting import own_shard
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 
 def networks_state(stepper: TrainStep) -> dict[str, Any]:
-    """What every process has alike: weights, loss, optimizer, schedule, moving average; and all random states.
+    """What every process has alike: weights, loss, optimizer, schedule, moving average, what was counted of steps that
+    were not finite; and all random states.
 
     Every process must call this: the random states are collected from all.
     """
@@ -36,6 +38,8 @@ def networks_state(stepper: TrainStep) -> dict[str, Any]:
         "optimizer": {**optimizer, "state": common},
         "schedule": stepper.schedule.state_dict(),
         "ema": None if stepper.ema is None else dict(stepper.ema.module.state_dict()),
+        "skipped": int(stepper.guard.skipped),
+        "loss_scale": None if stepper.scale is None else stepper.scale.state_dict(),
         "random": all_gather_object(random_state()),
     }
 
@@ -85,7 +89,11 @@ def _restore(
         stepper.optimizer.load_state_dict({**saved, "state": {**saved["state"], **own["optimizer"]}})
     except ValueError as error:
         raise UsageError(f"the checkpoint's optimizer state does not fit this recipe: {error}") from error
+    match_layouts(stepper.optimizer)
     stepper.schedule.load_state_dict(state["schedule"])
+    stepper.guard.skipped.fill_(state.get("skipped", 0))
+    if stepper.scale is not None and state.get("loss_scale") is not None:
+        stepper.scale.load_state_dict(state["loss_scale"])
     if stepper.ema is not None and state["ema"] is not None:
         load_weights(stepper.ema.module, state["ema"], "the checkpoint's moving average")
     states = state["random"]

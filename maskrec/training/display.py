@@ -22,6 +22,7 @@ class Display:
 
     def __init__(self, epochs: int, total: int, done: int, console: Console | None = None) -> None:
         self.epochs, self.total, self.done = epochs, total, done
+        self.status = ""
         self.progress = Progress(console or Console(quiet=rank() != 0, soft_wrap=True), "step {done}/{total}")
 
     def __enter__(self) -> Display:
@@ -38,9 +39,13 @@ class Display:
         self.progress.line(text)
 
     def step(self, epoch: int, step: int, loss: float, rate: float, speed: float) -> None:
-        """A step is finished; ``speed`` is in images per second."""
-        status = f"loss {loss:.4f}  lr {rate:.2g}  {speed:,.0f} images/s"
-        self.progress.update(step, status, f"epoch {epoch + 1}/{self.epochs}")
+        """The numbers up to a step are known; ``speed`` is in images per second."""
+        self.status = f"loss {loss:.4f}  lr {rate:.2g}  {speed:,.0f} images/s"
+        self.advance(epoch, step)
+
+    def advance(self, epoch: int, step: int) -> None:
+        """A step is made, whose numbers may be read later."""
+        self.progress.update(step, self.status, f"epoch {epoch + 1}/{self.epochs}")
 
     def evaluating(self, text: str) -> None:
         """An evaluation has begun."""

@@ -13,7 +13,6 @@ from maskrec.runtime.epoch_batches import epoch_batches, shard_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
 from maskrec.training.checks.trial_evaluation import try_evaluators
-from maskrec.training.finite_step import read_together
 from maskrec.training.train_step import TrainStep
 
 
@@ -41,7 +40,10 @@ def try_first_batch(stepper: TrainStep) -> None:
     batches = epoch_batches(assembly.sampler, 0, len(assembly.dataset), plan.sampler.who)
     (loaded,) = load(assembly.dataset, shard_places(batches[:1]), 0, False, plan.data.who)
     value, _ = stepper.backward(loaded.to(stepper.compute.device), 0, 0, 1, True)
-    (loss,), norm, largest = read_together([value], *stepper.finish_gradients())
-    if what := stepper.not_finite(loss, norm, largest):
+    norm, evidence = stepper.finish_gradients()
+    total, verdict = stepper.guard.judge([value], norm, evidence, stepper.scale.factor if stepper.scale else None)
+    loss = float(total)
+    if verdict.not_finite:
+        what = stepper.what_of(loss, evidence)
         raise MaskrecError(f"{plan.loss.who}: {what} is not finite in the first batch (loss {loss})")
     diagnostics(assembly.loss)

@@ -1,87 +1,239 @@
-"""Whether a step is finite, what of it is not, and how it is undone."""
+"""Whether a step is finite, and how it is undone where it is not: on the device, without waiting for it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor, nn
 
-from maskrec.contracts.collectives import world_size
-from maskrec.training.distributed import global_mean
-from maskrec.training.random_state import random_state, restore_random_state
+from maskrec.contracts.collectives import all_reduce_sum, exact_dtype, world_size
 
 
-class Undo:
-    """What a step's forward pass changes beside gradients: buffers and the random states, put back when called.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The largest absolute value in each gradient and buffer of this process; not finite where any value is not.
 
     Args:
-        buffers: as they are before the step.
+        gradients: ``(n,)``, one for each of ``weights``.
+        buffers: ``(m,)``, one for each of ``names``.
+        weights: those that have a gradient.
+        names: of the saved buffers of floating point numbers.
     """
 
-    def __init__(self, buffers: Iterable[Tensor]) -> None:
-        self.buffers = list(buffers)
-        self.copies = [torch.empty_like(buffer) for buffer in self.buffers]
-        if self.buffers:
-            torch._foreach_copy_(self.copies, self.buffers)
-        self.random = random_state()
+    gradients: Tensor
+    buffers: Tensor
+    weights: Sequence[nn.Parameter]
+    names: Sequence[str]
 
-    def __call__(self) -> None:
-        """Put everything back."""
-        with torch.no_grad():
-            for buffer, copy in zip(self.buffers, self.copies, strict=True):
-                buffer.copy_(copy)
-        restore_random_state(self.random)
+    def first(self, weight_names: Mapping[int, str]) -> str:
+        """The first that is not finite, in words; reads from the device.
+
+        Args:
+            weight_names: by the identity of the weight.
+        """
+        for place, largest in enumerate(self.gradients.tolist()):
+            if not math.isfinite(largest):
+                return f"the gradient of {weight_names.get(id(self.weights[place]), 'a weight')}"
+        for name, largest in zip(self.names, self.buffers.tolist(), strict=True):
+            if not math.isfinite(largest):
+                return f"the buffer {name}"
+        return "the gradient" if world_size() == 1 else "a gradient or buffer of another process"
 
 
-def saved_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Name and tensor of the buffers that ``state_dict`` holds."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a step: booleans on the device, the same on every process.
+
+    Args:
+        skipped: the step changes nothing that is saved.
+        not_finite: something in it is not finite, other than an overflow that a smaller loss scale avoids.
+        ended: this step or one before it was one more than may be skipped: nothing changes any more.
+        evidence: what of it is not finite.
+    """
+
+    skipped: Tensor
+    not_finite: Tensor
+    ended: Tensor
+    evidence: Evidence
+
+
+class FiniteGuard:
+    """Judges each step on the device and counts those that are not finite.
+
+    The host reads its verdicts later, so once more steps than allowed were not finite, all that follow change nothing:
+    what is there when the host learns of it is the state before the step that was one too many.
+
+    Args:
+        max_skipped: how many steps of a run may be skipped.
+        device: of the networks.
+    """
+
+    def __init__(self, max_skipped: int, device: torch.device) -> None:
+        self.max_skipped = max_skipped
+        self.skipped = torch.zeros((), dtype=torch.int64, device=device)  # of those that may be
+        self.ended = torch.zeros((), dtype=torch.bool, device=device)
+
+    def judge(
+        self, losses: Sequence[Tensor], norm: Tensor | None, evidence: Evidence, scale: Tensor | None = None
+    ) -> tuple[Tensor, Verdict]:
+        """The step's loss over all processes, in float64, and the verdict on it.
+
+        Args:
+            losses: this process's, one for each batch of the step.
+            norm: of the gradients of all processes, where they are clipped.
+            evidence: of this process.
+            scale: by which losses were multiplied; None without one.
+        """
+        means, largest = _over_processes(losses, evidence)
+        tail = [] if norm is None else [norm.to(means.device, means.dtype).reshape(1)]
+        wrong = ~torch.cat([means, largest, *tail]).isfinite().all()
+        counted = wrong
+        if scale is not None:  # gradients that only the scale made too large: the next step has a smaller one
+            counted = wrong & ~(torch.cat([means, largest[1:]]).isfinite().all() & (scale > 1))
+        before = self.ended
+        count = self.skipped + (counted & ~before)
+        self.ended = before | (count > self.max_skipped)
+        self.skipped = count.clamp(max=self.max_skipped)
+        return _total(means), Verdict(wrong | self.ended, counted & ~before, self.ended, evidence)
+
+
+def _over_processes(losses: Sequence[Tensor], evidence: Evidence) -> tuple[Tensor, Tensor]:
+    """Each loss's mean, and the largest gradient and the largest buffer, not finite where one of any process is not."""
+    device = losses[0].device
+    exact = exact_dtype(device)
+    nothing = torch.zeros((), dtype=exact, device=device)
+    largest = [values.max() if len(values) else nothing for values in (evidence.gradients, evidence.buffers)]
+    together = all_reduce_sum(torch.stack([*(loss.detach().to(exact) for loss in losses), *largest]))
+    return together[: len(losses)] / world_size(), together[len(losses) :]
+
+
+def _total(means: Tensor) -> Tensor:
+    """The mean of the losses of a step's batches, added up in their order."""
+    total = means[0] / len(means)
+    for mean in means[1:]:
+        total = total + mean / len(means)
+    return total
+
+
+def largest_values(tensors: Sequence[Tensor]) -> Tensor:
+    """``(n,)`` largest absolute values of tensors that are not empty, in float64; not finite where any value is not."""
+    found = []
+    for (device, _), group in groupby(tensors, key=lambda tensor: (tensor.device, tensor.dtype)):
+        norms = torch._foreach_norm([tensor.detach() for tensor in group], math.inf)
+        found.append(torch.stack(list(norms)).to(exact_dtype(device)))
+    return torch.cat(found) if found else torch.zeros(0)
+
+
+class SavedBuffers:
+    """The buffers that a checkpoint holds, such as the statistics of batch norm: kept before a step, put back after it.
+
+    A step that is not finite must leave them as they were, and whether it was finite is known on the device only: so
+    they are written after each step, with their old values or with their new ones.
+
+    Args:
+        modules: by the name that stands before their buffers' names.
+        left_out: identities of buffers that are not saved.
+    """
+
+    def __init__(self, modules: Mapping[str, nn.Module], left_out: Collection[int] = ()) -> None:
+        self.modules, self.left_out = dict(modules), frozenset(left_out)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Find the modules' buffers; some make theirs in their first forward pass."""
+        self._slots = [
+            (f"{side}.{name}", buffers, key)
+            for side, module in self.modules.items()
+            for name, buffers, key in _slots(module)
+            if id(buffers[key]) not in self.left_out
+        ]
+        self._tensors: list[Tensor | None] = []
+        self._kept: list[_Kept] = []
+
+    def floating(self) -> dict[str, Tensor]:
+        """Those of floating point numbers that are not empty, by name, as they are now."""
+        found = {name: buffers.get(key) for name, buffers, key in self._slots}
+        return {name: each for name, each in found.items() if each is not None and _has_real_numbers(each)}
+
+    @torch.no_grad()
+    def keep(self) -> None:
+        """Remember their values."""
+        now = self._now()
+        if not self._kept or not _same_objects(now, self._tensors):
+            self._tensors = now
+            self._kept = _kept_by_type([tensor for tensor in now if tensor is not None and _writable(tensor)])
+        for kept in self._kept:
+            torch._foreach_copy_(kept.before, kept.tensors)
+
+    @torch.no_grad()
+    def put_back(self, skipped: Tensor) -> None:
+        """Give them the values that were kept last, where the boolean ``skipped`` is true.
+
+        A module that has put other tensors in their places makes this wait for the device.
+        """
+        if not _same_objects(self._now(), self._tensors):
+            if skipped:
+                self._put_objects_back()
+            return
+        for kept in self._kept:
+            torch._foreach_copy_(kept.after, kept.tensors)
+            torch.where(skipped, kept.flat_before, kept.flat_after, out=kept.flat_after)
+            torch._foreach_copy_(kept.tensors, kept.after)
+
+    def _put_objects_back(self) -> None:
+        for kept in self._kept:
+            torch._foreach_copy_(kept.tensors, kept.before)
+        for (_, buffers, key), tensor in zip(self._slots, self._tensors, strict=True):
+            buffers[key] = tensor
+
+    def _now(self) -> list[Tensor | None]:
+        return [buffers.get(key) for _, buffers, key in self._slots]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Buffers of one type and device, and two flat copies of them with views of each buffer's part."""
+
+    tensors: list[Tensor]
+    flat_before: Tensor
+    before: list[Tensor]
+    flat_after: Tensor
+    after: list[Tensor]
+
+
+def _kept_by_type(tensors: Sequence[Tensor]) -> list[_Kept]:
+    groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault((tensor.device, tensor.dtype), []).append(tensor)
+    return [_Kept(group, *_flat(group), *_flat(group)) for group in groups.values()]
+
+
+def _flat(tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    sizes = [tensor.numel() for tensor in tensors]
+    flat = tensors[0].new_empty(sum(sizes))
+    return flat, [part.view(each.shape) for part, each in zip(flat.split_with_sizes(sizes), tensors, strict=True)]
+
+
+def _slots(module: nn.Module) -> Iterator[tuple[str, dict[str, Tensor | None], str]]:
+    """Name, the dict that holds it and its key there, of each buffer that ``state_dict`` holds."""
     for path, inner in module.named_modules():
-        for name, tensor in inner._buffers.items():
-            if tensor is not None and name not in inner._non_persistent_buffers_set:
-                yield f"{path}.{name}" if path else name, tensor
+        for key, tensor in inner._buffers.items():
+            if tensor is not None and key not in inner._non_persistent_buffers_set:
+                yield f"{path}.{key}" if path else key, inner._buffers, key
 
 
-def largest_value(tensors: Iterable[Tensor]) -> Tensor:
-    """The largest absolute value in the tensors of this process, a float64 scalar; not finite if any value is not."""
-    real = [tensor.detach() for tensor in tensors if tensor.numel() and tensor.is_floating_point()]
-    return nn.utils.get_total_norm(real, norm_type=math.inf).double()
+def _same_objects(one: Sequence[object], other: Sequence[object]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
-def read_together(
-    values: Sequence[Tensor], norm: Tensor | None, largest: Tensor
-) -> tuple[list[float], float | None, float]:
-    """Losses as means over all processes, the norm and the largest value: the step's one wait for the device."""
-    means = torch.stack([value.double() for value in values])
-    if world_size() > 1:
-        means = means.new_tensor([global_mean(value, 1) for value in values])
-    rest = torch.stack([each.double().to(means.device) for each in (largest, largest if norm is None else norm)])
-    *losses, largest_read, norm_read = torch.cat([means, rest]).tolist()
-    return losses, (None if norm is None else norm_read), largest_read
+def _has_real_numbers(tensor: Tensor) -> bool:
+    return bool(tensor.numel()) and tensor.is_floating_point()
 
 
-def not_finite(
-    loss: float,
-    norm: float | None,
-    largest: float,
-    gradients: Mapping[str, Tensor | None],
-    buffers: Mapping[str, Tensor],
-) -> str:
-    """What of a step is not finite, in words; empty where nothing is.
-
-    Args:
-        loss: of the step.
-        norm: of the gradients, where they are clipped.
-        largest: of gradients and buffers, over all processes.
-        gradients: of this process, by the weight's name.
-        buffers: likewise.
-    """
-    if not math.isfinite(loss):
-        return "the loss"
-    if math.isfinite(largest) and (norm is None or math.isfinite(norm)):
-        return ""
-    otherwise = "the gradient" if world_size() == 1 else "a gradient or buffer of another process"
-    named = {f"the gradient of {name}": gradient for name, gradient in gradients.items() if gradient is not None}
-    named |= {f"the buffer {name}": buffer for name, buffer in buffers.items()}
-    return next((name for name, tensor in named.items() if not bool(tensor.isfinite().all())), otherwise)
+def _writable(tensor: Tensor) -> bool:
+    """Not expanded: what no step can write in place needs no copy."""
+    return all(stride or size <= 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined]
-from torch import nn
+from torch import Tensor, nn
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.component_calls import frozen_modules
@@ -70,7 +70,9 @@ def _no_weight_decay(module: nn.Module) -> Iterator[str]:
 
 
 def build_optimizer(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer over all trained parameters.
+    """The optimizer over all trained parameters, fused where torch has such a form and the recipe does not say.
+
+    Fused optimizers make one pass over the weights, and skip a step by a flag that stays on the device.
 
     Raises:
         UsageError: parameters that the optimizer refuses, or nothing to train.
@@ -78,8 +80,37 @@ def build_optimizer(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> to
     groups = parameter_groups(plan, backbone, loss)
     if not groups:
         raise UsageError("nothing to train: neither backbone nor loss has a trainable parameter")
+    parameters = {**plan.parameters, **_fused_where_possible(plan, groups)}
     try:
-        optimizer: torch.optim.Optimizer = optimizer_class(plan.use)(groups, **plan.parameters)
+        optimizer: torch.optim.Optimizer = optimizer_class(plan.use)(groups, **parameters)
     except (TypeError, ValueError, UnknownNameError) as error:
         raise UsageError(f"optimizer: {plan.use} refuses its parameters: {error}") from error
     return optimizer
+
+
+_FUSED = {
+    torch.optim.SGD: ("cpu", "cuda"),
+    torch.optim.Adam: ("cpu", "cuda"),
+    torch.optim.AdamW: ("cpu", "cuda"),
+    torch.optim.Adagrad: ("cpu",),
+}
+"""Optimizers with a fused form, and the devices on which it takes a flag."""
+_OTHER_FORMS = ("fused", "foreach", "capturable", "differentiable")
+
+
+def _fused_where_possible(plan: Optimizer, groups: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """``fused=True`` where the recipe chooses no form itself, and the form that torch would choose gives the same."""
+    devices = _FUSED.get(optimizer_class(plan.use), ())  # type: ignore[call-overload]
+    said = (plan.parameters, *plan.groups.values())
+    chosen = any(each.get(name) for each in said for name in _OTHER_FORMS) or plan.parameters.get("fused") is False
+    weights = [weight for group in groups for weight in group["params"]]
+    # Fused SGD begins every weight's momentum at once, which only a dampening of 0 leaves without effect.
+    dampened = any(each.get("dampening") for each in said)
+    fits = all(weight.device.type in devices and _dense_numbers(weight) for weight in weights)
+    return {"fused": True} if devices and fits and not chosen and not dampened else {}
+
+
+def _dense_numbers(weight: Tensor) -> bool:
+    """A real number at each place of its memory, in any order of dimensions."""
+    order = sorted(range(weight.ndim), key=weight.stride, reverse=True)
+    return weight.is_floating_point() and weight.detach().permute(order).is_contiguous()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,21 @@ def seed_process(seed: int, step: int) -> None:
     torch.manual_seed(key & (2**63 - 1))
     np.random.seed(key & 0xFFFFFFFF)
     random.seed(key)
+
+
+def keep_random_state() -> Callable[[], None]:
+    """What puts the global generators of this process back to what they are now; quicker than `random_state`."""
+    torch_state, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    cuda_state = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+
+    def put_back() -> None:
+        torch.set_rng_state(torch_state)
+        if cuda_state is not None:
+            torch.cuda.set_rng_state(cuda_state)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+    return put_back
 
 
 def random_state() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import rank
@@ -39,19 +40,18 @@ class RunLog:
         """The run begins or continues."""
         return self.observers.notify("on_start", event)
 
-    def stepped(self, event: Stepped, not_finite: str) -> Stop | None:
-        """A step is over; observers see one that could not be taken too.
+    def stepped(self, event: Stepped, skipped: int = 0, peak_memory: int | None = None) -> Stop | None:
+        """A row is due.
 
         Args:
             event: what observers receive.
-            not_finite: what of the step is not finite, in words; empty where it was taken.
-
-        Raises:
-            MaskrecError: something of the step is not finite; an observer's reason where one has its own.
+            skipped: how many of its steps changed nothing, because something in them was not finite.
+            peak_memory: the most bytes of the device in use at once so far, where that is known.
         """
         stop = self.observers.notify("on_step", event)
-        if not_finite:
-            raise MaskrecError(stop.reason if stop else _not_finite(event, not_finite))
+        others: dict[str, int] = {"steps": event.steps} if event.steps != 1 else {}
+        others |= {"skipped": skipped} if skipped else {}
+        others |= {"peak_memory": peak_memory} if peak_memory is not None else {}
         self.recorder.write(
             "step",
             epoch=event.epoch + 1,
@@ -61,9 +61,26 @@ class RunLog:
             gradient_norm=event.gradient_norm,
             diagnostics=dict(event.diagnostics),
             images_per_second=round(event.images_per_second, 1),
+            **others,
         )
         self.display.step(event.epoch, event.step, event.loss, event.learning_rate, event.images_per_second)
         return stop
+
+    def skipped(self, event: Stepped, what: str, batches: str, most: int) -> None:
+        """Something of the step is not finite, in words, and the run goes on without it."""
+        self.display.line(
+            f"note: {event.loss_path}: {what} is not finite at step {event.step} ({batches}, loss {event.loss}); the "
+            f"step changed nothing (train.max_skipped is {most})"
+        )
+
+    def failed(self, event: Stepped, what: str, batches: str) -> NoReturn:
+        """Something of the step is not finite, in words, and the run ends; observers see the step too.
+
+        Raises:
+            MaskrecError: always: an observer's reason where one has its own.
+        """
+        stop = self.observers.notify("on_step", event)
+        raise MaskrecError(stop.reason if stop else _not_finite(event, what, batches))
 
     def evaluated(self, epoch: int, step: int, label: str, evaluation: Evaluation) -> Stop | None:
         """An evaluator's answer on its evaluation pairs after an epoch (from 0)."""
@@ -101,9 +118,9 @@ class RunLog:
         self.observers.report_detached()
 
 
-def _not_finite(event: Stepped, what: str) -> str:
+def _not_finite(event: Stepped, what: str, batches: str) -> str:
     return (
-        f"{event.loss_path}: {what} is not finite at step {event.step} (loss {event.loss}); no weight was changed by "
-        f"it, and the run ends after step {event.step - 1}; "
+        f"{event.loss_path}: {what} is not finite at step {event.step} ({batches}, loss {event.loss}); nothing was "
+        f"changed by it, and the run ends after step {event.step - 1}; "
         "try a lower learning rate, warm-up or train.clip_gradient_norm"
     )

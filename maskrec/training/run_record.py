@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +25,28 @@ from maskrec.training.distributed import all_gather_object
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
 
-MACHINE_SETTINGS = ("device", "workers", "threads", "compile", "checkpoint_every")
+MACHINE_SETTINGS = (
+    *("device", "workers", "threads", "compile", "checkpoint_every"),
+    *("log_every", "max_skipped", "checkpoint_activations"),
+)
 CHANGEABLE = frozenset(f"train.{name}" for name in ("epochs", *MACHINE_SETTINGS))
 """What `resume` may change."""
 _OF_A_PROCESS = frozenset({"train.device", "train.workers", "train.threads"})
 
 
 def write_run_record(
-    run: RunDirectory, plan: Plan, catalog: Catalog, assembly: Assembly, data_root: Path, allow_drift: bool
+    run: RunDirectory,
+    plan: Plan,
+    catalog: Catalog,
+    assembly: Assembly,
+    data_root: Path,
+    allow_drift: bool,
+    computed: Mapping[str, Any],
 ) -> None:
-    """Record what this run is; where a record exists, compare with it and add this start to its history."""
+    """Record what this run is; where a record exists, compare with it and add this start to its history.
+
+    ``computed`` is what rank 0 computes on and in, as `Compute.record` has it.
+    """
     components = provenance.component_rows(plan, catalog)
     data = provenance.data_fingerprints(plan, assembly.dataset.labels, data_root)
     begun = run.provenance.exists() and (run.recipe.exists() or run.has_results)
@@ -42,7 +54,8 @@ def write_run_record(
     if begun and not allow_drift:
         _refuse_drift(run, record, components, data)
     train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
-    start_row = {"at": now(), "command": provenance.command_line(), "processes": world_size(), "train": train}
+    started = {"at": now(), "command": provenance.command_line(), "processes": world_size(), "train": train}
+    start_row = {**started, "compute": dict(computed)}
     record |= {
         "run_id": record.get("run_id") or _run_id_of_checkpoints(run) or secrets.token_hex(8),
         "name": plan.name,

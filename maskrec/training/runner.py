@@ -13,13 +13,9 @@ from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.collectives import rank
 from maskrec.recipe.plan import Plan
-from maskrec.runtime.compute import set_threads
-from maskrec.runtime.run_directory import (
-    RunDirectory,
-    name_directory,
-    open_directory,
-    read_json,
-)
+from maskrec.recipe.sections import change_train
+from maskrec.runtime.compute import deterministic_algorithms, set_threads
+from maskrec.runtime.run_directory import RunDirectory, name_directory, open_directory, read_json
 from maskrec.runtime.run_plan import read_plan
 from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
@@ -27,12 +23,7 @@ from maskrec.training.checkpoint import restore_networks
 from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.display import Display
-from maskrec.training.distributed import (
-    broadcast_object,
-    on_each_process,
-    on_rank_zero,
-    process_group,
-)
+from maskrec.training.distributed import broadcast_object, on_each_process, on_rank_zero, process_group
 from maskrec.training.observing import Observers
 from maskrec.training.random_state import seed_process
 from maskrec.training.recording import Recorder
@@ -118,6 +109,7 @@ def resume(
 
     Raises:
         UsageError: not a run directory, or a change that would make it another run.
+        RecipeError: a changed value of another type or out of range.
         MaskrecError: the run failed.
     """
     with process_group():
@@ -141,7 +133,7 @@ def _changed_plan(run: RunDirectory, catalog: Catalog, changes: dict[str, Any]) 
         if f"train.{name}" not in CHANGEABLE:
             allowed = ", ".join(f"train.{each}" for each in ("epochs", *MACHINE_SETTINGS))
             raise UsageError(f"resume cannot change train.{name}; only {allowed}")
-    return replace(plan, train=replace(plan.train, **changes)), data_root
+    return replace(plan, train=change_train(plan.train, changes)), data_root
 
 
 def _lock_unedited(run: RunDirectory, allow_drift: bool) -> None:
@@ -184,11 +176,24 @@ def _run_in(
     set_threads(plan.train)
     if _already_finished(run, plan):
         return
+    with deterministic_algorithms(plan.train.deterministic):
+        _train_in(run, plan, catalog, data_root, plugin_files, allow_drift)
+
+
+def _train_in(
+    run: RunDirectory,
+    plan: Plan,
+    catalog: Catalog,
+    data_root: Path,
+    plugin_files: Sequence[Path],
+    allow_drift: bool,
+) -> None:
     restoring = has_checkpoint(run)
     assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
     stepper = TrainStep(assembly)
     evaluation_pairs = try_evaluators(assembly, stepper)
-    on_rank_zero(lambda: write_run_record(run, plan, catalog, assembly, data_root, allow_drift))
+    computed = stepper.compute.record()
+    on_rank_zero(lambda: write_run_record(run, plan, catalog, assembly, data_root, allow_drift, computed))
     on_rank_zero(lambda: keep_plugin_files(run, plugin_files))
     if stepper.compute.device.type == "cpu":
         keep_freed_memory()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -47,10 +48,17 @@ class Schedule:
         """The first group's rate for the next optimizer step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def step_ended(self) -> None:
-        """Call after each optimizer step."""
-        if self.by_step is not None:
+    def step_ended(self, moved: bool = True) -> None:
+        """Call after each optimizer step.
+
+        Args:
+            moved: False where the optimizer was not called, because the step was skipped.
+        """
+        if self.by_step is not None and moved:
             self.by_step.step()
+        elif self.by_step is not None:
+            with _without_call():
+                self.by_step.step()
 
     def epoch_ended(self) -> None:
         """Call after each epoch."""
@@ -93,12 +101,23 @@ class Schedule:
 
     def _replay(self, steps: int, epochs: int) -> None:
         self._set(self.first)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")  # no weight is stepped here
+        with _without_call():
             for _ in range(steps):
                 self.step_ended()
             for _ in range(epochs):
                 self.epoch_ended()
+
+    def snapshot(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Everything that `step_ended` changes, for `restore`."""
+        groups = [{n: v for n, v in group.items() if n != "params"} for group in self.optimizer.param_groups]
+        return _copied(self.state_dict()), groups
+
+    def restore(self, snapshot: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
+        """Put everything back to what it was at `snapshot`, the rates of the optimizer too."""
+        state, groups = snapshot
+        for group, before in zip(self.optimizer.param_groups, groups, strict=True):
+            group.update(before)
+        self.load_state_dict(state)
 
     def _rates(self) -> list[Any]:
         return [group["lr"] for group in self.optimizer.param_groups]
@@ -106,6 +125,21 @@ class Schedule:
     def _set(self, rates: Sequence[Any]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
+
+
+def _copied(state: Any) -> Any:
+    """A copy of the dicts and lists; what is in them (numbers, words, counters of milestones) no step changes."""
+    if type(state) is dict:
+        return {name: _copied(value) for name, value in state.items()}
+    return [_copied(value) for value in state] if type(state) is list else state
+
+
+@contextmanager
+def _without_call() -> Iterator[None]:
+    """Torch's warning that no optimizer has been called is not for what is done here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+        yield
 
 
 def _build_scheduler(

@@ -15,6 +15,7 @@ from maskrec.base.errors import MaskrecError
 from maskrec.base.processors import usable_processors
 from maskrec.runtime.epoch_batches import Place, epoch_batches, shard_places
 from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
+from maskrec.training.step_window import StepWindow
 from maskrec.training.train_step import TrainStep
 
 PHASES = ("wait", "copy", "transform", "forward", "head", "backward", "optimizer", "rest")
@@ -167,12 +168,13 @@ def measure_steps(stepper: TrainStep, steps: int, trace: Any = None) -> StepTime
                 clock.begin("copy")
                 moved = batch.to(stepper.compute.prepares_on)
                 clock.begin("transform")
-                result = stepper.step([moved], epoch, number)
-                if result.not_finite:
-                    raise MaskrecError(
-                        f"step {number + 1}: {result.not_finite} is not finite; see maskrec check --dry-run"
-                    )
-                images += result.images
+                window = StepWindow()
+                window.add(stepper.step([moved], epoch, number), 1, len(batch.labels))
+                (step,) = window.read()
+                if step.not_finite:
+                    what = stepper.what_of(step.loss, step.evidence)
+                    raise MaskrecError(f"step {number + 1}: {what} is not finite; see maskrec check --dry-run")
+                images += window.images
                 if trace is not None:
                     trace.step()
                 clock.begin("wait")

@@ -22,9 +22,10 @@ class Position:
             are finished.
         batches: of that epoch's sampler batches that are finished.
         step: optimizer steps finished.
-        loss_sum: of the epoch's steps so far.
+        loss_sum: of the epoch's steps so far that were taken.
         loss_steps: how many those are.
         stopped: an observer's reason, once one has ended the run.
+        unreported: steps since the last row; 0 but where all of them were skipped.
     """
 
     epoch: int = 0
@@ -33,18 +34,20 @@ class Position:
     loss_sum: float = 0.0
     loss_steps: int = 0
     stopped: str | None = None
+    unreported: int = 0
 
     @property
     def mean_loss(self) -> float:
-        """Of the epoch's steps so far; 0 before the first."""
+        """Of the epoch's steps so far, without those that were skipped; 0 before the first."""
         return self.loss_sum / max(1, self.loss_steps)
 
-    def step_ended(self, batches: int, loss: float) -> None:
-        """An optimizer step over ``batches`` of the sampler's batches is finished."""
+    def step_ended(self, batches: int, loss: float | None) -> None:
+        """An optimizer step over ``batches`` of the sampler's batches is finished; no loss where it was skipped."""
         self.step += 1
         self.batches += batches
-        self.loss_sum += loss
-        self.loss_steps += 1
+        if loss is not None:
+            self.loss_sum += loss
+            self.loss_steps += 1
 
     def epoch_ended(self) -> None:
         """The next epoch begins."""

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.call_loss import call_loss, looking_at_losses, sharded_modules
-from maskrec.contracts.collectives import all_reduce_sum, row_counts, world_size
+from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch
 from maskrec.runtime.model_input import apply_transforms, batch_to
 from maskrec.training import distributed
+from maskrec.training.activation_checkpointing import recompute_activations
 from maskrec.training.checks.first_batch import FirstBatch, promised_by
-from maskrec.training.finite_step import Undo, largest_value, not_finite, read_together, saved_buffers
+from maskrec.training.compiled_network import compiled
+from maskrec.training.finite_step import Evidence, FiniteGuard, SavedBuffers, Verdict, largest_values
 from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
+from maskrec.training.loss_scale import LossScale
+from maskrec.training.moving_average import moving_average, update_unless
+from maskrec.training.optimizer_step import step_unless, takes_flag
 from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained_parameters
+from maskrec.training.random_state import keep_random_state
 from maskrec.training.schedule import Schedule
+from maskrec.training.step_window import StepNumbers, StepResult
 
 if TYPE_CHECKING:
     from maskrec.contracts.sample import Batch
@@ -32,29 +38,6 @@ if TYPE_CHECKING:
 
 
 TensorT = TypeVar("TensorT", bound=Tensor)
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """The result of one optimizer step: its loss over the global batch, and what observers receive.
-
-    Args:
-        not_finite: what of it is not finite, in words; empty where the step was taken.
-    """
-
-    loss: float
-    learning_rate: float
-    gradient_norm: float | None
-    diagnostics: Mapping[str, float]
-    embeddings: Tensor
-    labels: Tensor
-    images: int
-    not_finite: str = ""
-
-    @property
-    def finite(self) -> bool:
-        """Whether the step could be taken; a loss, gradient or statistic that is not finite changes no weight."""
-        return not self.not_finite
 
 
 class TrainStep:
@@ -75,9 +58,14 @@ class TrainStep:
             distributed.broadcast_values(self._common(module.parameters(), module.buffers()))
         self.optimizer = build_optimizer(plan.optimizer, self.backbone, self.loss)
         self.schedule = Schedule(plan.scheduler, self.optimizer, assembly.length)
-        self.ema = _moving_average(self.backbone, train.ema)
-        compiled = torch.compile(self.backbone) if train.compile else self.backbone
-        self.network: nn.Module = replicate(compiled, self.compute.device)  # type: ignore[arg-type]
+        self.ema = moving_average(self.backbone, train.ema)
+        self.scale = LossScale(self.compute.device) if self.compute.precision == "float16" else None
+        self.guard = FiniteGuard(train.max_skipped, self.compute.device)
+        self.buffers = self._saved_buffers()
+        if train.checkpoint_activations:
+            recompute_activations(self.backbone, plan.backbone.who)
+        form = compiled(self.backbone, train.compile, plan.backbone.who)
+        self.network: nn.Module = replicate(form, self.compute.device)
         self.first: FirstBatch | None = FirstBatch(promised_by(assembly))  # None after the first step
         self._transforms = {label: spec.who for label, spec in plan.transforms.items()}
         self.train_mode()
@@ -100,39 +88,59 @@ class TrainStep:
             module.eval()
 
     def step(self, batches: Sequence[LoadedBatch], epoch: int, step: int) -> StepResult:
-        """One optimizer step over the mean loss of ``batches``; nothing changes when it is not finite.
+        """One optimizer step over the mean loss of ``batches``; nothing that is saved changes when it is not finite.
+
+        Nothing is read from the device, but for optimizers that cannot skip a step by themselves. What the host keeps
+        (schedule, random generators) moves on; the result's ``rewind`` puts it back.
 
         Args:
             batches: the sampler's batches that make up this step (``train.accumulate`` of them).
             epoch: from 0.
             step: optimizer steps finished before.
         """
+        begins = self.first is not None
         self.optimizer.zero_grad(set_to_none=True)
-        undo = Undo(self._saved_buffers().values())
-        values, images = [], 0
+        self.buffers.keep()
+        rewind, rate = self._rewind(), self.schedule.rate
+        values = []
         for number, loaded in enumerate(batches, start=1):
             loaded = loaded.to(self.compute.prepares_on)
-            last = number == len(batches)
-            value, embeddings = self.backward(loaded, epoch, step, len(batches), last)
+            value, embeddings = self.backward(loaded, epoch, step, len(batches), number == len(batches))
             values.append(value)
-            images += _images_of_all(embeddings)
-        norm, largest = self.finish_gradients()
-        losses, norm_read, largest_read = read_together(values, norm, largest)
-        total = sum((loss / len(batches) for loss in losses), 0.0)
-        fault = self.not_finite(total, norm_read, largest_read)
-        rate = self.schedule.rate
-        said = diagnostics(self.assembly.loss)
-        labels = loaded.labels.to(embeddings.device)
-        result = StepResult(total, rate, norm_read, said, embeddings, labels, images, fault)
-        if result.finite:
-            self.optimizer.step()
-            self.schedule.step_ended()
-            self._broadcast_buffers()
-            if self.ema is not None:
-                self.ema.update(self.backbone)
-        else:
-            undo()
-        return result
+        norm, evidence = self.finish_gradients()
+        loss, verdict = self.guard.judge(values, norm, evidence, self.scale.factor if self.scale else None)
+        numbers = StepNumbers(loss, norm, diagnostics(self.assembly.loss), verdict, rate, rewind)
+        known = self._change_unless(verdict)
+        if begins:
+            self.buffers.look_again()
+        if takes_flag(self.optimizer):
+            known = None  # read in the first step only, and not on every process: none of them may act on it
+        return StepResult(numbers, embeddings, loaded.labels.to(embeddings.device, non_blocking=True), known)
+
+    def _rewind(self) -> Callable[[], None]:
+        """What puts schedule and random generators back to what they are now."""
+        put_back, schedule = keep_random_state(), self.schedule.snapshot()
+
+        def rewind() -> None:
+            put_back()
+            self.schedule.restore(schedule)
+
+        return rewind
+
+    def _change_unless(self, verdict: Verdict) -> bool | None:
+        """Take the step that the gradients make, unless it is skipped; whether it was, where somebody had to know."""
+        skipped = verdict.skipped
+        known = step_unless(self.optimizer, skipped)
+        self.buffers.put_back(skipped)
+        if self.scale is not None:
+            self.scale.update(skipped, verdict.ended)
+        self.schedule.step_ended(moved=not known)
+        self._broadcast_buffers()
+        if self.ema is not None and takes_flag(self.optimizer):
+            update_unless(self.ema, self.backbone, skipped)
+        elif self.ema is not None and not known:
+            self.ema.update(self.backbone)
+        return known
 
     def backward(self, loaded: LoadedBatch, epoch: int, step: int, parts: int, last: bool) -> tuple[Tensor, Tensor]:
         """The loss of a batch and its embeddings, both detached; gradients of ``1 / parts`` of the loss are added.
@@ -164,7 +172,8 @@ class TrainStep:
             value = self._loss_of(embeddings, batch)
             if value.requires_grad:
                 with call_into(plan.loss.who, "failed in backward", self.loss):
-                    (value / parts).backward()  # type: ignore[no-untyped-call]
+                    scaled = value if self.scale is None else self.scale.multiply(value)
+                    (scaled / parts).backward()  # type: ignore[no-untyped-call]
         if first is not None:
             first.gradients(value, self.backbone, self.loss)
             self.first = None
@@ -178,41 +187,38 @@ class TrainStep:
         with looking_at_losses(lambda part, rows, value: first.part_called(part, loss, rows, value)):
             return call_loss(loss, embeddings, batch.labels, batch)
 
-    def finish_gradients(self) -> tuple[Tensor | None, Tensor]:
+    def finish_gradients(self) -> tuple[Tensor | None, Evidence]:
         """Average gradients over processes and clip them.
 
         Returns:
-            The norm before clipping, None where nothing is clipped, and the largest absolute value of the gradients and
-            of the networks' statistics before it: not finite where any of them on any process is not.
+            The norm before clipping, None where nothing is clipped, and the largest absolute values of the gradients
+            and of the networks' statistics before it.
         """
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         averaged = isinstance(self.network, DistributedDataParallel)
         backbone = [] if averaged else [weight for weight in self.backbone.parameters() if weight.requires_grad]
         average_gradients([*backbone, *self._common(trained_parameters(self.loss))])
         scale_shard_gradients([weight for weight in weights if id(weight) in self.shard])
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
-        largest = all_reduce_sum(largest_value([*gradients, *self._saved_buffers().values()]))
+        trained = [weight for weight in weights if weight.grad is not None and weight.numel()]
+        gradients = [weight.grad for weight in trained if weight.grad is not None]
+        if self.scale is not None:
+            self.scale.divide(gradients)
+        buffers = self.buffers.floating()
+        evidence = Evidence(largest_values(gradients), largest_values(list(buffers.values())), trained, list(buffers))
         norm = None
         if self.train.clip_gradient_norm is not None:
             norm = clip_gradients(weights, self.shard, self.train.clip_gradient_norm)
-        return norm, largest
+        return norm, evidence
 
-    def _saved_buffers(self) -> dict[str, Tensor]:
-        """The buffers that a checkpoint holds, such as the statistics of batch norm, by name."""
-        frozen = frozen_tensors(self.loss)
-        return {
-            f"{side}.{name}": buffer
-            for side, module in (("backbone", self.backbone), ("loss", self.loss))
-            for name, buffer in saved_buffers(module)
-            if id(buffer) not in frozen
-        }
+    def _saved_buffers(self) -> SavedBuffers:
+        return SavedBuffers({"backbone": self.backbone, "loss": self.loss}, frozen_tensors(self.loss))
 
-    def not_finite(self, loss: float, norm: float | None, largest: float) -> str:
-        """What of a step is not finite, in words; empty where nothing is."""
+    def what_of(self, loss: float, evidence: Evidence) -> str:
+        """What of a step is not finite, in words."""
+        if not math.isfinite(loss):
+            return "the loss"
         sides = (("backbone", self.backbone), ("loss", self.loss))
-        weights = {f"{side}.{name}": weight for side, module in sides for name, weight in module.named_parameters()}
-        gradients = {name: weight.grad for name, weight in weights.items()}
-        return not_finite(loss, norm, largest, gradients, self._saved_buffers())
+        return evidence.first({id(w): f"{side}.{name}" for side, m in sides for name, w in m.named_parameters()})
 
     def _common(self, *groups: Iterable[TensorT]) -> list[TensorT]:
         """The tensors that every process holds, without this process's shards."""
@@ -220,25 +226,14 @@ class TrainStep:
 
     def _broadcast_buffers(self) -> None:
         """Rank 0's buffers everywhere, as its checkpoint holds them: batch norm saw other samples on each process."""
+        if world_size() == 1:
+            return
         left_out = _shard_tensors(self.loss) | frozen_tensors(self.loss)  # a module may have replaced a buffer
         buffers = (*self.backbone.buffers(), *self.loss.buffers())
         distributed.broadcast_values(buffer for buffer in buffers if id(buffer) not in left_out)
-
-
-def _images_of_all(embeddings: Tensor) -> int:
-    """How many images all processes have embedded."""
-    return len(embeddings) if world_size() == 1 else sum(row_counts(embeddings))
 
 
 def _shard_tensors(loss: nn.Module) -> set[int]:
     """Identities of the parameters and buffers that this process alone holds."""
     modules = sharded_modules(loss).values()
     return {id(tensor) for module in modules for tensor in (*module.parameters(), *module.buffers())}
-
-
-def _moving_average(backbone: nn.Module, decay: float | None) -> Any:
-    if decay is None:
-        return None
-    from timm.utils.model_ema import ModelEmaV3
-
-    return ModelEmaV3(backbone, decay=decay)

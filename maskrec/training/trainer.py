@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,27 +9,26 @@ from typing import Any
 from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError
 from maskrec.base.files import write_json
-from maskrec.contracts.call_into import own_words
-from maskrec.contracts.collectives import rank
+from maskrec.contracts.collectives import rank, world_size
 from maskrec.contracts.events import Ended, EpochEnded, Started, Stepped, Stop
 from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.embedder import Embedder
-from maskrec.inference.evaluating.evaluation_values import from_plain, to_plain
 from maskrec.inference.model import Model
 from maskrec.runtime.epoch_batches import grouped, shard_places
 from maskrec.runtime.loading import EpochLoader
 from maskrec.runtime.run_directory import RunDirectory
-from maskrec.runtime.weight_files import load_weights, read_checkpoint, save_checkpoint
+from maskrec.runtime.weight_files import save_checkpoint
 from maskrec.training.assemble import Assembly
-from maskrec.training.best_decisions import measure_best
 from maskrec.training.checkpoint import networks_state, shard_state
 from maskrec.training.checkpoint_files import save_last, save_start
 from maskrec.training.checks.sampler_checks import agreed_batches, restore_sampler, sampler_state
 from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object, on_rank_zero
-from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all
+from maskrec.training.evaluating import evaluate_all
+from maskrec.training.final_test import result_of, resumable, test_best
 from maskrec.training.run_log import RunLog
+from maskrec.training.step_window import ReadStep, StepWindow, batches_in_words
 from maskrec.training.train_state import TrainState
-from maskrec.training.train_step import StepResult, TrainStep
+from maskrec.training.train_step import TrainStep
 
 
 @dataclass(frozen=True)
@@ -79,26 +77,70 @@ class Trainer:
         plan, dataset = self.assembly.plan, self.assembly.dataset
         whole = agreed_batches(self.assembly.sampler, position.epoch, len(dataset), plan.sampler.who)
         places = shard_places(whole)[position.batches :]
-        for group in grouped(loader.batches(places), train.accumulate):
-            began = time.monotonic()
-            result = self.stepper.step(group, position.epoch, position.step)
-            speed = result.images / max(time.monotonic() - began, 1e-9)
-            try:
-                stop = self.log.stepped(self._event(result, speed), result.not_finite)
-            except MaskrecError:
-                if result.not_finite:
-                    self._save_step_before()
-                raise
-            position.step_ended(len(group), result.loss)
-            self._note_stop(stop)
-            if position.stopped is not None:
-                return
-            unfinished = position.batches < len(self.assembly.sampler)
-            interrupted = any_process_interrupted(self.stepper.compute.device)
-            if (unfinished and position.step % train.checkpoint_every == 0) or interrupted:
-                self.save()
-            if interrupted:
-                interrupts.raise_signal(interrupted)
+        sizes = grouped((len(batch) for batch in whole[position.batches :]), train.accumulate)
+        window = StepWindow()
+        for group, images in zip(grouped(loader.batches(places), train.accumulate), sizes, strict=True):
+            window.add(self.stepper.step(group, position.epoch, position.step + len(window)), len(group), sum(images))
+            self.log.display.advance(position.epoch, position.step + len(window))
+            if self._row_is_due(window):
+                self._finish_row(window)
+                if position.stopped is not None:
+                    return
+                self._save_where_due()
+                window = StepWindow()
+
+    def _row_is_due(self, window: StepWindow) -> bool:
+        """The same on every process: only a single one looks for signals after each step."""
+        train, position = self.assembly.plan.train, self.state.position
+        step, batches = position.step + len(window), position.batches + window.batches
+        due = step % train.log_every == 0 or step % train.checkpoint_every == 0 or batches >= len(self.assembly.sampler)
+        return due or window.known_skipped or (world_size() == 1 and bool(interrupts.received()))
+
+    def _finish_row(self, window: StepWindow) -> None:
+        """Read what the steps since the last row have left, move on by them, and say so.
+
+        Raises:
+            MaskrecError: one of them was not finite and may not be skipped; the checkpoint is that of the step before.
+        """
+        steps, position = window.read(), self.state.position
+        fatal = next((number for number, step in enumerate(steps) if step.ended), None)
+        if fatal is not None:
+            steps[fatal].rewind()
+        for step in steps[:fatal]:
+            if step.not_finite:
+                self.log.skipped(*self._not_finite(step, window), self.assembly.plan.train.max_skipped)
+            position.step_ended(step.batches, None if step.skipped else step.loss)
+            position.unreported += 1
+        if taken := [step for step in steps[:fatal] if not step.skipped]:
+            covered, position.unreported = position.unreported, 0
+            event = window.event(taken, position.epoch, position.step, covered, self.assembly.plan.loss.name)
+            self._note_stop(self.log.stepped(event, covered - len(taken), self.stepper.compute.peak_memory))
+        if fatal is not None and position.stopped is None:
+            self._fail(steps[fatal], window)
+
+    def _not_finite(self, step: ReadStep, window: StepWindow) -> tuple[Stepped, str, str]:
+        """The step after the position, what of it is not finite, and its batches, in words."""
+        position = self.state.position
+        event = window.event([step], position.epoch, position.step + 1, 1, self.assembly.plan.loss.name)
+        batches = batches_in_words(position.batches, step.batches)
+        return event, self.stepper.what_of(step.loss, step.evidence), f"{batches} of epoch {position.epoch + 1}"
+
+    def _fail(self, step: ReadStep, window: StepWindow) -> None:
+        try:
+            self.log.failed(*self._not_finite(step, window))
+        except MaskrecError:
+            self._save_step_before()
+            raise
+
+    def _save_where_due(self) -> None:
+        """The checkpoint within an epoch, and where a signal asks the run to end: then it ends here."""
+        position = self.state.position
+        unfinished = position.batches < len(self.assembly.sampler)
+        interrupted = any_process_interrupted(self.stepper.compute.device)
+        if (unfinished and position.step % self.assembly.plan.train.checkpoint_every == 0) or interrupted:
+            self.save()
+        if interrupted:
+            interrupts.raise_signal(interrupted)
 
     def _save_step_before(self) -> None:
         """The checkpoint of the last finite step, where there was one and its weights are finite."""
@@ -121,17 +163,11 @@ class Trainer:
         try:
             answers = evaluate_all(self.assembly, self.embedder())
         except MaskrecError as error:
-            raise self._resumable(error) from error
+            raise resumable(error, self.run) from error
         for label, evaluation in answers.items():
             self._note_stop(self.log.evaluated(position.epoch, position.step, label, evaluation))
         if self.state.note_evaluation(train.best, answers):
             self.save_best()
-
-    def _resumable(self, error: MaskrecError) -> MaskrecError:
-        """The error, with the way to do what failed again."""
-        kept = own_words(error)
-        kept.args = (f"{error}; the epoch is saved, so fix this and continue with: maskrec resume {self.run.path}",)
-        return kept
 
     def _end_epoch(self) -> None:
         position = self.state.position
@@ -146,45 +182,11 @@ class Trainer:
 
         A run that is killed during it starts here again: the last epoch's checkpoint is written before.
         """
-        plan, state = self.assembly.plan, self.state
         barrier()
-        tested = self._test_best(state.best.epoch) if state.best.epoch is not None else {}
-        self.log.ended(Ended(state.position.step, state.position.stopped))
+        tested = test_best(self.run, self.log, self.assembly, self.state, self.embedder(), self.evaluation_pairs)
+        self.log.ended(Ended(self.state.position.step, self.state.position.stopped))
         if rank() == 0:
-            best = state.best.epoch
-            result = {
-                "epochs": plan.train.epochs,
-                "steps": state.position.step,
-                "stopped": state.position.stopped,
-                "demo": plan.demo,
-                "demo_reason": plan.demo_reason,
-                "caveats": self.assembly.caveats(),
-                "best": {"epoch": None if best is None else best + 1, "value": state.best.value},
-                "evaluate": state.evaluations,
-                "test": tested,
-            }
-            write_json(self.run.result, result)
-
-    def _test_best(self, epoch: int) -> dict[str, Any]:
-        """Each evaluator's answer on its test pairs, with the best weights and what was found with them.
-
-        Error rates of the evaluation pairs are counted before, once for these weights.
-        """
-        path = self.run.checkpoint("best")
-        best = read_checkpoint(path, self.run.run_id)
-        load_weights(self.stepper.evaluated, best["backbone"], str(path))
-        chosen = {label: from_plain(plain) for label, plain in best["evaluations"].items()}
-        embed = self.embedder()
-        try:
-            measure_best(self.run, self.evaluation_pairs, embed, best["evaluations"], self.log.display.line)
-            answers = apply_to_test_pairs(self.assembly, embed, chosen)
-        except MaskrecError as error:
-            raise self._resumable(error) from error
-        chosen_by = self.assembly.plan.train.best
-        for label, evaluation in answers.items():
-            metric = chosen_by.metric if chosen_by else None
-            self.log.tested(epoch, self.state.position.step, label, evaluation, metric)
-        return {label: to_plain(evaluation) for label, evaluation in answers.items()}
+            write_json(self.run.result, result_of(self.assembly, self.state, tested))
 
     def embedder(self) -> Embedder:
         """A fresh ``embed`` over the network that is evaluated."""
@@ -217,20 +219,6 @@ class Trainer:
             "step": self.state.position.step,
         }
         on_rank_zero(lambda: save_checkpoint(self.run.checkpoint("best"), state, self.state.evaluations))
-
-    def _event(self, result: StepResult, speed: float) -> Stepped:
-        return Stepped(
-            epoch=self.state.position.epoch,
-            step=self.state.position.step + 1,
-            loss=result.loss,
-            learning_rate=result.learning_rate,
-            gradient_norm=result.gradient_norm,
-            diagnostics=result.diagnostics,
-            embeddings=result.embeddings,
-            labels=result.labels,
-            images_per_second=speed,
-            loss_path=self.assembly.plan.loss.name,
-        )
 
     def _remember_sampler(self) -> None:
         """A sampler's own state is saved as it was when its epoch began: a resume iterates over that epoch again."""

@@ -24,7 +24,7 @@ TINY = [
     "data.images_per_identity=8",
     "sampler.batch_size=16",
     "evaluate=null",
-    "train={epochs: 1, workers: 0, best: null}",
+    "train={epochs: 1, workers: 0, best: null, log_every: 1}",
 ]
 NESTED = (
     "loss={use: weighted_sum, parts: {soft: {use: soft_cosine}, tri: {use: triplet}}, weights: {soft: 1, tri: 0.5}}"

@@ -11,7 +11,7 @@ from torch import nn
 from maskrec.base.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.recipe.plan import Train
-from maskrec.runtime.compute import Compute, pick_device, set_threads
+from maskrec.runtime.compute import Compute, deterministic_algorithms, pick_device, set_threads
 
 CPU = torch.device("cpu")
 MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
@@ -132,3 +132,21 @@ def test_mps_is_taken_where_it_is_there_and_prepares_batches_on_the_cpu(monkeypa
     assert Compute(CPU).prepares_on == CPU
     with pytest.raises(UsageError, match=r"train\.precision is float64"):
         Compute.pick(Train(epochs=1, device="mps", precision="float64"))
+
+
+def test_deterministic_algorithms_are_asked_for_within_the_run_only() -> None:
+    before = torch.are_deterministic_algorithms_enabled()
+    with deterministic_algorithms(True):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert Compute(CPU).record()["deterministic"]
+    assert torch.are_deterministic_algorithms_enabled() == before
+    with deterministic_algorithms(False):
+        assert torch.are_deterministic_algorithms_enabled() == before
+    with pytest.raises(RuntimeError, match="deterministic"), deterministic_algorithms(True):
+        torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2))
+
+
+def test_what_a_run_computes_in_is_recorded() -> None:
+    record = Compute(CPU, "bfloat16").record()
+    assert record == {"device": "cpu", "precision": "bfloat16", "tf32": None, "deterministic": False}
+    assert Compute(CPU).peak_memory is None

@@ -43,7 +43,7 @@ UNNOTICED = (
     Known(
         "bfloat16 off",
         "maskrec/runtime/compute.py",
-        'if self.precision == "bfloat16":',
+        'if self.precision in ("bfloat16", "float16"):',
         "if not self.precision:",
         ("tests/training/test_train_step.py",),
     ),
@@ -56,9 +56,9 @@ UNNOTICED = (
     ),
     Known(
         "weights stepped on a loss that is not finite",
-        "maskrec/training/train_step.py",
-        "        if result.finite:\n            self.optimizer.step()",
-        "        if result:\n            self.optimizer.step()",
+        "maskrec/training/optimizer_step.py",
+        "optimizer.found_inf = skipped.float()",
+        "optimizer.found_inf = 0 * skipped.float()",
         ("tests/training/test_train_step.py",),
     ),
     Known(
@@ -84,8 +84,8 @@ UNNOTICED = (
     ),
     Known(
         "a moving average that is never updated",
-        "maskrec/training/train_step.py",
-        "self.ema.update(self.backbone)",
+        "maskrec/training/moving_average.py",
+        "torch._foreach_add_(mine, apart)",
         "pass",
         ("tests/training/test_moving_average.py",),
     ),

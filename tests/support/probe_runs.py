@@ -43,8 +43,9 @@ def _catalog() -> Catalog:
 
 
 def probe_plan(folder: Path, changes: dict[str, Any] | None = None, *overrides: str, name: str = "probed") -> Plan:
-    """PROBED as a checked recipe, top-level sections replaced, or removed where None."""
+    """PROBED as a checked recipe, top-level sections replaced, or removed where None; a row for each step."""
     recipe = {**PROBED, **(changes or {})}
+    recipe["train"] = {"log_every": 1, **recipe["train"]}
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in recipe.items() if value is not None}))
     return resolve(path, catalog=_catalog(), overrides=overrides, data_root=folder)

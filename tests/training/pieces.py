@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from maskrec import Component, Evaluation, InputSpec, hookimpl
-from maskrec.contracts.collectives import all_reduce_max, all_reduce_sum, gather_rows, shard_bounds
+from maskrec.contracts.collectives import all_reduce_max, all_reduce_sum, gather_rows, rank, shard_bounds
 from maskrec.contracts.evaluation import Embed
 from maskrec.contracts.events import EpochEnded, Stepped, Stop
 from maskrec.contracts.kinds import Pairs
@@ -71,15 +71,20 @@ class Normed(nn.Module):
 
 
 class ShardedSoftmax(nn.Module):
-    """Cross entropy over the cosines to all classes, of which each process holds a part."""
+    """Cross entropy over the cosines to all classes, of which each process holds a part.
+
+    On the process ``spoiled`` the gradient of its own classes is not finite at the ``at``-th call.
+    """
 
     scope = "sharded"
 
-    def __init__(self, embedding_size: int, num_classes: int, scale: float = 16.0) -> None:
+    def __init__(
+        self, embedding_size: int, num_classes: int, scale: float = 16.0, spoiled: int = -1, at: int = 3
+    ) -> None:
         super().__init__()
         self.first, end = shard_bounds(num_classes)
         self.weight = nn.Parameter(torch.randn(num_classes, embedding_size)[self.first : end].clone())
-        self.scale = scale
+        self.scale, self.spoiled, self.at, self.calls = scale, spoiled, at, 0
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The mean over the global batch, the same on every process."""
@@ -89,7 +94,11 @@ class ShardedSoftmax(nn.Module):
         target = all_reduce_sum((cosines * own).sum(1))
         peak = all_reduce_max(cosines.max(1).values)
         total = all_reduce_sum((cosines - peak[:, None]).exp().sum(1))
-        return (peak + total.log() - target).mean()
+        value = (peak + total.log() - target).mean()
+        self.calls += 1
+        if self.calls == self.at and rank() == self.spoiled:  # a gradient that is not finite, of this shard alone
+            return value + (self.weight - self.weight).square().sum().sqrt()
+        return value
 
 
 class Slow(nn.Module):

@@ -101,25 +101,43 @@ class Overflowing(Linear):
 class Push(nn.Module):
     """Pushes embeddings away from one direction: a gradient that does not vanish, ``strength`` times as steep.
 
-    ``spoil`` makes the loss or its gradient infinite in the third step.
+    ``spoil`` makes the loss or its gradient infinite when it is called for the ``at``-th time. It keeps the sum of its
+    losses in a buffer, which has another tensor after each call with ``replace``.
     """
 
+    total: Tensor
+
     def __init__(
-        self, embedding_size: int, strength: float = 1.0, spoil: Literal["never", "loss", "gradient"] = "never"
+        self,
+        embedding_size: int,
+        strength: float = 1.0,
+        spoil: Literal["never", "loss", "gradient"] = "never",
+        at: int = 3,
+        keep: Literal["nothing", "sum", "new sum"] = "nothing",
     ) -> None:
         super().__init__()
         self.direction = nn.Parameter(torch.randn(1, embedding_size))
-        self.strength, self.spoil, self.calls = strength, spoil, 0
+        self.strength, self.spoil, self.at, self.keep, self.calls = strength, spoil, at, keep, 0
+        if keep != "nothing":
+            self.register_buffer("total", torch.zeros(()))
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """A scalar."""
         self.calls += 1
         value = self.strength * (embeddings @ self.direction.T).mean()
-        if self.calls == 3 and self.spoil == "loss":
+        if self.keep == "sum":
+            self.total += value.detach()
+        elif self.keep == "new sum":
+            self.total = self.total + value.detach()
+        if self.calls == self.at and self.spoil == "loss":
             return value / 0.0
-        if self.calls == 3 and self.spoil == "gradient":
+        if self.calls == self.at and self.spoil == "gradient":
             return value + (embeddings - embeddings).square().sum().sqrt()
         return value
+
+    def diagnostics(self) -> dict[str, Tensor]:
+        """How often it was called, as a tensor, where it keeps something."""
+        return {} if self.keep == "nothing" else {"calls": torch.tensor(self.calls)}
 
 
 class Peeking(nn.Module):

@@ -56,6 +56,14 @@ def test_the_same_recipe_and_seed_give_the_same_run_and_another_seed_another(tra
     assert largest_difference(weights(train("one")), weights(train("three", {"seed": 6}))) > 1e-3
 
 
+def test_deterministic_algorithms_change_nothing_on_a_cpu_and_are_recorded(train: Train) -> None:
+    run = train("held", None, "train.deterministic=true")
+    assert_same_run(train("free"), run)
+    (started,) = json.loads((run / "provenance.json").read_text())["history"]
+    assert started["compute"] == {"device": "cpu", "precision": "float32", "tf32": None, "deterministic": True}
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 def test_workers_do_not_change_a_bit(train: Train) -> None:
     assert_same_run(train("none"), train("two", None, "train.workers=2"))
 
@@ -208,6 +216,14 @@ def test_resume_changes_epochs_and_machine_settings_only(train: Train, go_on: Tr
     run = train("run")
     with pytest.raises(UsageError, match=r"resume cannot change train\.precision"):
         go_on(run, precision="float64")
+    for changes, said in (
+        ({"log_every": 0}, "`log_every` must be at least 1, not 0"),
+        ({"compile": "fast"}, "compile"),
+        ({"max_skipped": -1}, "`max_skipped` must be at least 0, not -1"),
+        ({"epochs": "many"}, "epochs"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            go_on(run, **changes)
     (run / "result.json").unlink()  # as if it had been killed before its end
     with pytest.raises(UsageError, match="2 epochs are already finished"):
         go_on(run, epochs=1)

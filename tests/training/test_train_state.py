@@ -120,7 +120,7 @@ def log(folder: Path, watcher: Watcher) -> RunLog:
 def test_a_step_is_recorded_and_shown_to_the_observers(tmp_path: Path) -> None:
     stop = Stop("enough")
     watcher = Watcher(stop)
-    assert log(tmp_path, watcher).stepped(stepped(1.5), not_finite="") is stop
+    assert log(tmp_path, watcher).stepped(stepped(1.5)) is stop
     (row,) = read_rows(tmp_path / "metrics.jsonl")
     row.pop("time")
     assert row == {
@@ -145,7 +145,7 @@ def test_a_step_that_is_not_finite_is_shown_to_the_observers_and_not_recorded(
 ) -> None:
     watcher = Watcher(stop)
     with pytest.raises(MaskrecError, match=words):
-        log(tmp_path, watcher).stepped(stepped(float("nan")), not_finite="the loss")
+        log(tmp_path, watcher).failed(stepped(float("nan")), "the loss", "batch 1 of epoch 1")
     assert watcher.seen == [1]
     assert read_rows(tmp_path / "metrics.jsonl") == []
 

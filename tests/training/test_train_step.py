@@ -15,6 +15,7 @@ from maskrec.plugin.host import discover
 from maskrec.runtime.epoch_batches import epoch_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
+from maskrec.training.step_window import StepWindow
 from maskrec.training.train_step import TrainStep
 
 
@@ -141,9 +142,13 @@ def test_a_step_that_is_not_finite_moves_no_weight(spoil: str, clip: float | Non
     batches = load(assembly.dataset, epoch_places(assembly.sampler, 0), workers=0, pin=False)
     finite, kept, rates = [], [], []
     for number, batch in enumerate(batches):
-        result = stepper.step([batch], 0, number)
-        finite.append(result.finite)
-        rates.append(result.learning_rate)
+        window = StepWindow()
+        window.add(stepper.step([batch], 0, number), 1, len(batch.labels))
+        (step,) = window.read()
+        if step.ended:
+            step.rewind()
+        finite.append(not step.skipped)
+        rates.append(step.learning_rate)
         everything = [*stepper.backbone.parameters(), *stepper.loss.parameters(), *stepper.evaluated.parameters()]
         kept.append([weight.detach().clone() for weight in everything])
     assert finite == [True, True, False]

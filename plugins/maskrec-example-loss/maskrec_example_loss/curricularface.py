@@ -60,9 +60,9 @@ class Curricular(nn.Module):
         harder = cosines > target.detach()[:, None]
         return torch.where(harder, cosines * (self.t.to(cosines.dtype) + cosines), cosines)
 
-    def diagnostics(self) -> dict[str, float]:
+    def diagnostics(self) -> dict[str, Tensor]:
         """``t``: the progress of the curriculum, from 0 (easy) to about 1 (hard)."""
-        return {"t": float(self.t)}
+        return {"t": self.t}
 
 
 class CurricularFace(MarginSoftmax):
