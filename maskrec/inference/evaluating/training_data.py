@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
@@ -51,6 +53,6 @@ def open_training_data(run_dir: Path, spec: InputSpec, catalog: Catalog) -> Data
 
 def givens_of(dataset: Dataset) -> dict[str, Any]:
     """What components may ask of the training data, by the names in ``FROM_DATA``."""
-    counts = Counter(int(label) for label in dataset.labels)
-    in_order = [counts[label] for label in range(dataset.num_classes)]
+    counts = np.bincount(np.asarray(dataset.labels, dtype=np.int64), minlength=dataset.num_classes)
+    in_order = array("q", counts.astype(np.int64).tobytes())  # as a training gives them
     return {"labels": dataset.labels, "num_classes": dataset.num_classes, "class_counts": in_order}
