@@ -77,10 +77,7 @@ def gradients(loss: nn.Module, part: slice) -> tuple[Tensor, dict[str, Tensor]]:
     call_loss(loss, rows, labels[part], where).backward()
     assert rows.grad is not None
     found = {name: weight.grad for name, weight in loss.named_parameters() if weight.grad is not None}
-    return rows.grad, {**found, **dict(loss.named_buffers())}
-    return rows.grad, [p.grad for p in loss.parameters() if p.grad is not None] + [
-        buffer.double() for buffer in loss.buffers()
-    ]
+    return rows.grad, {**found, **{name: buffer.double() for name, buffer in loss.named_buffers()}}
 
 
 def worker(rank: int, folder: str) -> None:

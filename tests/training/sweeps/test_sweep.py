@@ -128,7 +128,7 @@ def test_what_is_finished_is_left_alone_and_what_fails_is_named(
     assert "failed seed=6 with exit code 3: " in out
     assert "broken meanwhile" in out
     assert (runs[0].folder / "result.json").stat().st_mtime_ns == before
-    assert interrupts.sentence().startswith("interrupted; continue with: maskrec ")
+    assert interrupts.sentence().startswith("interrupted; continue with: maskrec")
 
 
 def test_finished_runs_give_a_table_and_a_csv(use: RecipeUse, capsys: pytest.CaptureFixture[str]) -> None:
