@@ -1,4 +1,4 @@
-"""What one training step asks of a device: operations that are no views, and host reads; the same on every machine.
+"""What one training step asks of a device: operations other than views, and host reads; the same on every machine.
 
     python benchmarks/bench_step.py                          # the quickstart, the reference recipes, distill_masked
     python benchmarks/bench_step.py quickstart distill_masked
