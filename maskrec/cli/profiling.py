@@ -11,7 +11,7 @@ import typer
 from maskrec.base.console import say, table
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.running import DataRoot, Overrides, recipe_path, root_of_data
+from maskrec.cli.running import DataRoot, Demo, Overrides, recipe_path, root_of_data
 
 if TYPE_CHECKING:
     from maskrec.training.step_times import StepTimes
@@ -25,7 +25,7 @@ def profile(
         Path | None,
         typer.Option("--trace", metavar="FILE.json", help="Also write a trace that ui.perfetto.dev opens."),
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Use the recipe's demo overrides: embedded faces.")] = False,
+    demo: Demo = False,
     data_root: DataRoot = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,

@@ -23,6 +23,7 @@ DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", metavar="D", help="What the recipe's paths are relative to; also MASKREC_DATA."),
 ]
+Demo = Annotated[bool, typer.Option("--demo", help="Use the recipe's demo overrides: embedded faces.")]
 AllowDrift = Annotated[
     bool, typer.Option("--allow-drift", help="Continue although data or components changed since the run began.")
 ]
@@ -31,7 +32,7 @@ AllowDrift = Annotated[
 def run(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or maskrec:NAME for a shipped one.")],
     overrides: Overrides = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Use the recipe's demo overrides: embedded faces.")] = False,
+    demo: Demo = False,
     run_dir: Annotated[
         Path | None,
         typer.Option("--run-dir", metavar="D", help="The run's folder; continues where it already holds this run."),

@@ -9,7 +9,7 @@ import typer
 
 from maskrec.base.errors import UsageError
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
-from maskrec.cli.running import DataRoot, recipe_path, root_of_data
+from maskrec.cli.running import DataRoot, Demo, recipe_path, root_of_data
 
 
 def sweep(
@@ -34,7 +34,7 @@ def sweep(
         Path | None,
         typer.Option("--out", metavar="DIR", help="A folder for the runs.  [default: runs/NAME-sweep]"),
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Use the recipe's demo overrides: embedded faces.")] = False,
+    demo: Demo = False,
     data_root: DataRoot = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,

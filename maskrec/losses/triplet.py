@@ -43,7 +43,7 @@ class Triplet(nn.Module):
             margin beyond that could never be satisfied and is refused. At exactly 2 every triplet stays active.
         soft_margin: ``log(1 + exp(d(a, p) - d(a, n)))`` in place of the hinge; ``margin`` must then be left out.
         miner: ``batch_hard``, ``semi_hard``, ``easy_positive``, ``batch_all`` (every triplet), ``batch_all_hard`` (of
-            all triplets those whose negative is no farther than the positive), or a part: ``{use: NAME, ...}``.
+            all triplets those whose negative is at most as far as the positive), or a part: ``{use: NAME, ...}``.
         normalize: whether embeddings are brought to length 1 first.
         distance: ``l2`` or ``squared_l2``.
         average: over all ``mined`` triplets or the ``active`` ones (loss above 0; 0 when there is none); None is what

@@ -64,7 +64,7 @@ def maskrec_parts() -> list[Component]:
         Component(
             "batch_all_hard",
             "maskrec.losses.all_triplets:BatchAllHard",
-            "every triplet whose negative is no farther than the positive",
+            "every triplet whose negative is at most as far as the positive",
             part="miner",
         ),
         Component(

@@ -34,7 +34,7 @@ class Decision:
         people: number of people that the interval was measured on, or None.
         frr: the false reject rate at the threshold: the share of the evaluation's comparisons of one person's images
             beyond it; None where none were measured.
-        frr_comparisons: of how many; there is no interval, because whose they are is not kept.
+        frr_comparisons: of how many; without an interval, because whose they are is not kept.
         probability: of being one person, calibrated, for the prior that was given; None without measured distances.
         source: what the threshold was measured on, in words.
     """
