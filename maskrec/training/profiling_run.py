@@ -10,7 +10,7 @@ import torch
 
 from maskrec.base.files import write_atomically
 from maskrec.recipe.plan import Plan
-from maskrec.runtime.compute import set_threads
+from maskrec.runtime.compute import deterministic_algorithms, set_threads
 from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import assemble
 from maskrec.training.random_state import seed_process
@@ -43,7 +43,8 @@ def profile_plan(
         RecipeError, MaskrecError: as `assemble`, and whatever the steps run into.
     """
     set_threads(plan.train)
-    with TemporaryDirectory() as folder:  # for components that write into the run's folder
+    # The folder is for components that write into the run's.
+    with deterministic_algorithms(plan.train.deterministic), TemporaryDirectory() as folder:
         assembly = assemble(plan, catalog, data_root, Path(folder))
         stepper = TrainStep(assembly)
         seed_process(plan.seed, 0)
