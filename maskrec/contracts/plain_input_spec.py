@@ -32,7 +32,7 @@ def input_spec_from_plain(plain: Any) -> InputSpec:
     for name in ("mean", "std"):
         if name in plain and not _are_numbers(plain[name]):
             raise ValueError(f"its `{name}` is not a list of finite numbers")
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
     if isinstance(plain.get("alignment"), Mapping):
         fields["alignment"] = _template(plain["alignment"])
     elif not isinstance(fields.get("alignment", ""), str) or not isinstance(fields.get("color", ""), str):

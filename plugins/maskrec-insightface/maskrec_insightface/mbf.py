@@ -18,7 +18,7 @@ _LAST = 512  # channels before the embedding
 
 
 class Mbf(nn.Module):
-    """InsightFace's MobileFaceNet with 512-d embeddings: ``mbf`` (2.1 million parameters) or ``mbf_large`` (6.3 million).
+    """InsightFace's MobileFaceNet with 512-d embeddings: ``mbf`` (2.1 million parameters) or ``mbf_large`` (6.3).
 
     Chen et al., "MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile Devices", CCBR 2018,
     with two or four times its channels between the blocks. The embedding is the output of the last batch norm, before
