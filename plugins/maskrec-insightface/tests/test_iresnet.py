@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from maskrec_insightface import iresnet
 from maskrec_insightface.iresnet import BLOCKS, IResNet
 from maskrec_insightface.weight_names import native, renamed
 from plain_networks import ADAFACE_UNITS, adaface_ir, insightface_iresnet
@@ -70,11 +71,25 @@ def test_a_bottleneck_network_of_few_blocks_is_the_plain_one(monkeypatch):
     torch.testing.assert_close(network(images), adaface_ir(weights, images, 200), rtol=1e-6, atol=1e-6)
 
 
+@pytest.fixture
+def tiny(monkeypatch):
+    """``tiny(form)``: the state_dict of an IResNet 18 of a block a stage and few channels, by the form's names."""
+    monkeypatch.setattr(iresnet, "STAGES", (4, 8, 16, 32))
+    for form in PLAIN:
+        monkeypatch.setitem(BLOCKS, (form, 18), (1, 1, 1, 1))
+
+    def weights(form):
+        values = renamed(IResNet(18, form=form, image_size=SIDE).state_dict(), form)
+        return {name: torch.rand_like(value) if value.is_floating_point() else value for name, value in values.items()}
+
+    return weights
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("wrapped", ["plain", "cvlface", "hugging_face", "lightning", "parallel"])
 @pytest.mark.parametrize("form", ["insightface", "adaface"])
-def test_files_of_every_kind_are_read(tmp_path, form, wrapped):
-    weights = random_weights(SHAPES[form](18, SIDE), dtype=torch.float32)
+def test_files_of_every_kind_are_read(tmp_path, tiny, form, wrapped):
+    weights = tiny(form)
     content = {
         "plain": lambda: weights,
         "cvlface": lambda: {f"net.{name}": value for name, value in weights.items()},
@@ -89,10 +104,9 @@ def test_files_of_every_kind_are_read(tmp_path, form, wrapped):
     assert all(torch.equal(value, weights[name]) for name, value in renamed(network.state_dict(), form).items())
 
 
-def test_weights_of_the_other_form_are_refused_with_the_word_to_write(tmp_path):
+def test_weights_of_the_other_form_are_refused_with_the_word_to_write(tmp_path, tiny):
     for form, other in (("insightface", "adaface"), ("adaface", "insightface")):
-        weights = random_weights(SHAPES[other](18, SIDE), dtype=torch.float32)
-        path = written(tmp_path / f"{other}.pt", weights)
+        path = written(tmp_path / f"{other}.pt", tiny(other))
         with pytest.raises(UsageError, match=f"holds weights of the form {other}; set form: {other}"):
             IResNet(18, path, form, image_size=SIDE)
         with torch.device("meta"), pytest.raises(ValueError, match=f"of the form '{other}', a network that {form}"):
@@ -110,8 +124,8 @@ def test_weights_of_the_other_form_are_refused_with_the_word_to_write(tmp_path):
         (lambda w: w.update({"body.7.res_layer.0.bias": torch.zeros(1)}), r"it has unknown body\.7\.res_layer"),
     ],
 )
-def test_files_that_do_not_fit_are_refused_in_a_sentence(tmp_path, damage, says):
-    weights = random_weights(insightface_iresnet_shapes(18, SIDE), dtype=torch.float32)
+def test_files_that_do_not_fit_are_refused_in_a_sentence(tmp_path, tiny, damage, says):
+    weights = tiny("insightface")
     damage(weights)
     with pytest.raises(UsageError, match=says) as raised:
         IResNet(18, written(tmp_path / "w.safetensors", weights), image_size=SIDE)
