@@ -25,9 +25,10 @@ from maskrec.inference.runs_within_runs import opening
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.provenance import recorded_versions
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory
-from maskrec.runtime.run_plan import data_root_of
+from maskrec.runtime.run_plan import catalog_of_run, data_root_of
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_checksum
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
 
@@ -77,7 +78,7 @@ def open_model_folder(folder: ModelFolder, catalog: Catalog) -> Model:
     elif weights.kind == "run":
         opened = open_run(weights.path, catalog, weights.checkpoint, decide=False)
     else:
-        shown = f"the backbone in {folder.path}"
+        shown, catalog = f"the backbone in {folder.path}", catalog.made_with(recorded_versions(folder.components))
         named = resolve_written_backbone(
             folder.backbone_text, shown, catalog=catalog, seed=folder.seed, image_size=folder.image_size
         )
@@ -115,7 +116,9 @@ def open_run(run_dir: Path, catalog: Catalog, checkpoint: str = "", decide: bool
 def _open_run(run_dir: Path, catalog: Catalog, checkpoint: str, decide: bool) -> Model:
     data_root = data_root_of(run_dir)
     run = RunDirectory(run_dir)
+    catalog = catalog_of_run(run_dir, catalog)
     named = resolve_backbone(run.recipe, catalog=catalog, data_root=data_root, restoring=True)
+    _say_notes(named)
     name, state = _weights(run, checkpoint)
     backbone = _build(named, catalog, Context(data_root=data_root, restoring=True))
     load_weights(backbone, state.get("ema") or state["backbone"], str(run.checkpoint(name)))
@@ -172,6 +175,7 @@ def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Pa
         UsageError: it starts from random weights.
     """
     context = Context(data_root=data_root)
+    _say_notes(named)
     backbone = _build(named, catalog, context)
     if isinstance(named.backbone, Spec):
         other_seed = _build(replace(named, seed=named.seed + 1), catalog, context)
@@ -210,6 +214,11 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
         raise UsageError("init takes a run directory, not an exported file")
     source = open_run(data_root / init.location, catalog, decide=False).network
     load_weights(backbone, source.state_dict(), f"init: {init.location}")
+
+
+def _say_notes(named: NamedBackbone) -> None:
+    for note in named.notes:
+        say(note, error=True)
 
 
 def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Module:

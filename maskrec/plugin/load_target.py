@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from importlib import import_module, metadata
 from types import ModuleType
 from typing import Any
 
+from maskrec.base.console import say
 from maskrec.base.errors import PluginError
 from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import nearest
 from maskrec.plugin.author_errors import raised_in
-from maskrec.plugin.foreign_code import foreign_code
+from maskrec.plugin.foreign_code import Noticed, foreign_code
 from maskrec.plugin.registered import Registered
 
 
@@ -31,19 +33,23 @@ def _installed(need: str) -> bool:
 
 def load_target(entry: Registered) -> Any:
     """See ``Catalog.load``."""
-    who = f"{entry.noun} {entry.qualified}"
+    who = f"{entry.noun} {entry.versioned}"
     missing = missing_needs(entry)
     if missing:
         raise PluginError(f"{who} needs {', '.join(missing)}: pip install {' '.join(map(repr, missing))}")
     module_name, _, path = entry.component.target.partition(":")
+    own = entry.provider.distribution == "maskrec" or module_name in sys.modules  # no code of others runs
+    noticed = Noticed()
     try:
-        with foreign_code(None if entry.provider.distribution == "maskrec" else who):
+        with foreign_code(None if own else who, noticed=noticed):
             module = _import(entry, module_name)
             found = functools.reduce(getattr, path.split("."), module)
     except INTERRUPTS:
         raise
     except BaseException as error:  # also SystemExit: a plugin must not end the program
         raise PluginError(f"{who} cannot be loaded: {_explain(entry, module_name, path, error)}") from error
+    for change in noticed.changes():
+        say(f"{who}: {change}", error=True)
     if not callable(found):
         raise PluginError(f"{who} cannot be loaded: its target {entry.component.target!r} is not a class or function")
     return found

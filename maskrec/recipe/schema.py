@@ -16,6 +16,8 @@ from maskrec.recipe.resolver import KIND_OF
 from maskrec.recipe.sections import REQUIRED, TOP, hints_of
 from maskrec.recipe.values import EMPTY, NotForRecipesError, to_plain
 
+_Read = tuple[Registered, tuple[ParameterInfo, ...] | None]
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -82,10 +84,11 @@ class _Maker:
 
     def _define(self, group: str, entries: list[Registered]) -> None:
         read = [(entry, self._parameters(entry)) for entry in entries]
+        words = _words(entries)
         for partial in (False, True):
             name = f"{group}.part" if partial else group
-            variants = [_variant(entry, infos, partial, self._property) for entry, infos in read]
-            names = [word for entry, _ in read for word in (entry.name, entry.qualified)]
+            variants = [self._variant(names, [read[each] for each in meant], partial) for meant, names in words.items()]
+            names = [name for each in words.values() for name in each]
             shape: dict[str, Any] = {
                 "type": "object",
                 "properties": {"use": {"enum": names}},
@@ -99,6 +102,23 @@ class _Maker:
                 ]
                 shape = {"anyOf": [shape, *opened]}
             self.definitions[name] = shape
+
+    def _variant(self, names: list[str], meant: list[_Read], partial: bool) -> dict[str, Any]:
+        """What a component of one of these names has beside its name; of several that share them, what any has."""
+        named = {"properties": {"use": {"enum": names}}, "required": ["use"]}
+        shapes = [self._shape(entry, infos, partial) for entry, infos in meant]
+        return {"if": named, "then": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}
+
+    def _shape(self, entry: Registered, infos: tuple[ParameterInfo, ...] | None, partial: bool) -> dict[str, Any]:
+        if infos is None:
+            return {}
+        settable = [info for info in infos if not info.given or info.default is not EMPTY]
+        properties = {"use": {"description": entry.component.summary}}
+        properties |= {info.name: self._property(info, partial) for info in settable}
+        then: dict[str, Any] = {"properties": properties, "additionalProperties": False}
+        if not partial:
+            then["required"] = [info.name for info in settable if info.required]
+        return then
 
     def _parameters(self, entry: Registered) -> tuple[ParameterInfo, ...] | None:
         try:
@@ -122,17 +142,20 @@ def _group(entry: Registered) -> str:
     return f"part.{entry.component.part}" if entry.kind == "part" else entry.kind
 
 
-def _variant(entry: Registered, infos: tuple[ParameterInfo, ...] | None, partial: bool, make: Any) -> dict[str, Any]:
-    named = {"properties": {"use": {"enum": [entry.name, entry.qualified]}}, "required": ["use"]}
-    if infos is None:
-        return {"if": named, "then": {}}
-    settable = [info for info in infos if not info.given or info.default is not EMPTY]
-    properties = {"use": {"description": entry.component.summary}}
-    properties |= {info.name: make(info, partial) for info in settable}
-    then: dict[str, Any] = {"properties": properties, "additionalProperties": False}
-    if not partial:
-        then["required"] = [info.name for info in settable if info.required]
-    return {"if": named, "then": then}
+def _words(entries: list[Registered]) -> dict[tuple[int, ...], list[str]]:
+    """What recipes may write after ``use``, by the numbers of the components that it may mean.
+
+    A bare name that two distributions declare means the one that the recipe requires, which a schema cannot know.
+    """
+    meant: dict[str, list[int]] = {}
+    for number, entry in enumerate(entries):
+        for name in entry.names:
+            meant.setdefault(name, []).append(number)
+            meant.setdefault(f"{entry.provider.distribution}/{name}", []).append(number)
+    words: dict[tuple[int, ...], list[str]] = {}
+    for word, numbers in meant.items():
+        words.setdefault(tuple(numbers), []).append(word)
+    return words
 
 
 def _own_sections(partial: bool) -> dict[str, Any]:
