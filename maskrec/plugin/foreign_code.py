@@ -69,14 +69,11 @@ def foreign_code(
         if who is None:
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         else:
-            guards = (
-                _output_kept(noticed),
-                _named_when_slow(who, limit),
-                _exit_refused(),
-                _shared_state_kept(noticed, before),
-            )
-            for guard in (*guards, *([_stopped_after(limit)] if limit is not None else [])):
+            for guard in (_output_kept(noticed), _named_when_slow(who, limit), _exit_refused()):
                 stack.enter_context(guard)
+            stack.enter_context(_shared_state_kept(noticed, before))
+            if limit is not None:
+                stack.enter_context(_stopped_after(limit))
         yield
 
 

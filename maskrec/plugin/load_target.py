@@ -38,10 +38,10 @@ def load_target(entry: Registered) -> Any:
     if missing:
         raise PluginError(f"{who} needs {', '.join(missing)}: pip install {' '.join(map(repr, missing))}")
     module_name, _, path = entry.component.target.partition(":")
-    own = entry.provider.distribution == "maskrec" or module_name in sys.modules  # no code of others runs
     noticed = Noticed()
     try:
-        with foreign_code(None if own else who, noticed=noticed):
+        watched = who if _runs_code_of_others(entry, module_name) else None
+        with foreign_code(watched, noticed=noticed):
             module = _import(entry, module_name)
             found = functools.reduce(getattr, path.split("."), module)
     except INTERRUPTS:
@@ -53,6 +53,15 @@ def load_target(entry: Registered) -> Any:
     if not callable(found):
         raise PluginError(f"{who} cannot be loaded: its target {entry.component.target!r} is not a class or function")
     return found
+
+
+def _runs_code_of_others(entry: Registered, module_name: str) -> bool:
+    """Whether the target's module is a plugin's and is still to be imported."""
+    if module_name or entry.provider.file is None:
+        return entry.provider.distribution != "maskrec" and module_name not in sys.modules
+    from maskrec.plugin.from_file import imported
+
+    return imported(entry.provider.file) is None
 
 
 def _import(entry: Registered, module_name: str) -> ModuleType:

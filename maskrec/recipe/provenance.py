@@ -21,7 +21,7 @@ from maskrec.recipe.plan import Opened, Plan, Spec
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
 
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}")  # names and versions
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # names and versions
 _LIBRARIES = ("maskrec", "torch", "torchvision", "timm", "facenet-pytorch", "numpy", "opencv-python-headless")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +15,7 @@ from maskrec.recipe.merging import LABELLED
 from maskrec.recipe.plan import Best, Optimizer, Scheduler, Train
 from maskrec.recipe.resolver import KIND_OF
 from maskrec.recipe.sections import REQUIRED, TOP, hints_of
-from maskrec.recipe.values import EMPTY, NotForRecipesError, to_plain
+from maskrec.recipe.values import EMPTY, accepts, to_plain
 
 _Read = tuple[Registered, tuple[ParameterInfo, ...] | None]
 
@@ -133,13 +134,21 @@ class _Maker:
         else:
             found = _schema_of(info.annotation, partial)
         if info.default is not EMPTY:
-            with suppress(NotForRecipesError):
-                found = {**found, "default": to_plain(info.default)}
+            with suppress(ValueError):  # what cannot be written in a recipe, or is infinite
+                default = json.loads(json.dumps(to_plain(info.default), allow_nan=False))
+                found = {**_accepting(found, info.annotation, default), "default": default}
         return found
 
 
 def _group(entry: Registered) -> str:
     return f"part.{entry.component.part}" if entry.kind == "part" else entry.kind
+
+
+def _accepting(schema: dict[str, Any], annotation: Any, default: Any) -> dict[str, Any]:
+    """The schema, and the default where the annotation does not allow it, as in ``size: int = None``."""
+    if not schema or holds_component(annotation) or accepts(annotation, default):
+        return schema
+    return {"anyOf": [schema, {"const": default}]}
 
 
 def _words(entries: list[Registered]) -> dict[tuple[int, ...], list[str]]:

@@ -103,6 +103,15 @@ def settable(annotation: Any) -> bool:
     return True
 
 
+def accepts(annotation: Any, value: Any) -> bool:
+    """Whether a plain value (scalars, lists, dicts) is one of the annotation's, which is of no component."""
+    try:
+        _validate(annotation, value)
+    except (NotForRecipesError, _RefusedError):
+        return False
+    return True
+
+
 def normalized_default(default: Any, annotation: Any) -> Any:
     """A default as it is after a recipe was written and read again; unchanged where no recipe can express it."""
     try:
