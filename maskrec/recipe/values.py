@@ -70,7 +70,8 @@ def check_value(
     try:
         return _validate(narrowed, value)
     except NotForRecipesError as error:
-        problems.plugin_error(f"`{name}` cannot be set by a recipe: {error}", path, node.mark)
+        whose = f" of {owner}" if owner else ""
+        problems.plugin_error(f"`{name}`{whose} cannot be set by a recipe: {error}", path, node.mark)
     except _RefusedError as error:
         for loc in error.places:
             _refuse(node, narrowed, annotation if whole is EMPTY else whole, loc, path, problems, error.texts[loc])

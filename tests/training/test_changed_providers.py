@@ -71,14 +71,14 @@ def rings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_distribution: Ca
     (site / "changing_rings_code.py").write_text(CODE)
 
     def install(version: str = "", net: str = "net", pull: str = "pull", **before: tuple[str, ...]) -> None:
-        importlib.invalidate_caches()
-        _installed.cache_clear()
         for folder in site.glob("*.dist-info"):
             shutil.rmtree(folder)
         if version:
             module = f"changing_rings_{version.replace('.', '_')}_{net}"
             source = DECLARED.format(net=net, pull=pull, **{"net_before": (), "pull_before": (), **before})
             make_distribution(site, "maskrec-rings", {"rings": module}, {module: source}, version)
+        importlib.invalidate_caches()
+        _installed.cache_clear()
 
     return install
 
@@ -186,15 +186,13 @@ def test_a_run_whose_plugin_was_uninstalled_names_the_version_that_it_needs(ring
         resume(run, catalog, {"epochs": 2})
     with pytest.raises(RecipeError) as opened:
         open_model(run, catalog)
+    teacher = {"use": "template_distillation", "teacher": {"run": "run"}}
+    pupil = recipe(tmp_path, backbone={"use": "linear"}, loss=teacher)
+    plan = resolve(pupil, catalog=catalog, data_root=tmp_path)
     with pytest.raises(RecipeError) as taught:
-        teacher = {"use": "template_distillation", "teacher": {"run": "run"}}
-        plan = resolve(recipe(tmp_path, backbone={"use": "linear"}, loss=teacher), catalog=catalog, data_root=tmp_path)
         start(plan, catalog, tmp_path, tmp_path / "other")
-    for raised, paths in (
-        (resumed, ["backbone.use", "loss.use"]),
-        (opened, ["backbone.use"]),
-        (taught, ["backbone.use"]),
-    ):
+    one = ["backbone.use"]
+    for raised, paths in ((resumed, [*one, "loss.use"]), (opened, one), (taught, one)):
         assert [problem.path for problem in raised.value.problems] == paths
         for problem in raised.value.problems:
             assert problem.message.startswith("no plugin of the distribution 'maskrec-rings' is installed, which ")
