@@ -78,39 +78,35 @@ def component(name: str, *aliases: str) -> str:
     return f"Component({name!r}, 'm:T', '', aliases={aliases!r})"
 
 
-@pytest.mark.parametrize(
-    ("losses", "said"),
-    [
-        (
-            (component("ring", "circle"), component("circle")),
-            "loss 'ring' has the alias 'circle', which is the name of loss 'circle'; a name of the past must be free",
-        ),
-        (
-            (component("circle"), component("ring", "circle")),
-            "loss 'ring' has the alias 'circle', which is the name of loss 'circle'; a name of the past must be free",
-        ),
-        (
-            (component("ring", "disc"), component("arc", "disc")),
-            "loss 'arc' has the alias 'disc', which is an alias of loss 'ring'; a name of the past must be free",
-        ),
-        ((component("ring"), component("ring", "disc")), "loss 'ring' is declared twice"),
-    ],
-)
-def test_an_alias_that_is_a_name_is_a_declaration_error(
-    install: Callable[..., str], losses: tuple[str, ...], said: str
-) -> None:
-    install(HOOKS.format(losses=", ".join(losses)), "maskrec-rings", version="2.0")
-    catalog = discover()
-    (failure,) = catalog.failures
-    assert str(failure) == f"plugin maskrec-rings:point 2.0: declaration: {said}"
-    assert failure.fatal
-    assert not [entry for entry in catalog.entries if entry.provider.distribution == "maskrec-rings"]
+TAKEN = "; a name of the past must be free"
+COLLIDING = [
+    (
+        (component("ring", "circle"), component("circle")),
+        f"loss 'ring' has the alias 'circle', which is the name of loss 'circle'{TAKEN}",
+    ),
+    (
+        (component("circle"), component("ring", "circle")),
+        f"loss 'ring' has the alias 'circle', which is the name of loss 'circle'{TAKEN}",
+    ),
+    (
+        (component("ring", "disc"), component("arc", "disc")),
+        f"loss 'arc' has the alias 'disc', which is an alias of loss 'ring'{TAKEN}",
+    ),
+    ((component("ring"), component("ring", "disc")), "loss 'ring' is declared twice"),
+]
 
 
-def test_an_alias_may_be_a_name_of_another_kind_or_of_another_plugin(install: Callable[..., str]) -> None:
-    install(HOOKS.format(losses=component("ring", "circle", "arcface")), "maskrec-rings")
+def test_an_alias_that_is_a_name_is_a_declaration_error(install: Callable[..., str]) -> None:
+    for number, (losses, _) in enumerate(COLLIDING):
+        install(HOOKS.format(losses=", ".join(losses)), f"maskrec-rings-{number}", version="2.0")
+    install(HOOKS.format(losses=component("ring", "circle", "arcface")), "maskrec-fine")
     catalog = discover()
-    assert not catalog.failures
-    assert catalog.lookup("loss", "maskrec-rings/arcface").name == "ring"
+    said = [str(failure) for failure in catalog.failures]
+    start = "plugin maskrec-rings-{}:point 2.0: declaration: {}"
+    assert said == [start.format(number, each) for number, (_, each) in enumerate(COLLIDING)]
+    assert all(failure.fatal for failure in catalog.failures)
+    assert not [entry for entry in catalog.entries if entry.provider.distribution.startswith("maskrec-rings")]
+    # a name of another kind or of another plugin is free
+    assert catalog.lookup("loss", "maskrec-fine/arcface").name == "ring"
     assert catalog.lookup("loss", "maskrec/arcface").name == "arcface"
-    assert catalog.lookup("part", "maskrec-rings/circle").name == "circle"
+    assert catalog.lookup("part", "maskrec-fine/circle").name == "circle"

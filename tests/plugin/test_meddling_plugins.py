@@ -69,29 +69,32 @@ def state() -> tuple[object, ...]:
     return (*names, Path.cwd(), signal.getsignal(signal.SIGINT), torch.get_default_dtype())
 
 
-@pytest.mark.parametrize(("source", "what"), CHANGES.values(), ids=CHANGES.keys())
-@pytest.mark.parametrize("place", ["at import", "in a hook", "before it raises"])
-def test_what_a_plugin_changes_is_put_back_and_the_plugin_is_named(
-    install: Install, source: str, what: str, place: str
-) -> None:
+def test_what_plugins_change_is_put_back_and_each_is_named(install: Install) -> None:
     before = state()
-    indented = "\n    ".join(source.splitlines())
-    text = {
-        "at import": FINE + source,
-        "in a hook": FINE.replace("    return", f"    {indented}\n    return"),
-        "before it raises": f"{source}\nraise RuntimeError",
-    }[place]
-    install(text, "maskrec-meddler", version="4.2")
-    install(FINE.replace("fine_one", "other"), "maskrec-other")
+    for number, (source, _) in enumerate(CHANGES.values()):
+        install(FINE + source, f"maskrec-meddler-{number}", version="4.2")
+    source, what = CHANGES["a function"]
+    in_hook = FINE.replace("    return", "    {}\n    return".format(source.replace("\n", "\n    ")))
+    install(in_hook, "maskrec-in-hook")
+    install(f"{source}\nraise RuntimeError", "maskrec-raises")
+    install(FINE, "maskrec-well-behaved")
     catalog = discover()
     assert state() == before
-    said = f"plugin maskrec-meddler:point 4.2: import: it changed {what}, which was put back: others depend on it"
-    mine = [str(failure) for failure in catalog.failures]
-    assert mine.count(said) == 1
-    assert len(mine) == (2 if place == "before it raises" else 1)
+    said = [str(failure) for failure in catalog.failures]
     names = {entry.qualified for entry in catalog.entries}
-    assert "maskrec-other/other" in names
-    assert ("maskrec-meddler/fine_one" in names) == (place != "before it raises")
+
+    def sentence(plugin: str, version: str, what: str) -> str:
+        return f"plugin {plugin}:point {version}: import: it changed {what}, which was put back: others depend on it"
+
+    for number, (_, each) in enumerate(CHANGES.values()):
+        assert said.count(sentence(f"maskrec-meddler-{number}", "4.2", each)) == 1
+        assert f"maskrec-meddler-{number}/fine_one" in names
+    assert (
+        said.count(sentence("maskrec-in-hook", "1.0", what)) == said.count(sentence("maskrec-raises", "1.0", what)) == 1
+    )
+    assert len(said) == len(CHANGES) + 3, "the last one is that maskrec-raises raises"
+    assert {"maskrec-well-behaved/fine_one", "maskrec-in-hook/fine_one"} <= names
+    assert "maskrec-raises/fine_one" not in names
 
 
 def test_what_a_component_changes_when_it_is_imported_is_put_back(
@@ -126,17 +129,18 @@ HANGS = {
 }
 
 
-@pytest.mark.parametrize("source", HANGS.values(), ids=HANGS.keys())
-def test_a_plugin_that_never_ends_is_skipped(install: Install, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+def test_plugins_that_never_end_are_skipped(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("maskrec.plugin.host.LIMIT", 0.1)
-    module = install(source, "maskrec-endless", version="0.9")
+    modules = [
+        install(source, f"maskrec-endless-{number}", version="0.9") for number, source in enumerate(HANGS.values())
+    ]
     install(FINE, "maskrec-other")
-    catalog = discover(only=["maskrec-endless", "maskrec-other"])
-    (failure,) = catalog.failures
-    assert str(failure).startswith(
-        "plugin maskrec-endless:point 0.9: import: NeverEndingError: it did not end within 0.1 seconds ("
-    )
-    assert f"{module}.py:" in str(failure)
+    catalog = discover(only=[*(f"maskrec-endless-{number}" for number in range(len(HANGS))), "maskrec-other"])
+    for number, (failure, module) in enumerate(zip(catalog.failures, modules, strict=True)):
+        assert str(failure).startswith(
+            f"plugin maskrec-endless-{number}:point 0.9: import: NeverEndingError: it did not end within 0.1 seconds ("
+        )
+        assert f"{module}.py:" in str(failure)
     assert "maskrec-other/fine_one" in {entry.qualified for entry in catalog.entries}
     assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
