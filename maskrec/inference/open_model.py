@@ -95,9 +95,8 @@ def open_model_folder(folder: ModelFolder, catalog: Catalog) -> Model:
 def open_run(run_dir: Path, catalog: Catalog, checkpoint: str = "", decide: bool = True) -> Model:
     """The model of a run directory: its best weights and their thresholds, or its last weights without any.
 
-    Where the last checkpoint is damaged or gone, the one before it is opened, which is said.
-
-    Only what this needs is compared: providers of the backbone must be there, names and shapes of its weights fit.
+    Where the last checkpoint is damaged or gone, the one before it is opened, which is said. Only what this needs is
+    compared: providers of the backbone must be there, names and shapes of its weights fit.
 
     Args:
         run_dir: the run directory.
@@ -118,7 +117,6 @@ def _open_run(run_dir: Path, catalog: Catalog, checkpoint: str, decide: bool) ->
     run = RunDirectory(run_dir)
     catalog = catalog_of_run(run_dir, catalog)
     named = resolve_backbone(run.recipe, catalog=catalog, data_root=data_root, restoring=True)
-    _say_notes(named)
     name, state = _weights(run, checkpoint)
     backbone = _build(named, catalog, Context(data_root=data_root, restoring=True))
     load_weights(backbone, state.get("ema") or state["backbone"], str(run.checkpoint(name)))
@@ -175,10 +173,9 @@ def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Pa
         UsageError: it starts from random weights.
     """
     context = Context(data_root=data_root)
-    _say_notes(named)
     backbone = _build(named, catalog, context)
     if isinstance(named.backbone, Spec):
-        other_seed = _build(replace(named, seed=named.seed + 1), catalog, context)
+        other_seed = _build(replace(named, seed=named.seed + 1, notes=()), catalog, context)
         if _nothing_learned(backbone, other_seed):
             raise UsageError(
                 f"{shown} starts from random weights, by which faces cannot be compared; give it weights that were "
@@ -216,12 +213,9 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
     load_weights(backbone, source.state_dict(), f"init: {init.location}")
 
 
-def _say_notes(named: NamedBackbone) -> None:
+def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Module:
     for note in named.notes:
         say(note, error=True)
-
-
-def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Module:
     opener = partial(open_backbone, catalog=catalog, data_root=context.data_root)
     givens = {"seed": named.seed, "image_size": named.image_size}
     built: nn.Module = Builder(catalog, named.seed, context, opener, givens).build(named.backbone)
