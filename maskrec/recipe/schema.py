@@ -14,7 +14,7 @@ from maskrec.recipe.annotations import holds_component, strict, unannotated
 from maskrec.recipe.merging import LABELLED
 from maskrec.recipe.plan import Best, Optimizer, Scheduler, Train
 from maskrec.recipe.resolver import KIND_OF
-from maskrec.recipe.sections import REQUIRED, TOP, hints_of
+from maskrec.recipe.sections import REQUIRED, TOP, hints_of, limits_of
 from maskrec.recipe.values import EMPTY, accepts, to_plain
 
 _Read = tuple[Registered, tuple[ParameterInfo, ...] | None]
@@ -48,8 +48,8 @@ def recipe_schema(catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
 
 def _top(demo: dict[str, Any]) -> dict[str, Any]:
     return {
-        "extends": {"type": "string", "description": "one recipe, relative to this file, or maskrec:NAME"},
-        "requires": {"type": "array", "items": {"type": "string"}},
+        "extends": {"type": ["string", "null"], "description": "one recipe, relative to this file, or maskrec:NAME"},
+        "requires": {"type": ["array", "null"], "items": {"type": "string"}},
         "demo": {**demo, "additionalProperties": False},
     }
 
@@ -70,8 +70,8 @@ class _Maker:
     def sections(self, partial: bool) -> dict[str, Any]:
         """The properties of a recipe, in whole or in part."""
         found: dict[str, Any] = {
-            "seed": {"type": "integer", "minimum": 0},
-            "image_size": {"type": ["integer", "null"], "minimum": 1},
+            "seed": {"type": "integer", **limits_of("seed")},
+            "image_size": {"type": ["integer", "null"], **limits_of("image_size")},
             "init": {"type": ["string", "null"]},
         }
         for section, kind in KIND_OF.items():
@@ -169,18 +169,24 @@ def _words(entries: list[Registered]) -> dict[tuple[int, ...], list[str]]:
 
 def _own_sections(partial: bool) -> dict[str, Any]:
     """``optimizer``, ``scheduler`` and ``train``."""
-    train = {name: _schema_of(hint, partial) for name, hint in hints_of(Train).items() if name != "best"}
+    train = {
+        name: _schema_of(hint, partial) | limits_of(f"train.{name}")
+        for name, hint in hints_of(Train).items()
+        if name != "best"
+    }
     best = {name: _schema_of(hint, partial) for name, hint in hints_of(Best).items()}
     train["best"] = {"type": ["object", "null"], "properties": best, "additionalProperties": False}
     found: dict[str, Any] = {"train": {"type": "object", "properties": train, "additionalProperties": False}}
     for name, cls in (("optimizer", Optimizer), ("scheduler", Scheduler)):
-        fields = {key: _schema_of(hint, partial) for key, hint in hints_of(cls).items() if key in _FIELDS}
+        known = [(key, hint) for key, hint in hints_of(cls).items() if key in _FIELDS]
+        fields = {key: _schema_of(hint, partial) | limits_of(f"{name}.{key}") for key, hint in known}
         kinds = "object" if name == "optimizer" else ["object", "null"]
         found[name] = {"type": kinds, "properties": fields}
         if not partial:
             found[name]["required"] = ["use"]
     if not partial:
         found["train"]["required"] = ["epochs"]
+        train["best"]["required"] = ["metric"]
     return found
 
 
