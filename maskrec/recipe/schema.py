@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -66,6 +67,8 @@ class _Maker:
             groups.setdefault(_group(entry), []).append(entry)
         for group, entries in groups.items():
             self._define(group, entries)
+        for group in self._referred_to() - self.definitions.keys():  # a part of which none is installed
+            self._define(group, [])
 
     def sections(self, partial: bool) -> dict[str, Any]:
         """The properties of a recipe, in whole or in part."""
@@ -83,6 +86,9 @@ class _Maker:
                 found[section] = one
         return found | _own_sections(partial)
 
+    def _referred_to(self) -> set[str]:
+        return set(re.findall(r'"#/\$defs/([^"]+?)(?:\.part)?"', json.dumps(self.definitions)))
+
     def _define(self, group: str, entries: list[Registered]) -> None:
         read = [(entry, self._parameters(entry)) for entry in entries]
         words = _words(entries)
@@ -93,7 +99,7 @@ class _Maker:
             shape: dict[str, Any] = {
                 "type": "object",
                 "properties": {"use": {"enum": names}},
-                "allOf": variants,
+                **({"allOf": variants} if variants else {}),
                 "required": [] if partial else ["use"],
             }
             if group == "backbone":

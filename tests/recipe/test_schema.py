@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,62 @@ def test_what_the_checker_refuses_does_not_fit(toys: dict[str, Any], whole: str,
     root = read_text(whole.replace(old, new), "r").root
     assert root is not None
     assert problems(toys, plain(root))
+
+
+RINGS = """
+from typing import Annotated, Any
+from maskrec import Component, hookimpl
+from maskrec.contracts.kinds import Part
+
+class Ring:
+    def __init__(self, {name}: int, gauge: Annotated[Any, Part("gauge")] | None = None) -> None: ...
+
+@hookimpl
+def maskrec_losses():
+    return [Component("ring", "{module}:Ring", "of {module}", aliases=("{alias}",))]
+"""
+
+
+@pytest.mark.parametrize(
+    ("component", "fits"),
+    [
+        ({"use": "ring", "radius": 1}, True),
+        ({"use": "ring", "width": 1}, True),
+        ({"use": "ring", "radius": 1, "width": 1}, False),
+        ({"use": "ring"}, False),
+        ({"use": "maskrec-rings-a/ring", "radius": 1}, True),
+        ({"use": "maskrec-rings-a/ring", "width": 1}, False),
+        ({"use": "circle", "radius": 1}, True),
+        ({"use": "circle", "width": 1}, False),
+        ({"use": "maskrec-rings-b/disc", "width": 1}, True),
+        ({"use": "maskrec-rings-a/disc", "radius": 1}, False),
+        ({"use": "disc", "width": "wide"}, False),
+        ({"use": "disc", "width": 1, "gauge": None}, True),
+        ({"use": "disc", "width": 1, "gauge": {"use": "none_is_installed"}}, False),
+    ],
+)
+def test_it_covers_installed_plugins_two_of_one_name_and_names_of_the_past(
+    rings: dict[str, Any], component: dict[str, Any], fits: bool
+) -> None:
+    assert (problems(rings, component, "loss") == []) == fits
+
+
+@pytest.fixture(scope="module")
+def rings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The schema with two plugins that both declare ``ring``."""
+    site = tmp_path_factory.mktemp("site")
+    for letter, name, alias in (("a", "radius", "circle"), ("b", "width", "disc")):
+        module = f"schema_test_rings_{letter}"
+        (site / f"{module}.py").write_text(RINGS.format(module=module, name=name, alias=alias))
+        info = site / f"maskrec_rings_{letter}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: maskrec-rings-{letter}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[maskrec]\nrings = {module}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        catalog = discover(only=["maskrec-rings-a", "maskrec-rings-b"])
+        theirs = Catalog([entry for entry in catalog.entries if entry.provider.distribution != "maskrec"])
+        yield recipe_schema(theirs)[0]
 
 
 def test_defaults_and_summaries_are_in_it(toys: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ class Corpus:
     def variants(self, group: str) -> Iterator[tuple[list[str], Schema]]:
         """The names of each component, and what may stand beside them."""
         definition = self.definitions[group]
-        for each in definition.get("anyOf", [definition])[0]["allOf"]:
+        for each in definition.get("anyOf", [definition])[0].get("allOf", ()):
             shapes = each["then"].get("anyOf", [each["then"]])
             words = each["if"]["properties"]["use"]["enum"][:1]
             yield from ((words, shape) for shape in shapes if "properties" in shape)
