@@ -103,7 +103,7 @@ def _source(catalog: Catalog, text: str) -> str:
 
 
 def plugins(as_json: AsJson = False, plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
-    """List the plugins, and what is wrong with those that failed.
+    """List the plugins, and what is wrong with those that failed. MASKREC_TRACE=1 shows each hook's answer on stderr.
 
     With --json: {"plugins": [{plugin, distribution, version, file, components}], "failures": [{plugin, distribution,
     version, stage, message, fatal}]}; "components" counts what it declares.
