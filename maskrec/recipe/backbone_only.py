@@ -83,8 +83,9 @@ def _resolved(part: RecipePart, node: Node | None, catalog: Catalog, data_root: 
         part.check_files([built], data_root)
     part.refuse()
     assert built is not None
-    renamed = (as_note(problem).render() for problem in components.renamed.values())
-    return NamedBackbone(built, part.seed, part.image_size, (*renamed, *_other_versions(built, catalog)))
+    renamed = [as_note(problem).render() for problem in components.renamed.values()]  # these name the version too
+    notes = tuple(renamed or _other_versions(built, catalog))
+    return NamedBackbone(built, part.seed, part.image_size, notes)
 
 
 def _other_versions(built: Spec | Opened, catalog: Catalog) -> Iterator[str]:
