@@ -104,6 +104,19 @@ def begin(folder: Path, **changes: Any) -> Path:
     return start(plan, catalog, folder, folder / "run")
 
 
+_finished: list[Path] = []
+
+
+@pytest.fixture
+def run(rings: Install, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of maskrec-rings 1.2, which is installed; a copy, since it is trained only once."""
+    rings("1.2")
+    if not _finished:
+        _finished.append(begin(tmp_path_factory.mktemp("finished")))
+    shutil.copytree(_finished[0], tmp_path / "run")
+    return tmp_path / "run"
+
+
 def uses(run: Path) -> tuple[str, str]:
     written = yaml.safe_load((run / "recipe.yaml").read_text())
     return written["backbone"]["use"], written["loss"]["use"]
@@ -113,9 +126,9 @@ def names_said(text: str, *names: str) -> list[int]:
     return [text.count(f"is called {name} in maskrec-rings 2.0; the old name still works") for name in names]
 
 
-def test_a_run_goes_on_under_the_old_names(rings: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rings("1.2")
-    run = begin(tmp_path)
+def test_a_run_goes_on_under_the_old_names(
+    rings: Install, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert uses(run) == ("maskrec-rings/net", "maskrec-rings/pull")
     rings("2.0", net="wide", pull="attract", net_before=("net",), pull_before=("pull",))
     capsys.readouterr()
@@ -180,10 +193,8 @@ WANTED = 'install it: pip install "maskrec-rings==1.2"'
 
 
 def test_another_version_of_its_plugin_opens_a_run_with_a_note(
-    rings: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    rings: Install, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rings("1.2")
-    run = begin(tmp_path)
     rings("1.3")
     capsys.readouterr()
     open_model(run, discover())
@@ -193,9 +204,9 @@ def test_another_version_of_its_plugin_opens_a_run_with_a_note(
     assert capsys.readouterr().err == ""
 
 
-def test_a_run_whose_plugin_was_uninstalled_names_the_version_that_it_needs(rings: Install, tmp_path: Path) -> None:
-    rings("1.2")
-    run = begin(tmp_path)
+def test_a_run_whose_plugin_was_uninstalled_names_the_version_that_it_needs(
+    rings: Install, run: Path, tmp_path: Path
+) -> None:
     rings()
     catalog = discover([PROBES])
     assert catalog.lookup("loss", "arcface")
@@ -226,9 +237,9 @@ def test_a_run_opens_without_the_plugins_that_only_its_training_needed(rings: In
         resume(run, discover([PROBES]), {"epochs": 2})
 
 
-def test_another_version_that_lacks_the_component_is_told_from_a_missing_one(rings: Install, tmp_path: Path) -> None:
-    rings("1.2")
-    run = begin(tmp_path)
+def test_another_version_that_lacks_the_component_is_told_from_a_missing_one(
+    rings: Install, run: Path, tmp_path: Path
+) -> None:
     rings("3.0", net="other", pull="pull")
     with pytest.raises(RecipeError) as raised:
         open_model(run, discover())
@@ -237,9 +248,7 @@ def test_another_version_that_lacks_the_component_is_told_from_a_missing_one(rin
     assert problem.hint.startswith('maskrec-rings 3.0 is installed: pip install "maskrec-rings==1.2"')
 
 
-def test_a_version_that_is_none_is_not_put_into_a_command(rings: Install, tmp_path: Path) -> None:
-    rings("1.2")
-    run = begin(tmp_path)
+def test_a_version_that_is_none_is_not_put_into_a_command(rings: Install, run: Path) -> None:
     rings()
     catalog, record = discover([PROBES]), json.loads((run / "provenance.json").read_text())
     for version in ("1.2; rm -rf /", "$(reboot)", "", None, 12, ["1.2"], "1.2\n"):
