@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from maskrec.base import words
+from maskrec.contracts.global_state import SharedState
 from maskrec.plugin import foreign_code
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
@@ -111,6 +112,18 @@ def test_what_a_component_changes_when_it_is_imported_is_put_back(
     assert capsys.readouterr().err.count(said) == 1
 
 
+def test_torch_s_settings_are_put_back_when_the_plugin_is_the_first_to_import_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.delitem(sys.modules, "torch")
+        before = SharedState()
+    torch.set_default_dtype(torch.float64)
+    assert before.put_back() == ["torch.get_default_dtype() from torch.float32 to torch.float64"]
+    assert torch.get_default_dtype() == torch.float32
+    assert before.put_back() == []
+
+
 def test_a_plugin_that_only_imports_ours_has_changed_nothing(install: Install) -> None:
     install(FINE + "import maskrec, maskrec.base.figures, maskrec.metrics\nmaskrec.mine = maskrec.metrics.mine = print")
     try:
@@ -124,7 +137,7 @@ HANGS = {
     "a loop": "while True: pass",
     "a lock": "import threading\nthreading.Lock().acquire() and threading.Event().wait()",
     "a read": "import os\nos.read(os.pipe()[0], 1)",
-    "with a net": "import time\ntry:\n    time.sleep(60)\nexcept Exception:\n    time.sleep(60)",
+    "with a net": "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except Exception:\n        pass",
     "again": "import time\ntry:\n    time.sleep(60)\nexcept BaseException:\n    time.sleep(60)",
 }
 
