@@ -34,6 +34,7 @@ def catalog() -> Catalog:
 
 def planned(catalog: Catalog, folder: Path, transforms: dict[str, Any], **train: Any) -> Plan:
     recipe = {**PROBED, "sampler": {"use": "in_order", "batch_size": 8}, "transforms": transforms, "observe": {}}
+    recipe["loss"] = {"use": "push", "keep": "sum"}  # whose diagnostics are tensors too
     recipe["train"] = {**PROBED["train"], **train}
     path = folder / "reporting.yaml"
     path.write_text(yaml.safe_dump(recipe))
@@ -54,6 +55,9 @@ def test_rows_hold_the_means_over_their_steps(catalog: Catalog, tmp_path: Path) 
         {"sampler/epoch": 1.0, "transforms.bright/mean": (means[1] + means[2]) / 2, "transforms.bright/label": 4.5},
     ]
     assert found == [pytest.approx(each, rel=1e-6) for each in expected]
+    assert [row["diagnostics"] for row in rows(run) if row["kind"] == "step"] == [
+        {"calls": calls} for calls in (1.5, 3.0, 4.0, 5.5)
+    ]
 
 
 def picture(index: int) -> torch.Tensor:
