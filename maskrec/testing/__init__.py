@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maskrec.testing.candidate import Candidate
-    from maskrec.testing.contract_check import ContractError, Skipped, checks_for, contract_check
+    from maskrec.testing.contract_check import ContractError, Skipped, checks_for
     from maskrec.testing.pytest_checks import NewCheckWarning, parametrize_with_checks
     from maskrec.testing.running_checks import run_checks
 
@@ -18,7 +18,6 @@ _HOMES = {
     "NewCheckWarning": "maskrec.testing.pytest_checks",
     "Skipped": "maskrec.testing.contract_check",
     "checks_for": "maskrec.testing.contract_check",
-    "contract_check": "maskrec.testing.contract_check",
     "parametrize_with_checks": "maskrec.testing.pytest_checks",
     "run_checks": "maskrec.testing.running_checks",
 }
@@ -29,7 +28,6 @@ __all__ = [
     "NewCheckWarning",
     "Skipped",
     "checks_for",
-    "contract_check",
     "parametrize_with_checks",
     "run_checks",
 ]

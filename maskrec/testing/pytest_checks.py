@@ -27,6 +27,7 @@ def parametrize_with_checks(
     options: Options | None = None,
     expected_failures: ExpectedFailures | None = None,
     files: Sequence[Path] = (),
+    kinds: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Any]:
     """A decorator for a test of one argument ``check``, which calls it.
 
@@ -42,6 +43,7 @@ def parametrize_with_checks(
         expected_failures: by component name and check id, why the check fails. One that passes after all fails the
             test, so that the list never grows old.
         files: further files that declare what the options name.
+        kinds: only components of these kinds (``loss``, ``part``, ...); empty for all.
 
     Raises:
         UsageError: the source declares no component, or a component or check that is named does not exist.
@@ -50,7 +52,8 @@ def parametrize_with_checks(
     import pytest
 
     expected = expected_failures or {}
-    bound = bound_checks(candidates_of(source, options, files))
+    candidates = [each for each in candidates_of(source, options, files) if not kinds or each.kind in kinds]
+    bound = bound_checks(candidates)
     _refuse_unknown(bound, expected)
     cases = []
     for each in bound:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import pytest
 
-from maskrec.base.errors import UsageError
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
-from maskrec.testing import NewCheckWarning, checks_for, contract_check, parametrize_with_checks
-from maskrec.testing import contract_check as decorator_module
-from maskrec.testing.candidate import small_givens
-from maskrec.testing.candidates import candidates_of
-from maskrec.testing.contract_check import ContractCheck, ContractError, Skipped
-from maskrec.testing.running_checks import BoundCheck, bound_checks
+from maskrec.testing import checks_for
 
 PLUGIN = '''
 """A sampler that takes the samples in order."""
