@@ -21,7 +21,7 @@ FAILS = {
     "own_threshold": {"thresholds_from_evaluation"},
     "silent_threshold": {"thresholds_from_evaluation"},
 }
-_PAIRS = {"use": "synthetic_pairs", "identities": 60, "images_per_identity": 4, "pairs": 200}
+_PAIRS = {"use": "synthetic_pairs", "identities": 40, "images_per_identity": 4, "pairs": 120}
 OPTIONS = {name: {"pairs": _PAIRS} for name in FAILS}
 
 
