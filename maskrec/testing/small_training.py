@@ -16,7 +16,7 @@ from maskrec.contracts.global_state import restore_settings, settings
 from maskrec.images.encoding import encode_image
 from maskrec.training.random_state import keep_random_state, seed_process
 
-EPOCHS, STEPS = 2, 3
+EPOCHS, STEPS = 1, 4
 _BATCH, _PIXELS, _WIDTH, _CLASSES = 6, 12, 5, 3
 
 Notify = Callable[[str, object], object]
