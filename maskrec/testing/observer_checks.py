@@ -44,7 +44,7 @@ def cannot_change_training(candidate: Candidate) -> None:
         raise ContractError(f"{candidate.name} {changes[0]}; an observer may return Stop and change nothing else")
     if not torch.equal(alone, observed):
         raise ContractError(
-            f"{candidate.name} changed the weights of a training that it only observes; leave the global random "
+            f"{candidate.name} changed the numbers of a training that it only observes; leave the global random "
             "generators of torch, numpy and Python alone (a generator of your own does not disturb)"
         )
 
