@@ -22,7 +22,7 @@ _BATCH, _PIXELS, _WIDTH, _CLASSES = 6, 12, 5, 3
 Notify = Callable[[str, object], object]
 
 
-def train_small(notify: Notify, run_dir: Path, loss_factor: float = 1.0) -> Tensor:
+def train_observed(notify: Notify, run_dir: Path, loss_factor: float = 1.0) -> Tensor:
     """Train, passing on the events of a run as the runner does; the global generators are put back.
 
     Images come from numpy's generator, their contrast from Python's, dropout from torch's: who draws from one of them
