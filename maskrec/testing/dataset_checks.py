@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +92,13 @@ def errors_name_the_file(candidate: Candidate) -> None:
     with copied_data(candidate) as data:
         for name, path in data.paths.items():
             missing = path.with_name(f"missing-{path.name}")
-            changed = data.candidate.with_options(**{name: missing})
-            said = said_of(candidate, lambda changed=changed: _read_all(changed), f"a `{name}` that does not exist")
+            changed = partial(_read_all, data.candidate.with_options(**{name: missing}))
+            said = said_of(candidate, changed, f"a `{name}` that does not exist")
             _require_named(candidate, missing, said, f"a `{name}` that does not exist")
         victim = _damaged_file(data)
         if victim is None:
             return
-        said = said_of(candidate, lambda: _read_all(data.candidate), f"a damaged file ({victim.name})")
+        said = said_of(candidate, partial(_read_all, data.candidate), f"a damaged file ({victim.name})")
         _require_named(candidate, victim, said, "a damaged file")
 
 
@@ -111,7 +112,7 @@ def errors_name_the_row(candidate: Candidate) -> None:
             whole = table.read_bytes()
             lines = whole.rstrip().split(b"\n")
             table.write_bytes(b"\n".join([*lines[:-1], b"?"]) + b"\n")
-            said = said_of(candidate, lambda: _read_all(data.candidate), f"a row of {table.name} that is damaged")
+            said = said_of(candidate, partial(_read_all, data.candidate), f"a row of {table.name} that is damaged")
             _require_named(candidate, table, said, "a damaged row")
             if not re.search(rf"(:|line |row ){len(lines)}\b", said):
                 raise ContractError(

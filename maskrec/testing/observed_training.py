@@ -72,7 +72,7 @@ def _step(network: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, step
     optimizer.zero_grad()
     embeddings = network(images)
     loss = nn.functional.cross_entropy(embeddings, labels)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return Stepped(
         epoch=epoch,
