@@ -83,22 +83,22 @@ class BuiltEvaluator:
 def with_pairs(candidate: Candidate) -> Candidate:
     """The candidate with `PAIRS` for every parameter that takes pairs and that its options do not set."""
     unset = [info for info in candidate.parameters() if not info.given and info.name not in candidate.options]
-    values = {info.name: _pairs_for(info.annotation, _PEOPLE * number) for number, info in enumerate(unset, start=1)}
+    values = {info.name: pairs_for(info.annotation, _PEOPLE * number) for number, info in enumerate(unset, start=1)}
     return candidate.with_options(**{name: value for name, value in values.items() if value is not None})
 
 
-def _pairs_for(annotation: Any, first: int) -> Any:
+def pairs_for(annotation: Any, first: int) -> Any:
     """A recipe's value for this annotation that holds pairs; None where it takes none."""
     found = component_marker(annotation)
     if found is not None:
         return {**PAIRS, "first_identity": first} if found == Kind("pairs") else None
     if is_union(annotation):
-        return next((value for each in members(annotation) if (value := _pairs_for(each, first)) is not None), None)
+        return next((value for each in members(annotation) if (value := pairs_for(each, first)) is not None), None)
     if not holds_component(annotation) or not get_args(annotation):
         return None
     for key in ("pairs", 0):
         item = item_annotation(annotation, key)
-        if item is not EMPTY and (inner := _pairs_for(item, first)) is not None:
+        if item is not EMPTY and (inner := pairs_for(item, first)) is not None:
             return {key: inner} if key == "pairs" else [inner]
     return None
 
