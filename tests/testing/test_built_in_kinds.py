@@ -18,7 +18,7 @@ from maskrec.testing.evaluated_pairs import PAIRS
 FOLDER = Path(tempfile.mkdtemp(prefix="maskrec-checked-"))  # options are named before fixtures run
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
-LARGE = ("backbone-se_resnext101-", "backbone-inception_resnet_v1-exports_to_onnx")
+LARGE = ("backbone-se_resnext101-", "backbone-inception_resnet_v1-")
 OPTIONS: dict[str, dict[str, Any]] = {
     "inception_resnet_v1": {"image_size": 80},
     "se_resnext101": {"image_size": 64},
