@@ -58,8 +58,3 @@ def _is_large(case: str) -> bool:
 )
 def test_contract(check: Callable[[], None]) -> None:
     check()
-
-
-@parametrize_with_checks("maskrec-example-backbone")
-def test_contract_of_the_example(check: Callable[[], None]) -> None:
-    check()
