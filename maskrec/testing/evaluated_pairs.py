@@ -153,11 +153,13 @@ class EvaluatorAnswers:
         Args:
             condition: on whose pairs it is measured; empty for all pairs.
         """
-        counts: list[int] = []
+        farthest = 0.0
         for pairs in self.pair_sets.values():
             same = pairs.same[pairs.condition == CONDITIONS.index(condition)] if condition else pairs.same
-            counts += [2 * int(np.count_nonzero(same)), 2 * int(np.count_nonzero(~same))]
-        return 3 / math.sqrt(min(counts, default=1) or 1)  # six standard deviations
+            fewer = min(int(np.count_nonzero(same)), int(np.count_nonzero(~same)))
+            guessing = 0.5 - fewer / max(len(same), 1)  # to call all pairs what most of them are
+            farthest = max(farthest, guessing + 3 / math.sqrt(2 * max(fewer, 1)))  # six standard deviations
+        return farthest or 1.0
 
     def by_method(self) -> Iterator[tuple[str, Evaluation]]:
         """Its answers on usual embeddings, by method."""

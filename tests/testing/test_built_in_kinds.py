@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from checked_data import data_options, write_data
@@ -15,8 +15,7 @@ from checked_data import data_options, write_data
 from maskrec.testing import parametrize_with_checks
 from maskrec.testing.evaluated_pairs import PAIRS
 
-FOLDER = Path(tempfile.mkdtemp(prefix="maskrec-checked-"))  # options are named before fixtures run
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+FOLDER = Path(tempfile.gettempdir()) / f"maskrec-checked-{uuid4().hex}"  # options are named before fixtures run
 
 LARGE = ("backbone-se_resnext101-", "backbone-inception_resnet_v1-")
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -24,7 +24,7 @@ from maskrec.testing.coordinate_faces import (
     source_of_points,
     sources,
 )
-from maskrec.testing.evaluated_pairs import PAIRS, pairs_for
+from maskrec.testing.evaluated_pairs import PAIRS, EvaluatorAnswers, pairs_for
 from maskrec.testing.known_embeddings import PERFECT, RANDOM, in_another_order, people_of
 
 BROKEN = Path(__file__).parent / "broken"
@@ -127,6 +127,15 @@ def test_points_beyond_the_canvas_come_from_nowhere() -> None:
 )
 def test_a_parameter_that_takes_pairs_gets_some(annotation, found) -> None:
     assert pairs_for(annotation, 7) == found
+
+
+@pytest.mark.parametrize(("same", "far"), [(100, 0.2122), (20, 0.4 + 0.4744), (0, 0.5 + 2.1213)])
+def test_chance_allows_for_few_pairs_and_for_more_of_one_kind(same: int, far: float) -> None:
+    answers = EvaluatorAnswers(dots())
+    answers.pair_sets["pairs"] = pair_set(4, [(0, 1, number < same) for number in range(200)])
+    assert answers.far_from_chance("") == pytest.approx(far, abs=1e-3)
+    assert answers.far_from_chance("bare") == pytest.approx(far, abs=1e-3)
+    assert EvaluatorAnswers(dots()).far_from_chance("") == 1.0
 
 
 def dots(**options: object) -> Candidate:
