@@ -38,8 +38,8 @@ def check_plugin(
     fails, 2 where the command line is wrong. With --json: {"checks": [{kind, component, check, outcome, message}]};
     "outcome" is pass, fail, warn or skip.
     """
-    from maskrec.testing.candidates import candidates_of
     from maskrec.testing.contract_check import ContractError
+    from maskrec.testing.plugin_candidates import candidates_of
     from maskrec.testing.running_checks import bound_checks
 
     try:
@@ -123,7 +123,7 @@ def _print(results: list[CheckResult]) -> None:
     for result in results:
         if result.outcome in ("fail", "warn"):
             say(f"{result.outcome}: {result.candidate.name}: {result.check.id}: {result.message}")
-    counts = Counter(result.outcome for result in results)
+    counts = Counter[str](result.outcome for result in results)
     said = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
     components = len({id(result.candidate) for result in results})
     say(f"{len(results)} checks of {components} component{'s'[: components > 1]}: {said}")

@@ -118,7 +118,8 @@ def deterministic(candidate: Candidate) -> None:
         loss = built_loss(candidate)
         _seed_all()
         found.append(gradients_of(loss, loss_input(LABELS, dtype=torch.float64)))
-    if said := differing(*found, exact=True):
+    first, second = found
+    if said := differing(first, second, exact=True):
         raise ContractError(
             f"{said} of {candidate.name} differs between two that are built with one seed; draw weights by torch alone"
         )

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from importlib import import_module
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, BinaryIO, NoReturn
 
@@ -26,6 +27,7 @@ from maskrec.base.words import typed_line
 SECONDS = 120.0
 """How long a call may take."""
 _PROCESSES = 2
+_IMPORTED_ONCE = ("torch.distributed", "maskrec.runtime.builder", "maskrec.testing.loss_calls")  # and not in each
 _GRACE = 0.5  # seconds for the other process's answer after a failure: it may hold the cause
 
 Outcome = tuple[str, Any]  # what went wrong, or an empty string; what the function returned
@@ -97,10 +99,8 @@ class _Process:
 
 def _serve() -> None:
     """Answer calls until the input ends."""
-    import maskrec.runtime.builder
-    import maskrec.testing.loss_calls
-    import maskrec.testing.sampler_checks  # noqa: F401 - before the processes are forked
-
+    for name in _IMPORTED_ONCE:
+        import_module(name)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what components print is no answer
     running: list[_Process] = []

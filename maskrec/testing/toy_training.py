@@ -60,7 +60,7 @@ def _step(weights: Sequence[Tensor]) -> None:
     """
     for weight in weights:
         if weight.grad is not None:
-            weight -= _RATE * weight.grad.sign()
+            weight.sub_(weight.grad.sign(), alpha=_RATE)
         weight.grad = None
 
 
@@ -71,7 +71,7 @@ def trained_state(loss: nn.Module) -> dict[str, Any]:
         with torch.no_grad():
             for weight in trained_parameters(loss):
                 if weight.grad is not None:
-                    weight -= 0.1 * weight.grad
+                    weight.sub_(weight.grad, alpha=0.1)
     return {name: _copied(value) for name, value in loss.state_dict().items()}
 
 

@@ -14,8 +14,8 @@ from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.testing import Candidate, NewCheckWarning, checks_for, parametrize_with_checks, run_checks
 from maskrec.testing.candidate import small_givens
-from maskrec.testing.candidates import candidates_of
 from maskrec.testing.contract_check import ContractCheck, ContractError, Skipped
+from maskrec.testing.plugin_candidates import candidates_of
 from maskrec.testing.running_checks import BoundCheck, bound_checks
 
 PLUGIN = '''
