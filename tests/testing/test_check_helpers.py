@@ -15,7 +15,6 @@ from maskrec.contracts.kinds import Loss, Pairs
 from maskrec.contracts.pair_set import PairSet
 from maskrec.testing import Candidate, Skipped
 from maskrec.testing import damaged_data as damaged
-from maskrec.testing.candidates import candidates_of
 from maskrec.testing.coordinate_faces import (
     coordinate_batch,
     likeness,
@@ -26,6 +25,7 @@ from maskrec.testing.coordinate_faces import (
 )
 from maskrec.testing.evaluated_pairs import PAIRS, EvaluatorAnswers, pairs_for
 from maskrec.testing.known_embeddings import PERFECT, RANDOM, in_another_order, people_of
+from maskrec.testing.plugin_candidates import candidates_of
 
 BROKEN = Path(__file__).parent / "broken"
 SIZE = 48
