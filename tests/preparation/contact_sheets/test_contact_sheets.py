@@ -173,8 +173,14 @@ def test_a_sheet_is_a_png_that_comes_out_the_same(faces_folder: Path) -> None:
     assert image.width == 2 * 16 + 6 * 48 + 5 * 8
     assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 20
     assert missing <= set("陈小明\ufffe\ud7ff") | set("محمد علي")
-    with pytest.raises(UsageError, match="smaller --number"):
+    with pytest.raises(UsageError, match=r"at least \d+ x \d+ pixels; use a smaller --number"):
         draw_sheet("heading", sections * 300, 1024, 100)
+
+
+def test_a_sheet_that_its_words_make_too_large_is_refused() -> None:
+    wordy = Tile(None, "name", ("word " * 200,) * 4)
+    with pytest.raises(UsageError, match=r"would have \d+ x \d+ pixels"):
+        draw_sheet("", [Section("", [wordy] * 4)] * 7, 2000, 1)
 
 
 def test_landmarks_are_drawn_where_they_are() -> None:
