@@ -26,12 +26,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.class_centres import ClassCentres
-from maskrec.losses.dense_head import Dense
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.class_centres import ClassCentres
+from maskrec.losses.heads.dense_head import Dense
+from maskrec.losses.heads.sampled_head import Sampled
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc
-from maskrec.losses.sampled_head import Sampled
+from maskrec.losses.margins.additive_margins import Arc
 
 BATCH, CLASSES, SIZE = 256, 100_000, 512
 SCALE, MARGIN, GAMMA = 45.0, 0.4, 2.0

@@ -19,8 +19,8 @@ from maskrec.contracts.sample import Batch
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import CriterionName, criterion_of
-from maskrec.losses.dense_head import many_classes_note
-from maskrec.losses.heads import HeadName, head_of
+from maskrec.losses.heads.dense_head import many_classes_note
+from maskrec.losses.heads.head_names import HeadName, head_of
 
 
 class MarginSoftmax(ClassifierLoss):

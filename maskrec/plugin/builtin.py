@@ -27,15 +27,15 @@ def maskrec_backbones() -> list[Component]:
 @hookimpl
 def maskrec_losses() -> list[Component]:
     return [
-        Component("arcface", "maskrec.losses.arcface:ArcFace", "additive angular margin over class centres"),
-        Component("cosface", "maskrec.losses.cosface:CosFace", "additive cosine margin over class centres"),
+        Component("arcface", "maskrec.losses.margins.arcface:ArcFace", "additive angular margin over class centres"),
+        Component("cosface", "maskrec.losses.margins.cosface:CosFace", "additive cosine margin over class centres"),
         Component(
             "margin_softmax",
             "maskrec.losses.margin_softmax:MarginSoftmax",
             "any margin, criterion and head over class centres",
         ),
         Component("softmax", "maskrec.losses.softmax:Softmax", "plain linear classifier, the baseline without margin"),
-        Component("triplet", "maskrec.losses.triplet:Triplet", "triplets mined in the batch"),
+        Component("triplet", "maskrec.losses.triplets.triplet:Triplet", "triplets mined in the batch"),
         Component(
             "template_distillation",
             "maskrec.losses.template_distillation:TemplateDistillation",
@@ -49,38 +49,52 @@ def maskrec_losses() -> list[Component]:
 def maskrec_parts() -> list[Component]:
     return [
         Component(
-            "batch_hard", "maskrec.losses.mining:BatchHard", "hardest positive and negative per anchor", part="miner"
+            "batch_hard",
+            "maskrec.losses.triplets.mining:BatchHard",
+            "hardest positive and negative per anchor",
+            part="miner",
         ),
-        Component("semi_hard", "maskrec.losses.mining:SemiHard", "negatives just beyond the positive", part="miner"),
+        Component(
+            "semi_hard", "maskrec.losses.triplets.mining:SemiHard", "negatives just beyond the positive", part="miner"
+        ),
         Component(
             "easy_positive",
-            "maskrec.losses.mining:EasyPositive",
+            "maskrec.losses.triplets.mining:EasyPositive",
             "the nearest positive per anchor, with one negative",
             part="miner",
         ),
         Component(
-            "batch_all", "maskrec.losses.all_triplets:BatchAll", "every valid triplet of the batch", part="miner"
+            "batch_all",
+            "maskrec.losses.triplets.all_triplets:BatchAll",
+            "every valid triplet of the batch",
+            part="miner",
         ),
         Component(
             "batch_all_hard",
-            "maskrec.losses.all_triplets:BatchAllHard",
+            "maskrec.losses.triplets.all_triplets:BatchAllHard",
             "every triplet whose negative is at most as far as the positive",
             part="miner",
         ),
         Component(
             "cross_batch_memory",
-            "maskrec.losses.cross_batch_memory:CrossBatchMemory",
+            "maskrec.losses.triplets.cross_batch_memory:CrossBatchMemory",
             "embeddings of past steps as further positives and negatives (XBM)",
             part="memory",
         ),
-        Component("arc", "maskrec.losses.margins:Arc", "additive angular margin (ArcFace)", part="margin"),
-        Component("cos", "maskrec.losses.margins:Cos", "additive cosine margin (CosFace)", part="margin"),
+        Component(
+            "arc", "maskrec.losses.margins.additive_margins:Arc", "additive angular margin (ArcFace)", part="margin"
+        ),
+        Component(
+            "cos", "maskrec.losses.margins.additive_margins:Cos", "additive cosine margin (CosFace)", part="margin"
+        ),
         Component("cross_entropy", "maskrec.losses.criteria:CrossEntropy", "-log p as it is", part="criterion"),
         Component("focal", "maskrec.losses.criteria:Focal", "faces already recognised count less", part="criterion"),
-        Component("dense", "maskrec.losses.dense_head:Dense", "all logits of a batch at once", part="head"),
-        Component("chunked", "maskrec.losses.chunked_head:Chunked", "classes block by block, exact", part="head"),
-        Component("sharded", "maskrec.losses.sharded_head:Sharded", "classes split over the processes", part="head"),
-        Component("sampled", "maskrec.losses.sampled_head:Sampled", "a drawn share of the classes", part="head"),
+        Component("dense", "maskrec.losses.heads.dense_head:Dense", "all logits of a batch at once", part="head"),
+        Component("chunked", "maskrec.losses.heads.chunked_head:Chunked", "classes block by block, exact", part="head"),
+        Component(
+            "sharded", "maskrec.losses.heads.sharded_head:Sharded", "classes split over the processes", part="head"
+        ),
+        Component("sampled", "maskrec.losses.heads.sampled_head:Sampled", "a drawn share of the classes", part="head"),
     ]
 
 

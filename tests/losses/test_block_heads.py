@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from maskrec.contracts.context import CheckContext
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.class_centres import ClassCentres
-from maskrec.losses.dense_head import Dense
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.class_centres import ClassCentres
+from maskrec.losses.heads.dense_head import Dense
+from maskrec.losses.heads.sampled_head import Sampled
+from maskrec.losses.heads.sharded_head import Sharded
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc, Cos
-from maskrec.losses.sampled_head import Sampled
-from maskrec.losses.sharded_head import Sharded
+from maskrec.losses.margins.additive_margins import Arc, Cos
 from maskrec.losses.softmax import Softmax
 
 CLASSES, SIZE, ROWS = 7, 5, 9
@@ -414,7 +414,7 @@ def test_another_head_opens_the_same_weights() -> None:
 
 @pytest.mark.parametrize("init", ["xavier", "unit"])
 def test_a_shard_begins_as_its_rows_of_the_whole(init: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from maskrec.losses import class_centres
+    from maskrec.losses.heads import class_centres
 
     torch.manual_seed(4)
     whole = Sharded(SIZE, 100, 2, init).weight.detach()

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import RecipeError
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.cosface import CosFace
 from maskrec.losses.criteria import Focal
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc, Cos
+from maskrec.losses.margins.additive_margins import Arc, Cos
+from maskrec.losses.margins.arcface import ArcFace
+from maskrec.losses.margins.cosface import CosFace
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.runtime.state_tree import load_tree

@@ -16,17 +16,17 @@ from third_party_margins import Elastic, Everything
 from torch import Tensor, multiprocessing, nn
 
 from maskrec.contracts.call_loss import call_loss
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.cosface import CosFace
-from maskrec.losses.cross_batch_memory import CrossBatchMemory
-from maskrec.losses.dense_head import Dense
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.dense_head import Dense
+from maskrec.losses.heads.sampled_head import Sampled
+from maskrec.losses.heads.sharded_head import Sharded
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc
-from maskrec.losses.sampled_head import Sampled
-from maskrec.losses.sharded_head import Sharded
+from maskrec.losses.margins.additive_margins import Arc
+from maskrec.losses.margins.arcface import ArcFace
+from maskrec.losses.margins.cosface import CosFace
 from maskrec.losses.softmax import Softmax
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.triplets.cross_batch_memory import CrossBatchMemory
+from maskrec.losses.triplets.triplet import Triplet
 from maskrec.losses.weighted_sum import WeightedSum
 
 CUT = 7

@@ -12,7 +12,7 @@ from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import MarginContext
 from maskrec.contracts.problem import Problem
 from maskrec.losses.margin_softmax import MarginSoftmax, scale_problems
-from maskrec.losses.margins import Arc
+from maskrec.losses.margins.additive_margins import Arc
 
 
 class Curricular(nn.Module):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from maskrec.contracts.margin import Head
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.class_centres import START, ClassCentres, Start
-from maskrec.losses.dense_head import Dense
-from maskrec.losses.sampled_head import Sampled
-from maskrec.losses.sharded_head import Sharded
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.class_centres import START, ClassCentres, Start
+from maskrec.losses.heads.dense_head import Dense
+from maskrec.losses.heads.sampled_head import Sampled
+from maskrec.losses.heads.sharded_head import Sharded
 
 PlainHeadName = Literal["dense", "chunked", "sharded"]
 HeadName = Literal["dense", "chunked", "sharded", "sampled"]

@@ -7,13 +7,13 @@ from typing import Any
 
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.problem import Problem
-from maskrec.losses.class_centres import START, Start
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA
 from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
-from maskrec.losses.heads import HeadName, head_of
+from maskrec.losses.heads.class_centres import START, Start
+from maskrec.losses.heads.head_names import HeadName, head_of
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc
+from maskrec.losses.margins.additive_margins import Arc
 
 
 class ArcFace(MarginSoftmax):

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import Reduction, ScaledMargin
 from maskrec.contracts.problem import Problem
-from maskrec.losses.class_centres import START, ClassCentres, Start
+from maskrec.losses.heads.class_centres import START, ClassCentres, Start
 from maskrec.losses.inputs import SHORTEST, unit_rows
 
 MANY_CLASSES = 100_000

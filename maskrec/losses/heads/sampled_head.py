@@ -14,9 +14,9 @@ from maskrec.contracts.collectives import all_reduce_sum, gather_rows
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import MarginContext, ScaledMargin
 from maskrec.contracts.problem import Problem, refuse
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.class_blocks import BLOCK
-from maskrec.losses.class_centres import START, Start
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.class_blocks import BLOCK
+from maskrec.losses.heads.class_centres import START, Start
 
 SHARE = 0.1
 

@@ -20,10 +20,10 @@ from maskrec.contracts.collectives import (
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import Reduction, ScaledMargin
 from maskrec.contracts.problem import Problem, refuse
-from maskrec.losses.block_reduction import BlockReduction
-from maskrec.losses.chunked_head import block_problems, target_and_logsumexp
-from maskrec.losses.class_blocks import BLOCK, ClassBlocks
-from maskrec.losses.class_centres import START, ClassCentres, Start
+from maskrec.losses.heads.block_reduction import BlockReduction
+from maskrec.losses.heads.chunked_head import block_problems, target_and_logsumexp
+from maskrec.losses.heads.class_blocks import BLOCK, ClassBlocks
+from maskrec.losses.heads.class_centres import START, ClassCentres, Start
 from maskrec.losses.inputs import unit_rows
 
 

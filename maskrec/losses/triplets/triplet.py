@@ -26,8 +26,8 @@ from maskrec.contracts.triplet_parts import (
     takes_square,
 )
 from maskrec.losses.inputs import check_embeddings, full_precision, unit_rows
-from maskrec.losses.mining import MinerName, built_in
-from maskrec.losses.reference_distances import DistanceName, pairwise_distances, picked
+from maskrec.losses.triplets.mining import MinerName, built_in
+from maskrec.losses.triplets.reference_distances import DistanceName, pairwise_distances, picked
 
 MARGIN = 0.5
 

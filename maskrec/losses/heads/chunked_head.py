@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import ScaledMargin
 from maskrec.contracts.problem import Problem, refuse
-from maskrec.losses.block_reduction import BlockReduction
-from maskrec.losses.class_blocks import BLOCK, ClassBlocks
-from maskrec.losses.class_centres import START, ClassCentres, Start
+from maskrec.losses.heads.block_reduction import BlockReduction
+from maskrec.losses.heads.class_blocks import BLOCK, ClassBlocks
+from maskrec.losses.heads.class_centres import START, ClassCentres, Start
 from maskrec.losses.inputs import unit_rows
 
 

@@ -1,0 +1,1 @@
+"""Margins on the cosine to a sample's class."""
