@@ -31,7 +31,7 @@ from maskrec.losses.heads.class_centres import ClassCentres
 from maskrec.losses.heads.dense_head import Dense
 from maskrec.losses.heads.sampled_head import Sampled
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins.additive_margins import Arc
+from maskrec.losses.margins.arcface import Arc
 
 BATCH, CLASSES, SIZE = 256, 100_000, 512
 SCALE, MARGIN, GAMMA = 45.0, 0.4, 2.0

@@ -34,8 +34,52 @@ def maskrec_losses() -> list[Component]:
             "maskrec.losses.margin_softmax:MarginSoftmax",
             "any margin, criterion and head over class centres",
         ),
+        Component(
+            "adaface", "maskrec.losses.margins.adaface:AdaFace", "a margin that follows the photo's quality (AdaFace)"
+        ),
+        Component(
+            "magface",
+            "maskrec.losses.margins.magface:MagFace",
+            "a margin that grows with the embedding's length, which measures quality (MagFace)",
+        ),
+        Component(
+            "curricularface",
+            "maskrec.losses.margins.curricularface:CurricularFace",
+            "hard negatives count more the further training is (CurricularFace)",
+        ),
+        Component(
+            "subcenter_arcface",
+            "maskrec.losses.margins.arcface:SubcenterArcFace",
+            "ArcFace with several centres a person, for noisy labels",
+        ),
+        Component(
+            "elasticface",
+            "maskrec.losses.margins.elasticface:ElasticFace",
+            "a margin drawn for each sample (ElasticFace)",
+        ),
+        Component(
+            "sphereface",
+            "maskrec.losses.margins.combined_margin:SphereFace",
+            "multiplied angular margin over class centres",
+        ),
+        Component(
+            "combined_margin",
+            "maskrec.losses.margins.combined_margin:CombinedMargin",
+            "multiplied and added angle and lowered cosine in one (m1, m2, m3)",
+        ),
+        Component(
+            "uniface",
+            "maskrec.losses.margins.uniface:UniFace",
+            "one trained threshold for all classes (UniFace)",
+        ),
         Component("softmax", "maskrec.losses.softmax:Softmax", "plain linear classifier, the baseline without margin"),
         Component("triplet", "maskrec.losses.triplets.triplet:Triplet", "triplets mined in the batch"),
+        Component("circle", "maskrec.losses.circle:Circle", "all pairs of a batch, weighted by how wrong they are"),
+        Component(
+            "center",
+            "maskrec.losses.center:Center",
+            "draws embeddings to the mean of their person; beside another loss",
+        ),
         Component(
             "template_distillation",
             "maskrec.losses.template_distillation:TemplateDistillation",
@@ -81,11 +125,43 @@ def maskrec_parts() -> list[Component]:
             "embeddings of past steps as further positives and negatives (XBM)",
             part="memory",
         ),
+        Component("arc", "maskrec.losses.margins.arcface:Arc", "additive angular margin (ArcFace)", part="margin"),
+        Component("cos", "maskrec.losses.margins.cosface:Cos", "additive cosine margin (CosFace)", part="margin"),
         Component(
-            "arc", "maskrec.losses.margins.additive_margins:Arc", "additive angular margin (ArcFace)", part="margin"
+            "combined",
+            "maskrec.losses.margins.combined_margin:Combined",
+            "multiplied and added angle and lowered cosine (m1, m2, m3)",
+            part="margin",
         ),
         Component(
-            "cos", "maskrec.losses.margins.additive_margins:Cos", "additive cosine margin (CosFace)", part="margin"
+            "adaptive",
+            "maskrec.losses.margins.adaface:Adaptive",
+            "follows the photo's quality (AdaFace)",
+            part="margin",
+        ),
+        Component(
+            "magnitude",
+            "maskrec.losses.margins.magface:Magnitude",
+            "grows with the embedding's length (MagFace)",
+            part="margin",
+        ),
+        Component(
+            "curricular",
+            "maskrec.losses.margins.curricularface:Curricular",
+            "hard negatives count more the further training is (CurricularFace)",
+            part="margin",
+        ),
+        Component(
+            "elastic",
+            "maskrec.losses.margins.elasticface:Elastic",
+            "drawn for each sample (ElasticFace)",
+            part="margin",
+        ),
+        Component(
+            "unified",
+            "maskrec.losses.margins.uniface:Unified",
+            "one trained threshold for all classes (UniFace)",
+            part="margin",
         ),
         Component("cross_entropy", "maskrec.losses.criteria:CrossEntropy", "-log p as it is", part="criterion"),
         Component("focal", "maskrec.losses.criteria:Focal", "faces already recognised count less", part="criterion"),

@@ -24,7 +24,8 @@ from maskrec.losses.heads.dense_head import Dense
 from maskrec.losses.heads.sampled_head import Sampled
 from maskrec.losses.heads.sharded_head import Sharded
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins.additive_margins import Arc, Cos
+from maskrec.losses.margins.arcface import Arc
+from maskrec.losses.margins.cosface import Cos
 from maskrec.losses.softmax import Softmax
 
 CLASSES, SIZE, ROWS = 7, 5, 9

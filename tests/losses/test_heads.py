@@ -22,9 +22,8 @@ from maskrec.contracts.context import CheckContext
 from maskrec.losses.criteria import Focal
 from maskrec.losses.heads.dense_head import Dense, reduce_logits
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins.additive_margins import Arc, Cos
-from maskrec.losses.margins.arcface import ArcFace
-from maskrec.losses.margins.cosface import CosFace
+from maskrec.losses.margins.arcface import Arc, ArcFace
+from maskrec.losses.margins.cosface import Cos, CosFace
 from maskrec.losses.softmax import Softmax
 from maskrec.losses.weighted_sum import WeightedSum
 

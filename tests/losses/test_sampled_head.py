@@ -16,8 +16,8 @@ from maskrec.base.random import SeededDraws
 from maskrec.contracts.margin import MarginContext
 from maskrec.losses.heads.sampled_head import SHARE, Sampled
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins.additive_margins import Cos
 from maskrec.losses.margins.arcface import ArcFace
+from maskrec.losses.margins.cosface import Cos
 from maskrec.losses.softmax import Softmax
 
 CLASSES, SIZE = 200, 6

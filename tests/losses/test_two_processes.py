@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from face_batches import random_batch
-from third_party_margins import Elastic, Everything
+from third_party_margins import Jittered, Everything
 from torch import Tensor, multiprocessing, nn
 
 from maskrec.contracts.call_loss import call_loss
@@ -21,8 +21,7 @@ from maskrec.losses.heads.dense_head import Dense
 from maskrec.losses.heads.sampled_head import Sampled
 from maskrec.losses.heads.sharded_head import Sharded
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins.additive_margins import Arc
-from maskrec.losses.margins.arcface import ArcFace
+from maskrec.losses.margins.arcface import Arc, ArcFace
 from maskrec.losses.margins.cosface import CosFace
 from maskrec.losses.softmax import Softmax
 from maskrec.losses.triplets.cross_batch_memory import CrossBatchMemory
@@ -57,7 +56,7 @@ def losses() -> dict[str, Any]:
     sum_of_both = {"arc": ArcFace(6, 4, [1, 9, 30, 4], class_weights="log"), "tri": Triplet(miner="semi_hard")}
     heads["sum"] = WeightedSum(sum_of_both, {"arc": 0.3, "tri": 2.0})
     counts, torn = [3] * 40, {"criterion": "focal", "learn_scale": True, "seed": 3}
-    for margin, (name, head) in itertools.product((Elastic, Everything, Arc), HEADS.items()):
+    for margin, (name, head) in itertools.product((Jittered, Everything, Arc), HEADS.items()):
         torch.manual_seed(1)
         heads[f"{margin.__name__}, {name}"] = MarginSoftmax(6, 40, counts, margin(), 8.0, head=head(), **torn)  # type: ignore[arg-type]
     heads["plain, sharded"] = Softmax(6, 40, counts, head="sharded")
@@ -108,7 +107,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
             assert not sharded or len(a) == len(b) == len(one) // 2
     means = [each["Everything, dense"][1]["margin.mean"] for each in (first, second)]
     assert means[0] == means[1] != 1.0, "one running mean on all processes"
-    for margin in ("Elastic", "Everything", "Arc"):
+    for margin in ("Jittered", "Everything", "Arc"):
         rows, _ = gradients(losses()[f"{margin}, dense"], slice(None))
         for head, equal in (("chunked", True), ("sharded", True), ("sampled", False)):
             other, _ = gradients(losses()[f"{margin}, {head}"], slice(None))

@@ -182,7 +182,7 @@ FAULTS = (
     ),
     Known(
         "sqrt(1 - cos^2) without a clamp",
-        "maskrec/losses/margins/additive_margins.py",
+        "maskrec.losses.margins.arcface.py",
         "((1 - target) * (1 + target)).clamp(min=torch.finfo(target.dtype).eps)",
         "1 - target**2",
         (f"tests/losses/test_classifier_losses.py::{_FAULT}square_root_without_a_clamp_gives_nan_gradients",),

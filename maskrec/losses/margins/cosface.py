@@ -1,46 +1,60 @@
-"""CosFace."""
+"""CosFace: the margin ``cos``, and the loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
+
+from torch import Tensor
 
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.problem import Problem
-from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
-from maskrec.losses.classifier import BETA
-from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
-from maskrec.losses.heads.class_centres import START, Start
-from maskrec.losses.heads.head_names import HeadName, head_of
-from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins.additive_margins import Cos
+from maskrec.contracts.margin import MarginContext
+from maskrec.contracts.problem import Problem, refuse
+from maskrec.losses.margins.named_margin_loss import NamedMarginLoss, SharedOptions
 
 
-class CosFace(MarginSoftmax):
+class Cos:
+    """Additive cosine margin: ``cos(theta)`` becomes ``cos(theta) - margin``.
+
+    Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", 2018.
+
+    Args:
+        margin: m, in [0, 2): cosines span no more than 2.
+
+    Raises:
+        ValueError: the margin is out of range.
+    """
+
+    def __init__(self, margin: float = 0.35) -> None:
+        refuse(self.check({"margin": margin}, CheckContext()))
+        self.margin = margin
+
+    @staticmethod
+    def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
+        """A margin out of range."""
+        if not 0 <= values["margin"] < 2:
+            yield Problem(f"margin is a difference of cosines in [0, 2), not {values['margin']}", "margin")
+
+    def __call__(self, target: Tensor, context: MarginContext) -> Tensor:
+        """``(B,)`` cosines, lowered by the margin."""
+        return target - self.margin
+
+
+class CosFace(NamedMarginLoss):
     """Softmax over scaled cosines to class centres, the true class's cosine lowered by a margin.
 
     The true class's logit is ``scale * (cos(theta) - margin)``, the others' ``scale * cos(theta)`` (Wang et al.,
     "CosFace: Large Margin Cosine Loss for Deep Face Recognition", 2018).
 
     Args:
-        embedding_size: of the backbone's embeddings.
-        num_classes: training identities.
-        class_counts: training images of each identity.
         scale: s, above 0.
         margin: m, in [0, 2): cosines span no more than 2.
-        criterion: ``cross_entropy``, or ``focal`` (Lin et al., 2017).
-        gamma: focal exponent, at least 0; only with ``criterion: focal``.
-        class_weights: ``none``, ``log`` (1 / log(1 + n)) or ``effective_number`` (Cui et al., 2019), scaled to mean 1
-            over classes.
-        beta: of ``effective_number``, in [0, 1).
-        class_weights_norm: ``global`` keeps a plain mean over samples; ``batch`` divides by the batch's mean weight.
-        learn_scale: whether the scale is trained, as a weight that begins at ``scale`` (and is used at 1 or more).
-        init: how long class centres are at first: ``xavier`` or ``unit``; see ``dense``.
-        head: ``dense``, ``chunked``, ``sharded`` or ``sampled``, with its defaults; see ``docs/heads.md``.
 
     Raises:
         ValueError: a parameter out of range, or class weights with an empty class.
     """
+
+    margin_class = Cos
 
     def __init__(
         self,
@@ -49,32 +63,6 @@ class CosFace(MarginSoftmax):
         class_counts: Sequence[int],
         scale: float = 64.0,
         margin: float = 0.35,
-        criterion: CriterionName = "cross_entropy",
-        gamma: float = GAMMA,
-        class_weights: ClassWeighting = "none",
-        beta: float = BETA,
-        class_weights_norm: WeightsNorm = "global",
-        learn_scale: bool = False,
-        init: Start = START,
-        head: HeadName = "dense",
+        **options: Unpack[SharedOptions],
     ) -> None:
-        super().__init__(
-            embedding_size,
-            num_classes,
-            class_counts,
-            Cos(margin),
-            scale,
-            criterion_of(criterion, gamma),
-            head_of(head, embedding_size, num_classes, init),
-            class_weights,
-            beta,
-            class_weights_norm,
-            learn_scale,
-        )
-
-    @staticmethod
-    def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Parameters out of range, without effect, or not fitting the data's classes."""
-        yield from Cos.check(values, context)
-        yield from criterion_problems(values)
-        yield from MarginSoftmax.check(values, context)
+        super().__init__(embedding_size, num_classes, class_counts, Cos(margin), scale, **options)
