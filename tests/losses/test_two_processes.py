@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from face_batches import random_batch
-from third_party_margins import Jittered, Everything
+from third_party_margins import Everything, Jittered
 from torch import Tensor, multiprocessing, nn
 
 from maskrec.contracts.call_loss import call_loss
@@ -56,7 +56,7 @@ def losses() -> dict[str, Any]:
     sum_of_both = {"arc": ArcFace(6, 4, [1, 9, 30, 4], class_weights="log"), "tri": Triplet(miner="semi_hard")}
     heads["sum"] = WeightedSum(sum_of_both, {"arc": 0.3, "tri": 2.0})
     counts, torn = [3] * 40, {"criterion": "focal", "learn_scale": True, "seed": 3}
-    for margin, (name, head) in itertools.product((Jittered, Everything, Arc), HEADS.items()):
+    for margin, (name, head) in itertools.product((Everything, Jittered, Arc), HEADS.items()):
         torch.manual_seed(1)
         heads[f"{margin.__name__}, {name}"] = MarginSoftmax(6, 40, counts, margin(), 8.0, head=head(), **torn)  # type: ignore[arg-type]
     heads["plain, sharded"] = Softmax(6, 40, counts, head="sharded")

@@ -68,8 +68,8 @@ class Curricular(nn.Module):
 class CurricularFace(MarginSoftmax):
     """Softmax over scaled cosines to class centres, with the margin ``example_curricular``.
 
-    The same as ``{use: margin_softmax, margin: {use: example_curricular}}``, which also takes a criterion, a head and class
-    weights.
+    The same as ``{use: margin_softmax, margin: {use: example_curricular}}``, which also takes a criterion, a head and
+    class weights.
 
     Args:
         embedding_size: of the backbone's embeddings.
