@@ -55,6 +55,7 @@ class Plain(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
+        self.num_classes = classes
         self.weight = nn.Parameter(torch.empty(classes, SIZE))
         nn.init.xavier_uniform_(self.weight)
 
@@ -78,12 +79,12 @@ def loss_of(head: ClassCentres) -> nn.Module:
     return MarginSoftmax(head.embedding_size, head.num_classes, counts, Arc(MARGIN), SCALE, "focal", head)
 
 
-def step_of(loss: nn.Module, batch: int = BATCH) -> Callable[[], object]:
+def step_of(loss: Any, batch: int = BATCH) -> Callable[[], object]:
     """A forward and backward pass; gradients of the pass before are let go of first."""
     loss.to(DEVICE)
     generator = torch.Generator().manual_seed(0)
     embeddings = torch.randn(batch, SIZE, generator=generator).to(DEVICE).requires_grad_()
-    classes = next(iter(loss.parameters())).shape[0]
+    classes = loss.num_classes if isinstance(loss, Plain) else loss.head.num_classes
     labels = torch.randint(0, classes, (batch,), generator=generator).to(DEVICE)
 
     def step() -> None:

@@ -4,8 +4,8 @@
     python benchmarks/quickstart_losses.py magface circle        # some of them
     python benchmarks/quickstart_losses.py --epochs 8            # shorter runs
 
-``SETTINGS`` has what differs from the recipe: the quickstart's scale, and a margin for its small network. Accuracy is on
-held-out pairs of embedded cartoon faces, at a threshold that other people chose; it says nothing about real faces.
+``SETTINGS`` has what differs from the recipe: the quickstart's scale, and a margin for its small network. Accuracy is
+on held-out pairs of embedded cartoon faces, at a threshold that other people chose; it says nothing about real faces.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class MarginSoftmax(ClassifierLoss):
         yield from scale_problems(values)
         yield from weighting_problems(values, context.givens.get("class_counts"))
         if values.get("head") == "dense":
-            yield from many_classes_note(context, "head")
+            yield from many_classes_note(context, "head", values.get("centres_per_class", 1))
 
     def margin_for(self, embeddings: Tensor, labels: Tensor, batch: Batch | None) -> ScaledMargin:
         """The margin for these samples, which draws by their positions in the epoch.
