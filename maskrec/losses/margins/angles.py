@@ -30,11 +30,10 @@ def widened(target: Tensor, angle: Tensor | float) -> Tensor:
         target: ``(B,)`` cosines.
         angle: in [0, pi / 2), ``(B,)`` or one for all.
     """
+    moved = turned(target, angle)
     if isinstance(angle, Tensor):
-        last, lowered = -angle.cos(), angle * angle.sin()
-    else:
-        last, lowered = -math.cos(angle), angle * math.sin(angle)
-    return torch.where(target > last, turned(target, angle), target - lowered)
+        return torch.where(target > -angle.cos(), moved, target - angle * angle.sin())
+    return torch.where(target > -math.cos(angle), moved, target - angle * math.sin(angle))
 
 
 def turned_and_held(target: Tensor, angle: Tensor) -> Tensor:
