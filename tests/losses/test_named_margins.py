@@ -333,13 +333,23 @@ def test_adaface_of_one_sample_moves_the_mean_only() -> None:
 
 def test_adaface_of_equal_lengths_stays_finite() -> None:
     loss = made("adaface", momentum=0.0)
-    rows = torch.nn.functional.normalize(batch(0)[0]).requires_grad_()
-    value = loss(rows, batch(0)[1])
+    rows = (4 * torch.eye(CLASSES, SIZE, dtype=torch.float64)).requires_grad_()
+    value = loss(rows, torch.arange(CLASSES))
     value.backward()
-    assert float(loss.margin.spread) < 1e-9
+    assert (float(loss.margin.mean), float(loss.margin.spread)) == (4.0, 0.0)
     assert value.isfinite()
     assert rows.grad is not None
     assert rows.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("mean", "z"), [(-1e9, 1.0), (1e9, -1.0)])
+def test_adafaces_angle_is_held_between_0_and_180_degrees(mean: float, z: float) -> None:
+    margin = Adaptive(0.7).double().eval()
+    margin.mean.fill_(mean)
+    angles = torch.linspace(0, math.pi, 60, dtype=torch.float64)
+    known = [math.cos(max(0.0, min(math.pi, theta - 0.7 * z))) - 0.7 - 0.7 * z for theta in angles.tolist()]
+    # the sine is taken as constant within 1.5e-8 of 0 and 180 degrees
+    assert target_of(margin, angles).tolist() == pytest.approx(known, rel=0, abs=1e-7)
 
 
 def test_adafaces_margin_has_no_gradient_by_the_length() -> None:
