@@ -105,6 +105,5 @@ class Circle(nn.Module):
 
 def _logsumexp(values: Tensor, where: Tensor) -> Tensor:
     """``(B,)``, over the columns where bool ``(B, B)`` says so; 0 for a row without any."""
-    lowest = torch.finfo(values.dtype).min / 4  # not minus infinity, whose gradient is not a number in an empty row
-    reduced = values.masked_fill(~where, lowest).logsumexp(dim=1)
+    reduced = values.masked_fill(~where, -torch.inf).logsumexp(dim=1)
     return reduced.masked_fill(~where.any(dim=1), 0.0)

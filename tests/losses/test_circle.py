@@ -73,7 +73,12 @@ def test_images_without_a_positive_do_not_count() -> None:
     labels = torch.tensor([0, 0, 1, 2, 3, 4])
     loss = Circle(0.25, 32.0)
     known = by_loops(embeddings.numpy(), labels.tolist(), 0.25, 32.0, embeddings.numpy())
-    assert loss(embeddings, labels).item() == pytest.approx(known, rel=1e-10)
+    rows = embeddings.clone().requires_grad_()
+    value = loss(rows, labels)
+    value.backward()
+    assert value.item() == pytest.approx(known, rel=1e-10)
+    assert rows.grad is not None
+    assert rows.grad.isfinite().all()
     told = loss.diagnostics()
     assert float(told["counted_share"]) == pytest.approx(2 / 6)
     units = torch.nn.functional.normalize(embeddings)
