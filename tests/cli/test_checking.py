@@ -168,7 +168,7 @@ def test_a_broken_plugin_that_the_recipe_needs_is_3(maskrec: Cli, tmp_path: Path
 
 ANSWERS = """\
 from maskrec import Component, Problem, hookimpl
-from maskrec.losses.arcface import ArcFace
+from maskrec.losses.margins.arcface import ArcFace
 class Late(ArcFace):
     @staticmethod
     def check(values, context):
@@ -225,7 +225,7 @@ def test_schema_is_json_on_stdout(maskrec: Cli) -> None:
 FAILING = """\
 from torch import Tensor, nn
 from maskrec import Component, hookimpl
-from maskrec.losses.arcface import ArcFace
+from maskrec.losses.margins.arcface import ArcFace
 class Dead(ArcFace):
     def forward(self, embeddings, labels):
         raise RuntimeError("dead")

@@ -19,7 +19,7 @@ from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.sample import Batch
-from maskrec.losses.arcface import ArcFace
+from maskrec.losses.margins.arcface import ArcFace
 from maskrec.losses.template_distillation import TemplateDistillation
 from maskrec.losses.weighted_sum import WeightedSum
 

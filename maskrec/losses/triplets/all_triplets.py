@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from maskrec.contracts.triplet_parts import Average, TripletSums
-from maskrec.losses.candidates import negative_mask, positive_mask
+from maskrec.losses.triplets.candidates import negative_mask, positive_mask
 
 BLOCK = 1 << 19  # elements of the tensors of a block of anchors
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskrec.contracts.margin import Reduction, ScaledMargin
-from maskrec.losses.class_blocks import Block, BlockGradients, ClassBlocks
+from maskrec.losses.heads.class_blocks import Block, BlockGradients, ClassBlocks
 
 
 def reduce_others(blocks: ClassBlocks, margin: ScaledMargin | None, target: Tensor) -> tuple[Tensor, Tensor]:

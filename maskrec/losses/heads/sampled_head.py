@@ -14,9 +14,9 @@ from maskrec.contracts.collectives import all_reduce_sum, gather_rows
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import MarginContext, ScaledMargin
 from maskrec.contracts.problem import Problem, refuse
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.class_blocks import BLOCK
-from maskrec.losses.class_centres import START, Start
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.class_blocks import BLOCK
+from maskrec.losses.heads.class_centres import START, Start
 
 SHARE = 0.1
 
@@ -30,11 +30,6 @@ class Sampled(Chunked):
     Centres that are not drawn have a gradient of 0; an optimizer's momentum and weight decay still move them.
 
     Args:
-        embedding_size: of the backbone's embeddings.
-        num_classes: training identities C.
-        centres_per_class: K; a sample counts by the nearest of its class's centres; see ``dense``.
-        init: how long the centres are at first; see ``start_centres``.
-        block: how many centres are compared at once.
         share: of all classes, in (0, 1]; at least as many as the batch has samples. 1 is ``chunked``.
 
     Raises:

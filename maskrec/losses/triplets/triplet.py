@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from maskrec.base.errors import MaskrecError
 from maskrec.contracts.component_calls import method_of
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.kinds import Part
@@ -26,8 +25,9 @@ from maskrec.contracts.triplet_parts import (
     takes_square,
 )
 from maskrec.losses.inputs import check_embeddings, full_precision, unit_rows
-from maskrec.losses.mining import MinerName, built_in
-from maskrec.losses.reference_distances import DistanceName, pairwise_distances, picked
+from maskrec.losses.triplets.candidates import refuse_without_triplets
+from maskrec.losses.triplets.mining import MinerName, built_in
+from maskrec.losses.triplets.reference_distances import DistanceName, pairwise_distances, picked
 
 MARGIN = 0.5
 
@@ -102,7 +102,7 @@ class Triplet(nn.Module):
         """
         check_embeddings(embeddings, labels)
         if len(labels) < (3 if self.memory is None else 1):
-            _refuse_batch(labels)
+            refuse_without_triplets(labels)
         with full_precision(embeddings) as rows:
             points = unit_rows(rows) if self.normalize else rows
             sums = self._sums_of(points, labels)
@@ -135,7 +135,7 @@ class Triplet(nn.Module):
         that only the first one is looked at. With a memory, a later batch may have some."""
         looked, self._looked = self._looked, True
         if self.memory is None and (labels.device.type == "cpu" or not looked) and not int(sums.mined):
-            _refuse_batch(labels)
+            refuse_without_triplets(labels)
 
     def _remember(self, sums: TripletSums) -> None:
         some = sums.mined.clamp(min=1)
@@ -174,17 +174,6 @@ def listed_sums(distances: Tensor, mined: Mined, margin: float | None) -> Triple
 def _sums(miner: object) -> bool:
     """Whether it sums over its triplets instead of listing them."""
     return method_of(miner, "sums") is not None
-
-
-def _refuse_batch(labels: Tensor) -> None:
-    """Refuses a batch that cannot have a triplet; waits for the device."""
-    identities = len(set(labels.tolist()))
-    if not 1 < identities < len(labels):
-        raise MaskrecError(
-            f"the batch of {len(labels)} images of {identities} identities has no triplet: it needs two "
-            "images of one identity and one of another; use the sampler identity_balanced with at least 2 identities "
-            "and 2 images each"
-        )
 
 
 def _margin_problems(values: Mapping[str, Any]) -> Iterator[Problem]:

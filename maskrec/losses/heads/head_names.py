@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from maskrec.contracts.margin import Head
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.class_centres import START, ClassCentres, Start
-from maskrec.losses.dense_head import Dense
-from maskrec.losses.sampled_head import Sampled
-from maskrec.losses.sharded_head import Sharded
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.class_centres import START, ClassCentres, Start
+from maskrec.losses.heads.dense_head import Dense
+from maskrec.losses.heads.sampled_head import Sampled
+from maskrec.losses.heads.sharded_head import Sharded
 
 PlainHeadName = Literal["dense", "chunked", "sharded"]
 HeadName = Literal["dense", "chunked", "sharded", "sampled"]
@@ -22,8 +22,15 @@ _HEADS: Mapping[str, type[Dense | Chunked | Sharded | Sampled]] = {
 }
 
 
-def head_of(name: HeadName, embedding_size: int, num_classes: int, init: Start = START, bias: bool = False) -> Head:
-    """The head of that name with its defaults, one centre a class.
+def head_of(
+    name: HeadName,
+    embedding_size: int,
+    num_classes: int,
+    init: Start = START,
+    bias: bool = False,
+    centres_per_class: int = 1,
+) -> Head:
+    """The head of that name with its defaults.
 
     Args:
         name: which.
@@ -31,8 +38,9 @@ def head_of(name: HeadName, embedding_size: int, num_classes: int, init: Start =
         num_classes: training identities.
         init: see ``start_centres``.
         bias: whether plain products get one.
+        centres_per_class: K.
     """
-    head: ClassCentres = _HEADS[name](embedding_size, num_classes, init=init)
+    head: ClassCentres = _HEADS[name](embedding_size, num_classes, centres_per_class, init)
     if bias:
         head.add_bias()
     return head

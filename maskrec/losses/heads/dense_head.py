@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import Reduction, ScaledMargin
 from maskrec.contracts.problem import Problem
-from maskrec.losses.class_centres import START, ClassCentres, Start
+from maskrec.losses.heads.class_centres import ClassCentres
 from maskrec.losses.inputs import SHORTEST, unit_rows
 
 MANY_CLASSES = 100_000
@@ -20,22 +20,7 @@ _USUAL_BATCH = 256
 
 
 class Dense(ClassCentres):
-    """All logits of a batch at once, ``(B, C)``: exact, and the fastest while they fit into memory.
-
-    Args:
-        embedding_size: of the backbone's embeddings.
-        num_classes: training identities C.
-        centres_per_class: K; a sample counts by the nearest of its class's centres, so that unlike photos of one person
-            need not share one ("Sub-center ArcFace", Deng et al., 2020). Rows c * K to c * K + K - 1 of ``weight`` are
-            those of class c.
-        init: how long the centres are at first; see ``start_centres``.
-
-    Raises:
-        ValueError: a parameter out of range.
-    """
-
-    def __init__(self, embedding_size: int, num_classes: int, centres_per_class: int = 1, init: Start = START) -> None:
-        super().__init__(embedding_size, num_classes, centres_per_class, init)
+    """All logits of a batch at once, ``(B, C)``: exact, and the fastest while they fit into memory."""
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from maskrec.contracts.margin import ScaledMargin
-from maskrec.losses.class_blocks import BlockGradients, ClassBlocks
+from maskrec.losses.heads.class_blocks import BlockGradients, ClassBlocks
+from maskrec.losses.heads.others_over_blocks import OthersGradient, reduce_others
 from maskrec.losses.inputs import full_precision
-from maskrec.losses.others_over_blocks import OthersGradient, reduce_others
 
 
 class BlockReduction:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from maskrec.contracts.triplet_parts import Average, Mined, Miner, SummingMiner
-from maskrec.losses.all_triplets import BatchAll, BatchAllHard
-from maskrec.losses.candidates import negative_mask, positive_mask, sorted_negatives
+from maskrec.losses.triplets.all_triplets import BatchAll, BatchAllHard
+from maskrec.losses.triplets.candidates import negative_mask, positive_mask, sorted_negatives
 
 MinerName = Literal["batch_hard", "semi_hard", "easy_positive", "batch_all", "batch_all_hard"]
 
