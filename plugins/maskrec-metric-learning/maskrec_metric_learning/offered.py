@@ -150,12 +150,12 @@ LEFT_OUT = {
     "BatchedDistance": "for comparing large sets, with a function that no recipe can write",
     "DoNothingReducer": "it returns a dict, and a loss must return a scalar",
     "EmbeddingsAlreadyPackagedAsTriplets": "no sampler of maskrec yields triplets in a row",
-    "HistogramLoss": "it indexes a matrix by a list of lists, which torch 2.9 and later read in another way",
+    "HistogramLoss": "it indexes a matrix by a list of lists, which torch says that it will read in another way",
     "InstanceLoss": "it compares images of a batch with the rank of their identity, so the batch's order changes it",
     "ManifoldLoss": "it takes no labels",
     "MultipleLosses": "maskrec's weighted_sum, which also takes losses of other plugins",
     "SelfSupervisedLoss": "it takes pairs of views in place of labels",
-    "SmoothAPLoss": "it is right only for as many identities as images of each, in order",
+    "SmoothAPLoss": "it cuts a batch of P identities x K images into K groups of P, right only where both are equal",
     "VICRegLoss": "it takes pairs of views in place of labels",
 }
 """Classes that are not offered, each with the reason."""

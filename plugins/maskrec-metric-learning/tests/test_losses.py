@@ -59,6 +59,7 @@ def batch(seed=0, size=12):
 
 
 ALL = [row.name for row in offered.LOSSES]
+PLAIN_MINERS = [row for row in offered.MINERS if offered.part_of_miner(row) == "miner"]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -143,9 +144,7 @@ def test_every_miner_works_within_a_loss(row):
     assert sum(loss.diagnostics().values()) > 0
 
 
-@pytest.mark.parametrize(
-    "row", [r for r in offered.MINERS if offered.part_of_miner(r) == "miner"], ids=lambda r: r.name
-)
+@pytest.mark.parametrize("row", PLAIN_MINERS, ids=lambda row: row.name)
 def test_every_plain_miner_works_within_maskrecs_triplet(row):
     embeddings, labels = batch()
     loss = Triplet(margin=0.5, miner=made(getattr(miners, row.library)))
@@ -188,7 +187,6 @@ def test_distances_within_a_loss(row):
 def test_reducers(reducer, options, of):
     embeddings, labels = batch()
     loss = loss_of("pml_normalized_softmax", temperature=2.0, reducer=made(getattr(reducers, reducer), **options))
-    logits = embeddings @ F.normalize(loss.library.W, dim=0) / 2.0
     logits = F.normalize(embeddings) @ F.normalize(loss.library.W, dim=0) / 2.0
     expected = of(F.cross_entropy(logits, labels, reduction="none"))
     assert loss(embeddings, labels).item() == pytest.approx(expected.item(), rel=1e-12)
@@ -341,11 +339,8 @@ def test_a_label_out_of_range_is_refused(name, label):
     ],
 )
 def test_check_and_constructor_refuse_in_the_same_words(target, values, path):
-    filled = {
-        info.name: info.default
-        for info in read_parameters(target, "loss")
-        if not info.given and info.default is not EMPTY
-    }
+    infos = [info for info in read_parameters(target, "loss") if not info.given and info.default is not EMPTY]
+    filled = {info.name: info.default for info in infos}
     problem = next(iter(target.check({**filled, **values}, CheckContext({"num_classes": 5}))))
     assert problem.path == path
     with pytest.raises(ValueError, match=r"must be|has no effect|cannot be|needs") as raised:
