@@ -158,6 +158,8 @@ def test_the_reasons_for_leaving_out_hold():
     order = torch.tensor([5, 3, 1, 0, 2, 4])
     instance = library_losses.InstanceLoss()
     assert instance(embeddings, labels) != pytest.approx(instance(embeddings[order], labels[order]).item(), rel=1e-3)
+    square = library_losses.SmoothAPLoss()(embeddings[:4], labels[:4]).item()  # two images of each of two: right
+    assert square == pytest.approx(1 - plain_smooth_precision(F.normalize(embeddings[:4]), labels[:4]), rel=1e-5)
     expected = 1 - plain_smooth_precision(F.normalize(embeddings), labels)
     assert library_losses.SmoothAPLoss()(embeddings, labels).item() != pytest.approx(expected, rel=1e-3)
     unreduced = library_losses.ContrastiveLoss(reducer=library_reducers.DoNothingReducer())
