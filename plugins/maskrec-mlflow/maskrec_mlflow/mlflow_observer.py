@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -86,14 +87,10 @@ class MLflow:
         """Make the MLflow run, or go on with the one of this run directory.
 
         Raises:
-            UsageError: what the store needs is not installed.
+            UsageError: what a store in a file needs is not installed.
         """
-        try:
-            self._client = self._client_class(self.tracking_uri)
-        except ImportError as error:
-            raise UsageError(
-                f"the MLflow store needs the package {error.name}; pip install 'maskrec-mlflow[local]'"
-            ) from error
+        _refuse_missing_database(self.tracking_uri)
+        self._client = self._client_class(self.tracking_uri)
         self._run = read_recorded_run(self.run_dir)
         self._id, known = self._remembered() or (self._made(self._run), False)
         self._points = MetricPoints(self._client, self._id, known)
@@ -182,6 +179,14 @@ def _client_class() -> type[MlflowClient]:
     except ImportError as error:
         raise UsageError("the observer mlflow needs the package mlflow-skinny; pip install maskrec-mlflow") from error
     return MlflowClient
+
+
+def _refuse_missing_database(tracking_uri: str | None) -> None:
+    import mlflow
+
+    address = tracking_uri or mlflow.get_tracking_uri()
+    if address.startswith("sqlite:") and importlib.util.find_spec("sqlalchemy") is None:
+        raise UsageError(f"the MLflow store {address} needs the package sqlalchemy; pip install 'maskrec-mlflow[local]'")
 
 
 def _problems(values: Mapping[str, Any]) -> Iterable[Problem]:
