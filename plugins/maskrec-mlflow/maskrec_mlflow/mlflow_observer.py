@@ -186,7 +186,9 @@ def _refuse_missing_database(tracking_uri: str | None) -> None:
 
     address = tracking_uri or mlflow.get_tracking_uri()
     if address.startswith("sqlite:") and importlib.util.find_spec("sqlalchemy") is None:
-        raise UsageError(f"the MLflow store {address} needs the package sqlalchemy; pip install 'maskrec-mlflow[local]'")
+        raise UsageError(
+            f"the MLflow store {address} needs the package sqlalchemy; pip install 'maskrec-mlflow[local]'"
+        )
 
 
 def _problems(values: Mapping[str, Any]) -> Iterable[Problem]:
