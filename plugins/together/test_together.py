@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ if "MASKREC_TEST_PLUGINS" not in os.environ:
 from run_comparison import assert_same_run
 
 from maskrec.plugin.host import discover
-from maskrec.recipe.checking import resolve
+from maskrec.recipe.checking import check_recipe, resolve
 from maskrec.recipe.shipped import shipped_recipes
 from maskrec.recipe.writing import resolved_yaml
 from maskrec.training.runner import resume, start
@@ -152,6 +153,22 @@ def _resolved(recipe, catalog, demo, data_root):
         return resolved_yaml(resolve(recipe, catalog=catalog, demo=demo, data_root=data_root))
     except UsageError as error:
         return str(error)
+
+
+def readme_blocks():
+    for plugin in PLUGINS:
+        text = (ROOT / "plugins" / plugin / "README.md").read_text()
+        for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)):
+            yield pytest.param(block, id=f"{plugin} {number}")
+
+
+@pytest.mark.parametrize("block", readme_blocks())
+def test_what_the_readmes_say_goes_into_a_recipe_passes_the_check(block, tmp_path):
+    own = {**MIXED, "requires": ["maskrec>=0.1"], "loss": {"use": "arcface"}, "observe": {}}
+    path = tmp_path / "readme.yaml"
+    path.write_text(yaml.safe_dump({**own, **yaml.safe_load(block)}))
+    checked = check_recipe(path, catalog=discover(), data_root=tmp_path)
+    assert [problem.render() for problem in checked.problems if not problem.note] == []
 
 
 LIST = """\

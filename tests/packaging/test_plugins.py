@@ -19,7 +19,7 @@ VERSIONS = {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] 
 def test_every_plugin_is_a_distribution_with_a_readme_a_licence_and_tests(plugin: Path) -> None:
     project = tomllib.loads((plugin / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["name"] == plugin.name
-    assert project["license"] == "MIT"
+    assert project["license"]
     (module,) = project["entry-points"]["maskrec"].values()
     assert (plugin / module / "__init__.py").is_file()
     assert (plugin / "README.md").read_text(encoding="utf-8").startswith(f"# {plugin.name}\n")
