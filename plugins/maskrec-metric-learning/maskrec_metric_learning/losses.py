@@ -8,7 +8,9 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar, Literal
 
+import torch
 from pytorch_metric_learning import losses as library_losses
+from pytorch_metric_learning.distances import CosineSimilarity
 from torch import Tensor, nn
 
 from maskrec.base.errors import MaskrecError
@@ -19,9 +21,11 @@ from maskrec_metric_learning.built_by_library import build
 from maskrec_metric_learning.library_signature import givens_of, signature_of, with_parameter
 from maskrec_metric_learning.miners import Indices, chosen_by, refuse_summing
 from maskrec_metric_learning.offered import DRAWING, LOSSES, Offered
-from maskrec_metric_learning.seeded_draws import SeededDraws
+from maskrec_metric_learning.repeatable_draws import RepeatableDraws
 from maskrec_metric_learning.stated import Stated, range_problems
 from maskrec_metric_learning.targets import target_of
+
+CLOSEST = 2.0**-22  # to 1, of a cosine in float32 whose angle is to be taken
 
 
 class LibraryLoss(nn.Module):
@@ -42,8 +46,8 @@ class LibraryLoss(nn.Module):
         self.offered, self.miner = offered, values.get("miner")
         refuse_summing(self.miner)
         drawn = isinstance(values.get("triplets_per_anchor"), int)
-        self.draws = SeededDraws(values["seed"], values["context"].path) if drawn else None
-        self.num_classes: int = values.get("num_classes", 0)
+        self.draws = RepeatableDraws(values["seed"], values["context"].path) if drawn else None
+        self.num_classes: int | None = values.get("num_classes")
         self.embedding_size: int | None = values.get("embedding_size")
         self.library = _built(offered, values)
         self._chosen: dict[str, float] = {}
@@ -60,9 +64,9 @@ class LibraryLoss(nn.Module):
             MaskrecError: a loss that compares the images of a batch got none to compare.
         """
         check_embeddings(embeddings, labels, self.embedding_size)
-        if self.offered.sees == "classes":
+        if self.num_classes is not None:
             check_label_range(labels, self.num_classes)
-        else:
+        if self.offered.sees == "pairs":
             refuse_uncomparable(labels)
         with full_precision(embeddings) as rows:
             return self.of(rows, labels)
@@ -75,6 +79,8 @@ class LibraryLoss(nn.Module):
             self._chosen = numbers_of(chosen)
         with self.draws.numbers(rows.device) if self.draws else nullcontext():
             value: Tensor = self.library(rows, labels, chosen)
+        if self.offered.library == "DynamicSoftMarginLoss":  # or the next step would go back into the graph of this one
+            self.library.hist_ = self.library.hist_.detach()
         return value.reshape(())
 
     def diagnostics(self) -> dict[str, float]:
@@ -133,12 +139,22 @@ def _built(offered: Offered, values: Mapping[str, Any]) -> Any:
     given = dict(values)
     if not given.pop("class_beta", True):
         del given["num_classes"]
+    if offered.library == "TupletMarginLoss":
+        given["distance"] = InnerCosine()
     built = build(getattr(library_losses, offered.library), offered.name, given)
-    if offered.library == "DynamicSoftMarginLoss":  # its state, which the library does not save
-        histogram = built.hist_
+    if offered.library == "DynamicSoftMarginLoss":  # state that it does not save; it writes two bins more
         del built.hist_
-        built.register_buffer("hist_", histogram)
+        built.register_buffer("hist_", torch.zeros(built.num_bins + 2))
     return built
+
+
+class InnerCosine(CosineSimilarity):
+    """The library's, kept a rounding error away from -1 and 1, where acos has no slope or no value."""
+
+    def compute_mat(self, query_emb: Tensor, ref_emb: Tensor) -> Tensor:
+        """``(B, M)`` cosines of unit rows."""
+        cosines: Tensor = super().compute_mat(query_emb, ref_emb)
+        return cosines.clamp(-1 + CLOSEST, 1 - CLOSEST)
 
 
 def _problems(stated: Mapping[str, Stated], values: Mapping[str, Any]) -> Iterable[Problem]:

@@ -20,7 +20,7 @@ from maskrec_metric_learning.built_by_library import build
 from maskrec_metric_learning.library_signature import signature_of
 from maskrec_metric_learning.offered import DRAWING, MINERS, Offered, part_of_miner
 from maskrec_metric_learning.part_parameters import LEFT_OUT, MINER
-from maskrec_metric_learning.seeded_draws import SeededDraws
+from maskrec_metric_learning.repeatable_draws import RepeatableDraws
 from maskrec_metric_learning.stated import Stated, range_problems
 from maskrec_metric_learning.targets import target_of
 
@@ -40,7 +40,7 @@ class LibraryMiner(nn.Module):
         super().__init__()
         self.offered = offered
         self.has_distance = values.get("distance") is not None
-        self.draws = SeededDraws(values["seed"], values["context"].path) if "seed" in values else None
+        self.draws = RepeatableDraws(values["seed"], values["context"].path) if "seed" in values else None
         self.library = build(getattr(library_miners, offered.library), offered.name, values)
 
     def forward(self, distances: Tensor, labels: Tensor) -> Tensor:

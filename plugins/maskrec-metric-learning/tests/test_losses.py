@@ -256,6 +256,23 @@ def test_the_state_of_the_dynamic_margin_is_saved():
     assert again(*batch(1)) != loss_of("pml_dynamic_soft_margin")(*batch(1))
 
 
+def test_the_dynamic_margin_takes_several_steps_and_the_hardest_triplets():
+    loss = loss_of("pml_dynamic_soft_margin")
+    for seed in range(2):
+        embeddings, labels = batch(seed)
+        loss(embeddings.requires_grad_(), labels).backward()
+    hardest = torch.tensor([[1.0], [-1.0], [1.0], [-1.0]], dtype=torch.float64) * torch.eye(8, dtype=torch.float64)[0]
+    assert loss(hardest, torch.tensor([0, 0, 1, 1])).isfinite()
+
+
+def test_the_tuplet_margin_of_equal_embeddings_is_finite():
+    embeddings = torch.ones(4, 8).requires_grad_()
+    value = loss_of("pml_tuplet_margin").float()(embeddings, torch.tensor([0, 0, 1, 1]))
+    value.backward()
+    assert value.isfinite()
+    assert embeddings.grad.isfinite().all()
+
+
 def remembering(size=30, **options):
     inner = loss_of("pml_contrastive")
     return made(cross_batch_memory.CrossBatchMemory, loss=inner, memory_size=size, **options).double()

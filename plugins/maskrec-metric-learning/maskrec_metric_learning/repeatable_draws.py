@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from maskrec.base.random import key_of
 
 
-class SeededDraws(nn.Module):
+class RepeatableDraws(nn.Module):
     """Within `numbers`, torch's generators depend on the seed, the place in the recipe and how often it was used.
 
     The library draws from the generators of the process, which differ between processes, while each of them must
