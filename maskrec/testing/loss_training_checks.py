@@ -15,6 +15,7 @@ from maskrec.testing.loss_calls import (
     LOSS_PARTS,
     built_loss,
     gradients_of,
+    modules_of,
     portable,
     steps_in_parts,
     value_of,
@@ -135,7 +136,7 @@ def scope(candidate: Candidate) -> None:
     """Two processes compute what one does, as its scope promises."""
     alone = steps_in_parts(candidate)
     try:
-        parts = process_pair().call(steps_in_parts, portable(candidate))
+        parts = process_pair().call(steps_in_parts, portable(candidate), imports=modules_of(candidate))
     except PairError as error:
         raise ContractError(f"{candidate.name} fails in two processes: {error}") from error
     declared = getattr(built_loss(candidate), "scope", "global")

@@ -7,6 +7,7 @@ than two interpreters and leaves nothing of one component to the next: one that 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pickle
 import signal
@@ -14,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,20 +42,23 @@ class ProcessPair:
         self._server = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         atexit.register(self._server.kill)
 
-    def call(self, function: Callable[..., Any], *arguments: Any, seconds: float = SECONDS) -> list[Any]:
+    def call(
+        self, function: Callable[..., Any], *arguments: Any, seconds: float = SECONDS, imports: Sequence[str] = ()
+    ) -> list[Any]:
         """What the function returns in each process, by rank.
 
         Args:
             function: of a module's top level.
             arguments: they and the results must be picklable.
             seconds: after which the processes are ended.
+            imports: modules to import once and not in every call's processes; one that fails fails there.
 
         Raises:
             PairError: it raises in a process, or does not return.
         """
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        _send(self._server.stdin, pickle.dumps((seconds, pickle.dumps((function, arguments)))))
+        _send(self._server.stdin, pickle.dumps((seconds, tuple(imports), pickle.dumps((function, arguments)))))
         outcomes: list[tuple[bool, Any]] = pickle.loads(_receive(self._server.stdout))
         failed = [(rank, str(value)) for rank, (succeeded, value) in enumerate(outcomes) if not succeeded]
         if failed:
@@ -90,8 +95,15 @@ def _serve() -> None:
     os.dup2(2, 1)  # what components print is no answer
     while message := _receive(sys.stdin.buffer):
         with tempfile.TemporaryDirectory(prefix="maskrec-pair-") as folder:
-            seconds, call = pickle.loads(message)
+            seconds, imports, call = pickle.loads(message)
+            _import(imports)
             _send(answers, pickle.dumps(_outcomes(call, Path(folder), seconds)))
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
+        with contextlib.suppress(Exception, SystemExit):  # what fails here fails again where it is reported
+            import_module(module)
 
 
 def _outcomes(call: bytes, folder: Path, seconds: float) -> list[tuple[bool, Any]]:

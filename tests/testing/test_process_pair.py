@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 import pytest
@@ -28,6 +29,10 @@ def ends_in_the_second() -> int:
     if rank() == 1:
         os._exit(3)
     return int(all_reduce_sum(torch.tensor(1)))
+
+
+def is_imported(module: str) -> bool:
+    return module in sys.modules
 
 
 def never_returns() -> None:
@@ -59,3 +64,9 @@ def test_one_that_hangs_is_ended() -> None:
     with pytest.raises(PairError, match=r"in process 0 of 2: it took longer than 0\.3 seconds"):
         process_pair().call(never_returns, seconds=0.3)
     assert process_pair().call(summed, 2)[0][2] == 6
+
+
+def test_modules_are_imported_once_and_one_that_fails_does_no_harm() -> None:
+    assert process_pair().call(is_imported, "sndhdr_of_nobody", imports=["sndhdr_of_nobody"]) == [False, False]
+    assert process_pair().call(is_imported, "mailbox") == [False, False]
+    assert process_pair().call(is_imported, "mailbox", imports=["mailbox"]) == [True, True]
