@@ -53,7 +53,13 @@ MIXED = {
     "evaluate": {
         "held_out": {
             "use": "pair_histogram",
-            "evaluation": {"use": "synthetic_pairs", "identities": 12, "images_per_identity": 3, "pairs": 20},
+            "evaluation": {
+                "use": "synthetic_pairs",
+                "identities": 12,
+                "images_per_identity": 3,
+                "pairs": 20,
+                "folds": None,
+            },
         }
     },
     "observe": {"record": {"use": "mlflow"}, "other": {"use": "wandb"}},
@@ -162,7 +168,7 @@ def readme_blocks():
             yield pytest.param(block, id=f"{plugin} {number}")
 
 
-@pytest.mark.parametrize("block", readme_blocks())
+@pytest.mark.parametrize("block", list(readme_blocks()))
 def test_what_the_readmes_say_goes_into_a_recipe_passes_the_check(block, tmp_path):
     own = {**MIXED, "requires": ["maskrec>=0.1"], "loss": {"use": "arcface"}, "observe": {}}
     path = tmp_path / "readme.yaml"

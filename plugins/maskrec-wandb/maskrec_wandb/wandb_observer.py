@@ -87,7 +87,7 @@ class WeightsAndBiases:
             save_code=False,
             settings=self._library.Settings(
                 console="off", disable_git=True, disable_code=True, x_disable_stats=True, x_disable_machine_info=True,
-                silent=True,
+                x_save_requirements=False, silent=True,
             ),
         )  # fmt: skip
         self._run.define_metric("step")
