@@ -56,7 +56,7 @@ def installed(plugin: Path) -> Path:
         return environment
     made(plugin.name, [_own_packages()])
     command = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), "install", "--quiet"]
-    command += ["--disable-pip-version-check", "--no-build-isolation", "--constraint", str(CONSTRAINTS)]
+    command += ["--no-compile", "--disable-pip-version-check", "--no-build-isolation", "--constraint", str(CONSTRAINTS)]
     command += [*os.environ.get("PIP_ARGS", "").split(), "--editable", f"{plugin}{_test_extra(plugin)}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
