@@ -113,12 +113,6 @@ def steps_in_parts(candidate: Candidate) -> list[Gradients]:
     return found
 
 
-def modules_of(candidate: Candidate) -> list[str]:
-    """The module of the component, where it is not a file given with ``--plugin``."""
-    entry = candidate.entry
-    return [] if entry.provider.file is not None else [entry.component.target.partition(":")[0]]
-
-
 def portable(candidate: Candidate) -> Candidate:
     """The same candidate without what may not be sent to another process."""
     return replace(candidate, catalog=Catalog(candidate.catalog.entries, (), candidate.catalog.providers))
