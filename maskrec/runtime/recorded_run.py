@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskrec.base.regular_files import open_regular
 from maskrec.recipe.node import plain
+from maskrec.recipe.provenance import opened_hash
 from maskrec.recipe.reading import read_text
 from maskrec.runtime.run_directory import RunDirectory, read_json
 
@@ -66,8 +65,7 @@ def checkpoint_hashes(run_dir: Path) -> dict[str, str]:
     for name in ("best", "last"):
         path = RunDirectory(run_dir).checkpoint(name)
         if path.is_file():
-            with open_regular(path) as stream:
-                found[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            found[name] = opened_hash(path)
     return found
 
 
