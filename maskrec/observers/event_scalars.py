@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 
 def step_scalars(event: Stepped) -> dict[str, float]:
-    """``train/...`` of the steps since the last event, and the loss's diagnostics as ``loss/...``."""
+    """``train/...`` of the steps since the last event, the loss's diagnostics as ``loss/...``, and those of others by their place."""
     scalars = {
         "train/loss": event.loss,
         "train/learning_rate": event.learning_rate,
         "train/images_per_second": event.images_per_second,
         **{f"loss/{name}": value for name, value in event.diagnostics.items()},
+        **event.scalars,
     }
     if event.gradient_norm is not None:
         scalars["train/gradient_norm"] = event.gradient_norm

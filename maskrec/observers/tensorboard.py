@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 class TensorBoard:
     """Writes events below the run directory: ``tensorboard --logdir RUN_DIR/tensorboard`` shows them.
 
-    Each row's loss, learning rate, gradient norm, images per second and the loss's diagnostics; each evaluation's
-    metrics, thresholds and figures; each epoch's mean loss. A resumed run makes TensorBoard discard what came after its
-    checkpoint, so that no point is shown twice; a kill loses the points of the last five seconds.
+    Each row's loss, learning rate, gradient norm, images per second, the loss's diagnostics, and what the sampler and
+    the transforms report; each evaluation's metrics, thresholds and figures; each epoch's mean loss. A resumed run
+    makes TensorBoard discard what came after its checkpoint, so that no point is shown twice; a kill loses the points
+    of the last five seconds.
 
     Args:
         run_dir: given by the runner.
