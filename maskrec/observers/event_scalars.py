@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def step_scalars(event: Stepped) -> dict[str, float]:
-    """``train/...`` of the steps since the last event, the loss's diagnostics as ``loss/...``, and those of others by their place."""
+    """Of the steps since the last event: ``train/...``, and what components report.
+
+    The loss's diagnostics are ``loss/...``, those of others begin with their place.
+    """
     scalars = {
         "train/loss": event.loss,
         "train/learning_rate": event.learning_rate,
