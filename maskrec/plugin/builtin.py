@@ -73,6 +73,12 @@ def maskrec_parts() -> list[Component]:
             "embeddings of past steps as further positives and negatives (XBM)",
             part="memory",
         ),
+        Component(
+            "template",
+            "maskrec.contracts.input_spec:AlignmentTemplate",
+            "five points of your own on a canvas that need not be square",
+            part="alignment",
+        ),
         Component("arc", "maskrec.losses.margins:Arc", "additive angular margin (ArcFace)", part="margin"),
         Component("cos", "maskrec.losses.margins:Cos", "additive cosine margin (CosFace)", part="margin"),
         Component("cross_entropy", "maskrec.losses.criteria:CrossEntropy", "-log p as it is", part="criterion"),
@@ -118,6 +124,9 @@ def maskrec_pairs() -> list[Component]:
     return [
         Component(
             "pairs_csv", "maskrec.pairs.pairs_csv:pairs_csv", "pairs named in CSVs: path,target,pair_path,pair_target"
+        ),
+        Component(
+            "bin_pairs", "maskrec.pairs.bin_pairs:bin_pairs", "InsightFace's .bin: lfw, cfp_fp, agedb_30, calfw, cplfw"
         ),
         Component("lfw_pairs", "maskrec.pairs.lfw_pairs:lfw_pairs", "LFW's pairs.txt, masks put on when asked"),
         Component(

@@ -178,7 +178,7 @@ def test_two_processes_with_uneven_parts_equal_one(tmp_path: Path) -> None:
 def test_an_exported_file_teaches_what_its_weights_do(tmp_path: Path) -> None:
     """The published file takes one face at a time and does not declare its input; a copy declares it."""
     import onnx
-    from maskrec_example_backbone.mobilefacenet import MobileFaceNet
+    from maskrec_insightface.mobilefacenet import MobileFaceNet
 
     from maskrec.faces.normalising import normalise
     from maskrec.images.canvas import to_canvas

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.problem import Problem
+from maskrec_insightface.weight_names import load_plain
 
 SIZE = 112
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -29,7 +29,8 @@ class MobileFaceNet(nn.Module):
     trained without masks on RGB faces of 112 pixels, aligned to ArcFace's template, with ImageNet's mean and deviation.
 
     Args:
-        weights: a safetensors file of this network's state_dict; None starts from random weights.
+        weights: this network's state_dict as safetensors, or as a torch file with tensors only; None starts from
+            random weights.
         freeze_norm: whether the batch norms keep their statistics during training, which keeps a network near its
             starting weights. Their scales and biases are trained in both cases.
         image_size: must be 112 or None, since the global convolution covers 7 x 7 cells of 16 pixels.
@@ -64,7 +65,7 @@ class MobileFaceNet(nn.Module):
         self.conv3 = nn.Conv2d(512, self.embedding_size, 1)
         self.bn = nn.BatchNorm1d(self.embedding_size)
         if weights is not None and not (context and context.restoring):
-            _load(self, weights)
+            load_plain(self, weights)
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
@@ -133,20 +134,6 @@ def _separable(channels: int) -> nn.Sequential:
             relu2=nn.ReLU(inplace=True),
         )
     )
-
-
-def _load(network: nn.Module, path: Path) -> None:
-    """Load every tensor of the network from a safetensors file that has exactly these."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path} cannot be read as safetensors ({error}); give the whole file") from error
-    except RuntimeError as error:
-        differing = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise UsageError(f"{path} holds the weights of another network: {differing}") from error
 
 
 def _problems(values: Mapping[str, Any], image_size: int | None) -> Iterator[Problem]:
