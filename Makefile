@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow mutants coverage fuzz lint bench docs clean
+.PHONY: demo test test-plugins test-slow mutants coverage fuzz lint bench docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(PYTEST) -m 'not slow' --hypothesis-profile=$(HYPOTHESIS_PROFILE)
+
+# Every plugin in an environment of its own that shares the installed torch, then all of them in one.
+test-plugins: $(STAMP)
+	PIP_ARGS='$(PIP_ARGS)' $(BIN)/python plugins/run_tests.py
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow
@@ -59,4 +63,4 @@ docs: $(STAMP)
 	$(BIN)/python docs/generate_components.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-plugins build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

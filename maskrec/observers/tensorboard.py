@@ -12,6 +12,7 @@ import numpy as np
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import Problem, refuse
+from maskrec.observers.event_scalars import epoch_scalars, evaluation_figures, evaluation_scalars, step_scalars
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -64,32 +65,19 @@ class TensorBoard:
         """Scalars of the steps since the last event."""
         if not event.reaches(self.every):
             return
-        scalars = {
-            "train/loss": event.loss,
-            "train/learning_rate": event.learning_rate,
-            "train/images_per_second": event.images_per_second,
-            **{f"loss/{name}": value for name, value in event.diagnostics.items()},
-            **event.scalars,
-        }
-        if event.gradient_norm is not None:
-            scalars["train/gradient_norm"] = event.gradient_norm
-        self._scalars(scalars, event.step)
+        self._scalars(step_scalars(event), event.step)
 
     def on_evaluate(self, event: Evaluated) -> None:
         """An evaluation's metrics, thresholds and figures."""
-        place = event.label if event.stage == "evaluate" else f"{event.label}/{event.stage}"
-        answer = event.evaluation
-        self._scalars({f"{place}/{name}": value for name, value in answer.metrics.items()}, event.step)
-        thresholds = {f"{place}/threshold/{name}": each.value for name, each in answer.thresholds.items()}
-        self._scalars(thresholds, event.step)
+        self._scalars(evaluation_scalars(event), event.step)
         if self.figures and self._writer is not None:
-            for name, png in answer.figures.items():
-                self._writer.add_image(_tag(f"{place}/{name}"), _pixels(png), event.step, dataformats="HWC")
+            for name, png in evaluation_figures(event).items():
+                self._writer.add_image(_tag(name), _pixels(png), event.step, dataformats="HWC")
         self._flush()
 
     def on_epoch(self, event: EpochEnded) -> None:
         """An epoch's mean loss."""
-        self._scalars({"epoch/loss": event.loss}, event.step)
+        self._scalars(epoch_scalars(event), event.step)
         self._flush()
 
     def on_end(self, event: Ended) -> None:

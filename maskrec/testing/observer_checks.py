@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from maskrec.base.files import write_json, write_text
 from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import typed_line
 from maskrec.contracts.events import Stepped
@@ -115,8 +116,10 @@ def _guarded(candidate: Candidate, observers: Observers) -> Notify:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A run directory; whatever it has become is removed."""
+    """A run directory as it is when observers are started; whatever it has become is removed."""
     with tempfile.TemporaryDirectory(prefix="maskrec-check-") as folder:
         run_dir = Path(folder) / "run"
         run_dir.mkdir()
+        write_text(run_dir / "recipe.yaml", "seed: 0\nevaluate: {}\n")
+        write_json(run_dir / "provenance.json", {"run_id": "0" * 16, "name": "checked", "components": {}})
         yield run_dir
