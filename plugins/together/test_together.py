@@ -40,7 +40,7 @@ MIXED = {
     "loss": {
         "use": "weighted_sum",
         "parts": {
-            "curricular": {"use": "curricularface", "scale": 16.0},
+            "curricular": {"use": "example_curricularface", "scale": 16.0},
             "remembered": {
                 "use": "pml_cross_batch_memory",
                 "memory_size": 30,

@@ -26,9 +26,9 @@ from torch.nn import functional as F
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.mining import BatchHard
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.margins.arcface import ArcFace
+from maskrec.losses.triplets.mining import BatchHard
+from maskrec.losses.triplets.triplet import Triplet
 from maskrec.plugin.signature import EMPTY, read_parameters
 
 GIVENS = {"num_classes": 5, "embedding_size": 8, "seed": 3, "context": Context(path="loss")}
