@@ -37,6 +37,7 @@ COMMANDS = {
     "show": "listing:show",
     "plugins": "listing:plugins",
     "doctor": "doctor:doctor",
+    "new": "creating:new",
     "data": "data:app",
 }
 """Each command's module in this folder and its function, or its group of commands."""

@@ -15,6 +15,7 @@ from maskrec.base.console import clean, say, table
 from maskrec.base.version import __version__
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.core_requirement import unmet_requirement
 from maskrec.plugin.registered import Failure
 
 # Run in a separate process: a broken torch must not break ``doctor``.
@@ -51,6 +52,7 @@ def doctor(
     device, wrong = _ask_torch(catalog.failures)
     say(table([("device", device)]), flush=True)
     wrong += [clean(failure) for failure in catalog.failures]
+    wrong += filter(None, map(unmet_requirement, dict.fromkeys(catalog.providers)))
     if not no_plugins:
         wrong += _heavy_plugins()
     for line in _missing_needs(catalog):

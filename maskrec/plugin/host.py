@@ -7,6 +7,7 @@ second entry point of the same name.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from maskrec.base.version import __version__
 from maskrec.plugin import hookspecs
 from maskrec.plugin.author_errors import listed_components, raised_in, refuse_hook_arguments
 from maskrec.plugin.catalog import Catalog
+from maskrec.plugin.core_requirement import unmet_requirement
 from maskrec.plugin.foreign_code import foreign_code
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
@@ -122,6 +124,8 @@ class _Host:
         self.failures += noticed
 
     def _drop(self, failure: Failure) -> None:
+        if unmet := unmet_requirement(failure.provider):
+            failure = replace(failure, message=f"{failure.message}; {unmet}")
         if self.manager.has_plugin(failure.provider.name):
             self.manager.unregister(name=failure.provider.name)
         self.failures.append(failure)

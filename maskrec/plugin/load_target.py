@@ -12,6 +12,7 @@ from maskrec.base.errors import PluginError
 from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import nearest
 from maskrec.plugin.author_errors import raised_in
+from maskrec.plugin.core_requirement import unmet_requirement
 from maskrec.plugin.foreign_code import foreign_code
 from maskrec.plugin.registered import Registered
 
@@ -35,6 +36,8 @@ def load_target(entry: Registered) -> Any:
     missing = missing_needs(entry)
     if missing:
         raise PluginError(f"{who} needs {', '.join(missing)}: pip install {' '.join(map(repr, missing))}")
+    if unmet := unmet_requirement(entry.provider):
+        raise PluginError(f"{who} cannot be used: {unmet}; install versions of both that fit")
     module_name, _, path = entry.component.target.partition(":")
     try:
         with foreign_code(None if entry.provider.distribution == "maskrec" else who):
