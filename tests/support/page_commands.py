@@ -10,7 +10,8 @@ _PEOPLE = ["data.identities=4", "data.images_per_identity=8"]
 _OTHER_NAMES = {
     "data.use=color_squares": ["data.people=4", "data.photos=8", "evaluate=null"],
     "evaluate.held_out.pairs.use=square_pairs": [
-        *_PEOPLE, "evaluate.held_out.pairs.people=10", "evaluate.held_out.test.pairs=20", "evaluate.held_out.test.identities=20",
+        *_PEOPLE, "evaluate.held_out.pairs.people=10",
+        "evaluate.held_out.test.pairs=20", "evaluate.held_out.test.identities=20",
     ],
 }  # fmt: skip
 

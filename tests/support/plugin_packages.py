@@ -18,9 +18,6 @@ def install_package(folder: Path, site: Path) -> str:
     head = ["Metadata-Version: 2.1", f"Name: {about['name']}", f"Version: {about['version']}"]
     needs = [f"Requires-Dist: {need}" for need in about["dependencies"]]
     (info / "METADATA").write_text("\n".join([*head, *needs, ""]), encoding="utf-8")
-    lines = [
-        f"[{group}]\n" + "\n".join(f"{k} = {v}" for k, v in points.items())
-        for group, points in about["entry-points"].items()
-    ]
+    lines = ["[maskrec]", *(f"{name} = {module}" for name, module in about["entry-points"]["maskrec"].items())]
     (info / "entry_points.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
     return str(about["name"])
