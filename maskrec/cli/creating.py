@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskrec.base.console import say
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import PluginError, UsageError
 from maskrec.cli.options import open_catalog
 
 if TYPE_CHECKING:
+    from maskrec.plugin.catalog import Catalog
     from maskrec.scaffold.new_package import Written
 
 
@@ -42,12 +43,22 @@ def new(
             raise UsageError(
                 f"--from takes kind and name from the file; leave {' '.join(filter(None, (kind, name)))} out"
             )
-        written = package_of_file(from_file, into, open_catalog([from_file]), distribution)
+        written = package_of_file(from_file, into, _with_file(from_file), distribution)
     elif kind is None or name is None:
         raise UsageError("give a kind and a name, as in maskrec new loss my_loss, or a tried file: --from FILE.py")
     else:
         written = package_of_kind(kind, name, into, open_catalog(None), distribution)
     _say(written)
+
+
+def _with_file(file: Path) -> Catalog:
+    """What is installed, and what the file declares; messages about the file name it alone."""
+    if file.suffix != ".py" or not file.is_file():
+        raise UsageError(f"{file} is not an existing Python file; give the path of a .py file that declares components")
+    try:
+        return open_catalog([file])
+    except PluginError as error:
+        raise PluginError(str(error).removeprefix("--plugin ")) from error
 
 
 def _say(written: Written) -> None:

@@ -79,7 +79,8 @@ def template(noun: str) -> Template:
         UsageError: nothing is called so, or the pages are missing.
     """
     if noun not in FILES:
-        raise UsageError(f"maskrec new does not know {noun!r}; {did_you_mean(noun, FILES, ', '.join(FILES))}")
+        known = f"it knows {', '.join(FILES)}"
+        raise UsageError(f"maskrec new does not know the kind {noun!r}; {did_you_mean(noun, FILES, known)}")
     page, file = FILES[noun]
     blocks = blocks_of(pages()[page])
     place = next(number for number, block in enumerate(blocks) if block.file == file)

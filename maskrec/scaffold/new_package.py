@@ -17,7 +17,7 @@ from maskrec.plugin.catalog import Catalog, requirement_name
 from maskrec.plugin.component import Component
 from maskrec.plugin.from_file import import_file
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
-from maskrec.scaffold.kind_templates import TUTORIAL, noun_of, pages, renamed, template
+from maskrec.scaffold.kind_templates import FILES, TUTORIAL, noun_of, pages, renamed, template
 from maskrec.scaffold.new_names import checked_name, class_name, distribution_name, refuse_declared, refuse_existing
 from maskrec.scaffold.package_facts import HOOK_OF_KIND, PackageFacts
 from maskrec.scaffold.page_blocks import blocks_of
@@ -52,6 +52,8 @@ def package_of_kind(noun: str, name: str, into: Path, catalog: Catalog, distribu
     Raises:
         UsageError: one of the names cannot be used; nothing is written.
     """
+    if noun_of(noun) not in FILES and noun_of(name) in FILES:
+        raise UsageError(f"the kind comes first: maskrec new {name} {noun}")
     known = template(noun_of(noun))
     target = class_name(checked_name(name)) if known.target[0].isupper() else checked_name(name)
     ((kind, component),) = declared_in(known.source)
@@ -77,6 +79,8 @@ def package_of_file(file: Path, into: Path, catalog: Catalog, distribution: str 
     """
     place = file.absolute()
     ours = tuple((entry.kind, entry.component) for entry in catalog.entries if entry.provider.file == place)
+    if not ours:
+        raise UsageError(f"{file} declares no component; its hooks must return at least one")
     module = checked_name(re.sub(r"\W", "_", file.stem, flags=re.ASCII).lower())
     imported = import_file(place)
     hooks = [name for name, value in vars(imported).items() if hasattr(value, "maskrec_impl")]
