@@ -16,7 +16,9 @@ from warm_python import run_python
 
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.import_cost import HEAVY
-from maskrec.scaffold.kind_templates import FILES, template
+from maskrec.scaffold.kind_templates import FILES, pages, template
+from maskrec.scaffold.new_package import declared_in, facts_of
+from maskrec.scaffold.page_blocks import blocks_of
 
 ROOT = Path(__file__).parents[2]
 NOUNS = tuple(FILES)
@@ -128,6 +130,16 @@ def test_the_command_imports_no_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout == "set()\n", done.stderr
     assert (tmp_path / "maskrec-own" / "pyproject.toml").is_file()
+
+
+def test_every_text_that_differs_between_packages_is_in_the_tutorial():
+    """One that were not would be replaced nowhere."""
+    (tutorial,) = {page for noun, (page, _) in FILES.items() if noun == "loss"}
+    blocks = [block for block in blocks_of(pages()[tutorial]) if block.file.startswith("maskrec-soft-cosine/")]
+    text = "".join(f"{block.file}\n{block.text}" for block in blocks)
+    source = template("loss").source
+    facts = facts_of(source, "soft_cosine", "maskrec-soft-cosine", declared_in(source))
+    assert [each for each in facts.texts() if each not in text] == []
 
 
 def renamed_files(folder: Path, names: dict[str, str]) -> dict[str, str]:

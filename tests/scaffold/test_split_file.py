@@ -132,7 +132,7 @@ def test_a_file_with_several_components_becomes_a_package(maskrec_here, tmp_path
         ("if 1:\n    @hookimpl\n    def maskrec_losses():\n        return [Component('a', ':A', 'b')]\nclass A: ...", 2,
          "mine.py: maskrec_losses is not a function at the top level of the file; move it there"),
         ("@hookimpl\ndef maskrec_losses():\n    return [Component('a', ':B', 'b')]\nclass A: ...", 2,
-         "mine.py: the target ':B' of a is not defined in the file"),
+         "mine.py: a has the target ':B', which the file does not define"),
         ("@hookimpl\ndef maskrec_losses():\n    return [Component('arcface', ':A', 'b')]\nclass A: ...", 2,
          "a loss called 'arcface' is declared by maskrec"),
         ("@hookimpl\ndef maskrec_losses():\n    return []", 2, "mine.py declares no component"),
