@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import decode_source
 from pathlib import Path
+from types import FunctionType
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import LARGEST_RECORD, read_regular
@@ -17,6 +18,7 @@ from maskrec.plugin.catalog import Catalog, requirement_name
 from maskrec.plugin.component import Component
 from maskrec.plugin.from_file import import_file
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
+from maskrec.plugin.registered import normalise
 from maskrec.scaffold.kind_templates import FILES, TUTORIAL, noun_of, pages, renamed, template
 from maskrec.scaffold.new_names import checked_name, class_name, distribution_name, refuse_declared, refuse_existing
 from maskrec.scaffold.package_facts import HOOK_OF_KIND, PackageFacts
@@ -83,7 +85,11 @@ def package_of_file(file: Path, into: Path, catalog: Catalog, distribution: str 
         raise UsageError(f"{file} declares no component; its hooks must return at least one")
     module = checked_name(re.sub(r"\W", "_", file.stem, flags=re.ASCII).lower())
     imported = import_file(place)
-    hooks = [name for name, value in vars(imported).items() if hasattr(value, "maskrec_impl")]
+    hooks = [
+        name
+        for name, value in vars(imported).items()
+        if isinstance(value, FunctionType) and hasattr(value, "maskrec_impl")
+    ]
     for kind, component in ours:
         refuse_declared(catalog, kind, component.part, component.name)
         if component.target.startswith(":") and not hasattr(imported, component.target[1:].partition(".")[0]):
@@ -121,10 +127,17 @@ def facts_of(
     """
     optional = {requirement_name(need) for _, component in components for need in component.needs}
     ours = {*sys.stdlib_module_names, "maskrec"}
-    others = [module for module in imported_modules(source) if module not in ours]
-    providers = metadata.packages_distributions() if others else {}
-    names = {(providers.get(each) or [each])[0].lower() for each in others}
+    names = {_distribution_of(each) for each in imported_modules(source) if each not in ours}
     return PackageFacts(distribution, module, components, tuple(sorted(names - optional)))
+
+
+def _distribution_of(module: str) -> str:
+    """The installed distribution that holds a top-level module; the module's name where none does."""
+    try:
+        metadata.version(module)  # most are called like their module, and to ask for all takes half a second
+    except metadata.PackageNotFoundError:
+        return normalise((metadata.packages_distributions().get(module) or [module])[0])
+    return normalise(module)
 
 
 def package_files(facts: PackageFacts, source: str) -> dict[str, str]:
