@@ -99,7 +99,8 @@ def input_untouched(candidate: Candidate) -> None:
     network = candidate.build().eval()
     images = _images(network.input_spec)
     given = images.clone()
-    _embed(candidate, network, given)
+    with torch.no_grad():
+        network(given)
     if not torch.equal(given, images):
         raise ContractError(
             f"{candidate.name} changed the images that it was given; its first operation must not be in place, because "
@@ -157,7 +158,7 @@ def _embed(candidate: Candidate, network: Any, images: Tensor, seed: int = 0) ->
     """What the network returns with the global generator at this seed; the generator is put back."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        found: Tensor = network(images)
+        found: Tensor = network(images.clone())
     if not isinstance(found, Tensor):
         raise ContractError(f"{candidate.name} {embeddings_problem(found, len(images))}")
     return found

@@ -13,6 +13,7 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.base.words import byte_size, one_line, typed_line
+from maskrec.contracts.problem import RecipeError
 from maskrec.recipe.annotations import members
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError, Skipped
@@ -42,12 +43,12 @@ class CopiedData:
     paths: dict[str, Path]
     folder: Path
 
-    def files(self) -> list[Path]:
-        """Every file of the copy that the options name or that is below a folder that they name."""
+    def binary_files(self) -> list[Path]:
+        """Files that are not tables, named by the options or below a folder that they name."""
         found: set[Path] = set()
         for path in self.paths.values():
             found |= {path} if path.is_file() else {each for each in path.rglob("*") if each.is_file()}
-        return sorted(found)
+        return sorted(path for path in found if path.suffix.lower() not in _TABLES)
 
     def tables(self) -> list[Path]:
         """Text tables that the options name themselves."""
@@ -101,6 +102,8 @@ def said_of(candidate: Candidate, read: Callable[[], Any], what: str) -> str:
         raise ContractError(
             f"{candidate.name} does not expect {what}: {one_line(error)}; raise UsageError with the file"
         ) from error
+    except RecipeError as error:  # its text quotes the options, which name every file
+        return "; ".join(f"{each.message} {each.hint}" for each in error.problems)
     except (MaskrecError, OSError) as error:
         return str(error)
     except Exception as error:

@@ -18,7 +18,7 @@ from maskrec.runtime.sample_checks import columns_problem, sample_problem
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError, Skipped, contract_check
 from maskrec.testing.damaged_data import CopiedData, copied_data, said_of
-from maskrec.testing.spawned_reader import plain_sample, read_in_new_process
+from maskrec.testing.spawned_reader import ReadingFailed, plain_sample, read_in_new_process
 
 _SIZE = 32
 _MOST = 48  # samples that are read
@@ -78,9 +78,9 @@ def works_under_spawn(candidate: Candidate) -> None:
         raise Skipped("it cannot be pickled; see the check `picklable`") from error
     try:
         there = read_in_new_process(pickled, _ends(dataset))
-    except Exception as error:
+    except ReadingFailed as error:
         raise ContractError(
-            f"{candidate.name} cannot be read by a process started from scratch: {typed_line(error)}; keep what it "
+            f"{candidate.name} cannot be read by a process started from scratch: {error}; keep what it "
             "needs in the object, because modules' variables are not passed on"
         ) from error
     if there != _read(dataset, _ends(dataset)):
@@ -97,6 +97,8 @@ def errors_name_the_file(candidate: Candidate) -> None:
             said = said_of(candidate, lambda changed=changed: _read_all(changed), f"a `{name}` that does not exist")
             _require_named(candidate, missing, said, f"a `{name}` that does not exist")
         victim = _damaged_file(data)
+        if victim is None:
+            return
         said = said_of(candidate, lambda: _read_all(data.candidate), f"a damaged file ({victim.name})")
         _require_named(candidate, victim, said, "a damaged file")
 
@@ -160,16 +162,17 @@ def _compare_batch_reading(candidate: Candidate, dataset: Any) -> None:
             raise ContractError(f"{candidate.name}: read_into gives another sample {index} than [{index}]")
 
 
-def _damaged_file(data: CopiedData) -> Path:
-    """A file of the copy, damaged: that of a sample's image, or else the largest."""
-    files = data.files()
+def _damaged_file(data: CopiedData) -> Path | None:
+    """A file of the copy, damaged: that of a sample's image, or else the largest one that is not a table."""
     dataset = _opened(data.candidate)
     places = {Path(str(dataset[index].path)) for index in _ends(dataset)}
     victim = next((file for file in sorted(places) if file.is_file() and data.folder in file.parents), None)
     if victim is not None:
         victim.write_bytes(b"this is not an image")
         return victim
-    victim = max(files, key=lambda file: file.stat().st_size)
+    victim = max(data.binary_files(), key=lambda file: file.stat().st_size, default=None)
+    if victim is None:
+        return None
     victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
     return victim
 

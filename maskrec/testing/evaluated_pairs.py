@@ -11,11 +11,13 @@ from typing import Any, get_args
 import numpy as np
 
 from maskrec.contracts.component_calls import Metrics, declared_metrics
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.kinds import Kind
 from maskrec.contracts.pair_set import PairSet
 from maskrec.plugin.signature import EMPTY
 from maskrec.recipe.annotations import component_marker, holds_component, is_union, item_annotation, members
+from maskrec.recipe.plan import Spec
 from maskrec.runtime.builder import Builder
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError
@@ -23,9 +25,9 @@ from maskrec.testing.known_embeddings import PERFECT, RANDOM, USUAL, KnownEmbedd
 
 PAIRS = {
     "use": "maskrec/synthetic_pairs",
-    "identities": 60,
+    "identities": 40,
     "images_per_identity": 4,
-    "pairs": 200,  # for each of three conditions, in ten folds without common people
+    "pairs": 120,  # for each of three conditions, in ten folds without common people
 }
 """What a parameter that takes pairs gets where the options name none. Their images are never drawn."""
 _PEOPLE = 10_000  # numbers of people between two sets
@@ -33,31 +35,35 @@ _PEOPLE = 10_000  # numbers of people between two sets
 
 @dataclass
 class PairChangingBuilder(Builder):
-    """Builds as `Builder` does, and changes each pair set before it is passed on."""
+    """Builds as `Builder` does; a pair set is made once, its arrays read-only, and is changed before it is passed on.
+
+    Args:
+        change: what evaluators get in place of a pair set.
+        kept: pair sets by their place, shared by several builders.
+    """
 
     change: Callable[[PairSet], PairSet] = field(kw_only=True)
+    kept: dict[str, PairSet] = field(kw_only=True)
 
     def build(self, spec: Any, kind: str | None = None) -> Any:
         """The component, or its pair set changed."""
-        built = super().build(spec, kind)
-        return self.change(built) if isinstance(built, PairSet) else built
+        if spec.path not in self.kept:
+            built = super().build(spec, kind)
+            if not isinstance(built, PairSet):
+                return built
+            for column in (built.left, built.right, built.same, built.condition, built.fold):
+                if column is not None:
+                    column.setflags(write=False)
+            self.kept[spec.path] = built
+        return self.change(self.kept[spec.path])
 
 
 @dataclass(frozen=True)
 class BuiltEvaluator:
-    """An evaluator that was built.
-
-    Args:
-        evaluator: it.
-        declared: its metrics.
-        name: for messages.
-        pair_sets: all that it was built with.
-    """
+    """An evaluator that was built; ``name`` for messages."""
 
     evaluator: Any
-    declared: Metrics
     name: str
-    pair_sets: tuple[PairSet, ...]
 
     def evaluate(self, rows_of: RowsOf) -> Evaluation:
         """Its answer on evaluation pairs with these embeddings."""
@@ -72,17 +78,6 @@ class BuiltEvaluator:
         if not isinstance(answer, Evaluation):
             raise ContractError(f"{self.name} returned {type(answer).__name__} from {method}, not an Evaluation")
         return answer
-
-
-def build_evaluator(candidate: Candidate, change: Callable[[PairSet], PairSet] | None = None) -> BuiltEvaluator:
-    """The evaluator on the pairs of its options, or on `PAIRS` where they name none; ``change`` changes each set."""
-    spec = with_pairs(candidate).spec()
-    made = candidate.builder()
-    given = {each.name: getattr(made, each.name) for each in fields(made)}
-    builder = PairChangingBuilder(**given, change=change or (lambda pairs: pairs))
-    evaluator = builder.build(spec)
-    declared = declared_metrics(candidate.target(), candidate.name, spec.parameters)
-    return BuiltEvaluator(evaluator, declared, candidate.name, tuple(pairs for _, pairs in builder.pair_sets))
 
 
 def with_pairs(candidate: Candidate) -> Candidate:
@@ -113,41 +108,56 @@ class EvaluatorAnswers:
 
     def __init__(self, candidate: Candidate) -> None:
         self.candidate = candidate
+        self.pair_sets: dict[str, PairSet] = {}
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The evaluator with `PAIRS` where its options name none."""
+        return with_pairs(self.candidate).spec()
 
     @cached_property
     def declared(self) -> Metrics:
         """The metrics that it declares."""
-        return build_evaluator(self.candidate).declared
+        return declared_metrics(self.candidate.target(), self.candidate.name, self.spec.parameters)
+
+    def built(self, change: Callable[[PairSet], PairSet] | None = None) -> BuiltEvaluator:
+        """A new instance; ``change`` changes each pair set that it gets."""
+        plain = self.candidate.builder()
+        given = {each.name: getattr(plain, each.name) for each in fields(plain)}
+        builder = PairChangingBuilder(**given, change=change or (lambda pairs: pairs), kept=self.pair_sets)
+        return BuiltEvaluator(builder.build(self.spec), self.candidate.name)
 
     @cached_property
     def perfect(self) -> Evaluation:
         """Its evaluation of embeddings that tell everybody apart."""
-        return build_evaluator(self.candidate).evaluate(PERFECT)
+        return self.built().evaluate(PERFECT)
 
     @cached_property
     def random(self) -> Evaluation:
         """Its evaluation of embeddings that say nothing about people."""
-        return build_evaluator(self.candidate).evaluate(RANDOM)
+        return self.built().evaluate(RANDOM)
 
     @cached_property
     def usual(self) -> Evaluation:
         """Its evaluation of embeddings in between."""
-        return build_evaluator(self.candidate).evaluate(USUAL)
+        return self.built().evaluate(USUAL)
 
     @cached_property
     def tested(self) -> Evaluation | None:
         """Its answer on test pairs, given `usual`."""
-        return build_evaluator(self.candidate).test(USUAL, self.usual)
+        return self.built().test(USUAL, self.usual)
 
-    @property
-    def far_from_chance(self) -> float:
-        """How far from 0.5 an accuracy of random embeddings may be, on the fewest pairs of a condition."""
-        fewest = math.inf
-        for pairs in build_evaluator(self.candidate).pair_sets:
-            for condition in np.unique(pairs.condition):
-                same = pairs.same[pairs.condition == condition]
-                fewest = min(fewest, 2 * np.count_nonzero(same), 2 * np.count_nonzero(~same))
-        return 3 / math.sqrt(max(fewest, 1))
+    def far_from_chance(self, condition: str) -> float:
+        """How far from 0.5 an accuracy of random embeddings may be.
+
+        Args:
+            condition: on whose pairs it is measured; empty for all pairs.
+        """
+        counts: list[int] = []
+        for pairs in self.pair_sets.values():
+            same = pairs.same[pairs.condition == CONDITIONS.index(condition)] if condition else pairs.same
+            counts += [2 * np.count_nonzero(same), 2 * np.count_nonzero(~same)]
+        return 3 / math.sqrt(min(counts, default=1) or 1)  # six standard deviations
 
     def by_method(self) -> Iterator[tuple[str, Evaluation]]:
         """Its answers on usual embeddings, by method."""

@@ -50,7 +50,8 @@ def people_of(pairs: PairSet) -> NDArray[np.int64]:
         return image
 
     for left, right in zip(pairs.left[pairs.same].tolist(), pairs.right[pairs.same].tolist(), strict=True):
-        person[top(left)] = top(right)
+        one, other = sorted((top(left), top(right)))
+        person[other] = one  # the first image, whatever the order of the pairs
     return np.array([top(image) for image in range(len(person))], np.int64)
 
 

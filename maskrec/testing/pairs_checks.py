@@ -27,7 +27,7 @@ def indices_in_range(candidate: Candidate) -> None:
         indices = np.asarray(getattr(pairs, side))
         if indices.dtype.kind not in "iu" or len(indices) != len(pairs.same):
             raise ContractError(
-                f"{candidate.name} has {len(indices)} values of {indices.dtype} in `{side}` for {len(pairs.same)} pairs "
+                f"{candidate.name} has {len(indices)} values of {indices.dtype} in `{side}` for {len(pairs)} pairs "
                 "and needs an int64 for each"
             )
         wrong = indices[(indices < 0) | (indices >= images)]

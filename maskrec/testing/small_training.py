@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped
+from maskrec.contracts.global_state import restore_settings, settings
 from maskrec.images.encoding import encode_image
 from maskrec.training.random_state import keep_random_state, seed_process
 
@@ -24,8 +25,8 @@ Notify = Callable[[str, object], object]
 def train_small(notify: Notify, run_dir: Path, loss_factor: float = 1.0) -> Tensor:
     """Train, passing on the events of a run as the runner does; the global generators are put back.
 
-    Batches come from numpy's generator, their order from Python's, dropout from torch's, and gradients need torch's
-    grad mode: what changes one of them changes the weights.
+    Images come from numpy's generator, their contrast from Python's, dropout from torch's: who draws from one of them
+    changes the weights. Torch's settings are put back after each event.
 
     Args:
         notify: called with the observer's method and the event.
@@ -36,9 +37,15 @@ def train_small(notify: Notify, run_dir: Path, loss_factor: float = 1.0) -> Tens
         The weights at the end, flat.
     """
     put_back = keep_random_state()
+
+    def tell(method: str, event: object) -> None:
+        before = settings()
+        notify(method, event)
+        restore_settings(before)
+
     try:
         seed_process(3, 0)
-        return _train(notify, run_dir, loss_factor)
+        return _train(tell, run_dir, loss_factor)
     finally:
         put_back()
 
@@ -58,8 +65,8 @@ def _train(notify: Notify, run_dir: Path, loss_factor: float) -> Tensor:
 
 
 def _step(network: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, step: int, loss_factor: float) -> Stepped:
-    order = random.sample(range(_BATCH), _BATCH)
-    images = torch.from_numpy(np.random.standard_normal((_BATCH, _PIXELS)).astype(np.float32))[order]
+    contrast = 0.5 + random.random()
+    images = torch.from_numpy(contrast * np.random.standard_normal((_BATCH, _PIXELS))).float()
     labels = torch.arange(_BATCH) % _CLASSES
     optimizer.zero_grad()
     embeddings = network(images)
@@ -69,7 +76,7 @@ def _step(network: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, step
     return Stepped(
         epoch=epoch,
         step=step,
-        loss=float(loss) * loss_factor,
+        loss=loss.item() * loss_factor,
         learning_rate=0.1,
         gradient_norm=None if step % 2 else 1.5,
         diagnostics={"margin/t": 0.1 * step, "active_share": 0.5},
