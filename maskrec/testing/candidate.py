@@ -14,7 +14,7 @@ from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import ParameterInfo, read_parameters
 from maskrec.recipe.part_of_recipe import part_of_text
-from maskrec.recipe.plan import Spec
+from maskrec.recipe.plan import Opened, Spec
 
 if TYPE_CHECKING:
     from maskrec.runtime.builder import Builder
@@ -82,6 +82,13 @@ class Candidate:
         """For a part which sort, else empty."""
         return self.entry.component.part
 
+    @property
+    def around(self) -> str:
+        """The kind whose givens it sees: its own, and for a part that of the component around it."""
+        if self.kind != "part":
+            return self.kind
+        return "loss" if self.part in _PARTS_OF_LOSSES else "evaluator"
+
     def target(self) -> Any:
         """The class or function that the component is built with.
 
@@ -96,7 +103,7 @@ class Candidate:
         Raises:
             DeclarationError: no recipe can fill them.
         """
-        return read_parameters(self.target(), self._givens_of())
+        return read_parameters(self.target(), self.around)
 
     def with_options(self, **options: Any) -> Candidate:
         """The same component with these options changed."""
@@ -119,7 +126,7 @@ class Candidate:
         part = part_of_text(text, f"the options of {self.name}")
         node = part.root.child(self.kind)
         assert node is not None
-        spec = part.components(self.catalog).component(node, self.kind, self.kind, self.part, self._givens_of())
+        spec = part.components(self.catalog).component(node, self.kind, self.kind, self.part, self.around)
         part.refuse()
         assert isinstance(spec, Spec)
         return spec
@@ -134,26 +141,26 @@ class Candidate:
             RecipeError: the component refuses its parameters, or lacks what its kind must have.
             PluginError: it failed in a way that its author did not foresee.
         """
-        return self.builder(**changed_givens).build(self.spec(), self._givens_of())
+        return self.builder(**changed_givens).build(self.spec(), self.around)
 
     def builder(self, **changed_givens: Any) -> Builder:
         """What builds it, with the small givens; ``context`` among the changed ones is the builder's."""
-        from maskrec.inference.open_model import open_backbone
+        from maskrec.contracts.collectives import world_size
         from maskrec.runtime.builder import Builder
 
         givens = small_givens(**changed_givens)
         shards = [index * _SHARDS // len(givens["labels"]) for index in range(len(givens["labels"]))]
-        context = givens.pop("context", None) or Context(shards=shards)
-        opener = partial(open_backbone, catalog=self.catalog, data_root=context.data_root)
+        context = givens.pop("context", None) or Context(shards=shards, world_size=world_size())
+        opener = partial(_open, self.catalog)
         if self.kind == "backbone" and "image_size" not in changed_givens:
             givens["image_size"] = None
         return Builder(self.catalog, givens["seed"], context, opener, givens, has_landmarks=True)
 
-    def _givens_of(self) -> str:
-        """The kind whose givens it sees."""
-        if self.kind != "part":
-            return self.kind
-        return "loss" if self.part in _PARTS_OF_LOSSES else "evaluator"
+
+def _open(catalog: Catalog, opened: Opened) -> Any:
+    from maskrec.inference.open_model import open_backbone
+
+    return open_backbone(opened, catalog=catalog, data_root=Path())
 
 
 def _as_recipe(value: Any) -> Any:

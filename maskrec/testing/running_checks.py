@@ -68,7 +68,7 @@ class BoundCheck:
         except (ContractError, Skipped, *INTERRUPTS):
             raise
         except MaskrecError as error:
-            raise ContractError(one_line(error)) from error
+            raise ContractError(f"{self.candidate.name} in the check {self.check.id}: {one_line(error)}") from error
         except BaseException as error:  # also SystemExit: a component must not end the program
             failed = failure_of(self.candidate.entry.qualified, f"failed in the check {self.check.id}", error)
             raise ContractError(one_line(failed)) from error

@@ -1,13 +1,15 @@
-"""Each component of ``broken/`` fails the checks that its file lists in ``FAILS``, and passes every other one.
+"""Each component of ``broken/`` fails the checks that its module lists in ``FAILS``, and passes every other one.
 
-A file of ``broken/`` is a plugin file, as for ``--plugin``, with two more names: ``FAILS``, by component name the ids of
-the checks that must fail, and ``OPTIONS``, the parameters that components are built with.
+A file of ``broken/`` is a plugin file, as for ``--plugin``, with two more names: ``FAILS``, by component name the ids
+of the checks that must fail, and ``OPTIONS``, the parameters that components are built with. ``heavy/`` is an installed
+distribution, for what is asked of these alone.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections import defaultdict
-from functools import cache
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,25 +23,29 @@ from maskrec.testing.candidates import candidates_of
 from maskrec.testing.contract_check import checks_for
 from maskrec.testing.running_checks import run_checks
 
-FILES = sorted((Path(__file__).parent / "broken").glob("*.py"))
+FOLDER = Path(__file__).parent / "broken"
 PARTS = ("miner", "memory", "margin", "criterion", "head")
 
 
-@cache
-def module(file: Path) -> Any:
-    return import_file(file)
+def declared(source: str | Path, module: Any) -> Iterator[tuple[Candidate, set[str]]]:
+    found = candidates_of(source, getattr(module, "OPTIONS", {}))
+    assert {candidate.name for candidate in found} == module.FAILS.keys(), source
+    yield from ((candidate, module.FAILS[candidate.name]) for candidate in found)
 
 
-def candidates() -> list[tuple[Candidate, set[str]]]:
-    found = []
-    for file in FILES:
-        each = candidates_of(file, getattr(module(file), "OPTIONS", {}))
-        assert {candidate.name for candidate in each} == module(file).FAILS.keys(), file
-        found += [(candidate, module(file).FAILS[candidate.name]) for candidate in each]
-    return found
+def all_broken() -> list[tuple[Candidate, set[str]]]:
+    found = [each for file in sorted(FOLDER.glob("*.py")) for each in declared(file, import_file(file))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER / "heavy")
+        return [*found, *declared("heavy-plugin", importlib.import_module("heavy_plugin"))]
 
 
-BROKEN = candidates()
+BROKEN = all_broken()
+
+
+@pytest.fixture(autouse=True)
+def heavy_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER / "heavy")
 
 
 @pytest.mark.parametrize(("candidate", "fails"), BROKEN, ids=[f"{each.entry.noun}-{each.name}" for each, _ in BROKEN])

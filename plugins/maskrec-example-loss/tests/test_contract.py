@@ -1,8 +1,10 @@
-"""The contract checks of maskrec for every component of this plugin; ``-k NAME`` selects some of them."""
+"""Its components keep the contracts of their kinds."""
+
+from __future__ import annotations
 
 from maskrec.testing import parametrize_with_checks
 
 
 @parametrize_with_checks("maskrec-example-loss")
-def test_contract(check):
+def test_contract(check) -> None:
     check()
