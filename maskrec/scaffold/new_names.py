@@ -34,9 +34,7 @@ def checked_name(name: str) -> str:
         raise UsageError(f"{name!r} cannot be a component's name; write it in lower case letters, digits and _{meant}")
     for word in (name, class_name(name)):
         if keyword.iskeyword(word):
-            raise UsageError(
-                f"{word!r} is a word of Python, which no module or class can be called; choose another name"
-            )
+            raise UsageError(f"{word!r} is a keyword of Python, so nothing can be called so; choose another name")
     return name
 
 

@@ -57,7 +57,9 @@ def _write_pairs(folder: Path) -> None:
     lines = [",".join(f"{word}.png" if word[0] in "abcd" else word for word in row.split(",")) for row in rows]
     (folder / "listed" / "pairs.csv").write_text("\n".join([columns, *lines, ""]))
 
-    _photos(folder / "lfw", [f"{name}/{name}_{number:04d}.jpg" for name in ("Ann", "Bo", "Cy", "Di") for number in (1, 2)])
+    _photos(
+        folder / "lfw", [f"{name}/{name}_{number:04d}.jpg" for name in ("Ann", "Bo", "Cy", "Di") for number in (1, 2)]
+    )
     (folder / "lfw" / "pairs.txt").write_text("2\t1\nAnn\t1\t2\nAnn\t1\tBo\t1\nCy\t1\t2\nCy\t1\tDi\t2\n")
 
     _photos(folder / "mfr2", [f"{name}/{name}_{number:04d}.png" for name in ("Ann", "Bo") for number in (1, 2)])
