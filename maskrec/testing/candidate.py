@@ -20,7 +20,9 @@ from maskrec.testing.usual_options import usual_options
 if TYPE_CHECKING:
     from maskrec.runtime.builder import Builder
 
-_COUNTS = (12, 7, 9, 6, 8)
+EMBEDDING_SIZE, IMAGE_SIZE = 8, 32
+_COUNTS = (12, 7, 9, 6, 8)  # images of each class
+CLASSES = len(_COUNTS)
 _SHARDS = 3
 _PARTS_OF_LOSSES = ("miner", "memory", "margin", "criterion", "head", "distance", "reducer")
 
@@ -33,7 +35,7 @@ def small_givens(**changed: Any) -> dict[str, Any]:
             ``class_counts``, ``labels`` both others.
     """
     if "labels" not in changed:
-        classes = changed.get("num_classes", len(_COUNTS))
+        classes = changed.get("num_classes", CLASSES)
         counts = changed.get("class_counts") or [_COUNTS[label % len(_COUNTS)] for label in range(classes)]
         # Class by class they would be sorted, which no data set promises.
         labels = [label for turn in range(max(counts)) for label, count in enumerate(counts) if turn < count]
@@ -42,11 +44,11 @@ def small_givens(**changed: Any) -> dict[str, Any]:
     classes = changed.get("num_classes", max(labels) + 1)
     givens = {
         "seed": 0,
-        "image_size": 32,
+        "image_size": IMAGE_SIZE,
         "labels": labels,
         "num_classes": classes,
         "class_counts": [labels.count(label) for label in range(classes)],
-        "embedding_size": 8,
+        "embedding_size": EMBEDDING_SIZE,
         "run_dir": Path("run"),
     }
     return givens | changed

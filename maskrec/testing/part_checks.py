@@ -12,17 +12,14 @@ from maskrec.base.random import SeededDraws
 from maskrec.contracts.component_calls import method_of
 from maskrec.contracts.margin import MarginContext, ScaledMargin
 from maskrec.contracts.triplet_parts import call_miner, takes_square
-from maskrec.testing.candidate import Candidate
+from maskrec.testing.candidate import CLASSES, EMBEDDING_SIZE, Candidate
 from maskrec.testing.contract_check import ContractError, Skipped, contract_check
-from maskrec.testing.small_batches import EMBEDDING_SIZE
-
-_CLASSES = 5
 
 
 def _context(count: int, dtype: torch.dtype = torch.float64) -> MarginContext:
     positions = torch.arange(count)
     norms = torch.linspace(0.5, 30.0, count, dtype=dtype)
-    return MarginContext(norms, positions % _CLASSES, SeededDraws(0, 0, "check", positions))
+    return MarginContext(norms, positions % CLASSES, SeededDraws(0, 0, "check", positions))
 
 
 class _NoMargin:
@@ -172,7 +169,7 @@ def recalls_what_was_stored(candidate: Candidate) -> None:
 def head_members(candidate: Candidate) -> None:
     """It says its embedding_size, num_classes, centres_per_class and scope."""
     head = candidate.build()
-    expected = {"embedding_size": EMBEDDING_SIZE, "num_classes": _CLASSES}
+    expected = {"embedding_size": EMBEDDING_SIZE, "num_classes": CLASSES}
     wrong = [name for name, value in expected.items() if getattr(head, name, None) != value]
     centres = getattr(head, "centres_per_class", None)
     wrong += [] if isinstance(centres, int) and centres > 0 else ["centres_per_class"]
@@ -187,12 +184,12 @@ def probabilities(candidate: Candidate) -> None:
     head = candidate.build().double()
     generator = torch.Generator().manual_seed(2)
     row = torch.randn(1, EMBEDDING_SIZE, generator=generator, dtype=torch.float64)
-    rows, labels = row.expand(_CLASSES, EMBEDDING_SIZE), torch.arange(_CLASSES)
+    rows, labels = row.expand(CLASSES, EMBEDDING_SIZE), torch.arange(CLASSES)
     context = MarginContext(rows.norm(dim=1), labels, SeededDraws(0, 0, "check", labels))
     target, logsumexp = head(rows, labels, ScaledMargin(_NoMargin(), context, 8.0))
     chances = (target - logsumexp).exp()
     if target.shape != labels.shape or bool((chances > 1 + 1e-9).any()) or float(chances.sum()) < 1 - 1e-9:
         raise ContractError(
-            f"{candidate.name} gives {_CLASSES} classes the probabilities {[round(float(p), 4) for p in chances]}, "
+            f"{candidate.name} gives {CLASSES} classes the probabilities {[round(float(p), 4) for p in chances]}, "
             "which do not sum to 1; the logsumexp must be over all classes, the true one among them"
         )

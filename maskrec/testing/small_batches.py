@@ -10,9 +10,7 @@ from torch import Tensor
 
 from maskrec.contracts.sample import Batch
 from maskrec.faces.alignment import arcface_template
-
-EMBEDDING_SIZE = 8
-IMAGE_SIZE = 32
+from maskrec.testing.candidate import EMBEDDING_SIZE, IMAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)

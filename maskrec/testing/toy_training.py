@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from maskrec.testing.candidate import EMBEDDING_SIZE
 from maskrec.testing.loss_calls import LABELS, gradients_of, value_of
-from maskrec.testing.small_batches import EMBEDDING_SIZE, LossInput, loss_input
+from maskrec.testing.small_batches import LossInput, loss_input
 from maskrec.training.optimizing import trained_parameters
 
 _FEATURES = 12
