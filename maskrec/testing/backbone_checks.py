@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ _OTHER_BATCH = 1e-3  # of a row's length: what another order of summing may chan
 @contract_check("backbone", since="0.1")
 def embedding_shape(candidate: Candidate) -> None:
     """Images (B, 3, H, W) become float embeddings (B, embedding_size), for one image and for several."""
-    network = candidate.build().eval()
+    network = _network(candidate)
     images = _images(network.input_spec)
     for count in (1, _IMAGES):
         embeddings = _embed(candidate, network, images[:count])
@@ -48,7 +49,7 @@ def embedding_shape(candidate: Candidate) -> None:
 @contract_check("backbone", since="0.1")
 def not_normalised(candidate: Candidate) -> None:
     """Embeddings are returned before L2 normalisation: their lengths differ."""
-    network = candidate.build().eval()
+    network = _network(candidate)
     lengths = _embed(candidate, network, _images(network.input_spec)).flatten(1).double().norm(dim=1)
     spread = float(lengths.max() - lengths.min()) / max(float(lengths.max()), 1e-30)
     if spread < _EQUAL_LENGTHS:
@@ -61,7 +62,7 @@ def not_normalised(candidate: Candidate) -> None:
 @contract_check("backbone", since="0.1")
 def deterministic_in_eval_mode(candidate: Candidate) -> None:
     """In eval mode the same images give the same embeddings, whatever the global random generator holds."""
-    network = candidate.build().eval()
+    network = _network(candidate)
     images = _images(network.input_spec)
     first, second = (_embed(candidate, network, images, seed) for seed in (1, 2))
     if not torch.equal(first, second):
@@ -74,7 +75,7 @@ def deterministic_in_eval_mode(candidate: Candidate) -> None:
 @contract_check("backbone", since="0.1")
 def independent_of_the_batch(candidate: Candidate) -> None:
     """In eval mode an image's embedding does not depend on the other images of the batch."""
-    network = candidate.build().eval()
+    network = _network(candidate)
     images = _images(network.input_spec)
     together, alone = (
         _embed(candidate, network, images),
@@ -96,7 +97,7 @@ def independent_of_the_batch(candidate: Candidate) -> None:
 @contract_check("backbone", since="0.1")
 def input_untouched(candidate: Candidate) -> None:
     """The images that it is given stay as they are."""
-    network = candidate.build().eval()
+    network = _network(candidate)
     images = _images(network.input_spec)
     given = images.clone()
     with torch.no_grad():
@@ -111,7 +112,7 @@ def input_untouched(candidate: Candidate) -> None:
 @contract_check("backbone", since="0.1")
 def input_spec_complete(candidate: Candidate) -> None:
     """``input_spec`` has the size that it was built for, and statistics on the [0, 1] scale as plain numbers."""
-    spec: InputSpec = candidate.build().input_spec
+    spec: InputSpec = _network(candidate).input_spec
     for name in ("mean", "std"):
         values: Any = getattr(spec, name)
         if not (isinstance(values, tuple) and all(type(value) is float for value in values)):
@@ -134,7 +135,7 @@ def exports_to_onnx(candidate: Candidate) -> None:
     missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise Skipped(f"{' and '.join(missing)} not installed; pip install 'maskrec[onnx]'")
-    model = frozen_model(candidate.build(), candidate.name)
+    model = frozen_model(_network(candidate), candidate.name)
     size = model.spec.size
     canvases = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
     pairs = np.array([0, 1]), np.array([1, 2]), np.array([True, False])
@@ -143,6 +144,19 @@ def exports_to_onnx(candidate: Candidate) -> None:
         compare(model, OnnxNetwork(Path("exported.onnx"), content), ComparedFaces(canvases, "noise", *pairs))
     except (MaskrecError, ValueError) as error:
         raise ContractError(f"{candidate.name} cannot be exported: {one_line(error)}") from error
+
+
+_LAST: list[tuple[Candidate, Any]] = []
+
+
+def _network(candidate: Candidate) -> Any:
+    """A new network in eval mode: a copy of one that nobody has used, because large ones take a while to build."""
+    if not (_LAST and _LAST[0][0] is candidate):
+        _LAST[:] = [(candidate, candidate.build())]
+    try:
+        return copy.deepcopy(_LAST[0][1]).eval()
+    except Exception:  # locks, open files; a module that cannot be copied can be trained all the same
+        return candidate.build().eval()
 
 
 def _images(spec: InputSpec) -> Tensor:

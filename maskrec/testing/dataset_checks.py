@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +13,29 @@ import numpy as np
 
 from maskrec.base.words import one_line, typed_line
 from maskrec.contracts.component_calls import batch_reader, masked_samples
-from maskrec.contracts.context import Context
-from maskrec.contracts.input_spec import InputSpec
 from maskrec.runtime.sample_checks import columns_problem, sample_problem
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError, Skipped, contract_check
 from maskrec.testing.damaged_data import CopiedData, copied_data, said_of
+from maskrec.testing.opened_data import CANVAS, evenly_spread, opened
 from maskrec.testing.spawned_reader import ReadingFailed, plain_sample, read_in_new_process
 
-_SIZE = 32
 _MOST = 48  # samples that are read
 
 
 @contract_check("dataset", since="0.1")
 def labels_agree_with_samples(candidate: Candidate) -> None:
     """Each sample is a ``Sample`` on the canvas, and what ``labels`` and the other columns say of it is true."""
-    dataset = _opened(candidate)
+    dataset = opened(candidate)
     if not 0 < len(dataset) == len(dataset.labels):
         raise ContractError(f"{candidate.name} has {len(dataset.labels)} labels for {len(dataset)} samples")
     if dataset.identities is not None and len(dataset.identities) != dataset.num_classes:
         count = len(dataset.identities)
         raise ContractError(f"{candidate.name} has {count} identities for {dataset.num_classes} classes")
     worn = masked_samples(dataset)
-    for index in _spread(len(dataset)):
+    for index in evenly_spread(len(dataset), _MOST):
         sample, label = dataset[index], int(dataset.labels[index])
-        if problem := sample_problem(sample, (3, _SIZE, _SIZE)):
+        if problem := sample_problem(sample, (3, CANVAS, CANVAS)):
             raise ContractError(f"{candidate.name}: sample {index} {problem}")
         if sample.label != label or not 0 <= label < dataset.num_classes:
             raise ContractError(
@@ -55,7 +54,7 @@ def labels_agree_with_samples(candidate: Candidate) -> None:
 @contract_check("dataset", since="0.1")
 def picklable(candidate: Candidate) -> None:
     """It can be pickled, as loader processes need it, and reads the same samples afterwards."""
-    dataset = _opened(candidate)
+    dataset = opened(candidate)
     try:
         again = pickle.loads(pickle.dumps(dataset))
     except Exception as error:
@@ -70,7 +69,7 @@ def picklable(candidate: Candidate) -> None:
 @contract_check("dataset", since="0.1")
 def works_under_spawn(candidate: Candidate) -> None:
     """A process that is started from scratch, as on macOS and Windows, reads the same samples."""
-    dataset = _opened(candidate)
+    dataset = opened(candidate)
     try:
         pickled = pickle.dumps(dataset)
         pickle.loads(pickled)
@@ -93,13 +92,13 @@ def errors_name_the_file(candidate: Candidate) -> None:
     with copied_data(candidate) as data:
         for name, path in data.paths.items():
             missing = path.with_name(f"missing-{path.name}")
-            changed = data.candidate.with_options(**{name: missing})
-            said = said_of(candidate, lambda changed=changed: _read_all(changed), f"a `{name}` that does not exist")
+            changed = partial(_read_all, data.candidate.with_options(**{name: missing}))
+            said = said_of(candidate, changed, f"a `{name}` that does not exist")
             _require_named(candidate, missing, said, f"a `{name}` that does not exist")
         victim = _damaged_file(data)
         if victim is None:
             return
-        said = said_of(candidate, lambda: _read_all(data.candidate), f"a damaged file ({victim.name})")
+        said = said_of(candidate, partial(_read_all, data.candidate), f"a damaged file ({victim.name})")
         _require_named(candidate, victim, said, "a damaged file")
 
 
@@ -110,10 +109,10 @@ def errors_name_the_row(candidate: Candidate) -> None:
         if not data.tables():
             raise Skipped("its options name no table (.csv, .tsv, .txt)")
         for table in data.tables():
-            lines = table.read_text(encoding="utf-8").rstrip("\n").split("\n")
             whole = table.read_bytes()
-            table.write_text("\n".join([*lines[:-1], "?"]) + "\n", encoding="utf-8")
-            said = said_of(candidate, lambda: _read_all(data.candidate), f"a row of {table.name} that is damaged")
+            lines = whole.rstrip().split(b"\n")
+            table.write_bytes(b"\n".join([*lines[:-1], b"?"]) + b"\n")
+            said = said_of(candidate, partial(_read_all, data.candidate), f"a row of {table.name} that is damaged")
             _require_named(candidate, table, said, "a damaged row")
             if not re.search(rf"(:|line |row ){len(lines)}\b", said):
                 raise ContractError(
@@ -122,16 +121,12 @@ def errors_name_the_row(candidate: Candidate) -> None:
             table.write_bytes(whole)
 
 
-def _opened(candidate: Candidate) -> Any:
-    return candidate.build(image_size=_SIZE, context=Context(input_spec=InputSpec(_SIZE, alignment="arcface")))
-
-
 def _read(dataset: Any, indices: Sequence[int]) -> list[Any]:
     return [plain_sample(dataset[index]) for index in indices]
 
 
 def _read_all(candidate: Candidate) -> None:
-    dataset = _opened(candidate)
+    dataset = opened(candidate)
     for index in range(len(dataset)):
         dataset[index]
 
@@ -140,18 +135,13 @@ def _ends(dataset: Any) -> list[int]:
     return sorted({0, len(dataset) - 1})
 
 
-def _spread(count: int) -> list[int]:
-    found: list[int] = np.unique(np.linspace(0, count - 1, min(count, _MOST)).astype(int)).tolist()
-    return found
-
-
 def _compare_batch_reading(candidate: Candidate, dataset: Any) -> None:
     """``read_into`` gives what samples give one by one."""
     read_into = batch_reader(dataset)
     if read_into is None:
         return
-    indices = _spread(len(dataset))[:8]
-    images = np.zeros((len(indices), _SIZE, _SIZE, 3), np.uint8)
+    indices = evenly_spread(len(dataset), 8)
+    images = np.zeros((len(indices), CANVAS, CANVAS, 3), np.uint8)
     columns = read_into(indices, images)
     if problem := columns_problem(columns, len(indices)):
         raise ContractError(f"{candidate.name} {problem}")
@@ -164,7 +154,7 @@ def _compare_batch_reading(candidate: Candidate, dataset: Any) -> None:
 
 def _damaged_file(data: CopiedData) -> Path | None:
     """A file of the copy, damaged: that of a sample's image, or else the largest one that is not a table."""
-    dataset = _opened(data.candidate)
+    dataset = opened(data.candidate)
     places = {Path(str(dataset[index].path)) for index in _ends(dataset)}
     victim = next((file for file in sorted(places) if file.is_file() and data.folder in file.parents), None)
     if victim is not None:

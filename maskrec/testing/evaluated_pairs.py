@@ -129,7 +129,7 @@ class EvaluatorAnswers:
         counts: list[int] = []
         for pairs in self.pair_sets.values():
             same = pairs.same[pairs.condition == CONDITIONS.index(condition)] if condition else pairs.same
-            counts += [2 * np.count_nonzero(same), 2 * np.count_nonzero(~same)]
+            counts += [2 * int(np.count_nonzero(same)), 2 * int(np.count_nonzero(~same))]
         return 3 / math.sqrt(min(counts, default=1) or 1)  # six standard deviations
 
     def by_method(self) -> Iterator[tuple[str, Evaluation]]:

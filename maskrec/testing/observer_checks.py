@@ -17,7 +17,7 @@ from maskrec.contracts.events import Stepped
 from maskrec.contracts.global_state import restore_settings, settings
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError, contract_check
-from maskrec.testing.small_training import Notify, train_small
+from maskrec.testing.observed_training import Notify, train_observed
 from maskrec.training.observing import Observers
 
 
@@ -26,7 +26,7 @@ def takes_every_event(candidate: Candidate) -> None:
     """It takes every event of a healthy run without raising, those with and without a gradient norm among them."""
     with _folder() as run_dir:
         observers = Observers({candidate.name: candidate.build(run_dir=run_dir)}, lambda line: None)
-        train_small(observers.notify, run_dir)
+        train_observed(observers.notify, run_dir)
     if observers.detached:
         reason = observers.detached[candidate.name]
         raise ContractError(f"{candidate.name} raised in a healthy run, which detaches it: {reason}")
@@ -38,13 +38,13 @@ def cannot_change_training(candidate: Candidate) -> None:
     changes: list[str] = []
     with _folder() as run_dir:
         observers = Observers({candidate.name: candidate.build(run_dir=run_dir)}, lambda line: None)
-        observed = train_small(_watched(observers, changes), run_dir)
-        alone = train_small(lambda method, event: None, run_dir)
+        observed = train_observed(_watched(observers, changes), run_dir)
+        alone = train_observed(lambda method, event: None, run_dir)
     if changes:
         raise ContractError(f"{candidate.name} {changes[0]}; an observer may return Stop and change nothing else")
     if not torch.equal(alone, observed):
         raise ContractError(
-            f"{candidate.name} changed the weights of a training that it only observes; leave the global random "
+            f"{candidate.name} changed the numbers of a training that it only observes; leave the global random "
             "generators of torch, numpy and Python alone (a generator of your own does not disturb)"
         )
 
@@ -58,7 +58,7 @@ def its_errors_stop_nothing(candidate: Candidate) -> None:
         run_dir.write_bytes(b"a file where the folder was: nothing can be written below it")
         for loss_factor in (1.0, math.nan):
             observers = Observers({candidate.name: observer}, lambda line: None)
-            train_small(_guarded(candidate, observers), run_dir, loss_factor)
+            train_observed(_guarded(candidate, observers), run_dir, loss_factor)
 
 
 def _watched(observers: Observers, changes: list[str]) -> Notify:

@@ -8,20 +8,18 @@ import numpy as np
 
 from maskrec.contracts.component_calls import origin_of
 from maskrec.contracts.conditions import CONDITIONS
-from maskrec.contracts.context import Context
-from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError, Skipped, contract_check
+from maskrec.testing.opened_data import evenly_spread, opened
 
-_SIZE = 32
 _MOST = 500  # pairs whose images are asked for what they show
 
 
 @contract_check("pairs", since="0.1")
 def indices_in_range(candidate: Candidate) -> None:
     """``left`` and ``right`` are integer indices of images that exist, one of each for every pair."""
-    pairs = _built(candidate)
+    pairs: PairSet = opened(candidate)
     images = len(pairs.images)
     for side in ("left", "right"):
         indices = np.asarray(getattr(pairs, side))
@@ -38,9 +36,9 @@ def indices_in_range(candidate: Candidate) -> None:
 @contract_check("pairs", since="0.1")
 def conditions_true(candidate: Candidate) -> None:
     """A pair's ``condition`` is the number of its images that show a mask or get one put on."""
-    pairs = _built(candidate)
+    pairs: PairSet = opened(candidate)
     worn: dict[int, bool] = {}
-    for number in _spread(len(pairs)):
+    for number in evenly_spread(len(pairs), _MOST):
         sides = int(pairs.left[number]), int(pairs.right[number])
         for image in sides:
             if image not in worn:
@@ -56,7 +54,7 @@ def conditions_true(candidate: Candidate) -> None:
 @contract_check("pairs", since="0.1")
 def folds_identity_disjoint(candidate: Candidate) -> None:
     """Where pairs have folds and images have identities, nobody is in two folds."""
-    pairs = _built(candidate)
+    pairs: PairSet = opened(candidate)
     if pairs.fold is None or pairs.identities is None:
         raise Skipped("it has no folds" if pairs.fold is None else "it does not say who its images show")
     folds: dict[str, set[int]] = defaultdict(set)
@@ -70,15 +68,3 @@ def folds_identity_disjoint(candidate: Candidate) -> None:
             f"{candidate.name} has {shared!r} in the folds {found}; a threshold chosen on one fold is measured on "
             "the others, which must show other people"
         )
-
-
-def _built(candidate: Candidate) -> PairSet:
-    pairs: PairSet = candidate.build(
-        image_size=_SIZE, context=Context(input_spec=InputSpec(_SIZE, alignment="arcface"))
-    )
-    return pairs
-
-
-def _spread(count: int) -> list[int]:
-    """At most so many numbers below ``count``, evenly spread, the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, _MOST)).astype(int)).tolist() if count else []

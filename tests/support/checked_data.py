@@ -51,8 +51,8 @@ def write_data(folder: Path) -> None:
 
 
 def _write_pairs(folder: Path) -> None:
-    columns = "path,target,pair_path,pair_target,masked,pair_masked,fold"
-    rows = ["a1,0,a2,0,0,1,0", "a1,0,b1,1,0,0,0", "c1,2,c2,2,1,1,1", "c1,2,d1,3,1,0,1"]
+    columns = "path,target,identity,pair_path,pair_target,pair_identity,masked,pair_masked,fold"
+    rows = ["a1,0,A,a2,0,A,0,1,0", "a1,0,A,b1,1,B,0,0,0", "c1,2,C,c2,2,C,1,1,1", "c1,2,C,d1,3,D,1,0,1"]
     _photos(folder / "listed", [f"{name}.png" for name in ("a1", "a2", "b1", "c1", "c2", "d1")])
     lines = [",".join(f"{word}.png" if word[0] in "abcd" else word for word in row.split(",")) for row in rows]
     (folder / "listed" / "pairs.csv").write_text("\n".join([columns, *lines, ""]))

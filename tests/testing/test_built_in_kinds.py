@@ -13,11 +13,12 @@ import pytest
 from checked_data import data_options, write_data
 
 from maskrec.testing import parametrize_with_checks
+from maskrec.testing.evaluated_pairs import PAIRS
 
 FOLDER = Path(tempfile.mkdtemp(prefix="maskrec-checked-"))  # options are named before fixtures run
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-PAIRS = {"use": "synthetic_pairs", "identities": 40, "images_per_identity": 4, "pairs": 120}
-LARGE = ("se_resnext101",)
+
+LARGE = ("backbone-se_resnext101-", "backbone-inception_resnet_v1-exports_to_onnx")
 OPTIONS: dict[str, dict[str, Any]] = {
     "inception_resnet_v1": {"image_size": 80},
     "se_resnext101": {"image_size": 64},
@@ -45,7 +46,7 @@ def large_ones_slow(parametrized: Any) -> pytest.MarkDecorator:
 
 
 def _is_large(case: str) -> bool:
-    return any(case.startswith(f"backbone-{name}-") for name in LARGE)
+    return case.startswith(LARGE)
 
 
 @large_ones_slow(

@@ -104,7 +104,11 @@ class ListStatistics(Plain):
 
 
 class OneCanvas(Plain):
-    """Says 32 pixels, whatever it is built for."""
+    """Says 32 pixels, whatever it is built for.
+
+    Args:
+        image_size: ignored.
+    """
 
     def __init__(self, image_size: int | None = None) -> None:
         super().__init__()

@@ -36,15 +36,17 @@ def maskrec_datasets() -> list[Component]:
 
 
 class Plain:
-    """A grey square for each line of a file, after a line with their number.
-
-    Args:
-        path: the file.
-    """
+    """A grey square for each line of a file, after a line with their number."""
 
     has_landmarks = False
 
     def __init__(self, path: Path, image_size: int) -> None:
+        """Read the file.
+
+        Args:
+            path: the file.
+            image_size: in pixels.
+        """
         self.image_size = image_size
         rows = [row for line, text in enumerate(self.lines(path), start=2) for row in self.row(path, line, text)]
         self.labels = [label for label, _ in rows]
@@ -89,11 +91,7 @@ class HoldsLambda(Plain):
 
 
 class ModuleVariable(Plain):
-    """Keeps its data in a variable of its module.
-
-    Args:
-        path: the file.
-    """
+    """Keeps its data in a variable of its module."""
 
     def __init__(self, path: Path, image_size: int) -> None:
         super().__init__(path, image_size)

@@ -41,14 +41,15 @@ def maskrec_evaluators() -> list[Component]:
 
 
 class Plain:
-    """Accuracy at the best threshold.
-
-    Args:
-        pairs: choose the threshold.
-        test: decided by it.
-    """
+    """Accuracy at the best threshold."""
 
     def __init__(self, pairs: Pairs, test: Pairs | None = None) -> None:
+        """Keep the pairs.
+
+        Args:
+            pairs: choose the threshold.
+            test: decided by it.
+        """
         self.pairs, self.test_pairs = pairs, test
 
     @staticmethod

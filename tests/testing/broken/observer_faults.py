@@ -77,7 +77,11 @@ class NeedsTheNorm:
 
 
 class EndsTheProgram:
-    """Interrupts the program when it cannot write."""
+    """Interrupts the program when it cannot write.
+
+    Args:
+        run_dir: where its file is.
+    """
 
     def __init__(self, run_dir: Path) -> None:
         self.file = run_dir / "losses.txt"

@@ -64,22 +64,42 @@ def plain(context: Context, image_size: int, **changed: Any) -> PairSet:
 
 
 def beyond_its_images(context: Context, image_size: int) -> PairSet:
-    """An index that no image has, set once it was checked."""
+    """An index that no image has, set once it was checked.
+
+    Args:
+        context: its path is the label.
+        image_size: in pixels.
+    """
     pairs = plain(context, image_size)
     pairs.left[3] = -1  # Python finds an image there
     return pairs
 
 
 def bare_masks(context: Context, image_size: int) -> PairSet:
-    """Bare by its condition, and a mask is put on."""
+    """Bare by its condition, and a mask is put on.
+
+    Args:
+        context: its path is the label.
+        image_size: in pixels.
+    """
     return plain(context, image_size, mask_types=["n95", *[None] * 11])
 
 
 def photos_with_masks(context: Context, image_size: int) -> PairSet:
-    """Bare by its condition, and photos show masks."""
+    """Bare by its condition, and photos show masks.
+
+    Args:
+        context: its path is the label.
+        image_size: in pixels.
+    """
     return plain(context, image_size, images=Squares(image_size, masked_from=8))
 
 
 def everybody_everywhere(context: Context, image_size: int) -> PairSet:
-    """People in several folds."""
+    """People in several folds.
+
+    Args:
+        context: its path is the label.
+        image_size: in pixels.
+    """
     return plain(context, image_size, fold=np.arange(12) % 3)

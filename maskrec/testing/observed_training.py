@@ -16,17 +16,17 @@ from maskrec.contracts.global_state import restore_settings, settings
 from maskrec.images.encoding import encode_image
 from maskrec.training.random_state import keep_random_state, seed_process
 
-EPOCHS, STEPS = 2, 3
+EPOCHS, STEPS = 1, 4
 _BATCH, _PIXELS, _WIDTH, _CLASSES = 6, 12, 5, 3
 
 Notify = Callable[[str, object], object]
 
 
-def train_small(notify: Notify, run_dir: Path, loss_factor: float = 1.0) -> Tensor:
+def train_observed(notify: Notify, run_dir: Path, loss_factor: float = 1.0) -> Tensor:
     """Train, passing on the events of a run as the runner does; the global generators are put back.
 
     Images come from numpy's generator, their contrast from Python's, dropout from torch's: who draws from one of them
-    changes the weights. Torch's settings are put back after each event.
+    changes the numbers. Torch's settings are put back after each event.
 
     Args:
         notify: called with the observer's method and the event.
@@ -34,7 +34,7 @@ def train_small(notify: Notify, run_dir: Path, loss_factor: float = 1.0) -> Tens
         loss_factor: multiplies the losses of events, such as NaN for a run that diverges.
 
     Returns:
-        The weights at the end, flat.
+        The weights at the end, flat, and a number from each generator, which longer trainings would go on with.
     """
     put_back = keep_random_state()
 
@@ -61,7 +61,8 @@ def _train(notify: Notify, run_dir: Path, loss_factor: float) -> Tensor:
         notify("on_epoch", EpochEnded(epoch, step, loss_factor / step))
     notify("on_evaluate", Evaluated(EPOCHS - 1, step, "held_out", "test", evaluation(0.7)))
     notify("on_end", Ended(EPOCHS * STEPS, None))
-    return torch.cat([each.detach().flatten() for each in network.parameters()])
+    weights = [each.detach().flatten() for each in network.parameters()]
+    return torch.cat([*weights, torch.rand(1), torch.tensor([np.random.random(), random.random()])])
 
 
 def _step(network: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, step: int, loss_factor: float) -> Stepped:
@@ -71,7 +72,7 @@ def _step(network: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, step
     optimizer.zero_grad()
     embeddings = network(images)
     loss = nn.functional.cross_entropy(embeddings, labels)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return Stepped(
         epoch=epoch,
