@@ -32,8 +32,8 @@ FILES = {
 """By noun, a kind or a sort of part: the page and the block."""
 
 _ELSEWHERE = {
-    "head": "loss={use: margin_softmax, scale: 24, head: NAME}",
-    "memory": "loss={use: triplet, memory: NAME}",
+    "head": "loss={use: margin_softmax, scale: 24, head: {use: NAME}}",
+    "memory": "loss={use: triplet, memory: {use: NAME}}",
 }
 """How sorts of parts are tried that have no template."""
 

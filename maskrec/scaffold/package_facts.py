@@ -65,7 +65,7 @@ class PackageFacts:
     def _change(self) -> tuple[str, ...]:
         """What a recipe changes to use the first component that can be tried."""
         found = (overrides_for(component.part or kind, component.name) for kind, component in self.components)
-        return next(filter(None, found), ("loss={use: NAME, PARAMETER: " + self.components[0][1].name + "}",))
+        return next(filter(None, found), (f"loss={{use: NAME, PARAMETER: {{use: {self.components[0][1].name}}}}}",))
 
     def hooks(self) -> str:
         """The hooks that declare the components by their places in the package."""
