@@ -25,20 +25,20 @@ def without_hooks(source: str, hooks: Collection[str], file: str) -> str:
     """
     tree = ast.parse(source)
     removed = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in hooks]
-    for hook in sorted(set(hooks) - {node.name for node in removed}):
-        raise UsageError(f"{file}: {hook} is not a function at the top level of the file; move it there")
+    for name in sorted(set(hooks) - {node.name for node in removed}):
+        raise UsageError(f"{file}: {name} is not a function at the top level of the file; move it there")
     lines: list[str | None] = list(source.split("\n"))
-    for node in removed:
-        first = min([node.lineno, *(each.lineno for each in node.decorator_list)]) - 1
+    for hook in removed:
+        first = min([hook.lineno, *(each.lineno for each in hook.decorator_list)]) - 1
         while first and (lines[first - 1] or "").startswith("#"):
             first -= 1
-        _replace(lines, first, node, [])
+        _replace(lines, first, hook, [])
     imports = list(_own_lines(tree))
     rest = list(lines)
     for node in imports:
         _replace(rest, node.lineno - 1, node, [])
     left = set(re.findall(r"\w+", "\n".join(filter(None, rest))))
-    gone = {each.id for node in removed for each in ast.walk(node) if isinstance(each, ast.Name)} - left
+    gone = {each.id for hook in removed for each in ast.walk(hook) if isinstance(each, ast.Name)} - left
     for node in imports:
         kept = [alias for alias in node.names if (alias.asname or alias.name.partition(".")[0]) not in gone]
         if len(kept) < len(node.names):

@@ -28,17 +28,18 @@ def result(run: Path) -> dict:
 
 ELSEWHERE = ("by_norm.py", RECIPE, "loss.masked_weight=0")
 """What has a test of its own below."""
-HERE = [words for words in commands(PAGE) if "--plugin" in words and not set(words) & set(ELSEWHERE)]
+HERE = [words for words in commands(PAGE) if not set(words) & set(ELSEWHERE)]
 
 
-@pytest.mark.parametrize("words", HERE, ids=lambda words: words[5])
+@pytest.mark.parametrize("words", HERE, ids=lambda words: words[5 if "--plugin" in words else -1])
 def test_every_command_runs(maskrec_here, tmp_path, words):
     write_blocks(PAGE, tmp_path)
     done = maskrec_here(*small_run(words[1:]), "--run-dir", "run")
     assert done.returncode == 0, done.stderr
     assert result(tmp_path / "run")["steps"] > 0
-    name = words[words.index("--plugin") + 1].removesuffix(".py")
-    assert f"file:{name}.py/{name}" in (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
+    for name in plugins_of(words)[1::2]:
+        used = f"file:{name}/{name.removesuffix('.py')}"
+        assert used in (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
 
 
 def plugins_of(words: list[str]) -> list[str]:
