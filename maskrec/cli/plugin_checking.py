@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +16,7 @@ from maskrec.base.errors import UsageError
 from maskrec.cli.options import AsJson, PluginFiles
 
 if TYPE_CHECKING:
-    from maskrec.testing.running_checks import CheckResult
+    from maskrec.testing.running_checks import BoundCheck, CheckResult
 
 FAILED = 1
 
@@ -36,16 +38,16 @@ def check_plugin(
     fails, 2 where the command line is wrong. With --json: {"checks": [{kind, component, check, outcome, message}]};
     "outcome" is pass, fail, warn or skip.
     """
-    from maskrec.testing.candidates import candidates_of
     from maskrec.testing.contract_check import ContractError
-    from maskrec.testing.running_checks import run_checks
+    from maskrec.testing.plugin_candidates import candidates_of
+    from maskrec.testing.running_checks import bound_checks
 
     try:
         candidates = candidates_of(_source(source), _options(options or []), plugin or ())
     except ContractError as error:
         say(f"{source}: {error}", error=True)
         return FAILED
-    results = list(run_checks(candidates))
+    results = _results(bound_checks(candidates))
     if as_json:
         print(json.dumps({"checks": [_row(result) for result in results]}, indent=2))
     else:
@@ -81,6 +83,25 @@ def _options(texts: list[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _results(checks: list[BoundCheck]) -> list[CheckResult]:
+    """How each ends; what is checked is shown meanwhile."""
+    from rich.console import Console
+
+    from maskrec.base.progress import Progress
+
+    progress, results = Progress(Console(stderr=True)), []
+    progress.begin("checking", len(checks))
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what components print is no answer
+            for check in checks:
+                progress.note(check.id)
+                results.append(check.result())
+                progress.update(len(results), check.id)
+    finally:
+        progress.stop()
+    return results
+
+
 def _row(result: CheckResult) -> dict[str, str]:
     entry = result.candidate.entry
     return {
@@ -102,7 +123,7 @@ def _print(results: list[CheckResult]) -> None:
     for result in results:
         if result.outcome in ("fail", "warn"):
             say(f"{result.outcome}: {result.candidate.name}: {result.check.id}: {result.message}")
-    counts = Counter(result.outcome for result in results)
+    counts = Counter[str](result.outcome for result in results)
     said = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
     components = len({id(result.candidate) for result in results})
     say(f"{len(results)} checks of {components} component{'s'[: components > 1]}: {said}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,14 +121,8 @@ class Candidate:
             RecipeError: the options do not fit its parameters, or a required one is missing.
         """
         options = {**usual_options(self.kind, self.parameters()), **self.options}
-        text = json.dumps({self.kind: {"use": self.entry.qualified, **options}}, default=_as_recipe)
-        part = part_of_text(text, f"the options of {self.name}")
-        node = part.root.child(self.kind)
-        assert node is not None
-        spec = part.components(self.catalog).component(node, self.kind, self.kind, self.part, self.around)
-        part.refuse()
-        assert isinstance(spec, Spec)
-        return spec
+        text = json.dumps({self.name: {"use": self.entry.qualified, **options}}, default=_as_recipe)
+        return _resolved(self.catalog, self.entry, text, self.around)
 
     def build(self, **changed_givens: Any) -> Any:
         """A new instance, built as a run builds it.
@@ -154,6 +148,18 @@ class Candidate:
         if self.kind == "backbone" and "image_size" not in changed_givens:
             givens["image_size"] = None
         return Builder(self.catalog, givens["seed"], context, opener, givens, has_landmarks=True)
+
+
+@lru_cache(maxsize=64)
+def _resolved(catalog: Catalog, entry: Registered, text: str, around: str) -> Spec:
+    """The checked component; kept, because most checks build it several times."""
+    part = part_of_text(text, f"the options of {entry.name}")
+    node = part.root.child(entry.name)
+    assert node is not None
+    spec = part.components(catalog).component(node, entry.kind, entry.name, entry.component.part, around)
+    part.refuse()
+    assert isinstance(spec, Spec)
+    return spec
 
 
 def _open(catalog: Catalog, opened: Opened) -> Any:

@@ -161,6 +161,9 @@ def builds(candidate: Candidate) -> None:
         candidate.build()
     except RecipeError as error:
         said = "; ".join(f"{each.message}{f' ({each.hint})' if each.hint else ''}" for each in error.problems)
-        raise ContractError(f"{candidate.name} cannot be built from its options: {said}") from error
+        missing = [info.name for info in candidate.parameters() if info.required and info.name not in candidate.options]
+        example = f"{candidate.name}.{missing[0]}=VALUE" if missing else ""
+        how = f"; give it as an option, {example} after `check-plugin`, or `options` in a test" if missing else ""
+        raise ContractError(f"{candidate.name} cannot be built from its options: {said}{how}") from error
     except DeclarationError as error:
         raise ContractError(f"{candidate.name} cannot be built: {error}") from error

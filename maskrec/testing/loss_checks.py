@@ -25,7 +25,7 @@ from maskrec.testing.small_batches import LossInput, loss_input
 @contract_check("loss", "part", parts=LOSS_PARTS, since="0.1")
 def finite_scalar(candidate: Candidate) -> None:
     """An ordinary batch gives a finite scalar."""
-    value = value_of(built_loss(candidate, torch.float32), loss_input(LABELS))
+    value = value_of(built_loss(candidate, torch.float32), loss_input(LABELS)).detach()
     if not value.isfinite():
         raise ContractError(f"{candidate.name} returned {float(value)} for 12 ordinary embeddings of 4 identities")
 
@@ -87,9 +87,9 @@ def _extremes(loss: nn.Module) -> list[LossInput]:
     direction = torch.zeros(EMBEDDING_SIZE)
     direction[0] = 1.0
     found = [direction.expand(9, EMBEDDING_SIZE).clone(), direction * signs]
-    for weight in loss.parameters():
-        centres = weight.detach() if weight.shape[-1:] == (EMBEDDING_SIZE,) else weight.detach().T
-        if centres.ndim == 2 and centres.shape[1] == EMBEDDING_SIZE and len(centres) % CLASSES == 0:
+    for weight in (weight.detach() for weight in loss.parameters() if weight.ndim == 2):
+        centres = weight if weight.shape[1] == EMBEDDING_SIZE else weight.T
+        if centres.shape[1] == EMBEDDING_SIZE and len(centres) % CLASSES == 0:
             own = centres[given.labels * (len(centres) // CLASSES)].clone()
             found += [own, own * signs]
     return [given.with_embeddings(rows) for rows in found]
@@ -103,7 +103,7 @@ def labels_out_of_range(candidate: Candidate) -> None:
     for label in (-1, -100, CLASSES):
         given = loss_input([label, 0, 0, 1, 1, 2, 2])
         try:
-            value = value_of(built_loss(candidate, torch.float32), given)
+            value = value_of(built_loss(candidate, torch.float32), given).detach()
         except Exception:  # any error is better than a wrong number
             continue
         raise ContractError(

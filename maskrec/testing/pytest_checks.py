@@ -10,8 +10,8 @@ from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.words import did_you_mean
-from maskrec.testing.candidates import Options, candidates_of
 from maskrec.testing.contract_check import ContractError, Skipped
+from maskrec.testing.plugin_candidates import Options, candidates_of
 from maskrec.testing.running_checks import BoundCheck, bound_checks
 
 ExpectedFailures = Mapping[str, Mapping[str, str]]

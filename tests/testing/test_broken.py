@@ -19,8 +19,8 @@ import pytest
 from maskrec.plugin.from_file import import_file
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.testing.candidate import Candidate
-from maskrec.testing.candidates import candidates_of
 from maskrec.testing.contract_check import checks_for
+from maskrec.testing.plugin_candidates import candidates_of
 from maskrec.testing.running_checks import run_checks
 
 FOLDER = Path(__file__).parent / "broken"

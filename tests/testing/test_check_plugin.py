@@ -58,7 +58,7 @@ def test_a_plugin_that_passes_exits_0_with_a_row_a_check(check_plugin):
 def test_one_that_fails_exits_1_and_says_why(check_plugin):
     done = check_plugin("chord.py")
     assert done.returncode == 1
-    assert "fail: chord: builds: chord cannot be built from its options: `part` lacks `power`" in done.stdout
+    assert "fail: chord: builds: chord cannot be built from its options: `chord` lacks `power`" in done.stdout
     assert "1 failed" in done.stdout.splitlines()[-1]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from warm_python import run_python
 
 import maskrec.testing.contract_check as contract_check
 from maskrec.base.errors import PluginError, UsageError
@@ -15,8 +14,8 @@ from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.testing import Candidate, NewCheckWarning, checks_for, parametrize_with_checks, run_checks
 from maskrec.testing.candidate import small_givens
-from maskrec.testing.candidates import candidates_of
 from maskrec.testing.contract_check import ContractCheck, ContractError, Skipped
+from maskrec.testing.plugin_candidates import candidates_of
 from maskrec.testing.running_checks import BoundCheck, bound_checks
 
 PLUGIN = '''
@@ -255,15 +254,19 @@ def test_every_declared_component_gets_every_check_of_its_kind(plugin: Path) -> 
     assert all(list(inspect.signature(each.check.function).parameters) == ["candidate"] for each in checks)
 
 
-def test_pytest_selects_components_and_checks_by_k(plugin: Path, tmp_path: Path) -> None:
-    (tmp_path / "test_mine.py").write_text(
+def test_pytest_selects_components_and_checks_by_k(
+    plugin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "test_mine.py"
+    file.write_text(
         "from maskrec.testing import parametrize_with_checks\n\n\n"
         f"@parametrize_with_checks({str(plugin)!r}, options={OPTIONS!r},\n"
         "    expected_failures={'angular': {'builds': 'it passes'}})\n"
         "def test_contract(check):\n    check()\n",
         encoding="utf-8",
     )
-    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path / "test_mine.py", "-k"]
-    done = run_python([*words, "scaled and summary or angular and builds"], tmp_path)
-    assert "[XPASS(strict)] it passes" in done.stdout
-    assert "1 failed, 1 passed" in done.stdout
+    words = ["-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(tmp_path), str(file)]
+    assert pytest.main([*words, "-k", "scaled and summary or angular and builds"]) == pytest.ExitCode.TESTS_FAILED
+    out = capsys.readouterr().out
+    assert "[XPASS(strict)] it passes" in out
+    assert "1 failed, 1 passed" in out
