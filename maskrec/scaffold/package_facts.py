@@ -40,7 +40,7 @@ class PackageFacts:
     def texts(self) -> tuple[str, ...]:
         """Every text that depends on the package, always in the same order."""
         first = self.components[0][1]
-        change = self._change()
+        change = self._change(first.name)
         return (
             self.distribution,
             self.package,
@@ -55,17 +55,19 @@ class PackageFacts:
         )
 
     def trial(self) -> str:
-        """The command that tries the first component."""
-        return " ".join(["maskrec run maskrec:quickstart --demo", *map(_quoted, self._change())])
+        """The command that tries the first component; by its full name, as the recipe does not require the package."""
+        change = self._change(f"{self.distribution}/{self.components[0][1].name}")
+        return " ".join(["maskrec run maskrec:quickstart --demo", *map(_quoted, change)])
 
     def _rows(self) -> Iterator[tuple[str, str, str, str]]:
         for kind, component in self.components:
             yield kind, component.part, component.name, _one_line(component.summary).replace("|", "\\|")
 
-    def _change(self) -> tuple[str, ...]:
-        """What a recipe changes to use the first component that can be tried."""
-        found = (overrides_for(component.part or kind, component.name) for kind, component in self.components)
-        return next(filter(None, found), (f"loss={{use: NAME, PARAMETER: {{use: {self.components[0][1].name}}}}}",))
+    def _change(self, name: str) -> tuple[str, ...]:
+        """What a recipe changes to use the first component, by this name."""
+        kind, component = self.components[0]
+        found = overrides_for(component.part or kind, name)
+        return found or (f"loss={{use: NAME, PARAMETER: {{use: {name}}}}}",)
 
     def hooks(self) -> str:
         """The hooks that declare the components by their places in the package."""

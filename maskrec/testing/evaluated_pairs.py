@@ -19,7 +19,7 @@ from maskrec.runtime.builder import Builder
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError
 from maskrec.testing.known_embeddings import PERFECT, RANDOM, USUAL, KnownEmbeddings, RowsOf
-from maskrec.testing.usual_options import pairs_value
+from maskrec.testing.usual_options import PEOPLE, pairs_for
 
 
 @dataclass
@@ -72,7 +72,7 @@ class BuiltEvaluator:
 def with_pairs(candidate: Candidate) -> Candidate:
     """The candidate with `PAIRS` for every parameter that takes pairs and that its options do not set."""
     unset = [info for info in candidate.parameters() if not info.given and info.name not in candidate.options]
-    values = {info.name: pairs_value(info.annotation, number) for number, info in enumerate(unset, start=1)}
+    values = {info.name: pairs_for(info.annotation, PEOPLE * number) for number, info in enumerate(unset, start=1)}
     return candidate.with_options(**{name: value for name, value in values.items() if value is not None})
 
 
@@ -126,11 +126,13 @@ class EvaluatorAnswers:
         Args:
             condition: on whose pairs it is measured; empty for all pairs.
         """
-        counts: list[int] = []
+        farthest = 0.0
         for pairs in self.pair_sets.values():
             same = pairs.same[pairs.condition == CONDITIONS.index(condition)] if condition else pairs.same
-            counts += [2 * int(np.count_nonzero(same)), 2 * int(np.count_nonzero(~same))]
-        return 3 / math.sqrt(min(counts, default=1) or 1)  # six standard deviations
+            fewer = min(int(np.count_nonzero(same)), int(np.count_nonzero(~same)))
+            guessing = 0.5 - fewer / max(len(same), 1)  # to call all pairs what most of them are
+            farthest = max(farthest, guessing + 3 / math.sqrt(2 * max(fewer, 1)))  # six standard deviations
+        return farthest or 1.0
 
     def by_method(self) -> Iterator[tuple[str, Evaluation]]:
         """Its answers on usual embeddings, by method."""

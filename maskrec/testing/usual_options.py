@@ -18,7 +18,8 @@ PAIRS = {
     "pairs": 200,  # for each of three conditions, in ten folds without common people
 }
 """What a parameter that takes pairs gets where the options name none. Their images are never drawn."""
-_PEOPLE = 10_000  # numbers of people between two sets
+PEOPLE = 10_000
+"""Numbers of people between two sets."""
 
 
 def usual_options(kind: str, parameters: Iterable[ParameterInfo]) -> dict[str, Any]:
@@ -33,26 +34,26 @@ def usual_options(kind: str, parameters: Iterable[ParameterInfo]) -> dict[str, A
         return {info.name: BATCH_SIZE for info in required if info.name == "batch_size"}
     if kind != "evaluator":
         return {}
-    values = {info.name: pairs_value(info.annotation, number) for number, info in enumerate(required, start=1)}
+    values = {info.name: pairs_for(info.annotation, PEOPLE * number) for number, info in enumerate(required, start=1)}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def pairs_value(annotation: Any, number: int) -> Any:
+def pairs_for(annotation: Any, first: int) -> Any:
     """A recipe's value for this annotation that holds pairs; None where it takes none.
 
     Args:
         annotation: of a parameter.
-        number: of the set; no two have common people.
+        first: number of the first person.
     """
     found = component_marker(annotation)
     if found is not None:
-        return {**PAIRS, "first_identity": _PEOPLE * number} if found == Kind("pairs") else None
+        return {**PAIRS, "first_identity": first} if found == Kind("pairs") else None
     if is_union(annotation):
-        return next((value for each in members(annotation) if (value := pairs_value(each, number)) is not None), None)
+        return next((value for each in members(annotation) if (value := pairs_for(each, first)) is not None), None)
     if not holds_component(annotation) or not get_args(annotation):
         return None
     for key in ("pairs", 0):
         item = item_annotation(annotation, key)
-        if item is not EMPTY and (inner := pairs_value(item, number)) is not None:
+        if item is not EMPTY and (inner := pairs_for(item, first)) is not None:
             return {key: inner} if key == "pairs" else [inner]
     return None

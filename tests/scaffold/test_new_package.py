@@ -121,7 +121,10 @@ def test_each_keeps_its_contract_by_the_test_that_it_came_with(packages, site, n
 def test_the_command_says_what_to_do_next(maskrec_here, tmp_path):
     done = maskrec_here("new", "sampler", "own_sampler")
     assert done.stdout.splitlines()[:1] == ["wrote maskrec-own-sampler"]
-    assert "  maskrec run maskrec:quickstart --demo sampler.use=own_sampler" in done.stdout.splitlines()
+    assert (
+        "  maskrec run maskrec:quickstart --demo sampler.use=maskrec-own-sampler/own_sampler"
+        in done.stdout.splitlines()
+    )
 
 
 def test_the_command_imports_no_torch(tmp_path):
