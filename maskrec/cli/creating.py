@@ -13,7 +13,7 @@ from maskrec.cli.options import open_catalog
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
-    from maskrec.scaffold.new_package import Written
+    from maskrec.scaffold.new_package import WrittenPackage
 
 
 def new(
@@ -61,7 +61,7 @@ def _with_file(file: Path) -> Catalog:
         raise PluginError(str(error).removeprefix("--plugin ")) from error
 
 
-def _say(written: Written) -> None:
+def _say(written: WrittenPackage) -> None:
     say(f"wrote {written.folder}")
     for path in written.files:
         say(f"  {path}")

@@ -27,7 +27,7 @@ from maskrec.scaffold.split_file import identifiers, imported_modules, without_h
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenPackage:
     """A package that was written.
 
     Args:
@@ -41,7 +41,9 @@ class Written:
     files: tuple[str, ...]
 
 
-def package_of_kind(noun: str, name: str, into: Path, catalog: Catalog, distribution: str | None = None) -> Written:
+def package_of_kind(
+    noun: str, name: str, into: Path, catalog: Catalog, distribution: str | None = None
+) -> WrittenPackage:
     """Write a package with a working component of this kind.
 
     Args:
@@ -67,7 +69,7 @@ def package_of_kind(noun: str, name: str, into: Path, catalog: Catalog, distribu
     return _write(facts, without_hooks(source, {HOOK_OF_KIND[kind]}, f"{name}.py"), into)
 
 
-def package_of_file(file: Path, into: Path, catalog: Catalog, distribution: str | None = None) -> Written:
+def package_of_file(file: Path, into: Path, catalog: Catalog, distribution: str | None = None) -> WrittenPackage:
     """Write a package of a one-file plugin.
 
     Args:
@@ -160,7 +162,7 @@ def package_files(facts: PackageFacts, source: str) -> dict[str, str]:
     return files
 
 
-def _write(facts: PackageFacts, source: str, into: Path) -> Written:
+def _write(facts: PackageFacts, source: str, into: Path) -> WrittenPackage:
     folder = into / facts.distribution
     refuse_existing(folder)
     files = package_files(facts, source)
@@ -168,4 +170,4 @@ def _write(facts: PackageFacts, source: str, into: Path) -> Written:
         for path, text in files.items():
             (building / path).parent.mkdir(parents=True, exist_ok=True)
             (building / path).write_text(text, encoding="utf-8")
-    return Written(folder, facts, tuple(sorted(files)))
+    return WrittenPackage(folder, facts, tuple(sorted(files)))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 _BLOCK = re.compile(r"^```(\w+)(?: ([\w./-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-class Block(NamedTuple):
+class FencedBlock(NamedTuple):
     """What stands between two fences.
 
     Args:
@@ -29,6 +29,6 @@ class Block(NamedTuple):
         return [shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ ")]
 
 
-def blocks_of(page: Path) -> list[Block]:
+def blocks_of(page: Path) -> list[FencedBlock]:
     """The page's blocks in their order."""
-    return [Block(*found) for found in _BLOCK.findall(page.read_text(encoding="utf-8"))]
+    return [FencedBlock(*found) for found in _BLOCK.findall(page.read_text(encoding="utf-8"))]
