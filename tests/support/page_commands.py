@@ -8,13 +8,13 @@ _TRAINING = ["train={epochs: 1, workers: 0, best: null, log_every: 1}", "sampler
 _PEOPLE = ["data.identities=4", "data.images_per_identity=8"]
 _ALONE = [*_PEOPLE, "evaluate=null"]
 _SMALLER = {
-    "color_squares": ["data.people=4", "data.photos=8", "evaluate=null"],
-    "square_pairs": [*_PEOPLE, "evaluate.held_out.pairs.people=10", "evaluate.held_out.test=null"],
-    "mid_threshold": [
+    "data.use=": ["data.people=4", "data.photos=8", "evaluate=null"],
+    "evaluate.held_out.pairs.use=": [*_PEOPLE, "evaluate.held_out.pairs.people=10", "evaluate.held_out.test=null"],
+    "evaluate.middle=": [
         *_PEOPLE, "evaluate.held_out=null", "evaluate.middle.pairs.identities=20", "evaluate.middle.pairs.pairs=20"
     ],
 }  # fmt: skip
-"""By what a command is about; for the others the training data is small and nothing is evaluated."""
+"""By how an override begins; for the others the training data is small and nothing is evaluated."""
 
 
 def small_run(words: Sequence[str]) -> list[str]:
@@ -22,5 +22,5 @@ def small_run(words: Sequence[str]) -> list[str]:
     words = [word for word in words if word != "\n"]
     if words[:2] not in (["run", "maskrec:quickstart"], ["check", "maskrec:quickstart"]):
         return words
-    extra = next((extra for about, extra in _SMALLER.items() if any(about in word for word in words)), _ALONE)
-    return [*words, *extra, *_TRAINING]
+    begins = (extra for start, extra in _SMALLER.items() if any(word.startswith(start) for word in words))
+    return [*words, *next(begins, _ALONE), *_TRAINING]
