@@ -31,7 +31,27 @@ ELSEWHERE = ("by_norm.py", RECIPE, "loss.masked_weight=0")
 HERE = [words for words in commands(PAGE) if not set(words) & set(ELSEWHERE)]
 
 
-@pytest.mark.parametrize("words", HERE, ids=lambda words: words[5 if "--plugin" in words else -1])
+def about(words: list[str]) -> str:
+    return words[5 if "--plugin" in words else -1]
+
+
+@pytest.mark.parametrize("words", HERE, ids=about)
+def test_every_command_can_start(maskrec_here, tmp_path, words):
+    """As checked, which takes a fifth of a run; the run of every kind uses nearly all of the files."""
+    write_blocks(PAGE, tmp_path)
+    done = maskrec_here("check", *small_run(words[1:])[1:])
+    assert done.returncode == 0, done.stderr
+
+
+RUN_ALWAYS = ("masked_more.py", "capped_entropy.py")
+"""What the run of every kind does not use."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param(words, marks=[] if about(words) in RUN_ALWAYS else pytest.mark.slow) for words in HERE],
+    ids=map(about, HERE),
+)
 def test_every_command_runs(maskrec_here, tmp_path, words):
     write_blocks(PAGE, tmp_path)
     done = maskrec_here(*small_run(words[1:]), "--run-dir", "run")

@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 from markdown_blocks import named_blocks, write_blocks
 
-from maskrec.testing.candidates import candidates_of
+from maskrec.testing.plugin_candidates import candidates_of
 from maskrec.testing.running_checks import run_checks
 
 PAGE = Path(__file__).parents[2] / "docs" / "contracts.md"
-FILES = [name for name in named_blocks(PAGE) if name.endswith(".py")]
+TRAINED = ("masked_more.py", "by_norm.py", "capped_entropy.py", "nearest_triplets.py", "even_people.py")
+"""Checked by short trainings and in two processes."""
+FILES = [
+    pytest.param(name, marks=pytest.mark.slow if name in TRAINED else [])
+    for name in named_blocks(PAGE)
+    if name.endswith(".py")
+]
 
 
 @pytest.mark.parametrize("file", FILES)
