@@ -26,6 +26,7 @@ from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.contact_sheets import Choice, Section, choose, draw_page, draw_sheet, make_sections
+from maskrec.preparation.contact_sheets import sheet as sheet_module
 from maskrec.preparation.contact_sheets.selection import choose_rejected, read_rejected
 from maskrec.preparation.contact_sheets.text import Lettering
 from maskrec.preparation.contact_sheets.tiles import Tile, fit
