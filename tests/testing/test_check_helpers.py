@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from maskrec.testing.candidates import candidates_of
 
 from maskrec.contracts.kinds import Loss, Pairs
 from maskrec.contracts.pair_set import PairSet
