@@ -14,7 +14,7 @@ FILE = '''#!/usr/bin/env python
 from __future__ import annotations
 
 import os, json
-import re; NUMBER = 3
+import shlex; NUMBER = 3
 from maskrec import (
     Component,  # declares
     Problem,
@@ -26,6 +26,7 @@ from maskrec import (
 @implemented
 def maskrec_losses():
     """Which losses."""
+    shlex.split("")
     summary = json.loads('"a \\\\"loss\\\\" | of mine"')
     return [Component(name, f":{os.path.basename(target)}", summary) for name, target in LOSSES]
 
@@ -56,7 +57,7 @@ EXPECTED = '''#!/usr/bin/env python
 from __future__ import annotations
 
 import os
-import re; NUMBER = 3
+import shlex; NUMBER = 3
 from maskrec import Problem
 
 
