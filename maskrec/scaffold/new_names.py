@@ -74,7 +74,8 @@ def refuse_declared(catalog: Catalog, kind: str, part: str, name: str) -> None:
         UsageError: it is taken; the message says by whom.
     """
     for entry in catalog.entries:
-        if (entry.kind, entry.component.part, entry.name) == (kind, part, name) and entry.provider.file is None:
+        taken = name in (entry.name, *entry.component.aliases) and entry.provider.file is None
+        if taken and (entry.kind, entry.component.part) == (kind, part):
             raise UsageError(
                 f"{article(part or kind)} called {name!r} is declared by {entry.provider} already; choose another name"
             )

@@ -93,10 +93,11 @@ class PackageFacts:
             target = f"{self.package}.{self.module}{target}"
         arguments = [_string(text) for text in (component.name, target, component.summary)]
         if component.needs:
-            needs = ", ".join(_string(need) for need in component.needs)
-            arguments.append(f"needs=({needs}{',' if len(component.needs) == 1 else ''})")
+            arguments.append(f"needs={_tuple(component.needs)}")
         if component.part:
             arguments.append(f"part={_string(component.part)}")
+        if component.aliases:
+            arguments.append(f"aliases={_tuple(component.aliases)}")
         return [f"            {argument}," for argument in arguments]
 
 
@@ -108,6 +109,10 @@ def _string(text: str) -> str:
     """As ruff and black write it."""
     quoted = repr(text)
     return f'"{text}"' if quoted == f"'{text}'" and '"' not in text else quoted
+
+
+def _tuple(texts: Sequence[str]) -> str:
+    return f"({', '.join(map(_string, texts))}{',' if len(texts) == 1 else ''})"
 
 
 def _strings(texts: Sequence[str]) -> str:

@@ -50,7 +50,7 @@ maskrec_parts
 
 @implemented
 def maskrec_parts():
-    return [Component("bent", ":One", "a margin", needs=("a-need>=1",), part="margin")]
+    return [Component("bent", ":One", "a margin", needs=("a-need>=1",), part="margin", aliases=("old", "older"))]
 '''
 EXPECTED = '''#!/usr/bin/env python
 """Two losses and a margin."""
@@ -120,6 +120,7 @@ def test_a_file_with_several_components_becomes_a_package(maskrec_here, tmp_path
     assert [each.target for each in (one, two, bent)] == [
         f"their_losses.my_losses:{name}" for name in ("One", "Two", "One")
     ]
+    assert bent.aliases == ("old", "older")
     assert (bent.part, bent.needs, two.summary) == ("margin", ("a-need>=1",), 'a "loss" | of mine')
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert '| loss `two` | a "loss" \\| of mine |' in readme

@@ -88,6 +88,7 @@ class ModelFolder:
         backbone: the component as a recipe writes it, for weights of the kind ``backbone``.
         seed: that the backbone is built with.
         image_size: side of the canvas in pixels, or None for the backbone's own.
+        components: who provided the backbone and what is in it, as a run's provenance says it.
     """
 
     path: Path
@@ -98,6 +99,7 @@ class ModelFolder:
     backbone: Mapping[str, Any] | None = None
     seed: int = 0
     image_size: int | None = None
+    components: Mapping[str, Any] | None = None
 
     @property
     def backbone_text(self) -> str:
@@ -138,6 +140,7 @@ def write_model_folder(
     }
     if folder.backbone is not None:
         content |= {"backbone": dict(folder.backbone), "seed": folder.seed, "image_size": folder.image_size}
+        content |= {"components": dict(folder.components)} if folder.components else {}
     write_decisions(DecisionFiles(into), thresholds, folder.decisions, weights.sha256)
     write_json(into / NAME, content)
 
@@ -170,7 +173,9 @@ def read_model_folder(path: Path) -> ModelFolder:
     found = read_decisions(DecisionFiles(path), weights.sha256)
     if found.notes:
         raise UsageError(found.notes[0])
-    return ModelFolder(path, name, weights, spec, found.decisions, backbone, seed, image_size)
+    components = content.get("components")
+    known = components if isinstance(components, dict) else None
+    return ModelFolder(path, name, weights, spec, found.decisions, backbone, seed, image_size, known)
 
 
 def file_sha256(path: Path) -> str:
