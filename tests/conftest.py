@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,32 @@ ROOT = Path(__file__).parents[1]
 # A busy machine may pause for longer than Hypothesis expects of a test or of a strategy.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+
+class Answer(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def maskrec_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Answer]:
+    """Runs ``maskrec ARGUMENTS`` in this process, by default in ``tmp_path``; torch is imported once for all tests."""
+    from maskrec.cli.app import run_app
+
+    for name in ("MASKREC_DATA", "MASKREC_PLUGINS", "MASKREC_DEBUG", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: object, cwd: Path = tmp_path) -> Answer:
+        monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run_app([str(argument) for argument in arguments])
+        return Answer(int(ended.value.code or 0), *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture

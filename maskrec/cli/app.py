@@ -38,6 +38,7 @@ COMMANDS = {
     "plugins": "listing:plugins",
     "check-plugin": "plugin_checking:check_plugin",
     "doctor": "doctor:doctor",
+    "new": "creating:new",
     "data": "data:app",
 }
 """Each command's module in this folder and its function, or its group of commands."""

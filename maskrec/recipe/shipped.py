@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
-from maskrec.base.version import PACKAGE
+from maskrec.base.shipped_folders import shipped_folder
 from maskrec.base.words import nearest as near_names
 from maskrec.recipe.node import nearest
 
@@ -15,27 +14,8 @@ PREFIX = "maskrec:"
 
 
 def recipes_folder() -> Path:
-    """Where the shipped recipes are.
-
-    A checkout's ``recipes`` folder takes precedence over the copy inside the package, which an editable install leaves
-    stale.
-
-    Raises:
-        UsageError: neither exists.
-    """
-    package = PACKAGE
-    for folder in (package.parent / "recipes", package / "recipes"):
-        if folder.is_dir() and (folder.parent == package or _is_checkout(package.parent)):
-            return folder
-    raise UsageError(f"maskrec's recipes are missing beside {package}; reinstall maskrec")
-
-
-def _is_checkout(folder: Path) -> bool:
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
-    except (OSError, ValueError):
-        return False
-    return isinstance(project, dict) and project.get("name") == "maskrec"
+    """Where the shipped recipes are; see `shipped_folder`."""
+    return shipped_folder("recipes", "recipes")
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -15,12 +15,11 @@ from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import ParameterInfo, read_parameters
 from maskrec.recipe.part_of_recipe import part_of_text
 from maskrec.recipe.plan import Opened, Spec
+from maskrec.testing.usual_options import usual_options
 
 if TYPE_CHECKING:
     from maskrec.runtime.builder import Builder
 
-BATCH_SIZE = 8
-"""Of a sampler whose ``batch_size`` is required and not among its options."""
 EMBEDDING_SIZE, IMAGE_SIZE = 8, 32
 _COUNTS = (12, 7, 9, 6, 8)  # images of each class
 CLASSES = len(_COUNTS)
@@ -121,9 +120,7 @@ class Candidate:
         Raises:
             RecipeError: the options do not fit its parameters, or a required one is missing.
         """
-        options = dict(self.options)
-        if self.kind == "sampler" and any(info.name == "batch_size" and info.required for info in self.parameters()):
-            options = {"batch_size": BATCH_SIZE, **options}
+        options = {**usual_options(self.kind, self.parameters()), **self.options}
         text = json.dumps({self.name: {"use": self.entry.qualified, **options}}, default=_as_recipe)
         return _resolved(self.catalog, self.entry, text, self.around)
 

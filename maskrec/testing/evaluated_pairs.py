@@ -6,31 +6,20 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from maskrec.contracts.component_calls import Metrics, declared_metrics
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation
-from maskrec.contracts.kinds import Kind
 from maskrec.contracts.pair_set import PairSet
-from maskrec.plugin.signature import EMPTY
-from maskrec.recipe.annotations import component_marker, holds_component, is_union, item_annotation, members
 from maskrec.recipe.plan import Spec
 from maskrec.runtime.builder import Builder
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError
 from maskrec.testing.known_embeddings import PERFECT, RANDOM, USUAL, KnownEmbeddings, RowsOf
-
-PAIRS = {
-    "use": "maskrec/synthetic_pairs",
-    "identities": 40,
-    "images_per_identity": 4,
-    "pairs": 120,  # for each of three conditions, in ten folds without common people
-}
-"""What a parameter that takes pairs gets where the options name none. Their images are never drawn."""
-_PEOPLE = 10_000  # numbers of people between two sets
+from maskrec.testing.usual_options import PEOPLE, pairs_for
 
 
 @dataclass
@@ -83,24 +72,8 @@ class BuiltEvaluator:
 def with_pairs(candidate: Candidate) -> Candidate:
     """The candidate with `PAIRS` for every parameter that takes pairs and that its options do not set."""
     unset = [info for info in candidate.parameters() if not info.given and info.name not in candidate.options]
-    values = {info.name: pairs_for(info.annotation, _PEOPLE * number) for number, info in enumerate(unset, start=1)}
+    values = {info.name: pairs_for(info.annotation, PEOPLE * number) for number, info in enumerate(unset, start=1)}
     return candidate.with_options(**{name: value for name, value in values.items() if value is not None})
-
-
-def pairs_for(annotation: Any, first: int) -> Any:
-    """A recipe's value for this annotation that holds pairs; None where it takes none."""
-    found = component_marker(annotation)
-    if found is not None:
-        return {**PAIRS, "first_identity": first} if found == Kind("pairs") else None
-    if is_union(annotation):
-        return next((value for each in members(annotation) if (value := pairs_for(each, first)) is not None), None)
-    if not holds_component(annotation) or not get_args(annotation):
-        return None
-    for key in ("pairs", 0):
-        item = item_annotation(annotation, key)
-        if item is not EMPTY and (inner := pairs_for(item, first)) is not None:
-            return {key: inner} if key == "pairs" else [inner]
-    return None
 
 
 class EvaluatorAnswers:

@@ -1,118 +1,133 @@
-"""The examples of docs/contracts.md run as written."""
+"""The examples of docs/contracts.md run as written, and its tables are true."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
-from markdown_blocks import write_blocks
+from markdown_blocks import commands, named_blocks, write_blocks
+from page_commands import small_run
 
 import maskrec
 from maskrec.contracts.givens import GIVENS
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
+from maskrec.scaffold.kind_templates import FILES, REFERENCE
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "contracts.md"
-TINY = [
-    "data.identities=4",
-    "data.images_per_identity=8",
-    "sampler.batch_size=16",
-    "evaluate=null",
-    "train={epochs: 1, workers: 0, best: null}",
-]
+RECIPE = "every_kind.yaml"
 
 
 def result(run: Path) -> dict:
     return json.loads((run / "result.json").read_text(encoding="utf-8"))
 
 
-def test_the_one_file_loss_trains(maskrec_here, tmp_path):
+ELSEWHERE = ("by_norm.py", RECIPE, "loss.masked_weight=0")
+"""What has a test of its own below."""
+HERE = [words for words in commands(PAGE) if not set(words) & set(ELSEWHERE)]
+
+
+def about(words: list[str]) -> str:
+    return words[5 if "--plugin" in words else -1]
+
+
+@pytest.mark.parametrize("words", HERE, ids=about)
+def test_every_command_can_start(maskrec_here, tmp_path, words):
+    """As checked, which takes a fifth of a run; the run of every kind uses nearly all of the files."""
     write_blocks(PAGE, tmp_path)
-    plugin = ("--plugin", "masked_more.py", "loss.use=masked_more")
-    done = maskrec_here("run", "maskrec:quickstart", "--demo", "--run-dir", "run", *plugin, *TINY)
+    done = maskrec_here("check", *small_run(words[1:])[1:])
     assert done.returncode == 0, done.stderr
-    assert result(tmp_path / "run")["steps"] == 2
-    assert "file:masked_more.py/masked_more" in (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
 
 
-def test_its_check_answers_in_one_sentence(maskrec_here, tmp_path):
+RUN_ALWAYS = ("masked_more.py", "capped_entropy.py")
+"""What the run of every kind does not use."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param(words, marks=[] if about(words) in RUN_ALWAYS else pytest.mark.slow) for words in HERE],
+    ids=map(about, HERE),
+)
+def test_every_command_runs(maskrec_here, tmp_path, words):
     write_blocks(PAGE, tmp_path)
-    plugin = ("--plugin", "masked_more.py", "loss.use=masked_more")
-    done = maskrec_here("check", "maskrec:quickstart", *plugin, "loss.scale=-1")
+    done = maskrec_here(*small_run(words[1:]), "--run-dir", "run")
+    assert done.returncode == 0, done.stderr
+    assert result(tmp_path / "run")["steps"] > 0
+    for name in plugins_of(words)[1::2]:
+        used = f"file:{name}/{name.removesuffix('.py')}"
+        assert used in (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
+
+
+def plugins_of(words: list[str]) -> list[str]:
+    return [word for at, name in enumerate(words) if words[at - 1] == "--plugin" for word in ("--plugin", name)]
+
+
+def test_every_block_is_run_by_a_command():
+    run = {name for words in commands(PAGE) for name in [*plugins_of(words), *words[2:3]]}
+    assert set(named_blocks(PAGE)) <= run
+
+
+def test_a_check_answers_in_one_sentence(maskrec_here, tmp_path):
+    write_blocks(PAGE, tmp_path)
+    (words,) = [words for words in commands(PAGE) if "loss.masked_weight=0" in words]
+    done = maskrec_here(*words[1:])
     assert done.returncode == 2
-    assert "scale must be above 0, not -1" in done.stderr
-    assert "24 is a good start" in done.stderr
+    assert "masked_weight must be from 1 to 1000, not 0" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_one_file_margin_trains_with_a_criterion_and_a_head(maskrec_here, tmp_path):
+def test_the_margin_keeps_its_state(maskrec_here, tmp_path):
     from maskrec.runtime.state_tree import load_tree
 
     write_blocks(PAGE, tmp_path)
-    loss = "loss={use: margin_softmax, scale: 24, margin: {use: by_norm, margin: 0.2}, criterion: focal}"
-    done = maskrec_here(
-        "run", "maskrec:quickstart", "--demo", "--run-dir", "run", "--plugin", "by_norm.py", loss, *TINY
-    )
+    (words,) = [words for words in commands(PAGE) if words[1] == "run" and "by_norm.py" in words]
+    done = maskrec_here(*small_run(words[1:]), "--run-dir", "run")
     assert done.returncode == 0, done.stderr
-    recipe = (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
-    assert "file:by_norm.py/by_norm" in recipe
     state = load_tree(tmp_path / "run" / "checkpoints" / "last.safetensors")["loss"]
     assert set(state) == {"weight", "margin.average"}
     assert float(state["margin.average"]) != 1.0
-    wrong = maskrec_here("check", "maskrec:quickstart", "--plugin", "by_norm.py", loss, "loss.margin.margin=-1")
-    assert wrong.returncode == 2
-    assert "margin must be at least 0, not -1" in wrong.stderr
 
 
 def test_one_of_every_kind_trains(maskrec_here, tmp_path):
     write_blocks(PAGE, tmp_path)
-    plugins = [word for name in ("shapes.py", "tiny.py", "extras.py") for word in ("--plugin", name)]
-    done = maskrec_here("run", "every_kind.yaml", "--run-dir", "run", *plugins)
+    (words,) = [words for words in commands(PAGE) if RECIPE in words]
+    done = maskrec_here(*small_run(words[1:]), "--run-dir", "run")
     assert done.returncode == 0, done.stderr
     assert result(tmp_path / "run")["stopped"] == "5 steps are enough"
-    assert "gap" in result(tmp_path / "run")["evaluate"]["gap"]["metrics"]
-    recipe = (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
-    declared = json.loads(maskrec_here("list", "--json", *plugins).stdout)["components"]
+    assert "accuracy" in result(tmp_path / "run")["evaluate"]["middle"]["metrics"]
+    declared = json.loads(maskrec_here("list", "--json", *plugins_of(words)).stdout)["components"]
     ours = [row for row in declared if row["distribution"].startswith("file:")]
     assert {row["kind"] for row in ours} == set(KIND_OF_HOOK.values()) - {"loss"}
-    assert [row["qualified"] for row in ours if row["qualified"] not in recipe] == []
 
 
-def test_the_package_is_found_when_installed(maskrec_cli, tmp_path):
-    write_blocks(PAGE, tmp_path)
-    folder = tmp_path / "maskrec-masked-more"
-    (tmp_path / "masked_more.py").rename(folder / "maskrec_masked_more" / "loss.py")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "built"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = (tmp_path / "built").iterdir()
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-    done = maskrec_cli("list", "--json", "--provider", "maskrec-masked-more", path=[tmp_path / "site"])
-    assert done.returncode == 0, done.stderr
-    assert [row["qualified"] for row in json.loads(done.stdout)["components"]] == ["maskrec-masked-more/masked_more"]
-    shown = maskrec_cli("show", "masked_more", path=[tmp_path / "site"])
-    assert "how often a masked face counts" in shown.stdout
+def test_examples_import_from_maskrec_alone():
+    for name, text in named_blocks(PAGE).items():
+        if name.endswith(".py"):
+            froms = [str(node.module) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+            assert [module for module in froms if module.startswith("maskrec.")] == [], name
 
 
-def rows_of_table(heading: str) -> list[list[str]]:
-    section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
+def test_the_page_has_an_example_of_every_kind():
+    ours = {noun for noun, (page, _) in FILES.items() if page == REFERENCE}
+    assert ours == {*KIND_OF_HOOK.values(), "miner", "margin", "criterion"} - {"loss", "part"}
+    assert {file for page, file in FILES.values() if page == REFERENCE} <= set(named_blocks(PAGE))
+
+
+def table_after(text: str) -> list[list[str]]:
+    """The rows of the first table after a place in the page, without its head."""
+    lines = PAGE.read_text(encoding="utf-8").partition(text)[2].splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("|"))
+    end = next((number for number in range(start, len(lines)) if not lines[number].startswith("|")), len(lines))
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines[start:end]]
     return [rows[0], *rows[2:]]
 
 
 def test_the_table_of_givens_is_true():
-    head, *rows = rows_of_table("Givens")
+    head, *rows = table_after("\n## Givens\n")
     assert [row[0].strip("`") for row in rows] == list(dict.fromkeys(g for names in GIVENS.values() for g in names))
     for column, kinds in enumerate(head[2:], start=2):
         for kind in kinds.split(", "):
@@ -121,13 +136,47 @@ def test_the_table_of_givens_is_true():
 
 
 def test_the_table_of_kinds_is_whole():
-    _, *rows = rows_of_table("Kinds")
+    _, *rows = table_after("\n## Kinds\n")
     named = {row[1].strip("`"): row[0] for row in rows if row[1].startswith("`maskrec_")}
     assert named == KIND_OF_HOOK
 
 
-@pytest.mark.parametrize(("name", "after"), [("Sample", "`Batch`, "), ("Batch", "A geometric ")])
-def test_the_tables_of_fields_are_whole(name, after):
-    text = PAGE.read_text(encoding="utf-8").partition(f"\n`{name}`, ")[2].partition(f"\n{after}")[0]
-    told = {word for row in re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE) for word in re.findall(r"`(\w+)`", row)}
-    assert told == {field.name for field in dataclasses.fields(getattr(maskrec, name))}
+def fields_of(kind: type) -> set[str]:
+    return set(kind._fields) if issubclass(kind, tuple) else {field.name for field in dataclasses.fields(kind)}
+
+
+def is_record(name: str) -> bool:
+    kind = getattr(maskrec, name)
+    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"))
+
+
+RECORDS = [name for name in maskrec.__all__ if is_record(name) and name not in ("FaceModel", "Part")]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_table_of_each_type_is_whole(name):
+    _, *rows = table_after(f"\n`{name}`")
+    assert {word for row in rows for word in re.findall(r"`(\w+)`", row[0])} == fields_of(getattr(maskrec, name))
+
+
+def test_the_tables_are_of_all_types_that_are_passed():
+    assert {"Batch", "Sample", "SampleColumns", "PairSet", "Evaluation", "Stepped", "Mined", "Component"} <= set(
+        RECORDS
+    )
+
+
+def test_the_types_in_the_tables_can_be_imported():
+    section = PAGE.read_text(encoding="utf-8").partition("\n## Types\n")[2].partition("\n## ")[0]
+    cells = [cell for row in re.findall(r"^\| (`.*)$", section, re.MULTILINE) for cell in row.split("|")[1:2]]
+    named = {
+        word for cell in cells for text in re.findall(r"`([^`]*)`", cell) for word in re.findall(r"\b[A-Z]\w+", text)
+    }
+    assert named - {"Path", "Sequence", "Mapping", "Any", "None"} <= set(maskrec.__all__)
+    assert len(named) > 10
+
+
+def test_every_public_name_can_be_imported_and_those_of_authors_are_on_a_page():
+    pages = "".join((PAGE.parent / f"{page}.md").read_text(encoding="utf-8") for page in ("contracts", "plugins"))
+    for name in maskrec.__all__:
+        assert getattr(maskrec, name) is not None
+        assert re.search(rf"\b{name}\b", pages) or name in ("FaceModel", "open"), name

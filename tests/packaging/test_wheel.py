@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -13,6 +15,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from page_commands import small_run
+
+from maskrec.scaffold.kind_templates import FILES
 
 ROOT = Path(__file__).parents[2]
 RECIPES = {path.relative_to(ROOT / "recipes").as_posix() for path in (ROOT / "recipes").rglob("*.yaml")}
@@ -39,7 +44,7 @@ def call(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -128,6 +133,38 @@ def test_it_trains(installed, tmp_path):
     assert str(ROOT) not in provenance
 
 
+def test_it_starts_a_plugin(installed, tmp_path):
+    call(installed / "maskrec", "new", "loss", "own", cwd=tmp_path)
+    assert (tmp_path / "maskrec-own" / "maskrec_own" / "own.py").is_file()
+
+
+@pytest.mark.slow
+def test_a_plugin_of_every_kind_installs_lists_passes_its_tests_and_trains(installed, tmp_path):
+    names = {noun: f"own_{noun}" for noun in FILES}
+    for noun, name in names.items():
+        call(installed / "maskrec", "new", noun, name, cwd=tmp_path)
+    folders = sorted(tmp_path.glob("maskrec-own-*"))
+    assert len(folders) == len(FILES)
+    pip = (sys.executable, "-m", "pip", "--python", installed / "python", "--disable-pip-version-check", "--quiet")
+    call(*pip, "install", "--no-deps", "--no-index", "--no-build-isolation", "--no-compile", *folders, cwd=tmp_path)
+    try:
+        listed = json.loads(call(installed / "maskrec", "list", "--json", cwd=tmp_path).stdout)
+        assert listed["failures"] == []
+        assert {row["qualified"] for row in listed["components"]} >= {
+            f"maskrec-own-{noun}/{name}" for noun, name in names.items()
+        }
+        tests = [folder / "tests" / "test_contract.py" for folder in folders]
+        options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib")
+        done = call(installed / "python", "-m", "pytest", *options, *tests, cwd=tmp_path)
+        assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 8 * len(folders)
+        for folder in folders:
+            (words,) = re.findall(r"^    (maskrec run .*)$", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+            call(installed / "maskrec", *small_run(shlex.split(words)[1:]), "--run-dir", "run", cwd=folder)
+            assert json.loads((folder / "run" / "result.json").read_text(encoding="utf-8"))["steps"] > 0
+    finally:
+        call(*pip, "uninstall", "--yes", *(folder.name for folder in folders), cwd=tmp_path)
+
+
 def test_the_wheel_holds_types_recipes_licence_and_entry_points(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -135,6 +172,7 @@ def test_the_wheel_holds_types_recipes_licence_and_entry_points(wheel):
         entry_points = archive.read(points).decode()
     assert "maskrec/py.typed" in names
     assert {f"maskrec/recipes/{name}" for name in RECIPES} <= names
+    assert {f"maskrec/scaffold/pages/{page}" for page, _ in FILES.values()} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert "maskrec = maskrec.cli:main" in entry_points
     assert "builtin = maskrec.plugin.builtin" in entry_points

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 
-_BLOCK = re.compile(r"^```(\w+)(?: ([\w./-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from maskrec.scaffold.page_blocks import blocks_of
 
 
 def named_blocks(page: Path) -> dict[str, str]:
     """Text by file name of the blocks that name one: three backticks, a language, a file name."""
-    return {name: text for _, name, text in _BLOCK.findall(page.read_text(encoding="utf-8")) if name}
+    return {block.file: block.text for block in blocks_of(page) if block.file}
 
 
 def write_blocks(page: Path, folder: Path) -> dict[str, Path]:
@@ -27,9 +25,4 @@ def write_blocks(page: Path, folder: Path) -> dict[str, Path]:
 
 def commands(page: Path) -> list[list[str]]:
     """What stands after ``$`` in the page's console blocks, as words; lines that end in a backslash are joined."""
-    found = []
-    for language, _, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        if language == "console":
-            lines = text.replace("\\\n", " ").splitlines()
-            found += [shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ ")]
-    return found
+    return [words for block in blocks_of(page) if block.language == "console" for words in block.commands()]

@@ -13,7 +13,7 @@ import pytest
 from checked_data import data_options, write_data
 
 from maskrec.testing import parametrize_with_checks
-from maskrec.testing.evaluated_pairs import PAIRS
+from maskrec.testing.usual_options import PAIRS
 
 FOLDER = Path(tempfile.gettempdir()) / f"maskrec-checked-{uuid4().hex}"  # options are named before fixtures run
 

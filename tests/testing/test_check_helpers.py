@@ -23,9 +23,10 @@ from maskrec.testing.coordinate_faces import (
     source_of_points,
     sources,
 )
-from maskrec.testing.evaluated_pairs import PAIRS, EvaluatorAnswers, pairs_for
+from maskrec.testing.evaluated_pairs import EvaluatorAnswers
 from maskrec.testing.known_embeddings import PERFECT, RANDOM, in_another_order, people_of
 from maskrec.testing.plugin_candidates import candidates_of
+from maskrec.testing.usual_options import PAIRS, pairs_for
 
 BROKEN = Path(__file__).parent / "broken"
 SIZE = 48

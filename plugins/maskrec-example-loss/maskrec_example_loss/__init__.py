@@ -13,7 +13,7 @@ def maskrec_losses() -> list[Component]:
             "example_curricularface",
             "maskrec_example_loss.curricularface:CurricularFace",
             "ArcFace that learns easy faces first, hard ones later",
-        )
+        ),
     ]
 
 
@@ -26,5 +26,5 @@ def maskrec_parts() -> list[Component]:
             "maskrec_example_loss.curricularface:Curricular",
             "the margin of example_curricularface",
             part="margin",
-        )
+        ),
     ]

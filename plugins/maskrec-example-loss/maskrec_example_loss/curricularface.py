@@ -8,9 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maskrec.contracts.context import CheckContext
-from maskrec.contracts.margin import MarginContext
-from maskrec.contracts.problem import Problem
+from maskrec import CheckContext, MarginContext, Problem, refuse
 from maskrec.losses.margin_softmax import MarginSoftmax, scale_problems
 from maskrec.losses.margins.arcface import Arc
 
@@ -36,8 +34,7 @@ class Curricular(nn.Module):
 
     def __init__(self, margin: float = 0.5, momentum: float = 0.99) -> None:
         super().__init__()
-        for problem in self.check({"margin": margin, "momentum": momentum}, CheckContext()):
-            raise ValueError(problem.message)
+        refuse(self.check({"margin": margin, "momentum": momentum}, CheckContext()))
         self.arc, self.momentum = Arc(margin), momentum
         self.register_buffer("t", torch.zeros(()))
 
