@@ -1,13 +1,16 @@
-"""Trains each loss of a folder's cases.json for a few steps, alone or as one process of a group.
+"""Trains each loss of a folder's cases.json for a few steps, in a group of four processes, one of two, and alone.
 
-What this process has at the end is in ``RANK.pt``, by case: losses, weights, what was done and read in the last step.
+What a process has at the end is in ``RANK-of-COUNT.pt``, by case: losses and weights, and where it is counted what was
+done and read in the last step. The same processes make all groups: the first two those of two, the first is alone.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from operation_counts import OperationCounts
 from probe_runs import PROBES, probe_plan
 
 from maskrec.contracts.collectives import rank
+from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.runtime.epoch_batches import shard_places
 from maskrec.runtime.loading import LoadedBatch, load
@@ -28,7 +32,7 @@ from maskrec.training.distributed import process_group
 from maskrec.training.step_window import StepWindow
 from maskrec.training.train_step import TrainStep
 
-PEOPLE, STEPS = 40, 4
+PEOPLE, STEPS = 40, 3
 # Fifteen images of four people: parts of 7 and 8, or of 3, 4, 4 and 4, and no person is in one part only.
 BATCHES = [[4 * ((3 * step + image % 4) % PEOPLE) + image // 4 for image in range(15)] for step in range(STEPS)]
 PLAIN: dict[str, Any] = {
@@ -47,17 +51,13 @@ def parts_of_batches(assembly: Assembly) -> Iterator[LoadedBatch]:
         yield replace(part, whole=len(whole))
 
 
-def trained(folder: Path, loss: dict[str, Any]) -> dict[str, Any]:
+def trained(folder: Path, loss: dict[str, Any], counted: bool, catalog: Catalog) -> dict[str, Any]:
     """What a loss's training leaves in this process."""
-    catalog = discover([PROBES])
-    assembly = assemble(probe_plan(folder, {**PLAIN, "loss": loss}), catalog, folder, folder)
+    assembly = assemble(probe_plan(folder, {**PLAIN, "loss": loss}, catalog=catalog), catalog, folder, folder)
     stepper, window, counts = TrainStep(assembly), StepWindow(), OperationCounts()
     for number, loaded in enumerate(parts_of_batches(assembly)):
         batch = stepper.prepare(loaded, 0, number)
-        if number < STEPS - 1:
-            window.add(stepper.step([batch]), 1, len(loaded.labels))
-            continue
-        with counts:  # the first step makes checks of its own
+        with counts if counted and number == STEPS - 1 else nullcontext():  # the first step makes checks of its own
             window.add(stepper.step([batch]), 1, len(loaded.labels))
     state, shard = networks_state(stepper), shard_state(stepper)
     losses = torch.tensor([step.loss for step in window.read()], dtype=torch.float64)
@@ -67,15 +67,19 @@ def trained(folder: Path, loss: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """``equal_processes.py FOLDER``."""
-    folder = Path(sys.argv[1])
+    """``equal_processes.py FOLDER COUNT=PORT ...``: groups of so many of the processes, each with a port to meet at."""
+    folder, catalog = Path(sys.argv[1]), discover([PROBES], plugins=False)
     torch.set_num_threads(1)
     cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
-    with process_group():
-        own = folder / f"recipes{rank()}"  # each process writes them for itself
-        own.mkdir()
-        found = {name: trained(own, loss) for name, loss in cases.items()}
-        torch.save(found, folder / f"{rank()}.pt")
+    own = folder / f"recipes{os.environ['RANK']}"  # each process writes them for itself
+    own.mkdir()
+    for count, port in (word.split("=") for word in sys.argv[2:]):
+        if int(os.environ["RANK"]) >= int(count):
+            break
+        os.environ |= {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_PORT": port}
+        with process_group():
+            found = {name: trained(own, *case, catalog) for name, case in cases.items()}
+            torch.save(found, folder / f"{rank()}-of-{count}.pt")
 
 
 if __name__ == "__main__":
