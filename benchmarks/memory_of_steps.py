@@ -1,14 +1,14 @@
-"""Batch against peak memory of a training step of the reference recipes, with and without activation checkpoints.
+"""Batch against peak memory of a training step of the reference networks, with and without activation checkpoints.
 
-    python benchmarks/memory_of_steps.py                        # counted on a CPU
-    python benchmarks/memory_of_steps.py --device cuda          # measured on a GPU, at the batches of the table
+    python benchmarks/memory_of_steps.py                        # counted on a CPU, nothing is computed
+    python benchmarks/memory_of_steps.py --device cuda          # measured on a GPU
     python benchmarks/memory_of_steps.py arcface_inception      # one recipe
 
-Prints the table of docs/memory.md. On a CPU the second step (the optimizer has its state by then) of a few small
-batches is made as in a run, and a dispatch mode adds up the bytes of all tensors that are alive, each rounded up to
-512 bytes as CUDA's allocator does it. That is a straight line over the batch, whose third point is checked; the table
-is that line. What no operation returns is not in it: the workspaces of cuDNN and cuBLAS, the allocator's gaps, the
-CUDA context (about 0.5 GiB).
+Prints the table of docs/memory.md. A step is the network's: images, forward and backward pass of a plain loss, the
+recipe's optimizer; a later step than the first, when the optimizer has its state. Counted: torch's fake tensors go
+through it, and a dispatch mode adds up the bytes of all that are alive, each rounded up to 512 bytes as CUDA's
+allocator does it, at two batches; the others lie on the straight line through them. What no operation returns is not in
+it: workspaces of cuDNN and cuBLAS, gaps of the allocator, the CUDA context.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from bench_step import batches_of, built
-from torch import Tensor
+from bench_step import built
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from maskrec.base.console import say, table
-from maskrec.training.assemble import Assembly
-from maskrec.training.train_step import TrainStep
+from maskrec.runtime.compute import Compute
+from maskrec.training.activation_checkpointing import recompute_activations
+from maskrec.training.optimizing import build_optimizer
 
 RECIPES = {
     "arcface_inception": (64, 128, 256, 512),
-    "triplet_inception": (60, 120, 300, 600),
+    "triplet_inception": (64, 128, 256, 600),
     "arcface_seresnext101": (64, 128, 256, 512),
 }
-COUNTED = (4, 8, 12)
 PRECISIONS = ("float32", "bfloat16")
+COUNTED = (64, 256)
 _BLOCK, _GIB = 512, 2**30
 
 
@@ -70,63 +72,73 @@ class LiveBytes(TorchDispatchMode):
         return result
 
 
-def assembly_of(recipe: str, batch: int, precision: str, checkpoints: bool, device: str) -> Assembly:
-    """The recipe with another batch size; triplets keep two people at least."""
-    people = max(2, batch // 30)
-    sizes = (
-        (f"sampler.identities_per_batch={people}", f"sampler.images_per_identity={batch // people}")
-        if recipe == "triplet_inception"
-        else (f"sampler.batch_size={batch}",)
-    )
-    train = (f"train.precision={precision}", f"train.checkpoint_activations={str(checkpoints).lower()}")
-    return built(recipe, *sizes, *train, f"train.device={device}", "train.prefetch=0")
+class Network:
+    """A recipe's network with its optimizer.
+
+    Args:
+        recipe: its name.
+        compute: device and precision.
+        checkpoints: whether activations are computed again.
+        fake: the mode of tensors without numbers; None for real ones.
+    """
+
+    def __init__(self, recipe: str, compute: Compute, checkpoints: bool, fake: FakeTensorMode | None) -> None:
+        assembly = built(recipe)
+        self.size, self.spec, self.compute = assembly.image_size, assembly.backbone.input_spec, compute
+        self.backbone: nn.Module = compute.place(assembly.backbone).train()
+        if fake is not None:
+            _without_numbers(self.backbone, fake)
+        if checkpoints:
+            recompute_activations(self.backbone, assembly.plan.backbone.who)
+        self.optimizer = build_optimizer(assembly.plan.optimizer, self.backbone, nn.Module())
+        if fake is not None:
+            for group in self.optimizer.param_groups:
+                group["fused"] = False  # fake tensors cannot go through fused kernels, which need no more memory
+
+    def step(self, batch: int) -> None:
+        """One optimizer step over black images."""
+        clean = torch.zeros(batch, 3, self.size, self.size, dtype=torch.uint8, device=self.compute.device)
+        images = clean.float() / 255
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.compute.autocast():
+            embeddings = self.backbone(self.compute.feed(images, self.spec))
+        embeddings.float().square().mean().backward()
+        self.optimizer.step()
 
 
-def counted(assembly: Assembly) -> int:
-    """The most bytes at once of the second step, on a CPU."""
-    live = LiveBytes()
-    with live:
-        stepper = TrainStep(assembly)
-        for module in (stepper.backbone, stepper.loss):
-            live.know([*module.parameters(), *module.buffers()])
-        for number, loaded in enumerate(batches_of(assembly, 2)):
+def _without_numbers(module: nn.Module, fake: FakeTensorMode) -> None:
+    """Fake tensors in the place of a module's parameters and buffers."""
+    for inner in module.modules():
+        for name, weight in inner._parameters.items():
+            if weight is not None:
+                inner._parameters[name] = nn.Parameter(fake.from_tensor(weight.detach()), weight.requires_grad)
+        for name, buffer in inner._buffers.items():
+            if buffer is not None:
+                inner._buffers[name] = fake.from_tensor(buffer)
+
+
+def counted(recipe: str, precision: str, checkpoints: bool, batches: Sequence[int]) -> list[int]:
+    """The most bytes at once of a step, for each batch; on a CPU."""
+    fake, live, peaks = FakeTensorMode(allow_non_fake_inputs=True), LiveBytes(), []
+    network = Network(recipe, Compute(torch.device("cpu"), precision, True), checkpoints, fake)  # type: ignore[arg-type]
+    with fake, live:
+        live.know([*network.backbone.parameters(), *network.backbone.buffers()])
+        for batch in (COUNTED[0], *COUNTED):  # the first step makes the optimizer's state
             live.peak = live.now
-            stepper.step([stepper.prepare(loaded, 0, number)])
-    return live.peak
+            network.step(batch)
+            peaks.append(live.peak)
+    each = (peaks[2] - peaks[1]) / (COUNTED[1] - COUNTED[0])
+    return [round(peaks[1] + (batch - COUNTED[0]) * each) for batch in batches]
 
 
-def measured(assembly: Assembly) -> int:
+def measured(recipe: str, precision: str, checkpoints: bool, batches: Sequence[int]) -> list[int]:
     """The same as CUDA's allocator counts it."""
-    stepper = TrainStep(assembly)
-    for number, loaded in enumerate(batches_of(assembly, 2)):
-        torch.cuda.reset_peak_memory_stats()
-        stepper.step([stepper.prepare(loaded, 0, number)])
-    return torch.cuda.max_memory_allocated()
-
-
-def line_of(recipe: str, precision: str, checkpoints: bool) -> tuple[float, float]:
-    """Bytes of an empty batch and of each image, from three small batches."""
-    few, more, check = (counted(assembly_of(recipe, batch, precision, checkpoints, "cpu")) for batch in COUNTED)
-    each = (more - few) / (COUNTED[1] - COUNTED[0])
-    none = few - COUNTED[0] * each
-    foreseen = none + COUNTED[2] * each
-    if abs(foreseen / check - 1) > 0.01:
-        raise SystemExit(f"{recipe}: {check} bytes at a batch of {COUNTED[2]}, and the line says {foreseen:.0f}")
-    return none, each
-
-
-def rows_of(recipe: str, precision: str, device: str, batches: Sequence[int]) -> list[tuple[str, ...]]:
-    """A row without and one with activation checkpoints: GiB for each batch."""
-    found = []
-    for checkpoints in (False, True):
-        if device == "cuda":
-            peaks = [measured(assembly_of(recipe, each, precision, checkpoints, device)) for each in batches]
-            note = ""
-        else:
-            none, each = line_of(recipe, precision, checkpoints)
-            peaks, note = [none + batch * each for batch in batches], f"{none / 2**20:.0f} + {each / 2**20:.2f} B"
-        cells = [f"{peak / _GIB:.2f}" for peak in peaks]
-        found.append((recipe, precision, "yes" if checkpoints else "no", note, *cells))
+    network, found = Network(recipe, Compute(torch.device("cuda"), precision, True), checkpoints, None), []  # type: ignore[arg-type]
+    for batch in batches:
+        for _ in range(2):
+            torch.cuda.reset_peak_memory_stats()
+            network.step(batch)
+        found.append(torch.cuda.max_memory_allocated())
     return found
 
 
@@ -137,11 +149,16 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--precisions", nargs="*", default=list(PRECISIONS), choices=PRECISIONS)
     given = parser.parse_args()
+    of_device = measured if given.device == "cuda" else counted
     for recipe in given.recipes:
         batches = RECIPES[recipe]
-        head = ("RECIPE", "PRECISION", "CHECKPOINTS", "MIB AT BATCH B", *(f"GIB AT {each}" for each in batches))
-        rows = [row for each in given.precisions for row in rows_of(recipe, each, given.device, batches)]
-        say(table([head, *rows]))
+        rows: list[Sequence[str]] = [("RECIPE", "PRECISION", "CHECKPOINTS", *(f"GIB AT {each}" for each in batches))]
+        for precision in given.precisions:
+            for checkpoints in (False, True):
+                peaks = of_device(recipe, precision, checkpoints, batches)
+                cells = [f"{peak / _GIB:.2f}" for peak in peaks]
+                rows.append((recipe, precision, "yes" if checkpoints else "no", *cells))
+        say(table(rows))
 
 
 if __name__ == "__main__":
