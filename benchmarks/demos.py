@@ -42,9 +42,8 @@ class Demo(NamedTuple):
     result: Mapping[str, Any]
 
 
-def run(recipe: str, folder: Path, *options: str) -> Demo:
+def run(recipe: str, run_dir: Path, *options: str) -> Demo:
     """Train a shipped recipe in a process of its own."""
-    run_dir = folder / recipe.partition(":")[2]
     command = [sys.executable, "-m", "maskrec", "run", recipe, "--run-dir", str(run_dir), *options]
     began, before = time.monotonic(), processor_seconds()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -82,7 +81,7 @@ def untrained(recipe: str) -> float:
 
 def main() -> int:
     """The exit status."""
-    names = sys.argv[1:] or [name for name in shipped_recipes() if f"maskrec:{name}" != QUICKSTART]
+    names = sys.argv[1:] or list(shipped_recipes())
     recipes = [name if ":" in name else f"maskrec:{name}" for name in names]
     print(
         f"{'demo':<28}{'untrained':>10}{'trained':>9}{'pairs':>7}{'seconds':>9}{'quickstart':>12}{'times':>7}{'processor':>11}"
@@ -91,8 +90,8 @@ def main() -> int:
     for recipe in recipes:
         before = untrained(recipe)
         with tempfile.TemporaryDirectory(prefix="demos-") as folder:
-            quickstart = run(QUICKSTART, Path(folder))
-            demo = run(recipe, Path(folder), "--demo")
+            quickstart = run(QUICKSTART, Path(folder) / "quickstart")
+            demo = run(recipe, Path(folder) / "demo", "--demo")
         row = overall(demo.result["test"])
         times = demo.seconds / quickstart.seconds
         collapsed = any(answer["metrics"].get("collapsed") for answer in demo.result["test"].values())

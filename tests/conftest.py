@@ -9,10 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from training_runs import go_on, train  # noqa: F401 - fixtures
 from warm_python import run_python
 
 ROOT = Path(__file__).parents[1]
+# A busy machine may pause for longer than Hypothesis expects of a test or of a strategy.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
 
 
 @pytest.fixture

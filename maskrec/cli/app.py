@@ -36,6 +36,7 @@ COMMANDS = {
     "list": "listing:list_components",
     "show": "listing:show",
     "plugins": "listing:plugins",
+    "check-plugin": "plugin_checking:check_plugin",
     "doctor": "doctor:doctor",
     "data": "data:app",
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 
 from maskrec.plugin.installed import installed_plugins
 from maskrec.plugin.registered import Provider
@@ -49,12 +51,13 @@ class Weight:
 
 def weigh_plugins(timeout_s: float = 60) -> list[Weight]:
     """The import cost of every installed plugin, one after the other, each in a fresh process."""
-    return [
-        _weigh(provider, point.value.partition(":")[0].strip(), timeout_s) for provider, point in installed_plugins([])
-    ]
+    return [weigh_plugin(provider, point, timeout_s) for provider, point in installed_plugins([])]
 
 
-def _weigh(provider: Provider, module: str, timeout_s: float) -> Weight:
+def weigh_plugin(provider: Provider, point: EntryPoint, timeout_s: float = 60) -> Weight:
+    """The import cost of one plugin, in a fresh process that looks for modules where this one does."""
+    module = point.value.partition(":")[0].strip()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         answer = subprocess.run(
             [sys.executable, "-c", _CHILD, module],
@@ -63,6 +66,7 @@ def _weigh(provider: Provider, module: str, timeout_s: float) -> Weight:
             text=True,
             timeout=timeout_s,
             check=True,
+            env=environment,
         ).stdout
         milliseconds, modules, error = json.loads(answer.splitlines()[-1])
     except subprocess.TimeoutExpired:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
 from maskrec.base.errors import UsageError
@@ -52,6 +51,9 @@ def parameter_groups(plan: Optimizer, backbone: nn.Module, loss: nn.Module) -> l
 
 def _not_decayed(module: nn.Module, decay_vectors: bool) -> set[int]:
     """Identities of the parameters that timm's helper would not decay."""
+    # Here, because timm takes as long to import as torch, and contract checks ask this module for nothing of it.
+    from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined]
+
     groups = param_groups_weight_decay(
         module,
         weight_decay=1.0,  # any but 0: what it is is the optimizer's to say

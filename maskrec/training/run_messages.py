@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maskrec.contracts.collectives import world_size
-from maskrec.training.checks.sampler_checks import has_batch_norm
+from maskrec.training.checks.global_batches import has_batch_norm
 from maskrec.training.trainer import Trainer
 
 

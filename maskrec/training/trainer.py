@@ -22,7 +22,7 @@ from maskrec.runtime.weight_files import save_checkpoint
 from maskrec.training.assemble import Assembly
 from maskrec.training.checkpoint import networks_state, shard_state
 from maskrec.training.checkpoint_files import save_last, save_start
-from maskrec.training.checks.sampler_checks import agreed_batches, restore_sampler, sampler_state
+from maskrec.training.checks.global_batches import agreed_batches, restore_sampler, sampler_state
 from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object, on_rank_zero
 from maskrec.training.evaluating import evaluate_all
 from maskrec.training.final_test import result_of, resumable, test_best

@@ -531,7 +531,9 @@ _SECTIONS = ("seed", "image_size", "backbone", "data", "sampler", "loss", "trans
 
 
 @given(st.dictionaries(st.sampled_from(_SECTIONS), _VALUES, max_size=4), _VALUES)
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_no_recipe_raises(check: Check, whole: str, sections: dict[str, str], override: str) -> None:
     lines = [line for line in whole.splitlines() if line.partition(":")[0] not in sections and line[0] != " "]
     text = "\n".join([*lines, *(f"{name}: {value}" for name, value in sections.items())])
@@ -543,7 +545,9 @@ def test_no_recipe_raises(check: Check, whole: str, sections: dict[str, str], ov
 
 
 @given(st.binary(max_size=80))
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_no_bytes_raise(check: Check, raw: bytes) -> None:
     assert check(raw).exit_code == 2
 

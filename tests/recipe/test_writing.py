@@ -109,7 +109,9 @@ _ANYTHING = st.recursive(
 
 
 @given(_ANYTHING, st.floats(-5, 2), st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3))
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_any_value_survives(
     check: Check, whole: str, catalog: Catalog, tmp_path: Path, anything: object, margin: float, rates: list[float]
 ) -> None:

@@ -176,6 +176,7 @@ def _pytest(copy: Path) -> list[str]:
         "no:cacheprovider",
         "-p",
         "mutant_plugin",
+        "--hypothesis-profile=ci",
         f"--basetemp={copy.parent / copy.name}-temporary",
     ]
 

@@ -150,7 +150,7 @@ class RecordFile:
         if (beyond := np.flatnonzero(offsets + PART.size > self._file.size)).size:
             place = int(beyond[0])
             raise self._bad_index(
-                place, f"says byte {offsets[place]} of a .rec of {self._file.size} bytes (is that truncated?)"
+                place, f"says byte {offsets[place]}, and {self.path.name} has {self._file.size} bytes; is it cut short?"
             )
         order = np.argsort(keys)
         return keys[order], offsets[order]

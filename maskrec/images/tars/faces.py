@@ -56,8 +56,10 @@ def stored_index(folder: Path, files: Sequence[DataFile]) -> FaceIndex | None:
         return None
     index = read_face_index(folder, STEM)
     if list(index.files) != list(files):
+        other = min((file.name for file in {*index.files} ^ {*files}), default="their order")
         raise UsageError(
-            f"{folder / STEM}.json: made for other tars than those in this folder; run `maskrec data index {folder}`"
+            f"{folder / STEM}.json: made for other tars than those in this folder ({other} differs); run "
+            f"`maskrec data index {folder}`"
         )
     return index
 

@@ -37,15 +37,23 @@ def draw_sheet(heading: str, sections: Sequence[Section], size: int, columns: in
     columns = min(columns, max(4, *(len(section.tiles) for section in sections)))
     pen = _Pen(size, columns, Lettering(text), Lettering(text, bold=True), Lettering(text + 6, bold=True))
     width = 2 * MARGIN + columns * size + (columns - 1) * GAP
+    edges = MARGIN + pen.heading_height + MARGIN
+    # Wrapping the words takes long; the pictures alone may be too many.
+    _refuse_large(width, edges + sum(pen.least_height(section) for section in sections), "at least ")
     layouts = [pen.layout(section) for section in sections]
-    height = MARGIN + pen.heading_height + sum(sum(rows) + pen.title_height for rows in layouts) + MARGIN
-    if width * height > MOST_PIXELS:
-        raise UsageError(f"the sheet would have {width} x {height} pixels; use a smaller --number or --size")
+    height = edges + sum(sum(rows) + pen.title_height for rows in layouts)
+    _refuse_large(width, height)
     image = Image.new("RGB", (width, height), _PAPER)
     pen.paint(ImageDraw.Draw(image), image, heading, sections, layouts)
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue(), pen.small.missing | pen.bold.missing | pen.large.missing
+
+
+def _refuse_large(width: int, height: int, at_least: str = "") -> None:
+    if width * height > MOST_PIXELS:
+        message = f"the sheet would have {at_least}{width} x {height} pixels; use a smaller --number or --size"
+        raise UsageError(message)
 
 
 class _Pen:
@@ -55,6 +63,11 @@ class _Pen:
         self.line = small.size + 4
         self.heading_height = large.size + 18
         self.title_height = large.size + 22
+
+    def least_height(self, section: Section) -> int:
+        """The height of a section without any words below its pictures."""
+        rows = -(-len(section.tiles) // self.columns)
+        return self.title_height + rows * (self.size + 4 + GAP)
 
     def layout(self, section: Section) -> list[int]:
         """The height of each row of tiles."""

@@ -11,7 +11,7 @@ from maskrec.contracts.call_into import call_into
 from maskrec.contracts.component_calls import masked_samples, shards_of
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.recipe.plan import Opened, Plan, Spec
-from maskrec.training.checks.sampler_checks import first_batches, has_batch_norm, size_problems
+from maskrec.training.checks.global_batches import first_batches, has_batch_norm, size_problems
 
 if TYPE_CHECKING:
     from maskrec.contracts.kinds import Backbone, Dataset, Loss, Sampler

@@ -26,6 +26,7 @@ from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.preparation.contact_sheets import Choice, Section, choose, draw_page, draw_sheet, make_sections
+from maskrec.preparation.contact_sheets import sheet as sheet_module
 from maskrec.preparation.contact_sheets.selection import choose_rejected, read_rejected
 from maskrec.preparation.contact_sheets.text import Lettering
 from maskrec.preparation.contact_sheets.tiles import Tile, fit
@@ -173,8 +174,17 @@ def test_a_sheet_is_a_png_that_comes_out_the_same(faces_folder: Path) -> None:
     assert image.width == 2 * 16 + 6 * 48 + 5 * 8
     assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 20
     assert missing <= set("陈小明\ufffe\ud7ff") | set("محمد علي")
-    with pytest.raises(UsageError, match="smaller --number"):
+    with pytest.raises(UsageError, match=r"at least \d+ x \d+ pixels; use a smaller --number"):
         draw_sheet("heading", sections * 300, 1024, 100)
+
+
+def test_a_sheet_that_its_words_make_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare, wordy = (Section("", [Tile(None, "", lines)]) for lines in ((), ("a few words",)))
+    image = Image.open(io.BytesIO(draw_sheet("", [bare], 64, 4)[0]))
+    monkeypatch.setattr(sheet_module, "MOST_PIXELS", image.width * image.height)
+    draw_sheet("", [bare], 64, 4)
+    with pytest.raises(UsageError, match=r"would have \d+ x \d+ pixels"):
+        draw_sheet("", [wordy], 64, 4)
 
 
 def test_landmarks_are_drawn_where_they_are() -> None:

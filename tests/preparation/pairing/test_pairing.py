@@ -516,7 +516,9 @@ def test_the_command(tmp_path: Path, maskrec_cli: Callable[..., subprocess.Compl
     assert (wrong.returncode, "did you mean n95?" in wrong.stderr) == (2, True)
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_a_damaged_faces_csv_is_sentences_or_pairs(tmp_path: Path, data: st.DataObject) -> None:
     faces = tmp_path / "faces"

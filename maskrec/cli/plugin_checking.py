@@ -1,0 +1,132 @@
+"""``check-plugin``: whether a plugin's components keep their contracts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from maskrec.base.console import say, table, terminal_width
+from maskrec.base.errors import UsageError
+from maskrec.cli.options import AsJson, PluginFiles
+
+if TYPE_CHECKING:
+    from maskrec.testing.running_checks import BoundCheck, CheckResult
+
+FAILED = 1
+
+
+def check_plugin(
+    source: Annotated[
+        str, typer.Argument(metavar="DIST|FILE.py", help="An installed distribution, or a file with components.")
+    ],
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME.PARAMETER=VALUE]...", help="Parameters that a component is built with."),
+    ] = None,
+    as_json: AsJson = False,
+    plugin: PluginFiles = None,
+) -> int:
+    """Check that every component of a plugin keeps the contract of its kind.
+
+    A table of components and checks, with a sentence for each failure. The exit code is 0 where all pass, 1 where one
+    fails, 2 where the command line is wrong. With --json: {"checks": [{kind, component, check, outcome, message}]};
+    "outcome" is pass, fail, warn or skip.
+    """
+    from maskrec.testing.contract_check import ContractError
+    from maskrec.testing.plugin_candidates import candidates_of
+    from maskrec.testing.running_checks import bound_checks
+
+    try:
+        candidates = candidates_of(_source(source), _options(options or []), plugin or ())
+    except ContractError as error:
+        say(f"{source}: {error}", error=True)
+        return FAILED
+    results = _results(bound_checks(candidates))
+    if as_json:
+        print(json.dumps({"checks": [_row(result) for result in results]}, indent=2))
+    else:
+        _print(results)
+    return FAILED if any(result.outcome == "fail" for result in results) else 0
+
+
+def _source(text: str) -> str | Path:
+    if text.endswith(".py"):
+        return Path(text)
+    if Path(text).is_dir():
+        raise UsageError(f"{text} is a folder; name the installed distribution, or a .py file that declares components")
+    return text
+
+
+def _options(texts: list[str]) -> dict[str, dict[str, Any]]:
+    """``NAME.PARAMETER=VALUE`` as recipes read overrides."""
+    from maskrec.contracts.problem import Mark, Problem, RecipeError
+    from maskrec.recipe.node import Node, plain
+    from maskrec.recipe.overrides import apply_override, read_overrides
+
+    problems: list[Problem] = []
+    root = Node({}, Mark("command line"))
+    for override in read_overrides(texts, problems.append):
+        if len(override.path) < 2:
+            problems.append(
+                Problem(f"{override.path[0]!r} names no parameter", hint="write it like my_loss.margin=0.3")
+            )
+        root = apply_override(root, override, problems.append)
+    if problems:
+        raise RecipeError(problems)
+    found: dict[str, dict[str, Any]] = plain(root)
+    return found
+
+
+def _results(checks: list[BoundCheck]) -> list[CheckResult]:
+    """How each ends; what is checked is shown meanwhile."""
+    from rich.console import Console
+
+    from maskrec.base.progress import Progress
+
+    progress, results = Progress(Console(stderr=True)), []
+    progress.begin("checking", len(checks))
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what components print is no answer
+            for check in checks:
+                progress.note(check.id)
+                results.append(check.result())
+                progress.update(len(results), check.id)
+    finally:
+        progress.stop()
+    return results
+
+
+def _row(result: CheckResult) -> dict[str, str]:
+    entry = result.candidate.entry
+    return {
+        "kind": entry.noun,
+        "component": entry.name,
+        "check": result.check.id,
+        "outcome": result.outcome,
+        "message": result.message,
+    }
+
+
+def _print(results: list[CheckResult]) -> None:
+    rows = [("KIND", "COMPONENT", "CHECK", "RESULT", "WHAT MUST HOLD")]
+    for result in results:
+        row = _row(result)
+        said = f"does not apply: {result.message}" if result.outcome == "skip" else result.check.summary
+        rows.append((row["kind"], row["component"], row["check"], result.outcome.upper(), said))
+    say(table(rows, terminal_width()))
+    for result in results:
+        if result.outcome in ("fail", "warn"):
+            say(f"{result.outcome}: {result.candidate.name}: {result.check.id}: {result.message}")
+    counts = Counter[str](result.outcome for result in results)
+    said = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
+    components = len({id(result.candidate) for result in results})
+    say(f"{len(results)} checks of {components} component{'s'[: components > 1]}: {said}")
+
+
+_WORDS = {"pass": "passed", "fail": "failed", "warn": "failed as a warning", "skip": "did not apply"}

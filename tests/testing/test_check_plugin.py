@@ -1,0 +1,99 @@
+"""``maskrec check-plugin``: its table, its JSON and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Told
+
+from maskrec.cli.app import run_app
+
+PLUGIN = '''
+from maskrec import Component, hookimpl
+
+
+@hookimpl
+def maskrec_parts():
+    return [Component("chord", ":Chord", "the chord", part="distance")]
+
+
+class Chord:
+    """The chord.
+
+    Args:
+        power: of the distance.
+    """
+
+    def __init__(self, power: int) -> None:
+        self.power = power
+'''
+
+
+@pytest.fixture
+def check_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "chord.py").write_text(PLUGIN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> Told:
+        with pytest.raises(SystemExit) as end:
+            run_app(["check-plugin", *words])
+        out, err = capsys.readouterr()
+        return Told(end.value.code, out, err)
+
+    return call
+
+
+def test_a_plugin_that_passes_exits_0_with_a_row_a_check(check_plugin):
+    done = check_plugin("chord.py", "chord.power=2")
+    assert done.returncode == 0, done
+    head, *rows, last = done.stdout.splitlines()
+    assert head.split()[:4] == ["KIND", "COMPONENT", "CHECK", "RESULT"]
+    assert any(row.split()[:4] == ["distance", "chord", "builds", "PASS"] for row in rows)
+    assert any("does not apply: a file given with --plugin" in row for row in rows)
+    assert last == f"{len(rows)} checks of 1 component: {len(rows) - 1} passed, 1 did not apply"
+
+
+def test_one_that_fails_exits_1_and_says_why(check_plugin):
+    done = check_plugin("chord.py")
+    assert done.returncode == 1
+    assert "fail: chord: builds: chord cannot be built from its options: `chord` lacks `power`" in done.stdout
+    assert "1 failed" in done.stdout.splitlines()[-1]
+
+
+def test_json_has_a_row_a_check(check_plugin):
+    done = check_plugin("chord.py", "--json", "chord.power=2")
+    rows = {row["check"]: row for row in json.loads(done.stdout)["checks"]}
+    assert rows["builds"] == {
+        "kind": "distance",
+        "component": "chord",
+        "check": "builds",
+        "outcome": "pass",
+        "message": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["maskrec-nowhere"], "no installed distribution of this name"),
+        (["nowhere.py"], "not an existing Python file"),
+        (["."], ". is a folder; name the installed distribution"),
+        (["chord.py", "cord.power=2"], "which chord.py does not declare; did you mean chord?"),
+        (["chord.py", "chord.power"], "an override is `key.path=value`"),
+        (["chord.py", "power=2"], "'power' names no parameter"),
+    ],
+)
+def test_a_wrong_command_line_exits_2(check_plugin, words, sentence):
+    done = check_plugin(*words)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_plugin_that_cannot_be_loaded_exits_1(check_plugin, tmp_path):
+    (tmp_path / "torn.py").write_text("from maskrec import hookimpl\nraise RuntimeError('torn')\n", encoding="utf-8")
+    done = check_plugin("torn.py")
+    assert done.returncode == 1
+    assert "torn.py: plugin file:torn.py: import: RuntimeError: torn (torn.py:2)" in done.stderr
