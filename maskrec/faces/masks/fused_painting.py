@@ -25,7 +25,7 @@ _ASIDE, _BACK, _FRONT = tl.constexpr(REACH_ASIDE), tl.constexpr(REACH_BACK), tl.
 
 
 @triton.jit
-def _seen_box(row, axes, origin, turn, face):
+def _seen_box(row, axes, origin, turn, face, height, width):
     """First and last row, first and last column, the last ones excluded."""
     strap = tl.load(row + at.STRAP_END) + tl.load(row + at.STRAP_WIDTH) / tl.load(row + at.STRAP_TOP_SCALE)
     top = (tl.minimum(tl.load(row + at.NOSE), strap) - _SHADOW_REACH).to(tl.float64)
@@ -71,7 +71,7 @@ def _paint_kernel(
     pixel = tl.program_id(1) * pixels + tl.arange(0, pixels)
     x, y = pixel % width, pixel // width
     row = numbers + face * count
-    first_row, last_row, first_column, last_column = _seen_box(row, axes, origin, turn, face)
+    first_row, last_row, first_column, last_column = _seen_box(row, axes, origin, turn, face, height, width)
     inside = (y >= first_row) & (y < last_row) & (x >= first_column) & (x < last_column)
     place = tl.arange(0, 16)
     point = tl.load(landmarks + face * 10 + place, mask=place < 10, other=0.0)
