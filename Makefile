@@ -16,7 +16,7 @@ STAMP := $(VENV)/.installed
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --constraint constraints.txt --no-deps --no-build-isolation --editable plugins/maskrec-example-loss --editable plugins/maskrec-example-backbone
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --constraint constraints.txt --no-deps --no-build-isolation --editable plugins/maskrec-example-loss --editable plugins/maskrec-example-backbone --editable plugins/maskrec-insightface
 	touch $@
 
 demo: $(STAMP)

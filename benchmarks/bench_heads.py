@@ -1,6 +1,7 @@
 """Memory and time of a training step of the heads over many classes: forward and backward of ArcFace with focal loss.
 
-Run: ``python benchmarks/bench_heads.py [pairs]``, or ``python benchmarks/bench_heads.py table`` for docs/heads.md.
+Run: ``python benchmarks/bench_heads.py [pairs]``, or ``python benchmarks/bench_heads.py table`` for docs/heads.md,
+``python benchmarks/bench_heads.py losses [classes]`` for docs/losses.md.
 At a batch of 256, 100,000 classes and embeddings of 512:
 
 - extra memory: the most that is allocated in a step beside the centres and their gradient, as torch's allocator counts
@@ -19,6 +20,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from rows import report, report_needs
@@ -26,12 +28,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.class_centres import ClassCentres
-from maskrec.losses.dense_head import Dense
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.class_centres import ClassCentres
+from maskrec.losses.heads.dense_head import Dense
+from maskrec.losses.heads.head_names import HeadName
+from maskrec.losses.heads.sampled_head import Sampled
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc
-from maskrec.losses.sampled_head import Sampled
+from maskrec.losses.margins.adaface import AdaFace
+from maskrec.losses.margins.arcface import Arc, ArcFace, SubcenterArcFace
+from maskrec.losses.margins.combined_margin import CombinedMargin, SphereFace
+from maskrec.losses.margins.cosface import CosFace
+from maskrec.losses.margins.curricularface import CurricularFace
+from maskrec.losses.margins.elasticface import ElasticFace
+from maskrec.losses.margins.magface import MagFace
+from maskrec.losses.margins.uniface import UniFace
 
 BATCH, CLASSES, SIZE = 256, 100_000, 512
 SCALE, MARGIN, GAMMA = 45.0, 0.4, 2.0
@@ -45,6 +55,7 @@ class Plain(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
+        self.num_classes = classes
         self.weight = nn.Parameter(torch.empty(classes, SIZE))
         nn.init.xavier_uniform_(self.weight)
 
@@ -68,12 +79,12 @@ def loss_of(head: ClassCentres) -> nn.Module:
     return MarginSoftmax(head.embedding_size, head.num_classes, counts, Arc(MARGIN), SCALE, "focal", head)
 
 
-def step_of(loss: nn.Module, batch: int = BATCH) -> Callable[[], object]:
+def step_of(loss: Any, batch: int = BATCH) -> Callable[[], object]:
     """A forward and backward pass; gradients of the pass before are let go of first."""
     loss.to(DEVICE)
     generator = torch.Generator().manual_seed(0)
     embeddings = torch.randn(batch, SIZE, generator=generator).to(DEVICE).requires_grad_()
-    classes = next(iter(loss.parameters())).shape[0]
+    classes = loss.num_classes if isinstance(loss, Plain) else loss.head.num_classes
     labels = torch.randint(0, classes, (batch,), generator=generator).to(DEVICE)
 
     def step() -> None:
@@ -171,12 +182,26 @@ def table() -> None:
         print(f"| {name} | " + " | ".join(f"{extra_bytes(make(classes)) / 1e6:,.0f} MB" for classes in sizes) + " |")
 
 
+def losses(classes: int, heads: tuple[HeadName, ...]) -> None:
+    """Extra memory by loss and head, as Markdown."""
+    kinds: tuple[Any, ...] = (ArcFace, CosFace, AdaFace, MagFace, CurricularFace, SubcenterArcFace)
+    kinds += (ElasticFace, SphereFace, CombinedMargin, UniFace)
+    print(f"| loss, {classes:,} classes | " + " | ".join(heads) + " |\n| --- |" + " ---: |" * len(heads))
+    for kind in kinds:
+        bytes_of = (extra_bytes(kind(SIZE, classes, range(1, classes + 1), head=head)) for head in heads)
+        print(f"| {kind.__name__} | " + " | ".join(f"{each / 1e6:,.0f} MB" for each in bytes_of) + " |", flush=True)
+
+
 def main() -> None:
-    """Print the rows, or the table."""
+    """Print the rows, or a table."""
     words = sys.argv[1:]
     torch.manual_seed(0)
     if words == ["table"]:
         table()
+        return
+    if words[:1] == ["losses"]:
+        classes = int(words[1]) if words[1:] else 10_000
+        losses(classes, ("dense", "chunked") if classes <= CLASSES else ("chunked",))
         return
     memory()
     timing(int(words[0]) if words else 5)

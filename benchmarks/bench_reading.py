@@ -117,7 +117,7 @@ def data_sets(folder: Path, size: int) -> dict[str, Samples]:
 def check_in_place(faces: Samples, size: int) -> None:
     """Fail where a face would be warped, which the peer does not do."""
     points = np.stack([faces[index].landmarks for index in range(0, len(faces), 61)])
-    moved = moves_nothing(similarity_transforms(points.astype(np.float64), arcface_template(size)), size)
+    moved = moves_nothing(similarity_transforms(points.astype(np.float64), arcface_template(size)), (size, size))
     assert moved.all(), f"{(~moved).sum()} of {len(moved)} faces are not aligned"
 
 

@@ -18,7 +18,7 @@ import torch
 from rows import report, report_needs
 from torch import Tensor
 
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.triplets.triplet import Triplet
 
 PEOPLE, LARGE, FACES, SIZE, MARGIN = 8, 60, 30, 512, 0.2
 TIMES_AS_FAST, MEGABYTES = 12.0, 300

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.class_centres import Start
+from maskrec.losses.heads.class_centres import Start
+from maskrec.losses.margins.arcface import ArcFace
 
 SIZE, BATCH, NOISE = 512, 128, 0.6
 SHOWN = (1, 5, 10, 25, 50, 100, 150)

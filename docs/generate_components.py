@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 
+from maskrec.base.words import article
 from maskrec.cli.showing import type_text
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
@@ -52,7 +53,7 @@ def _component(entry: Registered, catalog: Catalog) -> list[str]:
     target = catalog.load(entry)
     parameters = read_parameters(target, entry.kind)
     needs = "".join(f" Needs `pip install {name}`." for name in entry.component.needs)
-    part = f" It is a {entry.component.part}." if entry.component.part else ""
+    part = f" It is {article(entry.component.part)}." if entry.component.part else ""
     given = [f"`{parameter.name}`" for parameter in parameters if parameter.given]
     return [
         f"### {entry.name}",

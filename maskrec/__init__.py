@@ -14,7 +14,7 @@ from maskrec.base.version import __version__
 if TYPE_CHECKING:
     from maskrec.base.errors import MaskrecError, PluginError, UsageError
     from maskrec.contracts.evaluation import Evaluation, Threshold, View
-    from maskrec.contracts.input_spec import InputSpec
+    from maskrec.contracts.input_spec import AlignmentTemplate, InputSpec
     from maskrec.contracts.pair_set import PairSet
     from maskrec.contracts.problem import Problem, RecipeError
     from maskrec.contracts.sample import Batch, Sample
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from maskrec.plugin.component import Component, hookimpl
 
 _HOMES = {
+    "AlignmentTemplate": "maskrec.contracts.input_spec",
     "Batch": "maskrec.contracts.sample",
     "Component": "maskrec.plugin.component",
     "Evaluation": "maskrec.contracts.evaluation",
@@ -42,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlignmentTemplate",
     "Batch",
     "Component",
     "Evaluation",

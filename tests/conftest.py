@@ -56,7 +56,8 @@ def make_distribution() -> Callable[..., Path]:
     """Writes an installed distribution into a folder: its ``.dist-info`` and its modules.
 
     ``make_distribution(folder, "maskrec-circle", {"circle": "maskrec_circle"}, {"maskrec_circle": "source"})``
-    declares the entry point ``circle = maskrec_circle`` in the group ``maskrec`` and returns the ``.dist-info``.
+    declares the entry point ``circle = maskrec_circle`` in the group ``maskrec`` and returns the ``.dist-info``;
+    ``requires=["maskrec>=2"]`` is what it depends on.
     """
 
     def make(
@@ -65,10 +66,13 @@ def make_distribution() -> Callable[..., Path]:
         entry_points: Mapping[str, str],
         modules: Mapping[str, str],
         version: str = "1.0",
+        requires: Sequence[str] = (),
     ) -> Path:
         info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+        said = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+        said += [f"Requires-Dist: {each}" for each in requires]
+        (info / "METADATA").write_text("\n".join(said) + "\n", encoding="utf-8")
         lines = ["[maskrec]", *(f"{point} = {value}" for point, value in entry_points.items()), ""]
         (info / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
         for module, source in modules.items():

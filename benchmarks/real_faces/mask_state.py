@@ -220,7 +220,7 @@ def measure_embeddings(
     weights: Path, lfw: Faces, half: NDArray[np.bool_], fitted: Sequence[str], measured: Sequence[str], seed: int
 ) -> Measured:
     """The same with a logistic regression on MobileFaceNet's unit embeddings, before any distillation."""
-    from maskrec_example_backbone.mobilefacenet import MobileFaceNet
+    from maskrec_insightface.mobilefacenet import MobileFaceNet
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 

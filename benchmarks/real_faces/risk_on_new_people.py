@@ -3,7 +3,7 @@
     python benchmarks/real_faces/risk_on_new_people.py --weights mobilefacenet.safetensors --lfw lfw \\
         --landmarks lfw_landmarks.csv [--splits 200] [--seed 17] [--cache embeddings.npz]
 
-All people with two or more photos are embedded once by MobileFaceNet (that of plugins/maskrec-example-backbone), each
+All people with two or more photos are embedded once by MobileFaceNet (that of plugins/maskrec-insightface), each
 photo bare and with one mask. Of each person the first ``--photos`` (10) count: a few people have hundreds, and false
 accepts that stem from so few are refused. The people are split into halves at random. The error rates of the first
 half (``maskrec.metrics.count_risk``) give a threshold for a FAR of 1e-3 with its 95 % interval, and probabilities; all
@@ -126,7 +126,7 @@ def read_faces(arguments: argparse.Namespace) -> Faces:
 
 def embed(paths: list[str], arguments: argparse.Namespace) -> NDArray[np.float32]:
     """float32 ``(2 n, d)``: every photo bare, then every photo with a mask of a type drawn by the seed."""
-    from maskrec_example_backbone.mobilefacenet import MobileFaceNet
+    from maskrec_insightface.mobilefacenet import MobileFaceNet
 
     from maskrec.contracts.pair_set import PairSet
     from maskrec.contracts.problem import Problems

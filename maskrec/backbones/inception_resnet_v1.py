@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from maskrec.backbones.pooling import Pooling, make_pooling
 from maskrec.backbones.weights import GO_ON, find_file, load_strictly, read_weights, torch_checkpoint_folders
 from maskrec.base.errors import UsageError
+from maskrec.contracts.alignment_choice import AlignmentChoice
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.input_spec import Alignment, InputSpec
+from maskrec.contracts.input_spec import InputSpec, default_size
 from maskrec.contracts.problem import Problem, refuse
 
 SMALLEST = 75
@@ -37,7 +38,7 @@ class InceptionResnetV1(nn.Module):
         dropout: probability in [0, 1) before the last linear layer.
         pooling: ``avg``, or ``gem`` with a learned p.
         alignment: how faces are placed on the canvas; None is what the weights expect.
-        image_size: side of the canvas in pixels, at least 75; None is 160.
+        image_size: side of the canvas in pixels, at least 75; None is 160, with a template its height.
         context: while a checkpoint is being opened, pretrained weights are not loaded.
 
     Raises:
@@ -52,7 +53,7 @@ class InceptionResnetV1(nn.Module):
         pretrained: Literal["vggface2", "casia_webface"] | Path | None = None,
         dropout: float = 0.6,
         pooling: Pooling = "avg",
-        alignment: Alignment | None = None,
+        alignment: AlignmentChoice | None = None,
         image_size: int | None = None,
         context: Context | None = None,
     ) -> None:
@@ -60,12 +61,10 @@ class InceptionResnetV1(nn.Module):
         from facenet_pytorch import InceptionResnetV1 as Network
 
         refuse(_problems({"dropout": dropout}, image_size))
-        self.input_spec = InputSpec(
-            size=image_size or 160,
-            mean=(127.5 / 255,) * 3,
-            std=(128 / 255,) * 3,
-            alignment=alignment or ("box" if pretrained else "arcface"),
-        )
+        placed = alignment or ("box" if pretrained else "arcface")
+        size = image_size or default_size(placed, 160)
+        self.input_spec = InputSpec(size, (127.5 / 255,) * 3, (128 / 255,) * 3, alignment=placed)
+        refuse(_problems({"dropout": dropout}, min(self.input_spec.canvas)))
         self.network = Network(pretrained=None, classify=False, dropout_prob=dropout)
         if pretrained is not None and not (context and context.restoring):
             path = pretrained if isinstance(pretrained, Path) else _published(pretrained)

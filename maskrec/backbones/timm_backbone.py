@@ -14,8 +14,9 @@ from maskrec.backbones.pooling import GeM, Pooling
 from maskrec.backbones.timm_weights import cached_weights, load_trunk
 from maskrec.base.errors import UsageError
 from maskrec.base.words import nearest, typed_line
+from maskrec.contracts.alignment_choice import AlignmentChoice
 from maskrec.contracts.context import CheckContext, Context
-from maskrec.contracts.input_spec import Alignment, InputSpec
+from maskrec.contracts.input_spec import InputSpec, canvas_shape, default_size
 from maskrec.contracts.problem import Problem, refuse
 
 
@@ -33,7 +34,7 @@ class TimmBackbone(nn.Module):
         embedding_size: with ``linear_bn``; must be None with ``none``.
         dropout: probability in [0, 1) before the neck.
         alignment: how faces are placed on the canvas; ``input_spec`` contains it, with the model's own statistics.
-        image_size: side of the canvas in pixels; None is the model's own.
+        image_size: side of the canvas in pixels; None is the model's own, with a template its height.
         context: while a checkpoint is being opened, pretrained weights are not loaded.
 
     Raises:
@@ -49,20 +50,21 @@ class TimmBackbone(nn.Module):
         neck: Literal["linear_bn", "none"] = "linear_bn",
         embedding_size: int | None = 512,
         dropout: float = 0.0,
-        alignment: Alignment = "arcface",
+        alignment: AlignmentChoice = "arcface",
         image_size: int | None = None,
         context: Context | None = None,
     ) -> None:
         super().__init__()
         refuse(_problems({"model": model, "neck": neck, "embedding_size": embedding_size, "dropout": dropout}))
-        self.trunk = _create(model, pooling, image_size)
+        asked = image_size or default_size(alignment, 0)
+        self.trunk = _create(model, pooling, canvas_shape(asked, alignment) if asked else None)
         settings = self.trunk.pretrained_cfg
-        size = image_size or int(settings["input_size"][-1])
+        size = asked or int(settings["input_size"][-1])
         self.input_spec = InputSpec(size, tuple(settings["mean"]), tuple(settings["std"]), "rgb", alignment)
         if pretrained is not False and not (context and context.restoring):
             path = pretrained if isinstance(pretrained, Path) else cached_weights(model, settings)
             load_trunk(self.trunk, path)
-        features = _features(self.trunk, model, pooling, size)
+        features = _features(self.trunk, model, pooling, self.input_spec.canvas)
         self.pooling = GeM() if pooling == "gem" else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.embedding_size = embedding_size or features
@@ -84,7 +86,7 @@ def se_resnext101(
     pooling: Pooling = "gem",
     embedding_size: int = 512,
     dropout: float = 0.4,
-    alignment: Alignment = "arcface",
+    alignment: AlignmentChoice = "arcface",
     image_size: int | None = None,
     context: Context | None = None,
 ) -> TimmBackbone:
@@ -99,7 +101,7 @@ def se_resnext101(
         embedding_size: of the neck.
         dropout: probability in [0, 1) before the neck.
         alignment: how faces are placed on the canvas.
-        image_size: side of the canvas in pixels; None is the model's own (224).
+        image_size: side of the canvas in pixels; None is the model's own (224), with a template its height.
         context: as for ``timm``.
 
     Raises:
@@ -115,37 +117,38 @@ def _linear_bn(features: int, size: int) -> nn.Module:
     return nn.Sequential(nn.Linear(features, size, bias=False), nn.BatchNorm1d(size, eps=1e-3))
 
 
-def _create(model: str, pooling: Pooling, image_size: int | None) -> Any:
-    """The plain timm model; the size is passed only to models that are built for a fixed size."""
+def _create(model: str, pooling: Pooling, canvas: tuple[int, int] | None) -> Any:
+    """The plain timm model; the canvas is passed only to models that are built for a fixed size."""
     import timm
 
     options: dict[str, Any] = {"num_classes": 0}
     if pooling == "gem":
         options["global_pool"] = ""
-    if image_size and _settings(model)["fixed_input_size"]:
-        options["img_size"] = image_size
+    if canvas and _settings(model)["fixed_input_size"]:
+        options["img_size"] = canvas if canvas[0] != canvas[1] else canvas[0]
     try:
         return timm.create_model(model, pretrained=False, **options)
     except Exception as error:  # a model may raise anything for a size: ZeroDivisionError, IndexError
         raise UsageError(
-            f"timm cannot build {model} with pooling {pooling} at image_size {image_size or 'its own'}: "
-            f"{typed_line(error)}; {_other_sizes(model, image_size)}, or choose pooling: avg or another model"
+            f"timm cannot build {model} with pooling {pooling} at image_size {_sides(canvas)}: {typed_line(error)}; "
+            f"{_other_sizes(model, canvas)}, or choose pooling: avg or another model"
         ) from error
 
 
 @torch.no_grad()
-def _features(trunk: nn.Module, model: str, pooling: Pooling, size: int) -> int:
-    """The number of features of the trunk, found by running one image of that size.
+def _features(trunk: nn.Module, model: str, pooling: Pooling, canvas: tuple[int, int]) -> int:
+    """The number of features of the trunk, found by running one image of that canvas.
 
     Raises:
         UsageError: the trunk does not support the size, or GeM gets no feature maps ``(B, C, H, W)``.
     """
     training = trunk.training
     try:
-        shape = tuple(trunk.eval()(torch.zeros(1, 3, size, size)).shape)
+        shape = tuple(trunk.eval()(torch.zeros(1, 3, *canvas)).shape)
     except Exception as error:  # a model may raise anything for a size, such as an IndexError
         raise UsageError(
-            f"{model} does not support images of {size} pixels: {typed_line(error)}; {_other_sizes(model, size)}"
+            f"{model} does not support images of {_sides(canvas)} pixels: {typed_line(error)}; "
+            f"{_other_sizes(model, canvas)}"
         ) from error
     finally:
         trunk.train(training)
@@ -157,13 +160,20 @@ def _features(trunk: nn.Module, model: str, pooling: Pooling, size: int) -> int:
 
 
 @torch.no_grad()
-def _other_sizes(model: str, size: int | None) -> str:
+def _other_sizes(model: str, canvas: tuple[int, int] | None) -> str:
     """What to do about a size that a model does not take: sizes near it that it takes, found by trying them."""
     own = int(_settings(model).get("input_size", (3, 224, 224))[-1])
+    size = canvas[0] if canvas and canvas[0] == canvas[1] else None
     if size is None or size == own:
         return "choose another image_size"
     found = [each for each in sorted({size // 32 * 32 + 32, own}) if _takes(model, each)]
     return f"set image_size to {' or '.join(map(str, found))}, which it takes" if found else "remove image_size"
+
+
+def _sides(canvas: tuple[int, int] | None) -> str:
+    if canvas is None:
+        return "its own"
+    return str(canvas[0]) if canvas[0] == canvas[1] else f"{canvas[0]} x {canvas[1]}"
 
 
 def _takes(model: str, size: int) -> bool:

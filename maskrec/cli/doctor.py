@@ -51,6 +51,7 @@ def doctor(
     device, wrong = _ask_torch(catalog.failures)
     say(table([("device", device)]), flush=True)
     wrong += [clean(failure) for failure in catalog.failures]
+    wrong += _for_another_core(catalog)
     if not no_plugins:
         wrong += _heavy_plugins()
     for line in _missing_needs(catalog):
@@ -103,6 +104,14 @@ def _heavy_plugins() -> Iterator[str]:
             )
         elif weight.error.startswith("its import"):
             yield f"plugin {weight.provider.name}: {weight.error}"
+
+
+def _for_another_core(catalog: Catalog) -> Iterator[str]:
+    from maskrec.plugin.installation_hints import core_mismatch
+
+    for provider in catalog.providers:
+        if required := core_mismatch(provider):
+            yield f"{provider.who}: {required}"
 
 
 def _missing_needs(catalog: Catalog) -> Iterator[str]:

@@ -92,12 +92,14 @@ def _evaluations(
     subject: EvaluatedSubject, file: Path | None, overrides: list[str], catalog: Catalog, root: Path
 ) -> tuple[NamedEvaluations, Path]:
     from maskrec.recipe.evaluations_only import resolve_evaluations
+    from maskrec.runtime.run_plan import catalog_of_run
 
     if file is not None:
         return resolve_evaluations(file, catalog=catalog, overrides=overrides, data_root=root), root
     own = subject.own
     if own is None:
         raise UsageError(f"{subject.name} has no evaluations of its own; name a file: maskrec evaluate MODEL FILE.yaml")
+    catalog = catalog_of_run(own.path.parent, catalog) if own.of_a_run else catalog
     found = resolve_evaluations(
         own.path, catalog=catalog, overrides=overrides, data_root=own.data_root, of_a_run=own.of_a_run
     )

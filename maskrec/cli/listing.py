@@ -26,6 +26,7 @@ def entry_row(entry: Registered) -> dict[str, Any]:
         "name": component.name,
         "qualified": entry.qualified,
         "summary": component.summary,
+        "aliases": list(component.aliases),
         "target": component.target,
         "needs": list(component.needs),
         "plugin": provider.name,
@@ -61,8 +62,8 @@ def list_components(
 ) -> None:
     """List the components that recipes can name.
 
-    With --json: {"components": [{kind, part, name, qualified, summary, target, needs, plugin, distribution, version,
-    file}], "failures": [{plugin, distribution, version, stage, message, fatal}]}.
+    With --json: {"components": [{kind, part, name, qualified, summary, aliases, target, needs, plugin, distribution,
+    version, file}], "failures": [{plugin, distribution, version, stage, message, fatal}]}.
     """
     wanted = [_kind(kind) for kind in kinds or KIND_OF_HOOK.values()]
     catalog = open_catalog(plugin, no_plugins)
@@ -73,8 +74,14 @@ def list_components(
         print(json.dumps({"components": [entry_row(entry) for entry in entries], "failures": failures}, indent=2))
         return
     rows = [("KIND", "NAME", "PROVIDER", "SUMMARY")]
-    rows += [(entry.noun, entry.name, str(entry.provider), entry.component.summary) for entry in entries]
+    rows += [(entry.noun, entry.name, str(entry.provider), _summary(entry)) for entry in entries]
     say(table(rows, terminal_width()))
+
+
+def _summary(entry: Registered) -> str:
+    """What it does, and its names of the past, which recipes may still say."""
+    names = " and ".join(entry.component.aliases)
+    return f"{entry.component.summary} (before: {names})" if names else entry.component.summary
 
 
 def _kind(text: str) -> str:
@@ -96,7 +103,7 @@ def _source(catalog: Catalog, text: str) -> str:
 
 
 def plugins(as_json: AsJson = False, plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
-    """List the plugins, and what is wrong with those that failed.
+    """List the plugins, and what is wrong with those that failed. MASKREC_TRACE=1 shows each hook's answer on stderr.
 
     With --json: {"plugins": [{plugin, distribution, version, file, components}], "failures": [{plugin, distribution,
     version, stage, message, fatal}]}; "components" counts what it declares.

@@ -27,11 +27,12 @@ def describe(entry: Registered, catalog: Catalog) -> str:
     try:
         parameters = read_parameters(target, entry.kind)
     except ValueError as error:
-        raise PluginError(f"{entry.noun} {entry.qualified}: {error}") from error
+        raise PluginError(f"{entry.noun} {entry.versioned}: {error}") from error
     head = [
         ("provider", f"{entry.provider} ({entry.provider.name})"),
         ("target", entry.component.target),
         ("source", source_place(target)),
+        *([("before", ", ".join(entry.component.aliases))] if entry.component.aliases else []),
     ]
     sections = [f"{entry.noun} {entry.qualified}: {entry.component.summary}", table(head)]
     helps = parameter_help(target)

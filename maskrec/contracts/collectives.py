@@ -89,6 +89,20 @@ def mean_over_processes(values: Tensor) -> Tensor:
     return (both[0] / both[1].clamp(min=1)).to(values.dtype)
 
 
+def deviation_over_processes(values: Tensor) -> Tensor:
+    """The standard deviation of ``(b,)`` values over all processes, a scalar without gradient.
+
+    Of n values the squares are divided by n - 1; not a number for fewer than two.
+    """
+    exact = exact_dtype(values.device)
+    exactly = values.detach().to(exact)
+    both = torch.stack([exactly.sum(), torch.tensor(len(values), dtype=exact, device=values.device)])
+    total, count = all_reduce_sum(both)
+    squares = all_reduce_sum((exactly - total / count).square().sum())
+    deviation = (squares / (count - 1)).sqrt()
+    return torch.where(count > 1, deviation, torch.nan).to(values.dtype)
+
+
 class _GatherWithGradient(torch.autograd.Function):
     """All-gather whose backward sums every process's gradient for the local rows (the adjoint of gathering)."""
 

@@ -148,10 +148,14 @@ def frozen_modules(loss: nn.Module) -> tuple[nn.Module, ...]:
     return tuple(frozen()) if frozen is not None else ()
 
 
-def diagnostics(component: object) -> dict[str, float | Tensor]:
-    """What a loss, or a part of one, reports of its last batch: numbers, and tensors of one number where they are.
+def diagnostics(component: object, who: str = "") -> dict[str, float | Tensor]:
+    """What a component reports of its last batch: numbers, and tensors of one number where they are.
 
-    A tensor is not read, so that nobody waits for its device.
+    A loss, a part of one, a transform or a sampler. A tensor is not read, so that nobody waits for its device.
+
+    Args:
+        component: the component.
+        who: what messages call it; by default what the component itself is known by.
 
     Raises:
         PluginError: it fails, or returns something other than a dict of numbers; the component's name is said.
@@ -159,7 +163,7 @@ def diagnostics(component: object) -> dict[str, float | Tensor]:
     asked = method_of(component, "diagnostics")
     if asked is None:
         return {}
-    who = name_of(component)
+    who = who or name_of(component)
     with call_into(who, "failed in diagnostics", component):
         answer = asked()
     if not isinstance(answer, Mapping):

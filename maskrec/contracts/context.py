@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.input_spec import Alignment, InputSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ class Context:
     world_size: int = 1
     restoring: bool = False
     shards: Sequence[int] | None = field(default=None, compare=False)
+
+    @property
+    def alignment(self) -> Alignment:
+        """The alignment that the backbone's weights expect; ``none`` where no backbone is known."""
+        return "none" if self.input_spec is None else self.input_spec.alignment
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,8 @@ class Stepped:
         images_per_second: since the last event, summed over all processes.
         loss_path: the loss component, as the recipe names it (``maskrec/triplet``).
         steps: how many steps this event covers: those since the last event, with those that were skipped.
+        scalars: what the sampler and the transforms report in ``diagnostics()``, means likewise:
+            ``sampler/NAME``, ``transforms.LABEL/NAME``.
     """
 
     epoch: int
@@ -69,6 +71,7 @@ class Stepped:
     images_per_second: float
     loss_path: str
     steps: int = 1
+    scalars: Mapping[str, float] = field(default_factory=dict)
 
     def reaches(self, every: int) -> bool:
         """Whether a multiple of ``every`` is among the steps since the last event."""

@@ -1,10 +1,19 @@
-"""What a component's code may change for everybody else: torch's global state and its own training mode."""
+"""What a plugin's code may change for everybody else: torch's settings, the process's, maskrec's own functions."""
 
 from __future__ import annotations
 
+import builtins
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Setting = tuple[str, Any, Callable[[Any], object]]  # how a sentence names it, its value, what sets it
 
@@ -23,6 +32,14 @@ def settings(component: object = None) -> list[Setting]:
     return found
 
 
+def settings_at_import() -> list[Setting]:
+    """The settings as torch has them when it was just imported."""
+    values: dict[str, Any] = {}
+    if (torch := sys.modules.get("torch")) is not None:
+        values = {"torch.is_grad_enabled()": True, "torch.get_default_dtype()": torch.float32}
+    return [(name, values[name], put_back) for name, _, put_back in settings()]
+
+
 def restore_settings(before: list[Setting], component: object = None) -> list[str]:
     """Set what differs from ``before`` back.
 
@@ -35,3 +52,76 @@ def restore_settings(before: list[Setting], component: object = None) -> list[st
             changed.append(f"{name} from {old} to {new}")
             put_back(old)
     return changed
+
+
+class SharedState:
+    """What no plugin may replace or change while it is imported, as it is now.
+
+    The functions and classes of maskrec, Python's builtins, torch's settings, the current folder, ``sys.stderr`` and
+    the handlers of Ctrl-C and SIGTERM. The modules of ``--plugin`` files are the plugins' own.
+    """
+
+    def __init__(self) -> None:
+        self._kept = [(holder, _callables(holder)) for holder in _holders()]
+        self._torch = settings()
+        self._process = list(_process())
+
+    def put_back(self) -> list[str]:
+        """Put back whatever differs; what that was, in words."""
+        found = []
+        for holder, kept in self._kept:
+            now = vars(holder)
+            for name, value in kept.items():
+                if now.get(name) is not value:
+                    setattr(holder, name, value)
+                    found.append(f"{_shown(holder)}.{name}")
+        for (name, before, put_back), (_, after, _) in zip(self._process, _process(), strict=True):
+            if before != after:
+                put_back(before)
+                found.append(name)
+        return found + restore_settings(self._torch or settings_at_import())
+
+
+def _holders() -> Iterator[ModuleType | type]:
+    """The modules of maskrec that are imported, the classes that they define, and the builtins."""
+    yield builtins
+    for name, module in list(sys.modules.items()):
+        if f"{name}.".startswith("maskrec.") and not name.startswith("maskrec.plugin.from_file."):
+            yield module
+            yield from (each for each in vars(module).values() if isinstance(each, type) and each.__module__ == name)
+
+
+def _callables(holder: ModuleType | type) -> dict[str, Any]:
+    return {name: value for name, value in vars(holder).items() if _is_code(value)}
+
+
+def _is_code(value: Any) -> bool:
+    return callable(value) or isinstance(value, (property, staticmethod, classmethod))
+
+
+def _shown(holder: ModuleType | type) -> str:
+    return holder.__name__ if isinstance(holder, ModuleType) else f"{holder.__module__}.{holder.__qualname__}"
+
+
+def _process() -> Iterator[tuple[str, Any, Callable[[Any], object]]]:
+    """Settings of the process: how a sentence names each, its value, what sets it."""
+    yield "the current folder", _current_folder(), _change_folder
+    yield "sys.stderr", sys.stderr, lambda stream: setattr(sys, "stderr", stream)
+    for number in _SIGNALS:
+        yield f"the handler of {number.name}", signal.getsignal(number), partial(_handle_again, number)
+
+
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # removed
+        return ""
+
+
+def _change_folder(folder: str) -> None:
+    with suppress(OSError):
+        os.chdir(folder)
+
+
+def _handle_again(number: signal.Signals, handler: Any) -> None:
+    signal.signal(number, handler or signal.SIG_DFL)

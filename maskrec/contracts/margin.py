@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from maskrec.base.errors import MaskrecError
-from maskrec.contracts.collectives import mean_over_processes
+from maskrec.contracts.collectives import deviation_over_processes, mean_over_processes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,6 +43,13 @@ class MarginContext:
         """
         return mean_over_processes(values)
 
+    def deviation(self, values: Tensor) -> Tensor:
+        """The standard deviation of ``(B,)`` values over the samples of all processes, a scalar without gradient.
+
+        Of n values the squares are divided by n - 1; not a number for fewer than two. As for ``mean``.
+        """
+        return deviation_over_processes(values)
+
 
 class Margin(Protocol):
     """Changes the cosine to the true class, so that training must reach further than a correct classification.
@@ -54,6 +61,7 @@ class Margin(Protocol):
       a head may call it on any block of classes, and again in the backward pass.
     - ``penalty(context) -> (B,)``: added to each sample's loss after criterion and class weights.
     - ``reduction``: ``softplus_sum`` for a binary cross entropy summed over the classes; by default ``logsumexp``.
+    - ``others_weight``: with ``softplus_sum`` the factor of the sum over the other classes; by default 1.
     - ``diagnostics() -> dict``: as for a loss; shown as ``margin/NAME``.
     """
 
@@ -142,6 +150,19 @@ class ScaledMargin:
         """
         hard = getattr(self.margin, "hard", None)
         return cosines if hard is None else hard(cosines, target)
+
+    def weigh_others(self, reduced: Tensor) -> Tensor:
+        """``(B,)``, the head's second result, as it counts in a sample's entropy.
+
+        Raises:
+            MaskrecError: the margin weighs other classes, and the head does not sum over them.
+        """
+        weight = getattr(self.margin, "others_weight", 1.0)
+        if weight == 1.0:
+            return reduced
+        if self.reduction != "softplus_sum":
+            raise MaskrecError(f"{type(self.margin).__name__}.others_weight needs reduction 'softplus_sum'")
+        return weight * reduced
 
     def penalty(self) -> Tensor | None:
         """``(B,)`` to be added to the samples' losses, or None.

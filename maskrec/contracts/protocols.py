@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 class Sampler(Protocol):
-    """Global batches of indices; same seed and epoch, same batches."""
+    """Global batches of indices; same seed and epoch, same batches.
+
+    An optional method ``diagnostics()`` returns numbers about the epoch that was asked for last; they are logged.
+    """
 
     batch_size: int
 
@@ -78,7 +81,8 @@ class Draws(Protocol):
 class Transform(Protocol):
     """Batched, on the batch's device. A class attribute ``needs_landmarks = True`` requires data that has them.
 
-    ``sets_masked = True`` says that it hides faces as a mask does and marks them as ``masked``.
+    ``sets_masked = True`` says that it hides faces as a mask does and marks them as ``masked``. An optional method
+    ``diagnostics()`` returns numbers, or tensors of one number, about the last batch; they are logged.
     """
 
     def __call__(self, batch: Batch, draws: Draws, /) -> Batch: ...

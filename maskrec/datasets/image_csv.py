@@ -12,7 +12,7 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.problem import Problems
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.datasets.batch_reading import read_into
-from maskrec.datasets.options import alignment_of, canvas_of
+from maskrec.datasets.options import canvas_of
 from maskrec.images.face_table import FaceTable, read_faces, target_gaps
 from maskrec.images.landmarks_file import read_landmarks
 from maskrec.images.photos import Photos
@@ -71,7 +71,7 @@ class ImageCsv:
         self.identities = _names(faces) if "identity" in faces.frame else None
         self.masked = faces.masked()
         self.has_landmarks = points is not None
-        self._photos = Photos(paths, canvas_of(image_size), alignment_of(context), points, boxes)
+        self._photos = Photos(paths, canvas_of(image_size), context.alignment, points, boxes)
 
     def __len__(self) -> int:
         return len(self.labels)

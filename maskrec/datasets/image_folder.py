@@ -15,7 +15,7 @@ from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import Problem, Problems
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.datasets.batch_reading import read_into
-from maskrec.datasets.options import alignment_of, canvas_of
+from maskrec.datasets.options import canvas_of
 from maskrec.images.folder_layout import WORN, worn_by_folder
 from maskrec.images.landmarks_file import read_landmarks
 from maskrec.images.photos import PHOTO_ENDINGS, Photos, file_problem, place_of
@@ -71,7 +71,7 @@ class ImageFolder:
         self.has_landmarks = points is not None
         start = len(place_of(path, ""))
         self.masked = np.array([bool(worn_by_folder(photo[start:])[1]) for photo in paths], np.bool_)
-        self._photos = Photos(paths, canvas_of(image_size), alignment_of(context), points, boxes)
+        self._photos = Photos(paths, canvas_of(image_size), context.alignment, points, boxes)
 
     @staticmethod
     def check(values: dict[str, Any], context: CheckContext) -> Iterable[Problem]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskrec.contracts.context import Context
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.datasets.batch_reading import read_into
-from maskrec.datasets.options import alignment_of, canvas_of
+from maskrec.datasets.options import canvas_of
 from maskrec.images.aligner import Aligner
 from maskrec.images.decoding import decode_image, decode_into
 from maskrec.images.insightface.recordio import RecordFile
@@ -40,7 +40,7 @@ class ImageRecord:
 
     def __init__(self, path: Path, context: Context, image_size: int) -> None:
         self._records = RecordFile(path)
-        self._aligner = Aligner(canvas_of(image_size), alignment_of(context))
+        self._aligner = Aligner(canvas_of(image_size), context.alignment)
         people, labels = np.unique(self._records.identities(), return_inverse=True)
         self.labels: list[int] = labels.tolist()
         self.num_classes = len(people)

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from maskrec.contracts.context import Context
-from maskrec.contracts.input_spec import Alignment
-
-
-def alignment_of(context: Context) -> Alignment:
-    """The alignment that the backbone's weights expect; ``none`` where no backbone is known."""
-    return context.input_spec.alignment if context.input_spec is not None else "none"
-
 
 def canvas_of(image_size: int) -> int:
     """The canvas's side.

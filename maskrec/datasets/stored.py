@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskrec.contracts.context import Context
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.datasets.batch_reading import read_into
-from maskrec.datasets.options import alignment_of, canvas_of
+from maskrec.datasets.options import canvas_of
 from maskrec.images.packed.face_store import FaceStore
 
 
@@ -24,7 +24,7 @@ class StoredFaces:
     """
 
     def __init__(self, store: FaceStore, context: Context, image_size: int) -> None:
-        self._store, self._aligner = store, store.planned(canvas_of(image_size), alignment_of(context))
+        self._store, self._aligner = store, store.planned(canvas_of(image_size), context.alignment)
         index = store.index
         self.labels: Sequence[int] = index.entries["label"].tolist()
         self.num_classes = len(index.identities)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from maskrec.contracts.context import CheckContext
+from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import Problem
 from maskrec.contracts.sample import Sample
 from maskrec.faces.synthetic import CAVEAT
 from maskrec.faces.synthetic.album import Album, complaints
+from maskrec.images.drawn_faces import drawn_on_canvas
 
 
 class SyntheticFaces:
@@ -19,13 +20,15 @@ class SyntheticFaces:
     testing on people from 10000 on never mixes the two, and runs with different seeds train on the same people.
 
     Args:
-        image_size: side of the canvas in pixels, 16 to 1024; faces are drawn at that size.
+        image_size: side of the canvas in pixels, 16 to 1024; faces are drawn at that size. With a template
+            it is the canvas's height.
         identities: how many people; they are the classes.
         images_per_identity: photos of each, with pose, expression, light, hair of the day and background drawn for
             each.
         first_identity: number of the first person.
         face_seed: selects the world of people; independent of the run's seed.
         cache_mib: memory in MiB that rendered photos may take; a larger set renders each photo whenever it is read.
+        context: the runner's; its backbone's template, where it has one, is what the faces are moved to.
 
     Raises:
         ValueError: a parameter out of range, in one sentence.
@@ -42,7 +45,9 @@ class SyntheticFaces:
         first_identity: int = 0,
         face_seed: int = 0,
         cache_mib: int = 2048,
+        context: Context | None = None,
     ) -> None:
+        self._alignment = (context or Context()).alignment
         self._album = Album(face_seed, image_size, identities, images_per_identity, first_identity, cache_mib)
         self.num_classes = identities
         self.labels = [person for person in range(identities) for _ in range(images_per_identity)]
@@ -58,7 +63,7 @@ class SyntheticFaces:
         Raises:
             IndexError: beyond the set.
         """
-        image, landmarks = self._album[index]
+        image, landmarks = drawn_on_canvas(*self._album[index], self._album.image_size, self._alignment)
         return Sample(image, self.labels[index], landmarks, masked=False, path=self._album.path(index))
 
     @staticmethod

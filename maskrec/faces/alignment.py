@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maskrec.contracts.input_spec import Alignment, AlignmentTemplate
+
 ARCFACE_SIZE = 112
 ARCFACE_POINTS = (
     (38.2946, 51.6963),
@@ -33,7 +35,28 @@ def arcface_template(size: int) -> NDArray[np.float64]:
     """
     if size < 1:
         raise ValueError(f"a canvas must have at least 1 pixel per side, not {size}")
-    return (np.array(ARCFACE_POINTS) + 0.5) * (size / ARCFACE_SIZE) - 0.5
+    return _scaled(ARCFACE_POINTS, size / ARCFACE_SIZE)
+
+
+def template_points(size: int, alignment: Alignment) -> NDArray[np.float64] | None:
+    """Where an alignment puts the five landmarks, in pixels of a canvas of ``contracts.canvas_shape(size, alignment)``.
+
+    A template's points are scaled as ArcFace's are (see ``arcface_template``).
+
+    Args:
+        size: of the canvas: its side, with a template its height.
+        alignment: see ``InputSpec``.
+
+    Returns:
+        float64 ``(5, 2)``; None for an alignment without landmarks.
+    """
+    if isinstance(alignment, AlignmentTemplate):
+        return _scaled(alignment.points, size / alignment.height)
+    return arcface_template(size) if alignment == "arcface" else None
+
+
+def _scaled(points: ArrayLike, factor: float) -> NDArray[np.float64]:
+    return np.asarray((np.array(points) + 0.5) * factor - 0.5)
 
 
 def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:

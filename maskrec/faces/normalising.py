@@ -14,8 +14,8 @@ def normalise(images: Tensor, spec: InputSpec, *, resize: bool = False) -> Tenso
 
     Args:
         images: float RGB ``(B, 3, H, W)`` in [0, 1].
-        spec: channel order, mean and std (on the [0, 1] scale, in the channels' own order), and the size.
-        resize: whether images of another size are resized to ``spec.size`` (bilinear, antialiased); otherwise they
+        spec: channel order, mean and std (on the [0, 1] scale, in the channels' own order), and the canvas.
+        resize: whether images of another size are resized to ``spec.canvas`` (bilinear, antialiased); otherwise they
             keep theirs, because most networks accept any size.
 
     Returns:
@@ -26,8 +26,8 @@ def normalise(images: Tensor, spec: InputSpec, *, resize: bool = False) -> Tenso
     """
     if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
         raise ValueError(f"expected float images (B, 3, H, W), not {images.dtype} {tuple(images.shape)}")
-    if resize and images.shape[2:] != (spec.size, spec.size):
-        images = functional.interpolate(images, (spec.size, spec.size), mode="bilinear", antialias=True)
+    if resize and images.shape[2:] != spec.canvas:
+        images = functional.interpolate(images, spec.canvas, mode="bilinear", antialias=True)
     if spec.color == "bgr":
         images = images.flip(1)
     return (images - _by_channel(spec.mean, images)) / _by_channel(spec.std, images)

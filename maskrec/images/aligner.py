@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskrec.base.errors import UsageError
-from maskrec.contracts.input_spec import Alignment
+from maskrec.contracts.input_spec import Alignment, canvas_shape
 from maskrec.contracts.sample import Sample
-from maskrec.faces.alignment import aligned_sides, arcface_template, similarity_transforms
+from maskrec.faces.alignment import aligned_sides, similarity_transforms, template_points
 from maskrec.faces.landmarks import another_photos, fits_aligned
 from maskrec.images.canvas import moves_nothing, pixels_on_canvas
 
@@ -27,7 +27,7 @@ class Aligner:
     Landmarks that cannot be of the photo that they are given for are refused when it is placed.
 
     Args:
-        size: of the canvas in pixels.
+        size: of the canvas in pixels: its side, with a template its height.
         alignment: see ``images.canvas.to_canvas``.
         landmarks: float64 ``(n, 5, 2)`` in pixels of each image, or None.
         boxes: float64 ``(n, 4)``, or None.
@@ -41,11 +41,12 @@ class Aligner:
         boxes: NDArray[np.float64] | None = None,
     ) -> None:
         self.size, self.alignment, self.landmarks, self.boxes = size, alignment, landmarks, boxes
+        self.shape = canvas_shape(size, alignment)
         self._sides = None if landmarks is None else _in_parts(aligned_sides, landmarks).astype(np.float32)
         self._in_place = _in_place(size, alignment, landmarks, boxes)
         if self._in_place is not None and self._sides is not None:
             # Landmarks of an aligned face of another size are looked at beside the photo, which cannot be theirs.
-            self._in_place &= (self._sides == 0) | fits_aligned(self._sides, size, size)
+            self._in_place &= (self._sides == 0) | fits_aligned(self._sides, *self.shape)
 
     def is_aligned(self, index: int) -> bool:
         """Whether a face of the canvas's size needs no change."""
@@ -77,8 +78,7 @@ class Aligner:
             ``name``.
         """
         points = None if self.landmarks is None else self.landmarks[index]
-        size = self.size
-        if image.shape[0] == size == image.shape[1] and self.is_aligned(index):
+        if image.shape[:2] == self.shape and self.is_aligned(index):
             moved = None if points is None else torch.from_numpy(points.astype(np.float32))
             return Sample(_tensor(image), label, moved, masked, name)
         box = None if self.boxes is None else self.boxes[index]
@@ -87,7 +87,7 @@ class Aligner:
             if fault := another_photos(points, float(self._sides[index]), width, height):
                 raise UsageError(f"{name}: {fault}; name landmarks of this photo, or leave them out")
         try:
-            pixels, places = pixels_on_canvas(image, points, size, self.alignment, box)
+            pixels, places = pixels_on_canvas(image, points, self.size, self.alignment, box)
         except (ValueError, cv2.error) as error:
             raise UsageError(f"{name}: cannot be placed on the canvas: {error}") from error
         moved = None if places is None else torch.from_numpy(places)
@@ -103,13 +103,13 @@ def _in_place(
     size: int, alignment: Alignment, landmarks: NDArray[np.float64] | None, boxes: NDArray[np.float64] | None
 ) -> NDArray[np.bool_] | None:
     """Which faces stay in place; None for all."""
-    if alignment == "arcface" and landmarks is not None:
-        template = arcface_template(size)
-        return _in_parts(lambda part: moves_nothing(similarity_transforms(part, template), size), landmarks)
+    shape, template = canvas_shape(size, alignment), template_points(size, alignment)
+    if template is not None and landmarks is not None:
+        return _in_parts(lambda part: moves_nothing(similarity_transforms(part, template), shape), landmarks)
     if alignment == "box" and (landmarks is not None or boxes is not None):
         return np.zeros(len(landmarks if landmarks is not None else boxes), np.bool_)  # type: ignore[arg-type]
     if landmarks is not None:
-        return np.asarray(((landmarks >= -0.5) & (landmarks <= size - 0.5)).all((1, 2)))
+        return np.asarray(((landmarks >= -0.5) & (landmarks <= np.array(shape[::-1]) - 0.5)).all((1, 2)))
     return None
 
 

@@ -1,4 +1,4 @@
-"""Placing a photo and its landmarks on the square canvas that a backbone receives."""
+"""Placing a photo and its landmarks on the canvas that a backbone receives."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.input_spec import Alignment
-from maskrec.faces.alignment import arcface_template, move_points, similarity_transform
+from maskrec.contracts.input_spec import Alignment, canvas_shape
+from maskrec.faces.alignment import move_points, similarity_transform, template_points
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,23 +39,24 @@ def to_canvas(
 
     - ``arcface``: the similarity that brings the five landmarks nearest to ArcFace's template; black outside the photo.
       A photo of the canvas's size that it would move by less than 0.05 pixels is already aligned and stays unchanged.
+    - a template: likewise, to its own points and on its own canvas.
     - ``box``: the detector's box with facenet's margin, cut at the photo's edges, stretched to the square. Without a
       box, MTCNN's is approximated from the landmarks (``box_from_landmarks``). Without both, the photo is such a box
       already and is stretched whole.
     - ``none``: the middle square cropped and resized.
 
     A photo without landmarks (for ``box``: without both) **is treated as already aligned**; for ``arcface`` as with
-    ``none``.
+    ``none``, for a template the middle part with its canvas's proportions.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``.
         landmarks: ``(5, 2)`` in pixels of the photo, or None.
-        size: of the canvas in pixels.
+        size: of the canvas in pixels: its side, with a template its height.
         alignment: as above.
         box: ``(4,)`` left, top, right, bottom in pixels of the photo, or None.
 
     Returns:
-        uint8 RGB ``(3, size, size)`` and float32 ``(5, 2)`` in pixels of the canvas (None without landmarks).
+        uint8 RGB ``(3, height, width)`` and float32 ``(5, 2)`` in pixels of the canvas (None without landmarks).
 
     Raises:
         ValueError: impossible landmarks or box.
@@ -74,21 +75,22 @@ def pixels_on_canvas(
     alignment: Alignment,
     box: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
-    """``to_canvas`` as arrays, the image ``(size, size, 3)`` as decoders return it."""
-    if alignment == "arcface" and landmarks is not None:
-        matrix = similarity_transform(landmarks, arcface_template(size))
-        if image.shape[:2] == (size, size) and moves_nothing(matrix[None], size)[0]:
+    """``to_canvas`` as arrays, the image ``(height, width, 3)`` as decoders return it."""
+    shape, template = canvas_shape(size, alignment), template_points(size, alignment)
+    if template is not None and landmarks is not None:
+        matrix = similarity_transform(landmarks, template)
+        if image.shape[:2] == shape and moves_nothing(matrix[None], shape)[0]:
             pixels, matrix = image, np.eye(2, 3)
         else:
-            pixels = warp(image, matrix, size)
+            pixels = warp(image, matrix, shape)
     elif alignment == "box" and box is None and landmarks is None:
-        pixels, matrix = _stretched(image, (0, 0, image.shape[1], image.shape[0]), size)
+        pixels, matrix = _stretched(image, (0, 0, image.shape[1], image.shape[0]), shape)
     elif alignment == "box":
         box = box_from_landmarks(landmarks) if box is None and landmarks is not None else box
         assert box is not None
         pixels, matrix = cut_box(image, box, size)
     else:
-        pixels, matrix = _cut_middle(image, size)
+        pixels, matrix = _cut_middle(image, shape)
     if landmarks is None:
         return pixels, None
     return pixels, move_points(landmarks, matrix).astype(np.float32)
@@ -101,9 +103,10 @@ def planes_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return planes
 
 
-def moves_nothing(matrices: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
-    """For affines ``(b, 2, 3)``, whether each leaves a canvas in place, to 0.05 pixels: bool ``(b,)``."""
-    corners = np.array([[0.0, 0.0], [size - 1.0, 0.0], [0.0, size - 1.0], [size - 1.0, size - 1.0]])
+def moves_nothing(matrices: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """For affines ``(b, 2, 3)``, whether each leaves a canvas (height, width) in place, to 0.05 pixels: ``(b,)``."""
+    bottom, right = shape[0] - 1.0, shape[1] - 1.0
+    corners = np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
     moved = corners @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
     return np.asarray(np.abs(moved - corners).max((1, 2)) < _IN_PLACE)
 
@@ -129,13 +132,15 @@ def box_from_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([centre - half, centre + half])
 
 
-def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int, fill: Fill = "black") -> NDArray[np.uint8]:
+def warp(
+    image: NDArray[np.uint8], matrix: NDArray[np.float64], shape: tuple[int, int], fill: Fill = "black"
+) -> NDArray[np.uint8]:
     """The affine on the photo; shrunk by whole factors first where bilinear sampling would skip pixels.
 
     Args:
         image: RGB ``(H, W, 3)``.
         matrix: 2 x 3, from its pixels to the canvas's.
-        size: side of the canvas.
+        shape: height and width of the canvas.
         fill: how pixels beyond the photo are filled: ``black``, or its ``edge`` repeated.
     """
     factor = int(1.0 / max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-6))
@@ -145,7 +150,7 @@ def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int, fill:
         image = _resize(image, width, height)
         shrunk = matrix[:, :2] * ratio
         matrix = np.column_stack([shrunk, matrix[:, 2] + matrix[:, :2] @ ((ratio - 1.0) / 2.0)])
-    warped = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=_BORDER[fill])
+    warped = cv2.warpAffine(image, matrix, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=_BORDER[fill])
     return np.asarray(warped, dtype=np.uint8)
 
 
@@ -158,24 +163,28 @@ def cut_box(
     right, bottom = np.ceil(np.minimum(box[2:] + margin, [width, height])).astype(int)
     if right - left < 2 or bottom - top < 2:
         raise ValueError(f"the face's box {np.round(box, 1).tolist()} is not in the photo of {width} x {height} pixels")
-    return _stretched(image, (left, top, right, bottom), size)
+    return _stretched(image, (left, top, right, bottom), (size, size))
 
 
-def _cut_middle(image: NDArray[np.uint8], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _cut_middle(image: NDArray[np.uint8], shape: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The largest part in the middle with the canvas's proportions, resized."""
     height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return _stretched(image, (left, top, left + side, top + side), size)
+    high, wide = height, max(1, round(height * shape[1] / shape[0]))
+    if wide > width:
+        high, wide = max(1, round(width * shape[0] / shape[1])), width
+    top, left = (height - high) // 2, (width - wide) // 2
+    return _stretched(image, (left, top, left + wide, top + high), shape)
 
 
 def _stretched(
-    image: NDArray[np.uint8], part: tuple[int, int, int, int], size: int
+    image: NDArray[np.uint8], part: tuple[int, int, int, int], shape: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part (left, top, right, bottom) resized to the square, and the affine from the photo to the square."""
+    """The part (left, top, right, bottom) resized to the canvas, and the affine from the photo to the canvas."""
     left, top, right, bottom = part
-    scale = np.array([size / (right - left), size / (bottom - top)])
+    height, width = shape
+    scale = np.array([width / (right - left), height / (bottom - top)])
     matrix = np.column_stack([np.diag(scale), (0.5 - np.array([left, top])) * scale - 0.5])
-    return _resize(image[top:bottom, left:right], size, size), matrix
+    return _resize(image[top:bottom, left:right], width, height), matrix
 
 
 def _resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.base.words import did_you_mean
 from maskrec.contracts.problem import Mark, Problems
+from maskrec.images.insightface.binfile import is_bin, not_a_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,15 @@ def read_table(
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    content = b""
     try:
-        text = read_regular(path, LARGEST_TABLE).decode("utf-8-sig")
+        content = read_regular(path, LARGEST_TABLE)
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
+        if is_bin(path, content):
+            raise UsageError(not_a_text(path)) from error
         raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
     if (nul := text.find("\0")) >= 0:
         line = text.count("\n", 0, nul) + 1

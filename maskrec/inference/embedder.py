@@ -164,12 +164,19 @@ def require_pair_set(given: object) -> None:
 def seen(images: Tensor, view: View) -> Tensor:
     """Images ``(B, 3, H, W)`` as the view shows them: cropped, resized back, mirrored."""
     if view.crop < 1.0:
-        size = images.shape[-1]
-        side = max(1, round(size * view.crop))
-        start = (size - side) // 2
-        crop = images[..., start : start + side, start : start + side]
-        images = interpolate(crop, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+        height, width = images.shape[-2:]
+        rows, columns = _middle(height, view.crop), _middle(width, view.crop)
+        images = interpolate(
+            images[..., rows, columns], size=(height, width), mode="bilinear", align_corners=False, antialias=True
+        )
     return images.flip(-1) if view.flip else images
+
+
+def _middle(side: int, share: float) -> slice:
+    """The middle part of a side, at least one pixel."""
+    kept = max(1, round(side * share))
+    start = (side - kept) // 2
+    return slice(start, start + kept)
 
 
 def _some(loaded: LoadedBatch, rows: list[int]) -> LoadedBatch:

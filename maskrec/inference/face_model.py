@@ -191,7 +191,7 @@ class FaceModel:
         """Embeddings of aligned faces, scaled to unit length: float32 ``(n, d)``.
 
         Args:
-            canvases: uint8 RGB ``(n, S, S, 3)``.
+            canvases: uint8 RGB ``(n, H, W, 3)``.
 
         Raises:
             UsageError: the network returns something that has no direction or is not finite.

@@ -25,9 +25,10 @@ from maskrec.inference.runs_within_runs import opening
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.provenance import recorded_versions
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory
-from maskrec.runtime.run_plan import data_root_of
+from maskrec.runtime.run_plan import catalog_of_run, data_root_of
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_checksum
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
 
@@ -77,7 +78,7 @@ def open_model_folder(folder: ModelFolder, catalog: Catalog) -> Model:
     elif weights.kind == "run":
         opened = open_run(weights.path, catalog, weights.checkpoint, decide=False)
     else:
-        shown = f"the backbone in {folder.path}"
+        shown, catalog = f"the backbone in {folder.path}", catalog.made_with(recorded_versions(folder.components))
         named = resolve_written_backbone(
             folder.backbone_text, shown, catalog=catalog, seed=folder.seed, image_size=folder.image_size
         )
@@ -94,9 +95,8 @@ def open_model_folder(folder: ModelFolder, catalog: Catalog) -> Model:
 def open_run(run_dir: Path, catalog: Catalog, checkpoint: str = "", decide: bool = True) -> Model:
     """The model of a run directory: its best weights and their thresholds, or its last weights without any.
 
-    Where the last checkpoint is damaged or gone, the one before it is opened, which is said.
-
-    Only what this needs is compared: providers of the backbone must be there, names and shapes of its weights fit.
+    Where the last checkpoint is damaged or gone, the one before it is opened, which is said. Only what this needs is
+    compared: providers of the backbone must be there, names and shapes of its weights fit.
 
     Args:
         run_dir: the run directory.
@@ -115,6 +115,7 @@ def open_run(run_dir: Path, catalog: Catalog, checkpoint: str = "", decide: bool
 def _open_run(run_dir: Path, catalog: Catalog, checkpoint: str, decide: bool) -> Model:
     data_root = data_root_of(run_dir)
     run = RunDirectory(run_dir)
+    catalog = catalog_of_run(run_dir, catalog)
     named = resolve_backbone(run.recipe, catalog=catalog, data_root=data_root, restoring=True)
     name, state = _weights(run, checkpoint)
     backbone = _build(named, catalog, Context(data_root=data_root, restoring=True))
@@ -174,7 +175,7 @@ def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Pa
     context = Context(data_root=data_root)
     backbone = _build(named, catalog, context)
     if isinstance(named.backbone, Spec):
-        other_seed = _build(replace(named, seed=named.seed + 1), catalog, context)
+        other_seed = _build(replace(named, seed=named.seed + 1, notes=()), catalog, context)
         if _nothing_learned(backbone, other_seed):
             raise UsageError(
                 f"{shown} starts from random weights, by which faces cannot be compared; give it weights that were "
@@ -213,6 +214,8 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
 
 
 def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Module:
+    for note in named.notes:
+        say(note, error=True)
     opener = partial(open_backbone, catalog=catalog, data_root=context.data_root)
     givens = {"seed": named.seed, "image_size": named.image_size}
     built: nn.Module = Builder(catalog, named.seed, context, opener, givens).build(named.backbone)

@@ -80,6 +80,7 @@ class ClassifierLoss(nn.Module):
             labels = labels.long()
             margin = self.margin_for(rows, labels, batch)
             target, logsumexp = (one_a_sample(each, labels, self.head) for each in self.head(rows, labels, margin))
+            logsumexp = logsumexp if margin is None else margin.weigh_others(logsumexp)
             losses = one_a_sample(self.criterion(entropy(target, logsumexp)), labels, self.criterion)
             loss = mean_over_samples(losses, labels, self.class_weights, self.norm)
             penalty = None if margin is None else margin.penalty()

@@ -19,8 +19,8 @@ from maskrec.contracts.sample import Batch
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import CriterionName, criterion_of
-from maskrec.losses.dense_head import many_classes_note
-from maskrec.losses.heads import HeadName, head_of
+from maskrec.losses.heads.dense_head import many_classes_note
+from maskrec.losses.heads.head_names import HeadName, head_of
 
 
 class MarginSoftmax(ClassifierLoss):
@@ -85,7 +85,7 @@ class MarginSoftmax(ClassifierLoss):
         yield from scale_problems(values)
         yield from weighting_problems(values, context.givens.get("class_counts"))
         if values.get("head") == "dense":
-            yield from many_classes_note(context, "head")
+            yield from many_classes_note(context, "head", values.get("centres_per_class", 1))
 
     def margin_for(self, embeddings: Tensor, labels: Tensor, batch: Batch | None) -> ScaledMargin:
         """The margin for these samples, which draws by their positions in the epoch.

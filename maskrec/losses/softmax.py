@@ -10,8 +10,8 @@ from maskrec.contracts.problem import Problem
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm
 from maskrec.losses.classifier import BETA, ClassifierLoss, weighting_problems
 from maskrec.losses.criteria import GAMMA, CriterionName, criterion_of, criterion_problems
-from maskrec.losses.dense_head import many_classes_note
-from maskrec.losses.heads import PlainHeadName, head_of
+from maskrec.losses.heads.dense_head import many_classes_note
+from maskrec.losses.heads.head_names import PlainHeadName, head_of
 
 
 class Softmax(ClassifierLoss):

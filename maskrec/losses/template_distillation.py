@@ -143,8 +143,8 @@ def _alignment_problems(teacher: Backbone, context: Context | None) -> Iterator[
     wanted = teacher.input_spec.alignment
     if student is not None and student.alignment != wanted:
         yield Problem(
-            f"the teacher expects faces aligned as {wanted!r} and the data is aligned for the student as "
-            f"{student.alignment!r}",
+            f"the teacher expects faces aligned as '{wanted}' and the data is aligned for the student as "
+            f"'{student.alignment}'",
             "teacher",
             f"set backbone.alignment to {wanted}, or take a teacher that expects {student.alignment}",
         )

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 class TensorBoard:
     """Writes events below the run directory: ``tensorboard --logdir RUN_DIR/tensorboard`` shows them.
 
-    Each row's loss, learning rate, gradient norm, images per second and the loss's diagnostics; each evaluation's
-    metrics, thresholds and figures; each epoch's mean loss. A resumed run makes TensorBoard discard what came after its
-    checkpoint, so that no point is shown twice; a kill loses the points of the last five seconds.
+    Each row's loss, learning rate, gradient norm, images per second, the loss's diagnostics, and what the sampler and
+    the transforms report; each evaluation's metrics, thresholds and figures; each epoch's mean loss. A resumed run
+    makes TensorBoard discard what came after its checkpoint, so that no point is shown twice; a kill loses the points
+    of the last five seconds.
 
     Args:
         run_dir: given by the runner.
@@ -68,6 +69,7 @@ class TensorBoard:
             "train/learning_rate": event.learning_rate,
             "train/images_per_second": event.images_per_second,
             **{f"loss/{name}": value for name, value in event.diagnostics.items()},
+            **event.scalars,
         }
         if event.gradient_norm is not None:
             scalars["train/gradient_norm"] = event.gradient_norm

@@ -8,6 +8,7 @@ from pathlib import Path
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.contracts.problem import Mark, Problems
+from maskrec.images.insightface.binfile import is_bin, not_a_text
 from maskrec.images.photos import file_problem
 from maskrec.pairs.photo_pairs import PhotoPairs
 
@@ -18,9 +19,13 @@ def read_lines(path: Path) -> list[tuple[Mark, str]]:
     Raises:
         UsageError: the file cannot be read, is not UTF-8, or has no such line.
     """
+    content = b""
     try:
-        text = read_regular(path, LARGEST_TABLE).decode("utf-8-sig")
+        content = read_regular(path, LARGEST_TABLE)
+        text = content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
+        if is_bin(path, content) and not isinstance(error, OSError):
+            raise UsageError(not_a_text(path)) from error
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise UsageError(f"{path}: cannot be read as a list in UTF-8 ({reason})") from error
     lines = text.replace("\r\n", "\n").split("\n")

@@ -133,8 +133,7 @@ def build_pair_set(
     if landmarks is not None:
         points, boxes = read_landmarks(landmarks, root, problems).of(pairs.paths, problems)
     problems.raise_errors(context.path or "the pair set")
-    spec = context.input_spec
-    photos = Photos(pairs.paths, image_size, spec.alignment if spec else "none", points, boxes)
+    photos = Photos(pairs.paths, image_size, context.alignment, points, boxes)
     left, right = np.asarray(pairs.left, np.int64), np.asarray(pairs.right, np.int64)
     twice = (left == right).astype(np.int64)
     worn = [_WORN[name] for name in masks]

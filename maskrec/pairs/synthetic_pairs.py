@@ -12,11 +12,13 @@ import torch
 from maskrec.base.random import SeededDraws
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.context import CheckContext, Context
+from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Sample
 from maskrec.faces.synthetic import CAVEAT
 from maskrec.faces.synthetic.album import Album, complaints
+from maskrec.images.drawn_faces import drawn_on_canvas
 from maskrec.pairs.sampling import Drawn, draw_pairs, too_many
 
 Condition = Literal["bare", "one_masked", "both_masked"]
@@ -29,13 +31,14 @@ class _AlbumImages:
 
     album: Album
     photos: Sequence[int]
+    alignment: Alignment
 
     def __len__(self) -> int:
         return len(self.photos)
 
     def __getitem__(self, index: int) -> Sample:
         photo = self.photos[index]
-        image, landmarks = self.album[photo]
+        image, landmarks = drawn_on_canvas(*self.album[photo], self.album.image_size, self.alignment)
         return Sample(image, -1, landmarks, masked=False, path=self.album.path(photo))
 
     def origin(self, index: int) -> tuple[str, bool]:
@@ -87,7 +90,7 @@ def synthetic_pairs(
     refuse(check(values, CheckContext(givens={"image_size": image_size})))
     album = Album(face_seed, image_size, identities, images_per_identity, first_identity, cache_mib)
     drawn = draw_pairs(identities, images_per_identity, pairs, folds or 1, pairs_seed)
-    return _assemble(context.path, album, drawn, conditions, _masks(len(album), mask_types, pairs_seed), folds)
+    return _assemble(context, album, drawn, conditions, _masks(len(album), mask_types, pairs_seed), folds)
 
 
 def check(values: Mapping[str, Any], context: CheckContext) -> Iterable[Problem]:
@@ -122,7 +125,7 @@ def _masks(photos: int, mask_types: Sequence[str], seed: int) -> list[str]:
 
 
 def _assemble(
-    label: str, album: Album, drawn: Drawn, conditions: Sequence[str], masks: Sequence[str], folds: int | None
+    context: Context, album: Album, drawn: Drawn, conditions: Sequence[str], masks: Sequence[str], folds: int | None
 ) -> PairSet:
     """The pairs under every condition, and each image that occurs in them, once."""
     sides = SeededDraws(0, 0, "synthetic pairs", torch.arange(len(drawn.left))).integers("masked side", 0, 2).tolist()
@@ -135,8 +138,8 @@ def _assemble(
                 columns[side].append(shown.setdefault((pair[side], masked), len(shown)))
     repeats = len(conditions)
     return PairSet(
-        label=label,
-        images=_AlbumImages(album, [photo for photo, _ in shown]),
+        label=context.path,
+        images=_AlbumImages(album, [photo for photo, _ in shown], context.alignment),
         mask_types=[masks[photo] if masked else None for photo, masked in shown],
         left=np.array(columns[0], dtype=np.int64),
         right=np.array(columns[1], dtype=np.int64),

@@ -5,6 +5,16 @@ from __future__ import annotations
 from maskrec.plugin.component import Component, hookimpl
 
 
+def _loss(name: str, target: str, summary: str) -> Component:
+    """A loss, its target below ``maskrec.losses``."""
+    return Component(name, f"maskrec.losses.{target}", summary)
+
+
+def _part(part: str, name: str, target: str, summary: str) -> Component:
+    """A part of losses, likewise."""
+    return Component(name, f"maskrec.losses.{target}", summary, part=part)
+
+
 @hookimpl
 def maskrec_backbones() -> list[Component]:
     return [
@@ -27,60 +37,100 @@ def maskrec_backbones() -> list[Component]:
 @hookimpl
 def maskrec_losses() -> list[Component]:
     return [
-        Component("arcface", "maskrec.losses.arcface:ArcFace", "additive angular margin over class centres"),
-        Component("cosface", "maskrec.losses.cosface:CosFace", "additive cosine margin over class centres"),
-        Component(
-            "margin_softmax",
-            "maskrec.losses.margin_softmax:MarginSoftmax",
-            "any margin, criterion and head over class centres",
+        _loss("arcface", "margins.arcface:ArcFace", "additive angular margin over class centres"),
+        _loss("cosface", "margins.cosface:CosFace", "additive cosine margin over class centres"),
+        _loss("margin_softmax", "margin_softmax:MarginSoftmax", "any margin, criterion and head over class centres"),
+        _loss("adaface", "margins.adaface:AdaFace", "a margin that follows the photo's quality"),
+        _loss(
+            "magface",
+            "margins.magface:MagFace",
+            "a margin that grows with the embedding's length, which measures quality",
         ),
-        Component("softmax", "maskrec.losses.softmax:Softmax", "plain linear classifier, the baseline without margin"),
-        Component("triplet", "maskrec.losses.triplet:Triplet", "triplets mined in the batch"),
-        Component(
+        _loss(
+            "curricularface",
+            "margins.curricularface:CurricularFace",
+            "hard negatives count more the further training is",
+        ),
+        _loss(
+            "subcenter_arcface",
+            "margins.arcface:SubcenterArcFace",
+            "ArcFace with several centres a person, for noisy labels",
+        ),
+        _loss("elasticface", "margins.elasticface:ElasticFace", "a margin drawn for each sample"),
+        _loss("sphereface", "margins.combined_margin:SphereFace", "multiplied angular margin over class centres"),
+        _loss(
+            "combined_margin",
+            "margins.combined_margin:CombinedMargin",
+            "multiplied and added angle and lowered cosine in one (m1, m2, m3)",
+        ),
+        _loss("uniface", "margins.uniface:UniFace", "one trained threshold for all classes"),
+        _loss("softmax", "softmax:Softmax", "plain linear classifier, the baseline without margin"),
+        _loss("triplet", "triplets.triplet:Triplet", "triplets mined in the batch"),
+        _loss("circle", "circle:Circle", "all pairs of a batch, weighted by how wrong they are"),
+        _loss("center", "center:Center", "draws embeddings to the mean of their person; beside another loss"),
+        _loss(
             "template_distillation",
-            "maskrec.losses.template_distillation:TemplateDistillation",
+            "template_distillation:TemplateDistillation",
             "pulls a masked face's embedding towards a frozen teacher's of the bare face",
         ),
-        Component("weighted_sum", "maskrec.losses.weighted_sum:WeightedSum", "a weighted sum of nested losses"),
+        _loss("weighted_sum", "weighted_sum:WeightedSum", "a weighted sum of nested losses"),
     ]
 
 
 @hookimpl
 def maskrec_parts() -> list[Component]:
     return [
-        Component(
-            "batch_hard", "maskrec.losses.mining:BatchHard", "hardest positive and negative per anchor", part="miner"
-        ),
-        Component("semi_hard", "maskrec.losses.mining:SemiHard", "negatives just beyond the positive", part="miner"),
-        Component(
+        _part("miner", "batch_hard", "triplets.mining:BatchHard", "hardest positive and negative per anchor"),
+        _part("miner", "semi_hard", "triplets.mining:SemiHard", "negatives just beyond the positive"),
+        _part(
+            "miner",
             "easy_positive",
-            "maskrec.losses.mining:EasyPositive",
+            "triplets.mining:EasyPositive",
             "the nearest positive per anchor, with one negative",
-            part="miner",
         ),
-        Component(
-            "batch_all", "maskrec.losses.all_triplets:BatchAll", "every valid triplet of the batch", part="miner"
-        ),
-        Component(
+        _part("miner", "batch_all", "triplets.all_triplets:BatchAll", "every valid triplet of the batch"),
+        _part(
+            "miner",
             "batch_all_hard",
-            "maskrec.losses.all_triplets:BatchAllHard",
+            "triplets.all_triplets:BatchAllHard",
             "every triplet whose negative is at most as far as the positive",
-            part="miner",
+        ),
+        _part(
+            "memory",
+            "cross_batch_memory",
+            "triplets.cross_batch_memory:CrossBatchMemory",
+            "embeddings of past steps as further positives and negatives (XBM)",
         ),
         Component(
-            "cross_batch_memory",
-            "maskrec.losses.cross_batch_memory:CrossBatchMemory",
-            "embeddings of past steps as further positives and negatives (XBM)",
-            part="memory",
+            "template",
+            "maskrec.contracts.input_spec:AlignmentTemplate",
+            "five points of your own on a canvas that need not be square",
+            part="alignment",
         ),
-        Component("arc", "maskrec.losses.margins:Arc", "additive angular margin (ArcFace)", part="margin"),
-        Component("cos", "maskrec.losses.margins:Cos", "additive cosine margin (CosFace)", part="margin"),
-        Component("cross_entropy", "maskrec.losses.criteria:CrossEntropy", "-log p as it is", part="criterion"),
-        Component("focal", "maskrec.losses.criteria:Focal", "faces already recognised count less", part="criterion"),
-        Component("dense", "maskrec.losses.dense_head:Dense", "all logits of a batch at once", part="head"),
-        Component("chunked", "maskrec.losses.chunked_head:Chunked", "classes block by block, exact", part="head"),
-        Component("sharded", "maskrec.losses.sharded_head:Sharded", "classes split over the processes", part="head"),
-        Component("sampled", "maskrec.losses.sampled_head:Sampled", "a drawn share of the classes", part="head"),
+        _part("margin", "arc", "margins.arcface:Arc", "additive angular margin (ArcFace)"),
+        _part("margin", "cos", "margins.cosface:Cos", "additive cosine margin (CosFace)"),
+        _part(
+            "margin",
+            "combined",
+            "margins.combined_margin:Combined",
+            "multiplied and added angle and lowered cosine (m1, m2, m3)",
+        ),
+        _part("margin", "adaptive", "margins.adaface:Adaptive", "follows the photo's quality (AdaFace)"),
+        _part("margin", "magnitude", "margins.magface:Magnitude", "grows with the embedding's length (MagFace)"),
+        _part(
+            "margin",
+            "curricular",
+            "margins.curricularface:Curricular",
+            "hard negatives count more the further training is (CurricularFace)",
+        ),
+        _part("margin", "elastic", "margins.elasticface:Elastic", "drawn for each sample (ElasticFace)"),
+        _part("margin", "unified", "margins.uniface:Unified", "one trained threshold for all classes (UniFace)"),
+        _part("criterion", "cross_entropy", "criteria:CrossEntropy", "-log p as it is"),
+        _part("criterion", "focal", "criteria:Focal", "faces already recognised count less"),
+        _part("head", "dense", "heads.dense_head:Dense", "all logits of a batch at once"),
+        _part("head", "chunked", "heads.chunked_head:Chunked", "classes block by block, exact"),
+        _part("head", "sharded", "heads.sharded_head:Sharded", "classes split over the processes"),
+        _part("head", "sampled", "heads.sampled_head:Sampled", "a drawn share of the classes"),
     ]
 
 
@@ -118,6 +168,9 @@ def maskrec_pairs() -> list[Component]:
     return [
         Component(
             "pairs_csv", "maskrec.pairs.pairs_csv:pairs_csv", "pairs named in CSVs: path,target,pair_path,pair_target"
+        ),
+        Component(
+            "bin_pairs", "maskrec.pairs.bin_pairs:bin_pairs", "InsightFace's .bin: lfw, cfp_fp, agedb_30, calfw, cplfw"
         ),
         Component("lfw_pairs", "maskrec.pairs.lfw_pairs:lfw_pairs", "LFW's pairs.txt, masks put on when asked"),
         Component(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Any
 
@@ -33,14 +33,27 @@ class Catalog:
         entries: in the order of kinds, then providers, as declared.
         failures: in the order of occurrence.
         providers: all plugins that were registered, including those that declare nothing.
+        versions: by distribution, the versions that a run or a model was made with.
     """
 
     def __init__(
-        self, entries: Iterable[Registered], failures: Iterable[Failure] = (), providers: Iterable[Provider] = ()
+        self,
+        entries: Iterable[Registered],
+        failures: Iterable[Failure] = (),
+        providers: Iterable[Provider] = (),
+        versions: Mapping[str, str] | None = None,
     ) -> None:
         self.entries = tuple(entries)
         self.failures = tuple(failures)
         self.providers = tuple(providers) or tuple(dict.fromkeys(entry.provider for entry in self.entries))
+        self.versions = dict(versions or {})
+
+    def made_with(self, versions: Mapping[str, str]) -> Catalog:
+        """The same components, for a run or a model that was made with these versions of its plugins.
+
+        Where one is missing, the command that installs it names that version.
+        """
+        return Catalog(self.entries, self.failures, self.providers, versions)
 
     def lookup(self, kind: str, name: str, requires: Sequence[str] | None = None, part: str = "") -> Registered:
         """The component of this kind that a recipe means by ``name``.
@@ -59,13 +72,14 @@ class Catalog:
         if "/" in name:
             return self._lookup_qualified(fitting, part or kind, name)
         allowed = None if requires is None else _distributions(tuple(requires))
-        named = [entry for entry in fitting if entry.name == name]
+        named = [entry for entry in fitting if name in entry.names]
         found = [entry for entry in named if _within(entry.provider, allowed)]
         if len(found) == 1:
             return found[0]
         if found:
             choices = " or ".join(entry.qualified for entry in found)
-            raise LookupFailed(f"{part or kind} {name!r} is declared more than once", f"write {choices}")
+            by = " and ".join(dict.fromkeys(str(entry.provider) for entry in found))
+            raise LookupFailed(f"{part or kind} {name!r} is declared more than once, by {by}", f"write {choices}")
         if named:
             others = " or ".join(dict.fromkeys(entry.provider.distribution for entry in named))
             raise LookupFailed(
@@ -79,10 +93,11 @@ class Catalog:
         source = source if source.startswith("file:") else normalise(source)
         theirs = [entry for entry in fitting if entry.provider.distribution == source]
         for entry in theirs:
-            if entry.name == bare:
+            if bare in entry.names:
                 return entry
-        if any(provider.distribution == source for provider in self.providers):
-            raise self._unknown(theirs, noun, name, {source})
+        there = next((provider for provider in self.providers if provider.distribution == source), None)
+        if there is not None:
+            raise self._unknown(theirs, noun, name, {source}, self._other_version(there))
         failure = self._failed({source})
         if failure is not None:
             raise LookupFailed(f"{noun} {name!r} cannot be loaded", f"its {failure}", failure)
@@ -90,21 +105,32 @@ class Catalog:
             raise LookupFailed(f"{noun} {name!r} is in a plugin file that was not given", f"add --plugin {source[5:]}")
         raise LookupFailed(
             f"no plugin of the distribution {source!r} is installed, which {noun} {name!r} names",
-            f"install it: pip install {source}",
+            f"install it: {self._pip_install(source)}",
         )
 
-    def _unknown(self, candidates: list[Registered], noun: str, name: str, allowed: Set[str] | None) -> LookupFailed:
-        """The best explanation of a name that no plugin provides."""
+    def _pip_install(self, distribution: str) -> str:
+        version = self.versions.get(distribution)
+        return f'pip install "{distribution}=={version}"' if version else f"pip install {distribution}"
+
+    def _other_version(self, there: Provider) -> str:
+        """The way back to the version that a run or a model was made with, where another one is installed."""
+        version = self.versions.get(there.distribution, there.version)
+        return f"{there} is installed: {self._pip_install(there.distribution)}" if version != there.version else ""
+
+    def _unknown(
+        self, candidates: list[Registered], noun: str, name: str, allowed: Set[str] | None, way: str = ""
+    ) -> LookupFailed:
+        """The best explanation of a name that no plugin provides; ``way`` is a hint that the caller knows."""
         bare = name.rpartition("/")[2]
         message = f"no {noun} is called {name!r}"
-        others = [entry for entry in self.entries if entry.name == bare and _within(entry.provider, allowed)]
+        others = [entry for entry in self.entries if bare in entry.names and _within(entry.provider, allowed)]
         if others:
             return LookupFailed(message, f"{others[0].qualified} is {article(others[0].noun)}, not {article(noun)}")
         failure = self._failed(allowed)
         if stem := self.declared_by_stem(bare):
             return LookupFailed(message, stem)
         near = did_you_mean(bare, (entry.name for entry in candidates))
-        hints = [near, f"a plugin that may provide it failed: {failure}" if failure else ""]
+        hints = [way, near, f"a plugin that may provide it failed: {failure}" if failure else ""]
         if not any(hints):
             known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
             hints = [f"there is {known}" if known else f"no {noun} is installed"]
@@ -137,8 +163,12 @@ class Catalog:
         return [
             entry
             for entry in self.entries
-            if entry.name == bare and source in ("", entry.provider.distribution) and kind in (None, entry.kind)
+            if bare in entry.names and source in ("", entry.provider.distribution) and kind in (None, entry.kind)
         ]
+
+    def same_component(self, one: str, other: str) -> bool:
+        """Whether two names, as resolved recipes write them, mean one component: one may be a name of the past."""
+        return one == other or bool(set(self.find(one)) & set(self.find(other)))
 
     def load(self, entry: Registered) -> Any:
         """Import the component's target: a class or function.

@@ -25,6 +25,7 @@ class Component:
         summary: the line that ``maskrec list`` shows.
         needs: distributions that the target imports and its plugin does not require, for the install hint.
         part: for ``maskrec_parts`` only: the kind of part ("miner", "distance", ...).
+        aliases: names that it had before; recipes and runs that name them continue to work, with a warning.
 
     Raises:
         ValueError: a name, target or type that no recipe can use.
@@ -35,6 +36,7 @@ class Component:
     summary: str
     needs: tuple[str, ...] = ()
     part: str = ""
+    aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if callable(self.target):
@@ -42,18 +44,23 @@ class Component:
         for field in ("name", "target", "summary", "part"):
             if not isinstance(getattr(self, field), str):
                 raise ValueError(f"Component.{field} must be a string, not {getattr(self, field)!r}")
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(
-                f"Component name {self.name!r} must be lower case letters, digits and _, starting with a letter"
-            )
+        for field, what in (("needs", "distribution names"), ("aliases", "names")):
+            values = getattr(self, field)
+            if not isinstance(values, tuple) or not all(isinstance(each, str) for each in values):
+                raise ValueError(f"Component.{field} must be a tuple of {what}, not {values!r}")
+        for what, name in (("name", self.name), *(("alias", alias) for alias in self.aliases)):
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"Component {what} {name!r} must be lower case letters, digits and _, starting with a letter"
+                )
+        if self.name in self.aliases:
+            raise ValueError(f"Component {self.name!r} has its own name as an alias; aliases are names of the past")
         if not _TARGET.fullmatch(self.target):
             own = f":{self.target}" if self.target.isidentifier() else ":Name"
             raise ValueError(
                 f"Component target {self.target!r} must look like 'package.module:Name', "
                 f"or {own!r} for a name in the --plugin file itself"
             )
-        if not isinstance(self.needs, tuple) or not all(isinstance(need, str) for need in self.needs):
-            raise ValueError(f"Component.needs must be a tuple of distribution names, not {self.needs!r}")
 
 
 def _written(target: Any) -> str:

@@ -53,13 +53,19 @@ def module_name(file: Path) -> str:
     return f"{__name__}.{stem}_{os.fsencode(file.absolute()).hex()}"
 
 
+def imported(file: Path) -> ModuleType | None:
+    """The file's module, where it has been executed and its text is still the same."""
+    module = sys.modules.get(module_name(file))
+    same = module is not None and getattr(module, "__maskrec_source__", None) == read_regular(file, LARGEST_RECORD)
+    return module if same else None
+
+
 def import_file(file: Path) -> ModuleType:
     """Execute the file, only once while its text stays the same, and return its module."""
-    name = module_name(file)
-    source = read_regular(file, LARGEST_RECORD)
-    module = sys.modules.get(name)
-    if module is None or getattr(module, "__maskrec_source__", None) != source:
-        sys.modules.pop(name, None)
-        module = import_module(name)
+    module = imported(file)
+    if module is None:
+        source = read_regular(file, LARGEST_RECORD)
+        sys.modules.pop(module_name(file), None)
+        module = import_module(module_name(file))
         module.__maskrec_source__ = source  # type: ignore[attr-defined]
     return module

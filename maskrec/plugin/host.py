@@ -6,7 +6,9 @@ second entry point of the same name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,15 @@ import pluggy
 from maskrec.base.errors import UsageError
 from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.version import __version__
+from maskrec.contracts.global_state import SharedState
 from maskrec.plugin import hookspecs
 from maskrec.plugin.author_errors import listed_components, raised_in, refuse_hook_arguments
 from maskrec.plugin.catalog import Catalog
-from maskrec.plugin.foreign_code import foreign_code
+from maskrec.plugin.foreign_code import LIMIT, Noticed, foreign_code
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.installed import GROUP, installed_plugins
 from maskrec.plugin.registered import Failure, Provider, Registered, normalise
-from maskrec.plugin.validation import RejectedError, check_entry, key, problems_of
+from maskrec.plugin.validation import RejectedError, check_entry, problems_of, refuse_taken
 
 
 def discover(files: Sequence[Path] = (), *, plugins: bool = True, only: Sequence[str] | None = None) -> Catalog:
@@ -82,6 +85,11 @@ class _Host:
         self.providers: list[Provider] = []
         self.distributions: set[str] = set()
 
+    @cached_property
+    def _before(self) -> SharedState:
+        """What every plugin must leave as it is; taken once, for all of them."""
+        return SharedState()
+
     def catalog(self) -> Catalog:
         order = list(KIND_OF_HOOK.values())
         return Catalog(sorted(self.entries, key=lambda e: order.index(e.kind)), self.failures, self.providers)
@@ -102,24 +110,26 @@ class _Host:
         """
         self.distributions.add(provider.distribution)
         stage = "import"
-        noticed: list[Failure] = []
+        problems: list[Failure] = []
+        noticed = Noticed()
         try:
-            with foreign_code(None if provider.distribution == GROUP else f"plugin {provider.name}"):
+            own = provider.distribution == GROUP
+            with foreign_code(None if own else provider.who, LIMIT, noticed, None if own else self._before):
                 plugin = load()
                 stage = "declaration"
                 refuse_hook_arguments(plugin)
                 self.manager.register(plugin, provider.name)
-                noticed += problems_of(self.manager, plugin, provider)
+                problems += problems_of(self.manager, plugin, provider)
                 self.entries += self._ask(plugin, provider, module)
         except INTERRUPTS:
             raise
         except RejectedError as error:
             self._drop(Failure(provider, error.stage, str(error), error=error.__cause__ or error))
         except BaseException as error:  # also SystemExit: a plugin must not end the program
-            self._drop(Failure(provider, stage, raised_in(error, provider.file, module), error=error))
+            self._drop(Failure(provider, stage, _explained(error, provider, module), error=error))
         else:
             self.providers.append(provider)
-        self.failures += noticed
+        self.failures += [*problems, *(Failure(provider, "import", s, fatal=False) for s in noticed.sentences())]
 
     def _drop(self, failure: Failure) -> None:
         if self.manager.has_plugin(failure.provider.name):
@@ -137,19 +147,36 @@ class _Host:
             raise RejectedError(
                 "declaration", "it has no hook: write functions marked @hookimpl, such as maskrec_losses"
             )
-        taken = {key(entry) for entry in self.entries}
         for entry in declared:
             check_entry(entry)
-            if key(entry) in taken:
-                raise RejectedError("declaration", f"{entry.noun} {entry.name!r} is declared twice")
-            taken.add(key(entry))
+        refuse_taken(declared, self.entries)
         return declared
 
 
 def _call(hook: str, function: Any, provider: Provider, module: str) -> list[Any]:
     try:
-        return listed_components(hook, function, function())
-    except (RejectedError, *INTERRUPTS):
+        found = listed_components(hook, function, function())
+    except INTERRUPTS:
+        raise
+    except RejectedError as error:
+        _trace(provider, hook, error)
         raise
     except BaseException as error:
-        raise RejectedError(f"hook {hook}", raised_in(error, provider.file, module)) from error
+        rejected = RejectedError(f"hook {hook}", _explained(error, provider, module))
+        _trace(provider, hook, rejected)
+        raise rejected from error
+    _trace(provider, hook, found)
+    return found
+
+
+def _explained(error: BaseException, provider: Provider, module: str) -> str:
+    from maskrec.plugin.installation_hints import installation_hint
+
+    return raised_in(error, provider.file, module) + installation_hint(error, provider, module)
+
+
+def _trace(provider: Provider, hook: str, result: list[Any] | RejectedError) -> None:
+    if os.environ.get("MASKREC_TRACE", "") not in ("", "0"):
+        from maskrec.plugin.hook_trace import trace_hook
+
+        trace_hook(provider, hook, result)

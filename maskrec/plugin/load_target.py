@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from importlib import import_module, metadata
 from types import ModuleType
 from typing import Any
 
+from maskrec.base.console import say
 from maskrec.base.errors import PluginError
 from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import nearest
 from maskrec.plugin.author_errors import raised_in
-from maskrec.plugin.foreign_code import foreign_code
+from maskrec.plugin.foreign_code import Noticed, foreign_code
 from maskrec.plugin.registered import Registered
 
 
@@ -31,22 +33,35 @@ def _installed(need: str) -> bool:
 
 def load_target(entry: Registered) -> Any:
     """See ``Catalog.load``."""
-    who = f"{entry.noun} {entry.qualified}"
+    who = f"{entry.noun} {entry.versioned}"
     missing = missing_needs(entry)
     if missing:
         raise PluginError(f"{who} needs {', '.join(missing)}: pip install {' '.join(map(repr, missing))}")
     module_name, _, path = entry.component.target.partition(":")
+    noticed = Noticed()
     try:
-        with foreign_code(None if entry.provider.distribution == "maskrec" else who):
+        watched = who if _runs_code_of_others(entry, module_name) else None
+        with foreign_code(watched, noticed=noticed):
             module = _import(entry, module_name)
             found = functools.reduce(getattr, path.split("."), module)
     except INTERRUPTS:
         raise
     except BaseException as error:  # also SystemExit: a plugin must not end the program
         raise PluginError(f"{who} cannot be loaded: {_explain(entry, module_name, path, error)}") from error
+    for change in noticed.changes():
+        say(f"{who}: {change}", error=True)
     if not callable(found):
         raise PluginError(f"{who} cannot be loaded: its target {entry.component.target!r} is not a class or function")
     return found
+
+
+def _runs_code_of_others(entry: Registered, module_name: str) -> bool:
+    """Whether the target's module is a plugin's and is still to be imported."""
+    if module_name or entry.provider.file is None:
+        return entry.provider.distribution != "maskrec" and module_name not in sys.modules
+    from maskrec.plugin.from_file import imported
+
+    return imported(entry.provider.file) is None
 
 
 def _import(entry: Registered, module_name: str) -> ModuleType:

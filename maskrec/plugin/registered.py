@@ -33,6 +33,11 @@ class Provider:
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}".rstrip()
 
+    @property
+    def who(self) -> str:
+        """The plugin as messages name it: ``plugin maskrec-foo:foo 1.2``, ``plugin file:mine.py``."""
+        return f"plugin {self.name}" if self.file else f"plugin {self.name} {self.version}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -53,8 +58,7 @@ class Failure:
     error: BaseException | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        who = self.provider.name if self.provider.file else f"{self.provider.name} {self.provider.version}".rstrip()
-        return f"plugin {who}: {self.stage}: {self.message}"
+        return f"{self.provider.who}: {self.stage}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,18 @@ class Registered:
     def qualified(self) -> str:
         """``maskrec/arcface``, ``file:my_loss.py/my_loss``."""
         return f"{self.provider.distribution}/{self.component.name}"
+
+    @property
+    def versioned(self) -> str:
+        """The qualified name with the plugin's version, for sentences about what is wrong with a component."""
+        provider = self.provider
+        known = provider.version if provider.distribution != "maskrec" else ""
+        return f"{self.qualified} (version {known})" if known else self.qualified
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As recipes may write it, without its provider: its name, then the names that it had before."""
+        return (self.component.name, *self.component.aliases)
 
     @property
     def noun(self) -> str:

@@ -22,9 +22,35 @@ class RejectedError(Exception):
         super().__init__(message)
 
 
-def key(entry: Registered) -> tuple[str, str, str]:
-    """The key that no two entries may share."""
-    return (entry.kind, entry.component.part, entry.qualified)
+def refuse_taken(declared: Iterable[Registered], before: Iterable[Registered]) -> None:
+    """Raise RejectedError for a name or an alias that a component of the same distribution has already.
+
+    Args:
+        declared: what a plugin declares.
+        before: what was declared before it.
+    """
+    taken = {key: entry for entry in before for key in _keys(entry)}
+    for entry in declared:
+        for key in _keys(entry):
+            other = taken.setdefault(key, entry)
+            if other is not entry:
+                raise RejectedError("declaration", _taken(entry, other, key[-1]))
+
+
+def _keys(entry: Registered) -> list[tuple[str, str, str, str]]:
+    """What no two entries may share: each name with the kind and the distribution."""
+    return [(entry.kind, entry.component.part, entry.provider.distribution, name) for name in entry.names]
+
+
+def _taken(entry: Registered, other: Registered, name: str) -> str:
+    if name == entry.name == other.name:
+        return f"{entry.noun} {name!r} is declared twice"
+    owner, holder = (other, entry) if name in entry.component.aliases else (entry, other)
+    also = "the name" if name == owner.name else "an alias"
+    return (
+        f"{holder.noun} {holder.name!r} has the alias {name!r}, which is {also} of {owner.noun} {owner.name!r}; "
+        "a name of the past must be free"
+    )
 
 
 def check_entry(entry: Registered) -> None:
@@ -48,10 +74,13 @@ def problems_of(manager: pluggy.PluginManager, plugin: Any, provider: Provider) 
     for caller in manager.get_hookcallers(plugin) or []:
         optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)
         if caller.spec is None and not optional:
+            from maskrec.plugin.installation_hints import core_mismatch
+
             # without the prefix, which would make all hooks look similar
             word = caller.name.removeprefix("maskrec_")
             near = nearest(word, (hook.removeprefix("maskrec_") for hook in KIND_OF_HOOK))
-            meant = f"did it mean maskrec_{near[0]}?" if near else "it may be meant for a newer maskrec"
+            newer = core_mismatch(provider) or "it may be meant for a newer maskrec"
+            meant = f"did it mean maskrec_{near[0]}?" if near else newer
             yield Failure(provider, f"hook {caller.name}", f"unknown and ignored, {meant}", fatal=False)
     for name, value in list(getattr(plugin, "__dict__", {}).items()):
         if (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.node import Node
 from maskrec.recipe.part_of_recipe import RecipePart, part_of_text, read_part
-from maskrec.recipe.plan import Opened, Spec
+from maskrec.recipe.plan import Opened, Spec, walk
+from maskrec.recipe.problems import as_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,13 @@ class NamedBackbone:
         backbone: its component, or what it is opened from.
         seed: the recipe's.
         image_size: side of the canvas in pixels, or None for the backbone's own.
+        notes: what the user should know of its plugins: another name, another version than it was made with.
     """
 
     backbone: Spec | Opened
     seed: int
     image_size: int | None
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 def resolve_backbone(
@@ -35,12 +39,13 @@ def resolve_backbone(
         path: the recipe file, or one with ``backbone`` alone.
         catalog: where names are looked up.
         data_root: what the recipe's paths are relative to.
-        restoring: whether a checkpoint's weights come next, so that the files that it names need not be there.
+        restoring: whether it is a run's recipe, and a checkpoint's weights come next, so that the files that it names
+            need not be there.
 
     Raises:
         RecipeError: all problems of that section at once; exit code 3 where a plugin that it needs is broken.
     """
-    part = read_part(path)
+    part = read_part(path, of_a_run=restoring)
     node = part.root.child("backbone")
     if node is None or node.value is None:
         part.problems.error(f"{path} has no `backbone`", "backbone", None, "name a recipe that has one")
@@ -72,9 +77,21 @@ def resolve_written_backbone(
 
 
 def _resolved(part: RecipePart, node: Node | None, catalog: Catalog, data_root: Path | None) -> NamedBackbone:
-    built = None if node is None else part.components(catalog).component(node, "backbone", "backbone")
+    components = part.components(catalog)
+    built = None if node is None else components.component(node, "backbone", "backbone")
     if built is not None and data_root is not None:
         part.check_files([built], data_root)
     part.refuse()
     assert built is not None
-    return NamedBackbone(built, part.seed, part.image_size)
+    renamed = [as_note(problem).render() for problem in components.renamed.values()]  # these name the version too
+    notes = tuple(renamed or _other_versions(built, catalog))
+    return NamedBackbone(built, part.seed, part.image_size, notes)
+
+
+def _other_versions(built: Spec | Opened, catalog: Catalog) -> Iterator[str]:
+    """A note for each plugin of which another version is installed than the backbone was made with."""
+    specs = (value for _, value in walk(built, built.path) if isinstance(value, Spec))
+    for there in dict.fromkeys(catalog.lookup(spec.kind, spec.name).provider for spec in specs):
+        before = catalog.versions.get(there.distribution, there.version)
+        if before != there.version and there.distribution != "maskrec":
+            yield f"note: the backbone was made with {there.distribution} {before}, and {there.version} is installed"

@@ -13,6 +13,7 @@ from maskrec.base.files import expand_home
 from maskrec.base.words import article
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
+from maskrec.contracts.problem import Mark, Problem
 from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
@@ -37,12 +38,15 @@ class Components:
         requires: the recipe's requirements, or None when it has none.
         problems: collects the problems.
         givens: what is known before anything is built: ``seed`` and, when the recipe sets it, ``image_size``.
+
+    ``renamed`` has a note for each component that the recipe calls by a name of the past, by that name.
     """
 
     def __init__(
         self, catalog: Catalog, requires: tuple[str, ...] | None, problems: RecipeProblems, givens: Mapping[str, Any]
     ) -> None:
         self.catalog, self.requires, self.problems, self.givens = catalog, requires, problems, givens
+        self.renamed: dict[str, Problem] = {}
 
     def entry(self, node: Node, kind: str, path: str, part: str = "") -> Registered | None:
         """Stage 1: the component that the node names; None, with a problem, where it names none."""
@@ -64,12 +68,22 @@ class Components:
             self.problems.error(message, f"{path}.use", use.mark)
             return None
         try:
-            return self.catalog.lookup(kind, use.value, self.requires, part)
+            found = self.catalog.lookup(kind, use.value, self.requires, part)
         except LookupFailed as error:
             broken = error.failure is not None and str(error.failure) in error.hint
             report = self.problems.plugin_error if broken else self.problems.error
             report(error.message, f"{path}.use", use.mark, error.hint)
             return None
+        self._note_renamed(found, use.value, f"{path}.use", use.mark)
+        return found
+
+    def _note_renamed(self, found: Registered, written: str, path: str, mark: Mark | None) -> None:
+        """Say once that a component has another name now."""
+        if written.rpartition("/")[2] == found.name or written in self.renamed:
+            return
+        message = f"{found.noun} {show(written)} is called {found.name} in {found.provider}; the old name still works"
+        self.renamed[written] = Problem(message, path, mark=mark, note=True)
+        self.problems.entries.append(self.renamed[written])
 
     def _names(self, kind: str, part: str) -> list[str]:
         return [e.name for e in self.catalog.entries if e.kind == kind and (not part or e.component.part == part)]
@@ -109,7 +123,7 @@ class Components:
             target = self.catalog.load(entry)
             infos = read_parameters(target, around if kind == "part" and around else kind)
         except (PluginError, DeclarationError) as error:
-            said = str(error) if isinstance(error, PluginError) else f"{entry.qualified}: {error}"
+            said = str(error) if isinstance(error, PluginError) else f"{_of(entry)}: {error}"
             self.problems.plugin_error(said, f"{path}.use", use.mark)
             return None
         before = len(self.problems.errors)
@@ -155,7 +169,7 @@ class Components:
             return INVALID
         if holds_component(info.annotation):
             return Nesting(self, kind).value(child, info.annotation, inner, info.default)
-        return check_value(child, info.annotation, inner, self.problems, info.default)
+        return check_value(child, info.annotation, inner, self.problems, info.default, owner=_of(entry))
 
     def _missing(self, info: ParameterInfo, node: Node, entry: Registered, path: str, kind: str) -> None:
         """A parameter that must be set and is not: the recipe's to fix, unless a given of its kind seems meant."""
@@ -163,7 +177,7 @@ class Components:
         message = f"`{path}` lacks `{info.name}`, which {entry.noun} {entry.name} needs{wanted}"
         meant = given_meant(info.name, kind)
         if meant:
-            hint = f"for the author of {entry.qualified}: {meant}"
+            hint = f"for the author of {entry.versioned}: {meant}"
             self.problems.plugin_error(message, f"{path}.{info.name}", node.label, hint)
         else:
             self.problems.error(message, f"{path}.{info.name}", node.label)
@@ -174,6 +188,10 @@ class Components:
             if not LABEL.fullmatch(name):
                 message = f"the label {show(name)} must be letters, digits, _ and - only"
                 self.problems.error(message, f"{path}.{name}", child.label)
+
+
+def _of(entry: Registered) -> str:
+    return f"{entry.noun} {entry.versioned}"
 
 
 def given_meant(name: str, kind: str) -> str:

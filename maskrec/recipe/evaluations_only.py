@@ -51,7 +51,7 @@ def resolve_evaluations(
     Raises:
         RecipeError: all problems at once; exit code 3 where a plugin that it needs is broken.
     """
-    part = read_part(path, overrides, may_change=SECTIONS)
+    part = read_part(path, overrides, may_change=SECTIONS, of_a_run=of_a_run)
     if not of_a_run:
         part.check_keys(SECTIONS, "an evaluations file")
     train = read_train(part.root, part.problems) if of_a_run else None

@@ -30,6 +30,8 @@ class RecipePart:
         unread: those of reading; what follows from them is not reported.
         requires: the recipe's requirements, or None.
         values: ``seed`` and ``image_size``, as far as they are there.
+        of_a_run: whether a run resolved it. Its names are qualified, so that a requirement that is not met is reported
+            where a component needs it, and nowhere else.
     """
 
     root: Node
@@ -37,9 +39,10 @@ class RecipePart:
     unread: Sequence[Problem] = ()
     requires: tuple[str, ...] | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    of_a_run: bool = False
 
     def __post_init__(self) -> None:
-        self.requires = read_requires(self.root, self.problems)
+        self.requires = read_requires(self.root, RecipeProblems() if self.of_a_run else self.problems)
         for name in ("seed", "image_size"):
             there = self.root.child(name)
             if there is not None and there.value is not None:
@@ -82,13 +85,16 @@ class RecipePart:
         return [problem for problem in each_once(self.problems.entries, self.unread) if problem.note]
 
 
-def read_part(path: Path, overrides: Sequence[str] = (), *, may_change: Sequence[str] | None = None) -> RecipePart:
+def read_part(
+    path: Path, overrides: Sequence[str] = (), *, may_change: Sequence[str] | None = None, of_a_run: bool = False
+) -> RecipePart:
     """A recipe file, as far as it can be read.
 
     Args:
         path: the file.
         overrides: ``key.path=value`` from the command line.
         may_change: the sections that overrides may change; None for all.
+        of_a_run: whether it is a run's, as for `RecipePart`.
 
     Raises:
         RecipeError: the file cannot be read, or an override changes another section.
@@ -108,7 +114,7 @@ def read_part(path: Path, overrides: Sequence[str] = (), *, may_change: Sequence
     problems.entries += said
     if layers.demo is not None:  # not applied, and not hidden from `check_keys`
         root = replace(root, value={**(root.map or {}), "demo": layers.demo})
-    return RecipePart(root, problems, layers.problems)
+    return RecipePart(root, problems, layers.problems, of_a_run=of_a_run)
 
 
 def part_of_text(text: str, shown: str) -> RecipePart:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import platform
+import re
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskrec.base.regular_files import open_regular
-from maskrec.recipe.plan import Opened, Plan
+from maskrec.plugin.registered import normalise
+from maskrec.recipe.plan import Opened, Plan, Spec
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
 
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # names and versions
 _LIBRARIES = ("maskrec", "torch", "torchvision", "timm", "facenet-pytorch", "numpy", "opencv-python-headless")
 
 
@@ -33,11 +36,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def component_rows(plan: Plan, catalog: Catalog) -> dict[str, dict[str, str]]:
+def component_rows(specs: Iterable[tuple[str, Spec]], catalog: Catalog) -> dict[str, dict[str, str]]:
     """Per component path: qualified name, distribution, version, target and the hash of its package's sources."""
     rows = {}
     hash_of = cache(package_hash)  # most components are of one package
-    for path, spec in plan.specs():
+    for path, spec in specs:
         entry = catalog.lookup(spec.kind, spec.name)
         provider, target = entry.provider, entry.component.target
         module = target.partition(":")[0]
@@ -50,6 +53,22 @@ def component_rows(plan: Plan, catalog: Catalog) -> dict[str, dict[str, str]]:
             "sources": source,
         }
     return rows
+
+
+def recorded_versions(rows: object) -> dict[str, str]:
+    """By distribution, the versions in the ``components`` of a provenance or of a model folder.
+
+    What is not a plain version or a name is left out: it becomes part of a command for the user's shell.
+
+    Args:
+        rows: what a file has there, in whatever form.
+    """
+    found = {}
+    for row in rows.values() if isinstance(rows, dict) else ():
+        name, version = (row.get("distribution"), row.get("version")) if isinstance(row, dict) else (None, None)
+        if all(isinstance(each, str) and _PLAIN.fullmatch(each) for each in (name, version)):
+            found[normalise(str(name))] = str(version)
+    return found
 
 
 def package_hash(package: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import eq
 from typing import Any
 
 from maskrec.recipe.node import plain, show
@@ -26,12 +28,22 @@ class Change:
     after: str
 
 
-def recipe_changes(before: str, after: str) -> list[Change]:
-    """Every value in which two texts differ, in the order of the first; comments and layout do not count."""
+def recipe_changes(before: str, after: str, same_component: Callable[[str, str], bool] = eq) -> list[Change]:
+    """Every value in which two texts differ, in the order of the first; comments and layout do not count.
+
+    Args:
+        before: a resolved recipe.
+        after: likewise.
+        same_component: whether two names mean one component; by default, whether they are equal.
+    """
     one, other = (_values(text) for text in (before, after))
-    paths = dict.fromkeys((*one, *other))
-    pairs = {path: (one.get(path, _ABSENT), other.get(path, _ABSENT)) for path in paths}
-    return [Change(path, _shown(was), _shown(now)) for path, (was, now) in pairs.items() if not _same(was, now)]
+
+    def same(path: str, was: Any, now: Any) -> bool:
+        names = path.rpartition(".")[2] == "use" and isinstance(was, str) and isinstance(now, str)
+        return _same(was, now) or (names and same_component(was, now))
+
+    pairs = {path: (one.get(path, _ABSENT), other.get(path, _ABSENT)) for path in dict.fromkeys((*one, *other))}
+    return [Change(path, _shown(was), _shown(now)) for path, (was, now) in pairs.items() if not same(path, was, now)]
 
 
 def _values(text: str) -> dict[str, Any]:

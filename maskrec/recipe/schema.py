@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -13,8 +15,10 @@ from maskrec.recipe.annotations import holds_component, strict, unannotated
 from maskrec.recipe.merging import LABELLED
 from maskrec.recipe.plan import Best, Optimizer, Scheduler, Train
 from maskrec.recipe.resolver import KIND_OF
-from maskrec.recipe.sections import REQUIRED, TOP, hints_of
-from maskrec.recipe.values import EMPTY, NotForRecipesError, to_plain
+from maskrec.recipe.sections import REQUIRED, TOP, hints_of, limits_of
+from maskrec.recipe.values import EMPTY, accepts, to_plain
+
+_Read = tuple[Registered, tuple[ParameterInfo, ...] | None]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -45,8 +49,8 @@ def recipe_schema(catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
 
 def _top(demo: dict[str, Any]) -> dict[str, Any]:
     return {
-        "extends": {"type": "string", "description": "one recipe, relative to this file, or maskrec:NAME"},
-        "requires": {"type": "array", "items": {"type": "string"}},
+        "extends": {"type": ["string", "null"], "description": "one recipe, relative to this file, or maskrec:NAME"},
+        "requires": {"type": ["array", "null"], "items": {"type": "string"}},
         "demo": {**demo, "additionalProperties": False},
     }
 
@@ -63,12 +67,14 @@ class _Maker:
             groups.setdefault(_group(entry), []).append(entry)
         for group, entries in groups.items():
             self._define(group, entries)
+        for group in self._referred_to() - self.definitions.keys():  # a part of which none is installed
+            self._define(group, [])
 
     def sections(self, partial: bool) -> dict[str, Any]:
         """The properties of a recipe, in whole or in part."""
         found: dict[str, Any] = {
-            "seed": {"type": "integer", "minimum": 0},
-            "image_size": {"type": ["integer", "null"], "minimum": 1},
+            "seed": {"type": "integer", **limits_of("seed")},
+            "image_size": {"type": ["integer", "null"], **limits_of("image_size")},
             "init": {"type": ["string", "null"]},
         }
         for section, kind in KIND_OF.items():
@@ -80,16 +86,20 @@ class _Maker:
                 found[section] = one
         return found | _own_sections(partial)
 
+    def _referred_to(self) -> set[str]:
+        return set(re.findall(r'"#/\$defs/([^"]+?)(?:\.part)?"', json.dumps(self.definitions)))
+
     def _define(self, group: str, entries: list[Registered]) -> None:
         read = [(entry, self._parameters(entry)) for entry in entries]
+        words = _words(entries)
         for partial in (False, True):
             name = f"{group}.part" if partial else group
-            variants = [_variant(entry, infos, partial, self._property) for entry, infos in read]
-            names = [word for entry, _ in read for word in (entry.name, entry.qualified)]
+            variants = [self._variant(names, [read[each] for each in meant], partial) for meant, names in words.items()]
+            names = [name for each in words.values() for name in each]
             shape: dict[str, Any] = {
                 "type": "object",
                 "properties": {"use": {"enum": names}},
-                "allOf": variants,
+                **({"allOf": variants} if variants else {}),
                 "required": [] if partial else ["use"],
             }
             if group == "backbone":
@@ -99,6 +109,23 @@ class _Maker:
                 ]
                 shape = {"anyOf": [shape, *opened]}
             self.definitions[name] = shape
+
+    def _variant(self, names: list[str], meant: list[_Read], partial: bool) -> dict[str, Any]:
+        """What a component of one of these names has beside its name; of several that share them, what any has."""
+        named = {"properties": {"use": {"enum": names}}, "required": ["use"]}
+        shapes = [self._shape(entry, infos, partial) for entry, infos in meant]
+        return {"if": named, "then": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}
+
+    def _shape(self, entry: Registered, infos: tuple[ParameterInfo, ...] | None, partial: bool) -> dict[str, Any]:
+        if infos is None:
+            return {}
+        settable = [info for info in infos if not info.given or info.default is not EMPTY]
+        properties = {"use": {"description": entry.component.summary}}
+        properties |= {info.name: self._property(info, partial) for info in settable}
+        then: dict[str, Any] = {"properties": properties, "additionalProperties": False}
+        if not partial:
+            then["required"] = [info.name for info in settable if info.required]
+        return then
 
     def _parameters(self, entry: Registered) -> tuple[ParameterInfo, ...] | None:
         try:
@@ -113,8 +140,9 @@ class _Maker:
         else:
             found = _schema_of(info.annotation, partial)
         if info.default is not EMPTY:
-            with suppress(NotForRecipesError):
-                found = {**found, "default": to_plain(info.default)}
+            with suppress(ValueError):  # what cannot be written in a recipe, or is infinite
+                default = json.loads(json.dumps(to_plain(info.default), allow_nan=False))
+                found = {**_accepting(found, info.annotation, default), "default": default}
         return found
 
 
@@ -122,33 +150,49 @@ def _group(entry: Registered) -> str:
     return f"part.{entry.component.part}" if entry.kind == "part" else entry.kind
 
 
-def _variant(entry: Registered, infos: tuple[ParameterInfo, ...] | None, partial: bool, make: Any) -> dict[str, Any]:
-    named = {"properties": {"use": {"enum": [entry.name, entry.qualified]}}, "required": ["use"]}
-    if infos is None:
-        return {"if": named, "then": {}}
-    settable = [info for info in infos if not info.given or info.default is not EMPTY]
-    properties = {"use": {"description": entry.component.summary}}
-    properties |= {info.name: make(info, partial) for info in settable}
-    then: dict[str, Any] = {"properties": properties, "additionalProperties": False}
-    if not partial:
-        then["required"] = [info.name for info in settable if info.required]
-    return {"if": named, "then": then}
+def _accepting(schema: dict[str, Any], annotation: Any, default: Any) -> dict[str, Any]:
+    """The schema, and the default where the annotation does not allow it, as in ``size: int = None``."""
+    if not schema or holds_component(annotation) or accepts(annotation, default):
+        return schema
+    return {"anyOf": [schema, {"const": default}]}
+
+
+def _words(entries: list[Registered]) -> dict[tuple[int, ...], list[str]]:
+    """What recipes may write after ``use``, by the numbers of the components that it may mean.
+
+    A bare name that two distributions declare means the one that the recipe requires, which a schema cannot know.
+    """
+    meant: dict[str, list[int]] = {}
+    for number, entry in enumerate(entries):
+        for name in entry.names:
+            meant.setdefault(name, []).append(number)
+            meant.setdefault(f"{entry.provider.distribution}/{name}", []).append(number)
+    words: dict[tuple[int, ...], list[str]] = {}
+    for word, numbers in meant.items():
+        words.setdefault(tuple(numbers), []).append(word)
+    return words
 
 
 def _own_sections(partial: bool) -> dict[str, Any]:
     """``optimizer``, ``scheduler`` and ``train``."""
-    train = {name: _schema_of(hint, partial) for name, hint in hints_of(Train).items() if name != "best"}
+    train = {
+        name: _schema_of(hint, partial) | limits_of(f"train.{name}")
+        for name, hint in hints_of(Train).items()
+        if name != "best"
+    }
     best = {name: _schema_of(hint, partial) for name, hint in hints_of(Best).items()}
     train["best"] = {"type": ["object", "null"], "properties": best, "additionalProperties": False}
     found: dict[str, Any] = {"train": {"type": "object", "properties": train, "additionalProperties": False}}
     for name, cls in (("optimizer", Optimizer), ("scheduler", Scheduler)):
-        fields = {key: _schema_of(hint, partial) for key, hint in hints_of(cls).items() if key in _FIELDS}
+        known = [(key, hint) for key, hint in hints_of(cls).items() if key in _FIELDS]
+        fields = {key: _schema_of(hint, partial) | limits_of(f"{name}.{key}") for key, hint in known}
         kinds = "object" if name == "optimizer" else ["object", "null"]
         found[name] = {"type": kinds, "properties": fields}
         if not partial:
             found[name]["required"] = ["use"]
     if not partial:
         found["train"]["required"] = ["epochs"]
+        train["best"]["required"] = ["metric"]
     return found
 
 

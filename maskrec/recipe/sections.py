@@ -56,6 +56,12 @@ _BELOW: dict[str, float] = {"seed": 2**63, "train.ema": 1, "image_size": 10_000}
 _ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0}
 
 
+def limits_of(path: str) -> dict[str, float]:
+    """The range of a value of the recipe's own, in the words of JSON Schema; empty where it has none."""
+    words = (("minimum", _AT_LEAST), ("exclusiveMinimum", _ABOVE), ("exclusiveMaximum", _BELOW))
+    return {word: limits[path] for word, limits in words if path in limits}
+
+
 def check_top(root: Node, problems: RecipeProblems) -> None:
     """Check the recipe's top-level keys: unknown ones, and those that every recipe needs."""
     for name, node in (root.map or {}).items():

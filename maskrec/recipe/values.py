@@ -36,7 +36,13 @@ class NotForRecipesError(ValueError):
 
 
 def check_value(
-    node: Node, annotation: Any, path: str, problems: RecipeProblems, default: Any = EMPTY, whole: Any = EMPTY
+    node: Node,
+    annotation: Any,
+    path: str,
+    problems: RecipeProblems,
+    default: Any = EMPTY,
+    whole: Any = EMPTY,
+    owner: str = "",
 ) -> Any:
     """The value that the parameter at ``path`` receives, or ``INVALID`` when it is rejected.
 
@@ -47,6 +53,7 @@ def check_value(
         problems: collects the problems, one per value.
         default: the parameter's default; writing it out is always allowed, whatever the annotation says.
         whole: what messages describe, where ``annotation`` is only a part of it.
+        owner: the component, as messages about its parameter name it.
     """
     value = plain(node)
     name = path.rpartition(".")[2]
@@ -54,7 +61,8 @@ def check_value(
     if not is_default and _infinite(node, name, path, problems):
         return INVALID
     if unannotated(annotation):
-        problems.note(f"`{name}` could not be checked: its parameter has no type", path, node.label)
+        what = f"this parameter of {owner}" if owner else "its parameter"
+        problems.note(f"`{name}` could not be checked: {what} has no type", path, node.label)
         return value
     if is_default:
         return normalized_default(default, annotation)
@@ -62,7 +70,8 @@ def check_value(
     try:
         return _validate(narrowed, value)
     except NotForRecipesError as error:
-        problems.plugin_error(f"`{name}` cannot be set by a recipe: {error}", path, node.mark)
+        whose = f" of {owner}" if owner else ""
+        problems.plugin_error(f"`{name}`{whose} cannot be set by a recipe: {error}", path, node.mark)
     except _RefusedError as error:
         for loc in error.places:
             _refuse(node, narrowed, annotation if whole is EMPTY else whole, loc, path, problems, error.texts[loc])
@@ -91,6 +100,15 @@ def settable(annotation: Any) -> bool:
     try:
         _adapter(annotation)
     except NotForRecipesError:
+        return False
+    return True
+
+
+def accepts(annotation: Any, value: Any) -> bool:
+    """Whether a plain value (scalars, lists, dicts) is one of the annotation's, which is of no component."""
+    try:
+        _validate(annotation, value)
+    except (NotForRecipesError, _RefusedError):
         return False
     return True
 

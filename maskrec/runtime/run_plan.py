@@ -9,6 +9,7 @@ from maskrec.base.errors import UsageError
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
+from maskrec.recipe.provenance import recorded_versions
 from maskrec.runtime.run_directory import RunDirectory, read_json
 
 
@@ -20,9 +21,18 @@ def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
     """
     data_root = data_root_of(run_dir)
     record, run = read_json(RunDirectory(run_dir).provenance), RunDirectory(run_dir)
-    plan = resolve(run.recipe, catalog=catalog, data_root=data_root)
+    plan = resolve(run.recipe, catalog=catalog_of_run(run_dir, catalog), data_root=data_root)
     named = {name: record[name] for name in ("name", "demo", "demo_reason") if name in record}
     return replace(plan, **named), data_root
+
+
+def catalog_of_run(run_dir: Path, catalog: Catalog) -> Catalog:
+    """The catalog, with the versions of the plugins that a run was made with.
+
+    Raises:
+        UsageError: no provenance.json, or a damaged one.
+    """
+    return catalog.made_with(recorded_versions(read_json(RunDirectory(run_dir).provenance).get("components")))
 
 
 def data_root_of(run_dir: Path) -> Path:

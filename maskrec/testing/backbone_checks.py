@@ -138,7 +138,7 @@ def exports_to_onnx(candidate: Candidate) -> None:
     if missing:
         raise Skipped(f"{' and '.join(missing)} not installed; pip install 'maskrec[onnx]'")
     model = frozen_model(_network(candidate), candidate.name)
-    canvases = np.random.default_rng(0).integers(0, 256, (3, *_canvas(model.spec), 3), dtype=np.uint8)
+    canvases = np.random.default_rng(0).integers(0, 256, (3, *model.spec.canvas, 3), dtype=np.uint8)
     pairs = np.array([0, 1]), np.array([1, 2]), np.array([True, False])
     try:
         content = graph_with(metadata_entries(OnnxMetadata(model.spec)), onnx_graph(model))
@@ -160,15 +160,10 @@ def _network(candidate: Candidate) -> Any:
         return candidate.build().eval()
 
 
-def _canvas(spec: InputSpec) -> tuple[int, int]:
-    """Height and width of the images that it expects, in pixels."""
-    return spec.size, spec.size
-
-
 def _images(spec: InputSpec) -> Tensor:
-    """Normalised images ``(4, 3, S, S)`` of different contrast, so that embeddings have different lengths."""
+    """Normalised images ``(4, 3, H, W)`` of different contrast, so that embeddings have different lengths."""
     generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(_IMAGES, 3, *_canvas(spec), generator=generator)
+    noise = torch.rand(_IMAGES, 3, *spec.canvas, generator=generator)
     contrast = torch.linspace(0.1, 1.0, _IMAGES)[:, None, None, None]
     return normalise(0.5 + contrast * (noise - 0.5), spec)
 

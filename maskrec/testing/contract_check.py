@@ -87,17 +87,9 @@ def checks_for(kind: str, part: str = "") -> list[ContractCheck]:
         part: of a part, which sort.
     """
     for name in (DECLARATION, kind):
-        _import(f"maskrec.testing.{name}_checks")
+        import_module(f"maskrec.testing.{name}_checks")
     found = [check for check in _REGISTERED if check.applies_to(kind, part)]
     return sorted(found, key=lambda check: DECLARATION not in check.kinds)
-
-
-def _import(module: str) -> None:
-    try:
-        import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
 
 
 def _minor(version: str) -> tuple[int, ...]:

@@ -61,7 +61,7 @@ def finite_at_the_ends(candidate: Candidate) -> None:
         (slope,) = torch.autograd.grad(answer.sum(), ends)
         for what, values in (("value", answer), ("gradient", slope)):
             if not values.isfinite().all():
-                at = float(ends[~values.isfinite()][0])
+                at = float(ends.detach()[~values.isfinite()][0])
                 raise ContractError(f"the {what} of {candidate.name} is not finite at {at:g} in {dtype}")
 
 
@@ -186,7 +186,8 @@ def probabilities(candidate: Candidate) -> None:
     row = torch.randn(1, EMBEDDING_SIZE, generator=generator, dtype=torch.float64)
     rows, labels = row.expand(CLASSES, EMBEDDING_SIZE), torch.arange(CLASSES)
     context = MarginContext(rows.norm(dim=1), labels, SeededDraws(0, 0, "check", labels))
-    target, logsumexp = head(rows, labels, ScaledMargin(_NoMargin(), context, 8.0))
+    with torch.no_grad():
+        target, logsumexp = head(rows, labels, ScaledMargin(_NoMargin(), context, 8.0))
     chances = (target - logsumexp).exp()
     if target.shape != labels.shape or bool((chances > 1 + 1e-9).any()) or float(chances.sum()) < 1 - 1e-9:
         raise ContractError(

@@ -13,7 +13,7 @@ from maskrec.contracts.call_into import call_into
 from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import Metrics, caveat_of, needs_landmarks, shards_of
 from maskrec.contracts.context import Context
-from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.input_spec import InputSpec, canvas_shape
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
@@ -118,7 +118,7 @@ def assemble(
     if not any(problem.path == "sampler" for problem in problems.errors):
         problems.entries += batch_problems(plan, dataset, sampler, backbone, loss)
     problems.refuse()
-    built = Recipe(plan, dataset, transforms, builder.pair_sets, spec, image_size)
+    built = Recipe(plan, dataset, transforms, builder.pair_sets, spec, canvas_shape(image_size, spec.alignment))
     if plan.init is not None and not restoring:
         load_initial_weights(backbone, plan.init, catalog, data_root)
     return Assembly(

@@ -13,6 +13,7 @@ from maskrec.runtime.epoch_batches import epoch_batches, shard_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
 from maskrec.training.checks.trial_evaluation import try_evaluators
+from maskrec.training.component_scalars import component_scalars
 from maskrec.training.train_step import TrainStep
 
 
@@ -47,3 +48,4 @@ def try_first_batch(stepper: TrainStep) -> None:
         what = stepper.what_of(loss, evidence)
         raise MaskrecError(f"{plan.loss.who}: {what} is not finite in the first batch (loss {loss})")
     diagnostics(assembly.loss)
+    component_scalars(assembly)

@@ -52,6 +52,7 @@ class RunLog:
         others: dict[str, int] = {"steps": event.steps} if event.steps != 1 else {}
         others |= {"skipped": skipped} if skipped else {}
         others |= {"peak_memory": peak_memory} if peak_memory is not None else {}
+        scalars = {"scalars": dict(event.scalars)} if event.scalars else {}
         self.recorder.write(
             "step",
             epoch=event.epoch + 1,
@@ -62,6 +63,7 @@ class RunLog:
             diagnostics=dict(event.diagnostics),
             images_per_second=round(event.images_per_second, 1),
             **others,
+            **scalars,
         )
         self.display.step(event.epoch, event.step, event.loss, event.learning_rate, event.images_per_second)
         return stop

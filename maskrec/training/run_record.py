@@ -47,7 +47,7 @@ def write_run_record(
 
     ``computed`` is what rank 0 computes on and in, as `Compute.record` has it.
     """
-    components = provenance.component_rows(plan, catalog)
+    components = provenance.component_rows(plan.specs(), catalog)
     data = provenance.data_fingerprints(plan, assembly.dataset.labels, data_root)
     begun = run.provenance.exists() and (run.recipe.exists() or run.has_results)
     record: dict[str, Any] = read_json(run.provenance) if begun else {"history": []}
@@ -103,7 +103,7 @@ def refuse_incomplete(run: RunDirectory, allow_drift: bool) -> None:
         say(f"note: {path} is gone; it is written again from this command")
 
 
-def refuse_edited_recipe(run: RunDirectory, allow_drift: bool) -> None:
+def refuse_edited_recipe(run: RunDirectory, catalog: Catalog, allow_drift: bool) -> None:
     """Refuse a recipe.yaml that was changed since maskrec wrote it; what `resume` may change does not count.
 
     Raises:
@@ -112,7 +112,7 @@ def refuse_edited_recipe(run: RunDirectory, allow_drift: bool) -> None:
     recorded = _recorded_recipe(run)
     if recorded is None or not run.recipe.exists():
         return
-    changes = recipe_changes(recorded, _recipe_text(run))
+    changes = recipe_changes(recorded, _recipe_text(run), catalog.same_component)
     changes = [change for change in changes if change.path not in CHANGEABLE]
     if not changes:
         return
@@ -124,14 +124,14 @@ def refuse_edited_recipe(run: RunDirectory, allow_drift: bool) -> None:
     say(f"note: {message}")
 
 
-def refuse_other_recipe(run: RunDirectory, plan: Plan, plugin_files: Sequence[Path] = ()) -> None:
+def refuse_other_recipe(run: RunDirectory, plan: Plan, catalog: Catalog, plugin_files: Sequence[Path] = ()) -> None:
     """Refuse to continue a run with another recipe.
 
     Raises:
         UsageError: names the first value that differs; where `resume` may change it, the whole command that does.
     """
     before = _recorded_recipe(run) or (_recipe_text(run) if run.recipe.exists() else None)
-    changes = [] if before is None else recipe_changes(before, resolved_yaml(plan))
+    changes = [] if before is None else recipe_changes(before, resolved_yaml(plan), catalog.same_component)
     if not changes:
         return
     first = changes[0]

@@ -76,7 +76,7 @@ def start(
     """
     with process_group():
         refuse_unlike_recipes(plan)
-        run, fresh = _claim(plan, run_dir, plugin_files, allow_drift)
+        run, fresh = _claim(plan, catalog, run_dir, plugin_files, allow_drift)
         interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
         try:
             _Launch(run, plan, catalog, data_root, plugin_files, allow_drift).carry_out()
@@ -119,7 +119,7 @@ def resume(
         interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
         refuse_unlike_recipes(plan)
         try:
-            on_rank_zero(lambda: _lock_unedited(run, allow_drift))
+            on_rank_zero(lambda: _lock_unedited(run, catalog, allow_drift))
             _Launch(run, plan, catalog, data_root, plugin_files, allow_drift).carry_out()
         finally:
             run.unlock()
@@ -137,13 +137,13 @@ def _changed_plan(run: RunDirectory, catalog: Catalog, changes: dict[str, Any]) 
     return replace(plan, train=change_train(plan.train, changes)), data_root
 
 
-def _lock_unedited(run: RunDirectory, allow_drift: bool) -> None:
+def _lock_unedited(run: RunDirectory, catalog: Catalog, allow_drift: bool) -> None:
     run.lock()
-    refuse_edited_recipe(run, allow_drift)
+    refuse_edited_recipe(run, catalog, allow_drift)
 
 
 def _claim(
-    plan: Plan, run_dir: Path | None, plugin_files: Sequence[Path], allow_drift: bool
+    plan: Plan, catalog: Catalog, run_dir: Path | None, plugin_files: Sequence[Path], allow_drift: bool
 ) -> tuple[RunDirectory, bool]:
     """The run's folder, locked by rank 0, and whether it was created just now."""
     fresh = run_dir is None or not run_dir.exists()
@@ -155,8 +155,8 @@ def _claim(
             run = open_directory(run_dir) if run_dir is not None else name_directory(Path("runs"), name)
             run.lock()
             refuse_incomplete(run, allow_drift)
-            refuse_edited_recipe(run, allow_drift)
-            refuse_other_recipe(run, plan, plugin_files)
+            refuse_edited_recipe(run, catalog, allow_drift)
+            refuse_other_recipe(run, plan, catalog, plugin_files)
             path = run.path
         except MaskrecError as error:
             failure = error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ class StepNumbers:
         verdict: whether the step was taken.
         learning_rate: of the first parameter group.
         rewind: puts what the host keeps (random generators, schedule) back to what it was before the step.
+        scalars: of the sampler and the transforms: numbers, or scalars on a device.
     """
 
     loss: Tensor
@@ -33,6 +34,7 @@ class StepNumbers:
     verdict: Verdict
     learning_rate: float
     rewind: Callable[[], None]
+    scalars: Mapping[str, float | Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class ReadStep:
     ended: bool
     evidence: Evidence
     rewind: Callable[[], None]
+    scalars: Mapping[str, float]
 
 
 class StepWindow:
@@ -114,19 +117,19 @@ class StepWindow:
         for numbers, batches in self._steps:
             loss, skipped, not_finite, ended = (next(values) for _ in range(4))
             norm = None if numbers.gradient_norm is None else next(values)
-            said = {
-                name: next(values) if isinstance(value, Tensor) else value
-                for name, value in numbers.diagnostics.items()
-            }
+            said, scalars = (
+                {name: next(values) if isinstance(value, Tensor) else value for name, value in each.items()}
+                for each in (numbers.diagnostics, numbers.scalars)
+            )
             flags = bool(skipped), bool(not_finite), bool(ended)
             of = numbers.learning_rate, batches, *flags, numbers.verdict.evidence, numbers.rewind
-            found.append(ReadStep(loss, norm, said, *of))
+            found.append(ReadStep(loss, norm, said, *of, scalars))
         return found
 
     def event(self, steps: Sequence[ReadStep], epoch: int, step: int, covered: int, loss_path: str) -> Stepped:
         """What observers receive: the means over ``steps``, at least one, which end with optimizer step ``step``.
 
-        A diagnostic that some steps do not report is the mean over those that do.
+        A diagnostic or scalar that some steps do not report is the mean over those that do.
 
         Args:
             steps: those that were taken.
@@ -136,19 +139,19 @@ class StepWindow:
             loss_path: the loss component, as the recipe names it.
         """
         norms = [each.gradient_norm for each in steps if each.gradient_norm is not None]
-        names = dict.fromkeys(name for each in steps for name in each.diagnostics)
         return Stepped(
             epoch=epoch,
             step=step,
             loss=_mean([each.loss for each in steps]),
             learning_rate=steps[-1].learning_rate,
             gradient_norm=_mean(norms) if norms else None,
-            diagnostics={n: _mean([e.diagnostics[n] for e in steps if n in e.diagnostics]) for n in names},
+            diagnostics=_means([each.diagnostics for each in steps]),
             embeddings=self.embeddings,
             labels=self.labels,
             images_per_second=self.images_per_second,
             loss_path=loss_path,
             steps=covered,
+            scalars=_means([each.scalars for each in steps]),
         )
 
 
@@ -156,7 +159,8 @@ def _tensors_of(numbers: StepNumbers) -> list[Tensor]:
     """In the order in which `StepWindow.read` takes them."""
     verdict = numbers.verdict
     norm = [] if numbers.gradient_norm is None else [numbers.gradient_norm]
-    said = [value for value in numbers.diagnostics.values() if isinstance(value, Tensor)]
+    reported = (*numbers.diagnostics.values(), *numbers.scalars.values())
+    said = [value for value in reported if isinstance(value, Tensor)]
     return [numbers.loss, verdict.skipped, verdict.not_finite, verdict.ended, *norm, *said]
 
 
@@ -181,6 +185,12 @@ def read_scalars(tensors: Sequence[Tensor]) -> list[float]:
 def batches_in_words(before: int, count: int) -> str:
     """The ``count`` batches of an epoch that come after ``before`` others: ``batch 3`` or ``batches 3 to 4``."""
     return f"batch {before + 1}" if count == 1 else f"batches {before + 1} to {before + count}"
+
+
+def _means(reported: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """By name, the mean over those that have the name."""
+    names = dict.fromkeys(name for each in reported for name in each)
+    return {name: _mean([each[name] for each in reported if name in each]) for name in names}
 
 
 def _mean(values: Sequence[float]) -> float:

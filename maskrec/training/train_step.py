@@ -21,6 +21,7 @@ from maskrec.training.activation_checkpointing import recompute_activations
 from maskrec.training.batch_preparation import BatchPreparation
 from maskrec.training.checks.first_batch import FirstBatch, promised_by
 from maskrec.training.compiled_network import compiled
+from maskrec.training.component_scalars import component_scalars
 from maskrec.training.finite_step import Evidence, FiniteGuard, SavedBuffers, Verdict, largest_values
 from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
 from maskrec.training.loss_scale import LossScale
@@ -114,7 +115,8 @@ class TrainStep:
             del prepared  # its memory is free before the next batch is prepared
         norm, evidence = self.finish_gradients()
         loss, verdict = self.guard.judge(values, norm, evidence, self.scale.factor if self.scale else None)
-        numbers = StepNumbers(loss, norm, diagnostics(self.assembly.loss), verdict, rate, rewind)
+        said, scalars = diagnostics(self.assembly.loss), component_scalars(self.assembly)
+        numbers = StepNumbers(loss, norm, said, verdict, rate, rewind, scalars)
         known = self._change_unless(verdict)
         if begins:
             self.buffers.look_again()

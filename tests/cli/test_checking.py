@@ -88,7 +88,7 @@ def test_the_notes_of_a_recipe_are_said_when_its_dry_run_fails(maskrec: Cli, tmp
     plugins = [word for path in (PROBES, MISTAKES) for word in ("--plugin", str(path))]
     call = maskrec("check", "a.yaml", "--dry-run", *plugins)
     assert call.returncode == 3
-    assert call.stderr.count("note: `pairs` could not be checked: its parameter has no type") == 1
+    assert call.stderr.count("note: `pairs` could not be checked: this parameter of evaluator") == 1
     assert (
         "evaluate.held_out: file:mistakes.py/unannotated failed in evaluate: TypeError: embed was given" in call.stderr
     )
@@ -168,7 +168,7 @@ def test_a_broken_plugin_that_the_recipe_needs_is_3(maskrec: Cli, tmp_path: Path
 
 ANSWERS = """\
 from maskrec import Component, Problem, hookimpl
-from maskrec.losses.arcface import ArcFace
+from maskrec.losses.margins.arcface import ArcFace
 class Late(ArcFace):
     @staticmethod
     def check(values, context):
@@ -225,7 +225,7 @@ def test_schema_is_json_on_stdout(maskrec: Cli) -> None:
 FAILING = """\
 from torch import Tensor, nn
 from maskrec import Component, hookimpl
-from maskrec.losses.arcface import ArcFace
+from maskrec.losses.margins.arcface import ArcFace
 class Dead(ArcFace):
     def forward(self, embeddings, labels):
         raise RuntimeError("dead")

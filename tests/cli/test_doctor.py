@@ -74,7 +74,8 @@ def test_everything_broken(maskrec_cli, make_distribution, tmp_path, light_torch
     assert "plugin file:broken_file.py: import: ZeroDivisionError" in said
     (heavy,) = [line for line in wrong if line.startswith("plugin maskrec-heavy:heavy imports yaml ")]
     assert " ms " in heavy
-    assert len(wrong) == 7
+    assert "plugin maskrec-heavy:heavy 1.0: import: it prints, and standard output is" in said
+    assert len(wrong) == 8
     assert "loss maskrec-heavy/wants can be used after: pip install no-such-dist" in done.stdout
     assert maskrec_cli("doctor", "--strict", path=[light_torch, site]).returncode == 1
 

@@ -30,6 +30,11 @@ class Loss:
 
 AT_3 = " (site/listing_plugin_3.py:1)"
 
+PRINTS = (
+    "plugin maskrec-listing-4:point_4 1.0: import: it prints, and standard output is for maskrec's answers; "
+    "what it printed is on standard error"
+)
+
 HEAVY = ("torch", "numpy", "pandas", "yaml", "rich", "multiprocessing", "maskrec.cli.running", "maskrec.cli.data")
 
 
@@ -58,6 +63,7 @@ def test_twenty_plugins_one_broken_every_other_row_is_shown(maskrec_cli, twenty)
     assert done.stderr.splitlines() == [
         "noise",
         f"plugin maskrec-listing-3:point_3 1.0: import: RuntimeError: boom{AT_3}",
+        PRINTS,
         "plugin maskrec-listing-5:point_5 1.0: import: SystemExit (site/listing_plugin_5.py:1)",
     ]
 
@@ -83,7 +89,7 @@ def test_json_is_json_whatever_plugins_print_and_its_keys_are_those_documented(m
     assert list(answer) == ["components", "failures"]
     assert {tuple(row) for row in answer["components"]} == {
         (
-            *("kind", "part", "name", "qualified", "summary", "target", "needs"),
+            *("kind", "part", "name", "qualified", "summary", "aliases", "target", "needs"),
             *("plugin", "distribution", "version", "file"),
         )
     }
@@ -153,6 +159,7 @@ def test_plugins_names_what_is_wrong(maskrec_cli, twenty):
     done = maskrec_cli("plugins", path=[twenty])
     assert done.returncode == 0
     rows = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert rows["maskrec-listing-4:point_4"].endswith(PRINTS.partition(": ")[2])
     assert rows["maskrec:builtin"].split()[2].isdigit()
     assert rows["maskrec-listing-3:point_3"].endswith(f"import: RuntimeError: boom{AT_3}")
     assert done.stderr == "noise\n"
@@ -230,8 +237,8 @@ def test_the_example_plugin_is_listed_by_its_own_entry_point(maskrec_cli, make_d
     done = maskrec_cli("list", "--provider", project["name"], path=[site, source])
     assert done.stderr == ""
     assert [line.split()[:4] for line in done.stdout.splitlines()[1:]] == [
-        ["loss", "curricularface", "maskrec-example-loss", project["version"]],
-        ["margin", "curricular", "maskrec-example-loss", project["version"]],
+        ["loss", "example_curricularface", "maskrec-example-loss", project["version"]],
+        ["margin", "example_curricular", "maskrec-example-loss", project["version"]],
     ]
-    shown = maskrec_cli("show", "curricularface", path=[site, source])
+    shown = maskrec_cli("show", "example_curricularface", path=[site, source])
     assert "  momentum: float = 0.99\n      how much of ``t`` is kept at each step, in [0, 1)." in shown.stdout

@@ -20,7 +20,7 @@ def test_drawn_faces_are_aligned_as_photos_are(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(bench, "DISTINCT", 64)
     found = list(bench.faces(64, tmp_path / "no photos here"))
     points = np.stack([landmarks for _, _, landmarks in found]).round(2).astype(np.float64)
-    assert moves_nothing(similarity_transforms(points, arcface_template(64)), 64).all()
+    assert moves_nothing(similarity_transforms(points, arcface_template(64)), (64, 64)).all()
     assert {image.shape for _, image, _ in found} == {(64, 64, 3)}
     for name in ("bench_reading", "rows"):
         sys.modules.pop(name)

@@ -55,7 +55,7 @@ def se_resnext101() -> nn.Module:
 
 
 def mobilefacenet() -> nn.Module:
-    from maskrec_example_backbone.mobilefacenet import MobileFaceNet
+    from maskrec_insightface.mobilefacenet import MobileFaceNet
 
     return MobileFaceNet()
 

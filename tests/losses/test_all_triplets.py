@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from maskrec.contracts.triplet_parts import TripletSums
-from maskrec.losses.all_triplets import all_triplets
-from maskrec.losses.reference_distances import pairwise_distances
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.triplets.all_triplets import all_triplets
+from maskrec.losses.triplets.reference_distances import pairwise_distances
+from maskrec.losses.triplets.triplet import Triplet
 
 MINERS = ["batch_all", "batch_all_hard"]
 

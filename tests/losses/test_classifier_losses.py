@@ -15,9 +15,9 @@ from torch import Tensor
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import CheckContext
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.cosface import CosFace
 from maskrec.losses.criteria import Focal
+from maskrec.losses.margins.arcface import ArcFace
+from maskrec.losses.margins.cosface import CosFace
 from maskrec.losses.softmax import Softmax
 
 COUNTS = [1, 5, 40, 300]

@@ -12,8 +12,8 @@ from run_comparison import differences, rows_without_times
 from torch import Tensor
 
 from maskrec.contracts.context import CheckContext
-from maskrec.losses.cross_batch_memory import CrossBatchMemory
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.triplets.cross_batch_memory import CrossBatchMemory
+from maskrec.losses.triplets.triplet import Triplet
 from maskrec.plugin.host import discover
 from maskrec.training.runner import resume
 

@@ -19,12 +19,11 @@ from torch import Tensor
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.context import CheckContext
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.cosface import CosFace
 from maskrec.losses.criteria import Focal
-from maskrec.losses.dense_head import Dense, reduce_logits
+from maskrec.losses.heads.dense_head import Dense, reduce_logits
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc, Cos
+from maskrec.losses.margins.arcface import Arc, ArcFace
+from maskrec.losses.margins.cosface import Cos, CosFace
 from maskrec.losses.softmax import Softmax
 from maskrec.losses.weighted_sum import WeightedSum
 

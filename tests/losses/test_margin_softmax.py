@@ -13,16 +13,15 @@ import third_party_margins
 import torch
 from face_batches import random_batch
 from small_recipe import PIECES, write_recipe
-from third_party_margins import Elastic
+from third_party_margins import Jittered
 from torch import Tensor
 
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import RecipeError
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.cosface import CosFace
 from maskrec.losses.criteria import Focal
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc, Cos
+from maskrec.losses.margins.arcface import Arc, ArcFace
+from maskrec.losses.margins.cosface import Cos, CosFace
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.runtime.state_tree import load_tree
@@ -63,15 +62,15 @@ def test_named_losses_are_margin_softmax_with_their_margins(loss: Any, parts: An
     assert loss.diagnostics() == parts.diagnostics()
 
 
-def elastic(seed: int = 1, path: str = "loss") -> MarginSoftmax:
-    loss: MarginSoftmax = made(MarginSoftmax, Elastic(spread=0.3), 8.0, seed=seed, context=Context(path=path))
+def jittered(seed: int = 1, path: str = "loss") -> MarginSoftmax:
+    loss: MarginSoftmax = made(MarginSoftmax, Jittered(spread=0.3), 8.0, seed=seed, context=Context(path=path))
     return loss
 
 
 def test_what_a_margin_draws_belongs_to_the_samples_place() -> None:
     embeddings, labels = batch()
     whole = replace(random_batch(8), positions=torch.arange(40, 48))
-    loss = elastic()
+    loss = jittered()
     value = loss(embeddings, labels, whole)
     order = torch.tensor([5, 0, 7, 2, 6, 1, 3, 4])
     shuffled = replace(whole, positions=whole.positions[order])  # type: ignore[index]
@@ -79,12 +78,12 @@ def test_what_a_margin_draws_belongs_to_the_samples_place() -> None:
     halves = [replace(whole, positions=torch.arange(first, first + 4)) for first in (40, 44)]
     parts = [loss(embeddings[i : i + 4], labels[i : i + 4], half) for i, half in zip((0, 4), halves, strict=True)]
     torch.testing.assert_close(sum(parts) / 2, value)
-    assert torch.equal(elastic()(embeddings, labels, whole), value)
+    assert torch.equal(jittered()(embeddings, labels, whole), value)
     others = [
         loss(embeddings, labels, replace(whole, epoch=1)),
         loss(embeddings, labels, replace(whole, positions=torch.arange(8))),
-        elastic(seed=2)(embeddings, labels, whole),
-        elastic(path="loss.parts.a")(embeddings, labels, whole),
+        jittered(seed=2)(embeddings, labels, whole),
+        jittered(path="loss.parts.a")(embeddings, labels, whole),
     ]
     assert all(not torch.isclose(other, value) for other in others)
     by_hand = loss(embeddings, labels, replace(whole, positions=None))
@@ -136,7 +135,7 @@ def test_somebody_elses_margin_trains_with_our_criterion_and_head(tmp_path: Path
 def test_a_margin_that_draws_draws_alike_in_a_run_that_is_repeated(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     catalog = discover([PIECES, THEIRS])
-    loss = {"use": "margin_softmax", "margin": {"use": "elastic", "spread": 0.2}}
+    loss = {"use": "margin_softmax", "margin": {"use": "jittered", "spread": 0.2}}
     weights = []
     for name, seed in (("one", 5), ("again", 5), ("other", 6)):
         recipe = write_recipe(tmp_path, {"loss": {**loss, "seed": seed}}, f"{name}.yaml")

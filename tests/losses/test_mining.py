@@ -13,9 +13,9 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.triplet_parts import Mined, call_miner, takes_square
-from maskrec.losses.cross_batch_memory import CrossBatchMemory
-from maskrec.losses.mining import BatchHard, EasyPositive, SemiHard
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.triplets.cross_batch_memory import CrossBatchMemory
+from maskrec.losses.triplets.mining import BatchHard, EasyPositive, SemiHard
+from maskrec.losses.triplets.triplet import Triplet
 
 LISTING = {
     "batch_hard": BatchHard(),

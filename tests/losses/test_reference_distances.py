@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from maskrec.losses.reference_distances import DistanceName, pairwise_distances, picked
+from maskrec.losses.triplets.reference_distances import DistanceName, pairwise_distances, picked
 
 
 @pytest.mark.parametrize("more", [0, 3])

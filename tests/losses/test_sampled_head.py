@@ -14,10 +14,10 @@ from torch import Tensor
 
 from maskrec.base.random import SeededDraws
 from maskrec.contracts.margin import MarginContext
-from maskrec.losses.arcface import ArcFace
+from maskrec.losses.heads.sampled_head import SHARE, Sampled
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Cos
-from maskrec.losses.sampled_head import SHARE, Sampled
+from maskrec.losses.margins.arcface import ArcFace
+from maskrec.losses.margins.cosface import Cos
 from maskrec.losses.softmax import Softmax
 
 CLASSES, SIZE = 200, 6

@@ -19,7 +19,7 @@ from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.sample import Batch
-from maskrec.losses.arcface import ArcFace
+from maskrec.losses.margins.arcface import ArcFace
 from maskrec.losses.template_distillation import TemplateDistillation
 from maskrec.losses.weighted_sum import WeightedSum
 
@@ -178,7 +178,7 @@ def test_two_processes_with_uneven_parts_equal_one(tmp_path: Path) -> None:
 def test_an_exported_file_teaches_what_its_weights_do(tmp_path: Path) -> None:
     """The published file takes one face at a time and does not declare its input; a copy declares it."""
     import onnx
-    from maskrec_example_backbone.mobilefacenet import MobileFaceNet
+    from maskrec_insightface.mobilefacenet import MobileFaceNet
 
     from maskrec.faces.normalising import normalise
     from maskrec.images.canvas import to_canvas

@@ -15,9 +15,9 @@ from torch import Tensor
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.triplet_parts import Mined
-from maskrec.losses.all_triplets import BatchAll
-from maskrec.losses.mining import BatchHard
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.triplets.all_triplets import BatchAll
+from maskrec.losses.triplets.mining import BatchHard
+from maskrec.losses.triplets.triplet import Triplet
 
 FEW = settings(max_examples=25, deadline=None)
 MINERS = ["batch_hard", "semi_hard", "easy_positive", "batch_all", "batch_all_hard"]

@@ -12,21 +12,28 @@ import pytest
 import torch
 import torch.distributed as dist
 from face_batches import random_batch
-from third_party_margins import Elastic, Everything
+from third_party_margins import Everything, Jittered
 from torch import Tensor, multiprocessing, nn
 
 from maskrec.contracts.call_loss import call_loss
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.chunked_head import Chunked
-from maskrec.losses.cosface import CosFace
-from maskrec.losses.cross_batch_memory import CrossBatchMemory
-from maskrec.losses.dense_head import Dense
+from maskrec.losses.center import Center
+from maskrec.losses.circle import Circle
+from maskrec.losses.heads.chunked_head import Chunked
+from maskrec.losses.heads.dense_head import Dense
+from maskrec.losses.heads.sampled_head import Sampled
+from maskrec.losses.heads.sharded_head import Sharded
 from maskrec.losses.margin_softmax import MarginSoftmax
-from maskrec.losses.margins import Arc
-from maskrec.losses.sampled_head import Sampled
-from maskrec.losses.sharded_head import Sharded
+from maskrec.losses.margins.adaface import AdaFace
+from maskrec.losses.margins.arcface import Arc, ArcFace, SubcenterArcFace
+from maskrec.losses.margins.combined_margin import CombinedMargin
+from maskrec.losses.margins.cosface import CosFace
+from maskrec.losses.margins.curricularface import CurricularFace
+from maskrec.losses.margins.elasticface import ElasticFace
+from maskrec.losses.margins.magface import MagFace
+from maskrec.losses.margins.uniface import UniFace
 from maskrec.losses.softmax import Softmax
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.triplets.cross_batch_memory import CrossBatchMemory
+from maskrec.losses.triplets.triplet import Triplet
 from maskrec.losses.weighted_sum import WeightedSum
 
 CUT = 7
@@ -57,10 +64,16 @@ def losses() -> dict[str, Any]:
     sum_of_both = {"arc": ArcFace(6, 4, [1, 9, 30, 4], class_weights="log"), "tri": Triplet(miner="semi_hard")}
     heads["sum"] = WeightedSum(sum_of_both, {"arc": 0.3, "tri": 2.0})
     counts, torn = [3] * 40, {"criterion": "focal", "learn_scale": True, "seed": 3}
-    for margin, (name, head) in itertools.product((Elastic, Everything, Arc), HEADS.items()):
+    for margin, (name, head) in itertools.product((Everything, Jittered, Arc), HEADS.items()):
         torch.manual_seed(1)
         heads[f"{margin.__name__}, {name}"] = MarginSoftmax(6, 40, counts, margin(), 8.0, head=head(), **torn)  # type: ignore[arg-type]
     heads["plain, sharded"] = Softmax(6, 40, counts, head="sharded")
+    named: tuple[Any, ...] = (AdaFace, CurricularFace, ElasticFace, UniFace, MagFace, CombinedMargin, SubcenterArcFace)
+    for kind, name in itertools.product(named, ("dense", "sharded")):
+        torch.manual_seed(2)
+        ranked = {"ranked": True} if kind is ElasticFace else {}
+        heads[f"{kind.__name__}, {name}"] = kind(6, 40, counts, scale=8.0, head=name, seed=3, **ranked)
+    heads |= {"circle": Circle(scale=16.0), "center": Center(6, 4)}
     return {name: head.double() for name, head in heads.items()}
 
 
@@ -106,9 +119,12 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
             both = torch.cat([a, b]) if sharded else a + b
             torch.testing.assert_close(both / 2, one, rtol=0, atol=1e-12, msg=f"{name}: {weight}")
             assert not sharded or len(a) == len(b) == len(one) // 2
+    for name, buffer in (("AdaFace", "mean"), ("AdaFace", "spread"), ("CurricularFace", "t")):
+        one, other = (each[f"{name}, sharded"][1][f"margin.{buffer}"] for each in (first, second))
+        assert torch.equal(one, other), "the same on all processes"
     means = [each["Everything, dense"][1]["margin.mean"] for each in (first, second)]
     assert means[0] == means[1] != 1.0, "one running mean on all processes"
-    for margin in ("Elastic", "Everything", "Arc"):
+    for margin in ("Jittered", "Everything", "Arc"):
         rows, _ = gradients(losses()[f"{margin}, dense"], slice(None))
         for head, equal in (("chunked", True), ("sharded", True), ("sampled", False)):
             other, _ = gradients(losses()[f"{margin}, {head}"], slice(None))

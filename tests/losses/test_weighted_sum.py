@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.context import CheckContext
-from maskrec.losses.arcface import ArcFace
-from maskrec.losses.triplet import Triplet
+from maskrec.losses.margins.arcface import ArcFace
+from maskrec.losses.triplets.triplet import Triplet
 from maskrec.losses.weighted_sum import WeightedSum
 
 

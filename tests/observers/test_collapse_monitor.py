@@ -170,7 +170,7 @@ def test_parameters_out_of_range(name: str, value: float) -> None:
 
 def test_a_real_collapse_is_found() -> None:
     """The hardest triplets at far too high a learning rate: embeddings collapse, and the loss stays at its margin."""
-    from maskrec.losses.triplet import Triplet
+    from maskrec.losses.triplets.triplet import Triplet
 
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))

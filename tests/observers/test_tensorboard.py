@@ -52,7 +52,8 @@ def points(events: EventAccumulator, tag: str) -> list[tuple[int, float]]:
 def test_everything_is_read_back(tmp_path: Path) -> None:
     observer = TensorBoard(tmp_path)
     observer.on_start(started(tmp_path))
-    observer.on_step(stepped(1, 2.5, gradient_norm=4.0, diagnostics={"mined/active_share": 0.25}))
+    reported = {"diagnostics": {"mined/active_share": 0.25}, "scalars": {"sampler/hard": 0.5}}
+    observer.on_step(stepped(1, 2.5, gradient_norm=4.0, **reported))
     observer.on_step(stepped(2, 1.5))
     observer.on_evaluate(Evaluated(0, 2, "held_out", "evaluate", evaluation()))
     observer.on_evaluate(Evaluated(0, 2, "held_out", "test", evaluation()))
@@ -64,6 +65,7 @@ def test_everything_is_read_back(tmp_path: Path) -> None:
     assert points(events, "train/learning_rate")[0][1] == pytest.approx(0.1)
     assert points(events, "train/images_per_second") == [(1, 50.0), (2, 50.0)]
     assert points(events, "loss/mined/active_share") == [(1, 0.25)]
+    assert points(events, "sampler/hard") == [(1, 0.5)]
     assert points(events, "held_out/accuracy") == [(2, 0.75)]
     assert points(events, "held_out/tar_far_0.01/bare") == [(2, 0.5)]
     assert points(events, "held_out/test/accuracy") == [(2, 0.75)]

@@ -62,7 +62,12 @@ def test_a_name_is_found(name, requires, qualified):
     ("kind", "name", "requires", "said"),
     [
         ("loss", "circle", None, "write maskrec-foo/circle or maskrec-bar/circle"),
-        ("loss", "circle", ["maskrec-foo", "maskrec-bar"], "declared more than once"),
+        (
+            "loss",
+            "circle",
+            ["maskrec-foo", "maskrec-bar"],
+            "more than once, by maskrec-foo 2.0 and maskrec-bar 1.0: write",
+        ),
         ("loss", "only_foo", ["maskrec"], "add maskrec-foo to requires"),
         ("loss", "circle", [], "add maskrec-foo or maskrec-bar to requires"),
         ("loss", "arcfase", None, "did you mean arcface? or"),
@@ -141,7 +146,7 @@ def test_a_target_that_cannot_be_loaded_is_one_sentence(tmp_path, monkeypatch, c
     with pytest.raises(PluginError) as raised:
         CATALOG.load(entry("loss", "thing", FOO, target=target))
     assert said in str(raised.value)
-    assert str(raised.value).startswith("loss maskrec-foo/thing cannot be loaded: ")
+    assert str(raised.value).startswith("loss maskrec-foo/thing (version 2.0) cannot be loaded: ")
     assert capsys.readouterr().out == ""
 
 

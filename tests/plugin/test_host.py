@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import textwrap
 
 import pytest
 
 from maskrec.base.errors import UsageError
 from maskrec.plugin.host import discover
-
-_numbers = itertools.count()
 
 ONE_LOSS = """
 from maskrec import Component, hookimpl
@@ -20,21 +16,6 @@ from maskrec import Component, hookimpl
 def maskrec_losses():
     return [Component("{name}", "somewhere:Thing", "a loss")]
 """
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch, make_distribution):
-    """Installs a plugin for this test: its source, under a module name that no other test uses; gives that name."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def make(source, name=None, point="point", version="1.0"):
-        module = f"host_test_plugin_{next(_numbers)}"
-        make_distribution(
-            tmp_path, name or module.replace("_", "-"), {point: module}, {module: textwrap.dedent(source)}, version
-        )
-        return module
-
-    return make
 
 
 def losses(catalog):
@@ -245,12 +226,27 @@ def test_plugins_can_be_left_out_or_chosen(install):
     assert only_failure(discover(only=["maskrec-absent"])).provider.name == "maskrec-absent"
 
 
-def test_what_a_plugin_prints_goes_to_stderr(install, capsys):
-    install(HOOK.replace("return", "print('in the hook'); return") + "print('at import')")
-    discover()
+@pytest.mark.parametrize(
+    "source",
+    [HOOK + "print('at import')", HOOK.replace("return", "print('in the hook'); return")],
+    ids=["import", "hook"],
+)
+def test_what_a_plugin_prints_goes_to_stderr_and_it_is_named(install, capsys, source):
+    install(source, "maskrec-loud", version="2.1")
+    catalog = discover()
     out, err = capsys.readouterr()
     assert out == ""
-    assert {"in the hook", "at import"} <= set(err.splitlines())
+    assert {"in the hook", "at import"} & set(err.splitlines())
+    assert str(only_failure(catalog)) == (
+        "plugin maskrec-loud:point 2.1: import: it prints, and standard output is for maskrec's answers; "
+        "what it printed is on standard error"
+    )
+    assert "maskrec-loud/fine_one" in {entry.qualified for entry in catalog.entries}
+
+
+def test_a_plugin_that_is_silent_is_not_said_to_print(install):
+    install(HOOK + "import sys\nsys.stderr.write('to stderr')\nsys.stdout.flush()")
+    assert not discover().failures
 
 
 def test_files_are_checked_before_any_is_executed(tmp_path):
@@ -335,7 +331,8 @@ def test_a_plugin_that_takes_long_is_named_meanwhile(install, monkeypatch, capsy
     monkeypatch.setattr("maskrec.plugin.foreign_code.PATIENCE", 0.05)
     install(f"import time\ntime.sleep(1)\n{ONE_LOSS.format(name='slow')}", "maskrec-slow")
     assert "maskrec-slow/slow" in losses(discover())
-    assert "maskrec: still loading plugin maskrec-slow:point after 0.05 seconds" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "maskrec: still loading plugin maskrec-slow:point 1.0 after 0.05 seconds; it is skipped after 120" in said
 
 
 def test_another_distribution_called_maskrec_removes_nothing(install):

@@ -166,10 +166,16 @@ Check = Callable[..., Checked]
 
 
 @pytest.fixture(scope="session")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+def toys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plugin file of small components."""
     file = tmp_path_factory.mktemp("plugin") / "toys.py"
     file.write_text(TOYS)
-    found = discover([file])
+    return file
+
+
+@pytest.fixture(scope="session")
+def catalog(toys_file: Path) -> Catalog:
+    found = discover([toys_file])
     assert not [failure for failure in found.failures if failure.provider.file]
     return found
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
@@ -16,80 +17,13 @@ from maskrec.recipe.schema import recipe_schema
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
-_TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+Schema = dict[str, Any]
 
 
-def problems(schema: dict[str, Any], value: Any, whole: dict[str, Any]) -> Iterator[str]:
-    """A plain validator of the JSON Schema keywords that the schema uses; an unknown keyword fails the test."""
-    for word, said in schema.items():
-        if word in ("title", "description", "default", "format", "$schema", "$defs", "then", "else"):
-            continue
-        if word == "$ref":
-            yield from problems(whole["$defs"][said.removeprefix("#/$defs/")], value, whole)
-        elif word == "type":
-            types = [said] if isinstance(said, str) else said
-            if not any(_is(value, name) for name in types):
-                yield f"{value!r} is no {said}"
-        elif word in ("enum", "const"):
-            if value not in (said if word == "enum" else [said]):
-                yield f"{value!r} is none of {said}"
-        elif word == "anyOf":
-            if all(list(problems(each, value, whole)) for each in said):
-                yield f"{value!r} fits none of {len(said)}"
-        elif word == "allOf":
-            for each in said:
-                yield from problems(each, value, whole)
-        elif word == "if":
-            branch = "else" if list(problems(said, value, whole)) else "then"
-            yield from problems(schema.get(branch, {}), value, whole)
-        elif word in ("properties", "additionalProperties", "required", "maxProperties"):
-            if isinstance(value, dict):
-                yield from _of_map(word, said, value, schema, whole)
-        elif word in ("items", "prefixItems", "minItems", "maxItems"):
-            if isinstance(value, list):
-                yield from _of_list(word, said, value, whole)
-        elif word in ("minimum", "exclusiveMinimum", "maximum"):
-            if _is(value, "number") and {"minimum": value < said, "exclusiveMinimum": value <= said}.get(
-                word, value > said
-            ):
-                yield f"{value} breaks {word} {said}"
-        elif word == "pattern":
-            if isinstance(value, str) and not re.search(said, value):
-                yield f"{value!r} does not match {said}"
-        else:
-            pytest.fail(f"the schema uses {word}, which this test does not know")
-
-
-def _is(value: Any, name: str) -> bool:
-    if name in ("integer", "number"):
-        return isinstance(value, int | float if name == "number" else int) and not isinstance(value, bool)
-    return isinstance(value, _TYPES[name])
-
-
-def _of_map(word: str, said: Any, value: dict[str, Any], schema: Any, whole: Any) -> Iterator[str]:
-    if word == "properties":
-        for name, each in said.items():
-            if name in value:
-                yield from problems(each, value[name], whole)
-    elif word == "required":
-        yield from (f"{name} is missing" for name in said if name not in value)
-    elif word == "maxProperties":
-        yield from ["too many"] if len(value) > said else []
-    else:
-        others = value.keys() - schema.get("properties", {}).keys()
-        for name in others:
-            yield from [f"{name} is unknown"] if said is False else problems(said or {}, value[name], whole)
-
-
-def _of_list(word: str, said: Any, value: list[Any], whole: Any) -> Iterator[str]:
-    if word == "items" and isinstance(said, dict):
-        for item in value:
-            yield from problems(said, item, whole)
-    elif word == "prefixItems":
-        for each, item in zip(said, value, strict=False):
-            yield from problems(each, item, whole)
-    elif word in ("minItems", "maxItems") and (len(value) < said if word == "minItems" else len(value) > said):
-        yield f"{len(value)} items break {word} {said}"
+def problems(schema: Schema, value: Any, within: str = "") -> list[str]:
+    """What an independent validator says of a value, by the whole schema or by one of its definitions."""
+    part = {"$defs": schema["$defs"], "$ref": f"#/$defs/{within}"} if within else schema
+    return [error.message for error in Draft202012Validator(part).iter_errors(value)]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +42,7 @@ def toys(catalog: Catalog) -> dict[str, Any]:
 def test_every_shipped_recipe_fits(schema: dict[str, Any], recipe: Path) -> None:
     root = read_text(recipe.read_text(), recipe.name).root
     assert root is not None
-    assert list(problems(schema, plain(root), schema)) == []
+    assert problems(schema, plain(root)) == []
 
 
 def test_what_the_checker_accepts_fits(toys: dict[str, Any], whole: str) -> None:
@@ -121,7 +55,7 @@ def test_what_the_checker_accepts_fits(toys: dict[str, Any], whole: str) -> None
     ):
         root = read_text(text, "r").root
         assert root is not None
-        assert list(problems(toys, plain(root), toys)) == []
+        assert problems(toys, plain(root)) == []
 
 
 @pytest.mark.parametrize(
@@ -149,7 +83,63 @@ def test_what_the_checker_refuses_does_not_fit(toys: dict[str, Any], whole: str,
     assert old in whole
     root = read_text(whole.replace(old, new), "r").root
     assert root is not None
-    assert list(problems(toys, plain(root), toys))
+    assert problems(toys, plain(root))
+
+
+RINGS = """
+from typing import Annotated, Any
+from maskrec import Component, hookimpl
+from maskrec.contracts.kinds import Part
+
+class Ring:
+    def __init__(self, {name}: int, gauge: Annotated[Any, Part("gauge")] | None = None) -> None: ...
+
+@hookimpl
+def maskrec_losses():
+    return [Component("ring", "{module}:Ring", "of {module}", aliases=("{alias}",))]
+"""
+
+
+@pytest.mark.parametrize(
+    ("component", "fits"),
+    [
+        ({"use": "ring", "radius": 1}, True),
+        ({"use": "ring", "width": 1}, True),
+        ({"use": "ring", "radius": 1, "width": 1}, False),
+        ({"use": "ring"}, False),
+        ({"use": "maskrec-rings-a/ring", "radius": 1}, True),
+        ({"use": "maskrec-rings-a/ring", "width": 1}, False),
+        ({"use": "circle", "radius": 1}, True),
+        ({"use": "circle", "width": 1}, False),
+        ({"use": "maskrec-rings-b/disc", "width": 1}, True),
+        ({"use": "maskrec-rings-a/disc", "radius": 1}, False),
+        ({"use": "disc", "width": "wide"}, False),
+        ({"use": "disc", "width": 1, "gauge": None}, True),
+        ({"use": "disc", "width": 1, "gauge": {"use": "none_is_installed"}}, False),
+    ],
+)
+def test_it_covers_installed_plugins_two_of_one_name_and_names_of_the_past(
+    rings: dict[str, Any], component: dict[str, Any], fits: bool
+) -> None:
+    assert (problems(rings, component, "loss") == []) == fits
+
+
+@pytest.fixture(scope="module")
+def rings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The schema with two plugins that both declare ``ring``."""
+    site = tmp_path_factory.mktemp("site")
+    for letter, name, alias in (("a", "radius", "circle"), ("b", "width", "disc")):
+        module = f"schema_test_rings_{letter}"
+        (site / f"{module}.py").write_text(RINGS.format(module=module, name=name, alias=alias))
+        info = site / f"maskrec_rings_{letter}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: maskrec-rings-{letter}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[maskrec]\nrings = {module}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        catalog = discover(only=["maskrec-rings-a", "maskrec-rings-b"])
+        theirs = Catalog([entry for entry in catalog.entries if entry.provider.distribution != "maskrec"])
+        yield recipe_schema(theirs)[0]
 
 
 def test_defaults_and_summaries_are_in_it(toys: dict[str, Any]) -> None:

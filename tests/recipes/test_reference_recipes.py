@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from maskrec.backbones.timm_backbone import TimmBackbone
-from maskrec.losses.arcface import ArcFace
+from maskrec.losses.margins.arcface import ArcFace
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan, Spec

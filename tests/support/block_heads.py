@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskrec.contracts.margin import ScaledMargin
-from maskrec.losses.dense_head import Dense
+from maskrec.losses.heads.dense_head import Dense
 
 
 class Blocks(Dense):

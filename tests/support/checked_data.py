@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def data_options(folder: Path) -> dict[str, dict[str, Any]]:
         "image_tar": {"path": folder / "tars"},
         "pairs_csv": {"path": folder / "listed" / "pairs.csv"},
         "lfw_pairs": {"path": folder / "lfw" / "pairs.txt", "root": folder / "lfw"},
+        "bin_pairs": {"path": folder / "listed" / "pairs.bin", "folds": 2},
         "mfr2": {"root": folder / "mfr2"},
         "mlfw": {name: folder / "mlfw" / file for name, file in _MLFW.items()},
         "rmfrd": {"root": folder / "rmfrd", "pairs": 8, "folds": 2},
@@ -56,6 +58,8 @@ def _write_pairs(folder: Path) -> None:
     _photos(folder / "listed", [f"{name}.png" for name in ("a1", "a2", "b1", "c1", "c2", "d1")])
     lines = [",".join(f"{word}.png" if word[0] in "abcd" else word for word in row.split(",")) for row in rows]
     (folder / "listed" / "pairs.csv").write_text("\n".join([columns, *lines, ""]))
+    images = [face_bytes(number) for number in (0, 1, 0, 2, 3, 4, 5, 4)]
+    (folder / "listed" / "pairs.bin").write_bytes(pickle.dumps((images, [True, False, True, False]), 2))
 
     _photos(
         folder / "lfw", [f"{name}/{name}_{number:04d}.jpg" for name in ("Ann", "Bo", "Cy", "Di") for number in (1, 2)]

@@ -175,14 +175,14 @@ FAULTS = (
     ),
     Known(
         "margin 3 on unit embeddings",
-        "maskrec/losses/triplet.py",
+        "maskrec/losses/triplets/triplet.py",
         "elif margin > limit:",
         "elif margin > 2 * limit:",
         (f"tests/losses/test_triplet.py::{_FAULT}margin_3_on_unit_embeddings",),
     ),
     Known(
         "sqrt(1 - cos^2) without a clamp",
-        "maskrec/losses/margins.py",
+        "maskrec.losses.margins.arcface.py",
         "((1 - target) * (1 + target)).clamp(min=torch.finfo(target.dtype).eps)",
         "1 - target**2",
         (f"tests/losses/test_classifier_losses.py::{_FAULT}square_root_without_a_clamp_gives_nan_gradients",),

@@ -12,7 +12,7 @@ from maskrec import Component, hookimpl
 from maskrec.contracts.margin import MarginContext
 
 
-class Elastic:
+class Jittered:
     """A cosine margin drawn for each sample.
 
     Args:
@@ -70,5 +70,5 @@ class Everything(nn.Module):
 
 @hookimpl
 def maskrec_parts() -> Iterator[Component]:
-    yield Component("elastic", ":Elastic", "a margin drawn for each sample", part="margin")
+    yield Component("jittered", ":Jittered", "a margin drawn for each sample", part="margin")
     yield Component("everything", ":Everything", "all optional members", part="margin")

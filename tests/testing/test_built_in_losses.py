@@ -24,6 +24,11 @@ OPTIONS = {
     "chunked": {"block": 3, "centres_per_class": 2},
     "sharded": {"block": 3},
     "sampled": {"block": 3, "share": 0.5},
+    "template": {
+        "points": [[30.3, 51.7], [65.5, 51.5], [48.0, 71.7], [33.5, 92.4], [62.7, 92.2]],
+        "height": 112,
+        "width": 96,
+    },
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,12 @@ def test_a_plugin_that_cannot_be_loaded_exits_1(check_plugin, tmp_path):
     done = check_plugin("torn.py")
     assert done.returncode == 1
     assert "torn.py: plugin file:torn.py: import: RuntimeError: torn (torn.py:2)" in done.stderr
+
+
+def test_the_frame_needs_neither_pytest_nor_torch():
+    code = (
+        "import sys; from maskrec.testing import parametrize_with_checks, run_checks; "
+        "print([name for name in ('pytest', 'torch', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

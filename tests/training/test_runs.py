@@ -34,7 +34,7 @@ def test_a_run_leaves_a_directory_that_explains_itself(train: Train) -> None:
     for qualified in ("maskrec/arcface", "maskrec/synthetic_faces", "file:pieces.py/plain", "maskrec/horizontal_flip"):
         assert qualified in recipe
     provenance = json.loads((run / "provenance.json").read_text())
-    assert provenance["components"]["loss"]["target"] == "maskrec.losses.arcface:ArcFace"
+    assert provenance["components"]["loss"]["target"] == "maskrec.losses.margins.arcface:ArcFace"
     assert len(provenance["components"]["evaluate.held_out.pairs"]["sources"]) == 64
     assert {"torch", "python", "maskrec"} <= provenance["versions"].keys()
     kinds = [row["kind"] for row in rows_without_times(run)]

@@ -313,3 +313,46 @@ def test_gpu_and_cpu_agree(name: str) -> None:
     there = ALL[name]()(on_gpu, SeededDraws(3, 0, "label", torch.arange(33).cuda()))
     assert (here.images - there.images.cpu()).abs().max() < 1e-3
     assert torch.equal(here.masked, there.masked.cpu())
+
+
+def _narrow(batch: Batch) -> Batch:
+    """The middle columns of a batch: canvases of 48 x 36."""
+    assert batch.landmarks is not None
+    columns = slice(6, 42)
+    return replace(
+        batch,
+        images=batch.images[..., columns].contiguous(),
+        clean=batch.clean[..., columns].contiguous(),
+        landmarks=batch.landmarks - torch.tensor([6.0, 0.0]),
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_canvases_need_not_be_square(name: str) -> None:
+    batch = _narrow(random_batch(17))
+    changed = ALL[name]()(batch, _draws(0, 17))
+    assert changed.images.shape == changed.clean.shape == (17, 3, 48, 36)
+    assert changed.images.ge(0).all()
+    assert changed.images.le(1).all()
+    assert not torch.equal(changed.images, batch.images)
+
+
+@pytest.mark.parametrize(
+    ("transform", "point"), [(HorizontalFlip(1.0), 2), (RandomAffine(20.0), 2), (UpperFaceCrop(1.0, (0.3, 0.6)), 0)]
+)
+def test_a_spot_on_a_landmark_stays_on_it_on_a_narrow_canvas(
+    transform: Callable[[Batch, SeededDraws], Batch], point: int
+) -> None:
+    batch = _narrow(random_batch(12))
+    assert batch.landmarks is not None
+    x, y = batch.landmarks[:, point, 0, None, None], batch.landmarks[:, point, 1, None, None]
+    distance = (torch.arange(36.0) - x) ** 2 + (torch.arange(48.0)[:, None] - y) ** 2
+    spots = torch.exp(-distance / 8)[:, None].expand(-1, 3, -1, -1).contiguous()
+    moved = transform(replace(batch, images=spots, clean=(spots * 255).to(torch.uint8)), _draws(0, 12))
+    assert moved.landmarks is not None
+    places = moved.landmarks[:, point]
+    inside = [number for number, (x, y) in enumerate(places.tolist()) if 2 < x < 33 and 2 < y < 45]
+    assert len(inside) >= 6
+    for number in inside:
+        row, column = divmod(int(moved.images[number, 0].argmax()), 36)
+        assert math.hypot(column - places[number, 0], row - places[number, 1]) < 1.5

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from maskrec.base.errors import UsageError
 from maskrec.images.insightface.plain_objects import ByteArray
 from maskrec.images.insightface.plain_pickle import read_pickle
+
+FOLDS = 10
+"""The folds that InsightFace's own evaluation cuts such a file into."""
+
+_PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,34 @@ def read_bin(path: Path) -> BinPairs:
             f"{path}: {len(pairs.images)} images and {len(pairs.same)} answers; expected two images per answer"
         )
     return pairs
+
+
+def folds_of(numbers: NDArray[np.int64], pairs: int, folds: int) -> NDArray[np.int64]:
+    """The folds of pairs: consecutive parts of equal size, the first ones one pair longer where that is not even.
+
+    Args:
+        numbers: int64 ``(n,)``, which pairs, from 0.
+        pairs: how many the file has.
+        folds: how many parts, from 1.
+
+    Returns:
+        int64 ``(n,)`` from 0.
+    """
+    ends = np.cumsum([pairs // folds + (fold < pairs % folds) for fold in range(folds)])
+    return np.searchsorted(ends, numbers, side="right").astype(np.int64)
+
+
+def is_bin(path: Path, start: bytes) -> bool:
+    """Whether a file that should be a text seems to be a verification file, by its name or its first bytes."""
+    return path.suffix.lower() == ".bin" or start.startswith(_PICKLES)
+
+
+def not_a_text(path: Path) -> str:
+    """What to say where such a file was named as a CSV or a list."""
+    return (
+        f"{path}: seems to be a verification file of InsightFace (a pickle of images), not a text; as pairs it is read "
+        f"by {{use: bin_pairs, path: {path.name}}}, as photos by maskrec data align"
+    )
 
 
 def _image(path: Path, place: int, image: object) -> bytes:

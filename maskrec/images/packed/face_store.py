@@ -104,7 +104,7 @@ class FaceStore:
     def _put(self, row: NDArray[np.uint8], file: int, offset: int, size: int) -> bool:
         if not self.raw:
             return decode_into(self._files.read(file, offset, size), row)
-        if self.index.side != len(row):
+        if row.shape[:2] != (self.index.side, self.index.side):
             return False
         row[:] = self._raw(file, offset, size)
         return True

@@ -10,15 +10,16 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_json
-from maskrec.base.plain_json import is_finite_number, read_json_object
+from maskrec.base.plain_json import read_json_object
 from maskrec.base.regular_files import open_regular
-from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.input_spec import LARGEST_CANVAS, InputSpec
+from maskrec.contracts.plain_input_spec import input_spec_from_plain, input_spec_to_plain
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions, write_decisions
 from maskrec.runtime.thresholds_file import is_checksum
@@ -28,7 +29,6 @@ NAME = "model.json"
 _LARGEST = 1 << 20  # bytes
 _LONGEST_PATH = 4096
 _BLOCK = 1 << 20
-_LARGEST_CANVAS = 2048  # pixels
 _AGAIN = "make it again with maskrec evaluate"
 
 Kind = Literal["run", "onnx", "backbone"]
@@ -88,6 +88,7 @@ class ModelFolder:
         backbone: the component as a recipe writes it, for weights of the kind ``backbone``.
         seed: that the backbone is built with.
         image_size: side of the canvas in pixels, or None for the backbone's own.
+        components: who provided the backbone and what is in it, as a run's provenance says it.
     """
 
     path: Path
@@ -98,6 +99,7 @@ class ModelFolder:
     backbone: Mapping[str, Any] | None = None
     seed: int = 0
     image_size: int | None = None
+    components: Mapping[str, Any] | None = None
 
     @property
     def backbone_text(self) -> str:
@@ -134,10 +136,11 @@ def write_model_folder(
         "form": FORM,
         "name": folder.name,
         "weights": said,
-        "input_spec": asdict(folder.input_spec),
+        "input_spec": input_spec_to_plain(folder.input_spec),
     }
     if folder.backbone is not None:
         content |= {"backbone": dict(folder.backbone), "seed": folder.seed, "image_size": folder.image_size}
+        content |= {"components": dict(folder.components)} if folder.components else {}
     write_decisions(DecisionFiles(into), thresholds, folder.decisions, weights.sha256)
     write_json(into / NAME, content)
 
@@ -170,7 +173,9 @@ def read_model_folder(path: Path) -> ModelFolder:
     found = read_decisions(DecisionFiles(path), weights.sha256)
     if found.notes:
         raise UsageError(found.notes[0])
-    return ModelFolder(path, name, weights, spec, found.decisions, backbone, seed, image_size)
+    components = content.get("components")
+    known = components if isinstance(components, dict) else None
+    return ModelFolder(path, name, weights, spec, found.decisions, backbone, seed, image_size, known)
 
 
 def file_sha256(path: Path) -> str:
@@ -207,15 +212,15 @@ def _weights(plain: Any, folder: Path) -> ModelWeights:
 
 
 def _is_size(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= _LARGEST_CANVAS
+    return type(value) is int and 1 <= value <= LARGEST_CANVAS
 
 
 def _input_spec(plain: Any) -> InputSpec:
-    if not isinstance(plain, dict) or not _is_size(plain.get("size")):
-        raise ValueError(f"its `input_spec` has no size of 1 to {_LARGEST_CANVAS} pixels")
-    for name in ("mean", "std"):
-        numbers = plain.get(name)
-        if not isinstance(numbers, list) or not all(map(is_finite_number, numbers)):
-            raise ValueError(f"the `{name}` of its `input_spec` is not a list of finite numbers")
-    fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in plain.items()}
-    return InputSpec(**fields)
+    try:
+        if not isinstance(plain, dict) or not _is_size(plain.get("size")):
+            raise ValueError(f"it has no size of 1 to {LARGEST_CANVAS} pixels")
+        if not {"mean", "std"} <= plain.keys():
+            raise ValueError("it lacks `mean` or `std`")
+        return input_spec_from_plain(plain)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"its `input_spec` cannot be used: {error}") from error

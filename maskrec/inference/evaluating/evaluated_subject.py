@@ -16,7 +16,8 @@ from maskrec.inference.unfinished_run import unfinished_notes
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.part_of_recipe import read_part
-from maskrec.recipe.plan import Spec
+from maskrec.recipe.plan import Spec, walk
+from maskrec.recipe.provenance import component_rows
 from maskrec.recipe.writing import written_component
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.run_plan import data_root_of
@@ -53,6 +54,7 @@ class EvaluatedSubject:
         backbone: the component as a recipe writes it, for weights that a backbone finds by itself.
         seed: that the backbone is built with.
         image_size: side of the canvas in pixels, or None for the backbone's own.
+        components: who provided the backbone and what is in it, as a run's provenance says it.
         notes: what the user should know of the weights.
     """
 
@@ -64,6 +66,7 @@ class EvaluatedSubject:
     backbone: Mapping[str, Any] | None = None
     seed: int = 0
     image_size: int | None = None
+    components: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -104,7 +107,16 @@ def _named(named: NamedBackbone, shown: str, name: str, catalog: Catalog, data_r
     model = open_named(named, shown, catalog, data_root)
     weights = ModelWeights("backbone", weights_checksum(model.network))
     plain = written_component(named.backbone, data_root)
-    return EvaluatedSubject(model, weights, name, backbone=plain, seed=named.seed, image_size=named.image_size)
+    specs = ((path, spec) for path, spec in walk(named.backbone, "backbone") if isinstance(spec, Spec))
+    return EvaluatedSubject(
+        model,
+        weights,
+        name,
+        backbone=plain,
+        seed=named.seed,
+        image_size=named.image_size,
+        components=component_rows(specs, catalog),
+    )
 
 
 def _folder(where: Path, catalog: Catalog) -> EvaluatedSubject:
@@ -121,6 +133,7 @@ def _folder(where: Path, catalog: Catalog) -> EvaluatedSubject:
         folder.backbone,
         folder.seed,
         folder.image_size if run is None else image_size_of(run),
+        folder.components,
     )
 
 
@@ -148,7 +161,7 @@ def _run(where: Path, catalog: Catalog) -> EvaluatedSubject:
 
 def image_size_of(run_dir: Path) -> int | None:
     """Side of the canvas that a run's recipe sets, or None for the backbone's own."""
-    return read_part(RunDirectory(run_dir).recipe).image_size
+    return read_part(RunDirectory(run_dir).recipe, of_a_run=True).image_size
 
 
 def _hash(path: Path) -> str | None:

@@ -164,6 +164,7 @@ def _write(what: WhatToEvaluate, measured: MeasuredModel, out: Path, building: P
         backbone=subject.backbone,
         seed=subject.seed,
         image_size=subject.image_size if subject.backbone is not None else None,
+        components=subject.components,
     )
     result: dict[str, Any] = {
         "name": subject.name,

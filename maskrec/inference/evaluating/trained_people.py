@@ -70,7 +70,7 @@ def _add(run_dir: Path, spec: InputSpec, catalog: Catalog, found: TrainedPeople)
 
 def _started_from(run_dir: Path) -> Iterator[Path]:
     """The runs whose weights this one started from."""
-    root, data_root = read_part(RunDirectory(run_dir).recipe).root, data_root_of(run_dir)
+    root, data_root = read_part(RunDirectory(run_dir).recipe, of_a_run=True).root, data_root_of(run_dir)
     backbone = root.child("backbone")
     for node in (root.child("init"), None if backbone is None else backbone.child("run")):
         if node is not None and isinstance(node.value, str):

@@ -17,7 +17,7 @@ from maskrec.recipe.part_of_recipe import read_part
 from maskrec.recipe.plan import Spec
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory
-from maskrec.runtime.run_plan import data_root_of
+from maskrec.runtime.run_plan import catalog_of_run, data_root_of
 
 if TYPE_CHECKING:
     from maskrec.contracts.kinds import Dataset
@@ -38,7 +38,7 @@ def open_training_data(run_dir: Path, spec: InputSpec, catalog: Catalog) -> Data
         MaskrecError: not a run directory, or its data is gone, damaged or of a plugin that is missing.
     """
     data_root = data_root_of(run_dir)
-    part = read_part(RunDirectory(run_dir).recipe)
+    part, catalog = read_part(RunDirectory(run_dir).recipe, of_a_run=True), catalog_of_run(run_dir, catalog)
     data = part.root.child("data")
     built = None if data is None else part.components(catalog).component(data, "dataset", "data")
     part.check_files([built], data_root)

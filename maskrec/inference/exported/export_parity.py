@@ -28,7 +28,7 @@ class ComparedFaces:
     """The faces on which both networks are compared.
 
     Args:
-        canvases: uint8 RGB ``(n, S, S, 3)``, aligned; n at least 1.
+        canvases: uint8 RGB ``(n, H, W, 3)``, aligned; n at least 1.
         described: what they are, in words.
         left: int64 ``(m,)``, index of each pair's first face.
         right: int64 ``(m,)``.
@@ -100,7 +100,7 @@ def compare(model: Model, exported: OnnxNetwork, faces: ComparedFaces) -> Parity
 
 
 def embed_by_torch(model: Model, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Embeddings ``(n, d)`` of aligned faces ``(n, S, S, 3)``, before L2 normalization."""
+    """Embeddings ``(n, d)`` of aligned faces ``(n, H, W, 3)``, before L2 normalization."""
     parts = [canvases[i : i + _AT_ONCE] for i in range(0, len(canvases), _AT_ONCE)]
     with torch.inference_mode():
         rows = [model.network(_as_input(part, model.spec)).numpy() for part in parts]

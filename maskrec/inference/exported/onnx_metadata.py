@@ -2,8 +2,10 @@
 
 =================== =================================================================================================
 ``format``          ``1``
-``input_spec``      ``InputSpec``'s fields: ``size``, ``mean``, ``std``, ``color``, ``alignment``
-``alignment``       for ``arcface``: ``template``, the five points in pixels of the canvas (eyes, nose, mouth corners)
+``input_spec``      ``InputSpec``'s fields: ``size``, ``mean``, ``std``, ``color``, ``alignment`` (a word, or the
+                    ``points``, ``height`` and ``width`` of a template)
+``alignment``       of an alignment by landmarks: ``template``, the five points in pixels of the canvas (eyes, nose,
+                    mouth corners)
 ``thresholds``      by ``LABEL.NAME``: ``Threshold``'s fields
 ``measured_on``     the evaluation pairs, in words
 ``risk``            the bytes of ``risk.npz``, in base64
@@ -32,8 +34,9 @@ import numpy as np
 from maskrec.base.plain_json import is_finite_number, parse_object, require_finite
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
+from maskrec.contracts.plain_input_spec import input_spec_from_plain, input_spec_to_plain
 from maskrec.contracts.plain_thresholds import read_thresholds
-from maskrec.faces.alignment import arcface_template
+from maskrec.faces.alignment import template_points
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics import read_risk, risk_bytes
@@ -41,7 +44,6 @@ from maskrec.metrics import read_risk, risk_bytes
 NOT_STATED = "not stated"
 
 _PREFIX, _FORMAT = "maskrec.", "1"
-_LARGEST_CANVAS = 2048  # pixels
 _ROUNDING = 1e-3  # pixels, of a template that was written as decimals
 _MOST: Mapping[str, int] = {
     "format": 16,
@@ -90,11 +92,11 @@ def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:
         ValueError: something in it that no reader would take.
     """
     spec, decisions = metadata.input_spec, metadata.decisions
-    template = arcface_template(spec.size).round(4).tolist() if spec.alignment == "arcface" else None
+    template = template_points(spec.size, spec.alignment)
     found: dict[str, str | None] = {
         "format": _FORMAT,
-        "input_spec": _json(asdict(spec)),
-        "alignment": None if template is None else _json({"template": template}),
+        "input_spec": _json(input_spec_to_plain(spec)),
+        "alignment": None if template is None else _json({"template": template.round(4).tolist()}),
         "thresholds": _json({name: asdict(each) for name, each in decisions.thresholds.items()}),
         "measured_on": decisions.measured_on or None,
         "risk": None if decisions.risk is None else base64.b64encode(risk_bytes(decisions.risk)).decode(),
@@ -128,7 +130,7 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
         except (TypeError, ValueError) as error:
             raise ValueError(f"its metadata entry maskrec.{name} cannot be used: {error}") from error
 
-    spec = entry("input_spec", _input_spec, InputSpec(1))
+    spec = entry("input_spec", lambda text: input_spec_from_plain(parse_object(text)), InputSpec(1))
     entry("alignment", lambda text: _require_template(text, spec), None)
     thresholds: Mapping[str, Threshold] = entry("thresholds", lambda text: read_thresholds(parse_object(text)), {})
     stated = Decisions(
@@ -156,33 +158,22 @@ def _require_known(ours: Mapping[str, str]) -> None:
             )
 
 
-def _input_spec(text: str) -> InputSpec:
-    fields = parse_object(text)
-    size = fields.get("size")
-    if type(size) is not int:
-        raise ValueError("its size is not a whole number")
-    if size > _LARGEST_CANVAS:
-        raise ValueError(f"its size is {size} pixels, and the largest canvas has {_LARGEST_CANVAS}")
-    if not all(_are_numbers(fields[name]) for name in ("mean", "std") if name in fields):
-        raise ValueError("its mean and std are not lists of finite numbers")
-    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-    return InputSpec(**plain)
-
-
 def _are_numbers(values: Any) -> bool:
     return isinstance(values, list) and all(map(is_finite_number, values))
 
 
 def _require_template(text: str, spec: InputSpec) -> None:
     points = parse_object(text).get("template")
-    if spec.alignment != "arcface":
+    own = template_points(spec.size, spec.alignment)
+    if own is None:
         raise ValueError(f"it has a template, and the alignment is {spec.alignment!r}")
     fits = isinstance(points, list) and len(points) == 5
     if (
         not (fits and all(_are_numbers(point) and len(point) == 2 for point in points or ()))
-        or np.abs(np.array(points, float) - arcface_template(spec.size)).max() > _ROUNDING
+        or np.abs(np.array(points, float) - own).max() > _ROUNDING
     ):
-        raise ValueError("its template is not that of ArcFace, and maskrec aligns to no other")
+        whose = "of ArcFace" if spec.alignment == "arcface" else "in maskrec.input_spec"
+        raise ValueError(f"its template is not that {whose}, although the file states that alignment")
 
 
 def _finite_object(text: str) -> dict[str, Any]:

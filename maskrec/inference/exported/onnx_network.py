@@ -21,7 +21,7 @@ _AT_ONCE = 32  # faces; larger batches are not faster on a CPU and take more mem
 
 
 class OnnxNetwork:
-    """An ONNX file that is used: one input ``(N or 1, 3, S, S)``, one output ``(N or 1, d)``, with metadata.
+    """An ONNX file that is used: one input ``(N or 1, 3, H, W)``, one output ``(N or 1, d)``, with metadata.
 
     Nothing in the file is run before it is checked (``onnx_safety.py``).
 
@@ -45,24 +45,25 @@ class OnnxNetwork:
         self.path, self.metadata = path, _metadata(_checked(content, path), path)
         self.input_spec: InputSpec = self.metadata.input_spec
         self.session = make_session(content, str(path), threads)
-        self.input_name, self.one_by_one = _input(self.session, path, self.input_spec.size)
+        self.input_name, self.one_by_one = _input(self.session, path, self.input_spec.canvas)
         self.embedding_size = _embedding_size(self.session, path)
 
     def embed(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings float32 ``(n, d)``, before L2 normalization.
 
         Args:
-            canvases: uint8 RGB ``(n, S, S, 3)``, aligned faces on the canvas.
+            canvases: uint8 RGB ``(n, H, W, 3)``, aligned faces on the canvas.
 
         Raises:
             UsageError: canvases of another form.
             MaskrecError: the graph fails on them, or returns something else than finite ``(n, d)``.
         """
-        size = self.input_spec.size
-        if canvases.dtype != np.uint8 or canvases.ndim != 4 or canvases.shape[1:] != (size, size, 3):
+        height, width = self.input_spec.canvas
+        if canvases.dtype != np.uint8 or canvases.ndim != 4 or canvases.shape[1:] != (height, width, 3):
+            sides = f"{height}" if height == width else f"{height} x {width}"
             raise UsageError(
-                f"{self.path}: expected aligned faces as uint8 (n, {size}, {size}, 3), not {canvases.dtype} "
-                f"{canvases.shape}; align them to its canvas of {size} pixels"
+                f"{self.path}: expected aligned faces as uint8 (n, {height}, {width}, 3), not {canvases.dtype} "
+                f"{canvases.shape}; align them to its canvas of {sides} pixels"
             )
         parts = [self.run(self.normalized(canvases[i : i + _AT_ONCE])) for i in range(0, len(canvases), _AT_ONCE)]
         rows = np.concatenate([np.empty((0, self.embedding_size), np.float32), *parts])
@@ -71,7 +72,7 @@ class OnnxNetwork:
         return rows
 
     def normalized(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Canvases ``(n, S, S, 3)`` as the graph's input, float32 ``(n, 3, S, S)``."""
+        """Canvases ``(n, H, W, 3)`` as the graph's input, float32 ``(n, 3, H, W)``."""
         planes = canvases.transpose(0, 3, 1, 2)
         images = np.ascontiguousarray(planes[:, ::-1] if self.input_spec.color == "bgr" else planes, np.float32)
         images /= np.float32(255)  # the steps of ``faces.normalise``, so that the numbers are the same
@@ -80,7 +81,7 @@ class OnnxNetwork:
         return images
 
     def run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normalized images ``(n, 3, S, S)`` through the graph: ``(n, d)``.
+        """Normalized images ``(n, 3, H, W)`` through the graph: ``(n, d)``.
 
         Raises:
             MaskrecError: the graph fails on them, or returns something else.
@@ -128,16 +129,16 @@ def _metadata(checked: CheckedFile, path: Path) -> OnnxMetadata:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _input(session: Any, path: Path, size: int) -> tuple[str, bool]:
+def _input(session: Any, path: Path, canvas: tuple[int, int]) -> tuple[str, bool]:
     """The input's name, and whether it takes one image at a time."""
     inputs = session.get_inputs()
     fits = len(inputs) == 1 and inputs[0].type == _FLOATS and len(inputs[0].shape) == 4
     if fits:
-        sides = zip(inputs[0].shape[1:], (3, size, size), strict=True)
+        sides = zip(inputs[0].shape[1:], (3, *canvas), strict=True)
         fits = all(not isinstance(side, int) or side == expected for side, expected in sides)
     if not fits:
         there = ", ".join(f"{each.type} {each.shape}" for each in inputs) or "none"
-        raise UsageError(f"{path}: expected one input of float (N, 3, {size}, {size}), its graph has {there}")
+        raise UsageError(f"{path}: expected one input of float (N, 3, {canvas[0]}, {canvas[1]}), its graph has {there}")
     return str(inputs[0].name), inputs[0].shape[0] == 1
 
 

@@ -21,6 +21,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.faces.synthetic import photograph
+from maskrec.images.drawn_faces import drawn_on_canvas
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.model_folder import is_model_folder, read_model_folder
 from maskrec.inference.exported.export_model import check_destination, export
@@ -138,7 +139,8 @@ def cartoon_faces(spec: InputSpec, reason: str) -> ComparedFaces:
     """
     people = np.repeat(np.arange(_PEOPLE), _PHOTOS)
     photos = torch.arange(_PHOTOS).repeat(_PEOPLE)
-    images, _ = photograph(0, torch.from_numpy(people), photos, spec.size)
+    drawn = zip(*photograph(0, torch.from_numpy(people), photos, spec.size), strict=True)
+    images = torch.stack([drawn_on_canvas(image, points, spec.size, spec.alignment)[0] for image, points in drawn])
     left, right = np.triu_indices(len(people), 1)
     canvases = images.permute(0, 2, 3, 1).contiguous().numpy()
     return ComparedFaces(canvases, f"cartoons; {reason}", left, right, people[left] == people[right])

@@ -21,7 +21,7 @@ _BATCH = 2  # of the example; with 1, a network may take a branch that holds for
 def onnx_graph(model: Model) -> bytes:
     """The network as an ONNX file without metadata, its weights inside.
 
-    Its input ``images`` is float32 ``(N, 3, S, S)``, normalized; its output ``embeddings`` is float32 ``(N, d)`` before
+    Its input ``images`` is float32 ``(N, 3, H, W)``, normalized; its output ``embeddings`` is float32 ``(N, d)`` before
     L2 normalization; N is any number. Batch norms behind convolutions are folded into them.
 
     Torch's exporter by tracing is used (``dynamo=False``). It has been called legacy since torch 2.9 but is in every
@@ -35,7 +35,7 @@ def onnx_graph(model: Model) -> bytes:
         UsageError: ``onnx`` is missing.
         MaskrecError: torch cannot export the network.
     """
-    example = torch.zeros(_BATCH, 3, model.spec.size, model.spec.size)
+    example = torch.zeros(_BATCH, 3, *model.spec.canvas)
     batch = {INPUT: {0: "N"}, OUTPUT: {0: "N"}}
     with tempfile.TemporaryDirectory(prefix="maskrec-") as folder, warnings.catch_warnings(), torch.no_grad():
         file = Path(folder) / "graph.onnx"

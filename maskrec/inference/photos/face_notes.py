@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.contracts.input_spec import Alignment
+from maskrec.contracts.input_spec import Alignment, canvas_shape
 from maskrec.detection.face_choice import SURE
-from maskrec.faces.alignment import arcface_template, similarity_transform
+from maskrec.faces.alignment import similarity_transform, template_points
 
 TINY = 20.0  # pixels between the eyes
 CUT_OFF = 0.1  # share of the aligned face that is outside of the photo
@@ -23,6 +23,7 @@ TURNED = 0.15  # the nose's place between the eyes, from either; 0.5 is frontal
 SIDEWAYS = 45.0  # degrees
 
 _BLUR_SIDE = 112
+_GRID = 64  # places down the canvas that are looked at
 
 
 def notes_on(
@@ -48,7 +49,7 @@ def notes_on(
         box: the detector's, likewise.
         score: the detector's.
         shape: height and width of the photo.
-        canvas: uint8 RGB ``(S, S, 3)``, the aligned face.
+        canvas: uint8 RGB ``(H, W, 3)``, the aligned face.
         alignment: how it was aligned.
     """
     return tuple(_notes(landmarks, box, score, shape, canvas, alignment))
@@ -91,11 +92,12 @@ def nose_place(landmarks: NDArray[np.float64]) -> float:
 
 
 def sharpness(canvas: NDArray[np.uint8]) -> float:
-    """The variance of the Laplacian of gray (0 to 255), the face brought to 112 pixels."""
+    """The variance of the Laplacian of gray (0 to 255), the face brought to a height of 112 pixels."""
     gray = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)
-    if len(gray) != _BLUR_SIDE:
-        way = cv2.INTER_AREA if len(gray) > _BLUR_SIDE else cv2.INTER_LINEAR
-        gray = cv2.resize(gray, (_BLUR_SIDE, _BLUR_SIDE), interpolation=way)
+    height, width = gray.shape
+    if height != _BLUR_SIDE:
+        way = cv2.INTER_AREA if height > _BLUR_SIDE else cv2.INTER_LINEAR
+        gray = cv2.resize(gray, (max(1, round(_BLUR_SIDE * width / height)), _BLUR_SIDE), interpolation=way)
     return float(cv2.Laplacian(gray, cv2.CV_64F).var())
 
 
@@ -104,9 +106,10 @@ def share_outside(
 ) -> float:
     """The share of what the network should see that is outside of the photo: of the canvas, or of the box."""
     height, width = shape
-    if alignment == "arcface":
-        places = np.stack(np.meshgrid(np.arange(64), np.arange(64)), -1).reshape(-1, 2)
-        matrix = similarity_transform(arcface_template(64), landmarks)
+    if (template := template_points(_GRID, alignment)) is not None:
+        rows, columns = canvas_shape(_GRID, alignment)
+        places = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)
+        matrix = similarity_transform(template, landmarks)
         x, y = (places @ matrix[:, :2].T + matrix[:, 2]).T
         return float(1.0 - np.mean((x >= -0.5) & (y >= -0.5) & (x < width - 0.5) & (y < height - 0.5)))
     inside = np.minimum(box[2:], [width, height]) - np.maximum(box[:2], 0.0)

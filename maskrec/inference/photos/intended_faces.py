@@ -45,9 +45,12 @@ class FaceSource:
 
     def _aligned(self, photo: NamedPhoto) -> Face | UsageError:
         height, width = photo.pixels.shape[:2]
-        if height != width and self.spec.alignment == "arcface":
+        rows, columns = self.spec.canvas
+        template = self.spec.alignment not in ("box", "none")
+        if template and abs(width - height * columns / rows) >= (1.0 if columns != rows else 0.5):
+            form = "square" if rows == columns else f"{columns} x {rows} or in these proportions"
             return SettingError(
-                f"{photo.name} has {width} x {height} pixels and an aligned face is square; leave out ", "aligned",
+                f"{photo.name} has {width} x {height} pixels and an aligned face is {form}; leave out ", "aligned",
                 after=", so that the face is found and aligned",
             )  # fmt: skip
         return aligned_face(photo, self.spec, self.probe)

@@ -39,7 +39,7 @@ def block_means(canvases: NDArray[np.uint8]) -> NDArray[np.float64]:
     Blocks of any canvas cover the same parts of the face: a pixel on an edge counts for both sides by its area.
 
     Args:
-        canvases: uint8 RGB ``(n, S, S, 3)``.
+        canvases: uint8 RGB ``(n, H, W, 3)``.
 
     Returns:
         float64 ``(n, BLOCKS * BLOCKS * 3)`` in [0, 1].
@@ -47,18 +47,18 @@ def block_means(canvases: NDArray[np.uint8]) -> NDArray[np.float64]:
     Raises:
         ValueError: another shape or type.
     """
-    if canvases.ndim != 4 or canvases.shape[1] != canvases.shape[2] or canvases.shape[3] != 3 or not canvases.shape[1]:
-        raise ValueError(f"expected faces of shape (n, size, size, 3), not {canvases.shape}")
+    if canvases.ndim != 4 or canvases.shape[3] != 3 or not canvases.shape[1] * canvases.shape[2]:
+        raise ValueError(f"expected faces of shape (n, height, width, 3), not {canvases.shape}")
     if canvases.dtype != np.uint8:
         raise ValueError(f"expected uint8 faces, not {canvases.dtype}")
-    size = canvases.shape[1]
-    share = _shares(size)
-    step = max(1, _AT_ONCE // size**2)
+    height, width = canvases.shape[1:3]
+    down, across = _shares(height), _shares(width)
+    step = max(1, _AT_ONCE // (height * width))
     means = np.empty((len(canvases), BLOCKS, BLOCKS, 3))
     for start in range(0, len(canvases), step):
         part = canvases[start : start + step]
-        rows = share @ part.reshape(len(part), size, size * 3)
-        means[start : start + step] = share @ rows.reshape(len(part), BLOCKS, size, 3)
+        rows = down @ part.reshape(len(part), height, width * 3)
+        means[start : start + step] = across @ rows.reshape(len(part), BLOCKS, width, 3)
     return means.reshape(len(canvases), _NUMBERS) / 255
 
 
@@ -89,7 +89,7 @@ class MaskProbe:
         """The probability that a mask is worn, equally many faces with and without one expected.
 
         Args:
-            canvases: uint8 RGB ``(n, S, S, 3)`` of any S, aligned as the faces that it was fitted on.
+            canvases: uint8 RGB ``(n, H, W, 3)`` of any size, aligned as the faces that it was fitted on.
 
         Returns:
             float64 ``(n,)``.

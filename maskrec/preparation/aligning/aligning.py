@@ -188,7 +188,7 @@ class AlignFaces:
         if self.settings.alignment == "box":
             return cut_box(photo, np.asarray(box, np.float64), size)
         matrix = similarity_transform(landmarks, looser(arcface_template(size), size, self.settings.margin))
-        return warp(photo, matrix, size, self.settings.fill), matrix
+        return warp(photo, matrix, (size, size), self.settings.fill), matrix
 
 
 def looser(template: NDArray[np.float64], size: int, margin: float) -> NDArray[np.float64]:

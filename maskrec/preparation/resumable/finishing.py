@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from maskrec.base.regular_files import memory_size, open_regular, read_regular
 from maskrec.base.words import counted
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder, is_group_record
+from maskrec.preparation.resumable.kept_pairs import PAIRS, kept_pairs
 from maskrec.preparation.resumable.meter import Meter
 
 TAR_GROUPS = 128  # 4,096 photos per tar: about 20 MB of JPEG at 112 px
@@ -139,6 +140,10 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
     if work["output"] == "tars":
         _write_tars(parts, work, targets)
     parts.place(parts.destination / REJECTED, table(REJECTED_COLUMNS, rejected), durable=True)
+    if _has_pairs(work):
+        content, said = kept_pairs(rows, targets, work["source"]["photos"])
+        parts.place(parts.destination / PAIRS, content, durable=True)
+        meter.say(said)
     columns = work["columns"]
     filled = ([str(targets[row[1]]) if name == "target" else row[2][name] for name in columns] for row in rows)
     parts.place(parts.destination / FACES, table(columns, filled), durable=True)
@@ -149,6 +154,13 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
     meter.say(_summary(parts.destination, len(rows), len(targets), Counter(reason for _, reason, _ in rejected)))
     if not rows:
         raise MaskrecError(_nothing(parts.destination))
+
+
+def _has_pairs(work: Mapping[str, Any]) -> bool:
+    """Whether the source is a verification file, whose photos are pairs."""
+    source = work.get("source")
+    known = isinstance(source, Mapping) and source.get("kind") == "bin" and type(source.get("photos")) is int
+    return known and work.get("command") == "data align"
 
 
 def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) -> str:

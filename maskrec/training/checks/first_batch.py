@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from maskrec.base.errors import PluginError
+from maskrec.contracts.input_spec import canvas_shape
 from maskrec.contracts.sample import Batch
 from maskrec.runtime.loading import LoadedBatch
 from maskrec.runtime.sample_checks import embeddings_problem
@@ -33,7 +34,7 @@ class Promised:
         data: the data set, as messages name it.
         backbone: likewise.
         loss: likewise.
-        image_size: side of the canvas in pixels.
+        canvas: its height and width in pixels.
         embedding_size: of the backbone.
         labels: of the data set, by index.
         has_landmarks: of the data set.
@@ -42,7 +43,7 @@ class Promised:
     data: str
     backbone: str
     loss: str
-    image_size: int
+    canvas: tuple[int, int]
     embedding_size: int
     labels: Sequence[int]
     has_landmarks: bool
@@ -55,7 +56,7 @@ def promised_by(assembly: Assembly) -> Promised:
         data=plan.data.who,
         backbone=plan.backbone.who,
         loss=plan.loss.who,
-        image_size=assembly.image_size,
+        canvas=canvas_shape(assembly.image_size, assembly.backbone.input_spec.alignment),
         embedding_size=assembly.backbone.embedding_size,
         labels=dataset.labels,
         has_landmarks=bool(dataset.has_landmarks),
@@ -77,10 +78,10 @@ class Property:
 
 LOADED = (
     Property(
-        lambda seen, promised: seen.images.shape[1:] == (3, promised.image_size, promised.image_size),
+        lambda seen, promised: seen.images.shape[1:] == (3, *promised.canvas),
         lambda seen, promised: (
             f"returns images of {tuple(seen.images.shape[1:])}, and the canvas of this run is "
-            f"{(3, promised.image_size, promised.image_size)}; a data set must bring its images to `image_size`"
+            f"{(3, *promised.canvas)}; {_brings(promised.canvas)}"
         ),
     ),
     Property(
@@ -109,10 +110,10 @@ LOADED = (
         ),
     ),
     Property(
-        lambda seen, promised: seen.landmarks is None or _some_face_inside(seen.landmarks, promised.image_size),
+        lambda seen, promised: seen.landmarks is None or _some_face_inside(seen.landmarks, promised.canvas),
         lambda seen, promised: (
             f"returns landmarks outside of the images: the middle of the five points of all {len(seen.landmarks)} "
-            f"faces of the first batch is outside the canvas of {promised.image_size} pixels; landmarks must be "
+            f"faces of the first batch is outside the canvas of {_sides(promised.canvas)} pixels; landmarks must be "
             "moved to the canvas together with the image"
         ),
     ),
@@ -199,10 +200,23 @@ class FirstBatch:
                 raise PluginError(f"{who} {row.says(seen, self.promised)}")
 
 
-def _some_face_inside(landmarks: Tensor, size: int) -> bool:
+def _some_face_inside(landmarks: Tensor, canvas: tuple[int, int]) -> bool:
     """Whether the middle of the five points of any face ``(B, 5, 2)`` is in the canvas."""
     middle = landmarks.float().mean(1)
-    return bool(((middle > -0.5) & (middle < size - 0.5)).all(1).any())
+    edge = middle.new_tensor(canvas[::-1]) - 0.5
+    return bool(((middle > -0.5) & (middle < edge)).all(1).any())
+
+
+def _sides(canvas: tuple[int, int]) -> str:
+    height, width = canvas
+    return str(height) if height == width else f"{height} x {width}"
+
+
+def _brings(canvas: tuple[int, int]) -> str:
+    """What a data set owes a canvas."""
+    if canvas[0] == canvas[1]:
+        return "a data set must bring its images to `image_size`"
+    return "a data set must bring its images to the backbone's template: `images.canvas` does it for any alignment"
 
 
 def _other_labels(seen: LoadedBatch, promised: Promised) -> list[tuple[int, int, int]]:

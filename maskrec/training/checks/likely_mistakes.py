@@ -33,7 +33,7 @@ class Recipe:
         transforms: by label.
         pair_sets: all that are evaluated or tested.
         spec: what the backbone expects.
-        image_size: side of the canvas in pixels.
+        canvas: its height and width in pixels.
     """
 
     plan: Plan
@@ -41,7 +41,7 @@ class Recipe:
     transforms: Mapping[str, Transform]
     pair_sets: Sequence[tuple[Spec, PairSet]]
     spec: InputSpec
-    image_size: int
+    canvas: tuple[int, int]
 
 
 def likely_mistakes(recipe: Recipe) -> list[Problem]:
@@ -83,11 +83,11 @@ def _raw_photos_are_taken_as_aligned(recipe: Recipe) -> Iterator[Problem]:
     if recipe.spec.alignment == "none":
         return
     for spec, images, has_landmarks in _sources(recipe):
-        other = None if has_landmarks else _other_size(images, recipe.image_size)
+        other = None if has_landmarks else _other_size(images, recipe.canvas)
         if other:
             yield _note(
                 f"these photos have no landmarks, so they are taken as aligned faces already; the first one has "
-                f"{other[1]} x {other[0]} pixels and is brought to {recipe.image_size} as it is",
+                f"{other[1]} x {other[0]} pixels and is brought to {_sides(recipe.canvas)} as it is",
                 spec.path,
                 spec.mark,
                 _ALIGN,
@@ -98,7 +98,7 @@ def _landmarks_are_not_used(recipe: Recipe) -> Iterator[Problem]:
     if recipe.spec.alignment != "none":
         return
     for spec, images, has_landmarks in _sources(recipe):
-        other = _other_size(images, recipe.image_size) if has_landmarks else None
+        other = _other_size(images, recipe.canvas) if has_landmarks else None
         if other:
             yield _note(
                 f"the backbone asks for no alignment (`none`), so the landmarks of {spec.name} do not place the "
@@ -124,7 +124,7 @@ def _sources(recipe: Recipe) -> Iterator[tuple[Spec, Images, bool]]:
         yield spec, pairs.images, pairs.has_landmarks
 
 
-def _other_size(images: Images, canvas: int) -> tuple[int, int] | None:
+def _other_size(images: Images, canvas: tuple[int, int]) -> tuple[int, int] | None:
     """Height and width of the first photo in a file of its own, where it is not the canvas; None otherwise.
 
     Faces that fill the canvas are aligned already, or as near to it as can be seen. What cannot be read is not for
@@ -132,11 +132,15 @@ def _other_size(images: Images, canvas: int) -> tuple[int, int] | None:
     """
     try:
         path = images[0].path
-        shape = read_image(path).shape[:2] if file_problem(path) is None else (canvas, canvas)
+        shape = read_image(path).shape[:2] if file_problem(path) is None else canvas
     except (Exception, SystemExit):
         return None
     size = (int(shape[0]), int(shape[1]))
-    return None if size == (canvas, canvas) else size
+    return None if size == canvas else size
+
+
+def _sides(canvas: tuple[int, int]) -> str:
+    return str(canvas[0]) if canvas[0] == canvas[1] else f"{canvas[1]} x {canvas[0]}"
 
 
 def _note(message: str, path: str, mark: Mark | None, hint: str) -> Problem:

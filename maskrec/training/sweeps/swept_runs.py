@@ -112,7 +112,7 @@ def swept_runs(recipe: RecipeUse, grid: SweepGrid, seeds: int | None, out: Path 
         for seed in grid.seeds or range(plan.seed, plan.seed + (seeds or 1))
     ]
     for run in runs:
-        _refuse_other(run, recipe.plugin_files)
+        _refuse_other(run, recipe)
     return runs
 
 
@@ -135,7 +135,7 @@ def _refuse(problems: RecipeProblems) -> None:
         raise RecipeError(list(seen.values()), problems.broken_plugin)
 
 
-def _refuse_other(run: SweptRun, plugin_files: Sequence[Path]) -> None:
+def _refuse_other(run: SweptRun, recipe: RecipeUse) -> None:
     """Refuse a folder that holds something else than this run, as the run would itself."""
     if not run.folder.exists():
         return
@@ -144,8 +144,8 @@ def _refuse_other(run: SweptRun, plugin_files: Sequence[Path]) -> None:
         raise UsageError(f"{run.folder} is a file, and this run's folder would be there; choose another --out")
     directory.refuse_foreign()
     refuse_incomplete(directory, allow_drift=False)
-    refuse_edited_recipe(directory, allow_drift=False)
-    refuse_other_recipe(directory, run.plan, plugin_files)
+    refuse_edited_recipe(directory, recipe.catalog, allow_drift=False)
+    refuse_other_recipe(directory, run.plan, recipe.catalog, recipe.plugin_files)
 
 
 def run_command(run: SweptRun, recipe: RecipeUse, no_plugins: bool) -> Iterator[str]:

@@ -10,8 +10,8 @@ def maskrec_backbones() -> list[Component]:
     """The backbones of this plugin."""
     return [
         Component(
-            "mobilefacenet",
-            "maskrec_example_backbone.mobilefacenet:MobileFaceNet",
-            "MobileFaceNet: one million parameters, 128-d, 112 pixels",
+            "small_cnn",
+            "maskrec_example_backbone.small_cnn:SmallCnn",
+            "five convolutions, half a million parameters, any canvas from 32 pixels",
         )
     ]

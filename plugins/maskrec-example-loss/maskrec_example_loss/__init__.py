@@ -10,7 +10,7 @@ def maskrec_losses() -> list[Component]:
     """The losses of this plugin."""
     return [
         Component(
-            "curricularface",
+            "example_curricularface",
             "maskrec_example_loss.curricularface:CurricularFace",
             "ArcFace that learns easy faces first, hard ones later",
         )
@@ -22,9 +22,9 @@ def maskrec_parts() -> list[Component]:
     """The parts of this plugin: the margin by itself, for ``margin_softmax``."""
     return [
         Component(
-            "curricular",
+            "example_curricular",
             "maskrec_example_loss.curricularface:Curricular",
-            "the margin of curricularface",
+            "the margin of example_curricularface",
             part="margin",
         )
     ]

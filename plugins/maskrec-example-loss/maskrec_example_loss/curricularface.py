@@ -12,7 +12,7 @@ from maskrec.contracts.context import CheckContext
 from maskrec.contracts.margin import MarginContext
 from maskrec.contracts.problem import Problem
 from maskrec.losses.margin_softmax import MarginSoftmax, scale_problems
-from maskrec.losses.margins import Arc
+from maskrec.losses.margins.arcface import Arc
 
 
 class Curricular(nn.Module):
@@ -66,10 +66,10 @@ class Curricular(nn.Module):
 
 
 class CurricularFace(MarginSoftmax):
-    """Softmax over scaled cosines to class centres, with the margin ``curricular``.
+    """Softmax over scaled cosines to class centres, with the margin ``example_curricular``.
 
-    The same as ``{use: margin_softmax, margin: {use: curricular}}``, which also takes a criterion, a head and class
-    weights.
+    The same as ``{use: margin_softmax, margin: {use: example_curricular}}``, which also takes a criterion, a head and
+    class weights.
 
     Args:
         embedding_size: of the backbone's embeddings.

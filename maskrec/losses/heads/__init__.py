@@ -1,0 +1,1 @@
+"""Heads: the class centres, and what is reduced over all classes; ``docs/heads.md``."""

@@ -1,0 +1,1 @@
+"""The loss over triplets: distances, miners, and a memory of past steps."""
