@@ -122,12 +122,13 @@ def _run(
     from maskrec.inference.evaluating.evaluating_model import WhatToEvaluate, evaluate_model
     from maskrec.recipe.plan import Train
     from maskrec.runtime.compute import Compute, pick_device, set_threads
+    from maskrec.runtime.loader_processes import known_workers
 
     settings = evaluations.train or Train(epochs=1, precision="float32", channels_last=True)
     pick_device(device, "--device")
     set_threads(settings)
     compute = Compute.pick(replace(settings, device=device))
-    count = settings.workers if workers is None else workers
+    count = known_workers(settings.workers if workers is None else workers)
     progress = Progress(Console(soft_wrap=True), unit="images")
     # A run's own evaluations give the figures that it has, to the last bit.
     what = WhatToEvaluate(subject, evaluations, root, compute, count, share_bare=evaluations.train is None)

@@ -14,6 +14,7 @@ from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.running import DataRoot, Demo, Overrides, recipe_path, root_of_data
 
 if TYPE_CHECKING:
+    from maskrec.recipe.plan import Workers
     from maskrec.training.step_times import StepTimes
 
 
@@ -32,7 +33,8 @@ def profile(
 ) -> None:
     """Measure where the time of a recipe's training step goes; no run is written.
 
-    The table's rows, waiting apart, are parts of one step; the last line names the bottleneck and what to change.
+    The table's rows from copy on are parts of one step, and wait is its time without images; the rows above are what
+    one loader process does for it meanwhile. The last line names the bottleneck and what to change.
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read by torch's first import: its trace writer talks on stderr
     from maskrec.recipe.checking import resolve
@@ -49,7 +51,7 @@ def profile(
     say(table(_rows(times)))
     say(
         f"{times.images / times.seconds:.0f} images/s; one process reads and decodes {1 / times.load:.0f} images/s, "
-        f"train.workers is {times.workers}"
+        f"train.workers is {_workers(plan.train.workers, times)}"
     )
     say(times.bottleneck())
     if trace is not None:
@@ -69,8 +71,17 @@ def _refuse_trace(trace: Path | None) -> None:
         raise UsageError(f"--trace: {trace.parent} is not a folder; make it first")
 
 
+def _workers(asked: Workers, times: StepTimes) -> str:
+    return f"auto ({times.workers} in this measurement)" if asked == "auto" else str(times.workers)
+
+
 def _rows(times: StepTimes) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = [("PHASE", "MS", "SHARE")]
+    loading = {"load": times.load}
+    if times.read is not None:
+        loading = {"read": times.read, "decode": max(0.0, times.load - times.read)}
+    for name, seconds in loading.items():
+        rows.append((name, f"{1000 * seconds * times.images:.2f}", "one loader process"))
     for name, seconds in (*times.phases.items(), ("step", times.seconds)):
         rows.append((name, f"{1000 * seconds:.2f}", f"{seconds / times.seconds:.1%}"))
     return rows

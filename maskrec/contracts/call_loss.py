@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from maskrec.base.errors import PluginError
 from maskrec.base.words import type_shown
 from maskrec.contracts.call_into import call_into
-from maskrec.contracts.collectives import gather_rows, row_counts, world_size
+from maskrec.contracts.collectives import gather_rows, row_counts, shard_sizes, world_size
 from maskrec.contracts.component_calls import scope_of, takes_batch
 from maskrec.contracts.component_names import name_of
 
@@ -42,7 +42,9 @@ def sharded_modules(loss: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in loss.named_modules() if getattr(module, "scope", None) == "sharded"}
 
 
-def call_loss(loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | None = None) -> Tensor:
+def call_loss(
+    loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | None = None, whole: int | None = None
+) -> Tensor:
     """The loss of this process's ``(b, d)`` embeddings and ``(b,)`` labels, obeying ``loss.scope``.
 
     Args:
@@ -50,6 +52,8 @@ def call_loss(loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | Non
         embeddings: before normalisation.
         labels: int64.
         batch: passed on to a loss that names it.
+        whole: samples of the global batch, where these are a process's part of it as `shard_bounds` cuts it; None where
+            that is not known, and the processes ask one another how many each has.
 
     Returns:
         A scalar whose gradient, averaged over processes, is that of the loss of the global batch.
@@ -60,15 +64,21 @@ def call_loss(loss: Loss, embeddings: Tensor, labels: Tensor, batch: Batch | Non
     scope, who = scope_of(loss), name_of(loss)
     with call_into(who, "failed in forward", loss):
         if scope == "global" and world_size() > 1:
-            value = loss(gather_rows(embeddings), gather_rows(labels))
+            counts = _counts(labels, whole)
+            value = loss(gather_rows(embeddings, counts), gather_rows(labels, counts))
         else:
             value = loss(embeddings, labels, batch) if takes_batch(loss) else loss(embeddings, labels)
     _refuse_no_scalar(value, who)
     if (look := _LOOK.get()) is not None:
         look(loss, embeddings, value)
     if scope == "sample" and world_size() > 1:
-        value = value * (len(labels) * world_size() / sum(row_counts(labels)))
+        value = value * (len(labels) * world_size() / sum(_counts(labels, whole)))
     return value
+
+
+def _counts(labels: Tensor, whole: int | None) -> list[int]:
+    """How many samples each process has."""
+    return row_counts(labels) if whole is None else shard_sizes(whole)
 
 
 @contextmanager

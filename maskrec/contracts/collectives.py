@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -128,13 +129,34 @@ def _gather(rows: Tensor, counts: list[int]) -> Tensor:
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
 
-def row_counts(rows: Tensor) -> list[int]:
-    """How many rows each process holds, in rank order."""
+def sum_host_numbers(numbers: Sequence[int]) -> list[int]:
+    """The sums over all processes of integers that Python knows, as many on each process.
+
+    They travel from CPU to CPU, so that nobody waits for a device.
+    """
     if world_size() == 1:
-        return [len(rows)]
-    counts = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
-    counts[rank()] = len(rows)
-    return [int(count) for count in all_reduce_sum(counts).tolist()]
+        return list(numbers)
+    device = "cpu" if "cpu:" in str(dist.get_backend_config()) else "cuda"  # a group of nccl alone
+    total = torch.tensor(numbers, dtype=torch.int64, device=device)
+    dist.all_reduce(total)
+    summed: list[int] = total.cpu().tolist() if device == "cuda" else total.numpy().tolist()
+    return summed
+
+
+def gather_host_number(number: int) -> list[int]:
+    """An integer that Python knows of each process, in rank order; no device is waited for."""
+    return sum_host_numbers([number if each == rank() else 0 for each in range(world_size())])
+
+
+def row_counts(rows: Tensor) -> list[int]:
+    """How many rows each process holds, in rank order; the processes ask one another."""
+    return gather_host_number(len(rows))
+
+
+def shard_sizes(size: int) -> list[int]:
+    """How many of ``size`` samples or classes each process holds, in rank order, as `shard_bounds` says."""
+    bounds = (shard_bounds(size, number, world_size()) for number in range(world_size()))
+    return [end - first for first, end in bounds]
 
 
 def gather_rows(rows: Tensor, counts: list[int] | None = None) -> Tensor:

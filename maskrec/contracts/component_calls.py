@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from maskrec.contracts.sample import SampleColumns
 
     ReadInto = Callable[[Sequence[int], NDArray[np.uint8]], SampleColumns]
+    ReadStored = Callable[[int], bytes]
 
 Metrics = dict[str, Literal["min", "max"]]
 
@@ -228,6 +229,11 @@ def shards_of(dataset: object) -> Sequence[int] | None:
 def batch_reader(samples: object) -> ReadInto | None:
     """The method ``read_into`` of a data set that reads many samples at once, or None."""
     return method_of(samples, "read_into")
+
+
+def stored_reader(samples: object) -> ReadStored | None:
+    """The method ``read_stored`` of a data set that can read a sample's bytes without decoding them, or None."""
+    return method_of(samples, "read_stored")
 
 
 def origin_of(images: Images, index: int) -> tuple[str, bool]:

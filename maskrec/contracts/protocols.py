@@ -52,7 +52,8 @@ class Dataset(Protocol):
     another; an optional ``masked`` says of each sample whether its face wears a mask, so that a recipe that trains on
     bare faces only can be noted. An optional method ``read_into(indices, images)`` puts many samples' images into
     ``images`` (uint8 ``(B, H, W, 3)``, contiguous, of ``image_size``) and returns their ``SampleColumns``, for sets
-    that do this faster than sample by sample.
+    that do this faster than sample by sample. An optional method ``read_stored(index)`` returns the bytes from which a
+    sample is decoded, so that `maskrec profile` tells reading from decoding.
     """
 
     labels: Sequence[int]

@@ -86,6 +86,10 @@ class ImageCsv:
             self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images, self.masked
         )
 
+    def read_stored(self, index: int) -> bytes:
+        """The bytes of a sample's file or record, not decoded; UsageError with the path when they cannot be read."""
+        return self._photos.stored(index)
+
 
 def _names(faces: FaceTable) -> list[str]:
     """Each target's identity, by target."""

@@ -92,6 +92,10 @@ class ImageFolder:
             self.__getitem__, self.labels, self._photos.aligner, self._photos.put, indices, images, self.masked
         )
 
+    def read_stored(self, index: int) -> bytes:
+        """The bytes of a sample's file or record, not decoded; UsageError with the path when they cannot be read."""
+        return self._photos.stored(index)
+
 
 def _people(root: Path, problems: Problems, below: str = "") -> dict[str, list[str]]:
     """Each person's photos; those of folders called ``masked`` or ``bare`` beside or inside the person's folder too."""

@@ -59,6 +59,10 @@ class ImageRecord:
         """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
         return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images)
 
+    def read_stored(self, index: int) -> bytes:
+        """The bytes of a sample's file or record, not decoded; UsageError when they cannot be read."""
+        return self._records[index][1]
+
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
         for index, row in zip(indices, space, strict=True):
             yield decode_into(self._records[index][1], row)

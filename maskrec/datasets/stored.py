@@ -44,6 +44,10 @@ class StoredFaces:
         """Write the samples' images into ``images`` and return their columns; see ``contracts.protocols.Dataset``."""
         return read_into(self.__getitem__, self.labels, self._aligner, self._put, indices, images, self.masked)
 
+    def read_stored(self, index: int) -> bytes:
+        """The bytes of a sample's file or record, not decoded; UsageError when they cannot be read."""
+        return self._store.read(index)
+
     def _put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
         return self._store.put(indices, self._aligner, space)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.input_spec import Alignment
 from maskrec.contracts.sample import Sample
 from maskrec.images.aligner import Aligner
@@ -63,6 +64,18 @@ class Photos:
         """
         path = self.paths[index]
         return self.aligner.sample(read_image(path), index, label, masked, path)
+
+    def stored(self, index: int) -> bytes:
+        """A photo's file, as it is.
+
+        Raises:
+            UsageError: it cannot be read; with the path.
+        """
+        path = self.paths[index]
+        try:
+            return read_bytes(path)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error})") from error
 
     def put(self, indices: Sequence[int], space: NDArray[np.uint8]) -> Iterator[bool]:
         """Write photos into their rows of ``space``; returns whether each was written as it is, a JPEG that fills it.

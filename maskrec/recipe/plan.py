@@ -10,6 +10,8 @@ from typing import Any, Literal
 from maskrec.contracts.problem import Mark
 from maskrec.recipe.node import closest_mark
 
+Workers = int | Literal["auto"]
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -95,7 +97,9 @@ class Train:
         accumulate: batches per optimizer step.
         clip_gradient_norm: largest L2 norm of all gradients together; None does not clip.
         ema: decay in (0, 1) of the moving average of the backbone that is then evaluated; None keeps none.
-        workers: loader processes.
+        workers: loader processes; ``auto`` measures how many are needed when a run starts.
+        prefetch: batches that are copied to the device and transformed while it computes the step before; 0 does it
+            between steps. CUDA only: elsewhere it has no effect.
         channels_last: memory format of images and convolutions.
         compile: whether the backbone goes through ``torch.compile``, and its mode; True is ``default``, False ``off``.
         deterministic: whether torch is held to algorithms that give the same result each time, on GPUs too.
@@ -116,7 +120,8 @@ class Train:
     accumulate: int = 1
     clip_gradient_norm: float | None = None
     ema: float | None = None
-    workers: int = 2
+    workers: Workers = 2
+    prefetch: int = 1
     channels_last: bool = False
     compile: bool | Literal["off", "default", "reduce-overhead"] = False
     deterministic: bool = False

@@ -48,6 +48,7 @@ _AT_LEAST: dict[str, float] = {
     "train.evaluate_every": 1,
     "train.accumulate": 1,
     "train.workers": 0,
+    "train.prefetch": 0,
     "train.threads": 1,
     "scheduler.warmup_steps": 0,
 }

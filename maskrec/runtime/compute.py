@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -65,6 +66,17 @@ class Compute:
     def pin_memory(self) -> bool:
         """Whether loaded batches are pinned, so that copies to the device do not wait."""
         return self.device.type == "cuda"
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether the device copies and transforms a batch while it computes with another one."""
+        return self.device.type == "cuda"
+
+    def time_when_done(self) -> float:
+        """``time.perf_counter()`` when the device has done all that it was given; waits for it."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
 
     @property
     def peak_memory(self) -> int | None:

@@ -16,7 +16,13 @@ from torch.utils.data import DataLoader
 from maskrec.base.errors import MaskrecError
 from maskrec.base.system_limits import limits_named
 from maskrec.base.waiting import Watch
+from maskrec.recipe.plan import Workers
 from maskrec.runtime.buffers import SharedBatches
+
+
+def known_workers(workers: Workers) -> int:
+    """The number of loader processes where nothing is measured: with ``auto`` two."""
+    return 2 if isinstance(workers, str) else workers
 
 
 @dataclass(slots=True)

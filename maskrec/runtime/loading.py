@@ -35,7 +35,8 @@ class Samples(Protocol):
 class LoadedBatch:
     """This process's part of a global batch, as workers made it: uint8 images, everything else per sample.
 
-    Images may be stored by pixel (channels last), as decoders leave them; ``to`` brings them into planes.
+    Images may be stored by pixel (channels last), as decoders leave them; ``to`` brings them into planes. ``whole`` is
+    how many samples the global batch has, None where that is not known.
     """
 
     images: Tensor
@@ -44,6 +45,7 @@ class LoadedBatch:
     masked: Tensor
     indices: Tensor
     positions: Tensor
+    whole: int | None = None
 
     def to(self, device: torch.device) -> LoadedBatch:
         """The batch on a device, its images contiguous."""

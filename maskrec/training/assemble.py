@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from maskrec.base.errors import UsageError
 from maskrec.contracts.call_into import call_into
@@ -21,6 +18,7 @@ from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
 from maskrec.inference.evaluating.pair_checks import landmark_problems
+from maskrec.inference.evaluating.training_data import givens_of
 from maskrec.inference.open_model import load_initial_weights, open_backbone
 from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
@@ -170,17 +168,9 @@ def _try(builder: Builder, spec: Spec, problems: RecipeProblems) -> Any:
 
 
 def _give_data(builder: Builder, dataset: Dataset) -> None:
-    builder.givens["labels"] = dataset.labels
-    builder.givens["num_classes"] = dataset.num_classes
-    builder.givens["class_counts"] = _class_counts(dataset)
+    builder.givens |= givens_of(dataset)
     builder.context = replace(builder.context, shards=shards_of(dataset))
     builder.has_landmarks = dataset.has_landmarks
-
-
-def _class_counts(dataset: Dataset) -> Sequence[int]:
-    """Training images of each class, 8 bytes a class."""
-    counts = np.bincount(np.asarray(dataset.labels, dtype=np.int64), minlength=dataset.num_classes)
-    return array("q", counts.astype(np.int64).tobytes())
 
 
 def _cross_checks(

@@ -16,7 +16,7 @@ from torch import Tensor
 from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError
 from maskrec.base.words import one_line
-from maskrec.contracts.collectives import all_reduce_max, rank, world_size
+from maskrec.contracts.collectives import gather_host_number, rank, world_size
 from maskrec.training.rendezvous import Launched, environment_number, meet
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def several_processes_started() -> bool:
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Joins the launcher's process group, nccl on CUDA and gloo elsewhere.
+    """Joins the launcher's process group: nccl between GPUs, gloo between CPUs.
 
     Does nothing for one process, or where the caller has already joined a group.
 
@@ -51,7 +51,8 @@ def process_group() -> Iterator[None]:
     importlib.import_module("torch.distributed.nn.functional")
     launched = Launched.from_environment()
     store = meet(launched)
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    # What Python knows travels by gloo on CUDA machines too: no process waits for its device to tell the others.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         dist.init_process_group(
             backend, store=store, rank=launched.rank, world_size=launched.world_size, timeout=_PATIENCE
@@ -105,11 +106,9 @@ def barrier() -> None:
         dist.barrier()
 
 
-def any_process_interrupted(device: torch.device) -> int:
+def any_process_interrupted() -> int:
     """The signal that asked this process or another one to end; 0 for none. Every process must call this."""
-    if world_size() == 1:
-        return interrupts.received()
-    return int(all_reduce_max(torch.tensor(interrupts.received(), device=device)))
+    return max(gather_host_number(interrupts.received()))
 
 
 def on_every_process(action: Callable[[], T]) -> list[T]:

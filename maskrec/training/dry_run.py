@@ -40,7 +40,7 @@ def try_first_batch(stepper: TrainStep) -> None:
     assembly, plan = stepper.assembly, stepper.assembly.plan
     batches = epoch_batches(assembly.sampler, 0, len(assembly.dataset), plan.sampler.who)
     (loaded,) = load(assembly.dataset, shard_places(batches[:1]), 0, False, plan.data.who)
-    value, _ = stepper.backward(loaded.to(stepper.compute.device), 0, 0, 1, True)
+    value, _ = stepper.backward(stepper.prepare(loaded, 0, 0), 1, True)
     norm, evidence = stepper.finish_gradients()
     total, verdict = stepper.guard.judge([value], norm, evidence, stepper.scale.factor if stepper.scale else None)
     loss = float(total)

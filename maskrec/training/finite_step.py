@@ -154,6 +154,10 @@ class SavedBuffers:
         self._tensors: list[Tensor | None] = []
         self._kept: list[_Kept] = []
 
+    def tensors(self) -> list[Tensor]:
+        """All of them, as they are now."""
+        return [each for each in self._now() if each is not None]
+
     def floating(self) -> dict[str, Tensor]:
         """Those of floating point numbers that are not empty, by name, as they are now."""
         found = {name: buffers.get(key) for name, buffers, key in self._slots}

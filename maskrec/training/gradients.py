@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from maskrec.contracts.collectives import all_reduce_sum, world_size
+from maskrec.contracts.collectives import all_reduce_sum, sum_host_numbers, world_size
 from maskrec.training.distributed import CHUNK_BYTES, in_chunks
 
 
@@ -45,8 +45,8 @@ def average_gradients(weights: Sequence[nn.Parameter]) -> None:
 
 def _fill_missing(weights: Sequence[nn.Parameter]) -> None:
     """Zeros on a process that has no gradient for a weight while another has one."""
-    present = torch.tensor([weight.grad is not None for weight in weights], device=weights[0].device).int()
-    for weight, processes in zip(weights, all_reduce_sum(present).tolist(), strict=True):
+    present = sum_host_numbers([weight.grad is not None for weight in weights])
+    for weight, processes in zip(weights, present, strict=True):
         if weight.grad is None and processes:
             weight.grad = torch.zeros_like(weight)
 

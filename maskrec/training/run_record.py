@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
 
 MACHINE_SETTINGS = (
-    *("device", "workers", "threads", "compile", "checkpoint_every"),
+    *("device", "workers", "prefetch", "threads", "compile", "checkpoint_every"),
     *("log_every", "max_skipped", "checkpoint_activations"),
 )
 CHANGEABLE = frozenset(f"train.{name}" for name in ("epochs", *MACHINE_SETTINGS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ from maskrec.training.run_record import (
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
 from maskrec.training.trainer import Trainer
+from maskrec.training.worker_choice import WorkerChoice
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -78,7 +79,7 @@ def start(
         run, fresh = _claim(plan, catalog, run_dir, plugin_files, allow_drift)
         interrupts.advise(f"continue with: {resume_command(run.path, plugin_files)}")
         try:
-            _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
+            _Launch(run, plan, catalog, data_root, plugin_files, allow_drift).carry_out()
         except BaseException:
             if not run.recipe.exists():
                 interrupts.advise("nothing was started: run the same command again")
@@ -119,7 +120,7 @@ def resume(
         refuse_unlike_recipes(plan)
         try:
             on_rank_zero(lambda: _lock_unedited(run, catalog, allow_drift))
-            _run_in(run, plan, catalog, data_root, plugin_files, allow_drift)
+            _Launch(run, plan, catalog, data_root, plugin_files, allow_drift).carry_out()
         finally:
             run.unlock()
     return run_dir
@@ -165,53 +166,54 @@ def _claim(
     return (run if rank() == 0 else RunDirectory(path)), fresh
 
 
-def _run_in(
-    run: RunDirectory,
-    plan: Plan,
-    catalog: Catalog,
-    data_root: Path,
-    plugin_files: Sequence[Path],
-    allow_drift: bool,
-) -> None:
-    set_threads(plan.train)
-    if _already_finished(run, plan):
-        return
-    with deterministic_algorithms(plan.train.deterministic):
-        _train_in(run, plan, catalog, data_root, plugin_files, allow_drift)
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """A run directory that this process group holds, and what is run in it; see `start`."""
 
+    run: RunDirectory
+    plan: Plan
+    catalog: Catalog
+    data_root: Path
+    plugin_files: Sequence[Path]
+    allow_drift: bool
 
-def _train_in(
-    run: RunDirectory,
-    plan: Plan,
-    catalog: Catalog,
-    data_root: Path,
-    plugin_files: Sequence[Path],
-    allow_drift: bool,
-) -> None:
-    restoring = has_checkpoint(run)
-    assembly = assemble(plan, catalog, data_root, run.path, restoring=restoring)
-    stepper = TrainStep(assembly)
-    evaluation_pairs = try_evaluators(assembly, stepper)
-    computed = stepper.compute.record()
-    on_rank_zero(lambda: write_run_record(run, plan, catalog, assembly, data_root, allow_drift, computed))
-    on_rank_zero(lambda: keep_plugin_files(run, plugin_files))
-    if stepper.compute.device.type == "cpu":
-        keep_freed_memory()
-    state, saved = _last_state(run, stepper, assembly, restoring)
-    with (
-        Recorder(run.metrics, saved["metrics_bytes"], allow_drift) as recorder,
-        Display(plan.train.epochs, assembly.length.total_steps, state.position.step) as display,
-    ):
-        observers = Observers(assembly.observers, display.line)
-        observers.load_state_dict(saved["observers"])
-        log = RunLog(recorder, observers, display, run.figures)
-        trainer = Trainer(assembly, stepper, run, log, state, evaluation_pairs)
-        if not restoring:
-            trainer.save_start()
-        introduce(trainer)
-        trainer.train()
-        trainer.test()
-        conclude(trainer)
+    def carry_out(self) -> None:
+        """Train to the end, unless the run is finished."""
+        set_threads(self.plan.train)
+        if _already_finished(self.run, self.plan):
+            return
+        with deterministic_algorithms(self.plan.train.deterministic):
+            self._train()
+
+    def _train(self) -> None:
+        run, plan, restoring = self.run, self.plan, has_checkpoint(self.run)
+        assembly = assemble(plan, self.catalog, self.data_root, run.path, restoring=restoring)
+        stepper = TrainStep(assembly)
+        evaluation_pairs = try_evaluators(assembly, stepper)
+        on_rank_zero(lambda: self._record(assembly, stepper))
+        if stepper.compute.device.type == "cpu":
+            keep_freed_memory()
+        state, saved = _last_state(run, stepper, assembly, restoring)
+        with (
+            Recorder(run.metrics, saved["metrics_bytes"], self.allow_drift) as recorder,
+            Display(plan.train.epochs, assembly.length.total_steps, state.position.step) as display,
+        ):
+            observers = Observers(assembly.observers, display.line)
+            observers.load_state_dict(saved["observers"])
+            log = RunLog(recorder, observers, display, run.figures)
+            workers = WorkerChoice(plan.train.workers, stepper.compute, display.line)
+            trainer = Trainer(assembly, stepper, run, log, state, workers, evaluation_pairs)
+            if not restoring:
+                trainer.save_start()
+            introduce(trainer)
+            trainer.train()
+            trainer.test()
+            conclude(trainer)
+
+    def _record(self, assembly: Assembly, stepper: TrainStep) -> None:
+        computed = stepper.compute.record()
+        write_run_record(self.run, self.plan, self.catalog, assembly, self.data_root, self.allow_drift, computed)
+        keep_plugin_files(self.run, self.plugin_files)
 
 
 def _already_finished(run: RunDirectory, plan: Plan) -> bool:

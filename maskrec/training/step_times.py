@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
-import torch
-
 from maskrec.base.errors import MaskrecError
 from maskrec.base.processors import usable_processors
+from maskrec.contracts.call_into import call_into
+from maskrec.contracts.component_calls import stored_reader
 from maskrec.runtime.epoch_batches import Place, epoch_batches, shard_places
+from maskrec.runtime.loader_processes import known_workers
 from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
 from maskrec.training.step_window import StepWindow
 from maskrec.training.train_step import TrainStep
@@ -39,6 +40,7 @@ class StepTimes:
         load: seconds in which one process reads and decodes one image.
         workers: loader processes that were used.
         steps: how many were measured.
+        read: the part of ``load`` in which its bytes are read; None where the data set cannot tell.
     """
 
     phases: Mapping[str, float]
@@ -46,6 +48,7 @@ class StepTimes:
     load: float
     workers: int
     steps: int
+    read: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -89,6 +92,8 @@ class StepTimes:
         most = usable_processors() if processors is None else processors
         if self.workers < self.enough_workers and self.workers < most:
             return f"set train.workers={min(self.enough_workers, most)} (it is {self.workers})"
+        if self.read is not None and self.read > self.load / 2:
+            return f"reading is {self.read / self.load:.0%} of it: pack the faces (maskrec data pack) on a faster disk"
         return "pack the faces (maskrec data pack), use a smaller image_size, or a machine with more processors"
 
 
@@ -112,7 +117,7 @@ class PhaseClock:
     """
 
     def __init__(self, stepper: TrainStep) -> None:
-        self.device = stepper.compute.device
+        self._compute = stepper.compute
         self.seconds = dict.fromkeys(PHASES, 0.0)
         self._phase, self._began = "rest", 0.0
         optimizer, network, loss = stepper.optimizer, stepper.network, stepper.loss
@@ -126,9 +131,7 @@ class PhaseClock:
 
     def begin(self, phase: str) -> None:
         """The time since the last mark belongs to the phase that it began; ``phase`` begins now."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        now = time.perf_counter()
+        now = self._compute.time_when_done()
         self.seconds[self._phase] += now - self._began
         self._phase, self._began = phase, now
 
@@ -159,17 +162,18 @@ def measure_steps(stepper: TrainStep, steps: int, trace: Any = None) -> StepTime
         MaskrecError: as in a run, or a step that is not finite.
     """
     plan, dataset = stepper.assembly.plan, stepper.assembly.dataset
-    load_seconds = _seconds_to_load_one(stepper)
+    places, workers = _first_places(stepper), known_workers(plan.train.workers)
+    load_seconds, read_seconds = _seconds_to_load_one(stepper, places), _seconds_to_read_one(stepper, places)
     clock, images = PhaseClock(stepper), 0
     try:
-        with EpochLoader(dataset, plan.train.workers, stepper.compute.pin_memory, plan.data.who) as loader:
+        with EpochLoader(dataset, workers, stepper.compute.pin_memory, plan.data.who) as loader:
             clock.restart()
             for number, (epoch, batch) in enumerate(islice(_batches(stepper, loader), WARM_UP + steps)):
                 clock.begin("copy")
                 moved = batch.to(stepper.compute.prepares_on)
                 clock.begin("transform")
                 window = StepWindow()
-                window.add(stepper.step([moved], epoch, number), 1, len(batch.labels))
+                window.add(stepper.step([stepper.prepare(moved, epoch, number)]), 1, len(batch.labels))
                 (step,) = window.read()
                 if step.not_finite:
                     what = stepper.what_of(step.loss, step.evidence)
@@ -188,7 +192,7 @@ def measure_steps(stepper: TrainStep, steps: int, trace: Any = None) -> StepTime
         name: seconds / steps * (1 if name in ("optimizer", "rest") else batches)
         for name, seconds in clock.seconds.items()
     }
-    return StepTimes(phases, images / steps * batches, load_seconds, plan.train.workers, steps)
+    return StepTimes(phases, images / steps * batches, load_seconds, workers, steps, read_seconds)
 
 
 def _batches(stepper: TrainStep, loader: EpochLoader) -> Iterator[tuple[int, LoadedBatch]]:
@@ -203,10 +207,26 @@ def _places(stepper: TrainStep, epoch: int) -> list[list[Place]]:
     return shard_places(epoch_batches(assembly.sampler, epoch, len(assembly.dataset), assembly.plan.sampler.who))
 
 
-def _seconds_to_load_one(stepper: TrainStep) -> float:
+def _first_places(stepper: TrainStep) -> list[Place]:
+    return [place for batch in _places(stepper, 0) for place in batch][:LOADED_ALONE]
+
+
+def _seconds_to_load_one(stepper: TrainStep, places: Sequence[Place]) -> float:
     """Of a sample that was loaded before, as in all epochs but the first: what can be kept in memory is."""
-    places = [[place] for batch in _places(stepper, 0) for place in batch][:LOADED_ALONE]
+    single = [[place] for place in places]
     for _ in range(2):
         began = time.perf_counter()
-        loaded = sum(1 for _ in load(stepper.assembly.dataset, places, 0, False, stepper.assembly.plan.data.who))
+        loaded = sum(1 for _ in load(stepper.assembly.dataset, single, 0, False, stepper.assembly.plan.data.who))
     return (time.perf_counter() - began) / loaded
+
+
+def _seconds_to_read_one(stepper: TrainStep, places: Sequence[Place]) -> float | None:
+    """Of the same samples, their bytes alone."""
+    read = stored_reader(stepper.assembly.dataset)
+    if read is None:
+        return None
+    with call_into(stepper.assembly.plan.data.who, "failed in read_stored", stepper.assembly.dataset):
+        began = time.perf_counter()
+        for _, index in places:
+            read(index)
+    return (time.perf_counter() - began) / len(places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,10 +16,9 @@ from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.compute import Compute
-from maskrec.runtime.loading import LoadedBatch
-from maskrec.runtime.model_input import apply_transforms, batch_to
 from maskrec.training import distributed
 from maskrec.training.activation_checkpointing import recompute_activations
+from maskrec.training.batch_preparation import BatchPreparation
 from maskrec.training.checks.first_batch import FirstBatch, promised_by
 from maskrec.training.compiled_network import compiled
 from maskrec.training.component_scalars import component_scalars
@@ -29,6 +28,7 @@ from maskrec.training.loss_scale import LossScale
 from maskrec.training.moving_average import moving_average, update_unless
 from maskrec.training.optimizer_step import step_unless, takes_flag
 from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained_parameters
+from maskrec.training.prefetching import PreparedBatch
 from maskrec.training.random_state import keep_random_state
 from maskrec.training.schedule import Schedule
 from maskrec.training.step_window import StepNumbers, StepResult
@@ -62,19 +62,24 @@ class TrainStep:
         self.ema = moving_average(self.backbone, train.ema)
         self.scale = LossScale(self.compute.device) if self.compute.precision == "float16" else None
         self.guard = FiniteGuard(train.max_skipped, self.compute.device)
-        self.buffers = self._saved_buffers()
+        self.buffers = SavedBuffers(self._modules, frozen_tensors(self.loss))
         if train.checkpoint_activations:
             recompute_activations(self.backbone, plan.backbone.who)
         form = compiled(self.backbone, train.compile, plan.backbone.who)
         self.network: nn.Module = replicate(form, self.compute.device)
-        self.first: FirstBatch | None = FirstBatch(promised_by(assembly))  # None after the first step
-        self._transforms = {label: spec.who for label, spec in plan.transforms.items()}
+        looks = FirstBatch(promised_by(assembly))
+        self.prepare = BatchPreparation(assembly, self.compute, looks)
+        self.first: FirstBatch | None = looks  # None after the first batch
         self.train_mode()
 
     def _prepared(self, backbone: nn.Module) -> nn.Module:
         if self.train.sync_batchnorm and self.compute.device.type == "cuda" and world_size() > 1:
             backbone = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # type: ignore[no-untyped-call]
         return self.compute.place(backbone)
+
+    @property
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"backbone": self.backbone, "loss": self.loss}
 
     @property
     def evaluated(self) -> nn.Module:
@@ -88,26 +93,26 @@ class TrainStep:
         for module in frozen_modules(self.loss):
             module.eval()
 
-    def step(self, batches: Sequence[LoadedBatch], epoch: int, step: int) -> StepResult:
+    def step(self, batches: Iterable[PreparedBatch], count: int = 1) -> StepResult:
         """One optimizer step over the mean loss of ``batches``; nothing that is saved changes when it is not finite.
 
         Nothing is read from the device, but for optimizers that cannot skip a step by themselves. What the host keeps
         (schedule, random generators) moves on; the result's ``rewind`` puts it back.
 
         Args:
-            batches: the sampler's batches that make up this step (``train.accumulate`` of them).
-            epoch: from 0.
-            step: optimizer steps finished before.
+            batches: the sampler's batches that make up this step, as `prepare` makes them.
+            count: how many they are (``train.accumulate``).
         """
         begins = self.first is not None
         self.optimizer.zero_grad(set_to_none=True)
         self.buffers.keep()
         rewind, rate = self._rewind(), self.schedule.rate
         values = []
-        for number, loaded in enumerate(batches, start=1):
-            loaded = loaded.to(self.compute.prepares_on)
-            value, embeddings = self.backward(loaded, epoch, step, len(batches), number == len(batches))
+        for number, prepared in enumerate(batches, start=1):
+            value, embeddings = self.backward(prepared, count, number == count)
             values.append(value)
+            labels = prepared.loaded.labels
+            del prepared  # its memory is free before the next batch is prepared
         norm, evidence = self.finish_gradients()
         loss, verdict = self.guard.judge(values, norm, evidence, self.scale.factor if self.scale else None)
         said, scalars = diagnostics(self.assembly.loss), component_scalars(self.assembly)
@@ -117,7 +122,7 @@ class TrainStep:
             self.buffers.look_again()
         if takes_flag(self.optimizer):
             known = None  # read in the first step only, and not on every process: none of them may act on it
-        return StepResult(numbers, embeddings, loaded.labels.to(embeddings.device, non_blocking=True), known)
+        return StepResult(numbers, embeddings, labels.to(embeddings.device, non_blocking=True), known)
 
     def _rewind(self) -> Callable[[], None]:
         """What puts schedule and random generators back to what they are now."""
@@ -144,25 +149,18 @@ class TrainStep:
             self.ema.update(self.backbone)
         return known
 
-    def backward(self, loaded: LoadedBatch, epoch: int, step: int, parts: int, last: bool) -> tuple[Tensor, Tensor]:
+    def backward(self, prepared: PreparedBatch, parts: int, last: bool) -> tuple[Tensor, Tensor]:
         """The loss of a batch and its embeddings, both detached; gradients of ``1 / parts`` of the loss are added.
 
         Args:
-            loaded: on the device.
-            epoch: from 0.
-            step: optimizer steps finished before.
+            prepared: by `prepare`.
             parts: batches of this step.
             last: whether this is the step's last batch.
 
         Raises:
             PluginError: a component fails, or does not do what it has promised.
         """
-        plan, first = self.assembly.plan, self.first
-        if first is not None:
-            first.loaded(loaded)
-        look = None if first is None else first.transformed
-        batch = apply_transforms(loaded, self.assembly.transforms, self.seed, epoch, step, self._transforms, look)
-        batch = batch_to(batch, self.compute.device)
+        plan, first, batch = self.assembly.plan, self.first, prepared.batch
         images = self.compute.feed(batch.images, self.assembly.backbone.input_spec)
         waits = not last and isinstance(self.network, DistributedDataParallel)
         with self.network.no_sync() if waits else nullcontext():  # type: ignore[operator]
@@ -171,7 +169,7 @@ class TrainStep:
             if first is not None:
                 first.embedded(embeddings, len(images))
             embeddings = embeddings.to(self.compute.dtype)
-            value = self._loss_of(embeddings, batch)
+            value = self._loss_of(embeddings, batch, prepared.loaded.whole)
             if value.requires_grad:
                 with call_into(plan.loss.who, "failed in backward", self.loss):
                     scaled = value if self.scale is None else self.scale.multiply(value)
@@ -181,13 +179,13 @@ class TrainStep:
             self.first = None
         return value.detach(), embeddings.detach()
 
-    def _loss_of(self, embeddings: Tensor, batch: Batch) -> Tensor:
+    def _loss_of(self, embeddings: Tensor, batch: Batch, whole: int | None) -> Tensor:
         """The loss of a batch; the first one's parts are looked at."""
         first, loss = self.first, self.assembly.loss
         if first is None:
-            return call_loss(loss, embeddings, batch.labels, batch)
+            return call_loss(loss, embeddings, batch.labels, batch, whole)
         with looking_at_losses(lambda part, rows, value: first.part_called(part, loss, rows, value)):
-            return call_loss(loss, embeddings, batch.labels, batch)
+            return call_loss(loss, embeddings, batch.labels, batch, whole)
 
     def finish_gradients(self) -> tuple[Tensor | None, Evidence]:
         """Average gradients over processes and clip them.
@@ -212,14 +210,11 @@ class TrainStep:
             norm = clip_gradients(weights, self.shard, self.train.clip_gradient_norm)
         return norm, evidence
 
-    def _saved_buffers(self) -> SavedBuffers:
-        return SavedBuffers({"backbone": self.backbone, "loss": self.loss}, frozen_tensors(self.loss))
-
     def what_of(self, loss: float, evidence: Evidence) -> str:
         """What of a step is not finite, in words."""
         if not math.isfinite(loss):
             return "the loss"
-        sides = (("backbone", self.backbone), ("loss", self.loss))
+        sides = self._modules.items()
         return evidence.first({id(w): f"{side}.{name}" for side, m in sides for name, w in m.named_parameters()})
 
     def _common(self, *groups: Iterable[TensorT]) -> list[TensorT]:
@@ -227,12 +222,14 @@ class TrainStep:
         return [tensor for group in groups for tensor in group if id(tensor) not in self.shard]
 
     def _broadcast_buffers(self) -> None:
-        """Rank 0's buffers everywhere, as its checkpoint holds them: batch norm saw other samples on each process."""
+        """Rank 0's buffers everywhere, as its checkpoint holds them: batch norm saw other samples on each process.
+
+        What no checkpoint holds, such as class weights, is a constant, the same on each.
+        """
         if world_size() == 1:
             return
         left_out = _shard_tensors(self.loss) | frozen_tensors(self.loss)  # a module may have replaced a buffer
-        buffers = (*self.backbone.buffers(), *self.loss.buffers())
-        distributed.broadcast_values(buffer for buffer in buffers if id(buffer) not in left_out)
+        distributed.broadcast_values(SavedBuffers(self._modules, left_out).tensors())
 
 
 def _shard_tensors(loss: nn.Module) -> set[int]:

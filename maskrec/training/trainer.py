@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from maskrec.base import interrupts
@@ -14,8 +15,8 @@ from maskrec.contracts.events import Ended, EpochEnded, Started, Stepped, Stop
 from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.embedder import Embedder
 from maskrec.inference.model import Model
-from maskrec.runtime.epoch_batches import grouped, shard_places
-from maskrec.runtime.loading import EpochLoader
+from maskrec.runtime.epoch_batches import Batches, grouped, shard_places
+from maskrec.runtime.loading import EpochLoader, LoadedBatch
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import save_checkpoint
 from maskrec.training.assemble import Assembly
@@ -29,6 +30,7 @@ from maskrec.training.run_log import RunLog
 from maskrec.training.step_window import ReadStep, StepWindow, batches_in_words
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
+from maskrec.training.worker_choice import WorkerChoice
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Trainer:
         run: the run directory.
         log: records and shows what happens, and asks the observers.
         state: where the run is; changed as it goes.
+        workers: how many loader processes there are.
         evaluation_pairs: the pair sets on which the evaluators choose their thresholds.
     """
 
@@ -49,6 +52,7 @@ class Trainer:
     run: RunDirectory
     log: RunLog
     state: TrainState
+    workers: WorkerChoice
     evaluation_pairs: Sequence[PairSet] = ()
 
     def train(self) -> None:
@@ -64,7 +68,7 @@ class Trainer:
         self._note_stop(self.log.started(started))
         plan = self.assembly.plan
         pin = self.stepper.compute.pin_memory
-        with EpochLoader(self.assembly.dataset, plan.train.workers, pin, plan.data.who) as loader:
+        with EpochLoader(self.assembly.dataset, self.workers.workers, pin, plan.data.who) as loader:
             while position.epoch < epochs and position.stopped is None:
                 with interrupts.deferred():
                     self._train_epoch(loader)
@@ -76,11 +80,10 @@ class Trainer:
         self._remember_sampler()
         plan, dataset = self.assembly.plan, self.assembly.dataset
         whole = agreed_batches(self.assembly.sampler, position.epoch, len(dataset), plan.sampler.who)
-        places = shard_places(whole)[position.batches :]
-        sizes = grouped((len(batch) for batch in whole[position.batches :]), train.accumulate)
+        prepared = self.stepper.prepare.ahead(self._loaded(loader, whole), position.epoch, position.step)
         window = StepWindow()
-        for group, images in zip(grouped(loader.batches(places), train.accumulate), sizes, strict=True):
-            window.add(self.stepper.step(group, position.epoch, position.step + len(window)), len(group), sum(images))
+        for images in grouped(map(len, whole[position.batches :]), train.accumulate):
+            window.add(self.stepper.step(islice(prepared, len(images)), len(images)), len(images), sum(images))
             self.log.display.advance(position.epoch, position.step + len(window))
             if self._row_is_due(window):
                 self._finish_row(window)
@@ -88,6 +91,14 @@ class Trainer:
                     return
                 self._save_where_due()
                 window = StepWindow()
+
+    def _loaded(self, loader: EpochLoader, whole: Batches) -> Iterator[LoadedBatch]:
+        """This process's part of each global batch from the position on."""
+        before = self.state.position.batches
+        sizes = iter(map(len, whole[before:]))
+        for loaded in self.workers.batches(loader, shard_places(whole)[before:]):
+            yield replace(loaded, whole=next(sizes))
+            del loaded  # otherwise its memory would stay in use while the next one is loaded
 
     def _row_is_due(self, window: StepWindow) -> bool:
         """The same on every process: only a single one looks for signals after each step."""
@@ -136,7 +147,7 @@ class Trainer:
         """The checkpoint within an epoch, and where a signal asks the run to end: then it ends here."""
         position = self.state.position
         unfinished = position.batches < len(self.assembly.sampler)
-        interrupted = any_process_interrupted(self.stepper.compute.device)
+        interrupted = any_process_interrupted()
         if (unfinished and position.step % self.assembly.plan.train.checkpoint_every == 0) or interrupted:
             self.save()
         if interrupted:
@@ -190,9 +201,9 @@ class Trainer:
 
     def embedder(self) -> Embedder:
         """A fresh ``embed`` over the network that is evaluated."""
-        stepper, train = self.stepper, self.assembly.plan.train
-        model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, self.assembly.plan.backbone.who)
-        return Embedder(model, stepper.compute, self.assembly.plan.seed, train.workers)
+        stepper, plan = self.stepper, self.assembly.plan
+        model = Model(stepper.evaluated, self.assembly.backbone.input_spec, None, plan.backbone.who)
+        return Embedder(model, stepper.compute, plan.seed, self.workers.workers)
 
     def save(self) -> None:
         """Write a checkpoint from which the run continues bit for bit; every process must call this."""

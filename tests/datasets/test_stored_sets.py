@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from maskrec.contracts.input_spec import Alignment, InputSpec
 from maskrec.contracts.protocols import Dataset
 from maskrec.contracts.sample import Sample
 from maskrec.datasets.image_csv import ImageCsv
+from maskrec.datasets.image_folder import ImageFolder
 from maskrec.datasets.image_packed import ImagePacked
 from maskrec.datasets.image_record import ImageRecord
 from maskrec.datasets.image_tar import ImageTar
@@ -105,6 +107,38 @@ def test_only_a_plain_jpeg_in_place_is_decoded_into_given_memory(sets: Path) -> 
     assert list(packed.put(indices, placing, space)) == [True, False, False]
     assert list(csv._photos.put(indices, space)) == [True, False, False]
     assert list(packed.put([4], packed.planned(24, "none"), np.zeros((1, 24, 24, 3), np.uint8))) == [False]
+
+
+@pytest.mark.parametrize("kind", ["faces", "folder", "tars", "indexed", "url", "packed", "record"])
+def test_the_stored_bytes_of_a_sample_are_its_photos(sets: Path, kind: str, tmp_path: Path) -> None:
+    """What `maskrec profile` reads without decoding it."""
+    csv = ImageCsv(sets / "faces" / "faces.csv", _context(), 32)
+    if kind == "faces":
+        data: Any = csv
+    elif kind == "folder":
+        data = ImageFolder(sets / "faces", _context(), 32)
+    elif kind == "record":
+        write_records(tmp_path / "train.rec", [(index // 6, face_bytes(index)) for index in range(30)])
+        data = ImageRecord(tmp_path / "train.rec", _context(), 32)
+    else:
+        data = _open(sets, kind, _context(), 32)
+    for index in (0, 4, 29):
+        assert data.read_stored(index) == (face_bytes(index) if kind == "record" else csv.read_stored(index))
+        assert csv.read_stored(index) == Path(csv[index].path).read_bytes()
+
+
+def test_raw_pixels_are_stored_as_they_are(sets: Path) -> None:
+    data = _open(sets, "raw", _context(), 32)
+    assert data.read_stored(4) == data[4].image.permute(1, 2, 0).numpy().tobytes()
+
+
+def test_a_photo_that_is_gone_when_its_bytes_are_read(sets: Path, tmp_path: Path) -> None:
+    shutil.copytree(sets / "faces", tmp_path / "faces")
+    data = ImageCsv(tmp_path / "faces" / "faces.csv", _context(), 32)
+    gone = Path(data[5].path)
+    gone.unlink()
+    with pytest.raises(UsageError, match=f"{gone.name}: cannot be read"):
+        data.read_stored(5)
 
 
 def test_a_photo_that_is_missing_when_a_batch_needs_it(sets: Path, tmp_path: Path) -> None:

@@ -42,13 +42,19 @@ def _catalog() -> Catalog:
     return discover([PROBES])
 
 
-def probe_plan(folder: Path, changes: dict[str, Any] | None = None, *overrides: str, name: str = "probed") -> Plan:
+def probe_plan(
+    folder: Path,
+    changes: dict[str, Any] | None = None,
+    *overrides: str,
+    name: str = "probed",
+    catalog: Catalog | None = None,
+) -> Plan:
     """PROBED as a checked recipe, top-level sections replaced, or removed where None; a row for each step."""
     recipe = {**PROBED, **(changes or {})}
     recipe["train"] = {"log_every": 1, **recipe["train"]}
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in recipe.items() if value is not None}))
-    return resolve(path, catalog=_catalog(), overrides=overrides, data_root=folder)
+    return resolve(path, catalog=catalog or _catalog(), overrides=overrides, data_root=folder)
 
 
 def probe(folder: Path, changes: dict[str, Any] | None = None, *overrides: str, name: str = "run") -> Path:

@@ -18,7 +18,7 @@ RECIPE = """\
 seed: 17
 image_size: null
 backbone: {use: maskrec/timm, model: resnet10t}
-loss: {use: maskrec-example-loss/curricularface, scale: 64.0, margin: 0.5}
+loss: {use: maskrec-example-loss/example_curricularface, scale: 64.0, margin: 0.5}
 evaluate:
   held_out: {use: maskrec/pair_histogram, normalize: true}
   theirs: {use: maskrec-other/picture, size: 2}

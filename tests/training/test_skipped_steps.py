@@ -63,7 +63,7 @@ def steps(tmp_path: Path, changes: dict[str, Any], *overrides: str) -> Iterator[
     places = epoch_places(assembly.sampler, 0)
     for number, batch in enumerate(load(assembly.dataset, places, workers=0, pin=False)):
         window = StepWindow()
-        window.add(stepper.step([batch], 0, number), 1, len(batch.labels))
+        window.add(stepper.step([stepper.prepare(batch, 0, number)]), 1, len(batch.labels))
         yield stepper, window.read()[0]
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from face_sets import write_face_set
 from small_recipe import PIECES, write_recipe
 
 from maskrec.plugin.host import discover
@@ -15,8 +16,10 @@ from maskrec.training.step_times import PHASES, WARM_UP, PhaseClock, StepTimes, 
 from maskrec.training.train_step import TrainStep
 
 
-def times(workers: int = 2, load: float = 0.001, images: float = 100, **phases: float) -> StepTimes:
-    return StepTimes({**dict.fromkeys(PHASES, 0.0), **phases}, images, load, workers, 5)
+def times(
+    workers: int = 2, load: float = 0.001, images: float = 100, read: float | None = None, **phases: float
+) -> StepTimes:
+    return StepTimes({**dict.fromkeys(PHASES, 0.0), **phases}, images, load, workers, 5, read)
 
 
 @pytest.fixture
@@ -62,7 +65,9 @@ def test_nothing_measures_a_step_after_the_clock_is_closed(stepper: TrainStep) -
     [
         (times(wait=0.05, forward=0.05, load=0.002), "waits 50% of its time for images; set train.workers=4 (it is 2)"),
         (times(wait=0.05, forward=0.05, load=0.1), "set train.workers=8 (it is 2)"),
-        (times(wait=0.05, forward=0.05, load=0.1, workers=8), "pack the faces (maskrec data pack)"),
+        (times(wait=0.05, forward=0.05, load=0.1, workers=8), "pack the faces (maskrec data pack), use a smaller"),
+        (times(wait=0.05, forward=0.05, load=0.1, workers=8, read=0.04), "pack the faces (maskrec data pack), use"),
+        (times(wait=0.05, forward=0.05, load=0.1, workers=8, read=0.06), "reading is 60% of it: pack the faces"),
         (times(wait=0.005, forward=0.3, backward=0.6), "the network: forward and backward passes take 99% of a step"),
         (times(transform=0.6, forward=0.4), "the transforms: 60% of a step"),
         (times(head=0.6, forward=0.4), "the loss: 60% of a step"),
@@ -82,7 +87,7 @@ def test_the_command(maskrec_cli, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:11]] == ["PHASE", *PHASES, "step"]
+    assert [line.split()[0] for line in lines[1:12]] == ["PHASE", "load", *PHASES, "step"]
     assert "the bottleneck is" in lines[-2]
     events = json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
     assert any("Optimizer.step" in str(event.get("name")) for event in events)
@@ -91,6 +96,18 @@ def test_the_command(maskrec_cli, tmp_path: Path) -> None:
     again = maskrec_cli(*words)
     assert again.returncode == 2
     assert "trace.json exists; name a new file or remove it" in again.stderr
+
+
+def test_reading_is_told_from_decoding_where_the_data_set_can(maskrec_cli, tmp_path: Path) -> None:
+    write_face_set(tmp_path, people=6)
+    recipe = write_recipe(tmp_path, {"data": {"use": "image_csv", "path": "faces.csv"}, "evaluate": None})
+    words = ("profile", recipe, "--plugin", PIECES, "--steps", 1, "--data-root", tmp_path, "train.workers=auto")
+    done = maskrec_cli(*words)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == ["PHASE", "read", "decode", "wait"]
+    assert all(line.endswith("one loader process") and float(line.split()[1]) >= 0 for line in lines[2:4])
+    assert "train.workers is auto (2 in this measurement)" in done.stdout
 
 
 def test_a_trace_in_a_folder_that_does_not_exist_is_refused_first(maskrec_cli, tmp_path: Path) -> None:

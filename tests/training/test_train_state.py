@@ -33,6 +33,7 @@ from maskrec.training.run_log import RunLog
 from maskrec.training.train_state import BestEpoch, Position, TrainState
 from maskrec.training.train_step import TrainStep
 from maskrec.training.trainer import Trainer
+from maskrec.training.worker_choice import WorkerChoice
 
 ACCURACY = Best("held_out.accuracy", "max")
 numbers = st.integers(0, 10**6)
@@ -157,7 +158,9 @@ def test_a_trainer_can_be_made_at_any_state_and_nothing_of_it_is_set_afterwards(
     assembly = assemble(plan, catalog, tmp_path)
     run = RunDirectory(tmp_path)
     state = TrainState(Position(epoch=2, step=6, stopped="enough"), best=BestEpoch(None, None))
-    trainer = Trainer(assembly, TrainStep(assembly), run, log(tmp_path, Watcher()), state)
+    stepper = TrainStep(assembly)
+    workers = WorkerChoice(plan.train.workers, stepper.compute, print)
+    trainer = Trainer(assembly, stepper, run, log(tmp_path, Watcher()), state, workers)
     for field in dataclasses.fields(trainer):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(trainer, field.name, None)

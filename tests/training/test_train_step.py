@@ -143,7 +143,7 @@ def test_a_step_that_is_not_finite_moves_no_weight(spoil: str, clip: float | Non
     finite, kept, rates = [], [], []
     for number, batch in enumerate(batches):
         window = StepWindow()
-        window.add(stepper.step([batch], 0, number), 1, len(batch.labels))
+        window.add(stepper.step([stepper.prepare(batch, 0, number)]), 1, len(batch.labels))
         (step,) = window.read()
         if step.ended:
             step.rewind()

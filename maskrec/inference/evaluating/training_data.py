@@ -52,7 +52,7 @@ def open_training_data(run_dir: Path, spec: InputSpec, catalog: Catalog) -> Data
 
 
 def givens_of(dataset: Dataset) -> dict[str, Any]:
-    """What components may ask of the training data, by the names in ``FROM_DATA``."""
+    """What components may ask of the training data, by the names in ``FROM_DATA``: 8 bytes a class for the counts."""
     counts = np.bincount(np.asarray(dataset.labels, dtype=np.int64), minlength=dataset.num_classes)
-    in_order = array("q", counts.astype(np.int64).tobytes())  # as a training gives them
+    in_order = array("q", counts.astype(np.int64).tobytes())
     return {"labels": dataset.labels, "num_classes": dataset.num_classes, "class_counts": in_order}
