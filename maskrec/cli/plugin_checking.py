@@ -92,7 +92,7 @@ def _results(checks: list[BoundCheck]) -> list[CheckResult]:
     progress, results = Progress(Console(stderr=True)), []
     progress.begin("checking", len(checks))
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what components print is no answer
+        with contextlib.redirect_stdout(sys.stderr):  # what components print is not an answer
             for check in checks:
                 progress.note(check.id)
                 results.append(check.result())

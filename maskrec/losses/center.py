@@ -20,7 +20,7 @@ class Center(nn.Module):
     together and does not push classes apart: use it beside a loss that does, as ``{use: weighted_sum, parts: {arc:
     {use: arcface}, center: {use: center}}, weights: {arc: 1, center: 0.003}}``.
 
-    The means are no weights: after each training batch (of all processes) those of its classes move by
+    The means are not weights: after each training batch (of all processes) those of its classes move by
     ``rate * sum(embedding - mean) / (1 + n)`` over the n images of the class. They begin at 0, are equal on all
     processes, and take ``4 * num_classes * embedding_size`` bytes on each.
 

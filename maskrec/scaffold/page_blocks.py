@@ -15,7 +15,7 @@ class FencedBlock(NamedTuple):
 
     Args:
         language: after the first fence.
-        file: the file name after the language; empty where there is none.
+        file: the file name after the language; empty without one.
         text: with its final line feed.
     """
 

@@ -20,7 +20,7 @@ from maskrec.testing.evaluated_pairs import answers_of, numbers_in
 from maskrec.testing.known_embeddings import USUAL, in_another_order
 
 _BEST = {"accuracy": 1.0, "best_accuracy": 1.0, "auc": 1.0, "eer": 0.0}
-"""What metrics of these names are where people are told apart without a mistake; so is each ``tar@far=...`` 1."""
+"""What metrics of these names are where nobody is mistaken for another; so is each ``tar@far=...`` 1."""
 _CHANCE = {"accuracy": 0.5, "auc": 0.5, "eer": 0.5}
 """What metrics of these names are near where embeddings say nothing, on as many same pairs as different ones."""
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -97,7 +97,7 @@ def _extremes(loss: nn.Module) -> list[LossInput]:
 
 @contract_check("loss", since="0.1")
 def labels_out_of_range(candidate: Candidate) -> None:
-    """A label that is no class is refused."""
+    """A label that is not a class is refused."""
     if not _asks_for_classes(candidate, loss_candidate(candidate).spec()):
         raise Skipped("it does not ask for num_classes or class_counts")
     for label in (-1, -100, CLASSES):

@@ -42,7 +42,7 @@ def parameters_trained(candidate: Candidate) -> None:
     hidden = [tensor for tensor in leaves(value_of(loss, given)) if id(tensor) not in owned]
     if hidden:
         raise ContractError(
-            f"a tensor of shape {tuple(hidden[0].shape)} of {candidate.name} gets a gradient and is no parameter of "
+            f"a tensor of shape {tuple(hidden[0].shape)} of {candidate.name} gets a gradient and is not a parameter of "
             "it, so nothing trains it; keep it as an nn.Parameter attribute"
         )
 
@@ -67,7 +67,7 @@ def frozen_parts(candidate: Candidate) -> None:
         raise Skipped("it declares nothing as frozen")
     if any(module not in set(loss.modules()) for module in frozen):
         raise ContractError(
-            f"{candidate.name} declares as frozen what is no module of its own, so that no device change reaches it; "
+            f"{candidate.name} declares as frozen what is not a module of its own, so that no device change reaches it; "
             "keep it as an attribute"
         )
     tensors = [tensor for module in frozen for tensor in (*module.parameters(), *module.buffers())]

@@ -102,7 +102,7 @@ def _serve() -> None:
     for name in _IMPORTED_ONCE:
         import_module(name)
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what components print is no answer
+    os.dup2(2, 1)  # what components print is not an answer
     running: list[_Process] = []
     with tempfile.TemporaryDirectory(prefix="maskrec-pair-") as folder:
         while message := _receive(sys.stdin.buffer):

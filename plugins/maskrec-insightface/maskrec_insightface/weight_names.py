@@ -41,7 +41,7 @@ def renamed(weights: Mapping[str, _T], naming: Naming) -> dict[str, _T]:
         naming: ``insightface``, ``adaface`` or ``cvlface`` (the names of the weights' form, behind ``net.``).
 
     Raises:
-        ValueError: the project has no such network, or the names are not an IResNet's.
+        ValueError: the project does not have this network, or the names are not an IResNet's.
     """
     form = form_of(weights)
     if naming == "cvlface":

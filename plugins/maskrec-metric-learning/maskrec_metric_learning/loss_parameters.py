@@ -13,7 +13,7 @@ _UNITS = "in units of the distance"
 _SCALE = number("what cosines are multiplied by", above=0)
 _TEMPERATURE = number("what similarities are divided by", above=0)
 _TRIPLETS = Stated(
-    int | Literal["all"], "how many triplets are drawn for each anchor where there is no miner, or `all`; at least 1", 1
+    int | Literal["all"], "how many triplets are drawn for each anchor without a miner, or `all`; at least 1", 1
 )
 _COSINE_MARGIN = number("subtracted from the cosine to the own centre", least=0, most=2)
 _MULTIPLE = whole("what the angle to the own centre is multiplied by", 1)
@@ -34,7 +34,7 @@ LOSS: dict[str, dict[str, Stated]] = {
     },
     "CosFaceLoss": {"margin": _COSINE_MARGIN, "scale": _SCALE},
     "DynamicSoftMarginLoss": {
-        "min_val": number("smallest difference of two distances that is told apart", least=-2, below=0),
+        "min_val": number("smallest difference of two distances that counts", least=-2, below=0),
         "num_bins": whole("bins of the histogram of differences", 1),
         "momentum": number("share of the present batch in the histogram", above=0, most=1),
     },

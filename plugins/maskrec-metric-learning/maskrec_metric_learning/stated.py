@@ -33,7 +33,7 @@ class Stated:
 
     @property
     def range(self) -> str:
-        """The range in words, to follow "must be"; empty where there is none."""
+        """The range in words, to follow "must be"; empty without a range."""
         low = "" if self.low == -math.inf else f"{'above' if self.open_low else 'at least'} {self.low:g}"
         high = "" if self.high == math.inf else f"{'below' if self.open_high else 'at most'} {self.high:g}"
         return " and ".join(filter(None, (low, high)))
