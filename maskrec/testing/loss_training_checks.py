@@ -67,8 +67,8 @@ def frozen_parts(candidate: Candidate) -> None:
         raise Skipped("it declares nothing as frozen")
     if any(module not in set(loss.modules()) for module in frozen):
         raise ContractError(
-            f"{candidate.name} declares as frozen what is not a module of its own, so that no device change reaches it; "
-            "keep it as an attribute"
+            f"{candidate.name} declares as frozen what is not a module of its own, so that no device change reaches "
+            "it; keep it as an attribute"
         )
     tensors = [tensor for module in frozen for tensor in (*module.parameters(), *module.buffers())]
     before = [tensor.detach().clone() for tensor in tensors]
