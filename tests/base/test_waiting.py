@@ -63,7 +63,7 @@ def _slowly(task: Task) -> Count:
     return Count(len(task.items), 0, 0)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_photos_that_take_long_are_named(workers: int, capfd: pytest.CaptureFixture[str]) -> None:
     tasks = [Task(group, [Item(f"Ann/{group}.jpg", "Ann"), Item("z", "Z")], ["a", "z"], False) for group in range(2)]
     run_tasks(_slowly, tasks[: 2 if workers > 1 else 1], workers, Meter())

@@ -122,6 +122,7 @@ def test_it_lists_and_copies_its_recipes(installed, tmp_path):
     call(installed / "maskrec", "check", "mine.yaml", "--names", cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_it_trains(installed, tmp_path):
     done = call(
         *(installed / "maskrec", "run", "maskrec:quickstart", "--demo", "--run-dir", "here"), *TINY, cwd=tmp_path

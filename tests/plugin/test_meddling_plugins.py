@@ -36,6 +36,7 @@ def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     folder, dtype, handler = Path.cwd(), torch.get_default_dtype(), signal.getsignal(signal.SIGINT)
     for holder, name in ((words, "nearest"), (Catalog, "lookup"), (builtins, "print"), (sys, "stderr")):
         monkeypatch.setattr(holder, name, getattr(holder, name))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background process ignores it
     yield
     os.chdir(folder)
     torch.set_default_dtype(dtype)

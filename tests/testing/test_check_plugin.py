@@ -37,6 +37,7 @@ class Chord:
 def check_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "chord.py").write_text(PLUGIN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")  # no sentence is wrapped
 
     def call(*words: str) -> Told:
         with pytest.raises(SystemExit) as end:

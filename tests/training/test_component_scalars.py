@@ -73,10 +73,10 @@ def test_nobody_reads_them_between_rows(catalog: Catalog, tmp_path: Path) -> Non
         assembly = assemble(planned(catalog, tmp_path, transforms), catalog, tmp_path)
         stepper = TrainStep(assembly)
         batches = list(load(assembly.dataset, epoch_places(assembly.sampler, 0), workers=0, pin=False))
-        stepper.step(batches[:1], 0, 0)
+        stepper.step([stepper.prepare(batches[0], 0, 0)])
         counts = OperationCounts()
         with counts:
-            result = stepper.step(batches[1:2], 0, 1)
+            result = stepper.step([stepper.prepare(batches[1], 0, 1)])
         reads[name] = counts.host_reads
         assert ("transforms.bright/mean" in result.numbers.scalars) == (name == "with")
     assert reads == {"with": 0, "without": 0}

@@ -98,6 +98,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
 
+@pytest.mark.slow
 def test_every_process_has_the_average_of_both(found: list[dict[str, Any]]) -> None:
     first, second = gradients(0), gradients(1)
     for name in ("large", "small", "image", "double"):

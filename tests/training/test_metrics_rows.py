@@ -162,8 +162,8 @@ def test_between_rows_a_step_reads_nothing_or_one_flag(optimizer: dict[str, Any]
     stepper = TrainStep(assembly)
     batches = list(load(assembly.dataset, epoch_places(assembly.sampler, 0), workers=0, pin=False))
     counts = OperationCounts()
-    stepper.step(batches[:2], 0, 0)
+    stepper.step([stepper.prepare(batch, 0, 0) for batch in batches[:2]], 2)
     with counts:
-        stepper.step(batches[2:4], 0, 1)
+        stepper.step([stepper.prepare(batch, 0, 1) for batch in batches[2:4]], 2)
     assert counts.host_reads == reads, counts.reads
     assert counts.operations > 20

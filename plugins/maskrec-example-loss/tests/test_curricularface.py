@@ -133,6 +133,7 @@ def worker(rank, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_keep_one_curriculum(tmp_path):
     multiprocessing.spawn(worker, (str(tmp_path),), nprocs=2)
     (t, first), (other, second) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))

@@ -122,6 +122,7 @@ def test_killed_work_goes_on_to_the_same_bytes(model: Path, crops: Path, tmp_pat
     assert out.with_suffix(".csv").read_bytes() == whole.with_suffix(".csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_several_processes_write_the_same_bytes(model: Path, crops: Path, tmp_path: Path) -> None:
     for workers in (1, 2):
         embed_source(job(model, crops, tmp_path / f"{workers}.npz"), workers=workers)

@@ -223,6 +223,7 @@ def test_shards_join_to_the_same_bytes(faces: Path, tmp_path: Path, tars: bool) 
     assert tree(tmp_path / "three") == tree(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_workers_change_no_byte(faces: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     run(faces, tmp_path / "out", workers=2)
     assert tree(tmp_path / "out") == undisturbed

@@ -305,6 +305,7 @@ def test_two_at_a_time_are_refused(tmp_path: Path) -> None:
     make_pairs(faces, tmp_path / "pairs", SMALL)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_sentence_and_the_same_command_continues(tmp_path: Path) -> None:
     """A limit on file sizes fails a write as a full disk does."""
     faces = write_faces(tmp_path / "faces", count=60)

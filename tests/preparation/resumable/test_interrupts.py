@@ -30,6 +30,7 @@ def _workers(process: subprocess.Popen[str]) -> list[str]:
     return [line for line in lines if "spawn_main" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for workers in /proc")
 @pytest.mark.parametrize(
     "after", [0.0, pytest.param(0.3, marks=pytest.mark.slow), pytest.param(1.0, marks=pytest.mark.slow)]
