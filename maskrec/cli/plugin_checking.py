@@ -58,9 +58,18 @@ def check_plugin(
 def _source(text: str) -> str | Path:
     if text.endswith(".py"):
         return Path(text)
-    if Path(text).is_dir():
+    if Path(text).is_dir() and not _is_installed(text):  # a package's folder has the name of its distribution
         raise UsageError(f"{text} is a folder; name the installed distribution, or a .py file that declares components")
     return text
+
+
+def _is_installed(name: str) -> bool:
+    from importlib import metadata
+
+    try:
+        return bool(metadata.version(name))
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
 
 
 def _options(texts: list[str]) -> dict[str, dict[str, Any]]:

@@ -133,7 +133,9 @@ class Catalog:
         hints = [way, near, f"a plugin that may provide it failed: {failure}" if failure else ""]
         if not any(hints):
             known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
-            hints = [f"there is {known}" if known else f"no {noun} is installed"]
+            provider = name.rpartition("/")[0]
+            nobody = f"{provider} declares no {noun}" if provider else f"no {noun} is installed"
+            hints = [f"there is {known}" if known else nobody]
         hint = " or ".join(filter(None, hints))
         if bare == name and not self.has_files:
             hint += f"{'' if hint.endswith('?') else ';'} or is a --plugin FILE missing?"

@@ -81,6 +81,7 @@ def test_a_name_is_found(name, requires, qualified):
         ("loss", "zzzzz", None, "may provide it failed: plugin maskrec-bad:b"),
         ("loss", "zzzzz", ["maskrec-bad>=1"], "may provide it failed: plugin maskrec-bad:b"),
         ("observer", "anything", [], "no observer is installed"),
+        ("sampler", "maskrec-foo/thing", None, "maskrec-foo declares no sampler"),
         ("loss", "arcface", ["not a requirement!"], "'not a requirement!' is not a valid requirement"),
         ("loss", "", None, "no loss is called ''"),
         ("loss", "/", None, "'/'"),

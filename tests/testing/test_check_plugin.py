@@ -77,6 +77,14 @@ def test_json_has_a_row_a_check(check_plugin):
     }
 
 
+def test_a_distribution_is_found_beside_a_folder_of_its_name(check_plugin, tmp_path):
+    (tmp_path / "pytest").mkdir()  # an installed distribution that is not a plugin
+    done = check_plugin("pytest")
+    assert done.returncode == 2
+    assert "is a folder" not in done.stderr
+    assert "pytest" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
