@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import torch
 
-from maskrec.base.errors import MaskrecError
+from maskrec.base.errors import PluginError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -150,7 +150,7 @@ def call_miner(
     """What the miner chooses, whichever of the two forms it has; see ``Miner``.
 
     Raises:
-        MaskrecError: it returned something other than triplets.
+        PluginError: it returned something other than triplets.
     """
     square = takes_square(miner)
     answer = miner(distances, labels) if square else miner(distances, labels, reference_labels, valid)
@@ -161,9 +161,10 @@ def call_miner(
         if _is(triplets, torch.int64, (None, 3)) and _is(counted, torch.bool, (len(triplets),)):
             return Mined(triplets, counted)
     shown = ", ".join(map(_shown, answer if isinstance(answer, tuple) else (answer,)))
-    raise MaskrecError(
-        "a miner must return int64 (T, 3), anchor, positive and negative, or Mined of these and a bool (T,) that says "
-        f"which of them count; this one returned {shown}"
+    who = getattr(miner, "__qualname__", type(miner).__name__)
+    raise PluginError(
+        f"the miner {who} returned {shown}; a miner must return int64 (T, 3), anchor, positive and negative, or Mined "
+        "of these and a bool (T,) that says which of them count"
     )
 
 
