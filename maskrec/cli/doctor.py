@@ -15,7 +15,7 @@ from maskrec.base.console import clean, say, table
 from maskrec.base.version import __version__
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
-from maskrec.plugin.registered import Failure
+from maskrec.plugin.registered import Failure, Registered
 
 # Run in a separate process: a broken torch must not break ``doctor``.
 _TORCH = """
@@ -54,7 +54,7 @@ def doctor(
     wrong += _for_another_core(catalog)
     if not no_plugins:
         wrong += _heavy_plugins()
-    for line in _missing_needs(catalog):
+    for line in (*_missing_needs(catalog), *_declared_twice(catalog)):
         say(line)
     for line in wrong:
         say(f"wrong: {line}".replace("\n", " "))
@@ -121,3 +121,16 @@ def _missing_needs(catalog: Catalog) -> Iterator[str]:
         missing = missing_needs(entry)
         if missing:
             yield f"{entry.noun} {entry.qualified} can be used after: pip install {' '.join(missing)}"
+
+
+def _declared_twice(catalog: Catalog) -> Iterator[str]:
+    """Not a fault: a recipe that requires one of the plugins, or gives the full name, is clear."""
+    declared: dict[tuple[str, str], list[Registered]] = {}
+    for entry in catalog.entries:
+        for name in entry.names:
+            declared.setdefault((entry.noun, name), []).append(entry)
+    for (noun, name), entries in declared.items():
+        if len(entries) > 1:
+            by = " and ".join(str(entry.provider) for entry in entries)
+            choices = " or ".join(entry.qualified for entry in entries)
+            yield f"{noun} {name} is declared by {by}: a recipe that does not require one of them alone needs {choices}"

@@ -85,6 +85,11 @@ def test_a_missing_optional_dependency_is_mentioned_and_not_wrong(
 ):
     site = tmp_path / "site"
     make_distribution(site, "maskrec-fine", {"fine": "doctor_plugin_fine"}, {"doctor_plugin_fine": FINE})
+    make_distribution(site, "maskrec-also", {"also": "doctor_plugin_also"}, {"doctor_plugin_also": FINE})
     done = maskrec_cli("doctor", "--strict", path=[light_torch, site])
     assert done.returncode == 0, done.stdout
     assert "maskrec-fine/wants can be used after: pip install no-such-dist" in done.stdout
+    (twice,) = [line for line in done.stdout.splitlines() if line.startswith("loss wants is declared by ")]
+    assert "maskrec-fine 1.0" in twice
+    assert "maskrec-also 1.0" in twice
+    assert "maskrec-also/wants" in twice
