@@ -34,7 +34,7 @@ def check_plugin(
 ) -> int:
     """Check that every component of a plugin keeps the contract of its kind.
 
-    A table of components and checks, with a sentence for each failure. The exit code is 0 where all pass, 1 where one
+    A table of components and checks, with a sentence for each cause of failures. The exit code is 0 where all pass, 1 where one
     fails, 2 where the command line is wrong. With --json: {"checks": [{kind, component, check, outcome, message}]};
     "outcome" is pass, fail, warn or skip.
     """
@@ -129,13 +129,29 @@ def _print(results: list[CheckResult]) -> None:
         said = f"does not apply: {result.message}" if result.outcome == "skip" else result.check.summary
         rows.append((row["kind"], row["component"], row["check"], result.outcome.upper(), said))
     say(table(rows, terminal_width()))
-    for result in results:
-        if result.outcome in ("fail", "warn"):
-            say(f"{result.outcome}: {result.candidate.name}: {result.check.id}: {result.message}")
+    for same in _by_cause(results):
+        first, *others = same
+        say(f"{first.outcome}: {first.check.id}: {first.message}")
+        if others:
+            say(f"      and for the same reason: {', '.join(_told_apart(each, first) for each in others)}")
     counts = Counter[str](result.outcome for result in results)
     said = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
     components = len({id(result.candidate) for result in results})
     say(f"{len(results)} checks of {components} component{'s'[: components > 1]}: {said}")
+
+
+def _by_cause(results: list[CheckResult]) -> list[list[CheckResult]]:
+    """The failures and warnings in their order, those of one cause together."""
+    found: dict[tuple[str, str], list[CheckResult]] = {}
+    for result in results:
+        if result.outcome in ("fail", "warn"):
+            found.setdefault((result.outcome, result.cause), []).append(result)
+    return list(found.values())
+
+
+def _told_apart(result: CheckResult, first: CheckResult) -> str:
+    """A check by its id, and by its component where that is another."""
+    return result.check.id if result.candidate is first.candidate else f"{result.candidate.name} {result.check.id}"
 
 
 _WORDS = {"pass": "passed", "fail": "failed", "warn": "failed as a warning", "skip": "did not apply"}

@@ -22,7 +22,7 @@ from maskrec.contracts.global_state import restore_settings, settings
 
 # Frames of these are never where a component's author has to look.
 _LIBRARIES = ("PIL", "cv2", "numpy", "pandas", "pluggy", "safetensors", "scipy", "timm", "torch", "torchvision")
-_CORE = ("base", "cli", "contracts", "inference", "recipe", "runtime", "training")
+_CORE = ("base", "cli", "contracts", "inference", "recipe", "runtime", "testing", "training")
 _CALLED_WITH = {
     "__getitem__": "(index)",
     "diagnostics": "()",

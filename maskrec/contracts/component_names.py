@@ -21,6 +21,8 @@ def set_name(component: Any, who: str) -> None:
 
 
 def name_of(component: Any) -> str:
-    """What `set_name` kept, or the name of the component's type."""
+    """What `set_name` kept, or the name of the component's type, or of the function that it is."""
+    if inspect.isroutine(component):
+        return f"{component.__module__}.{component.__qualname__}"
     own = getattr(component, "__dict__", {})
     return str(own.get(_ATTRIBUTE, type(component).__name__))

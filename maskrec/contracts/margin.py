@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from maskrec.base.errors import MaskrecError
+from maskrec.base.errors import PluginError
+from maskrec.base.words import type_shown
 from maskrec.contracts.collectives import deviation_over_processes, mean_over_processes
+from maskrec.contracts.component_names import name_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,7 +138,7 @@ class ScaledMargin:
         """``(B,)`` cosines to the true class with the margin, not yet scaled.
 
         Raises:
-            MaskrecError: the margin did not return ``(B,)``.
+            PluginError: the margin did not return ``(B,)``.
         """
         moved = self.margin(cosines, self.context)
         return one_a_sample(moved, cosines, self.margin).to(cosines.dtype)
@@ -155,20 +157,20 @@ class ScaledMargin:
         """``(B,)``, the head's second result, as it counts in a sample's entropy.
 
         Raises:
-            MaskrecError: the margin weighs other classes, and the head does not sum over them.
+            PluginError: the margin weighs other classes, and the head does not sum over them.
         """
         weight = getattr(self.margin, "others_weight", 1.0)
         if weight == 1.0:
             return reduced
         if self.reduction != "softplus_sum":
-            raise MaskrecError(f"{type(self.margin).__name__}.others_weight needs reduction 'softplus_sum'")
+            raise PluginError(f"{name_of(self.margin)} has an others_weight, which needs reduction 'softplus_sum'")
         return weight * reduced
 
     def penalty(self) -> Tensor | None:
         """``(B,)`` to be added to the samples' losses, or None.
 
         Raises:
-            MaskrecError: the margin's penalty did not return ``(B,)``.
+            PluginError: the margin's penalty did not return ``(B,)``.
         """
         penalty = getattr(self.margin, "penalty", None)
         return None if penalty is None else one_a_sample(penalty(self.context), self.context.labels, self.margin)
@@ -183,11 +185,29 @@ def one_a_sample(values: Tensor, samples: Tensor, part: object) -> Tensor:
         part: to be named in the message.
 
     Raises:
-        MaskrecError: another shape.
+        PluginError: another shape.
     """
-    if values.shape != samples.shape:
-        raise MaskrecError(
-            f"{type(part).__name__} returned a tensor of shape {tuple(values.shape)} where one number a sample, "
-            f"{tuple(samples.shape)}, is expected"
+    shape = getattr(values, "shape", None)
+    if shape != samples.shape:
+        shown = type_shown(values) if shape is None else f"a tensor of shape {tuple(shape)}"
+        raise PluginError(
+            f"{name_of(part)} returned {shown} where one number a sample, {tuple(samples.shape)}, is expected"
         )
     return values
+
+
+def two_a_sample(answer: object, samples: Tensor, head: object) -> tuple[Tensor, Tensor]:
+    """What a head returned, if it is a pair of one number a sample each.
+
+    Args:
+        answer: what it returned.
+        samples: ``(B,)``, any tensor of the batch.
+        head: to be named in the message.
+
+    Raises:
+        PluginError: something else.
+    """
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        shown = f"a tuple of {len(answer)}" if isinstance(answer, tuple) else type_shown(answer)
+        raise PluginError(f"{name_of(head)} returned {shown}; a head must return (target, logsumexp)")
+    return one_a_sample(answer[0], samples, head), one_a_sample(answer[1], samples, head)

@@ -126,6 +126,10 @@ class RecipeError(UsageError):
             self.exit_code = PluginError.exit_code
         super().__init__("\n".join(problem.render() for problem in self.problems))
 
+    def sentence(self) -> str:
+        """All problems on one line, without their places: for recipes that the user did not write."""
+        return "; ".join(f"{each.message}{f' ({each.hint})' if each.hint else ''}" for each in self.problems)
+
     def __reduce__(self) -> tuple[type[RecipeError], tuple[Sequence[Problem], bool]]:
         """How it goes to another process: by what it was made from."""
         return type(self), (self.problems, self.broken_plugin)

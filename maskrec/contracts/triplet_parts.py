@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import torch
 
 from maskrec.base.errors import PluginError
+from maskrec.contracts.component_names import name_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -139,7 +140,7 @@ def takes_square(miner: object) -> bool:
     if required <= 2 <= len(places):
         return True
     raise ValueError(
-        f"the miner {type(miner).__name__} takes {len(places)} arguments; a miner takes four (distances, labels, "
+        f"the miner {name_of(miner)} takes {len(places)} arguments; a miner takes four (distances, labels, "
         "reference labels, valid) or two (distances, labels)"
     )
 
@@ -153,17 +154,17 @@ def call_miner(
         PluginError: it returned something other than triplets.
     """
     square = takes_square(miner)
-    answer = miner(distances, labels) if square else miner(distances, labels, reference_labels, valid)
+    returned = miner(distances, labels) if square else miner(distances, labels, reference_labels, valid)
+    answer = returned
     if isinstance(answer, torch.Tensor):
         answer = Mined(answer, torch.ones(answer.shape[:1], dtype=torch.bool, device=answer.device))
     if isinstance(answer, tuple) and len(answer) == 2:
         triplets, counted = answer
         if _is(triplets, torch.int64, (None, 3)) and _is(counted, torch.bool, (len(triplets),)):
             return Mined(triplets, counted)
-    shown = ", ".join(map(_shown, answer if isinstance(answer, tuple) else (answer,)))
-    who = getattr(miner, "__qualname__", type(miner).__name__)
+    shown = ", ".join(map(_shown, returned if isinstance(returned, tuple) else (returned,)))
     raise PluginError(
-        f"the miner {who} returned {shown}; a miner must return int64 (T, 3), anchor, positive and negative, or Mined "
+        f"the miner {name_of(miner)} returned {shown}; a miner must return int64 (T, 3), anchor, positive and negative, or Mined "
         "of these and a bool (T,) that says which of them count"
     )
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from maskrec.contracts.component_calls import diagnostics
-from maskrec.contracts.margin import Criterion, Head, ScaledMargin, one_a_sample
+from maskrec.contracts.component_names import name_of
+from maskrec.contracts.margin import Criterion, Head, ScaledMargin, one_a_sample, two_a_sample
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.contracts.sample import Batch
 from maskrec.losses.class_weights import ClassWeighting, WeightsNorm, class_weights, empty_class_sentence
@@ -55,7 +56,7 @@ class ClassifierLoss(nn.Module):
         if len(class_counts) != head.num_classes:
             raise ValueError(f"class_counts has {len(class_counts)} entries for {head.num_classes} classes")
         if head.scope not in ("sample", "sharded"):
-            raise ValueError(f"{type(head).__name__}.scope is {head.scope!r}; a head's must be 'sample' or 'sharded'")
+            raise ValueError(f"the scope of {name_of(head)} is {head.scope!r}; a head's must be 'sample' or 'sharded'")
         self.head, self.criterion, self.norm = head, criterion, norm
         # Not in the checkpoint: they follow from the data, and the recipe may change them between runs.
         self.register_buffer("class_weights", class_weights(weighting, class_counts, beta), persistent=False)
@@ -72,14 +73,14 @@ class ClassifierLoss(nn.Module):
 
         Raises:
             UsageError: shapes or (on the CPU) labels that do not fit.
-            MaskrecError: a part that does not return one number a sample.
+            PluginError: a part that does not return one number a sample.
         """
         check_embeddings(embeddings, labels, self.head.embedding_size)
         check_label_range(labels, self.head.num_classes)
         with full_precision(embeddings) as rows:
             labels = labels.long()
             margin = self.margin_for(rows, labels, batch)
-            target, logsumexp = (one_a_sample(each, labels, self.head) for each in self.head(rows, labels, margin))
+            target, logsumexp = two_a_sample(self.head(rows, labels, margin), labels, self.head)
             logsumexp = logsumexp if margin is None else margin.weigh_others(logsumexp)
             losses = one_a_sample(self.criterion(entropy(target, logsumexp)), labels, self.criterion)
             loss = mean_over_samples(losses, labels, self.class_weights, self.norm)

@@ -9,6 +9,11 @@ from pathlib import Path
 from maskrec.plugin.component import Component
 
 
+def with_version(qualified: str, version: str) -> str:
+    """A component's qualified name with its plugin's version, where that is known."""
+    return f"{qualified} (version {version})" if version else qualified
+
+
 def normalise(distribution: str) -> str:
     """A distribution's name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
@@ -32,6 +37,11 @@ class Provider:
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}".rstrip()
+
+    @property
+    def shown_version(self) -> str:
+        """The version where sentences about its components say it; empty for maskrec itself and for files."""
+        return self.version if self.distribution != "maskrec" else ""
 
     @property
     def who(self) -> str:
@@ -82,9 +92,7 @@ class Registered:
     @property
     def versioned(self) -> str:
         """The qualified name with the plugin's version, for sentences about what is wrong with a component."""
-        provider = self.provider
-        known = provider.version if provider.distribution != "maskrec" else ""
-        return f"{self.qualified} (version {known})" if known else self.qualified
+        return with_version(self.qualified, self.provider.shown_version)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def check_values(
     """
     later = () if last else GIVEN_TYPES.keys() - context.givens.keys()
     try:
-        for answer in ask_check(target, spec.name, values, context, later):
+        for answer in ask_check(target, spec.versioned, values, context, later):
             problems.entries.append(_placed(answer, spec))
     except PluginError as error:
         problems.plugin_error(str(error), spec.path, spec.mark)
@@ -54,7 +54,7 @@ def check_rest(
     """
     values = {name: value for name, value in spec.parameters.items() if not _holds_invalid(value)}
     with contextlib.suppress(PluginError):
-        for answer in ask_check(target, spec.name, values, context, {*refused, *GIVEN_TYPES, *spec.parameters}):
+        for answer in ask_check(target, spec.versioned, values, context, {*refused, *GIVEN_TYPES, *spec.parameters}):
             problems.entries.append(_placed(answer, spec))
 
 
@@ -68,7 +68,7 @@ def _holds_invalid(value: Any) -> bool:
 def metrics_of(target: Any, spec: Spec, problems: RecipeProblems) -> Metrics | None:
     """The metrics that an evaluator declares; None, with a problem, where it fails."""
     try:
-        return declared_metrics(target, spec.name, spec.parameters)
+        return declared_metrics(target, spec.versioned, spec.parameters)
     except PluginError as error:
         problems.plugin_error(str(error), spec.path, spec.mark)
         return None

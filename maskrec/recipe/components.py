@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ from maskrec.base.errors import PluginError
 from maskrec.base.files import expand_home
 from maskrec.base.words import article
 from maskrec.contracts.context import CheckContext
-from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
 from maskrec.contracts.problem import Mark, Problem
 from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.annotations import describe, holds_component
 from maskrec.recipe.component_answers import check_rest, check_values
+from maskrec.recipe.meant_givens import given_meant, given_meant_by
 from maskrec.recipe.merging import OPENED
 from maskrec.recipe.nesting import Nesting
 from maskrec.recipe.node import Node, nearest, plain, show
@@ -26,7 +25,6 @@ from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.values import EMPTY, INVALID, check_value, normalized_default
 
-_NEAR = 0.77  # as near as n_classes, number_of_classes and embedding_dim are to the givens that they mean
 LABEL = re.compile(r"\w[\w-]*")
 
 
@@ -129,7 +127,7 @@ class Components:
         before = len(self.problems.errors)
         parameters = self._parameters(node, infos, entry, path, around if kind == "part" else kind)
         marks = {name: child.mark for name, child in (node.map or {}).items() if name != "use"}
-        spec = Spec(kind, entry.qualified, path, parameters, use.mark, marks)
+        spec = Spec(kind, entry.qualified, path, parameters, use.mark, marks, entry.provider.shown_version)
         context = CheckContext(dict(self.givens))
         if len(self.problems.errors) > before:
             check_rest(target, spec, {info.name for info in infos} - parameters.keys(), context, self.problems)
@@ -162,6 +160,9 @@ class Components:
         if child is None:
             if info.required:
                 self._missing(info, node, entry, path, kind)
+            elif meant := given_meant_by(info, kind):
+                message = f"`{path}` leaves `{info.name}` at its default, {show(info.default)}"
+                self.problems.note(message, inner, node.label, f"for the author of {entry.versioned}: {meant}")
             return INVALID if info.given or info.required else normalized_default(info.default, info.annotation)
         if info.given and info.default is EMPTY:
             message = f"`{info.name}` is given by the run itself, so a recipe cannot set it; remove it"
@@ -192,16 +193,6 @@ class Components:
 
 def _of(entry: Registered) -> str:
     return f"{entry.noun} {entry.versioned}"
-
-
-def given_meant(name: str, kind: str) -> str:
-    """What to say of a required parameter whose name is nearly that of a given, or a given of other kinds only."""
-    givens = GIVENS.get(kind, tuple(GIVEN_TYPES))
-    if name in GIVEN_TYPES:
-        kinds = ", ".join(each for each, known in GIVENS.items() if name in known)
-        return f"`{name}` is given to {kinds} only; a {kind} cannot ask for it"
-    near = get_close_matches(name, givens, 1, _NEAR)
-    return f"did it mean the given `{near[0]}`?" if near else ""
 
 
 def is_opened(node: Node) -> bool:

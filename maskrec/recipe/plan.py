@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.contracts.problem import Mark
+from maskrec.plugin.registered import with_version
 from maskrec.recipe.node import closest_mark
 
 Workers = int | Literal["auto"]
@@ -26,6 +27,7 @@ class Spec:
             lists, dicts, nested ``Spec`` and ``Opened``.
         mark: the place of ``use``.
         marks: the place of each parameter that the recipe sets, by name.
+        version: of the distribution that provides it, for messages; empty for maskrec's own and for files.
     """
 
     kind: str
@@ -34,11 +36,17 @@ class Spec:
     parameters: Mapping[str, Any]
     mark: Mark | None = field(default=None, compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+    version: str = field(default="", compare=False)
+
+    @property
+    def versioned(self) -> str:
+        """The qualified name and its version: ``maskrec-foo/foo (version 1.2)``, ``file:my_loss.py/my_loss``."""
+        return with_version(self.name, self.version)
 
     @property
     def who(self) -> str:
-        """The component as messages name it: ``loss: file:my_loss.py/my_loss``."""
-        return f"{self.path}: {self.name}"
+        """The component as messages name it: ``loss: maskrec-foo/foo (version 1.2)``."""
+        return f"{self.path}: {self.versioned}"
 
     def walk(self) -> Iterator[tuple[str, Any]]:
         """Path and value of this component and of everything in it, as `walk` gives them."""

@@ -192,7 +192,7 @@ class RecipeResolver:
         if known is None:
             return None
         if name not in known:
-            message = f"{entry.noun} {entry.name} reports no `{name}`"
+            message = f"{entry.noun} {entry.versioned} reports no `{name}`"
             problems.error(
                 message, "train.best.metric", metric.mark, nearest(name, known, nothing="it reports no metrics")
             )

@@ -62,7 +62,8 @@ def check_value(
         return INVALID
     if unannotated(annotation):
         what = f"this parameter of {owner}" if owner else "its parameter"
-        problems.note(f"`{name}` could not be checked: {what} has no type", path, node.label)
+        hint = f"for its author: write the type in the signature{_such_as(name, value, default)}" if owner else ""
+        problems.note(f"`{name}` could not be checked: {what} has no type", path, node.label, hint)
         return value
     if is_default:
         return normalized_default(default, annotation)
@@ -76,6 +77,15 @@ def check_value(
         for loc in error.places:
             _refuse(node, narrowed, annotation if whole is EMPTY else whole, loc, path, problems, error.texts[loc])
     return INVALID
+
+
+def _such_as(name: str, value: Any, default: Any) -> str:
+    """A type that a parameter may have meant, as a signature has it: ``, such as `scale: float = 3.0```."""
+    typical = value if default is EMPTY or default is None else default
+    if not isinstance(typical, bool | int | float | str):
+        return ""
+    optional = " | None" if default is None else ""
+    return f", such as `{name}: {type(typical).__name__}{optional}{'' if default is EMPTY else f' = {default!r}'}`"
 
 
 def _infinite(node: Node, name: str, path: str, problems: RecipeProblems) -> bool:

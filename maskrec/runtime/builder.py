@@ -91,6 +91,9 @@ class Builder:
         """The class or function that the component is built with."""
         return self.catalog.load(self.catalog.lookup(spec.kind, spec.name))
 
+    def _part(self, spec: Spec) -> str:
+        return self.catalog.lookup(spec.kind, spec.name).component.part
+
     def _leaf(self, value: Any, kind: str) -> Any:
         if isinstance(value, Spec):
             builder = self._for_nested_backbones() if value.kind == "backbone" else self
@@ -134,18 +137,20 @@ class Builder:
     def _check_members(self, built: Any, spec: Spec) -> None:
         """Refuse a component that lacks what its kind needs; note an observer's methods that nothing calls."""
         with call_into(spec.who, "could not be asked for its attributes", built):
-            said = list(member_problems(spec.kind, built))
+            said = list(member_problems(spec.kind, built, self._part(spec)))
             unused = list(misspelt_events(built)) if spec.kind == "observer" else []
         if said:
             place = source_of(built)
             at = f" ({place})" if place else ""
-            found = [Problem(f"{spec.name}{at} {each}", spec.path, mark=spec.mark) for each in said]
+            found = [Problem(f"{spec.versioned}{at} {each}", spec.path, mark=spec.mark) for each in said]
             raise RecipeError(found, broken_plugin=True)
-        self.notes += [Problem(f"{spec.name} {each}", spec.path, mark=spec.mark, note=True) for each in unused]
+        self.notes += [Problem(f"{spec.versioned} {each}", spec.path, mark=spec.mark, note=True) for each in unused]
 
 
 def _refuse_scope(loss: Any, spec: Spec) -> None:
     try:
         scope_of(loss)
     except ValueError as error:
-        raise RecipeError([Problem(f"{spec.name}: {error}", spec.path, mark=spec.mark)], broken_plugin=True) from error
+        raise RecipeError(
+            [Problem(f"{spec.versioned}: {error}", spec.path, mark=spec.mark)], broken_plugin=True
+        ) from error

@@ -21,7 +21,16 @@ _REGISTERED: list[ContractCheck] = []
 
 
 class ContractError(AssertionError):
-    """A component does not keep its contract; the message is one sentence."""
+    """A component does not keep its contract; the message is one sentence.
+
+    Args:
+        message: the sentence; it names the component.
+        cause: equal for failures that one change to the component would end; by default the message itself.
+    """
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause or message
 
 
 class Skipped(Exception):  # noqa: N818 - as pytest calls it

@@ -15,7 +15,7 @@ from maskrec.plugin.import_cost import Weight, weigh_plugin
 from maskrec.plugin.installed import installed_plugins
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, parameter_help
 from maskrec.recipe.annotations import is_union, members, unannotated
-from maskrec.recipe.components import given_meant
+from maskrec.recipe.meant_givens import given_meant_by
 from maskrec.recipe.values import settable
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import DECLARATION, ContractError, Skipped, contract_check
@@ -32,10 +32,10 @@ def _parameters(candidate: Candidate) -> tuple[ParameterInfo, ...]:
 
 
 def _refuse_any(candidate: Candidate, wrong: Callable[[ParameterInfo], bool], says: str) -> None:
-    """Raise for the first parameter that is wrong; ``{}`` in the sentence stands for its name."""
-    found = next((info.name for info in _parameters(candidate) if wrong(info)), None)
-    if found is not None:
-        raise ContractError(f"{candidate.name}: {says.format(f'`{found}`')}")
+    """Raise for the parameters that are wrong; ``{}`` in the sentence stands for their names."""
+    found = [f"`{info.name}`" for info in _parameters(candidate) if wrong(info)]
+    if found:
+        raise ContractError(f"{candidate.name}: {says.format(', '.join(found))}")
 
 
 @contract_check(DECLARATION, since="0.1")
@@ -92,7 +92,7 @@ def _builtin() -> Sequence[Any]:
 @contract_check(DECLARATION, since="0.1")
 def parameters_annotated(candidate: Candidate) -> None:
     """Every parameter has a type, so that a recipe's value can be checked."""
-    says = "the parameter {} has no type; annotate it, with something else than Any or object"
+    says = "no type is given for {}; annotate every parameter, with something else than Any or object"
     _refuse_any(candidate, lambda info: unannotated(info.annotation), says)
 
 
@@ -111,17 +111,25 @@ def parameters_settable(candidate: Candidate) -> None:
 def parameters_documented(candidate: Candidate) -> None:
     """Every parameter is explained in the docstring's `Args:`."""
     known = parameter_help(candidate.target()) if _parameters(candidate) else {}
-    says = "the parameter {} is not explained; add it to `Args:` in the docstring"
+    says = "the docstring does not explain {}; add what is missing to its `Args:`"
     _refuse_any(candidate, lambda info: not known.get(info.name), says)
 
 
 @contract_check(DECLARATION, since="0.1")
 def givens_spelled(candidate: Candidate) -> None:
     """No parameter is called nearly as what the run gives, or as what it gives to other kinds only."""
-    for info in _parameters(candidate):
-        meant = given_meant(info.name, candidate.around) if info.required else ""
-        if meant:
-            raise ContractError(f"{candidate.name}: of the parameter `{info.name}`: {meant}")
+    if said := _misspelt_givens(candidate):
+        raise ContractError(f"{candidate.name}: {'; '.join(said.values())}", _cause_of_givens(candidate))
+
+
+def _cause_of_givens(candidate: Candidate) -> str:
+    return f"givens of {candidate.entry.qualified}"
+
+
+def _misspelt_givens(candidate: Candidate) -> dict[str, str]:
+    """What to say of each parameter that seems to mean a given, by its name."""
+    meant = {info.name: given_meant_by(info, candidate.around) for info in _parameters(candidate)}
+    return {name: f"of the parameter `{name}`: {said}" for name, said in meant.items() if said}
 
 
 @contract_check(DECLARATION, since="0.1")
@@ -160,10 +168,11 @@ def builds(candidate: Candidate) -> None:
     try:
         candidate.build()
     except RecipeError as error:
-        said = "; ".join(f"{each.message}{f' ({each.hint})' if each.hint else ''}" for each in error.problems)
         missing = [info.name for info in candidate.parameters() if info.required and info.name not in candidate.options]
-        example = f"{candidate.name}.{missing[0]}=VALUE" if missing else ""
-        how = f"; give it as an option, {example} after `check-plugin`, or `options` in a test" if missing else ""
-        raise ContractError(f"{candidate.name} cannot be built from its options: {said}{how}") from error
+        misspelt = [name for name in _misspelt_givens(candidate) if name in missing]
+        example = f"{candidate.name}.{missing[0]}=VALUE" if missing and not misspelt else ""
+        how = f"; give it as an option, {example} after `check-plugin`, or `options` in a test" if example else ""
+        said = f"{candidate.name} cannot be built from its options: {error.sentence()}{how}"
+        raise ContractError(said, _cause_of_givens(candidate) if misspelt == missing != [] else "") from error
     except DeclarationError as error:
         raise ContractError(f"{candidate.name} cannot be built: {error}") from error

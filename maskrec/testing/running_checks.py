@@ -10,7 +10,8 @@ from typing import Literal
 from maskrec.base.errors import MaskrecError
 from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import one_line
-from maskrec.contracts.call_into import failure_of
+from maskrec.contracts.call_into import failure_of, place_of
+from maskrec.contracts.problem import RecipeError
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import DECLARATION, ContractCheck, ContractError, Skipped, checks_for
 
@@ -26,12 +27,14 @@ class CheckResult:
         check: what was checked.
         outcome: ``warn`` for a failure of a check that is new in this minor release.
         message: one sentence: what is wrong, or why the check does not apply; empty for a pass.
+        cause: of a failure; equal for those that one change to the component would end.
     """
 
     candidate: Candidate
     check: ContractCheck
     outcome: Outcome
     message: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,9 @@ class BoundCheck:
         except (ContractError, Skipped, *INTERRUPTS):
             raise
         except MaskrecError as error:
-            raise ContractError(f"{self.candidate.name} in the check {self.check.id}: {one_line(error)}") from error
+            raise _failed(self.candidate, error) from error
         except BaseException as error:  # also SystemExit: a component must not end the program
-            failed = failure_of(self.candidate.entry.qualified, f"failed in the check {self.check.id}", error)
-            raise ContractError(one_line(failed)) from error
+            raise _failed(self.candidate, failure_of(self.candidate.entry.qualified, "failed", error), error) from error
 
     def result(self) -> CheckResult:
         """Check, and say how it ended."""
@@ -80,8 +82,19 @@ class BoundCheck:
         except Skipped as reason:
             return CheckResult(self.candidate, self.check, "skip", str(reason))
         except ContractError as error:
-            return CheckResult(self.candidate, self.check, "warn" if self.check.only_warns else "fail", str(error))
+            outcome: Outcome = "warn" if self.check.only_warns else "fail"
+            return CheckResult(self.candidate, self.check, outcome, str(error), error.cause)
         return CheckResult(self.candidate, self.check, "pass")
+
+
+def _failed(candidate: Candidate, error: MaskrecError, raised: BaseException | None = None) -> ContractError:
+    """What a component fails with on the way, whichever check it was: named once, and the same cause for one place."""
+    root = raised or error.__cause__ or error
+    said = error.sentence() if isinstance(error, RecipeError) else one_line(error)
+    said = said.replace(f"{candidate.name}: {candidate.entry.qualified}", candidate.entry.qualified)
+    place = place_of(root)
+    named = said if candidate.name in said else f"{candidate.name}: {said}"
+    return ContractError(named, f"{type(root).__name__} at {place}" if place else named)
 
 
 def bound_checks(candidates: Iterable[Candidate]) -> list[BoundCheck]:

@@ -196,7 +196,7 @@ def _cross_checks(
 def _landmark_problems(plan: Plan, dataset: Dataset, transforms: Mapping[str, Transform]) -> list[Problem]:
     return [
         Problem(
-            f"{plan.transforms[label].name} needs landmarks and {plan.data.name} has none",
+            f"{plan.transforms[label].versioned} needs landmarks and {plan.data.name} has none",
             f"transforms.{label}",
             "name a landmarks file, use image_csv on a faces.csv that `maskrec data align` wrote, or remove this",
             plan.transforms[label].mark,

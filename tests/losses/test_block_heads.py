@@ -464,6 +464,6 @@ def test_out_of_range_is_one_sentence(kind: Any, options: dict[str, Any], says: 
 def test_a_head_of_another_scope_is_refused() -> None:
     head = Dense(SIZE, CLASSES)
     head.scope = "global"  # type: ignore[assignment,misc]
-    with pytest.raises(ValueError, match=r"Dense.scope is 'global'; a head's must be 'sample' or 'sharded'"):
+    with pytest.raises(ValueError, match="the scope of Dense is 'global'; a head's must be 'sample' or 'sharded'"):
         MarginSoftmax(SIZE, CLASSES, [3] * CLASSES, Arc(), head=head)
     assert made(Sharded, Arc()).scope == "sample", "a mean over its samples, whoever has the centres"

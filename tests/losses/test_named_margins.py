@@ -427,7 +427,7 @@ class Weighs(Cos):
 
 def test_other_classes_can_be_weighed_only_where_they_are_summed() -> None:
     loss = MarginSoftmax(SIZE, CLASSES, COUNTS, Weighs()).double()
-    with pytest.raises(MaskrecError, match=r"Weighs\.others_weight needs reduction 'softplus_sum'"):
+    with pytest.raises(MaskrecError, match="Weighs has an others_weight, which needs reduction 'softplus_sum'"):
         loss(*batch())
 
 

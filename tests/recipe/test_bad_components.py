@@ -104,8 +104,25 @@ def test_a_broken_component_is_one_sentence_with_its_plugin_s_version(
     assert capsys.readouterr().out == ""
 
 
-def test_a_parameter_without_a_type_is_taken_and_its_plugin_is_named(bad: Bad) -> None:
-    problems, _ = bad(CLASS.format(parameters="margin"))
+@pytest.mark.parametrize(
+    ("parameter", "typed"),
+    [
+        ("margin", "margin: int"),
+        ("margin=0.5", "margin: float = 0.5"),
+        ("margin=None", "margin: int | None = None"),
+    ],
+)
+def test_a_parameter_without_a_type_is_taken_and_its_plugin_is_named(bad: Bad, parameter: str, typed: str) -> None:
+    problems, _ = bad(CLASS.format(parameters=parameter))
     (note,) = problems.entries
     assert note.note
     assert note.message == f"`margin` could not be checked: this parameter of {WHO} has no type"
+    assert note.hint == f"for its author: write the type in the signature, such as `{typed}`"
+
+
+def test_a_default_in_the_place_of_a_given_is_noted(bad: Bad) -> None:
+    problems, _ = bad(CLASS.format(parameters="margin: int, emb_dim: int = 128, label: str = 'a', seeds: int = 3"))
+    (note,) = problems.entries
+    assert note.note
+    assert note.message == "`loss` leaves `emb_dim` at its default, 128"
+    assert note.hint == "for the author of maskrec-bad/thing (version 1.5): did it mean the given `embedding_size`?"

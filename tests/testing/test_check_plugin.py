@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,8 +62,75 @@ def test_a_plugin_that_passes_exits_0_with_a_row_a_check(check_plugin):
 def test_one_that_fails_exits_1_and_says_why(check_plugin):
     done = check_plugin("chord.py")
     assert done.returncode == 1
-    assert "fail: chord: builds: chord cannot be built from its options: `chord` lacks `power`" in done.stdout
+    assert "fail: builds: chord cannot be built from its options: `chord` lacks `power`" in done.stdout
     assert "1 failed" in done.stdout.splitlines()[-1]
+
+
+LOSSES = '''
+import torch
+from torch import nn
+from maskrec import Component, hookimpl
+
+
+@hookimpl
+def maskrec_losses():
+    yield Component("no_forward", ":NoForward", "its forward is misspelt")
+    yield Component("fails", ":Fails", "fails in every call")
+    yield Component("misspelt", ":Misspelt", "means two givens")
+
+
+class NoForward(nn.Module):
+    """Its forward is misspelt."""
+
+    def foward(self, embeddings, labels):
+        return embeddings.sum()
+
+
+class Fails(nn.Module):
+    """Fails in every call, with other words each time."""
+
+    def forward(self, embeddings, labels):
+        raise LookupError(f"no {torch.rand(())}")
+
+
+class Misspelt(nn.Module):
+    """Means two givens.
+
+    Args:
+        emb_dim: of the backbone.
+        nclasses: of the data.
+    """
+
+    def __init__(self, emb_dim: int, nclasses: int) -> None:
+        super().__init__()
+'''
+
+
+def test_a_cause_is_printed_once_with_the_other_checks_that_it_fails(check_plugin, tmp_path):
+    (tmp_path / "mine.py").write_text(LOSSES, encoding="utf-8")
+    done = check_plugin("mine.py")
+    said = [line for line in done.stdout.splitlines() if line.startswith(("fail: ", "      and"))]
+    assert said[0] == (
+        "fail: builds: no_forward cannot be built from its options: file:mine.py/no_forward (mine.py:14) has no method "
+        "`forward`, which a loss needs; it has `foward`"
+    )
+    place = LOSSES.splitlines().index('        raise LookupError(f"no {torch.rand(())}")') + 1
+    assert re.fullmatch(
+        rf"fail: parameters_trained: file:mine.py/fails failed in forward: LookupError: no .* \(mine.py:{place}\)",
+        said[1],
+    )
+    failed = {
+        row.split()[2] for row in done.stdout.splitlines() if row.split()[1:2] == ["fails"] and row.split()[3] == "FAIL"
+    }
+    assert len(failed) > 8
+    assert said[2].partition("for the same reason: ")[2].split(", ") == sorted(
+        failed - {"parameters_trained"}, key=done.stdout.index
+    )
+    assert said[3:] == [
+        "fail: givens_spelled: misspelt: of the parameter `emb_dim`: did it mean the given `embedding_size`?; of the "
+        "parameter `nclasses`: did it mean the given `num_classes`?",
+        "      and for the same reason: builds",
+    ]
 
 
 def test_json_has_a_row_a_check(check_plugin):

@@ -215,9 +215,9 @@ def bound(plugin: Path, function: Any, since: str = "0.1") -> BoundCheck:
         (passes, "pass", ""),
         (does_not_apply, "skip", "because"),
         (refuses, "fail", "scaled is refused"),
-        (raises, "fail", "file:distances.py/scaled failed in the check raises: KeyError: 'somewhere'"),
-        (exits, "fail", "file:distances.py/scaled failed in the check exits: SystemExit: 3"),
-        (fails_in_words, "fail", "scaled in the check fails_in_words: loss: it failed"),
+        (raises, "fail", "file:distances.py/scaled failed: KeyError: 'somewhere'"),
+        (exits, "fail", "file:distances.py/scaled failed: SystemExit: 3"),
+        (fails_in_words, "fail", "scaled: loss: it failed"),
     ],
 )
 def test_however_a_check_ends_is_one_line(plugin: Path, function: Any, outcome: str, message: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import PluginError
-from maskrec.base.words import type_shown
+from maskrec.base.words import did_you_mean, type_shown
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.component_calls import Metrics
 from maskrec.contracts.evaluation import Embed, Evaluation, Threshold
@@ -92,7 +92,8 @@ class AskedEvaluators:
             raise PluginError(f"{who} returned {type_shown(evaluation)}, which must be an Evaluation")
         for name, value in evaluation.metrics.items():
             if name not in declared:
-                raise PluginError(f"{who} returned the metric {name!r}, which it does not declare")
+                hint = did_you_mean(name, declared, f"its `metrics` declare {', '.join(declared) or 'none'}", quote="`")
+                raise PluginError(f"{who} returned the metric {name!r}, which it does not declare; {hint}")
             _hold_finite(value, f"{who} returned {value!r} for {name!r}; a metric must be a finite number")
         for name, threshold in evaluation.thresholds.items():
             if not isinstance(threshold, Threshold):

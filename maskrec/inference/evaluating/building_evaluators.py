@@ -111,7 +111,7 @@ def _give_training_data(builder: Builder, evaluations: NamedEvaluations, model: 
 def _missing_givens(builder: Builder, spec: Spec, hint: str) -> list[Problem]:
     """What components ask for that only a training has."""
     return [
-        Problem(f"{each.name} needs `{name}` of the training data", each.path, hint, each.mark)
+        Problem(f"{each.versioned} needs `{name}` of the training data", each.path, hint, each.mark)
         for each, name in _asked_beyond(builder, spec)
     ]
 

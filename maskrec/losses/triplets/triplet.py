@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskrec.contracts.component_calls import method_of
+from maskrec.contracts.component_names import name_of
 from maskrec.contracts.context import CheckContext
 from maskrec.contracts.kinds import Part
 from maskrec.contracts.problem import Problem, refuse
@@ -76,7 +77,7 @@ class Triplet(nn.Module):
         self.miner: Any = built_in(miner) if isinstance(miner, str) else miner
         if not _sums(self.miner) and takes_square(self.miner) and memory is not None:
             raise ValueError(
-                f"the miner {type(self.miner).__name__} takes distances and labels of the batch only and cannot be "
+                f"the miner {name_of(self.miner)} takes distances and labels of the batch only and cannot be "
                 "used with a memory; leave the memory out, or use a miner that takes references"
             )
         said: Average = getattr(self.miner, "average", "mined")

@@ -28,7 +28,7 @@ def refuse_columns(dataset: Dataset, spec: Spec) -> None:
     """
     message = _labels_problem(dataset, spec) or _other_columns_problem(dataset, spec)
     if message:
-        raise RecipeError([Problem(f"{spec.name} {message}", spec.path, mark=spec.mark)], broken_plugin=True)
+        raise RecipeError([Problem(f"{spec.versioned} {message}", spec.path, mark=spec.mark)], broken_plugin=True)
 
 
 def _labels_problem(dataset: Dataset, spec: Spec) -> str:
