@@ -99,11 +99,11 @@ def _heavy_plugins() -> Iterator[str]:
     for weight in weigh_plugins():
         if weight.heavy:
             yield (
-                f"plugin {weight.provider.name} imports {', '.join(weight.heavy)} when it is declared, "
+                f"{weight.provider.who} imports {', '.join(weight.heavy)} when it is declared, "
                 f"{weight.milliseconds:.0f} ms at every maskrec command; its components' modules should"
             )
         elif weight.error.startswith("its import"):
-            yield f"plugin {weight.provider.name}: {weight.error}"
+            yield f"{weight.provider.who}: {weight.error}"
 
 
 def _for_another_core(catalog: Catalog) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _missing_needs(catalog: Catalog) -> Iterator[str]:
     for entry in catalog.entries:
         missing = missing_needs(entry)
         if missing:
-            yield f"{entry.noun} {entry.qualified} can be used after: pip install {' '.join(missing)}"
+            yield f"{entry.noun} {entry.versioned} can be used after: pip install {' '.join(missing)}"
 
 
 def _declared_twice(catalog: Catalog) -> Iterator[str]:

@@ -51,7 +51,9 @@ def failure_row(failure: Failure) -> dict[str, Any]:
 def list_components(
     kinds: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KIND]...", help=f"Only these kinds: {', '.join(KIND_OF_HOOK.values())}."),
+        typer.Argument(
+            metavar="[KIND]...", help=f"Only these kinds, or parts such as miner: {', '.join(KIND_OF_HOOK.values())}."
+        ),
     ] = None,
     provider: Annotated[
         str | None, typer.Option("--provider", metavar="DISTRIBUTION", help="Only what this distribution declares.")
@@ -65,10 +67,10 @@ def list_components(
     With --json: {"components": [{kind, part, name, qualified, summary, aliases, target, needs, plugin, distribution,
     version, file}], "failures": [{plugin, distribution, version, stage, message, fatal}]}.
     """
-    wanted = [_kind(kind) for kind in kinds or KIND_OF_HOOK.values()]
     catalog = open_catalog(plugin, no_plugins)
+    wanted = [_kind(kind, catalog) for kind in kinds or KIND_OF_HOOK.values()]
     source = None if provider is None else _source(catalog, provider)
-    entries = [e for e in catalog.entries if e.kind in wanted and source in (None, e.provider.distribution)]
+    entries = [e for e in catalog.entries if {e.kind, e.noun} & {*wanted} and source in (None, e.provider.distribution)]
     if as_json:
         failures = [failure_row(failure) for failure in catalog.failures]
         print(json.dumps({"components": [entry_row(entry) for entry in entries], "failures": failures}, indent=2))
@@ -84,12 +86,16 @@ def _summary(entry: Registered) -> str:
     return f"{entry.component.summary} (before: {names})" if names else entry.component.summary
 
 
-def _kind(text: str) -> str:
-    """The kind that the user means, in the singular or the plural."""
+def _kind(text: str, catalog: Catalog) -> str:
+    """The kind, or the sort of part, that the user means, in the singular or the plural."""
     for hook, kind in KIND_OF_HOOK.items():
         if text in (kind, hook.removeprefix("maskrec_")):
             return kind
-    kinds = list(KIND_OF_HOOK.values())
+    parts = dict.fromkeys(entry.component.part for entry in catalog.entries if entry.component.part)
+    for part in parts:
+        if text in (part, f"{part}s"):
+            return part
+    kinds = [*KIND_OF_HOOK.values(), *parts]
     raise UsageError(f"unknown kind {text!r}; {did_you_mean(text, kinds, ', '.join(kinds))}")
 
 
@@ -135,27 +141,29 @@ def plugins(as_json: AsJson = False, plugin: PluginFiles = None, no_plugins: NoP
 
 def show(
     name: Annotated[str, typer.Argument(help="Bare or qualified: arcface, maskrec/arcface.")],
-    kind: Annotated[str | None, typer.Option("--kind", help="Which kind, where a name is used by several.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Which kind or part, where a name is used by several.")
+    ] = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
     """Show one component: its parameters, what it does, where it is defined."""
     from maskrec.cli.showing import describe
 
-    wanted = None if kind is None else _kind(kind)
     catalog = open_catalog(plugin, no_plugins)
-    found = catalog.find(name, wanted)
+    wanted = None if kind is None else _kind(kind, catalog)
+    found = [entry for entry in catalog.find(name) if wanted in (None, entry.kind, entry.noun)]
     if not found:
         raise _nothing_called(catalog, name, wanted)
     if len(found) > 1:
-        same_kind = len({entry.kind for entry in found}) == 1
-        choices = [entry.qualified if same_kind else f"{entry.qualified} --kind {entry.kind}" for entry in found]
+        same_kind = len({entry.noun for entry in found}) == 1
+        choices = [entry.qualified if same_kind else f"{entry.qualified} --kind {entry.noun}" for entry in found]
         raise UsageError(f"{name!r} is declared more than once; choose one with maskrec show {' or '.join(choices)}")
     say(describe(found[0], catalog))
 
 
 def _nothing_called(catalog: Catalog, name: str, kind: str | None) -> UsageError:
-    names = [entry.name for entry in catalog.entries if kind in (None, entry.kind)]
+    names = [entry.name for entry in catalog.entries if kind in (None, entry.kind, entry.noun)]
     failed = next((failure for failure in catalog.failures if failure.fatal), None)
     hints = [catalog.declared_by_stem(name) or did_you_mean(name.rpartition("/")[2], names)]
     hints += [f"a plugin that may provide it failed: {failed.provider.name}"] if failed else []

@@ -34,9 +34,9 @@ def check_plugin(
 ) -> int:
     """Check that every component of a plugin keeps the contract of its kind.
 
-    A table of components and checks, with a sentence for each cause of failures. The exit code is 0 where all pass, 1 where one
-    fails, 2 where the command line is wrong. With --json: {"checks": [{kind, component, check, outcome, message}]};
-    "outcome" is pass, fail, warn or skip.
+    A table of components and checks, with a sentence for each cause of failures. The exit code is 0 where all pass, 1
+    where one fails, 2 where the command line is wrong. With --json: {"checks": [{kind, component, check, outcome,
+    message}]}; "outcome" is pass, fail, warn or skip.
     """
     from maskrec.testing.contract_check import ContractError
     from maskrec.testing.plugin_candidates import candidates_of

@@ -29,7 +29,7 @@ def describe(entry: Registered, catalog: Catalog) -> str:
     except ValueError as error:
         raise PluginError(f"{entry.noun} {entry.versioned}: {error}") from error
     head = [
-        ("provider", f"{entry.provider} ({entry.provider.name})"),
+        ("provider", str(entry.provider) if entry.provider.file else f"{entry.provider} ({entry.provider.name})"),
         ("target", entry.component.target),
         ("source", source_place(target)),
         *([("before", ", ".join(entry.component.aliases))] if entry.component.aliases else []),

@@ -164,8 +164,8 @@ def call_miner(
             return Mined(triplets, counted)
     shown = ", ".join(map(_shown, returned if isinstance(returned, tuple) else (returned,)))
     raise PluginError(
-        f"the miner {name_of(miner)} returned {shown}; a miner must return int64 (T, 3), anchor, positive and negative, or Mined "
-        "of these and a bool (T,) that says which of them count"
+        f"the miner {name_of(miner)} returned {shown}; a miner must return int64 (T, 3), anchor, positive and "
+        "negative, or Mined of these and a bool (T,) that says which of them count"
     )
 
 

@@ -19,10 +19,11 @@ class LookupFailed(UsageError):  # noqa: N818 - what callers say: the lookup fai
         message: one sentence: what is wrong.
         hint: how to fix it.
         failure: the plugin whose failure may be the reason, if any.
+        missing: the distribution that is not installed, where that is the reason.
     """
 
-    def __init__(self, message: str, hint: str = "", failure: Failure | None = None) -> None:
-        self.message, self.hint, self.failure = message, hint, failure
+    def __init__(self, message: str, hint: str = "", failure: Failure | None = None, missing: str = "") -> None:
+        self.message, self.hint, self.failure, self.missing = message, hint, failure, missing
         super().__init__(f"{message}: {hint}" if hint else message)
 
 
@@ -106,6 +107,7 @@ class Catalog:
         raise LookupFailed(
             f"no plugin of the distribution {source!r} is installed, which {noun} {name!r} names",
             f"install it: {self._pip_install(source)}",
+            missing=source,
         )
 
     def _pip_install(self, distribution: str) -> str:

@@ -70,7 +70,9 @@ class Components:
         except LookupFailed as error:
             broken = error.failure is not None and str(error.failure) in error.hint
             report = self.problems.plugin_error if broken else self.problems.error
-            report(error.message, f"{path}.use", use.mark, error.hint)
+            exact = error.missing in self.catalog.versions
+            told = bool(error.missing) and not self.problems.not_installed(error.missing, exact)
+            report(error.message, f"{path}.use", use.mark, "" if told else error.hint)
             return None
         self._note_renamed(found, use.value, f"{path}.use", use.mark)
         return found

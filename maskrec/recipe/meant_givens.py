@@ -66,10 +66,8 @@ def _same_words(name: str, kind: str) -> list[str]:
 
 
 def _mean_the_same(words: list[str], meant: list[str]) -> bool:
-    pairs = zip(words, meant, strict=False)
-    return len(words) == len(meant) and all(
-        word == each or word in _WORDS.get(each, "").split() for word, each in pairs
-    )
+    same = (word == each or word in _WORDS.get(each, "").split() for word, each in zip(words, meant, strict=False))
+    return len(words) == len(meant) and all(same)
 
 
 def _takes(annotation: Any, given: Any) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskrec.base.regular_files import open_regular
-from maskrec.plugin.registered import normalise
+from maskrec.plugin.registered import normalise, with_version
 from maskrec.recipe.plan import Opened, Plan, Spec
 
 if TYPE_CHECKING:
@@ -68,6 +68,22 @@ def recorded_versions(rows: object) -> dict[str, str]:
         name, version = (row.get("distribution"), row.get("version")) if isinstance(row, dict) else (None, None)
         if all(isinstance(each, str) and _PLAIN.fullmatch(each) for each in (name, version)):
             found[normalise(str(name))] = str(version)
+    return found
+
+
+def missing_components(rows: object, catalog: Catalog) -> list[str]:
+    """The components in the ``components`` of a provenance that nothing installed here provides, in words.
+
+    Args:
+        rows: what a file has there, in whatever form; what is not a plain name is left out.
+        catalog: where names are looked up.
+    """
+    found = []
+    for path, row in rows.items() if isinstance(rows, dict) else ():
+        name, version = (row.get("name"), row.get("version")) if isinstance(row, dict) else (None, None)
+        if isinstance(name, str) and name.isprintable() and "/" in name and not catalog.find(name):
+            known = version if isinstance(version, str) and _PLAIN.fullmatch(version) else ""
+            found.append(f"{path}: {with_version(name, known)}")
     return found
 
 

@@ -51,6 +51,11 @@ def load_text(path: Path, shown: str) -> str:
             raise UnreadableError(
                 f"{shown} is not a regular file" if there else f"the recipe file {shown} does not exist"
             )
+        if path.suffix == ".py":
+            raise UnreadableError(
+                f"{shown} is a Python file, not a recipe; a plugin is tried in a recipe: maskrec:quickstart --demo "
+                f"--plugin {shown}"
+            )
         with open_regular(path) as stream:
             raw = stream.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from maskrec.contracts.problem import Mark
+from maskrec.plugin.registered import normalise
 from maskrec.recipe.annotations import describe
 from maskrec.recipe.node import COMMAND_LINE, Node, nearest, plain, show
 from maskrec.recipe.plan import Train
@@ -103,6 +104,7 @@ def _requirement(node: Node, problems: RecipeProblems) -> str:
     except PackageNotFoundError:
         hint = f"pip install '{text}'"
         problems.error(f"this recipe requires {wanted.name}, which is not installed", "requires", node.mark, hint)
+        problems.unmet[normalise(wanted.name)] = problems.entries[-1]
         return ""
     if not wanted.specifier.contains(there, prereleases=True):
         hint = f"pip install '{text}'"

@@ -300,3 +300,15 @@ def test_the_way_to_missing_data_is_said_once(maskrec: Cli, tmp_path: Path) -> N
     call = maskrec("check", "pairs/mine.yaml", "--data-root", "pairs")
     assert "pairs/train.csv exists: move it and the files beside it to where the recipe expects them" in call.stderr
     assert "expects them, pairs/data/pairs" in call.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_python_file_in_place_of_a_recipe_is_said_to_be_one(maskrec_here, tmp_path, command):
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    done = maskrec_here(command, "mine.py")
+    assert done.returncode == 2
+    assert "mine.py is a Python file, not a recipe; a plugin is tried in a recipe: maskrec:quickstart --demo " in (
+        done.stderr
+    )
+    assert "--plugin mine.py" in done.stderr
+    assert "YAML" not in done.stderr

@@ -72,11 +72,11 @@ def test_everything_broken(maskrec_cli, make_distribution, tmp_path, light_torch
     assert "did it mean maskrec_samplers?" in said
     assert "plugin maskrec-malformed" in said
     assert "plugin file:broken_file.py: import: ZeroDivisionError" in said
-    (heavy,) = [line for line in wrong if line.startswith("plugin maskrec-heavy:heavy imports yaml ")]
+    (heavy,) = [line for line in wrong if line.startswith("plugin maskrec-heavy:heavy 1.0 imports yaml ")]
     assert " ms " in heavy
     assert "plugin maskrec-heavy:heavy 1.0: import: it prints, and standard output is" in said
     assert len(wrong) == 8
-    assert "loss maskrec-heavy/wants can be used after: pip install no-such-dist" in done.stdout
+    assert "loss maskrec-heavy/wants (version 1.0) can be used after: pip install no-such-dist" in done.stdout
     assert maskrec_cli("doctor", "--strict", path=[light_torch, site]).returncode == 1
 
 
@@ -88,7 +88,7 @@ def test_a_missing_optional_dependency_is_mentioned_and_not_wrong(
     make_distribution(site, "maskrec-also", {"also": "doctor_plugin_also"}, {"doctor_plugin_also": FINE})
     done = maskrec_cli("doctor", "--strict", path=[light_torch, site])
     assert done.returncode == 0, done.stdout
-    assert "maskrec-fine/wants can be used after: pip install no-such-dist" in done.stdout
+    assert "maskrec-fine/wants (version 1.0) can be used after: pip install no-such-dist" in done.stdout
     (twice,) = [line for line in done.stdout.splitlines() if line.startswith("loss wants is declared by ")]
     assert "maskrec-fine 1.0" in twice
     assert "maskrec-also 1.0" in twice

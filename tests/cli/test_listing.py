@@ -127,6 +127,29 @@ def test_rows_can_be_chosen_by_kind_and_by_provider(maskrec_cli, twenty):
         assert said in done.stderr
 
 
+def test_rows_can_be_chosen_by_sort_of_part(maskrec_here):
+    for word, part in [("miner", "miner"), ("miners", "miner"), ("margin", "margin")]:
+        done = maskrec_here("list", word)
+        assert done.returncode == 0
+        assert {line.split()[0] for line in done.stdout.splitlines()[1:]} == {part}
+    both = maskrec_here("list", "memory", "sampler")
+    assert {line.split()[0] for line in both.stdout.splitlines()[1:]} == {"memory", "sampler"}
+    done = maskrec_here("list", "minner")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unknown kind 'minner'; did you mean miner?" in done.stderr
+    assert maskrec_here("show", "arc", "--kind", "margin").stdout.startswith("margin maskrec/arc: ")
+    assert "no miner is called 'arc'" in maskrec_here("show", "arc", "--kind", "miner").stderr
+
+
+def test_a_file_is_named_once_as_its_provider(maskrec_here, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from maskrec import Component, hookimpl\n\n@hookimpl\ndef maskrec_samplers():\n"
+        "    return [Component('mine', ':Mine', 'mine')]\n\nclass Mine:\n    pass\n"
+    )
+    done = maskrec_here("show", "mine", "--plugin", "mine.py")
+    assert "provider  file:mine.py" in done.stdout.splitlines()
+
+
 def test_plugins_can_be_left_out_or_chosen(maskrec_cli, twenty):
     assert (
         maskrec_cli("list", "--no-plugins", path=[twenty]).stdout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.part_of_recipe import read_part
 from maskrec.recipe.plan import Spec, walk
-from maskrec.recipe.provenance import component_rows
+from maskrec.recipe.provenance import component_rows, missing_components
 from maskrec.recipe.writing import written_component
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.run_plan import data_root_of
@@ -148,15 +148,23 @@ def _run(where: Path, catalog: Catalog) -> EvaluatedSubject:
         name, before = "previous", _hash(run.checkpoint("previous"))
     if before is None or _hash(run.checkpoint(name)) != before:
         raise MaskrecError(f"{where} wrote other weights while they were opened; run the same command again")
+    record = read_json(run.provenance)
+    missing = missing_components(record.get("components"), catalog)
     return EvaluatedSubject(
         model,
         ModelWeights("run", before, where, name),
-        str(read_json(run.provenance).get("name", where.name)),
+        str(record.get("name", where.name)),
         OwnEvaluations(run.recipe, data_root, of_a_run=True),
         where,
         image_size=image_size_of(where),
-        notes=unfinished_notes(where, name),
+        notes=(*unfinished_notes(where, name), *_not_needed(missing)),
     )
+
+
+def _not_needed(missing: list[str]) -> Iterator[str]:
+    """A note that names what a run was trained with and this does without."""
+    if missing:
+        yield f"of the run's components, these are not installed here and not needed: {', '.join(missing)}"
 
 
 def image_size_of(run_dir: Path) -> int | None:

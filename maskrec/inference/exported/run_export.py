@@ -19,6 +19,7 @@ from maskrec.base.words import one_line
 from maskrec.contracts.context import Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.pair_set import PairSet
+from maskrec.contracts.problem import RecipeError
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
 from maskrec.faces.synthetic import photograph
 from maskrec.images.drawn_faces import drawn_on_canvas
@@ -30,10 +31,12 @@ from maskrec.inference.exported.onnx_metadata import NOT_STATED
 from maskrec.inference.model import Model
 from maskrec.inference.open_model import open_backbone
 from maskrec.plugin.catalog import Catalog
-from maskrec.recipe.plan import Plan, Spec
+from maskrec.recipe.evaluations_only import NamedEvaluations, resolve_evaluations
+from maskrec.recipe.part_of_recipe import read_part
+from maskrec.recipe.plan import Spec
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory, read_json
-from maskrec.runtime.run_plan import read_plan
+from maskrec.runtime.run_plan import catalog_of_run, data_root_of
 
 _PAIRS = 128
 _PEOPLE, _PHOTOS = 8, 4
@@ -93,14 +96,17 @@ def faces_of_run(run_dir: Path, catalog: Catalog, spec: InputSpec) -> ComparedFa
         catalog: where names are looked up.
         spec: of its network.
     """
+    recipe, reason = RunDirectory(run_dir).recipe, "the run has no evaluation pairs"
     try:
-        plan, data_root = read_plan(run_dir, catalog)
-        pairs = _evaluation_pairs(plan, catalog, data_root, spec)
-        if pairs is not None and len(pairs):
-            return faces_of_pairs(pairs, f"of {pairs.label}, an evaluation of the run", plan.seed)
-        reason = "the run has no evaluation pairs"
+        if read_part(recipe, of_a_run=True).root.child("evaluate") is not None:
+            data_root, catalog = data_root_of(run_dir), catalog_of_run(run_dir, catalog)
+            named = resolve_evaluations(recipe, catalog=catalog, data_root=data_root, of_a_run=True)
+            pairs = _evaluation_pairs(named, catalog, data_root, spec)
+            if pairs is not None and len(pairs):
+                return faces_of_pairs(pairs, f"of {pairs.label}, an evaluation of the run", named.seed)
     except MaskrecError as error:  # its data may be on another machine
-        reason = f"the run's evaluation pairs cannot be read: {one_line(error)[:120]}"
+        said = error.sentence() if isinstance(error, RecipeError) else one_line(error)
+        reason = f"the run's evaluation pairs cannot be read: {said}"
     return cartoon_faces(spec, reason)
 
 
@@ -146,14 +152,16 @@ def cartoon_faces(spec: InputSpec, reason: str) -> ComparedFaces:
     return ComparedFaces(canvases, f"cartoons; {reason}", left, right, people[left] == people[right])
 
 
-def _evaluation_pairs(plan: Plan, catalog: Catalog, data_root: Path, spec: InputSpec) -> PairSet | None:
-    """The first pair set that an evaluator of the plan is given."""
-    found = [value for each in plan.evaluate.values() for _, value in each.walk() if isinstance(value, Spec)]
+def _evaluation_pairs(
+    evaluations: NamedEvaluations, catalog: Catalog, data_root: Path, spec: InputSpec
+) -> PairSet | None:
+    """The first pair set that an evaluator is given."""
+    found = [value for each in evaluations.evaluate.values() for _, value in each.walk() if isinstance(value, Spec)]
     named = next((value for value in found if value.kind == "pairs"), None)
     if named is None:
         return None
     context = Context(data_root=data_root, input_spec=spec, restoring=True)
-    givens = {"seed": plan.seed, "image_size": spec.size}
+    givens = {"seed": evaluations.seed, "image_size": spec.size}
     opener = partial(open_backbone, catalog=catalog, data_root=data_root)
-    pairs: PairSet = Builder(catalog, plan.seed, context, opener, givens).build(named)
+    pairs: PairSet = Builder(catalog, evaluations.seed, context, opener, givens).build(named)
     return pairs
