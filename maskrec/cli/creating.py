@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def new(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="loss, backbone, sampler, ..., or a part: miner, margin, criterion."),
+        typer.Argument(
+            metavar="[KIND]", help="loss, backbone, sampler, ..., or a part: miner, margin, criterion, head, memory."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the component, as recipes write it.")] = None,
     from_file: Annotated[

@@ -51,9 +51,7 @@ def failure_row(failure: Failure) -> dict[str, Any]:
 def list_components(
     kinds: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[KIND]...", help=f"Only these kinds, or parts such as miner: {', '.join(KIND_OF_HOOK.values())}."
-        ),
+        typer.Argument(metavar="[KIND]...", help=f"Only {', '.join(KIND_OF_HOOK.values())}, or a part: miner."),
     ] = None,
     provider: Annotated[
         str | None, typer.Option("--provider", metavar="DISTRIBUTION", help="Only what this distribution declares.")
@@ -141,9 +139,7 @@ def plugins(as_json: AsJson = False, plugin: PluginFiles = None, no_plugins: NoP
 
 def show(
     name: Annotated[str, typer.Argument(help="Bare or qualified: arcface, maskrec/arcface.")],
-    kind: Annotated[
-        str | None, typer.Option("--kind", help="Which kind or part, where a name is used by several.")
-    ] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Which kind or part, of several with a name.")] = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:

@@ -28,14 +28,13 @@ FILES = {
     "miner": (REFERENCE, "nearest_triplets.py"),
     "margin": (REFERENCE, "by_norm.py"),
     "criterion": (REFERENCE, "capped_entropy.py"),
+    "head": (REFERENCE, "thin_centres.py"),
+    "memory": (REFERENCE, "latest_faces.py"),
 }
 """By noun, a kind or a sort of part: the page and the block."""
 
-_ELSEWHERE = {
-    "head": "loss={use: margin_softmax, scale: 24, head: {use: NAME}}",
-    "memory": "loss={use: triplet, memory: {use: NAME}}",
-}
-"""How sorts of parts are tried that have no template."""
+PARTS = ("miner", "margin", "criterion", "head", "memory")
+"""The sorts of parts among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +77,14 @@ def template(noun: str) -> Template:
     Raises:
         UsageError: nothing is called so, or the pages are missing.
     """
+    if noun == "part":
+        first, *others = PARTS
+        raise UsageError(f"say which part: maskrec new {first} NAME, or {', '.join(others)} in place of {first}")
     if noun not in FILES:
-        known = f"it knows {', '.join(FILES)}"
+        known = (
+            f"it knows {', '.join(FILES)}; a part of another sort starts as a file that declares "
+            f'Component(..., part="{noun}"): maskrec new --from FILE.py'
+        )
         raise UsageError(f"maskrec new does not know the kind {noun!r}; {did_you_mean(noun, FILES, known)}")
     page, file = FILES[noun]
     blocks = blocks_of(pages()[page])
@@ -91,11 +96,11 @@ def template(noun: str) -> Template:
 
 
 def noun_of(text: str) -> str:
-    """The noun that a user means: a kind in the singular or the plural; ``part`` stands for a miner."""
+    """The noun that a user means: a kind in the singular or the plural, or a sort of part."""
     for hook, kind in KIND_OF_HOOK.items():
         if text in (kind, hook.removeprefix("maskrec_")):
-            return "miner" if kind == "part" else kind
-    return text
+            return kind
+    return text.removesuffix("s") if text.removesuffix("s") in PARTS else text
 
 
 def overrides_for(noun: str, name: str) -> tuple[str, ...]:
@@ -103,7 +108,7 @@ def overrides_for(noun: str, name: str) -> tuple[str, ...]:
     if noun in FILES:
         known = template(noun)
         return tuple(renamed(override, {known.name: name}) for override in known.overrides)
-    return tuple(_ELSEWHERE[noun].replace("NAME", name) for _ in range(noun in _ELSEWHERE))
+    return ()
 
 
 def renamed(text: str, names: dict[str, str]) -> str:

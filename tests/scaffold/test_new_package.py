@@ -16,7 +16,7 @@ from warm_python import run_python
 
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
 from maskrec.plugin.import_cost import HEAVY
-from maskrec.scaffold.kind_templates import FILES, pages, template
+from maskrec.scaffold.kind_templates import FILES, PARTS, pages, template
 from maskrec.scaffold.new_package import declared_in, facts_of
 from maskrec.scaffold.page_blocks import blocks_of
 
@@ -30,8 +30,9 @@ loss:
   use: weighted_sum
   parts:
     own: {use: new_loss}
-    mined: {use: triplet, miner: {use: new_miner}}
-    margin: {use: margin_softmax, scale: 8, margin: {use: new_margin}, criterion: {use: new_criterion}}
+    mined: {use: triplet, miner: {use: new_miner}, memory: {use: new_memory}}
+    margin:
+      {use: margin_softmax, scale: 8, margin: {use: new_margin}, criterion: {use: new_criterion}, head: {use: new_head}}
   weights: {own: 1, mined: 1, margin: 1}
 transforms: {change: {use: new_transform}}
 evaluate: {measure: {use: new_evaluator, pairs: {use: new_pairs, people: 4}}}
@@ -64,7 +65,7 @@ def site(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_kind_can_be_made():
-    assert set(NOUNS) - {"miner", "margin", "criterion"} == set(KIND_OF_HOOK.values()) - {"part"}
+    assert set(NOUNS) - set(PARTS) == set(KIND_OF_HOOK.values()) - {"part"}
 
 
 @pytest.mark.parametrize("noun", NOUNS)
