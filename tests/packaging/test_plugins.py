@@ -35,3 +35,12 @@ def test_what_a_plugin_needs_has_an_exact_version_within_its_range(plugin: Path)
         name = canonicalize_name(requirement.name)
         if not name.startswith("maskrec"):
             assert VERSIONS[name] in requirement.specifier, requirement
+
+
+def test_mypy_checks_every_plugin():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert settings["strict"]
+    packages = {path.parent.name for plugin in PLUGINS for path in plugin.glob("maskrec_*/__init__.py")}
+    assert len(packages) == len(PLUGINS) > 0
+    assert {*settings["packages"]} == {"maskrec", *packages}
+    assert {*settings["mypy_path"]} == {plugin.relative_to(ROOT).as_posix() for plugin in PLUGINS}

@@ -178,7 +178,8 @@ def _client_class() -> type[MlflowClient]:
         from mlflow import MlflowClient
     except ImportError as error:
         raise UsageError("the observer mlflow needs the package mlflow-skinny; pip install maskrec-mlflow") from error
-    return MlflowClient
+    found: type[MlflowClient] = MlflowClient
+    return found
 
 
 def _refuse_missing_database(tracking_uri: str | None) -> None:
