@@ -39,11 +39,6 @@ class Provider:
         return f"{self.distribution} {self.version}".rstrip()
 
     @property
-    def shown_version(self) -> str:
-        """The version where sentences about its components say it; empty for maskrec itself and for files."""
-        return self.version if self.distribution != "maskrec" else ""
-
-    @property
     def who(self) -> str:
         """The plugin as messages name it: ``plugin maskrec-foo:foo 1.2``, ``plugin file:mine.py``."""
         return f"plugin {self.name}" if self.file else f"plugin {self.name} {self.version}".rstrip()
@@ -92,7 +87,8 @@ class Registered:
     @property
     def versioned(self) -> str:
         """The qualified name with the plugin's version, for sentences about what is wrong with a component."""
-        return with_version(self.qualified, self.provider.shown_version)
+        provider = self.provider
+        return with_version(self.qualified, provider.version if provider.distribution != "maskrec" else "")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -129,7 +129,7 @@ class Components:
         before = len(self.problems.errors)
         parameters = self._parameters(node, infos, entry, path, around if kind == "part" else kind)
         marks = {name: child.mark for name, child in (node.map or {}).items() if name != "use"}
-        spec = Spec(kind, entry.qualified, path, parameters, use.mark, marks, entry.provider.shown_version)
+        spec = Spec(kind, entry.qualified, path, parameters, use.mark, marks, entry.versioned)
         context = CheckContext(dict(self.givens))
         if len(self.problems.errors) > before:
             check_rest(target, spec, {info.name for info in infos} - parameters.keys(), context, self.problems)

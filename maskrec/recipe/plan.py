@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.contracts.problem import Mark
-from maskrec.plugin.registered import with_version
 from maskrec.recipe.node import closest_mark
 
 Workers = int | Literal["auto"]
@@ -27,7 +26,7 @@ class Spec:
             lists, dicts, nested ``Spec`` and ``Opened``.
         mark: the place of ``use``.
         marks: the place of each parameter that the recipe sets, by name.
-        version: of the distribution that provides it, for messages; empty for maskrec's own and for files.
+        versioned: the name as messages give it, ``maskrec-foo/foo (version 1.2)``; by default the name alone.
     """
 
     kind: str
@@ -36,12 +35,10 @@ class Spec:
     parameters: Mapping[str, Any]
     mark: Mark | None = field(default=None, compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
-    version: str = field(default="", compare=False)
+    versioned: str = field(default="", compare=False)
 
-    @property
-    def versioned(self) -> str:
-        """The qualified name and its version: ``maskrec-foo/foo (version 1.2)``, ``file:my_loss.py/my_loss``."""
-        return with_version(self.name, self.version)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versioned", self.versioned or self.name)
 
     @property
     def who(self) -> str:

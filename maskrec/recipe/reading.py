@@ -53,8 +53,7 @@ def load_text(path: Path, shown: str) -> str:
             )
         if path.suffix == ".py":
             raise UnreadableError(
-                f"{shown} is a Python file, not a recipe; a plugin is tried in a recipe: maskrec:quickstart --demo "
-                f"--plugin {shown}"
+                f"{shown} is a Python file, not a recipe; name a recipe, and --plugin {shown} with it"
             )
         with open_regular(path) as stream:
             raw = stream.read(LARGEST_FILE + 1)

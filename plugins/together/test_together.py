@@ -40,7 +40,7 @@ MIXED = {
     "loss": {
         "use": "weighted_sum",
         "parts": {
-            "curricular": {"use": "example_curricularface", "scale": 16.0},
+            "mistaken": {"use": "example_mv_softmax", "scale": 16.0},
             "remembered": {
                 "use": "pml_cross_batch_memory",
                 "memory_size": 30,
@@ -49,7 +49,7 @@ MIXED = {
             },
             "drawn": {"use": "triplet", "miner": {"use": "pml_uniform_histogram_miner", "num_bins": 4}},
         },
-        "weights": {"curricular": 1.0, "remembered": 0.5, "drawn": 0.5},
+        "weights": {"mistaken": 1.0, "remembered": 0.5, "drawn": 0.5},
     },
     "transforms": {"mask": {"use": "synthetic_mask"}},
     "evaluate": {
@@ -114,7 +114,7 @@ def test_a_recipe_of_many_plugins_trains_resumes_and_names_all_providers(tmp_pat
 
     rows = [json.loads(line) for line in (halted / "metrics.jsonl").read_text().splitlines()]
     steps = [row["step"] for row in rows if row["kind"] == "step"]
-    assert {"remembered/same_pairs", "drawn/triplets", "curricular/margin/t"} <= rows[0]["diagnostics"].keys()
+    assert {"remembered/same_pairs", "drawn/triplets", "mistaken/accuracy"} <= rows[0]["diagnostics"].keys()
     recorded, logged = recorded_in_mlflow(tmp_path, halted)
     assert logged == steps
     assert recorded.info.status == "FINISHED"

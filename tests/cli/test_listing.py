@@ -260,8 +260,10 @@ def test_the_example_plugin_is_listed_by_its_own_entry_point(maskrec_cli, make_d
     done = maskrec_cli("list", "--provider", project["name"], path=[site, source])
     assert done.stderr == ""
     assert [line.split()[:4] for line in done.stdout.splitlines()[1:]] == [
-        ["loss", "example_curricularface", "maskrec-example-loss", project["version"]],
-        ["margin", "example_curricular", "maskrec-example-loss", project["version"]],
+        ["loss", "example_mv_softmax", "maskrec-example-loss", project["version"]],
+        ["margin", "example_misclassified", "maskrec-example-loss", project["version"]],
     ]
-    shown = maskrec_cli("show", "example_curricularface", path=[site, source])
-    assert "  momentum: float = 0.99\n      how much of ``t`` is kept at each step, in [0, 1)." in shown.stdout
+    shown = maskrec_cli("show", "example_mv_softmax", path=[site, source])
+    assert (
+        "  weight: float = 1.2\n      how much a class counts that a face is mistaken for, at least 1." in shown.stdout
+    )

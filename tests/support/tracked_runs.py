@@ -18,7 +18,7 @@ RECIPE = """\
 seed: 17
 image_size: null
 backbone: {use: maskrec/timm, model: resnet10t}
-loss: {use: maskrec-example-loss/example_curricularface, scale: 64.0, margin: 0.5}
+loss: {use: maskrec-example-loss/example_mv_softmax, scale: 64.0, margin: 0.5}
 evaluate:
   held_out: {use: maskrec/pair_histogram, normalize: true}
   theirs: {use: maskrec-other/picture, size: 2}
@@ -31,7 +31,7 @@ PROVENANCE = {
     "data_root": "/secret/place",
     "components": {
         "backbone": {"name": "maskrec/timm", "distribution": "maskrec", "version": "0.1.0"},
-        "loss": {"name": "curricularface", "distribution": "maskrec-example-loss", "version": "0.3"},
+        "loss": {"name": "mv_softmax", "distribution": "maskrec-example-loss", "version": "0.3"},
     },
 }
 PIXELS = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)

@@ -10,9 +10,9 @@ def maskrec_losses() -> list[Component]:
     """The losses of this plugin."""
     return [
         Component(
-            "example_curricularface",
-            "maskrec_example_loss.curricularface:CurricularFace",
-            "ArcFace that learns easy faces first, hard ones later",
+            "example_mv_softmax",
+            "maskrec_example_loss.mv_softmax:MVSoftmax",
+            "ArcFace in which mistaken classes count more",
         ),
     ]
 
@@ -22,9 +22,9 @@ def maskrec_parts() -> list[Component]:
     """The parts of this plugin: the margin by itself, for ``margin_softmax``."""
     return [
         Component(
-            "example_curricular",
-            "maskrec_example_loss.curricularface:Curricular",
-            "the margin of example_curricularface",
+            "example_misclassified",
+            "maskrec_example_loss.mv_softmax:Misclassified",
+            "the margin of example_mv_softmax",
             part="margin",
         ),
     ]

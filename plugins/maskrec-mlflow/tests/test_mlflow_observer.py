@@ -83,7 +83,7 @@ def test_everything_is_read_back_and_nothing_else_is_there(store, tmp_path):
         "image_size": "None",
         "backbone.use": "maskrec/timm",
         "backbone.model": "resnet10t",
-        "loss.use": "maskrec-example-loss/example_curricularface",
+        "loss.use": "maskrec-example-loss/example_mv_softmax",
         "loss.scale": "64.0",
         "loss.margin": "0.5",
         "evaluate.held_out.use": "maskrec/pair_histogram",

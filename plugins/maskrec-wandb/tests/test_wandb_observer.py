@@ -97,7 +97,7 @@ def test_name_recipe_and_providers(recorded):
         "image_size": None,
         "backbone.use": "maskrec/timm",
         "backbone.model": "resnet10t",
-        "loss.use": "maskrec-example-loss/example_curricularface",
+        "loss.use": "maskrec-example-loss/example_mv_softmax",
         "loss.scale": 64.0,
         "loss.margin": 0.5,
         "evaluate.held_out.use": "maskrec/pair_histogram",
