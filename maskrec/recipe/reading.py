@@ -52,9 +52,7 @@ def load_text(path: Path, shown: str) -> str:
                 f"{shown} is not a regular file" if there else f"the recipe file {shown} does not exist"
             )
         if path.suffix == ".py":
-            raise UnreadableError(
-                f"{shown} is a Python file, not a recipe; name a recipe, and --plugin {shown} with it"
-            )
+            raise UnreadableError(f"{shown} is a Python file, not a recipe; name a recipe and add --plugin {shown}")
         with open_regular(path) as stream:
             raw = stream.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:

@@ -307,5 +307,5 @@ def test_a_python_file_in_place_of_a_recipe_is_said_to_be_one(maskrec_here, tmp_
     (tmp_path / "mine.py").write_text("x = 1\n")
     done = maskrec_here(command, "mine.py")
     assert done.returncode == 2
-    assert "mine.py is a Python file, not a recipe; name a recipe, and --plugin mine.py with it" in done.stderr
+    assert "mine.py is a Python file, not a recipe; name a recipe and add --plugin mine.py" in done.stderr
     assert "YAML" not in done.stderr
