@@ -10,7 +10,7 @@ from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped, Stop
-from maskrec.inference.evaluating.evaluation_values import write_figures
+from maskrec.inference.evaluating.evaluation_values import write_evaluation, write_figures
 from maskrec.inference.evaluating.result_tables import final_tables
 from maskrec.training.display import Display
 from maskrec.training.observing import Observers
@@ -29,12 +29,14 @@ class RunLog:
         observers: the recipe's.
         display: what the user sees.
         figures: the folder for evaluators' figures.
+        evaluations: the folder for what evaluators answer, as reports and comparisons read it.
     """
 
     recorder: Recorder
     observers: Observers
     display: Display
     figures: Path
+    evaluations: Path
 
     def started(self, event: Started) -> Stop | None:
         """The run begins or continues."""
@@ -105,6 +107,8 @@ class RunLog:
         if rank() == 0:
             occasion = f"epoch-{event.epoch + 1:03}" if event.stage == "evaluate" else "test"
             write_figures(self.figures, event.label, occasion, event.evaluation)
+            about = {"stage": event.stage, "epoch": event.epoch + 1, "step": event.step}
+            write_evaluation(self.evaluations, event.label, occasion, event.evaluation, **about)
         for line in lines:
             self.display.line(line)
         return self.observers.notify("on_evaluate", event)
