@@ -61,9 +61,7 @@ def mask_type_rows(measured: Measured, thresholds: Mapping[str, Threshold], rule
     return rows
 
 
-def _wearing(
-    kind: str, left: NDArray[np.str_], right: NDArray[np.str_], both: bool
-) -> NDArray[np.bool_]:
+def _wearing(kind: str, left: NDArray[np.str_], right: NDArray[np.str_], both: bool) -> NDArray[np.bool_]:
     """The pairs in which somebody wears this type; of one masked face, a bare one beside it wears nothing."""
     if kind or both:
         return (left == kind) | (right == kind)

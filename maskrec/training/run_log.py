@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.files import write_bytes
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped, Stop
@@ -100,6 +101,9 @@ class RunLog:
         head = f"test {label}: with the weights and thresholds of epoch {epoch + 1}, {which}"
         table = [f"    {line}" for line in final_tables(evaluation)]
         self._evaluation(Evaluated(epoch, step, label, "test", evaluation), [head, *table])
+        leading = chosen_by is None or chosen_by.partition(".")[0] == label
+        if rank() == 0 and leading and "confusion" in evaluation.figures:
+            write_bytes(self.figures / "confusion.png", bytes(evaluation.figures["confusion"]))
 
     def _evaluation(self, event: Evaluated, lines: list[str]) -> Stop | None:
         metrics = dict(event.evaluation.metrics)
