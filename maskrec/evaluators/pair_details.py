@@ -30,7 +30,7 @@ def pair_details(measured: Measured, thresholds: Mapping[str, Threshold], rule: 
         rule: the name of the threshold that decides; one of a condition's own comes first.
     """
     deciding = thresholds[rule]
-    about = {"pairs": measured.pairs.label, "caveat": measured.pairs.caveat, "rule": rule}
+    about: dict[str, Any] = {"pairs": measured.pairs.label, "caveat": measured.pairs.caveat, "rule": rule}
     about |= {"distance": deciding.distance, "normalize": deciding.normalize}
     values = np.full(len(measured.pairs), deciding.value)
     for name, chosen in conditions(measured.pairs):
@@ -47,7 +47,7 @@ def distance_histograms(measured: Measured, bins: int = BINS) -> dict[str, Any]:
     farthest = float(measured.distances.max())
     low = float(np.nextafter(measured.distances.min(), -np.inf))
     high = farthest if farthest - low > 1e-9 else low + 1e-9  # all distances are equal
-    edges = low + (high - low) / bins * np.arange(bins + 1)
+    edges: Floats = low + (high - low) / bins * np.arange(bins + 1, dtype=np.float64)
     edges[-1] = high
     by_condition = {"all": np.ones(len(measured.pairs), dtype=bool), **dict(conditions(measured.pairs))}
     counts = {

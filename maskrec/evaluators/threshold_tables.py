@@ -63,9 +63,8 @@ def mask_type_rows(measured: Measured, thresholds: Mapping[str, Threshold], rule
 
 def _wearing(kind: str, left: NDArray[np.str_], right: NDArray[np.str_], both: bool) -> NDArray[np.bool_]:
     """The pairs in which somebody wears this type; of one masked face, a bare one beside it wears nothing."""
-    if kind or both:
-        return (left == kind) | (right == kind)
-    return (left == kind) & (right == kind)
+    here, there = np.asarray(left == kind), np.asarray(right == kind)
+    return here | there if kind or both else here & there
 
 
 def error_columns(same: Floats, different: Floats, threshold: float) -> Row:

@@ -37,7 +37,7 @@ def line_plot(name: str, title: str, lines: Mapping[str, Points], unit: str) -> 
         axes.set_ylabel(unit)
 
     ends = f"It goes from {values[0]:.4g} to {values[-1]:.4g}." if len(lines) == 1 else ""
-    return draw_svg(draw, name, title, f"{unit} over optimizer steps. {ends}".strip())[0]
+    return draw_svg(draw, name, title, f"{unit} over optimizer steps. {ends}".strip(), width=4.2)[0]
 
 
 def distribution_plot(name: str, histograms: Histograms, condition: str, unit: str) -> tuple[str, Box]:
@@ -58,7 +58,7 @@ def distribution_plot(name: str, histograms: Histograms, condition: str, unit: s
         axes.set_xlabel(unit)
         axes.set_ylabel("share of pairs")
 
-    description = f"How the distances of same and of different {words} pairs are distributed."
+    description = f"How the distances of same and of different people are distributed: {words}."
     return draw_svg(draw, name, f"Distances, {words}", description, height=2.3)
 
 
@@ -154,9 +154,8 @@ def confusion_plot(name: str, counts: Sequence[Sequence[int]]) -> str:
         for spine in axes.spines.values():
             spine.set_visible(False)
 
-    return draw_svg(
-        draw, name, "Confusion matrix", "Counts of pairs by what they are and what they were called.", 4.2, 2.4
-    )[0]
+    description = "Counts of pairs by what they are and what they were called."
+    return draw_svg(draw, name, "Confusion matrix", description, 4.2, 2.4, left=0.7)[0]
 
 
 def _square(x: int, y: int, color: str, alpha: float) -> Any:

@@ -136,11 +136,13 @@ def _object(path: Path, problems: list[str]) -> dict[str, Any]:
 def _recipe(path: Path, places: Mapping[str, Any], problems: list[str]) -> tuple[RecipeValue, ...]:
     """Every value of the recipe; those without a place are defaults, where places are known at all."""
     try:
-        root = read_text(load_text(path, path.name), path.name).root
+        reading = read_text(load_text(path, path.name), path.name)
+        if reading.problems:
+            raise ValueError(reading.problems[0].message)
     except (UnreadableError, OSError, ValueError, MaskrecError) as error:
         problems.append(f"{path.name} cannot be read ({error})")
         return ()
-    flat = {} if root is None else dict(flat_values(plain(root)))
+    flat = {} if reading.root is None else dict(flat_values(plain(reading.root)))
     otherwise = "default" if places else ""
     return tuple(
         RecipeValue(name, _written(value), text(places.get(name)) or otherwise) for name, value in flat.items()

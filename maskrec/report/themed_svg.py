@@ -28,6 +28,7 @@ INK = {
     "all": "#080808",
 }
 """Colours to draw with; in the page they are ``f-NAME`` (filled) and ``s-NAME`` (stroked)."""
+_MARGIN, _BELOW = 0.08, 0.42  # around the axes, in inches
 _NAMES = {color: name for name, color in INK.items()}
 
 
@@ -42,7 +43,13 @@ class Box:
 
 
 def draw_svg(
-    draw: Callable[[Any], None], name: str, title: str, description: str, width: float = 5.0, height: float = 2.8
+    draw: Callable[[Any], None],
+    name: str,
+    title: str,
+    description: str,
+    width: float = 5.0,
+    height: float = 2.8,
+    left: float = 0.56,
 ) -> tuple[str, Box]:
     """The ``<svg>`` of one pair of axes, and the place of the axes in it.
 
@@ -53,14 +60,16 @@ def draw_svg(
         description: what can be seen, in a sentence, for a screen reader.
         width: in inches; a page shows it as wide as it has room.
         height: likewise.
+        left: of the axes, likewise; fixed, as measuring the labels takes most of the time of a plot.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    style = quiet_style(INK["text"], INK["line"]) | {"svg.fonttype": "none", "svg.hashsalt": name}
+    style: Any = quiet_style(INK["text"], INK["line"]) | {"svg.fonttype": "none", "svg.hashsalt": name}
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=(width, height), dpi=72, layout="constrained")
-        axes = figure.add_subplot()
+        figure = Figure(figsize=(width, height), dpi=72)
+        across, up = (width - left - _MARGIN) / width, (height - _BELOW - _MARGIN) / height
+        axes = figure.add_axes((left / width, _BELOW / height, across, up))
         draw(axes)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -28,7 +28,7 @@ def threshold_slider(answer: AnswerFacts, histograms: Histograms, name: str) -> 
     place = _place(edges, edges[len(edges) // 2] if value is None else value)
     plots, boxes = [], {}
     for condition in histograms.conditions:
-        if condition == "all" and len(histograms.conditions) == 2:  # there is one condition, and all pairs have it
+        if condition == "all" and _is_one_condition(histograms):
             continue
         plot, box = _plot(histograms, condition, f"{name}-{condition.replace('_', '-')}", answer.distance, place)
         plots.append(plot)
@@ -40,6 +40,12 @@ def threshold_slider(answer: AnswerFacts, histograms: Histograms, name: str) -> 
     data["order"] = list(histograms.conditions)  # JSON objects that are sorted lose it
     rates = _rates(histograms, place)
     return ThresholdSlider(name, plots, rates, histograms.bins, place, short(edges[place]), marks, data)
+
+
+def _is_one_condition(histograms: Histograms) -> bool:
+    """Whether all pairs are of one condition, which is then shown alone."""
+    every = histograms.conditions.get("all")
+    return any(both == every for condition, both in histograms.conditions.items() if condition != "all")
 
 
 def _place(edges: Sequence[float], value: float) -> int:
@@ -76,7 +82,7 @@ def _distances_table(histograms: Histograms, condition: str) -> Table:
         end = min(start + step, histograms.bins)
         span = f"{edges[start]:.4g} to {edges[end]:.4g}"
         rows.append([span, count(sum(same[start:end])), count(sum(different[start:end]))])
-    caption = f"Distances of {CONDITION_WORDS[condition]} pairs"
+    caption = f"Distances, {CONDITION_WORDS[condition]}"
     return Table(caption, ["distance", "same person", "different people"], rows, frozenset({1, 2}), folded=True)
 
 
