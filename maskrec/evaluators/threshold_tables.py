@@ -63,8 +63,10 @@ def mask_type_rows(measured: Measured, thresholds: Mapping[str, Threshold], rule
 
 def _wearing(kind: str, left: NDArray[np.str_], right: NDArray[np.str_], both: bool) -> NDArray[np.bool_]:
     """The pairs in which somebody wears this type; of one masked face, a bare one beside it wears nothing."""
-    here, there = np.asarray(left == kind), np.asarray(right == kind)
-    return here | there if kind or both else here & there
+    wears: NDArray[np.bool_] = (left == kind) | (right == kind)
+    if not kind and not both:
+        wears &= left == right
+    return wears
 
 
 def error_columns(same: Floats, different: Floats, threshold: float) -> Row:

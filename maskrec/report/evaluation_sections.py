@@ -20,7 +20,7 @@ from maskrec.report.evaluation_tables import (
     transferred_table,
 )
 from maskrec.report.figure_words import count, rate, short
-from maskrec.report.page_parts import Block, FacePair, FacePairs, Heading, Plot, Plots, Section, Table, Words
+from maskrec.report.page_parts import Block, FacePair, FacePairs, Heading, Plot, Plots, PageSection, PageTable, Words
 from maskrec.report.page_plots import confusion_plot, det_plot, rates_at_edges, roc_plot
 from maskrec.report.plain_values import Row, mapping, text, whole
 from maskrec.report.run_facts import RunFacts
@@ -38,7 +38,7 @@ def shown_answers(answers: Sequence[AnswerFacts]) -> list[AnswerFacts]:
     return [answer for answer in answers if answer.stage == "test" or answer.label not in tested]
 
 
-def evaluation_sections(facts: RunFacts, shown: Sequence[AnswerFacts], faces: Faces | None) -> Iterator[Section]:
+def evaluation_sections(facts: RunFacts, shown: Sequence[AnswerFacts], faces: Faces | None) -> Iterator[PageSection]:
     """A section an answer.
 
     Args:
@@ -49,7 +49,7 @@ def evaluation_sections(facts: RunFacts, shown: Sequence[AnswerFacts], faces: Fa
     for number, answer in enumerate(shown):
         name = f"evaluation-{number + 1}"
         blocks = list(_blocks(facts, answer, name, faces, first=number == 0))
-        yield Section(name, f"{answer.label}, {stage_words(answer)}", blocks)
+        yield PageSection(name, f"{answer.label}, {stage_words(answer)}", blocks)
 
 
 def _blocks(facts: RunFacts, answer: AnswerFacts, name: str, faces: Faces | None, first: bool) -> Iterator[Block]:
@@ -95,7 +95,7 @@ def _curves(histograms: Histograms, name: str) -> Iterator[Block]:
     yield Plots([roc, Plot("DET", det_plot(f"{name}-det", histograms), legend)])
 
 
-def _rates_table(histograms: Histograms) -> Table:
+def _rates_table(histograms: Histograms) -> PageTable:
     """The true accept rate of each condition at false accept rates, the largest one that does not exceed them."""
     rows = []
     found = {name: both for name, both in histograms.conditions.items() if any(both[0]) and any(both[1])}
@@ -107,7 +107,7 @@ def _rates_table(histograms: Histograms) -> Table:
             cells.append(rate(max(tar for far, tar in pairs if far <= most)) if enough else rate(None))
         rows.append([f"{most:g}", *cells])
     columns = ["FAR at most", *(f"TAR, {CONDITION_WORDS[name]}" for name in found)]
-    return Table("True accept rates", columns, rows, frozenset(range(1, len(columns))), folded=True)
+    return PageTable("True accept rates", columns, rows, frozenset(range(1, len(columns))), folded=True)
 
 
 def _decisions(answer: AnswerFacts, name: str) -> Iterator[Block]:
@@ -116,7 +116,7 @@ def _decisions(answer: AnswerFacts, name: str) -> Iterator[Block]:
         return
     yield Heading("Decisions")
     cells = [[words, *map(count, row)] for words, row in zip(("same person", "different people"), counts, strict=True)]
-    table = Table(
+    table = PageTable(
         "Confusion matrix", ["pairs", "called same", "called different"], cells, frozenset({1, 2}), folded=True
     )
     note = f"All pairs at the threshold {short(answer.deciding)}." if answer.deciding is not None else ""

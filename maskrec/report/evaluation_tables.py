@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from maskrec.report.answer_facts import CONDITION_WORDS, AnswerFacts
 from maskrec.report.figure_words import count, interval, rate, short
-from maskrec.report.page_parts import Table
+from maskrec.report.page_parts import PageTable
 from maskrec.report.plain_values import Row, number, text, whole
 
 _MOST_RATES = 3
@@ -35,7 +35,7 @@ def conditions_of(answer: AnswerFacts) -> list[str]:
     return [name for name in CONDITION_WORDS if number(accuracy_of(answer, name).get("accuracy")) is not None]
 
 
-def summary_table(answer: AnswerFacts) -> Table | None:
+def summary_table(answer: AnswerFacts) -> PageTable | None:
     """Bare, one masked, both masked and all pairs with intervals; the metrics alone where there are no conditions."""
     found = conditions_of(answer)
     if not found:
@@ -59,7 +59,7 @@ def summary_table(answer: AnswerFacts) -> Table | None:
             ]
         )
     caption = f"{answer.label}, {stage_words(answer)}: accuracy and true accept rates with 95 % intervals"
-    return Table(caption, columns, rows, frozenset(range(1, len(columns))))
+    return PageTable(caption, columns, rows, frozenset(range(1, len(columns))))
 
 
 def stage_words(answer: AnswerFacts) -> str:
@@ -72,15 +72,15 @@ def _tar(answer: AnswerFacts, condition: str, far: float) -> Row:
     return next((row for row in found if row.get("condition") == condition and row.get("far") == far), {})
 
 
-def metrics_table(answer: AnswerFacts, folded: bool = True) -> Table | None:
+def metrics_table(answer: AnswerFacts, folded: bool = True) -> PageTable | None:
     """Every metric that the evaluator returned; None where it returned none."""
     if not answer.metrics:
         return None
     rows = [[name, f"{value:.6g}"] for name, value in answer.metrics.items()]
-    return Table(f"Every metric of {answer.label}", ["metric", "value"], rows, frozenset({1}), folded)
+    return PageTable(f"Every metric of {answer.label}", ["metric", "value"], rows, frozenset({1}), folded)
 
 
-def classes_table(answer: AnswerFacts) -> Table | None:
+def classes_table(answer: AnswerFacts) -> PageTable | None:
     """Precision, recall and F1 of both classes."""
     rows = [
         [f"{text(row.get('class'))} person" if row.get("class") == "same" else "different people",
@@ -89,7 +89,7 @@ def classes_table(answer: AnswerFacts) -> Table | None:
         if row.get("class") in ("same", "different")
     ]  # fmt: skip
     caption = "Precision, recall and F1 of each class"
-    return Table(caption, ["pairs", "precision", "recall", "F1"], rows, frozenset({1, 2, 3})) if rows else None
+    return PageTable(caption, ["pairs", "precision", "recall", "F1"], rows, frozenset({1, 2, 3})) if rows else None
 
 
 def confusion_counts(answer: AnswerFacts) -> list[list[int]] | None:
@@ -101,7 +101,7 @@ def confusion_counts(answer: AnswerFacts) -> list[list[int]] | None:
     return cells if all(len(row) == 2 for row in cells) else None
 
 
-def transferred_table(answer: AnswerFacts) -> Table | None:
+def transferred_table(answer: AnswerFacts) -> PageTable | None:
     """What each threshold costs the pairs of every condition; None where it was not counted."""
     rows = []
     for row in answer.tables.get("transferred_thresholds", ()):
@@ -120,7 +120,7 @@ def transferred_table(answer: AnswerFacts) -> Table | None:
         )
     columns = ["chosen on", "for", "threshold", "met by", "FAR [95 %]", "FRR [95 %]"]
     caption = "False accept and false reject rates at thresholds of each condition, on the pairs of every condition"
-    return Table(caption, columns, rows, frozenset({2, 4, 5})) if rows else None
+    return PageTable(caption, columns, rows, frozenset({2, 4, 5})) if rows else None
 
 
 def transfer_sentences(answer: AnswerFacts) -> Iterator[str]:
@@ -139,7 +139,7 @@ def transfer_sentences(answer: AnswerFacts) -> Iterator[str]:
             )
 
 
-def mask_table(answer: AnswerFacts) -> Table | None:
+def mask_table(answer: AnswerFacts) -> PageTable | None:
     """Figures by type of mask; None where no pair wears one."""
     rows = [
         [
@@ -154,13 +154,13 @@ def mask_table(answer: AnswerFacts) -> Table | None:
     ]
     columns = ["mask", "pairs", "number", "accuracy [95 %]", "FAR [95 %]", "FRR [95 %]"]
     return (
-        Table("By type of mask; pairs with two types are in both rows", columns, rows, frozenset({2, 3, 4, 5}))
+        PageTable("By type of mask; pairs with two types are in both rows", columns, rows, frozenset({2, 3, 4, 5}))
         if rows
         else None
     )
 
 
-def mistakes_table(worst: list[Row]) -> Table:
+def mistakes_table(worst: list[Row]) -> PageTable:
     """The worst mistakes without faces and names."""
     rows = [
         [mistake_words(row), CONDITION_WORDS.get(text(row.get("condition")), ""), short(row.get("distance")),
@@ -168,7 +168,7 @@ def mistakes_table(worst: list[Row]) -> Table:
         for row in worst
     ]  # fmt: skip
     columns = ["mistake", "pairs", "distance", "threshold", "place in the set"]
-    return Table("The worst mistakes", columns, rows, frozenset({2, 3, 4}), folded=True)
+    return PageTable("The worst mistakes", columns, rows, frozenset({2, 3, 4}), folded=True)
 
 
 def mistake_words(row: Row) -> str:

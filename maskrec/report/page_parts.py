@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PageTable:
     """Rows below a caption.
 
     Args:
@@ -42,7 +42,7 @@ class Plot:
     title: str
     svg: str
     legend: Sequence[tuple[str, str]] = ()
-    table: Table | None = None
+    table: PageTable | None = None
     note: str = ""
 
 
@@ -71,7 +71,7 @@ class ThresholdSlider:
 
     name: str
     plots: Sequence[Plot]
-    rates: Table
+    rates: PageTable
     steps: int
     place: int
     value: str
@@ -116,11 +116,11 @@ class Heading:
     kind: str = field(default="heading", init=False)
 
 
-Block = Table | Plots | ThresholdSlider | FacePairs | Words | Heading
+Block = PageTable | Plots | ThresholdSlider | FacePairs | Words | Heading
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PageSection:
     """A section of the page: its id, its title, what is in it."""
 
     id: str
@@ -145,5 +145,5 @@ class Page:
     state: str
     outcome: str
     warnings: Sequence[str]
-    summary: Table | None
-    sections: Sequence[Section]
+    summary: PageTable | None
+    sections: Sequence[PageSection]

@@ -6,26 +6,26 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from maskrec.report.page_parts import Block, Section, Table, Words
+from maskrec.report.page_parts import Block, PageSection, PageTable, Words
 from maskrec.report.plain_values import mapping, text, texts, whole
 from maskrec.report.run_facts import RecipeValue, RunFacts
 
 
-def record_sections(facts: RunFacts) -> Iterator[Section]:
+def record_sections(facts: RunFacts) -> Iterator[PageSection]:
     """The recipe, the provenance, the commands."""
     if facts.recipe:
-        yield Section("recipe", "Recipe", [_recipe_table(facts), *_recipe_files(facts)])
+        yield PageSection("recipe", "Recipe", [_recipe_table(facts), *_recipe_files(facts)])
     blocks = list(_provenance(facts))
     if blocks:
-        yield Section("provenance", "Provenance", blocks)
-    yield Section("again", "Again", list(_commands(facts)))
+        yield PageSection("provenance", "Provenance", blocks)
+    yield PageSection("again", "Again", list(_commands(facts)))
 
 
-def _recipe_table(facts: RunFacts) -> Table:
+def _recipe_table(facts: RunFacts) -> PageTable:
     rows = [[each.path, each.value, _place_words(each)] for each in facts.recipe]
     if any(each.place for each in facts.recipe):
-        return Table("Every value and where it was written", ["value", "is", "from"], rows, folded=len(rows) > 40)
-    return Table("Every value", ["value", "is"], [row[:2] for row in rows], folded=len(rows) > 40)
+        return PageTable("Every value and where it was written", ["value", "is", "from"], rows, folded=len(rows) > 40)
+    return PageTable("Every value", ["value", "is"], [row[:2] for row in rows], folded=len(rows) > 40)
 
 
 def _place_words(value: RecipeValue) -> str:
@@ -43,7 +43,7 @@ def _recipe_files(facts: RunFacts) -> Iterator[Block]:
 def _provenance(facts: RunFacts) -> Iterator[Block]:
     record = facts.record
     if versions := mapping(record.get("versions")):
-        yield Table("Versions", ["what", "version"], [[name, text(each)] for name, each in versions.items()])
+        yield PageTable("Versions", ["what", "version"], [[name, text(each)] for name, each in versions.items()])
     components = mapping(record.get("components"))
     if components:
         rows = [
@@ -54,7 +54,7 @@ def _provenance(facts: RunFacts) -> Iterator[Block]:
             ]
             for path, row in components.items()
         ]
-        yield Table("Components", ["place", "component", "version", "sources"], rows, folded=True)
+        yield PageTable("Components", ["place", "component", "version", "sources"], rows, folded=True)
     data = mapping(record.get("data"))
     rows = [["data root", text(record.get("data_root"))], *([name, text(each)[:16]] for name, each in data.items())]
     weights = mapping(record.get("weights"))
@@ -64,12 +64,12 @@ def _provenance(facts: RunFacts) -> Iterator[Block]:
     ]
     rows = [row for row in rows if row[1]]
     if rows:
-        yield Table("Data and weights, by the start of their SHA-256", ["what", "which"], rows)
+        yield PageTable("Data and weights, by the start of their SHA-256", ["what", "which"], rows)
     if facts.starts:
         yield _starts(facts)
 
 
-def _starts(facts: RunFacts) -> Table:
+def _starts(facts: RunFacts) -> PageTable:
     rows = []
     for start in facts.starts:
         computed, processes = mapping(start.get("compute")), whole(start.get("processes"))
@@ -82,7 +82,7 @@ def _starts(facts: RunFacts) -> Table:
                 "" if processes is None else f"{processes}",
             ]
         )
-    return Table("Starts", ["at", "command", "on", "processes"], rows, frozenset({3}))
+    return PageTable("Starts", ["at", "command", "on", "processes"], rows, frozenset({3}))
 
 
 def _commands(facts: RunFacts) -> Iterator[Block]:

@@ -11,7 +11,7 @@ from maskrec.base.errors import UsageError
 from maskrec.report.evaluation_sections import shown_answers
 from maskrec.report.evaluation_tables import accuracy_of
 from maskrec.report.figure_words import interval
-from maskrec.report.page import render_index
+from maskrec.report.page_rendering import render_index
 from maskrec.report.plain_values import text
 from maskrec.report.report_writing import write_page
 from maskrec.report.run_facts import RunFacts, is_reported, read_facts

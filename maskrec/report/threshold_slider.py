@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from maskrec.report.answer_facts import CONDITION_WORDS, AnswerFacts, Histograms
 from maskrec.report.figure_words import count, percent, rate, short
-from maskrec.report.page_parts import Plot, Table, ThresholdSlider
+from maskrec.report.page_parts import Plot, PageTable, ThresholdSlider
 from maskrec.report.page_plots import distribution_plot, histogram_edges
 from maskrec.report.plain_values import number
 
@@ -73,7 +73,7 @@ def _plot(histograms: Histograms, condition: str, name: str, unit: str, place: i
     return plot, (box.left, box.right)
 
 
-def _distances_table(histograms: Histograms, condition: str) -> Table:
+def _distances_table(histograms: Histograms, condition: str) -> PageTable:
     """Numbers of pairs by distance, in fewer and wider bins."""
     edges, (same, different) = histogram_edges(histograms), histograms.conditions[condition]
     step = -(-histograms.bins // _ROWS)
@@ -83,10 +83,10 @@ def _distances_table(histograms: Histograms, condition: str) -> Table:
         span = f"{edges[start]:.4g} to {edges[end]:.4g}"
         rows.append([span, count(sum(same[start:end])), count(sum(different[start:end]))])
     caption = f"Distances, {CONDITION_WORDS[condition]}"
-    return Table(caption, ["distance", "same person", "different people"], rows, frozenset({1, 2}), folded=True)
+    return PageTable(caption, ["distance", "same person", "different people"], rows, frozenset({1, 2}), folded=True)
 
 
-def _rates(histograms: Histograms, place: int) -> Table:
+def _rates(histograms: Histograms, place: int) -> PageTable:
     """FAR, FRR and accuracy by condition at an edge; the script writes the same."""
     rows = []
     for condition, (same, different) in histograms.conditions.items():
@@ -103,4 +103,4 @@ def _rates(histograms: Histograms, place: int) -> Table:
             ]
         )
     columns = ["pairs", "FAR", "FRR", "decided correctly", "accepted wrongly", "rejected wrongly"]
-    return Table("At this threshold", columns, rows, frozenset(range(1, 6)))
+    return PageTable("At this threshold", columns, rows, frozenset(range(1, 6)))

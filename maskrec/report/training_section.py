@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from maskrec.report.figure_words import count, duration, short
-from maskrec.report.page_parts import Block, Plot, Plots, Section, Table, Words
+from maskrec.report.page_parts import Block, Plot, Plots, PageSection, PageTable, Words
 from maskrec.report.page_plots import line_plot
 from maskrec.report.plain_values import Row, mapping, number, text, whole
 from maskrec.report.run_facts import RunFacts
@@ -20,13 +20,13 @@ _PLOTS = (
 )
 
 
-def training_section(facts: RunFacts) -> Section | None:
+def training_section(facts: RunFacts) -> PageSection | None:
     """Plots of the rows of metrics.jsonl; None where it has no steps."""
     steps = facts.metrics.of_kind("step")
     blocks = list(_plots(steps))
     if not blocks:
         return None
-    return Section("training", "Training", [Words(_words(facts, steps)), *blocks, *_epochs(facts)])
+    return PageSection("training", "Training", [Words(_words(facts, steps)), *blocks, *_epochs(facts)])
 
 
 def _plots(steps: Sequence[Row]) -> Iterator[Block]:
@@ -35,7 +35,7 @@ def _plots(steps: Sequence[Row]) -> Iterator[Block]:
         points = thinned(_points(steps, field), _MOST)
         if points:
             rows = [[count(int(step)), short(value)] for step, value in thinned(points, _ROWS)]
-            table = Table(f"{title} by step", ["step", unit], rows, frozenset({0, 1}), folded=True)
+            table = PageTable(f"{title} by step", ["step", unit], rows, frozenset({0, 1}), folded=True)
             plots.append(Plot(title, line_plot(name, title, {"same": points}, unit), (), table))
     if plots:
         yield Plots(plots)
@@ -92,6 +92,6 @@ def _epochs(facts: RunFacts) -> Iterator[Block]:
     columns = list(dict.fromkeys(name for cells in rows.values() for name in cells))
     if columns:
         content = [[f"{epoch}", *(cells.get(name, "–") for name in columns)] for epoch, cells in sorted(rows.items())]
-        yield Table(
+        yield PageTable(
             "By epoch", ["epoch", *columns], content, frozenset(range(len(columns) + 1)), folded=len(content) > 12
         )
