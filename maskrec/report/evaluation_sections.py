@@ -20,7 +20,7 @@ from maskrec.report.evaluation_tables import (
     transferred_table,
 )
 from maskrec.report.figure_words import count, rate, short
-from maskrec.report.page_parts import Block, FacePair, FacePairs, Heading, Plot, Plots, PageSection, PageTable, Words
+from maskrec.report.page_parts import Block, FacePair, FacePairs, Heading, PageSection, PageTable, Plot, Plots, Words
 from maskrec.report.page_plots import confusion_plot, det_plot, rates_at_edges, roc_plot
 from maskrec.report.plain_values import Row, mapping, text, whole
 from maskrec.report.run_facts import RunFacts

@@ -10,8 +10,8 @@ from maskrec.report.evaluation_sections import Faces, evaluation_sections, shown
 from maskrec.report.evaluation_tables import summary_table
 from maskrec.report.loss_figure import write_loss_figure
 from maskrec.report.outcome_sentence import outcome, warnings
-from maskrec.report.page_rendering import render_page
 from maskrec.report.page_parts import Page
+from maskrec.report.page_rendering import render_page
 from maskrec.report.plain_values import mapping, whole
 from maskrec.report.record_sections import record_sections
 from maskrec.report.run_facts import RunFacts, read_facts

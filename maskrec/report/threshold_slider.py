@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from maskrec.report.answer_facts import CONDITION_WORDS, AnswerFacts, Histograms
 from maskrec.report.figure_words import count, percent, rate, short
-from maskrec.report.page_parts import Plot, PageTable, ThresholdSlider
+from maskrec.report.page_parts import PageTable, Plot, ThresholdSlider
 from maskrec.report.page_plots import distribution_plot, histogram_edges
 from maskrec.report.plain_values import number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from maskrec.report.figure_words import count, duration, short
-from maskrec.report.page_parts import Block, Plot, Plots, PageSection, PageTable, Words
+from maskrec.report.page_parts import Block, PageSection, PageTable, Plot, Plots, Words
 from maskrec.report.page_plots import line_plot
 from maskrec.report.plain_values import Row, mapping, number, text, whole
 from maskrec.report.run_facts import RunFacts

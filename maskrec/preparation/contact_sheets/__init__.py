@@ -1,4 +1,4 @@
-"""Contact sheets of faces: ``selection`` of them, ``tiles`` with captions, ``sheet`` as PNG, ``page_rendering`` as HTML."""
+"""Contact sheets of faces: ``selection`` of them, ``tiles`` with captions, ``sheet`` as PNG, ``page`` as HTML."""
 
 from __future__ import annotations
 
