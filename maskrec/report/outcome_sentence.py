@@ -9,7 +9,7 @@ from maskrec.base.words import counted
 from maskrec.report.answer_facts import AnswerFacts
 from maskrec.report.evaluation_tables import accuracy_of, pairs_of
 from maskrec.report.figure_words import percent
-from maskrec.report.plain_values import number, whole
+from maskrec.report.plain_values import number, texts, whole
 from maskrec.report.run_facts import RunFacts
 
 
@@ -43,7 +43,7 @@ def _measured(facts: RunFacts, answer: AnswerFacts) -> str:
     row, pairs = accuracy_of(answer, "all"), pairs_of(answer, "all")
     accuracy = number(row.get("accuracy"))
     which = f" with the weights of epoch {answer.epoch}" if answer.epoch is not None else ""
-    on = "test pairs" if answer.stage == "test" else "evaluation pairs, which also chose the threshold"
+    on = "test pairs" if answer.stage == "test" else "evaluation pairs"
     if accuracy is None:
         said = ", ".join(f"{name} {value:.4f}" for name, value in [*answer.metrics.items()][:2]) or "without metrics"
         return f"{answer.label} answered{which}: {said}"
@@ -73,15 +73,17 @@ def warnings(facts: RunFacts, shown: Sequence[AnswerFacts]) -> Iterator[str]:
                 f"{answer.label}: the embeddings have collapsed, or nearly so: no threshold separates same from "
                 "different people, and the figures are at the best threshold of the evaluation pairs instead."
             )
-        if answer.stage == "evaluate" and facts.state.word in ("finished", "stopped"):
+        if answer.stage == "evaluate":
             yield (
-                f"{answer.label} has no test pairs: its figures are of the pairs that also chose its thresholds, which "
-                "makes them too good."
+                f"{answer.label}: no test pairs were measured. Its thresholds were chosen on the same evaluation "
+                "pairs, so the figures at these thresholds are too good."
             )
     skipped = sum(whole(row.get("skipped")) or 0 for row in facts.metrics.of_kind("step"))
     if skipped:
         yield f"{counted(skipped, 'step')} changed nothing, because something in them was not finite."
     yield from (f"{_sentence(each)}." for each in facts.caveats)
+    if notes := texts(facts.result.get("notes")):
+        yield f"{counted(len(notes), 'note')} on these pairs, which may name people, in result.json."
     yield from (f"Not shown: {each}." for each in facts.problems)
 
 

@@ -121,7 +121,7 @@ def read_facts(path: Path) -> RunFacts:
 
 
 def _caveats(record: Row, result: Row, answers: list[AnswerFacts]) -> tuple[str, ...]:
-    said = [*texts(result.get("caveats")), *texts(result.get("notes")), *(answer.caveat for answer in answers)]
+    said = [*texts(result.get("caveats")), *(answer.caveat for answer in answers)]
     return tuple(dict.fromkeys(each for each in said if each))
 
 

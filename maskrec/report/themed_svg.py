@@ -28,7 +28,7 @@ INK = {
     "all": "#080808",
 }
 """Colours to draw with; in the page they are ``f-NAME`` (filled) and ``s-NAME`` (stroked)."""
-_MARGIN, _BELOW = 0.08, 0.42  # around the axes, in inches
+_MARGIN, _BELOW = 0.14, 0.42  # around the axes, in inches
 _NAMES = {color: name for name, color in INK.items()}
 
 

@@ -43,7 +43,8 @@ def test_a_killed_run(finished_run: Runs) -> None:
     )
     assert f"continue with maskrec resume {run}" in said
     assert "the last line of metrics.jsonl is torn" in said
-    assert "evaluation pairs, which also chose the threshold" in said
+    assert "of the 600 evaluation pairs of held_out are decided correctly" in said
+    assert "held_out: no test pairs were measured" in said
 
 
 def test_a_run_killed_before_anything_was_measured(tmp_path: Path) -> None:
@@ -61,7 +62,13 @@ def test_a_run_without_evaluators(tmp_path: Path) -> None:
 def test_a_run_without_test_pairs(finished_run: Runs) -> None:
     said = said_of(finished_run(tested=None))
     assert said.startswith("finished\nFinished after 2 epochs and 20 steps; ")
-    assert "held_out has no test pairs" in said
+    assert "held_out: no test pairs were measured" in said
+
+
+def test_names_of_people_in_notes_are_not_shown(finished_run: Runs) -> None:
+    said = said_of(finished_run(result={"notes": ["'Ann' and 'Bo' look like one person"]}))
+    assert "1 note on these pairs, which may name people, in result.json" in said
+    assert "Bo" not in said
 
 
 def test_a_run_that_fell_back_to_its_demo(finished_run: Runs) -> None:
