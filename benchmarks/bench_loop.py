@@ -64,7 +64,7 @@ def ours(folder: Path, steps: int) -> float:
     write_json(run.provenance, {"run_id": "bench"})
     run.checkpoint("last").parent.mkdir()
     with Recorder(run.metrics, 0) as recorder, Display(1, steps, 0, Console(quiet=True)) as display:
-        log = RunLog(recorder, Observers({}, display.line), display, run.figures)
+        log = RunLog(recorder, Observers({}, display.line), display, run.figures, run.evaluations)
         workers = WorkerChoice(0, stepper.compute, display.line)
         trainer = Trainer(assembly, stepper, run, log, TrainState(), workers)
         began = time.process_time()

@@ -29,6 +29,13 @@ _STYLE: Any = {
 }
 
 
+def quiet_style(text: str, line: str) -> dict[str, Any]:
+    """The settings of every figure, in two colours of its own: of texts, and of axes and grid."""
+    lines = dict.fromkeys(("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"), line)
+    texts = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), text)
+    return {**_STYLE, **lines, **texts}
+
+
 def draw_png(draw: Callable[[Any], None], width: float = 7.2, height: float = 4.2) -> bytes:
     """The PNG of one pair of axes.
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "running:run",
     "resume": "running:resume",
     "sweep": "sweeping:sweep",
+    "report": "reporting:report",
     "evaluate": "evaluating:evaluate",
     "verify": "verifying:verify",
     "embed": "embedding:embed",

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.files import expand_home
-from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
+from maskrec.base.words import one_line
+from maskrec.cli.options import NoPlugins, PluginFiles, debugging, open_catalog
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -43,6 +45,7 @@ def run(
     allow_drift: AllowDrift = False,
 ) -> None:
     """Train and evaluate as a recipe says, and write a run directory."""
+    from maskrec.contracts.collectives import rank
     from maskrec.recipe.checking import resolve
     from maskrec.training.distributed import on_each_process, process_group, several_processes_started
     from maskrec.training.runner import start
@@ -60,7 +63,10 @@ def run(
         return plan, catalog, root
 
     with process_group():  # what one process refuses ends the others too
-        start(*on_each_process(read), run_dir, plugin or (), allow_drift)
+        path = start(*on_each_process(read), run_dir, plugin or (), allow_drift)
+        first = rank() == 0
+    if first:
+        write_pages(path)
 
 
 def resume(
@@ -71,6 +77,7 @@ def resume(
     allow_drift: AllowDrift = False,
 ) -> None:
     """Continue a run; only train.epochs and machine settings can be changed."""
+    from maskrec.contracts.collectives import rank
     from maskrec.training.distributed import on_each_process, process_group
     from maskrec.training.runner import resume as go_on
 
@@ -79,6 +86,23 @@ def resume(
 
     with process_group():
         go_on(run_dir, *on_each_process(read), plugin or (), allow_drift)
+        first = rank() == 0
+    if first:
+        write_pages(run_dir)
+
+
+def write_pages(run_dir: Path) -> None:
+    """Write the report of a run that has ended; where that fails, the run is as good as before, so it is only said."""
+    from maskrec.report.report_writing import write_run_pages
+
+    try:
+        say(f"report: {write_run_pages(run_dir)}")
+    except Exception as error:
+        if debugging():
+            raise
+        say(
+            f"note: the report of {run_dir} was not written ({one_line(error)}); the run itself is complete", error=True
+        )
 
 
 def root_of_data(given: Path | None) -> Path:

@@ -64,9 +64,12 @@ class Evaluation:
         thresholds: by name; stored beside the checkpoint.
         tables: small tables (a list of rows) for the report and the terminal; plain JSON values only.
         figures: PNG bytes by name; the runner writes them into the run directory.
+        details: what a report draws beyond the tables, such as histograms; plain JSON values only. The runner writes
+            them into the run directory's ``evaluations``, and neither into checkpoints nor into ``result.json``.
     """
 
     metrics: Mapping[str, float]
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     figures: Mapping[str, bytes] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -14,6 +14,8 @@ from maskrec.evaluators.condition_tables import class_table, confusion_table, de
 from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.distribution import distribution_png
 from maskrec.evaluators.measuring import Measured, conditions, measure, require_both_kinds, validation_loss
+from maskrec.evaluators.pair_details import pair_details
+from maskrec.evaluators.threshold_tables import decision_tables
 from maskrec.metrics import Rule, best_threshold, confusion, histogram_threshold, iou
 
 if TYPE_CHECKING:
@@ -128,12 +130,15 @@ class PairHistogram:
             if name in complete:
                 overlap_there = 1.0 if threshold.collapsed else iou(*measured.both(chosen), threshold.value)
                 metrics[f"iou/{name}"] = overlap_there
+        thresholds = {"histogram": threshold}
+        tables = {"accuracy": rows, "confusion": confusion_table(counts), "classes": class_table(counts)}
         return Evaluation(
             metrics,
-            {"histogram": threshold},
-            {"accuracy": rows, "confusion": confusion_table(counts), "classes": class_table(counts)},
+            thresholds,
+            {**tables, **decision_tables(measured, thresholds, "histogram")},
             {
                 "distribution": distribution_png(measured, threshold, self.bins, overlap),
                 "confusion": confusion_png(counts, measured.pairs.label, threshold.value),
             },
+            pair_details(measured, thresholds, "histogram"),
         )

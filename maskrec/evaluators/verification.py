@@ -17,8 +17,10 @@ from maskrec.contracts.problem import Problem, refuse
 from maskrec.evaluators.condition_tables import Row, class_table, confusion_table
 from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.measuring import Measured, measure, require_both_kinds
+from maskrec.evaluators.pair_details import pair_details
 from maskrec.evaluators.roc_plot import roc_png
 from maskrec.evaluators.scores import Scores, applied_row, cross_validated, fold_row, parts_of, rate_rows, score
+from maskrec.evaluators.threshold_tables import decision_tables
 from maskrec.metrics import confusion, contiguous_folds
 
 if TYPE_CHECKING:
@@ -103,7 +105,8 @@ class Verification:
                 rates += rate_rows(scores)
                 scored.append(scores)
         thresholds = {name: value for scores in scored for name, value in self._thresholds(scores).items()}
-        return self._answer(measured, metrics, thresholds, {"accuracy": rows, "tar_at_far": rates}, scored)
+        tables = {"accuracy": rows, "tar_at_far": rates, **_decisions(measured, thresholds["best"].value)}
+        return self._answer(measured, metrics, thresholds, tables, scored)
 
     def test(self, embed: Embed, evaluation: Evaluation) -> Evaluation | None:
         """The evaluation's thresholds applied to the test pairs; None without test pairs.
@@ -134,8 +137,7 @@ class Verification:
         rates = [row for scores in scored for row in rate_rows(scores)]
         best = evaluation.thresholds["best"].value
         counts = confusion(*measured.both(), best)
-        tables = {"applied_thresholds": applied, "tar_at_far": rates}
-        tables |= {"confusion": confusion_table(counts), "classes": class_table(counts)}
+        tables = {"applied_thresholds": applied, "tar_at_far": rates, **_decisions(measured, best)}
         answer = self._answer(measured, metrics, dict(evaluation.thresholds), tables, scored)
         picture = confusion_png(counts, measured.pairs.label, best)
         return replace(answer, figures={**answer.figures, "confusion": picture})
@@ -154,7 +156,13 @@ class Verification:
         curves = {scores.part.condition: scores.curve for scores in scored}
         # Accuracies first: a terminal shows only the first few.
         metrics = dict(sorted(metrics.items(), key=lambda item: not item[0].startswith("accuracy")))
-        return Evaluation(metrics, thresholds, tables, {"roc": roc_png(curves, measured.pairs.label)})
+        return Evaluation(
+            metrics,
+            thresholds,
+            {**tables, **decision_tables(measured, thresholds, "best")},
+            {"roc": roc_png(curves, measured.pairs.label)},
+            pair_details(measured, thresholds, "best"),
+        )
 
     def _thresholds(self, scores: Scores) -> dict[str, Threshold]:
         part, label = scores.part, self.pairs.label
@@ -174,6 +182,12 @@ class Verification:
             if rate.enough and rate.threshold is not None
         }
         return {part.key("best"): best, **rated}
+
+
+def _decisions(measured: Measured, threshold: float) -> dict[str, list[Row]]:
+    """The confusion matrix of all pairs at one threshold, and the scores of both classes."""
+    counts = confusion(*measured.both(), threshold)
+    return {"confusion": confusion_table(counts), "classes": class_table(counts)}
 
 
 def _problems(values: Mapping[str, Any]) -> Iterable[Problem]:

@@ -91,7 +91,7 @@ class Embedder:
             yield _finite(rows, label).cpu().numpy()
 
     def _embed_pairs(self, pairs: PairSet, view: View) -> NDArray[np.float32]:
-        masks = _mask_numbers(pairs)
+        masks = mask_numbers(pairs)
         own = range(*shard_bounds(len(pairs.images)))
         rows = list(self._counted(self._embed_batches(pairs.images, own, masks, pairs.label, view), pairs, len(own)))
         return _finite(gather_rows(torch.cat(rows) if rows else self._no_rows()), pairs.label).cpu().numpy()
@@ -142,13 +142,29 @@ class Embedder:
 
     @torch.no_grad()
     def _embed_loaded(self, loaded: LoadedBatch, masks: Tensor | None, label: str, view: View) -> Tensor:
-        images = loaded.images.float() / 255
-        worn = None if masks is None else masks.to(loaded.indices.device)[loaded.indices]
-        if worn is not None and bool((worn >= 0).any()):
-            if loaded.landmarks is None:
-                raise MaskrecError(f"{label}: masks are to be put on its images, and not all of them have landmarks")
-            images = put_on_masks(images, loaded.landmarks, worn, SeededDraws(self.seed, 0, label, loaded.indices))
+        images = worn_images(loaded, masks, self.seed, label)
         return embed_images(self.model, self.compute, seen(images, view))
+
+
+def worn_images(loaded: LoadedBatch, masks: Tensor | None, seed: int, label: str) -> Tensor:
+    """The images as they are embedded, with their masks on: float ``(B, 3, H, W)`` in [0, 1].
+
+    Args:
+        loaded: some images of a pair set.
+        masks: of all its images, as `mask_numbers` has them; None puts none on.
+        seed: the run's.
+        label: of the pair set.
+
+    Raises:
+        MaskrecError: masks are to be put on, and an image has no landmarks.
+    """
+    images = loaded.images.float() / 255
+    worn = None if masks is None else masks.to(loaded.indices.device)[loaded.indices]
+    if worn is None or not bool((worn >= 0).any()):
+        return images
+    if loaded.landmarks is None:
+        raise MaskrecError(f"{label}: masks are to be put on its images, and not all of them have landmarks")
+    return put_on_masks(images, loaded.landmarks, worn, SeededDraws(seed, 0, label, loaded.indices))
 
 
 def require_pair_set(given: object) -> None:
@@ -192,8 +208,12 @@ def _finite(rows: Tensor, label: str) -> Tensor:
     return rows
 
 
-def _mask_numbers(pairs: PairSet) -> Tensor:
-    """Each image's mask as an index into ``MASK_TYPES``, -1 for none."""
+def mask_numbers(pairs: PairSet) -> Tensor:
+    """Each image's mask as an index into ``MASK_TYPES``, -1 for none: int64 ``(n,)``.
+
+    Raises:
+        MaskrecError: a mask type that does not exist.
+    """
     for kind in set(pairs.mask_types) - {None, *MASK_TYPES}:
         raise MaskrecError(f"{pairs.label}: no mask is called {kind!r}; there are {', '.join(MASK_TYPES)}")
     numbers = [-1 if kind is None else MASK_TYPES.index(kind) for kind in pairs.mask_types]

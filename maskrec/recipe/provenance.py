@@ -9,6 +9,7 @@ import re
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from maskrec.base.regular_files import open_regular
 from maskrec.plugin.registered import normalise, with_version
+from maskrec.recipe.node import COMMAND_LINE
 from maskrec.recipe.plan import Opened, Plan, Spec
 
 if TYPE_CHECKING:
@@ -34,6 +36,18 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def places_of_values(plan: Plan) -> dict[str, str]:
+    """Where each value of the recipe was written, by its path: ``FILE:LINE``, or ``command line``.
+
+    What is not here is a default of its component.
+    """
+    return {
+        path: COMMAND_LINE if mark.file == COMMAND_LINE else str(replace(mark, column=0))
+        for path, mark in plan.marks.items()
+        if path
+    }
 
 
 def component_rows(specs: Iterable[tuple[str, Spec]], catalog: Catalog) -> dict[str, dict[str, str]]:

@@ -35,7 +35,7 @@ class RecordedRun:
 
     def flat_recipe(self) -> dict[str, Any]:
         """Every value of the recipe by its path: ``loss.margin``; the components' names as ``loss.use``."""
-        return dict(_flat(self.recipe, ""))
+        return dict(flat_values(self.recipe))
 
 
 def read_recorded_run(run_dir: Path) -> RecordedRun:
@@ -69,9 +69,10 @@ def checkpoint_hashes(run_dir: Path) -> dict[str, str]:
     return found
 
 
-def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def flat_values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value below a map, with its path: ``loss.margin``; lists and empty maps are values."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
-            yield from _flat(inner, f"{path}.{name}" if path else str(name))
+            yield from flat_values(inner, f"{path}.{name}" if path else str(name))
     else:
         yield path, value

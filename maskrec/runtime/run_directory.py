@@ -67,6 +67,16 @@ class RunDirectory:
         return self.path / "figures"
 
     @property
+    def evaluations(self) -> Path:
+        """What evaluators answered, with histograms and worst pairs: a JSON file for each answer."""
+        return self.path / "evaluations"
+
+    @property
+    def report(self) -> Path:
+        """The page that shows the run to people."""
+        return self.path / "report.html"
+
+    @property
     def has_results(self) -> bool:
         """Whether anything was trained here: a checkpoint or ``result.json``."""
         return self.result.exists() or any(self.checkpoint(name).exists() for name in ("last", "previous", "best"))

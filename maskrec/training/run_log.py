@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.files import write_bytes
 from maskrec.contracts.collectives import rank
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped, Stop
-from maskrec.inference.evaluating.evaluation_values import write_figures
+from maskrec.inference.evaluating.evaluation_values import write_evaluation, write_figures
 from maskrec.inference.evaluating.result_tables import final_tables
 from maskrec.training.display import Display
 from maskrec.training.observing import Observers
@@ -29,12 +30,14 @@ class RunLog:
         observers: the recipe's.
         display: what the user sees.
         figures: the folder for evaluators' figures.
+        evaluations: the folder for what evaluators answer, as reports and comparisons read it.
     """
 
     recorder: Recorder
     observers: Observers
     display: Display
     figures: Path
+    evaluations: Path
 
     def started(self, event: Started) -> Stop | None:
         """The run begins or continues."""
@@ -98,6 +101,9 @@ class RunLog:
         head = f"test {label}: with the weights and thresholds of epoch {epoch + 1}, {which}"
         table = [f"    {line}" for line in final_tables(evaluation)]
         self._evaluation(Evaluated(epoch, step, label, "test", evaluation), [head, *table])
+        leading = chosen_by is None or chosen_by.partition(".")[0] == label
+        if rank() == 0 and leading and "confusion" in evaluation.figures:
+            write_bytes(self.figures / "confusion.png", bytes(evaluation.figures["confusion"]))
 
     def _evaluation(self, event: Evaluated, lines: list[str]) -> Stop | None:
         metrics = dict(event.evaluation.metrics)
@@ -105,6 +111,8 @@ class RunLog:
         if rank() == 0:
             occasion = f"epoch-{event.epoch + 1:03}" if event.stage == "evaluate" else "test"
             write_figures(self.figures, event.label, occasion, event.evaluation)
+            about = {"stage": event.stage, "epoch": event.epoch + 1, "step": event.step}
+            write_evaluation(self.evaluations, event.label, occasion, event.evaluation, **about)
         for line in lines:
             self.display.line(line)
         return self.observers.notify("on_evaluate", event)

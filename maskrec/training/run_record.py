@@ -63,6 +63,7 @@ def write_run_record(
         "demo": plan.demo,
         "demo_reason": plan.demo_reason,
         "recipe": resolved_yaml(plan).splitlines(),
+        "places": record.get("places", {}) if begun else provenance.places_of_values(plan),
         "versions": provenance.versions(),
         "components": components,
         "data": data,

@@ -200,7 +200,7 @@ class _Launch:
         ):
             observers = Observers(assembly.observers, display.line)
             observers.load_state_dict(saved["observers"])
-            log = RunLog(recorder, observers, display, run.figures)
+            log = RunLog(recorder, observers, display, run.figures, run.evaluations)
             workers = WorkerChoice(plan.train.workers, stepper.compute, display.line)
             trainer = Trainer(assembly, stepper, run, log, state, workers, evaluation_pairs)
             if not restoring:

@@ -115,7 +115,7 @@ def stepped(loss: float) -> Stepped:
 
 def log(folder: Path, watcher: Watcher) -> RunLog:
     observers = Observers({"watcher": watcher}, print)  # type: ignore[dict-item]
-    return RunLog(Recorder(folder / "metrics.jsonl", 0), observers, Display(1, 1, 0), folder)
+    return RunLog(Recorder(folder / "metrics.jsonl", 0), observers, Display(1, 1, 0), folder, folder)
 
 
 def test_a_step_is_recorded_and_shown_to_the_observers(tmp_path: Path) -> None:

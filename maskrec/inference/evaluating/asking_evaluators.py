@@ -106,6 +106,13 @@ class AskedEvaluators:
             except (TypeError, ValueError) as error:
                 said = f"{who} returned the table {name!r} with a value that JSON cannot hold ({error})"
                 raise PluginError(f"{said}; its cells must be finite numbers, strings, true, false or None") from error
+        try:
+            json.dumps(dict(evaluation.details), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            said = f"{who} returned details with a value that JSON cannot hold ({error})"
+            raise PluginError(
+                f"{said}; they must be finite numbers, strings, true, false, None, lists and maps"
+            ) from error
         for name, png in evaluation.figures.items():
             if not isinstance(png, (bytes, bytearray, memoryview)) or not re.fullmatch(r"[\w.-]+", name):
                 shown = f"{type_shown(png)} for the figure {name!r}"

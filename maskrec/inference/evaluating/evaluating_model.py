@@ -20,7 +20,7 @@ from maskrec.inference.deciding.model_folder import NAME, ModelFolder, write_mod
 from maskrec.inference.embedder import Embedder
 from maskrec.inference.evaluating.building_evaluators import build_evaluators, check_people
 from maskrec.inference.evaluating.evaluated_subject import EVALUATIONS, EvaluatedSubject
-from maskrec.inference.evaluating.evaluation_values import to_plain, write_figures
+from maskrec.inference.evaluating.evaluation_values import to_plain, write_evaluation, write_figures
 from maskrec.inference.evaluating.pair_checks import both_sets_notes
 from maskrec.inference.evaluating.result_tables import final_tables, interval_lines
 from maskrec.plugin.catalog import Catalog
@@ -146,10 +146,11 @@ def _shown(
     which = "with the thresholds of these evaluation pairs" if occasion == "test" else "on its evaluation pairs"
     for label, evaluation in answers:
         write_figures(folder / "figures", label, occasion, evaluation)
+        write_evaluation(folder / "evaluations", label, occasion, evaluation, stage=occasion)
         line(f"{occasion} {label}: {which}")
         for each in (*interval_lines(evaluation.tables), *final_tables(evaluation)):
             line(f"    {each}")
-        yield label, replace(evaluation, figures={})
+        yield label, replace(evaluation, figures={}, details={})
 
 
 def _write(what: WhatToEvaluate, measured: MeasuredModel, out: Path, building: Path) -> None:

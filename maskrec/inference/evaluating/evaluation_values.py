@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from maskrec.base.files import write_bytes
+from maskrec.base.files import compact_json, write_bytes
 from maskrec.contracts.evaluation import Evaluation, Threshold
 
 
@@ -32,3 +32,18 @@ def write_figures(folder: Path, label: str, occasion: str, evaluation: Evaluatio
         path = folder / label / f"{occasion}-{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, bytes(png))
+
+
+def write_evaluation(folder: Path, label: str, occasion: str, evaluation: Evaluation, **about: Any) -> None:
+    """Write all of the evaluation but its figures as ``folder/LABEL-OCCASION.json``, for reports and comparisons.
+
+    Args:
+        folder: made where it is missing.
+        label: of the evaluator.
+        occasion: ``evaluate``, ``epoch-006`` or ``test``.
+        evaluation: the answer.
+        about: which one it is: ``stage``, and ``epoch`` and ``step`` of a run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = {"version": 1, "label": label, **about, **to_plain(evaluation), "details": dict(evaluation.details)}
+    write_bytes(folder / f"{label}-{occasion}.json", compact_json(whole) + b"\n")
