@@ -9,6 +9,7 @@
 ``thresholds``      by ``LABEL.NAME``: ``Threshold``'s fields
 ``measured_on``     the evaluation pairs, in words
 ``risk``            the bytes of ``risk.npz``, in base64
+``galleries``       the bytes of ``galleries.npz``, in base64
 ``mask_probe``      the numbers that recognize a mask
 ``weights``         SHA-256 of the network's tensors, by which a gallery knows whose embeddings it has
 ``recipe_hash``     SHA-256 of the run's recipe
@@ -40,7 +41,7 @@ from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.faces.alignment import template_points
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
-from maskrec.metrics import read_risk, risk_bytes
+from maskrec.metrics import galleries_bytes, read_galleries, read_risk, risk_bytes
 
 NOT_STATED = "not stated"
 
@@ -53,6 +54,7 @@ _MOST: Mapping[str, int] = {
     "thresholds": 1 << 20,
     "measured_on": 1 << 12,
     "risk": 64 << 20,
+    "galleries": 11 << 20,
     "mask_probe": 1 << 20,
     "weights": 64,
     "recipe_hash": 64,
@@ -103,7 +105,8 @@ def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:
         "alignment": None if template is None else _json({"template": template.round(4).tolist()}),
         "thresholds": _json({name: asdict(each) for name, each in decisions.thresholds.items()}),
         "measured_on": decisions.measured_on or None,
-        "risk": None if decisions.risk is None else base64.b64encode(risk_bytes(decisions.risk)).decode(),
+        "risk": None if decisions.risk is None else _base64(risk_bytes(decisions.risk)),
+        "galleries": None if decisions.galleries is None else _base64(galleries_bytes(decisions.galleries)),
         "mask_probe": None if decisions.probe is None else _json(decisions.probe.to_plain()),
         "weights": metadata.weights or None,
         "recipe_hash": metadata.recipe_hash or None,
@@ -144,6 +147,7 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
         probe=entry("mask_probe", lambda text: MaskProbe.from_plain(parse_object(text)), None),
         measured_on=ours.get("measured_on", ""),
         stated_by_file=True,
+        galleries=entry("galleries", lambda text: read_galleries(_bytes(text), "its searched galleries"), None),
     )
     provenance: Mapping[str, Any] = entry("provenance", _finite_object, {})
     licence = ours.get("licence", NOT_STATED)
@@ -185,6 +189,10 @@ def _finite_object(text: str) -> dict[str, Any]:
     found = parse_object(text)
     require_finite(found)
     return found
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _bytes(text: str) -> bytes:
