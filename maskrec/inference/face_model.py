@@ -16,6 +16,8 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decision import check_rates, decide
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.verify_result import VerifyResult
+from maskrec.inference.galleries.enrolled import GalleryModel
+from maskrec.inference.galleries.model_fingerprint import gallery_model_of
 from maskrec.inference.photos.face_finding import WhichFace
 from maskrec.inference.photos.found_face import Face
 from maskrec.inference.photos.intended_faces import FaceSource
@@ -38,6 +40,10 @@ class CanvasNetwork(Protocol):
     @property
     def embedding_size(self) -> int:
         """d."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """Says which weights these are, in a run and in the file exported from it alike."""
 
     def embed(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 RGB ``(n, S, S, 3)`` to float32 ``(n, d)`` before L2 normalization."""
@@ -76,6 +82,11 @@ class FaceModel:
     def spec(self) -> InputSpec:
         """Size, statistics and alignment of the faces that the network expects."""
         return self.network.input_spec
+
+    @property
+    def gallery_model(self) -> GalleryModel:
+        """Which galleries are of this model: those with the same fingerprint and width."""
+        return gallery_model_of(self.network.weights_sha256, self.spec, self.network.embedding_size, self.origin)
 
     def find(self, photo: Photo, *, bgr: bool = False) -> list[Face]:
         """The faces of a photo, from left to right.

@@ -10,6 +10,7 @@
 ``measured_on``     the evaluation pairs, in words
 ``risk``            the bytes of ``risk.npz``, in base64
 ``mask_probe``      the numbers that recognize a mask
+``weights``         SHA-256 of the network's tensors, by which a gallery knows whose embeddings it has
 ``recipe_hash``     SHA-256 of the run's recipe
 ``provenance``      ``maskrec`` (its version), ``run`` (its name), ``data`` (fingerprints by their place in the recipe)
 ``licence``         of the weights, as whoever exported them states it
@@ -53,6 +54,7 @@ _MOST: Mapping[str, int] = {
     "measured_on": 1 << 12,
     "risk": 64 << 20,
     "mask_probe": 1 << 20,
+    "weights": 64,
     "recipe_hash": 64,
     "provenance": 1 << 16,
     "licence": 1 << 16,
@@ -72,6 +74,7 @@ class OnnxMetadata:
         recipe_hash: SHA-256 of the run's recipe in hexadecimal, or "".
         provenance: where the weights come from, as plain values.
         licence: of the weights.
+        weights: SHA-256 of the network's tensors in hexadecimal; "" in files of before it was written.
     """
 
     input_spec: InputSpec
@@ -79,6 +82,7 @@ class OnnxMetadata:
     recipe_hash: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     licence: str = NOT_STATED
+    weights: str = ""
 
     def __repr__(self) -> str:
         spec = self.input_spec
@@ -101,6 +105,7 @@ def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:
         "measured_on": decisions.measured_on or None,
         "risk": None if decisions.risk is None else base64.b64encode(risk_bytes(decisions.risk)).decode(),
         "mask_probe": None if decisions.probe is None else _json(decisions.probe.to_plain()),
+        "weights": metadata.weights or None,
         "recipe_hash": metadata.recipe_hash or None,
         "provenance": _json(metadata.provenance),
         "licence": metadata.licence,
@@ -142,7 +147,7 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
     )
     provenance: Mapping[str, Any] = entry("provenance", _finite_object, {})
     licence = ours.get("licence", NOT_STATED)
-    return OnnxMetadata(spec, stated, entry("recipe_hash", _hash, ""), provenance, licence)
+    return OnnxMetadata(spec, stated, entry("recipe_hash", _hash, ""), provenance, licence, entry("weights", _hash, ""))
 
 
 def _require_known(ours: Mapping[str, str]) -> None:
