@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.words import counted
@@ -20,7 +20,7 @@ from maskrec.inference.galleries.search_refusal import far_of_search, refuse_unm
 
 if TYPE_CHECKING:
     from maskrec.inference.deciding.decisions import Decisions
-    from maskrec.metrics import Risk
+    from maskrec.metrics import MeasuredFpir, Risk
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +51,6 @@ class SearchThreshold:
         return self.condition not in CONDITIONS
 
 
-class GalleryFpir(NamedTuple):
-    """The FPIR that was measured on galleries drawn from the people of an evaluation.
-
-    Args:
-        rate: the mean over the galleries.
-        low: lower end of its 95 % interval.
-        high: upper end.
-        people: that the galleries and the strangers were drawn from.
-        galleries: how many were drawn.
-    """
-
-    rate: float
-    low: float
-    high: float
-    people: int
-    galleries: int
-
-
 @dataclass(frozen=True, slots=True)
 class SearchRisk:
     """What the decision about one face risks.
@@ -79,7 +61,8 @@ class SearchRisk:
         far: the false accept rate of a comparison that this takes.
         thresholds: by number of ``pair_scoring.POSSIBLE``, of the conditions that occur.
         measured_on: the evaluation, in words.
-        measured_fpir: what galleries drawn from the evaluation's people give; None where none were.
+        measured_fpir: what galleries drawn from the evaluation's people give; None where none were, for rows of more
+            than one condition, and beyond the sizes that were measured.
     """
 
     fpir: float
@@ -87,7 +70,7 @@ class SearchRisk:
     far: float
     thresholds: Mapping[int, SearchThreshold]
     measured_on: str = ""
-    measured_fpir: GalleryFpir | None = None
+    measured_fpir: MeasuredFpir | None = None
 
     @property
     def stated_fpir(self) -> tuple[float, float, float]:
@@ -106,7 +89,7 @@ class SearchRisk:
             "rows": self.rows,
             "far": self.far,
             "stated_fpir": {"rate": rate, "low": low, "high": high},
-            "measured_fpir": None if measured is None else measured._asdict(),
+            "measured_fpir": None if measured is None else asdict(measured),
             "thresholds": [{name: getattr(each, name) for name in each.__slots__} for each in self.thresholds.values()],
             "measured_on": self.measured_on,
         }
@@ -126,7 +109,7 @@ class SearchRisk:
         lines.append(f"  of which follows a rate of {rate:.2g}, for other people {low:.2g} to {high:.2g}")
         if (measured := self.measured_fpir) is not None:
             lines.append(
-                f"  in galleries drawn from {counted(measured.people, 'person')} ({measured.galleries:,} times): "
+                f"  in galleries drawn from {counted(measured.people, 'person')} ({measured.draws:,} times): "
                 f"{measured.rate:.2g}, {measured.low:.2g} to {measured.high:.2g} (95 %)"
             )
         return lines + ([f"  measured on {self.measured_on}"] if self.measured_on else [])
@@ -184,7 +167,7 @@ def risk_of_search(decisions: Decisions, model: str, rows_of: Mapping[int, int],
         thresholds = {number: _threshold(risk, number, far, own) for number, own in sorted(rows_of.items()) if own}
     except ValueError as error:
         raise refused_search(error, risk, rows_of, fpir, decisions.measured_on) from error
-    return SearchRisk(fpir, rows, far, thresholds, decisions.measured_on)
+    return SearchRisk(fpir, rows, far, thresholds, decisions.measured_on, _measured(decisions, thresholds))
 
 
 def _threshold(risk: Risk, number: int, far: float, rows: int) -> SearchThreshold:
@@ -192,6 +175,17 @@ def _threshold(risk: Risk, number: int, far: float, rows: int) -> SearchThreshol
     least = min((risk.threshold(name, far) for name in POSSIBLE[number]), key=lambda each: each.value)
     words = worded_conditions(number)
     return SearchThreshold(words, least.value, rows, least.far, least.low, least.high, least.people)
+
+
+def _measured(decisions: Decisions, thresholds: Mapping[int, SearchThreshold]) -> MeasuredFpir | None:
+    """What drawn galleries of as many rows give; they have rows of one condition only."""
+    each = next(iter(thresholds.values()))
+    if decisions.galleries is None or len(thresholds) > 1 or each.uncertain:
+        return None
+    try:
+        return decisions.galleries.fpir(each.condition, each.value, each.rows)
+    except ValueError:  # no such galleries, or none so large, were searched
+        return None
 
 
 def _any_of(rates: Iterable[tuple[float, int]]) -> float:

@@ -268,6 +268,3 @@ def test_the_command_lists_who_must_come_again(place: Path, maskrec_cli: Cli) ->
         "    b1.png: it was not kept and is not in the folder",
     ]
     assert len(contents(place / "people.gallery.rebuilt")) == 4
-    again = maskrec_cli("gallery", "rebuild", old, "--model", "new.onnx", "--photos", "photos", "--aligned", cwd=place)
-    assert again.returncode == 2
-    assert "people.gallery.rebuilt already exists; name a new file" in again.stderr
