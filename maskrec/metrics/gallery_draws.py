@@ -46,7 +46,7 @@ class ImagesOfKind:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GalleryCandidates:
+class DrawablePeople:
     """Who can be enrolled and search in a condition.
 
     In ``bare`` both images are bare, in ``both_masked`` both are masked, in ``one_masked`` the enrolled one is bare.
@@ -78,7 +78,7 @@ class GalleryCandidates:
         return GalleryDraw(people, enrolled.places[chosen], self.searched.places[probes], mated)
 
 
-def gallery_candidates(images: ComparedImages, condition: str) -> GalleryCandidates:
+def gallery_candidates(images: ComparedImages, condition: str) -> DrawablePeople:
     """Who can be enrolled and search in a condition.
 
     Args:
@@ -88,7 +88,7 @@ def gallery_candidates(images: ComparedImages, condition: str) -> GalleryCandida
     bare, masked = (_of_kind(images, kind) for kind in (slice(0, images.bare), slice(images.bare, None)))
     enrolled, searched = ((bare, bare), (bare, masked), (masked, masked))[CONDITIONS.index(condition)]
     able = (np.diff(enrolled.starts) > 0) & (np.diff(searched.starts) > 0)
-    return GalleryCandidates(np.flatnonzero(able), enrolled, searched)
+    return DrawablePeople(np.flatnonzero(able), enrolled, searched)
 
 
 def _of_kind(images: ComparedImages, kind: slice) -> ImagesOfKind:

@@ -7,4 +7,7 @@ types that all of them speak.
 ``gallery.py`` is what users call. ``enrolling.py`` turns photos into faces, ``photo_search.py`` into answers
 (``search_answer.py``): ``loaded_gallery.py`` holds the faces in memory, ``row_index.py`` finds the nearest people,
 ``pair_scoring.py`` scores them, ``search_risk.py`` decides and ``search_refusal.py`` says what cannot be decided.
+
+``rebuilding_gallery.py`` makes a gallery anew for another model, from kept photos and those of ``photo_folder.py``;
+``rebuilt_gallery.py`` says who must come again.
 """

@@ -11,7 +11,7 @@ from maskrec.base.words import plain_name
 from maskrec.inference.photos.photo_input import photo_file
 
 
-class GivenPhoto(NamedTuple):
+class PhotoOnDisk(NamedTuple):
     """A file that holds a photo.
 
     Args:
@@ -41,15 +41,15 @@ class PhotoFolder:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder; name the one that the photos are in")
-        self._by_hash: dict[str, GivenPhoto] = {}
-        self._by_name: dict[tuple[str, str], GivenPhoto] = {}
+        self._by_hash: dict[str, PhotoOnDisk] = {}
+        self._by_name: dict[tuple[str, str], PhotoOnDisk] = {}
         self.unread: list[str] = []
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             parts = path.relative_to(folder).parts
             if any(part.startswith(".") for part in parts):
                 continue
             try:
-                found = GivenPhoto(path, hashlib.sha256(photo_file(str(path), str(path))).hexdigest())
+                found = PhotoOnDisk(path, hashlib.sha256(photo_file(str(path), str(path))).hexdigest())
             except UsageError as error:
                 self.unread.append(str(error))
                 continue
@@ -59,7 +59,7 @@ class PhotoFolder:
         if not self._by_hash and not self.unread:
             raise UsageError(f"{folder} has no files; name the folder that the photos are in")
 
-    def find(self, sha256: str, person: str, photo_name: str) -> GivenPhoto | None:
+    def find(self, sha256: str, person: str, photo_name: str) -> PhotoOnDisk | None:
         """The file of an enrolled photo: the one of these bytes, else ``person/photo_name``; None where neither is.
 
         Args:

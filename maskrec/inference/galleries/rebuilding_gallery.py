@@ -20,11 +20,11 @@ from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError, said_on_command_line
 from maskrec.base.files import write_atomically
 from maskrec.base.whole_folders import is_running
-from maskrec.base.words import counted
 from maskrec.inference.galleries.enrolled import EnrolledFaces, NewFace
 from maskrec.inference.galleries.enrolling import quality_of
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.photo_folder import PhotoFolder
+from maskrec.inference.galleries.rebuilt_gallery import LostPhoto, RebuiltGallery
 from maskrec.inference.photos.face_finding import WhichFace
 from maskrec.inference.photos.found_face import Face
 from maskrec.inference.photos.photo_input import NamedPhoto, photo_file, read_photo
@@ -48,56 +48,6 @@ class RebuildSettings:
     photos: Path | None = None
     face: WhichFace = "only"
     aligned: bool = False
-
-
-class LostPhoto(NamedTuple):
-    """A photo that the new gallery does not have.
-
-    Args:
-        person: who is on it.
-        photo: its name in the old gallery.
-        reason: why, as a sentence or a part of one.
-    """
-
-    person: str
-    photo: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RebuiltGallery:
-    """What became of a gallery.
-
-    Args:
-        path: of the new one.
-        faces: how many it has.
-        people: how many.
-        come_again: those who have no face in it.
-        lost: photos that it does not have, of these and of others.
-        notes: what else the user should know.
-    """
-
-    path: Path
-    faces: int
-    people: int
-    come_again: tuple[str, ...]
-    lost: tuple[LostPhoto, ...]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    def lines(self) -> list[str]:
-        """In words, a line a thing."""
-        lines = [f"{self.path}: {counted(self.people, 'person')}, {counted(self.faces, 'face')}"]
-        if self.come_again:
-            lines.append(f"{counted(len(self.come_again), 'person')} must come again:")
-        for person in dict.fromkeys(each.person for each in self.lost):
-            gone = [each for each in self.lost if each.person == person]
-            lacks = "" if person in self.come_again else f" lacks {counted(len(gone), 'photo')}"
-            lines.append(f"  {escaped(person)}{lacks}")
-            lines += [f"    {escaped(each.photo)}: {each.reason}" for each in gone]
-        return lines + [f"note: {note}" for note in self.notes]
 
 
 def rebuild_gallery(old: Path, model: FaceModel, new: Path, settings: RebuildSettings) -> RebuiltGallery:

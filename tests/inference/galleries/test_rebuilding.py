@@ -24,7 +24,8 @@ from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entr
 from maskrec.inference.face_model import FaceModel
 from maskrec.inference.galleries.gallery import Gallery
 from maskrec.inference.galleries.gallery_file import GalleryFile
-from maskrec.inference.galleries.rebuilding_gallery import RebuildSettings, RebuiltGallery, rebuild_gallery
+from maskrec.inference.galleries.rebuilding_gallery import RebuildSettings, rebuild_gallery
+from maskrec.inference.galleries.rebuilt_gallery import RebuiltGallery
 from maskrec.inference.model import frozen_model
 from maskrec.inference.torch_network import TorchNetwork
 from maskrec.runtime.compute import Compute
