@@ -14,6 +14,7 @@ from maskrec.base.words import plain_name
 from maskrec.inference.galleries.enrolled import NewFace
 from maskrec.inference.galleries.gallery_file import GalleryFile
 
+
 def traces(path: Path, name: str, faces: Sequence[NewFace]) -> list[str]:
     """What is left of a person in the files of the gallery.
 
@@ -60,7 +61,9 @@ def test_removing_people_in_any_order_leaves_no_trace_of_them(tmp_path: Path) ->
                 assert removed == (leaves, len(gone[leaves]), True, "")
                 assert traces(path, leaves, gone[leaves]) == []
         assert [person.name for person in gallery.people()] == list(there)
-        assert sorted(gallery.faces().photo_names) == sorted(face.photo_name for each in there.values() for face in each)
+        assert sorted(gallery.faces().photo_names) == sorted(
+            face.photo_name for each in there.values() for face in each
+        )
         for name, faces in there.items():
             gallery.remove(name)
             gone[name] = faces
@@ -97,7 +100,9 @@ def test_a_reader_of_an_earlier_state_keeps_the_bytes_until_the_next_opening(tmp
     path, (name, faces) = small_gallery(tmp_path / "people.gallery", {"Ann": 2, "Bob": 1}), person(7, 3, 5000)
     with GalleryFile.open(path, write=True) as gallery:
         gallery.add(name, faces)
-        reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)  # others empty the log at their end
+        reader = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None
+        )  # others empty the log at their end
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM people").fetchone() == (3,)
         removed = gallery.remove(name, wait=0.05)
