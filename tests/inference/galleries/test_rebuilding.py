@@ -22,6 +22,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.face_model import FaceModel
+from maskrec.inference.galleries.enrolled import FaceQuality, NewFace
 from maskrec.inference.galleries.gallery import Gallery
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.rebuilding_gallery import RebuildSettings, rebuild_gallery
@@ -185,16 +186,16 @@ def test_one_file_is_not_taken_for_two_photos(place: Path) -> None:
 
 def test_names_of_photos_lead_nowhere(place: Path) -> None:
     """What a stranger's gallery calls a photo is compared with files that are there, and opens none."""
-    secret = place / "b1.png"
-    (place / "photos" / "Bob" / "b1.png").rename(secret)
-    old = Gallery(place / "people.gallery", OLD)
-    old.add("Bob", secret, aligned=True)
-    secret.write_bytes(secret.read_bytes() + b"changed")
-    with GalleryFile.open(old.path) as file:
-        faces = file.faces()
-    assert faces.photo_names == ("b1.png",)
-    with pytest.raises(UsageError, match="no photo of its people can be embedded"):
-        rebuilt(old.path, place / "photos")
+    (place / "b1.png").write_bytes((place / "photos" / "Zoë" / "z1.png").read_bytes())
+    row = OLD.embed(place / "b1.png", aligned=True).rows[0]
+    with GalleryFile.create(place / "people.gallery", OLD.gallery_model) as file:
+        for name in ("Bob", "../photos", ".."):
+            file.add(name, [NewFace(row, None, FaceQuality(), "../../b1.png", "")])
+    answer = rebuilt(place / "people.gallery", place / "photos")
+    assert answer.come_again == ("../photos", "..")
+    ((_, (embedding, _, _)),) = contents(answer.path).items()
+    expected = NEW.embed(place / "photos" / "Bob" / "b1.png", aligned=True).rows[0]
+    np.testing.assert_allclose(embedding, expected, atol=1e-6)
 
 
 def test_nobody_found_makes_no_gallery(place: Path) -> None:
