@@ -206,9 +206,7 @@ def test_other_values_that_cannot_be(path: Path, statement: str, said: str) -> N
         read_all(path)
 
 
-def test_a_name_with_controls_is_cleaned_where_it_is_printed(
-    path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_name_with_controls_is_cleaned_where_it_is_printed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from maskrec.base.console import say
 
     change(path, "UPDATE people SET name = ? WHERE id = 1", values=("\x1b[31mAnn\u202e",))
