@@ -79,7 +79,7 @@ def _remove_leftovers(place: Path) -> None:
     pattern = re.compile(rf"\.{re.escape(place.name)}\.(\d+)\.(part|old)")
     for path in place.parent.iterdir():
         found = pattern.fullmatch(path.name)
-        if found is None or _is_running(int(found[1])):
+        if found is None or is_running(int(found[1])):
             continue
         if found[2] == "old" and not os.path.lexists(place):  # it was killed between the two moves
             path.rename(place)
@@ -87,7 +87,7 @@ def _remove_leftovers(place: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -16,6 +16,8 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decision import check_rates, decide
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.verify_result import VerifyResult
+from maskrec.inference.galleries.enrolled import GalleryModel
+from maskrec.inference.galleries.model_fingerprint import gallery_model_of
 from maskrec.inference.photos.face_finding import WhichFace
 from maskrec.inference.photos.found_face import Face
 from maskrec.inference.photos.intended_faces import FaceSource
@@ -38,6 +40,10 @@ class CanvasNetwork(Protocol):
     @property
     def embedding_size(self) -> int:
         """d."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """Says which weights these are, in a run and in the file exported from it alike."""
 
     def embed(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 RGB ``(n, S, S, 3)`` to float32 ``(n, d)`` before L2 normalization."""
@@ -77,6 +83,11 @@ class FaceModel:
         """Size, statistics and alignment of the faces that the network expects."""
         return self.network.input_spec
 
+    @property
+    def gallery_model(self) -> GalleryModel:
+        """Which galleries are of this model: those with the same fingerprint and width."""
+        return gallery_model_of(self.network.weights_sha256, self.spec, self.network.embedding_size, self.origin)
+
     def find(self, photo: Photo, *, bgr: bool = False) -> list[Face]:
         """The faces of a photo, from left to right.
 
@@ -87,7 +98,7 @@ class FaceModel:
         Raises:
             UsageError: not a photo.
         """
-        (faces,) = self._source.find([read_photo(photo, bgr=bgr)])
+        (faces,) = self.source.find([read_photo(photo, bgr=bgr)])
         return faces
 
     def embed(
@@ -117,7 +128,7 @@ class FaceModel:
         """
         given = photos_of(photos)
         answer = embed_photos(
-            self._source, self.unit_rows, self.network.embedding_size, given, aligned=aligned, face=face, bgr=bgr,
+            self.source, self.unit_rows, self.network.embedding_size, given, aligned=aligned, face=face, bgr=bgr,
             progress=progress,
         )  # fmt: skip
         if given.one and answer.rejected:
@@ -202,11 +213,12 @@ class FaceModel:
             raise UsageError(f"{self.origin}: {error}") from error
 
     @property
-    def _source(self) -> FaceSource:
+    def source(self) -> FaceSource:
+        """Finds faces in photos, aligned as the network expects them."""
         return FaceSource(self.spec, self.decisions.probe, self.device)
 
     def _face(self, photo: NamedPhoto, aligned: bool, which: WhichFace) -> Face:
-        (found,) = self._source.intended([photo], aligned, which)
+        (found,) = self.source.intended([photo], aligned, which)
         if isinstance(found, UsageError):
             raise found
         return replace(found, notes=(*found.notes, *([photo.note] if photo.note else [])))

@@ -11,6 +11,7 @@ from torch import nn
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decisions import Decisions
+from maskrec.runtime.state_tree import pack_tree
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,6 +47,11 @@ def frozen_model(backbone: nn.Module, origin: str, decisions: Decisions | None =
     """A backbone as a model that is used and not trained: in eval mode, no parameter asks for a gradient."""
     spec: InputSpec = backbone.input_spec  # type: ignore[assignment]
     return Model(backbone.requires_grad_(False).eval(), spec, decisions, origin, checkpoint)
+
+
+def weights_checksum(network: nn.Module) -> str:
+    """SHA-256 of a network's tensors with their names, types and shapes."""
+    return pack_tree(dict(network.state_dict())).checksum
 
 
 @contextmanager

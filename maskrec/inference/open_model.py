@@ -19,7 +19,7 @@ from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.model_folder import ModelFolder, is_model_folder, read_model_folder
 from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions
 from maskrec.inference.exported.onnx_backbone import OnnxBackbone
-from maskrec.inference.model import Model, frozen_model
+from maskrec.inference.model import Model, frozen_model, weights_checksum
 from maskrec.inference.model_forms import RECIPES, require_model
 from maskrec.inference.runs_within_runs import opening
 from maskrec.plugin.catalog import Catalog
@@ -29,7 +29,7 @@ from maskrec.recipe.provenance import recorded_versions
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.run_plan import catalog_of_run, data_root_of
-from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_checksum
+from maskrec.runtime.state_tree import DamagedFileError, read_checksum
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
 
 
@@ -182,11 +182,6 @@ def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Pa
                 "trained, or name a run"
             )
     return frozen_model(backbone, shown)
-
-
-def weights_checksum(network: nn.Module) -> str:
-    """SHA-256 of a network's tensors with their names, types and shapes."""
-    return pack_tree(dict(network.state_dict())).checksum
 
 
 def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Module:

@@ -13,7 +13,8 @@ from torch import Tensor
 from maskrec.base.errors import PluginError
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.model import Model, eval_mode
+from maskrec.inference.exported.onnx_backbone import OnnxBackbone
+from maskrec.inference.model import Model, eval_mode, weights_checksum
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.sample_checks import embeddings_problem
 
@@ -65,6 +66,12 @@ class TorchNetwork:
     def embedding_size(self) -> int:
         """How many numbers an embedding has."""
         return int(self.model.network.embedding_size)  # type: ignore[arg-type]
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the network's tensors; what an exported file states of those that it was made from."""
+        network = self.model.network
+        return network.network.weights_sha256 if isinstance(network, OnnxBackbone) else weights_checksum(network)
 
     def embed(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 RGB ``(n, S, S, 3)`` to float32 ``(n, d)`` before L2 normalization; raises as ``embed_images``."""

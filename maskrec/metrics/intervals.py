@@ -12,7 +12,7 @@ from statistics import NormalDist, fmean, stdev
 import numpy as np
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a binomial share, within [0, 1] (Wilson 1927).
 
     Raises:

@@ -64,7 +64,9 @@ def _measure(
     measured = measure_once(gathered, embed.seed, embed.workers)
     for note in measured.notes:
         line(f"note: {note}")
-    decisions = Decisions(risk=measured.risk, probe=measured.probe, measured_on=gathered.measured_on)
+    decisions = Decisions(
+        risk=measured.risk, probe=measured.probe, measured_on=gathered.measured_on, galleries=measured.galleries
+    )
     thresholds = {label: plain["thresholds"] for label, plain in evaluations.items()}
     weights = read_checksum(run.checkpoint("best"))
     if weights is not None:

@@ -103,6 +103,7 @@ def test_a_runs_own_evaluations_again_give_the_figures_that_it_has(evaluate: Cli
     assert again["evaluate"] == run["evaluate"]
     assert again["test"] == run["test"]
     assert Path("model/risk.npz").read_bytes() == Path("run/checkpoints/best.risk.npz").read_bytes()
+    assert Path("model/galleries.npz").read_bytes() == Path("run/checkpoints/best.galleries.npz").read_bytes()
     assert again["measured_on"] == content("run/checkpoints/best.thresholds.json")["measured_on"]
     lines = answer.stdout.splitlines()
     assert "evaluating own (run, best weights) on cpu in float32" in lines
@@ -130,6 +131,8 @@ def test_a_model_folder_opens_as_the_model_with_what_was_measured(evaluate: Cli,
     assert model.decisions is not None
     assert model.decisions.risk is not None
     assert model.decisions.risk.people == 20
+    assert model.decisions.galleries is not None
+    assert model.decisions.galleries.sizes("bare") == [1, 2, 5, 10]
     # all of it can be moved together
     Path("elsewhere").mkdir()
     for name in ("run", "there"):

@@ -19,7 +19,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.model_folder import ModelFolder, ModelWeights, read_model_folder, write_model_folder
 from maskrec.inference.photos.mask_probe_fitting import fit_mask_probe
-from maskrec.metrics import count_risk
+from maskrec.metrics import count_risk, galleries_bytes, measure_galleries
 
 SPEC = InputSpec(96, (0.1, 0.2, 0.3), (0.5, 0.4, 0.3), "bgr", "arcface")
 THRESHOLDS = {"held_out": {"best": Threshold(1.2, "squared_l2", True, "some pairs", far=0.01)}}
@@ -31,7 +31,10 @@ def decisions() -> Decisions:
     risk = count_risk(draw.normal(size=(24, 5)), people, people % 2 == 1, np.arange(24))
     canvases: NDArray[np.uint8] = draw.integers(0, 256, (60, 28, 28, 3)).astype(np.uint8)
     probe = fit_mask_probe(canvases, np.arange(60) % 2 == 1, (np.arange(60) // 2).tolist(), seed=0)
-    return Decisions(risk=risk, probe=probe, measured_on="held_out.pairs (40 pairs)")
+    galleries = measure_galleries(
+        draw.normal(size=(40, 5)), np.arange(40) // 2, np.zeros(40, bool), np.arange(40), draws=2
+    )
+    return Decisions(risk=risk, probe=probe, measured_on="held_out.pairs (40 pairs)", galleries=galleries)
 
 
 @pytest.fixture
@@ -61,6 +64,9 @@ def test_what_was_written_is_read_back(folder: Path, tmp_path: Path) -> None:
     assert found.decisions.risk is not None
     assert expected.risk is not None
     assert np.array_equal(found.decisions.risk.counts.false, expected.risk.counts.false)
+    assert found.decisions.galleries is not None
+    assert expected.galleries is not None
+    assert galleries_bytes(found.decisions.galleries) == galleries_bytes(expected.galleries)
     assert found.decisions.probe is not None
     assert expected.probe is not None
     assert found.decisions.probe.to_plain() == expected.probe.to_plain()
@@ -145,6 +151,7 @@ def test_another_form_of_model_json_is_a_sentence(
         (lambda content: content.update(files=[]), "checksums"),
         (lambda content: content["files"].update({"risk.npz": "1" * 64}), "risk.npz was not measured with these"),
         (lambda content: content["files"].update({"risk.npz": 5}), "checksums"),
+        (lambda content: content["files"].update({"galleries.npz": "1" * 64}), "galleries.npz was not measured with"),
         (lambda content: content.update(measured_on="x" * 5000), "`measured_on`"),
         (lambda content: content.update(thresholds=[]), "not an object of objects"),
         (lambda content: content["thresholds"].update(held_out=3), "not an object of objects"),
@@ -166,7 +173,7 @@ def test_another_form_of_thresholds_is_a_sentence(
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["model.json", "thresholds.json", "risk.npz", "mask_probe.json"])
+@pytest.mark.parametrize("name", ["model.json", "thresholds.json", "risk.npz", "galleries.npz", "mask_probe.json"])
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "text", "gone"])
 def test_a_file_of_another_kind_is_a_sentence(name: str, kind: str, folder: Path) -> None:
     path = folder / name
@@ -191,7 +198,7 @@ def test_a_file_of_another_kind_is_a_sentence(name: str, kind: str, folder: Path
 def test_a_probe_and_error_rates_of_another_form_are_a_sentence_even_with_their_hashes(folder: Path) -> None:
     import hashlib
 
-    for name in ("risk.npz", "mask_probe.json"):
+    for name in ("risk.npz", "galleries.npz", "mask_probe.json"):
         kept = (folder / name).read_bytes()
         (folder / name).write_bytes(b"{}")
         digest = hashlib.sha256(b"{}").hexdigest()
@@ -202,3 +209,11 @@ def test_a_probe_and_error_rates_of_another_form_are_a_sentence_even_with_their_
         digest = hashlib.sha256(kept).hexdigest()
         changed(folder / "thresholds.json", lambda content, n=name, d=digest: content["files"].update({n: d}))  # type: ignore[misc]
     read_model_folder(folder)
+
+
+def test_a_folder_of_before_galleries_were_searched_is_read(folder: Path) -> None:
+    (folder / "galleries.npz").unlink()
+    changed(folder / "thresholds.json", lambda content: content["files"].pop("galleries.npz"))
+    found = read_model_folder(folder).decisions
+    assert found.galleries is None
+    assert found.risk is not None

@@ -14,7 +14,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries, read_metadata
 from maskrec.inference.photos.mask_probe import MaskProbe, block_means
-from maskrec.metrics import count_risk, normalise, risk_bytes
+from maskrec.metrics import count_risk, galleries_bytes, measure_galleries, normalise, risk_bytes
 
 SPEC = InputSpec(112, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bgr", "arcface")
 THRESHOLDS = {
@@ -27,10 +27,13 @@ PEOPLE = np.repeat(np.arange(12), 3)
 RISK = count_risk(
     normalise(np.random.default_rng(0).normal(size=(36, 8))), PEOPLE, np.arange(36) % 3 == 0, np.arange(36)
 )
+GALLERIES = measure_galleries(
+    np.random.default_rng(1).normal(size=(60, 8)), np.arange(60) // 2, np.arange(60) % 4 == 3, np.arange(60), draws=2
+)
 PROBE = MaskProbe(np.linspace(-1, 1, len(block_means(np.zeros((1, 8, 8, 3), np.uint8))[0])), 0.25)
 STATED = OnnxMetadata(
     SPEC,
-    Decisions(THRESHOLDS, RISK, PROBE, "the evaluation pairs of the run é"),
+    Decisions(THRESHOLDS, RISK, PROBE, "the evaluation pairs of the run é", galleries=GALLERIES),
     recipe_hash="0123456789abcdef" * 4,
     provenance={"maskrec": "0.1.0", "run": "masked_faces", "data": {"data.labels": "ab" * 32}},
     licence="Apache-2.0\n\nof the weights",
@@ -46,6 +49,8 @@ def test_what_is_written_is_read_back_as_stated_by_the_file() -> None:
     assert not STATED.decisions.stated_by_file
     assert (read.decisions.thresholds, read.decisions.measured_on) == (THRESHOLDS, "the evaluation pairs of the run é")
     assert read.decisions.risk is not None
+    assert read.decisions.galleries is not None
+    assert galleries_bytes(read.decisions.galleries) == galleries_bytes(GALLERIES)
     assert read.decisions.probe is not None
     assert risk_bytes(read.decisions.risk) == risk_bytes(RISK)
     assert read.decisions.probe.to_plain() == PROBE.to_plain()
@@ -88,6 +93,8 @@ BAD = [
     ("licence", "x" * 70_000, "more than 65,536 characters"),
     ("risk", "A" * ((64 << 20) + 1), "more than 67,108,864 characters"),
     ("risk", "not base64!", "not base64"),
+    ("galleries", "A" * ((11 << 20) + 1), "more than 11,534,336 characters"),
+    ("galleries", "AAAA", "its searched galleries is not a file of searched galleries: it is damaged"),
     ("recipe_hash", "xyz", "not a SHA-256"),
     ("provenance", "[]", "not an object"),
     ("provenance", '{"a": [1, {"b": NaN}]}', "not finite"),

@@ -11,6 +11,7 @@ from maskrec.base.words import counted
 if TYPE_CHECKING:
     from maskrec.contracts.evaluation import Threshold
     from maskrec.inference.photos.mask_probe import MaskProbe
+    from maskrec.metrics.measured_galleries import MeasuredGalleries
     from maskrec.metrics.risk import Risk
 
 
@@ -24,6 +25,7 @@ class Decisions:
         probe: recognizes masks by an aligned face; None where none was fitted.
         measured_on: the evaluation pairs, in words.
         stated_by_file: whether all this was read from a file that somebody else may have made.
+        galleries: FPIR and FNIR of galleries drawn from the same people; None where none were searched.
     """
 
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class Decisions:
     probe: MaskProbe | None = None
     measured_on: str = ""
     stated_by_file: bool = False
+    galleries: MeasuredGalleries | None = None
 
     def __repr__(self) -> str:
         return f"Decisions({', '.join(self.words())}{', stated by the file' if self.stated_by_file else ''})"

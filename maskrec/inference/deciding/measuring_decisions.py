@@ -1,4 +1,4 @@
-"""Measures once what a model decides with: error rates of all comparisons, and how a mask is recognized."""
+"""Measures once what a model decides with: error rates, galleries searched, and how a mask is recognized."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maskrec.base.words import counted
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Embed
 from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.deciding.pooled_images import NamesDisagreeError, PooledImages, pool_images
+from maskrec.metrics.measured_galleries import MeasuredGalleries, measure_galleries
 from maskrec.metrics.risk import Risk, count_risk
 from maskrec.metrics.two_names import people_under_two_names
 
@@ -30,11 +32,13 @@ class MeasuredOnce:
     Args:
         risk: error rates; None where nobody says who is on the images.
         probe: recognizes masks; None without landmarks.
+        galleries: FPIR and FNIR; None as for ``risk``, or where too few people are there.
         notes: what is missing and why, and what should be looked at; whole sentences.
     """
 
     risk: Risk | None
     probe: MaskProbe | None
+    galleries: MeasuredGalleries | None
     notes: tuple[str, ...]
 
 
@@ -75,11 +79,11 @@ def gather(pair_sets: Sequence[PairSet], embed: Embed) -> Gathered:
 
 
 def measure_once(gathered: Gathered, seed: int, workers: int = 0) -> MeasuredOnce:
-    """Count the error rates and fit the mask probe; one process of several does this.
+    """Count the error rates, search in drawn galleries and fit the mask probe; one process of several does this.
 
     Args:
         gathered: the images of evaluation pairs.
-        seed: of the masks that the probe is fitted on.
+        seed: of the masks that the probe is fitted on, and of the galleries.
         workers: loader processes.
 
     Raises:
@@ -89,7 +93,8 @@ def measure_once(gathered: Gathered, seed: int, workers: int = 0) -> MeasuredOnc
     risk = _risk(gathered, notes)
     if gathered.pool is not None and risk is not None:
         notes += _two_names(gathered.pool, risk)
-    return MeasuredOnce(risk, _probe(gathered.pair_sets, seed, workers, notes), tuple(notes))
+    galleries = None if risk is None else _galleries(gathered, seed)
+    return MeasuredOnce(risk, _probe(gathered.pair_sets, seed, workers, notes), galleries, tuple(notes))
 
 
 def _risk(gathered: Gathered, notes: list[str]) -> Risk | None:
@@ -103,6 +108,13 @@ def _risk(gathered: Gathered, notes: list[str]) -> Risk | None:
     except ValueError as error:
         notes.append(f"no error rates for new people are stored: {error}")
         return None
+
+
+def _galleries(gathered: Gathered, seed: int) -> MeasuredGalleries | None:
+    pool = gathered.pool
+    assert pool is not None
+    found = measure_galleries(pool.embeddings, pool.people, pool.masked, pool.photos, seed)
+    return found if any(found.sizes(condition) for condition in CONDITIONS) else None
 
 
 def _probe(pair_sets: Sequence[PairSet], seed: int, workers: int, notes: list[str]) -> MaskProbe | None:

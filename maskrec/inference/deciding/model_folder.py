@@ -1,7 +1,7 @@
 """A model folder: what a model's weights are, how its images look, and what it decides with. It holds no weights.
 
-``maskrec evaluate --out`` writes it: ``model.json`` (this module), ``thresholds.json``, ``risk.npz`` and
-``mask_probe.json`` (``stored_decisions``), ``evaluations.yaml``, ``result.json`` and figures.
+``maskrec evaluate --out`` writes it: ``model.json`` (this module), ``thresholds.json``, ``risk.npz``,
+``galleries.npz`` and ``mask_probe.json`` (``stored_decisions``), ``evaluations.yaml``, ``result.json`` and figures.
 """
 
 from __future__ import annotations

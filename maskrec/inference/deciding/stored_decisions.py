@@ -1,16 +1,16 @@
-"""What a model decides with, as files: thresholds, error rates and mask probe, bound to the weights they hold for.
+"""What a model decides with, as files: thresholds, error rates, mask probe, bound to the weights they hold for.
 
-``thresholds.json`` names the checksum of the weights and the hashes of the other two, so a file that was measured with
+``thresholds.json`` names the checksum of the weights and the hashes of the others, so a file that was measured with
 other weights is never taken for these. It is written last: files that it does not name do not count.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import json_bytes, write_bytes
@@ -18,11 +18,13 @@ from maskrec.base.plain_json import parse_object
 from maskrec.base.regular_files import read_regular
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
-from maskrec.metrics.risk import Risk
+from maskrec.metrics.galleries_file import LARGEST_GALLERIES, galleries_bytes, read_galleries
 from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes
 from maskrec.runtime.thresholds_file import ThresholdsFile, read_thresholds_file, write_thresholds
 
 _LARGEST_PROBE = 1 << 20  # bytes
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class DecisionFiles:
     def risk(self) -> Path:
         """Error rates."""
         return self.folder / f"{self.prefix}risk.npz"
+
+    @property
+    def galleries(self) -> Path:
+        """FPIR and FNIR of drawn galleries."""
+        return self.folder / f"{self.prefix}galleries.npz"
 
     @property
     def probe(self) -> Path:
@@ -84,6 +91,7 @@ def write_decisions(
     """
     contents = {
         files.risk: None if decisions.risk is None else risk_bytes(decisions.risk),
+        files.galleries: None if decisions.galleries is None else galleries_bytes(decisions.galleries),
         files.probe: None if decisions.probe is None else json_bytes(decisions.probe.to_plain()),
     }
     for path, content in contents.items():
@@ -119,7 +127,10 @@ def read_decisions(files: DecisionFiles, weights: str | None) -> FoundDecisions:
     decisions = Decisions(manifest.thresholds, measured_on=manifest.measured_on)
     content = _believed(files.risk, manifest, LARGEST_RISK, notes)
     if content is not None:
-        decisions = replace(decisions, risk=_risk(content, files.risk))
+        decisions = replace(decisions, risk=_numbers(read_risk, content, files.risk))
+    content = _believed(files.galleries, manifest, LARGEST_GALLERIES, notes)
+    if content is not None:
+        decisions = replace(decisions, galleries=_numbers(read_galleries, content, files.galleries))
     content = _believed(files.probe, manifest, _LARGEST_PROBE, notes)
     if content is not None:
         decisions = replace(decisions, probe=_probe(content, files.probe))
@@ -151,9 +162,9 @@ def _believed(path: Path, manifest: ThresholdsFile, most: int, notes: list[str])
     return None
 
 
-def _risk(content: bytes, path: Path) -> Risk:
+def _numbers(read: Callable[[bytes, str], _T], content: bytes, path: Path) -> _T:
     try:
-        return read_risk(content, str(path))
+        return read(content, str(path))
     except ValueError as error:
         raise UsageError(str(error)) from error
 

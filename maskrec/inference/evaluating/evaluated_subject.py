@@ -9,9 +9,9 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError
 from maskrec.inference.deciding.model_folder import ModelWeights, file_sha256, is_model_folder, read_model_folder
-from maskrec.inference.model import Model
+from maskrec.inference.model import Model, weights_checksum
 from maskrec.inference.model_forms import MODELS_AND_BACKBONES, RECIPES, require_model
-from maskrec.inference.open_model import open_exported, open_model_folder, open_named, open_run, weights_checksum
+from maskrec.inference.open_model import open_exported, open_model_folder, open_named, open_run
 from maskrec.inference.unfinished_run import unfinished_notes
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone

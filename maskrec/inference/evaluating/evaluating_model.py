@@ -135,7 +135,7 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
     for line in (*once.notes, *caveats):
         progress.line(f"note: {line}")
     thresholds = {f"{label}.{name}": t for label, each in evaluated.items() for name, t in each.thresholds.items()}
-    decisions = Decisions(thresholds, once.risk, once.probe, gathered.measured_on)
+    decisions = Decisions(thresholds, once.risk, once.probe, gathered.measured_on, galleries=once.galleries)
     return MeasuredModel(evaluated, tested, decisions, caveats, (*notes, *once.notes))
 
 

@@ -19,7 +19,7 @@ from maskrec.inference.exported.onnx_network import OnnxNetwork
 from maskrec.inference.exported.onnx_safety import LARGEST_FILE
 from maskrec.inference.exported.protobuf_wire import bytes_field
 from maskrec.inference.exported.torch_to_onnx import onnx_graph
-from maskrec.inference.model import Model
+from maskrec.inference.model import Model, weights_checksum
 
 ENDINGS = (".onnx", ".safetensors")
 
@@ -59,7 +59,9 @@ def export(
     check_destination(out)
     if isinstance(model.network, OnnxBackbone):
         raise UsageError(f"{model.origin} is an ONNX file already; name the run that it was exported from")
-    stated = OnnxMetadata(model.spec, decisions, recipe_hash, provenance or {}, licence)
+    stated = OnnxMetadata(
+        model.spec, decisions, recipe_hash, provenance or {}, licence, weights_checksum(model.network)
+    )
     try:
         entries = metadata_entries(stated)
     except ValueError as error:

@@ -9,7 +9,9 @@
 ``thresholds``      by ``LABEL.NAME``: ``Threshold``'s fields
 ``measured_on``     the evaluation pairs, in words
 ``risk``            the bytes of ``risk.npz``, in base64
+``galleries``       the bytes of ``galleries.npz``, in base64
 ``mask_probe``      the numbers that recognize a mask
+``weights``         SHA-256 of the network's tensors, by which a gallery knows whose embeddings it has
 ``recipe_hash``     SHA-256 of the run's recipe
 ``provenance``      ``maskrec`` (its version), ``run`` (its name), ``data`` (fingerprints by their place in the recipe)
 ``licence``         of the weights, as whoever exported them states it
@@ -39,7 +41,7 @@ from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.faces.alignment import template_points
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
-from maskrec.metrics import read_risk, risk_bytes
+from maskrec.metrics import galleries_bytes, read_galleries, read_risk, risk_bytes
 
 NOT_STATED = "not stated"
 
@@ -52,7 +54,9 @@ _MOST: Mapping[str, int] = {
     "thresholds": 1 << 20,
     "measured_on": 1 << 12,
     "risk": 64 << 20,
+    "galleries": 11 << 20,
     "mask_probe": 1 << 20,
+    "weights": 64,
     "recipe_hash": 64,
     "provenance": 1 << 16,
     "licence": 1 << 16,
@@ -72,6 +76,7 @@ class OnnxMetadata:
         recipe_hash: SHA-256 of the run's recipe in hexadecimal, or "".
         provenance: where the weights come from, as plain values.
         licence: of the weights.
+        weights: SHA-256 of the network's tensors in hexadecimal; "" in files of before it was written.
     """
 
     input_spec: InputSpec
@@ -79,6 +84,7 @@ class OnnxMetadata:
     recipe_hash: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     licence: str = NOT_STATED
+    weights: str = ""
 
     def __repr__(self) -> str:
         spec = self.input_spec
@@ -99,8 +105,10 @@ def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:
         "alignment": None if template is None else _json({"template": template.round(4).tolist()}),
         "thresholds": _json({name: asdict(each) for name, each in decisions.thresholds.items()}),
         "measured_on": decisions.measured_on or None,
-        "risk": None if decisions.risk is None else base64.b64encode(risk_bytes(decisions.risk)).decode(),
+        "risk": None if decisions.risk is None else _base64(risk_bytes(decisions.risk)),
+        "galleries": None if decisions.galleries is None else _base64(galleries_bytes(decisions.galleries)),
         "mask_probe": None if decisions.probe is None else _json(decisions.probe.to_plain()),
+        "weights": metadata.weights or None,
         "recipe_hash": metadata.recipe_hash or None,
         "provenance": _json(metadata.provenance),
         "licence": metadata.licence,
@@ -139,10 +147,11 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
         probe=entry("mask_probe", lambda text: MaskProbe.from_plain(parse_object(text)), None),
         measured_on=ours.get("measured_on", ""),
         stated_by_file=True,
+        galleries=entry("galleries", lambda text: read_galleries(_bytes(text), "its searched galleries"), None),
     )
     provenance: Mapping[str, Any] = entry("provenance", _finite_object, {})
     licence = ours.get("licence", NOT_STATED)
-    return OnnxMetadata(spec, stated, entry("recipe_hash", _hash, ""), provenance, licence)
+    return OnnxMetadata(spec, stated, entry("recipe_hash", _hash, ""), provenance, licence, entry("weights", _hash, ""))
 
 
 def _require_known(ours: Mapping[str, str]) -> None:
@@ -180,6 +189,10 @@ def _finite_object(text: str) -> dict[str, Any]:
     found = parse_object(text)
     require_finite(found)
     return found
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _bytes(text: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class OnnxNetwork:
         input_spec: size, statistics, colour order and alignment of the faces it expects.
         embedding_size: d.
         metadata: all that the file says of itself.
+        weights_sha256: of the weights that it was exported from, as it states; of the file where it does not.
 
     Raises:
         UsageError: the file does not exist, onnxruntime is missing, the file is refused, or its graph or its metadata
@@ -43,6 +45,7 @@ class OnnxNetwork:
     def __init__(self, path: Path, content: bytes | None = None, threads: int | None = None) -> None:
         content = _content(path) if content is None else content
         self.path, self.metadata = path, _metadata(_checked(content, path), path)
+        self.weights_sha256 = self.metadata.weights or hashlib.sha256(content).hexdigest()
         self.input_spec: InputSpec = self.metadata.input_spec
         self.session = make_session(content, str(path), threads)
         self.input_name, self.one_by_one = _input(self.session, path, self.input_spec.canvas)

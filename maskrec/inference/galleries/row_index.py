@@ -1,0 +1,169 @@
+"""A gallery's rows in memory: the people nearest to a probe, among a million rows in a fraction of a second.
+
+All rows are compared, in float32: for one probe the time is that of reading them from memory once. What is kept of the
+similarities is the greatest of every ``_PART`` rows; the parts that can hold one of the nearest people are then looked
+at again, and their distances are computed in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.base.processors import usable_processors
+from maskrec.metrics.arrays import Floats
+
+Rows32 = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+_BLOCK = 4096  # rows that are multiplied at once: the similarities of 64 probes (2 MB) stay in the cache
+_PART = 64  # rows of which the greatest similarity is kept
+_TURN = 16  # blocks that a thread works on before it takes others
+_THREADS = 4  # at most: a multiplication has threads of its own
+_AT_ONCE = 4096  # rows whose copies are in memory at once
+_ROUNDING = 1e-4  # more than the same similarity, computed twice in float32, can differ by
+
+
+class NearRows(NamedTuple):
+    """The nearest rows to one probe, one a person and mask state.
+
+    Args:
+        rows: int64 ``(m,)``, places in the index.
+        distances: float64 ``(m,)``, L2, of those rows.
+    """
+
+    rows: Indices
+    distances: Floats
+
+
+class RowIndex:
+    """Compares probes with rows; takes no copy of them.
+
+    Args:
+        embeddings: float32 ``(n, d)``, contiguous rows of unit length.
+        people: int64 ``(n,)``, whose each row is.
+        masked: int8 ``(n,)``, the mask state of each: rows of each state are ranked for themselves, because they are
+            compared with a probe under another condition.
+    """
+
+    def __init__(self, embeddings: Rows32, people: Indices, masked: NDArray[np.int8]) -> None:
+        self.embeddings, self.people, self.masked = embeddings, people, masked
+        self.states: list[int] = np.unique(masked).tolist()
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def nearest(self, probes: Rows32, people: int) -> list[NearRows]:
+        """For each probe the nearest people among the rows of each mask state, each by their nearest row.
+
+        Args:
+            probes: float32 ``(p, d)`` of unit length; the work of 64 at once takes some 5 MB a million rows.
+            people: how many people, at least 1; fewer where a state has fewer.
+
+        Returns:
+            ``p`` answers. The rows of each state follow each other, in order of their distance; rows at one distance
+            in their own order.
+        """
+        best = self._greatest_of_parts(np.ascontiguousarray(probes))
+        return [self._nearest_of_probe(probe, best[:, number], people) for number, probe in enumerate(probes)]
+
+    def _greatest_of_parts(self, probes: Rows32) -> Rows32:
+        """The greatest similarity of each part's rows of each state: ``(states, p, parts)``, -inf where it has none.
+
+        A part is every ``_BLOCK / _PART``-th row of a block, so that the maximum is taken over whole rows of memory.
+        """
+        blocks = -(-len(self) // _BLOCK)
+        best = np.empty((len(self.states), len(probes), blocks * (_BLOCK // _PART)), np.float32)
+        work = partial(self._fill, probes, best)
+        pieces = [range(first, min(first + _TURN, blocks)) for first in range(0, blocks, _TURN)]
+        if len(pieces) < 2:
+            list(map(work, pieces))
+        else:  # one thread multiplies while another one looks for the greatest
+            with ThreadPoolExecutor(min(usable_processors(), _THREADS)) as pool:
+                list(pool.map(work, pieces))
+        return best
+
+    def _fill(self, probes: Rows32, best: Rows32, blocks: range) -> None:
+        """Compute the greatest similarities of some blocks' parts."""
+        across = _BLOCK // _PART
+        similar = np.empty((len(probes), _BLOCK), np.float32)
+        of_state = np.empty_like(similar) if len(self.states) > 1 else similar
+        for block in blocks:
+            first = block * _BLOCK
+            rows = self.embeddings[first : first + _BLOCK]
+            similar[:, len(rows) :] = -np.inf
+            np.matmul(probes, rows.T, out=similar[:, : len(rows)])
+            for number, state in enumerate(self.states):
+                if len(self.states) > 1:
+                    np.add(similar, self._hidden(first, state), out=of_state)
+                parts = best[number, :, block * across : (block + 1) * across]
+                np.max(of_state.reshape(len(probes), _PART, across), axis=1, out=parts)
+
+    def _hidden(self, first: int, state: int) -> Rows32:
+        """What is added to the similarities of a block so that rows of other states are never the greatest."""
+        hidden = np.full(_BLOCK, -np.inf, np.float32)
+        masked = self.masked[first : first + _BLOCK]
+        hidden[: len(masked)][masked == state] = 0.0
+        return hidden
+
+    def _nearest_of_probe(self, probe: Rows32, best: Rows32, people: int) -> NearRows:
+        found = [self._nearest_of_state(probe, *each, people) for each in zip(self.states, best, strict=True)]
+        if not found:
+            return NearRows(np.empty(0, np.int64), np.empty(0))
+        return NearRows(*map(np.concatenate, zip(*found, strict=True)))
+
+    def _nearest_of_state(self, probe: Rows32, state: int, best: Rows32, people: int) -> tuple[Indices, Floats]:
+        used = int(np.count_nonzero(best > -np.inf))
+        taken = min(people + 2, used)  # nearly always enough: each of the nearest people is in a part of their own
+        while True:
+            parts, rest = _greatest(best, taken)
+            rows = self._rows_of(parts, state)
+            similar = np.concatenate([self.embeddings[part] @ probe for part in _slices(rows)])
+            least = _similarity_of_person(similar, self.people[rows], people) - _ROUNDING
+            if taken == used or rest < least:
+                break
+            taken = min(4 * taken, used)
+        return self._exact(probe, np.sort(rows[similar >= least]), people)
+
+    def _rows_of(self, parts: Indices, state: int) -> Indices:
+        across = _BLOCK // _PART
+        firsts = parts // across * _BLOCK + parts % across
+        rows = (firsts[:, None] + np.arange(_PART) * across).ravel()
+        rows = rows[rows < len(self)]
+        return np.asarray(rows[self.masked[rows] == state])
+
+    def _exact(self, probe: Rows32, rows: Indices, people: int) -> tuple[Indices, Floats]:
+        """The nearest people of these rows, by distances in float64."""
+        exact = probe.astype(np.float64)
+        apart = [np.linalg.norm(self.embeddings[part].astype(np.float64) - exact, axis=1) for part in _slices(rows)]
+        distances = np.concatenate(apart)
+        order = np.argsort(distances, kind="stable")
+        _, firsts = np.unique(self.people[rows[order]], return_index=True)
+        chosen = order[np.sort(firsts)[:people]]
+        return rows[chosen], distances[chosen]
+
+
+def _greatest(best: Rows32, taken: int) -> tuple[Indices, float]:
+    """The parts of greatest similarity, and the greatest of all others."""
+    if taken >= len(best):
+        return np.arange(len(best)), -np.inf
+    order = np.argpartition(-best, taken)
+    return order[:taken], float(best[order[taken]])
+
+
+def _similarity_of_person(similar: Rows32, people: Indices, number: int) -> float:
+    """How similar the ``number``-th person is by their nearest row; -inf where there are fewer."""
+    order = np.argsort(-similar, kind="stable")
+    _, firsts = np.unique(people[order], return_index=True)
+    return float(similar[order[np.sort(firsts)[number - 1]]]) if len(firsts) >= number else -np.inf
+
+
+def _slices(rows: Indices) -> Iterator[Indices]:
+    """Rows, some at a time, at least one slice."""
+    for first in range(0, max(len(rows), 1), _AT_ONCE):
+        yield rows[first : first + _AT_ONCE]
