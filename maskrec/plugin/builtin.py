@@ -220,6 +220,21 @@ def maskrec_evaluators() -> list[Component]:
             "maskrec.evaluators.verification:Verification",
             "10-fold accuracy, TAR at FAR, EER, AUC per condition",
         ),
+        Component(
+            "masked_gallery",
+            "maskrec.evaluators.masked_gallery:MaskedGallery",
+            "every masked face against every bare one: TAR at FARs of 1e-4 and below",
+        ),
+        Component(
+            "identification",
+            "maskrec.evaluators.identification:Identification",
+            "searches in a gallery: rank (CMC), and strangers taken for somebody (DET)",
+        ),
+        Component(
+            "by_group",
+            "maskrec.evaluators.by_group:ByGroup",
+            "another protocol split by groups of people, with a limit for the worst",
+        ),
     ]
 
 

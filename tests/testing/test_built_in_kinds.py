@@ -24,6 +24,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "timm": {"model": "test_resnet", "image_size": 64, "embedding_size": 16, "dropout": 0.2},
     "pair_histogram": {"evaluation": PAIRS},
     "verification": {"pairs": PAIRS},
+    "masked_gallery": {"pairs": PAIRS, "fars": [0.01, 0.001]},
+    "identification": {"pairs": PAIRS, "enrolled": 2},
+    "by_group": {
+        "of": {"use": "masked_gallery", "pairs": PAIRS, "fars": [0.01]},
+        "groups": str(FOLDER / GROUPS),
+        "column": "team",
+    },
     "synthetic_faces": {"identities": 4, "images_per_identity": 3},
     "synthetic_pairs": {"identities": 24, "images_per_identity": 3, "pairs": 20, "folds": 3},
     **data_options(FOLDER),
