@@ -13,9 +13,9 @@ from maskrec.contracts.kinds import Pairs
 from maskrec.contracts.problem import Problem, refuse
 from maskrec.evaluators.condition_tables import Row
 from maskrec.evaluators.identified_images import IdentifiedImages, embedded, identified_images, require_identities
-from maskrec.evaluators.masked_gallery import rate_problems
 from maskrec.evaluators.measuring import Floats
 from maskrec.evaluators.rate_curves_plot import rate_curves_png
+from maskrec.evaluators.rate_parameters import required_rate_problems
 from maskrec.metrics.enough_people import FEWEST_EVENTS
 from maskrec.metrics.enrolment import Enrolment, Wearing, enrol
 from maskrec.metrics.errors_of_people import ErrorsOfPeople, search_errors
@@ -88,7 +88,7 @@ class Identification:
         ranks = list(values.get("ranks", _RANKS))
         if not ranks or min(ranks) < 1 or len(set(ranks)) < len(ranks):
             yield Problem(f"ranks must be at least 1, none twice and not none at all, not {ranks}", "ranks")
-        yield from rate_problems(values.get("fpirs", _FPIRS), "fpirs", "false positive identification rate")
+        yield from required_rate_problems(values.get("fpirs", _FPIRS), "fpirs", "false positive identification rate")
 
     @staticmethod
     def metrics(values: Mapping[str, Any]) -> dict[str, Literal["min", "max"]]:
@@ -222,8 +222,8 @@ def _figures(label: str, parts: Mapping[str, Searches]) -> dict[str, bytes]:
 
 def _found_within(searches: Searches, ranks: Floats) -> Floats:
     """The share of the searches for enrolled people that find them at or before each rank."""
-    found: Floats = np.searchsorted(np.sort(searches.rank[searches.mated]), ranks, "right")
-    return found / int(np.count_nonzero(searches.mated))
+    found: Floats = np.searchsorted(np.sort(searches.rank[searches.mated]), ranks, "right") / np.sum(searches.mated)
+    return found
 
 
 def _det(searches: Searches) -> tuple[Floats, Floats]:

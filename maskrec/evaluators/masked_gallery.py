@@ -21,6 +21,7 @@ from maskrec.evaluators.identified_images import (
     require_identities,
 )
 from maskrec.evaluators.rate_curves_plot import rate_curves_png
+from maskrec.evaluators.rate_parameters import required_rate_problems
 from maskrec.metrics.all_comparisons import AllComparisons, compare_all, rates_by_kind
 from maskrec.metrics.comparison_tiles import sorted_images
 from maskrec.metrics.errors_of_people import ErrorsOfPeople, comparison_errors
@@ -74,7 +75,7 @@ class MaskedGallery:
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext | None = None) -> Iterable[Problem]:
         """Problems of the parameters."""
-        yield from rate_problems(values.get("fars", _FARS), "fars", "false accept rate")
+        yield from required_rate_problems(values.get("fars", _FARS), "fars", "false accept rate")
         conditions = values.get("conditions", _CONDITIONS)
         if not conditions or len(set(conditions)) < len(conditions):
             yield Problem("conditions must have at least one name and none twice", "conditions", "one_masked is one")
@@ -137,17 +138,6 @@ class MaskedGallery:
         of = f"{self.pairs.label}, every {condition.replace('_', ' ')} comparison of its images"
         source = f"{of}: midway above the largest distance with a FAR of at most {rate.target:g}"
         return Threshold(rate.threshold, "squared_l2", True, source, far=rate.target)
-
-
-def rate_problems(rates: Iterable[float], name: str, what: str) -> Iterable[Problem]:
-    """Rates outside (0, 1), none at all, or one that is listed twice."""
-    listed = list(rates)
-    if not listed:
-        yield Problem(f"{name} is empty; at least one {what} is needed", name, "0.001 is one in a thousand")
-    if outside := [rate for rate in listed if not 0 < rate < 1]:
-        yield Problem(f"a {what} must be inside (0, 1), not {outside[0]:g}", name, "0.001 is one in a thousand")
-    if len({f"{rate:g}" for rate in listed}) < len(listed):
-        yield Problem(f"a {what} is listed twice (rates are distinguished by six digits)", name, "list each once")
 
 
 def _rate_row(condition: str, compared: AllComparisons, rate: TarAtFar) -> Row:

@@ -24,13 +24,15 @@ def rate_curves_png(
     """PNG of curves, each with its name below.
 
     Args:
-        curves: x and y by name; on a logarithmic axis points at 0 are left out.
+        curves: x and y by name; on a logarithmic axis points at 0 are left out, and an axis with no others is linear.
         title: above the axes.
         x_label: of the axis.
         y_label: of the axis.
         log_x: whether x is logarithmic.
         log_y: whether y is logarithmic.
     """
+    log_x = log_x and any(bool((x > 0).any()) for x, _ in curves.values())
+    log_y = log_y and any(bool((y > 0).any()) for _, y in curves.values())
 
     def draw(axes: Any) -> None:
         for number, (name, (x, y)) in enumerate(curves.items()):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from maskrec.metrics.accuracy import between
 from maskrec.metrics.arrays import Floats
-from maskrec.metrics.comparison_tiles import ComparedImages, Indices
+from maskrec.metrics.comparison_tiles import TILE_SIDE, ComparedImages, Indices
 from maskrec.metrics.distances import pair_distances
 from maskrec.metrics.nearest_impostors import (
     NearestImpostors,
@@ -83,13 +83,14 @@ class AllComparisons:
         return np.bincount(who[hits], minlength=people), np.bincount(who, minlength=people)
 
 
-def compare_all(images: ComparedImages, condition: int, highest_far: float) -> AllComparisons:
+def compare_all(images: ComparedImages, condition: int, highest_far: float, side: int = TILE_SIDE) -> AllComparisons:
     """Compare every two images of a condition, except two of one photo.
 
     Args:
         images: what is compared.
         condition: index into ``CONDITIONS``: 0 bare with bare, 1 bare with masked, 2 masked with masked.
         highest_far: of the rates that will be asked for, in (0, 1); as many comparisons are kept.
+        side: images along a tile; the result does not depend on it.
 
     Raises:
         ValueError: a rate out of range.
@@ -99,7 +100,7 @@ def compare_all(images: ComparedImages, condition: int, highest_far: float) -> A
     rows, columns = _genuine(images, condition)
     squared = pair_distances(images.rows, rows, columns, "squared_l2", normalize=False)
     count = allowed(highest_far, impostor_comparisons(images, condition))
-    return AllComparisons(images, condition, rows, columns, squared, nearest_impostors(images, condition, count))
+    return AllComparisons(images, condition, rows, columns, squared, nearest_impostors(images, condition, count, side))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def rates_by_kind(compared: AllComparisons, kinds: Indices, threshold: float) ->
         found.append(
             KindRates(
                 number,
-                np.count_nonzero(hits) / same if same else None,
+                int(np.count_nonzero(hits)) / same if same else None,
                 low,
                 high,
                 same,

@@ -169,7 +169,7 @@ def tile_kinds(images: ComparedImages, rows: slice, columns: slice) -> NDArray[n
     one, other = images.people[rows], images.people[columns]
     if one[0] > other[-1] or other[0] > one[-1]:
         return None
-    kinds = (one[:, None] == other[None, :]).astype(np.int8) * np.int8(GENUINE)
+    kinds: NDArray[np.int8] = (one[:, None] == other[None, :]).astype(np.int8) * np.int8(GENUINE)
     kinds[images.photos[rows][:, None] == images.photos[columns][None, :]] = SKIPPED
     if rows == columns:
         kinds[np.tri(len(one), dtype=np.bool_)] = SKIPPED

@@ -59,7 +59,7 @@ def accepted_at_most(rising: Floats, rate: float, every: int) -> int:
 
 def allowed(rate: float, every: int) -> int:
     """The largest number of comparisons whose share of ``every`` is not above ``rate``."""
-    most = int(rate * every) + 1
+    most = int(rate * every) + 1 if every else 0
     while most and most / every > rate:  # as the ROC curve compares them
         most -= 1
     return most
@@ -82,7 +82,7 @@ def people_counts(images: ComparedImages) -> tuple[Indices, Indices]:
 
 
 def nearest_impostors(images: ComparedImages, condition: int, count: int, side: int = TILE_SIDE) -> NearestImpostors:
-    """The ``count`` nearest comparisons of two people, the next one, and all that are as far as that.
+    """The ``count`` nearest comparisons of two people and the next one; which of equally far ones is not defined.
 
     Args:
         images: what is compared.
@@ -90,7 +90,7 @@ def nearest_impostors(images: ComparedImages, condition: int, count: int, side: 
         count: at least 0.
         side: images along a tile; the result does not depend on it.
     """
-    candidates = _Candidates(count + 1, images.rows.shape[1])
+    candidates = _Candidates(count + 1, images.rows)
     rows32 = images.rows.astype(np.float32)
     for rows, columns in tile_places(images, condition, side):
         products = rows32[rows] @ rows32[columns].T
@@ -100,19 +100,17 @@ def nearest_impostors(images: ComparedImages, condition: int, count: int, side: 
         candidates.take(products, rows.start, columns.start)
     rows_found, columns_found = candidates.places()
     squared = pair_distances(images.rows, rows_found, columns_found, "squared_l2", normalize=False)
-    order = np.argsort(squared, kind="stable")
-    if len(order) > count:
-        order = order[: np.searchsorted(squared[order], squared[order[count]], "right")]
+    order = np.argsort(squared, kind="stable")[: count + 1]
     every = impostor_comparisons(images, condition)
     return NearestImpostors(rows_found[order], columns_found[order], squared[order], every)
 
 
 @dataclass(slots=True)
 class _Candidates:
-    """Comparisons that may be among the ``needed`` with the largest products."""
+    """Comparisons that may be among the ``needed`` nearest of the vectors ``unit``."""
 
     needed: int
-    width: int
+    unit: Floats
     _cut: float = -np.inf
     _products: list[NDArray[np.float32]] = field(default_factory=list)
     _rows: list[Indices] = field(default_factory=list)
@@ -127,8 +125,12 @@ class _Candidates:
         self._rows.append(rows + row)
         self._columns.append(columns + column)
         self._held += len(found)
-        if self._held > 4 * self.needed + _HELD:
+        if self._held > self._most:
             self._shrink()
+
+    @property
+    def _most(self) -> int:
+        return 4 * self.needed + _HELD
 
     def places(self) -> tuple[Indices, Indices]:
         """Rows and columns of those that remain."""
@@ -142,7 +144,10 @@ class _Candidates:
         if len(products) > self.needed:
             last = float(np.partition(products, len(products) - self.needed)[len(products) - self.needed])
             # Both the product at the cut and one below it may be off; rounding the cut itself must not raise it.
-            self._cut = last - 2 * (self.width + 3) * 2.0**-24
-            kept = products >= np.float32(self._cut)
+            self._cut = last - 2 * (self.unit.shape[1] + 3) * 2.0**-24
+            kept = np.flatnonzero(products >= np.float32(self._cut))
+            if len(kept) > self._most:  # a network that tells nobody apart
+                squared = pair_distances(self.unit, rows[kept], columns[kept], "squared_l2", normalize=False)
+                kept = kept[np.argpartition(squared, self.needed - 1)[: self.needed]]
             products, rows, columns = products[kept], rows[kept], columns[kept]
         self._products, self._rows, self._columns, self._held = [products], [rows], [columns], len(products)

@@ -48,12 +48,6 @@ class Searches:
         """Which probes' people are enrolled, ``(p,)``."""
         return self.rank > 0
 
-    def among(self, chosen: NDArray[np.bool_]) -> Searches:
-        """Some of the searches."""
-        columns = (self.people, self.mate, self.rank, self.other, self.found)
-        people, mate, rank, other, found = (each[chosen] for each in columns)
-        return Searches(people, mate, rank, other, found, self.enrolled)
-
     def hits_within(self, rank: int) -> NDArray[np.bool_]:
         """Which searches find the own person among the ``rank`` nearest, ``(p,)``."""
         return self.mated & (self.rank <= rank)

@@ -28,7 +28,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "identification": {"pairs": PAIRS, "enrolled": 2},
     "by_group": {
         "of": {"use": "masked_gallery", "pairs": PAIRS, "fars": [0.01]},
-        "groups": str(FOLDER / GROUPS),
+        "groups": FOLDER / "teams.csv",
         "column": "team",
     },
     "synthetic_faces": {"identities": 4, "images_per_identity": 3},
@@ -40,6 +40,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module", autouse=True)
 def _data() -> Iterator[None]:
     write_data(FOLDER)
+    people = [
+        f"synthetic-{10_000 + number:06},{'red' if number % 2 else 'blue'}" for number in range(PAIRS["identities"])
+    ]
+    (FOLDER / "teams.csv").write_text("\n".join(["identity,team", *people]))
     yield
     shutil.rmtree(FOLDER)
 

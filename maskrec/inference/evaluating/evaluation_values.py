@@ -25,8 +25,8 @@ def to_plain(evaluation: Evaluation) -> dict[str, Any]:
 def from_plain(plain: Mapping[str, Any]) -> Evaluation:
     """What `to_plain` made, as an evaluation again."""
     thresholds = {name: Threshold(**fields) for name, fields in plain["thresholds"].items()}
-    said = {name: tuple(plain.get(name, ())) for name in ("notes", "failed")}
-    return Evaluation(plain["metrics"], thresholds, plain["tables"], **said)
+    notes, failed = (tuple(plain.get(name, ())) for name in ("notes", "failed"))
+    return Evaluation(plain["metrics"], thresholds, plain["tables"], notes=notes, failed=failed)
 
 
 def write_figures(folder: Path, label: str, occasion: str, evaluation: Evaluation) -> None:

@@ -43,7 +43,8 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     for name, value in row.items():
         if name in ("low", *(f"{each}_low" for each in _INTERVALS)) and before:
             high = row.get(name.replace("low", "high"))
-            cells[f"{before} [95 %]"] = f"{cells.pop(before)} [{_number(value)}, {_number(high)}]"
+            ends = "" if value is None else f" [{_number(value)}, {_number(high)}]"
+            cells[f"{before} [95 %]"] = cells.pop(before) + ends
         elif not name.endswith("high"):
             cells[name] = _number(value)
             before = name

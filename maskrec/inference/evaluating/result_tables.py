@@ -99,7 +99,9 @@ def interval_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[st
             spread = f" +- {row['standard_deviation']:.4f}" if _are_numbers(row, "standard_deviation") else ""
             shown["accuracy [95 %]"] = f"{row['accuracy']:.4f}{spread} {_interval(row)}"
     for row in tables.get("tar_at_far", ()):
-        if not {"accuracy", "applied_thresholds"} & tables.keys() and _are_numbers(row, "same_pairs", "different_pairs"):
+        if not {"accuracy", "applied_thresholds"} & tables.keys() and _are_numbers(
+            row, "same_pairs", "different_pairs"
+        ):
             rows.setdefault(_condition(row), {"pairs": f"{row['same_pairs'] + row['different_pairs']:,}"})
         if _condition(row) in rows and _are_numbers(row, "far", "tar", "low", "high"):
             rows[_condition(row)][f"tar@far={row['far']:g} [95 %]"] = f"{row['tar']:.4f} {_interval(row)}"
