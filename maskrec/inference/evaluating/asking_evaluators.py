@@ -105,9 +105,11 @@ class AskedEvaluators:
             except (TypeError, ValueError) as error:
                 said = f"{who} returned the table {name!r} with a value that JSON cannot hold ({error})"
                 raise PluginError(f"{said}; its cells must be finite numbers, strings, true, false or None") from error
-        for name, said in (("notes", evaluation.notes), ("failed", evaluation.failed)):
-            if isinstance(said, str) or not all(isinstance(each, str) for each in said):
-                raise PluginError(f"{who} returned {type_shown(said)} for `{name}`, which must be a list of sentences")
+        for name, sentences in (("notes", evaluation.notes), ("failed", evaluation.failed)):
+            if isinstance(sentences, str) or not all(isinstance(each, str) for each in sentences):
+                raise PluginError(
+                    f"{who} returned {type_shown(sentences)} for `{name}`, which must be a list of sentences"
+                )
         for name, png in evaluation.figures.items():
             if not isinstance(png, (bytes, bytearray, memoryview)) or not re.fullmatch(r"[\w.-]+", name):
                 shown = f"{type_shown(png)} for the figure {name!r}"
