@@ -17,7 +17,11 @@ from maskrec.contracts.problem import Problem, refuse
 from maskrec.evaluators.condition_tables import Row, class_table, confusion_table
 from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.measuring import Measured, measure, require_both_kinds
+<<<<<<< HEAD
 from maskrec.evaluators.pair_details import pair_details
+=======
+from maskrec.evaluators.rate_parameters import rate_problems
+>>>>>>> protocols
 from maskrec.evaluators.roc_plot import roc_png
 from maskrec.evaluators.scores import Scores, applied_row, cross_validated, fold_row, parts_of, rate_rows, score
 from maskrec.evaluators.threshold_tables import decision_tables
@@ -192,15 +196,7 @@ def _decisions(measured: Measured, threshold: float) -> dict[str, list[Row]]:
 
 def _problems(values: Mapping[str, Any]) -> Iterable[Problem]:
     fars, folds = values.get("fars", _FARS), values.get("folds")
-    outside = [far for far in fars if not 0 < far < 1]
-    if outside:
-        yield Problem(
-            f"a false accept rate must be inside (0, 1), not {outside[0]:g}", "fars", "0.01 is one in a hundred"
-        )
-    if len({f"{far:g}" for far in fars}) < len(fars):
-        yield Problem(
-            "a false accept rate is listed twice (rates are distinguished by six digits)", "fars", "list each once"
-        )
+    yield from rate_problems(fars, "fars", "false accept rate")
     if folds is not None and folds < 2:
         yield Problem(f"folds must be at least 2, not {folds}", "folds", "LFW has 10")
 

@@ -42,7 +42,11 @@ class Table:
 
 
 def read_table(
-    path: Path, required: Sequence[str], optional: Sequence[str], ignored: Sequence[str], problems: Problems
+    path: Path,
+    required: Sequence[str],
+    optional: Sequence[str],
+    ignored: Sequence[str] | None,
+    problems: Problems,
 ) -> Table:
     """A UTF-8 CSV file with a header (RFC 4180: quotes, commas and line breaks within quotes).
 
@@ -52,7 +56,8 @@ def read_table(
         path: of the file.
         required: columns that must be there.
         optional: columns that may be.
-        ignored: columns that may be there and are ignored; any other is an error.
+        ignored: columns that may be there and are ignored; any other is an error. None ignores every other column, of
+            a table that is the user's own.
         problems: collects rows that cannot be read.
 
     Raises:
@@ -62,7 +67,7 @@ def read_table(
     if not rows:
         raise UsageError(f"{path}: the file is empty; it needs a header {','.join(required)} and rows")
     header = [name.strip() for name in rows[0][1]]
-    _check_header(path, header, required, [*required, *optional, *ignored])
+    _check_header(path, header, required, None if ignored is None else [*required, *optional, *ignored])
     kept = [name for name in header if name in required or name in optional]
     places = [header.index(name) for name in kept]
     good: list[tuple[int, list[str]]] = []
@@ -103,13 +108,13 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _check_header(path: Path, header: list[str], required: Sequence[str], known: Sequence[str]) -> None:
+def _check_header(path: Path, header: list[str], required: Sequence[str], known: Sequence[str] | None) -> None:
     if missing := [name for name in required if name not in header]:
         raise UsageError(f"{path}:1: no column {', '.join(missing)}; the header is {','.join(header)}")
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise UsageError(f"{path}:1: column {', '.join(map(repr, twice))} is listed twice")
     for name in header:
-        if name in known:
+        if known is None or name in known:
             continue
         if not name:
             raise UsageError(f"{path}:1: a column has no name (an index that pandas wrote? save with index=False)")

@@ -182,6 +182,7 @@ def seen(images: Tensor, view: View) -> Tensor:
     if view.crop < 1.0:
         height, width = images.shape[-2:]
         rows, columns = _middle(height, view.crop), _middle(width, view.crop)
+        rows = slice(0, rows.stop - rows.start) if view.upper else rows
         images = interpolate(
             images[..., rows, columns], size=(height, width), mode="bilinear", align_corners=False, antialias=True
         )

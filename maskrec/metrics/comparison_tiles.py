@@ -127,7 +127,7 @@ def tiles(
         conditions: which ones, as indices into ``CONDITIONS``.
         side: images.
     """
-    work = [(c, rows, columns) for c in conditions for rows, columns in _places(images, c, side)]
+    work = [(c, rows, columns) for c in conditions for rows, columns in tile_places(images, c, side)]
     done, every = 0, sum(_area(rows, columns) for _, rows, columns in work)
     for condition, rows, columns in work:
         yield _tile(images, condition, rows, columns)
@@ -140,7 +140,7 @@ def _area(rows: slice, columns: slice) -> int:
     return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
 
-def _places(images: ComparedImages, condition: int, side: int) -> Iterator[tuple[slice, slice]]:
+def tile_places(images: ComparedImages, condition: int, side: int) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of a condition's tiles; within bare and within masked images those on and over the diagonal."""
     bare, masked = range(images.bare), range(images.bare, len(images.rows))
     across, along = ((bare, bare), (bare, masked), (masked, masked))[condition]
@@ -161,11 +161,16 @@ def _tile(images: ComparedImages, condition: int, rows: slice, columns: slice) -
     distances += 2
     np.maximum(distances, 0, out=distances)
     np.sqrt(distances, out=distances)
+    return ComparisonTile(condition, rows, columns, distances, tile_kinds(images, rows, columns))
+
+
+def tile_kinds(images: ComparedImages, rows: slice, columns: slice) -> NDArray[np.int8] | None:
+    """The kinds of a tile's comparisons, as in ``ComparisonTile``."""
     one, other = images.people[rows], images.people[columns]
     if one[0] > other[-1] or other[0] > one[-1]:
-        return ComparisonTile(condition, rows, columns, distances, None)
-    kinds = (one[:, None] == other[None, :]).astype(np.int8) * np.int8(GENUINE)
+        return None
+    kinds: NDArray[np.int8] = (one[:, None] == other[None, :]).astype(np.int8) * np.int8(GENUINE)
     kinds[images.photos[rows][:, None] == images.photos[columns][None, :]] = SKIPPED
     if rows == columns:
         kinds[np.tri(len(one), dtype=np.bool_)] = SKIPPED
-    return ComparisonTile(condition, rows, columns, distances, kinds)
+    return kinds

@@ -15,6 +15,11 @@ def _part(part: str, name: str, target: str, summary: str) -> Component:
     return Component(name, f"maskrec.losses.{target}", summary, part=part)
 
 
+def _evaluator(target: str, summary: str) -> Component:
+    """An evaluator, its target below ``maskrec.evaluators``, in a module of its name."""
+    return Component(target.partition(":")[0], f"maskrec.evaluators.{target}", summary)
+
+
 @hookimpl
 def maskrec_backbones() -> list[Component]:
     return [
@@ -210,16 +215,15 @@ def maskrec_transforms() -> list[Component]:
 @hookimpl
 def maskrec_evaluators() -> list[Component]:
     return [
-        Component(
-            "pair_histogram",
-            "maskrec.evaluators.pair_histogram:PairHistogram",
-            "the reference protocol: histogram threshold, IOU, accuracy",
+        _evaluator("pair_histogram:PairHistogram", "the reference protocol: histogram threshold, IOU, accuracy"),
+        _evaluator("verification:Verification", "10-fold accuracy, TAR at FAR, EER, AUC per condition"),
+        _evaluator(
+            "masked_gallery:MaskedGallery", "every masked face against every bare one: TAR at FARs of 1e-4 and below"
         ),
-        Component(
-            "verification",
-            "maskrec.evaluators.verification:Verification",
-            "10-fold accuracy, TAR at FAR, EER, AUC per condition",
+        _evaluator(
+            "identification:Identification", "searches in a gallery: rank (CMC), and strangers taken for somebody"
         ),
+        _evaluator("by_group:ByGroup", "another protocol split by groups of people, with a limit for the worst"),
     ]
 
 

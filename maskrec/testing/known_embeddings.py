@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.random import key_of
+from maskrec.base.words import plain_name
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.embedder import require_pair_set
@@ -41,7 +42,7 @@ class KnownEmbeddings:
 
 
 def people_of(pairs: PairSet) -> NDArray[np.int64]:
-    """A number for each image, equal for the images that ``same`` pairs join, of one person."""
+    """A number for each image, equal for images of one person: those that ``same`` pairs or ``identities`` join."""
     person = np.arange(len(pairs.images))
 
     def top(image: int) -> int:
@@ -49,7 +50,10 @@ def people_of(pairs: PairSet) -> NDArray[np.int64]:
             person[image] = image = person[person[image]]
         return image
 
-    for left, right in zip(pairs.left[pairs.same].tolist(), pairs.right[pairs.same].tolist(), strict=True):
+    joined = [*zip(pairs.left[pairs.same].tolist(), pairs.right[pairs.same].tolist(), strict=True)]
+    first: dict[str, int] = {}
+    joined += [(first.setdefault(plain_name(name), image), image) for image, name in enumerate(pairs.identities or ())]
+    for left, right in joined:
         one, other = sorted((top(left), top(right)))
         person[other] = one  # the first image, whatever the order of the pairs
     return np.array([top(image) for image in range(len(person))], np.int64)

@@ -422,6 +422,12 @@ def test_a_run_whose_plugin_is_missing_is_one_sentence_for_every_command(
         ("more: int = 1", "return Evaluation({'y': 1.0})", 3, "returned the metric 'y', which it does not declare"),
         ("more: int = 1", "return Evaluation({'x': float('nan')})", 3, "a metric must be a finite number"),
         ("run_dir: object", "return Evaluation({'x': 1.0})", 0, ""),
+        (
+            "more: int = 1",
+            "return Evaluation({'x': 1.0}, notes='a word')",
+            3,
+            "a str for `notes`, which must be a list",
+        ),
     ],
 )
 def test_evaluators_are_held_to_what_they_declare(
@@ -434,3 +440,29 @@ def test_evaluators_are_held_to_what_they_declare(
     assert message in answer.stderr
     assert Path("model").exists() == (code == 0)
     assert not list(Path().glob(".model*"))
+
+
+def test_what_is_not_fulfilled_is_said_last_and_exits_with_1(evaluate: Cli) -> None:
+    body = "return Evaluation({'x': 1.0}, notes=['this is so'], failed=['that is too often so'])"
+    Path("asking.py").write_text(ASKING.format(parameters="more: int = 1", body=body))
+    answer = evaluate("run", *ASKED, "--plugin", "asking.py", "--out", "model")
+    assert answer.returncode == 1, answer
+    assert "    note: this is so\n    failed: that is too often so\n" in answer.stdout
+    assert answer.stderr.endswith("maskrec: others: that is too often so\n")
+    written = content("model/result.json")["evaluate"]["others"]
+    assert (written["notes"], written["failed"]) == (["this is so"], ["that is too often so"])
+
+
+def test_at_most_is_the_limit_of_every_split_by_group(evaluate: Cli) -> None:
+    people = [f"synthetic-{3000 + number:06},{'ab'[number % 2]}" for number in range(20)]
+    Path("teams.csv").write_text("\n".join(["identity,team", *people]))
+    pairs = json.dumps({**SETTINGS, "first_identity": 3000})
+    of = f"{{use: masked_gallery, fars: [0.1], conditions: [one_masked], pairs: {pairs}}}"
+    words = ["run", "other.yaml", "evaluate.others=null"]
+    words.append(f"evaluate.teams={{use: by_group, of: {of}, groups: teams.csv, column: team}}")
+    answer = evaluate(*words, "--at-most", "1000")
+    assert answer.returncode == 0, answer
+    assert "one masked at FAR 0.1, by group:" in answer.stdout
+    assert "false accepts are most frequent within the group" in answer.stdout
+    assert "at_most must be at least 1" in refused(evaluate, *words, "--at-most", "0.5")
+    assert "no evaluation is by_group; add one" in refused(evaluate, "run", "other.yaml", "--at-most", "2")

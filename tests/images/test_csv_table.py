@@ -139,3 +139,12 @@ def test_any_bytes_give_a_table_or_one_sentence(tmp_path_factory: pytest.TempPat
         assert len(table) == len(table.lines)
         assert len(table) or problems.errors
     assert "a.csv" in message
+
+
+def test_a_table_of_the_users_own_may_have_any_other_column(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("identity,land,,age\nAnn,X,1,30\n")
+    table = read_table(file, ("identity", "land"), (), None, Problems())
+    assert dict(table.columns) == {"identity": ["Ann"], "land": ["X"]}
+    with pytest.raises(UsageError, match="no column team"):
+        read_table(file, ("team",), (), None, Problems())

@@ -56,6 +56,14 @@ def test_a_crop_takes_the_central_share_of_the_canvas(share: float, side: int) -
     assert seen(images, View(crop=share)).min() < 0.9
 
 
+def test_an_upper_crop_reaches_to_the_upper_edge_and_is_centred_across() -> None:
+    images = torch.zeros(1, 3, 8, 8)
+    images[..., :4, 2:6] = 1
+    assert torch.equal(seen(images, View(crop=0.5, upper=True)), torch.ones(1, 3, 8, 8))
+    assert seen(images, View(crop=0.5)).min() == 0
+    assert torch.equal(seen(images, View(upper=True)), images)
+
+
 def test_mirroring_and_cropping_go_together() -> None:
     images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     both = seen(images, View(flip=True, crop=0.5))

@@ -72,6 +72,15 @@ def test_it_says_everything_and_only_qualified_names(check: Check, whole: str) -
     assert "demo" not in found
 
 
+def test_numbers_are_written_as_a_message_would_show_them(check: Check) -> None:
+    plan = check(RICH).plan
+    assert plan is not None
+    lines = [line.strip() for line in resolved_yaml(plan).splitlines()]
+    assert "lr: 1e-05" in lines
+    assert "odd: null" in lines
+    assert "decay_norm_and_bias: true" in lines
+
+
 def test_a_demo_says_that_it_is_one(check: Check, whole: str) -> None:
     plan = check(whole + "demo: {seed: 8}\n", demo=True).plan
     assert plan is not None

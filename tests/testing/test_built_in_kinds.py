@@ -24,6 +24,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "timm": {"model": "test_resnet", "image_size": 64, "embedding_size": 16, "dropout": 0.2},
     "pair_histogram": {"evaluation": PAIRS},
     "verification": {"pairs": PAIRS},
+    "masked_gallery": {"pairs": PAIRS, "fars": [0.01, 0.001]},
+    "identification": {"pairs": PAIRS, "enrolled": 2},
+    "by_group": {
+        "of": {"use": "masked_gallery", "pairs": PAIRS, "fars": [0.01]},
+        "groups": FOLDER / "teams.csv",
+        "column": "team",
+    },
     "synthetic_faces": {"identities": 4, "images_per_identity": 3},
     "synthetic_pairs": {"identities": 24, "images_per_identity": 3, "pairs": 20, "folds": 3},
     **data_options(FOLDER),
@@ -33,6 +40,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module", autouse=True)
 def _data() -> Iterator[None]:
     write_data(FOLDER)
+    people = [
+        f"synthetic-{10_000 + number:06},{'red' if number % 2 else 'blue'}" for number in range(PAIRS["identities"])
+    ]
+    (FOLDER / "teams.csv").write_text("\n".join(["identity,team", *people]))
     yield
     shutil.rmtree(FOLDER)
 

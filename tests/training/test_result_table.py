@@ -115,3 +115,32 @@ def test_an_epochs_line_has_at_most_a_hundred_columns(label: str) -> None:
         assert cells(line) <= 100
         assert line.startswith(f"epoch 10000  {label[:10]}")
         assert ("both 0.5000" in line) == ("accuracy/bare" in metrics)
+
+
+def test_tables_of_protocols_without_pairs_are_shown_with_their_intervals() -> None:
+    tables: dict[str, Any] = {
+        "mask_types": [{"mask": "n95", "far": 1e-4, "tar": 0.5, "low": 0.25, "high": 0.75, "measured_far": 2e-4}],
+        "cmc": [{"probes": "bare_probes", "rank": 5, "rate": 1.0, "low": 0.5, "high": 1.0, "searches": 4000}],
+        "open_set": [{"probes": "bare_probes", "fpir": 0.1, "fnir": 0.25, "threshold": None, "note": "few"}],
+        "groups": [
+            {"compared": "x", "group": "a", "far": 0.002, "far_low": 0.001, "far_high": 0.003, "expected": 1234.5},
+            {"compared": "x", "group": "b", "far": None, "far_low": None, "far_high": None, "expected": 0.5},
+        ],
+        "other": [{"is": "in result.json only"}],
+    }
+    answer = Evaluation({}, tables=tables, notes=["said"], failed=["not so"])
+    assert list(final_tables(answer)) == [
+        "",
+        "                              tar [95 %]  measured_far",
+        "n95, far 0.0001  0.5000 [0.2500, 0.7500]        0.0002",
+        "                                 rate [95 %]  searches",
+        "bare probes, rank 5  1.0000 [0.5000, 1.0000]     4,000",
+        "                         fnir",
+        "bare probes, fpir 0.1  0.2500",
+        "x, by group:",
+        "             far [95 %]  expected",
+        "a  0.002 [0.001, 0.003]   1,234.5",
+        "b                     -    0.5000",
+        "note: said",
+        "failed: not so",
+    ]

@@ -113,6 +113,11 @@ class AskedEvaluators:
             raise PluginError(
                 f"{said}; they must be finite numbers, strings, true, false, None, lists and maps"
             ) from error
+        for name, sentences in (("notes", evaluation.notes), ("failed", evaluation.failed)):
+            if isinstance(sentences, str) or not all(isinstance(each, str) for each in sentences):
+                raise PluginError(
+                    f"{who} returned {type_shown(sentences)} for `{name}`, which must be a list of sentences"
+                )
         for name, png in evaluation.figures.items():
             if not isinstance(png, (bytes, bytearray, memoryview)) or not re.fullmatch(r"[\w.-]+", name):
                 shown = f"{type_shown(png)} for the figure {name!r}"

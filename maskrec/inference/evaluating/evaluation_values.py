@@ -13,17 +13,20 @@ from maskrec.contracts.evaluation import Evaluation, Threshold
 
 def to_plain(evaluation: Evaluation) -> dict[str, Any]:
     """The evaluation without its figures, as JSON knows it."""
+    said = {name: list(getattr(evaluation, name)) for name in ("notes", "failed") if getattr(evaluation, name)}
     return {
         "metrics": dict(evaluation.metrics),
         "thresholds": {name: asdict(threshold) for name, threshold in evaluation.thresholds.items()},
         "tables": {name: [dict(row) for row in rows] for name, rows in evaluation.tables.items()},
+        **said,
     }
 
 
 def from_plain(plain: Mapping[str, Any]) -> Evaluation:
     """What `to_plain` made, as an evaluation again."""
     thresholds = {name: Threshold(**fields) for name, fields in plain["thresholds"].items()}
-    return Evaluation(plain["metrics"], thresholds, plain["tables"])
+    notes, failed = (tuple(plain.get(name, ())) for name in ("notes", "failed"))
+    return Evaluation(plain["metrics"], thresholds, plain["tables"], notes=notes, failed=failed)
 
 
 def write_figures(folder: Path, label: str, occasion: str, evaluation: Evaluation) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from maskrec.base.words import counted, counted_are
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation
+from maskrec.inference.evaluating.protocol_tables import aligned, protocol_tables
 
 _ALL = "all pairs"
 _KNOWN = (_ALL, *CONDITIONS)
@@ -20,8 +21,11 @@ def final_tables(evaluation: Evaluation) -> Iterator[str]:
     decisions = decision_rows(evaluation.tables)
     if decisions:
         names = list(dict.fromkeys(name for row in decisions.values() for name in row))
-        yield from _aligned(decisions, names)
+        yield from aligned(decisions, names)
+    yield from protocol_tables(evaluation.tables)
     yield from caution_lines(evaluation.tables)
+    yield from (f"note: {each}" for each in evaluation.notes)
+    yield from (f"failed: {each}" for each in evaluation.failed)
 
 
 def caution_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
@@ -62,7 +66,7 @@ def by_condition(metrics: Mapping[str, float]) -> list[str]:
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     order = [each for each in (_ALL, *CONDITIONS) if each in rows] + [each for each in rows if each not in _KNOWN]
     shown = {each.replace("_", " ", 1) if each in CONDITIONS else each: rows[each] for each in order}
-    return _aligned(shown, names)
+    return aligned(shown, names)
 
 
 def decision_rows(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, str]]:
@@ -83,17 +87,6 @@ def _cell(value: Any) -> str:
     return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _aligned(rows: Mapping[str, Mapping[str, str]], names: Sequence[str]) -> list[str]:
-    """A line of the names above one line a row; numbers end below their name's end."""
-    shown = {name: name.replace("called_", "called ") for name in names}
-    widths = {name: max([len(shown[name]), *(len(row.get(name, "")) for row in rows.values())]) for name in names}
-    first = max((len(title) for title in rows), default=0)
-    lines = [" " * first + "".join(f"  {shown[name]:>{widths[name]}}" for name in names)]
-    for title, row in rows.items():
-        lines.append(f"{title:<{first}}" + "".join(f"  {row.get(name, ''):>{widths[name]}}" for name in names))
-    return [line.rstrip() for line in lines]
-
-
 def interval_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     """Lines of the accuracy and of TAR at each FAR by condition, with their 95 % intervals.
 
@@ -106,11 +99,15 @@ def interval_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[st
             spread = f" +- {row['standard_deviation']:.4f}" if _are_numbers(row, "standard_deviation") else ""
             shown["accuracy [95 %]"] = f"{row['accuracy']:.4f}{spread} {_interval(row)}"
     for row in tables.get("tar_at_far", ()):
+        if not {"accuracy", "applied_thresholds"} & tables.keys() and _are_numbers(
+            row, "same_pairs", "different_pairs"
+        ):
+            rows.setdefault(_condition(row), {"pairs": f"{row['same_pairs'] + row['different_pairs']:,}"})
         if _condition(row) in rows and _are_numbers(row, "far", "tar", "low", "high"):
             rows[_condition(row)][f"tar@far={row['far']:g} [95 %]"] = f"{row['tar']:.4f} {_interval(row)}"
     if not rows:
         return []
-    return _aligned(rows, list(dict.fromkeys(name for row in rows.values() for name in row)))
+    return aligned(rows, list(dict.fromkeys(name for row in rows.values() for name in row)))
 
 
 def _condition(row: Mapping[str, Any]) -> str:

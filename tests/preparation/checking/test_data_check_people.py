@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import pickle
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from onnx import TensorProto, helper
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.problem import RecipeError
 from maskrec.images.canvas import to_canvas
+from maskrec.images.face_columns import LANDMARK_COLUMNS
 from maskrec.plugin.host import discover
 from maskrec.preparation.checking import shared_faces
 from maskrec.preparation.checking.people_embeddings import FacesOnCanvas, photos_of_people
@@ -109,6 +111,20 @@ def test_a_person_of_another_name_is_found_by_file_and_by_recipe(two_sets: Path,
     assert answers[0] == pytest.approx(answers[1], abs=1e-5)
     clean = command("data", "check", "--test", "test", "--cosine", "0.97", "--model", "m.onnx", cwd=two_sets)
     assert clean.returncode == 0, clean.stdout
+
+
+def test_photos_with_landmarks_are_compared_but_those_without(two_sets: Path, command: Callable[..., Told]) -> None:
+    export(two_sets / "m.onnx")
+    photos = sorted(file.relative_to(two_sets).as_posix() for file in two_sets.glob("t*/*/*.png"))
+    points = (20, 28, 44, 28, 32, 40, 22, 50, 42, 50)
+    for missing, kinds in (("P1/0.png", {"landmarks", "in_both_by_face"}), ("Zoe/0.png", {"landmarks"})):
+        rows = [(photo, *points) for photo in photos if not photo.endswith(missing)]
+        with (two_sets / "points.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("path", *LANDMARK_COLUMNS), *rows])
+        words = ["--train", "train", "--test", "test", "--cosine", "0.97", "--json", "--model", "m.onnx"]
+        told = command("data", "check", *words, "--landmarks", "points.csv", cwd=two_sets)
+        assert told.returncode == 1, told.stderr
+        assert {problem["kind"] for problem in json.loads(told.stdout)["findings"]} == kinds
 
 
 def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Told]) -> None:
