@@ -66,23 +66,17 @@ class Evaluation:
         thresholds: by name; stored beside the checkpoint.
         tables: small tables (a list of rows) for the report and the terminal; plain JSON values only.
         figures: PNG bytes by name; the runner writes them into the run directory.
-<<<<<<< HEAD
         details: what a report draws beyond the tables, such as histograms; plain JSON values only. The runner writes
             them into the run directory's ``evaluations``, and neither into checkpoints nor into ``result.json``.
-=======
         notes: what must be said beside the figures, each a whole sentence; shown after the tables.
         failed: what the user asked for and the model does not fulfil, each a sentence; ``maskrec evaluate`` then exits
             with 1.
->>>>>>> protocols
     """
 
     metrics: Mapping[str, float]
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     figures: Mapping[str, bytes] = field(default_factory=dict)
-<<<<<<< HEAD
     details: Mapping[str, Any] = field(default_factory=dict)
-=======
     notes: Sequence[str] = ()
     failed: Sequence[str] = ()
->>>>>>> protocols

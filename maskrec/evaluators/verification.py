@@ -17,11 +17,8 @@ from maskrec.contracts.problem import Problem, refuse
 from maskrec.evaluators.condition_tables import Row, class_table, confusion_table
 from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.measuring import Measured, measure, require_both_kinds
-<<<<<<< HEAD
 from maskrec.evaluators.pair_details import pair_details
-=======
 from maskrec.evaluators.rate_parameters import rate_problems
->>>>>>> protocols
 from maskrec.evaluators.roc_plot import roc_png
 from maskrec.evaluators.scores import Scores, applied_row, cross_validated, fold_row, parts_of, rate_rows, score
 from maskrec.evaluators.threshold_tables import decision_tables
