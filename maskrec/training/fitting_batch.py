@@ -6,26 +6,39 @@ import gc
 import traceback
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.call_into import ran_out_of_memory
 from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.collectives import world_size
 from maskrec.contracts.sample import Batch
+from maskrec.runtime.compute import Compute
+from maskrec.training.finite_step import SavedBuffers
 from maskrec.training.random_state import keep_random_state
 
 if TYPE_CHECKING:
-    from maskrec.training.train_step import TrainStep
+    from maskrec.training.assemble import Assembly
+
+
+class Passes(Protocol):
+    """What the forward and backward passes of a run's training step take."""
+
+    assembly: Assembly
+    buffers: SavedBuffers
+    compute: Compute
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+
 
 TRIES = 10
 """Halvings at most: down to a thousandth of the batch."""
 
 
-def explained(error: Exception, stepper: TrainStep, batch: Batch) -> MaskrecError | None:
+def explained(error: Exception, stepper: Passes, batch: Batch) -> MaskrecError | None:
     """What to raise for an error of a step's forward or backward pass: which batch would fit.
 
     A part that passes has what its forward and backward passes need; an optimizer that makes its state at the first
@@ -73,10 +86,11 @@ def largest_that_fits(attempt: Callable[[int], None], size: int) -> int:
 def first_rows(batch: Batch, rows: int) -> Batch:
     """The first samples of a batch."""
     values = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return replace(batch, **{name: value[:rows] for name, value in values.items() if isinstance(value, Tensor)})
+    cut: dict[str, Any] = {name: value[:rows] for name, value in values.items() if isinstance(value, Tensor)}
+    return replace(batch, **cut)
 
 
-def _try_part(stepper: TrainStep, batch: Batch) -> None:
+def _try_part(stepper: Passes, batch: Batch) -> None:
     """The forward and backward passes of a batch."""
     put_back = keep_random_state()
     try:
@@ -102,10 +116,10 @@ def _release(error: BaseException | None) -> None:
         torch.cuda.empty_cache()
 
 
-def _advice(stepper: TrainStep, size: int, fits: int) -> str:
+def _advice(stepper: Passes, size: int, fits: int) -> str:
     if not fits:
         return f"neither a batch of {size} nor a part of it that was tried fits: use a smaller image_size or network"
     if "batch_size" not in stepper.assembly.plan.sampler.parameters:
         return f"a batch of {fits} fits; {size} does not: let the sampler make smaller batches"
-    accumulate = stepper.train.accumulate * size // fits
+    accumulate = stepper.assembly.plan.train.accumulate * size // fits
     return f"sampler.batch_size: {fits} fits; {size} does not; train.accumulate: {accumulate} keeps the images a step"
