@@ -4,7 +4,8 @@ PIP_ARGS ?=
 # Test processes; each keeps to one thread, or two of them would fight over the same cores.
 TEST_PROCESSES ?= 2
 # Files keep their order: reordered by number of tests, the longest ones, of few tests, would run last and alone.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+# Bytecode is kept, whatever the environment says: hundreds of processes would each compile the package again.
+PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 # `ci` generates the same values each time; `make test HYPOTHESIS_PROFILE=default` new ones.
 HYPOTHESIS_PROFILE ?= ci
 VENV := .venv
@@ -22,8 +23,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/maskrec run recipes/quickstart.yaml
 
+# TESTS names folders or files; without it, all of `tests` and `plugins`.
+TESTS ?=
 test: $(STAMP)
-	$(PYTEST) -m 'not slow' --hypothesis-profile=$(HYPOTHESIS_PROFILE)
+	$(PYTEST) -m 'not slow' --hypothesis-profile=$(HYPOTHESIS_PROFILE) $(TESTS)
 
 # Every plugin in an environment of its own that shares the installed torch, then all of them in one.
 test-plugins: $(STAMP)

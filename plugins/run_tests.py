@@ -84,7 +84,7 @@ def _state(plugin: Path) -> str:
 def tested(name: str, environment: Path) -> subprocess.CompletedProcess[str]:
     """The tests below a folder of ``plugins``, in an environment."""
     command = [str(environment / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", str(PLUGINS / name)]
-    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "MASKREC_TEST_PLUGINS": "1"}
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "", "MASKREC_TEST_PLUGINS": "1"}
     return subprocess.run(
         command, cwd=ROOT, env=one_thread, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -84,6 +85,19 @@ def maskrec_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
         )
 
     return call
+
+
+@pytest.fixture
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that prepare data are forks of a process that has imported torch, not new interpreters.
+
+    What they do and how it reaches them stays the same; `test_workers_change_no_byte` starts new interpreters.
+    """
+    from maskrec.preparation.resumable import worker_pool
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "cv2", "pandas", "facenet_pytorch", worker_pool.__name__])
+    monkeypatch.setattr(worker_pool, "START_METHOD", "forkserver")
 
 
 @pytest.fixture

@@ -49,6 +49,8 @@ class Watch:
     ) -> None:
         self._since = None
         self._over.set()
+        if self._thread is not None:
+            self._thread.join(1.0)  # no thread outlives the work; one that cannot write to stderr is left alone
 
     def _look(self) -> None:
         if hasattr(signal, "pthread_sigmask"):  # signals are the main thread's, also where it holds them back

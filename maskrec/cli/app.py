@@ -110,6 +110,8 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
             code = interrupts.report()
     except BaseException as error:
         code = _answer(error)
+        if given[:1] in (["run"], ["resume"]) and isinstance(error, _usage_errors()):
+            _tell_other_processes()
     interrupts.uninstall()
     sys.exit(code)
 
@@ -171,6 +173,16 @@ def _answer_usage(error: Any) -> int:
     command = error.ctx.command_path if getattr(error, "ctx", None) else "maskrec"
     _say(f"{message.rstrip('.')}; see {command} --help")
     return int(error.exit_code)
+
+
+def _tell_other_processes() -> None:
+    """Before the processes of a run meet, this one ends: those whose command line is right would wait for it."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return
+    from maskrec.training.rendezvous import say_ended
+
+    sys.stderr.flush()
+    say_ended()
 
 
 def _say(message: str) -> None:

@@ -68,7 +68,7 @@ def failure_of(who: str, what: str, error: BaseException, component: object = No
     Memory that runs out and files that cannot be read or written are not the author's to fix: a `MaskrecError`.
     """
     said = sentence_of(who, what, error, component)
-    if _out_of_memory(error):
+    if ran_out_of_memory(error):
         return MaskrecError(f"{said}; memory ran out: try a smaller batch_size or image_size")
     if isinstance(error, OSError):
         return MaskrecError(said)
@@ -157,9 +157,15 @@ def _is_library(frame: FrameType) -> bool:
     return top in sys.stdlib_module_names or top in _LIBRARIES
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+def ran_out_of_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out, of the device or of the host; also where that is the cause of the error."""
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _between_processes(error: BaseException) -> bool:

@@ -1,5 +1,7 @@
 """Where the processes of a run meet before they train together: who is missing is said, and nobody waits for ever.
 
+A process that ends before, since its command line is refused, comes to say so, and the others end at once.
+
 Each start of the processes meets under a name of its own in the launcher's store. A store may outlive the processes
 (that of ``torchrun --max-restarts`` does), and what dead ones left in it must not be taken for the living.
 """
@@ -19,9 +21,12 @@ from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-
 
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.training import early_ends
 
 PATIENCE = 120.0
 """Seconds that a process waits for the others."""
+PATIENCE_AT_AN_END = 15.0
+"""Seconds in which a process that ends tries to reach the others."""
 _SECONDS_BEFORE_A_WORD = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.05
 _MEETING = "maskrec/meeting"
@@ -36,6 +41,11 @@ class Launched:
     address: str
     port: int
     agent_store: bool
+
+    @property
+    def serves(self) -> bool:
+        """Whether the store is in this process."""
+        return self.rank == 0 and not self.agent_store
 
     @classmethod
     def from_environment(cls) -> Launched:
@@ -110,12 +120,35 @@ def meet(launched: Launched) -> Store:
     """
     waiting = Waiting()
     store = _open_store(launched, waiting)
-    meeting = gather(store, launched.rank, launched.world_size, waiting)
+    try:
+        meeting = gather(store, launched.rank, launched.world_size, waiting)
+    except early_ends.EndedEarlyError:
+        if launched.serves:
+            early_ends.stay_for_others(store, launched.world_size, PATIENCE_AT_AN_END)
+        raise
     return PrefixStore(meeting, store)
 
 
+def say_ended() -> None:
+    """Tell the other processes of the launcher that this one ends without having met them.
+
+    Does nothing for one process, and under torchrun, which ends the others itself. Takes `PATIENCE_AT_AN_END` seconds
+    at most where the others do not come.
+    """
+    try:
+        launched = Launched.from_environment()
+        if launched.world_size < 2 or launched.agent_store:
+            return
+        store = _open_store(launched, Waiting(PATIENCE_AT_AN_END, lambda line: None))
+        early_ends.note_own(store, launched.rank)
+        if launched.serves:
+            early_ends.stay_for_others(store, launched.world_size, PATIENCE_AT_AN_END)
+    except (MaskrecError, RuntimeError):  # nobody is there to be told, or rank 0 has ended too
+        return
+
+
 def _open_store(launched: Launched, waiting: Waiting) -> Store:
-    serves = launched.rank == 0 and not launched.agent_store
+    serves = launched.serves
     while not serves and not _listens(launched.address, launched.port):
         waiting.look_again(f"rank 0 at {launched.address}:{launched.port}")
     try:
@@ -165,6 +198,7 @@ def gather(store: Store, rank: int, world_size: int, waiting: Waiting) -> str:
 def _invite(store: Store, own: str, world_size: int, waiting: Waiting) -> str:
     store.set(_MEETING, own)
     while missing := _missing(store, own, world_size):
+        early_ends.refuse_where_one_ended(store, 0)
         waiting.look_again(_named(missing))
     came = {str(rank): store.get(f"{own}/{rank}").decode() for rank in range(1, world_size)}
     store.set(f"{own}/all", json.dumps(came))
@@ -174,6 +208,7 @@ def _invite(store: Store, own: str, world_size: int, waiting: Waiting) -> str:
 def _sign_in(store: Store, own: str, rank: int, world_size: int, waiting: Waiting) -> str:
     signed = ""
     while True:
+        early_ends.refuse_where_one_ended(store, rank)
         meeting = store.get(_MEETING).decode() if store.check([_MEETING]) else ""
         if meeting and meeting != signed:
             store.set(f"{meeting}/{rank}", own)

@@ -16,7 +16,7 @@ from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.compute import Compute
-from maskrec.training import distributed
+from maskrec.training import distributed, fitting_batch
 from maskrec.training.activation_checkpointing import recompute_activations
 from maskrec.training.batch_preparation import BatchPreparation
 from maskrec.training.checks.first_batch import FirstBatch, promised_by
@@ -109,7 +109,7 @@ class TrainStep:
         rewind, rate = self._rewind(), self.schedule.rate
         values = []
         for number, prepared in enumerate(batches, start=1):
-            value, embeddings = self.backward(prepared, count, number == count)
+            value, embeddings = self._fitting(prepared, count, number == count, rewind)
             values.append(value)
             labels = prepared.loaded.labels
             del prepared  # its memory is free before the next batch is prepared
@@ -148,6 +148,18 @@ class TrainStep:
         elif self.ema is not None and not known:
             self.ema.update(self.backbone)
         return known
+
+    def _fitting(
+        self, prepared: PreparedBatch, parts: int, last: bool, rewind: Callable[[], None]
+    ) -> tuple[Tensor, Tensor]:
+        """`backward`; where memory runs out, the error says which batch would fit, and the step has changed nothing."""
+        try:
+            return self.backward(prepared, parts, last)
+        except Exception as error:
+            if (said := fitting_batch.explained(error, self, prepared.batch)) is None:
+                raise
+            rewind()
+            raise said from error
 
     def backward(self, prepared: PreparedBatch, parts: int, last: bool) -> tuple[Tensor, Tensor]:
         """The loss of a batch and its embeddings, both detached; gradients of ``1 / parts`` of the loss are added.

@@ -149,3 +149,26 @@ app.run_app(["list"])
         130,
         "maskrec: interrupted; run the same command again",
     )
+
+
+# What a C++ library does at the end of a process whose thread it has not joined.
+ABORTS_AT_THE_END = """
+import ctypes, sys, types
+libc = ctypes.CDLL(None)
+libc.__cxa_atexit(ctypes.cast(libc.abort, ctypes.c_void_p), None, None)
+sys.modules["torch"] = types.ModuleType("torch")
+import atexit
+atexit.register(print, "at the end")
+from maskrec.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes a function of glibc by its name")
+@pytest.mark.parametrize(("words", "code"), [(["list", "losses"], 0), (["list", "--wrong"], 2)])
+def test_a_library_that_aborts_at_the_end_of_a_process_changes_nothing(words, code, tmp_path):
+    command = [sys.executable, "-c", ABORTS_AT_THE_END, *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stdout.endswith("at the end\n")
+    assert ("--wrong" in done.stderr) == bool(code)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from run_comparison import assert_same_run
 from small_recipe import PIECES, write_recipe
-from warm_python import Program
+from warm_python import Program, run_python
 
 from maskrec.base import interrupts
 from maskrec.runtime.state_tree import load_tree
@@ -102,12 +102,16 @@ def test_an_interrupt_waits_for_the_end_of_a_block_where_it_is_deferred(monkeypa
             signal.signal(number, handler)
 
 
+# As in an interpreter that was started without the stream.
+CLOSED = "import os, sys; os.close(1); sys.stdout = sys.__stdout__ = None; from maskrec.cli import main; main()"
+
+
 def test_commands_succeed_with_standard_output_closed(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path)
-    words = [sys.executable, "-m", "maskrec", "run", str(recipe), "--plugin", str(PIECES), "--run-dir", "run"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    for command in ([*words, "train.epochs=1"], [sys.executable, "-m", "maskrec", "list"]):
-        closed = f"exec {shlex.join(command)} >&-"
-        done = subprocess.run(["sh", "-c", closed], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, check=False)
-        assert done.returncode == 0, done.stderr.decode()
+    words = ["run", write_recipe(tmp_path), "--plugin", PIECES, "--run-dir", "run", "train.epochs=1"]
+    done = run_python(["-c", CLOSED, *words], tmp_path)
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "result.json").exists()
+    closed = f"exec {shlex.join([sys.executable, '-m', 'maskrec', 'list'])} >&-"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    started = subprocess.run(["sh", "-c", closed], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, check=False)
+    assert started.returncode == 0, started.stderr.decode()

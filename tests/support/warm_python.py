@@ -1,8 +1,9 @@
 """Python programs in processes of their own that need not import torch again.
 
-A program that a test starts spends most of its time on importing large libraries. One server for each test process
-imports them once, and each program is a fork of it with its own arguments, environment, folder, streams and exit
-code. What is tested is imported by the program itself. A test of imports starts an interpreter instead.
+A program that a test starts spends most of its time on importing large libraries and this tree's modules. One server
+for each test process imports them once, and each program is a fork of it with its own arguments, environment, folder,
+streams and exit code. A program that finds another maskrec first, by its folder or PYTHONPATH, imports that one. A
+test of imports starts an interpreter instead.
 """
 
 from __future__ import annotations
@@ -26,7 +27,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-LIBRARIES = ("torch", "torch._dynamo", "torchvision", "timm.optim", "facenet_pytorch", "pandas", "cv2", "pydantic")
+LIBRARIES = (
+    *("torch", "torch._dynamo", "torch.distributed.nn.functional", "torchvision", "timm.optim", "facenet_pytorch"),
+    *("pandas", "cv2", "simplejpeg", "yaml", "pluggy", "packaging.requirements", "tomllib", "pydantic.dataclasses"),
+    *("pydantic.json_schema", "pydantic.type_adapter", "typer.main", "rich.progress", "rich.table"),
+)
+PACKAGE = "maskrec"
+PACKAGE_MODULES = ("cli.running", "cli.checking", "training.runner", "training.dry_run", "training.assemble")
 ROOT = Path(__file__).parents[2]
 SECONDS = 1800.0  # for one program
 
@@ -76,7 +83,7 @@ class Program:
         while (code := self.poll()) is None:
             if time.monotonic() > ends:
                 raise subprocess.TimeoutExpired(self.args, timeout)
-            time.sleep(0.002)
+            time.sleep(0.005)
         return code
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
@@ -130,8 +137,10 @@ def _running() -> subprocess.Popen[str]:
 def _serve() -> dict[str, str]:
     """Fork a process for each line of standard input; returns in the fork, with its program."""
     sys.path.pop(0)  # this folder
-    for name in LIBRARIES:
+    sys.path.insert(0, str(ROOT))
+    for name in (*LIBRARIES, *(f"{PACKAGE}.{module}" for module in PACKAGE_MODULES)):
         importlib.import_module(name)
+    sys.path.pop(0)
     gc.freeze()  # what is never looked at again stays shared with the forks
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
@@ -172,17 +181,17 @@ def _become(program: Mapping[str, str], environment: Mapping[str, str]) -> None:
 def _call(words: Sequence[str]) -> int:
     """Run the program in this process; its exit code."""
     first, *rest = words
+    place = {"-m": str(Path.cwd()), "-c": ""}.get(first, str(Path(first).absolute().parent))
+    sys.path.insert(0, place)
+    _forget_another_tree()
     try:
         if first == "-m":
-            sys.path.insert(0, str(Path.cwd()))
             sys.argv = rest
             runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
         elif first == "-c":
-            sys.path.insert(0, "")
             sys.argv = ["-c", *rest[1:]]
             exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
         else:
-            sys.path.insert(0, str(Path(first).absolute().parent))
             sys.argv = [first, *rest]
             runpy.run_path(first, run_name="__main__")
     except SystemExit as end:
@@ -194,6 +203,14 @@ def _call(words: Sequence[str]) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def _forget_another_tree() -> None:
+    """Take back what was imported of this tree where the program's first maskrec is another one."""
+    folders = (Path(entry, PACKAGE).absolute() for entry in sys.path)
+    if next(filter(Path.is_dir, folders), None) != ROOT / PACKAGE:
+        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+            del sys.modules[name]
 
 
 def _end(code: int) -> NoReturn:

@@ -129,6 +129,24 @@ class Exploding(nn.Module):
         return embeddings.square().mean() * (float("inf") if self.calls > self.after else 1.0)
 
 
+class Cramped(nn.Module):
+    """Needs more memory than there is for more than ``limit`` samples, from the ``at``-th call on."""
+
+    def __init__(self, embedding_size: int, num_classes: int, limit: int, at: int = 1, host: bool = False) -> None:
+        super().__init__()
+        self.linear, self.drop = nn.Linear(embedding_size, num_classes), nn.Dropout(0.5)
+        self.limit, self.at, self.host, self.calls = limit, at, host, 0
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The cross entropy, a scalar."""
+        self.calls += 1
+        if self.calls >= self.at and len(embeddings) > self.limit:
+            if self.host:  # more than any address space holds
+                torch.empty(1 << 60, dtype=torch.uint8)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return nn.functional.cross_entropy(self.linear(self.drop(embeddings)), labels)
+
+
 class Vector(nn.Module):
     """Wrong: one number a sample."""
 
@@ -221,6 +239,7 @@ def maskrec_losses() -> Iterator[Component]:
     yield Component("sharded_softmax", ":ShardedSoftmax", "classes split over processes")
     yield Component("slow", ":Slow", "cross entropy that takes its time")
     yield Component("exploding", ":Exploding", "finite, then not")
+    yield Component("cramped", ":Cramped", "memory for a few samples only")
     yield Component("vector", ":Vector", "no scalar")
     yield Component("frozen", ":Frozen", "with a frozen teacher")
 

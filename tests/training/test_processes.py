@@ -17,7 +17,7 @@ import pytest
 import torch
 import yaml
 from run_comparison import differences, largest_difference, rows_without_times
-from small_recipe import PIECES
+from small_recipe import PIECES, SMALL
 from warm_python import run_python, run_ranks
 
 from maskrec.base.errors import UsageError
@@ -33,8 +33,13 @@ SUM = {
     "parts": {"arc": ARCFACE, "tri": {"use": "triplet", "margin": 0.5, "miner": "batch_all"}},
     "weights": {"arc": 1.0, "tri": 0.3},
 }
-# 48 photos: 3 steps an epoch, 7 epochs make 21 steps
-DOUBLE: dict[str, Any] = {"train": {"epochs": 7, "workers": 0, "precision": "float64"}}
+# 48 photos: 3 steps an epoch, 7 epochs make 21 steps. Some runs evaluate and put masks on.
+DOUBLE: dict[str, Any] = {
+    "train": {"epochs": 7, "workers": 0, "precision": "float64"},
+    "transforms": {"flip": {"use": "horizontal_flip"}},
+    "evaluate": None,
+}
+FULL: dict[str, Any] = {"evaluate": SMALL["evaluate"], "transforms": SMALL["transforms"]}
 # Below every step's norm, so that each is clipped.
 CLIPPED = {**DOUBLE["train"], "clip_gradient_norm": 0.05}
 # More classes than a batch has samples, of which a part is drawn.
@@ -59,14 +64,14 @@ REMEMBERING = {
 }
 # Whole runs; every head, margin and miner is compared step by step in test_equal_processes.
 LOSSES: dict[str, dict[str, Any]] = {
-    "arcface": {"loss": ARCFACE},
+    "arcface": {"loss": ARCFACE, **FULL},
     "memory": {"loss": REMEMBERING, "sampler": BALANCED},
     "weighted_sum": {"loss": SUM, "sampler": BALANCED},
     "distillation": {"loss": {"use": "template_distillation", "teacher": {"use": "plain"}}},
     "sharded": {"loss": {"use": "sharded_softmax"}, "train": CLIPPED},
     "sharded_part": {"loss": SHARDED_SUM, "sampler": BALANCED, "train": CLIPPED},
     "uneven": {"loss": ARCFACE, "sampler": {"use": "shuffled", "batch_size": 15}},
-    "chunked_head": {"loss": {**ARCFACE, "head": "chunked"}},
+    "chunked_head": {"loss": {**ARCFACE, "head": "chunked"}, **FULL},
     "sampled_head": {"loss": margin_loss({"use": "sampled", "share": 0.7}), "data": MANY_PEOPLE},
     "sharded_head": {"loss": margin_loss({"use": "sharded", "block": 3, "centres_per_class": 2}), "train": CLIPPED},
 }
@@ -117,7 +122,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Every loss trained by one process and by two."""
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     runs = {name: {**DOUBLE, **changes} for name, changes in LOSSES.items()}
-    runs["sharded_resumed"] = {**LOSSES["sharded"], "train": {**CLIPPED, "epochs": 3}, "resume_to": 7}
+    runs["sharded_resumed"] = {**DOUBLE, **LOSSES["sharded"], "train": {**CLIPPED, "epochs": 3}, "resume_to": 7}
     runs["stopped"] = {**DOUBLE, "observe": {"stop": {"use": "stopper", "after": 4}}}
     for processes, folder in enumerate(folders, start=1):
         launch(processes, folder, runs)

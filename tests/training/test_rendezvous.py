@@ -17,7 +17,15 @@ from warm_python import Program
 from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.problem import Mark, Problem, RecipeError
 from maskrec.training.distributed import _lost_connection
-from maskrec.training.rendezvous import Launched, Waiting, gather, meet
+from maskrec.training.rendezvous import Launched, Waiting, gather, meet, say_ended
+
+
+def free_port() -> int:
+    """One that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
 
 
 def meeting_of(store: dist.Store, ranks: list[int], world_size: int, seconds: float = 60) -> dict[int, Any]:
@@ -102,9 +110,7 @@ def test_a_recipes_problems_reach_the_other_processes() -> None:
 
 def test_processes_with_unlike_recipes_end_with_the_value_that_differs(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     words = [*("-m", "maskrec", "run", str(recipe)), "--plugin", str(PIECES)]
     words += ["--run-dir", str(tmp_path / "run")]
@@ -117,6 +123,38 @@ def test_processes_with_unlike_recipes_end_with_the_value_that_differs(tmp_path:
         assert "rank 1 was started with another recipe than rank 0: seed is 18 there and 17 on rank 0" in err
         assert len(err.strip().splitlines()) == 1, err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("refused", [0, 1, 2])
+def test_a_command_line_that_is_refused_ends_the_other_processes(refused: int, tmp_path: Path) -> None:
+    """The process with the store, and another one; three processes, so that somebody else must learn it too."""
+    recipe, port = write_recipe(tmp_path), free_port()
+    group = {"WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    words = ["-m", "maskrec", "run", str(recipe), "--plugin", str(PIECES), "--run-dir", str(tmp_path / "run")]
+    ranks = [
+        Program([*words, *(["--wrong"] if rank == refused else [])], env={**os.environ, **group, "RANK": str(rank)})
+        for rank in range(3)
+    ]
+    for rank, process in enumerate(ranks):
+        _, err = process.communicate()
+        if rank == refused:
+            assert process.wait() == 2
+            assert "--wrong" in err
+        else:
+            assert process.wait() == 1
+            assert err.startswith(f"maskrec: rank {rank}: rank {refused} ended before the processes met; ")
+        assert len(err.strip().splitlines()) == 1, err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_process_that_nobody_waits_for_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maskrec.training.rendezvous.PATIENCE_AT_AN_END", 0.2)
+    usual = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    for name, value in usual.items():
+        monkeypatch.setenv(name, value)
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        say_ended()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from maskrec.base.words import counted
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.photo_columns import Item
 
+START_METHOD = "spawn"  # a fork of this process would copy torch's threads and locks in the middle of their work
 _AHEAD = 3  # tasks in a worker's queue
 
 
@@ -68,7 +69,7 @@ def run_tasks(do: Do, tasks: Sequence[Task], workers: int, meter: Meter) -> None
     _start_tracker()
     with limits_named("--workers 1", min(workers, len(tasks))):
         executor = ProcessPoolExecutor(
-            min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(do,)
+            min(workers, len(tasks)), multiprocessing.get_context(START_METHOD), initializer=_begin, initargs=(do,)
         )
     try:
         for count in _counts(executor, tasks, workers * _AHEAD):

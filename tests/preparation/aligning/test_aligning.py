@@ -328,6 +328,7 @@ def test_a_gpu_that_is_not_there_leaves_nothing_behind(photos: Path, tmp_path: P
     assert not (tmp_path / "faces").exists()
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_the_same_bytes_for_any_workers_and_shards(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

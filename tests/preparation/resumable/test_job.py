@@ -156,7 +156,11 @@ def test_shards_join_to_the_same_bytes(
     assert tree(this.destination) == undisturbed
 
 
-def test_workers_change_no_byte(photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes]) -> None:
+def test_workers_change_no_byte(
+    photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes], request: pytest.FixtureRequest
+) -> None:
+    if tars:  # how workers start is the same for both
+        request.getfixturevalue("forked_workers")
     job_module.run(job(photos, tmp_path / "workers", tars), workers=2)
     assert tree(tmp_path / "workers") == undisturbed
 
@@ -388,6 +392,7 @@ def test_no_space_is_reported(photos: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_worker_that_is_killed(photos: Path, tmp_path: Path) -> None:
     this = job(photos, tmp_path / "faces")
     (photos / "person 3" / '2, "x"\né.jpg').write_bytes(b"3/2")
