@@ -79,7 +79,7 @@ def test_removing_people_in_any_order_leaves_no_trace_of_them(tmp_path: Path) ->
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@pytest.mark.parametrize("seed", [2, 3, 5])
+@pytest.mark.parametrize("seed", [1, 23])
 def test_what_sqlite_moved_before_it_was_deleted_is_not_left(tmp_path: Path, seed: int) -> None:
     """At these seeds SQLite 3.40 leaves a name in an unused part of a page when it deletes that row alone."""
     path, rng = tmp_path / "moved.db", np.random.default_rng(seed)
