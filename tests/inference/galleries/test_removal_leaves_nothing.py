@@ -18,7 +18,6 @@ from maskrec.inference.galleries.gallery_schema import create_schema
 from maskrec.inference.galleries.removing_people import remove_person
 
 
-
 def traces(path: Path, name: str, faces: Sequence[NewFace]) -> list[str]:
     """What is left of a person in the files of the gallery.
 
