@@ -7,7 +7,7 @@ wrong with it; ``row_blocks.py`` holds faces in blocks, which ``adding_faces.py`
 ``gallery_reading.py`` and ``removing_people.py`` write and read.
 
 ``gallery.py`` is what users call. ``enrolling.py`` turns photos into faces (``repeated_photos.py`` refuses what is
-there already), ``photo_search.py`` into answers (``search_answer.py``): ``loaded_gallery.py`` holds the faces in memory,
+there already), ``photo_search.py`` into answers (``search_answer.py``): ``loaded_gallery.py`` holds faces in memory,
 ``row_index.py`` finds the nearest people, ``pair_scoring.py`` scores them, ``search_risk.py`` decides, and
 ``search_refusal.py`` says what cannot be decided.
 """
