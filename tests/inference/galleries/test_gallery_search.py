@@ -114,6 +114,9 @@ def test_a_row_of_other_condition_can_decide_where_the_one_of_best_odds_does_not
     assert candidate.found
     assert candidate.condition == "one_masked"
     assert candidate.log_odds == pytest.approx(float(risk.log_likelihood_ratio("bare", distances[0])), abs=1e-3)
+    two = LoadedGallery(enrolled(rows, np.arange(2), np.array([0, 1], np.int8)), DECISIONS, "m")
+    listed = searched(two, np.array([1, 0], np.float32), False, fpir=0.2, top=1).candidates
+    assert [(each.name, each.found) for each in listed] == [("p0", False), ("p1", True)]  # who is found is named
 
 
 def test_strangers_find_somebody_as_often_as_is_stated() -> None:
