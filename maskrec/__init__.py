@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from maskrec.contracts.triplet_parts import Memory, Mined, Miner, Recalled, SummingMiner, TripletSums
     from maskrec.faces.normalising import normalise
     from maskrec.inference.face_model import FaceModel
+    from maskrec.inference.galleries.gallery import Gallery, open_gallery
     from maskrec.inference.open_face_model import open_face_model as open
     from maskrec.plugin.component import Component, hookimpl
 
@@ -48,6 +49,7 @@ _HOMES = {
     "Evaluation": "maskrec.contracts.evaluation",
     "Evaluator": "maskrec.contracts.kinds",
     "FaceModel": "maskrec.inference.face_model",
+    "Gallery": "maskrec.inference.galleries.gallery",
     "Head": "maskrec.contracts.margin",
     "Images": "maskrec.contracts.pair_set",
     "InputSpec": "maskrec.contracts.input_spec",
@@ -85,6 +87,7 @@ _HOMES = {
     "hookimpl": "maskrec.plugin.component",
     "normalise": "maskrec.faces.normalising",
     "open": "maskrec.inference.open_face_model:open_face_model",
+    "open_gallery": "maskrec.inference.galleries.gallery",
     "refuse": "maskrec.contracts.problem",
     "shard_bounds": "maskrec.contracts.collectives",
 }
@@ -106,6 +109,7 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "FaceModel",
+    "Gallery",
     "Head",
     "Images",
     "InputSpec",
@@ -144,6 +148,7 @@ __all__ = [
     "hookimpl",
     "normalise",
     "open",
+    "open_gallery",
     "refuse",
     "shard_bounds",
 ]

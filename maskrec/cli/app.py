@@ -40,6 +40,7 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "new": "creating:new",
     "data": "data:app",
+    "gallery": "galleries:app",
 }
 """Each command's module in this folder and its function, or its group of commands."""
 

@@ -98,7 +98,7 @@ class FaceModel:
         Raises:
             UsageError: not a photo.
         """
-        (faces,) = self._source.find([read_photo(photo, bgr=bgr)])
+        (faces,) = self.source.find([read_photo(photo, bgr=bgr)])
         return faces
 
     def embed(
@@ -128,7 +128,7 @@ class FaceModel:
         """
         given = photos_of(photos)
         answer = embed_photos(
-            self._source, self.unit_rows, self.network.embedding_size, given, aligned=aligned, face=face, bgr=bgr,
+            self.source, self.unit_rows, self.network.embedding_size, given, aligned=aligned, face=face, bgr=bgr,
             progress=progress,
         )  # fmt: skip
         if given.one and answer.rejected:
@@ -213,11 +213,12 @@ class FaceModel:
             raise UsageError(f"{self.origin}: {error}") from error
 
     @property
-    def _source(self) -> FaceSource:
+    def source(self) -> FaceSource:
+        """Finds faces in photos, aligned as the network expects them."""
         return FaceSource(self.spec, self.decisions.probe, self.device)
 
     def _face(self, photo: NamedPhoto, aligned: bool, which: WhichFace) -> Face:
-        (found,) = self._source.intended([photo], aligned, which)
+        (found,) = self.source.intended([photo], aligned, which)
         if isinstance(found, UsageError):
             raise found
         return replace(found, notes=(*found.notes, *([photo.note] if photo.note else [])))

@@ -61,6 +61,14 @@ class Risk:
         """
         return bool(self.counts.impostor[_number(condition)].any())
 
+    def comparisons(self, condition: str) -> int:
+        """How many times two images of two people were compared in this condition; 0 where it was not measured.
+
+        Raises:
+            ValueError: an unknown condition.
+        """
+        return int(self.counts.impostor[_number(condition)].sum())
+
     def far(self, condition: str, threshold: float) -> float:
         """The false accept rate measured at a threshold, in [0, 1]; between two edges of bins, that of the lower one.
 

@@ -149,4 +149,4 @@ def _place(distances: Floats, condition: str, risk: Risk) -> Floats:
         places, levels = [0.0, *places], [-1.0, *levels]
     if met[-1] < BINS - 1:
         places, levels = [*places, BINS * BIN_WIDTH], [*levels, 2.0]
-    return np.interp(distances, places, levels)
+    return np.asarray(np.interp(distances, places, levels))

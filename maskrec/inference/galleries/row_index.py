@@ -24,7 +24,7 @@ _AT_ONCE = 4096  # rows whose copies are in memory at once
 _ROUNDING = 1e-4  # more than the same similarity, computed twice in float32, can differ by
 
 
-class NearestRows(NamedTuple):
+class NearRows(NamedTuple):
     """The nearest rows to one probe, one a person and mask state.
 
     Args:
@@ -53,7 +53,7 @@ class RowIndex:
     def __len__(self) -> int:
         return len(self.embeddings)
 
-    def nearest(self, probes: Rows32, people: int) -> list[NearestRows]:
+    def nearest(self, probes: Rows32, people: int) -> list[NearRows]:
         """For each probe the nearest people among the rows of each mask state, each by their nearest row.
 
         Args:
@@ -95,11 +95,11 @@ class RowIndex:
         hidden[: len(masked)][masked == state] = 0.0
         return hidden
 
-    def _nearest_of_probe(self, probe: Rows32, best: Rows32, people: int) -> NearestRows:
+    def _nearest_of_probe(self, probe: Rows32, best: Rows32, people: int) -> NearRows:
         found = [self._nearest_of_state(probe, *each, people) for each in zip(self.states, best, strict=True)]
         if not found:
-            return NearestRows(np.empty(0, np.int64), np.empty(0))
-        return NearestRows(*map(np.concatenate, zip(*found, strict=True)))
+            return NearRows(np.empty(0, np.int64), np.empty(0))
+        return NearRows(*map(np.concatenate, zip(*found, strict=True)))
 
     def _nearest_of_state(self, probe: Rows32, state: int, best: Rows32, people: int) -> tuple[Indices, Floats]:
         used = int(np.count_nonzero(best > -np.inf))
@@ -119,7 +119,7 @@ class RowIndex:
         firsts = parts // across * _BLOCK + parts % across
         rows = (firsts[:, None] + np.arange(_PART) * across).ravel()
         rows = rows[rows < len(self)]
-        return rows[self.masked[rows] == state]
+        return np.asarray(rows[self.masked[rows] == state])
 
     def _exact(self, probe: Rows32, rows: Indices, people: int) -> tuple[Indices, Floats]:
         """The nearest people of these rows, by distances in float64."""

@@ -97,10 +97,7 @@ def choose_face(faces: Sequence[Face], shape: tuple[int, int], which: WhichFace,
         hint = did_you_mean(which, _WAYS, "expected only, largest, central or a number from 1")
         raise UsageError(f"face={which!r}: {hint}")
     if not faces:
-        raise UsageError(
-            f"{name}: no face was found; use a photo where the face is upright and lit and has at least a tenth of the "
-            "photo's shorter side, or crop it"
-        )
+        raise without_face(name)
     if isinstance(which, int):
         if not 1 <= which <= len(faces):
             raise UsageError(f"{name}: face {which} was asked for; it has {_listed(faces)}")
@@ -108,6 +105,14 @@ def choose_face(faces: Sequence[Face], shape: tuple[int, int], which: WhichFace,
     if len(faces) == 1:
         return faces[0]
     return _chosen(faces, shape, which, name)
+
+
+def without_face(name: str) -> UsageError:
+    """What is said of a photo in which no face was found."""
+    return UsageError(
+        f"{name}: no face was found; use a photo where the face is upright and lit and has at least a tenth of the "
+        "photo's shorter side, or crop it"
+    )
 
 
 def _chosen(

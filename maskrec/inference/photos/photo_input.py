@@ -145,7 +145,7 @@ def read_photo(photo: Any, *, bgr: bool = False, name: str | None = None) -> Nam
     if bgr:
         require_arrays((photo,))
     if isinstance(photo, (str, os.PathLike)):
-        return _from_bytes(_content(os.fspath(photo), name), name)
+        return _from_bytes(photo_file(os.fspath(photo), name), name)
     if isinstance(photo, _BYTES):
         return _from_bytes(bytes(photo), name)
     if isinstance(photo, Image.Image):
@@ -167,7 +167,12 @@ def _unnamed(photo: Any) -> str:
     return next((name for kind, name in kinds if isinstance(photo, kind)), "the photo")
 
 
-def _content(path: str, name: str) -> bytes:
+def photo_file(path: str, name: str) -> bytes:
+    """The bytes of a photo's file.
+
+    Raises:
+        UsageError: it cannot be read; one sentence that begins with its name.
+    """
     try:
         return read_bytes(path)
     except FileNotFoundError as error:

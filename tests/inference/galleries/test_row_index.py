@@ -13,7 +13,11 @@ from maskrec.metrics import normalise
 
 
 def by_hand(
-    probe: NDArray[np.float32], rows: NDArray[np.float32], people: NDArray[np.int64], masked: NDArray[np.int8], most: int
+    probe: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    people: NDArray[np.int64],
+    masked: NDArray[np.int8],
+    most: int,
 ) -> list[tuple[int, float]]:
     """The nearest row of each of the nearest people, for one mask state after the other."""
     found: list[tuple[int, float]] = []

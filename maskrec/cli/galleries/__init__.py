@@ -1,0 +1,17 @@
+"""``maskrec gallery``: people enrolled with photos, found again on others."""
+
+from __future__ import annotations
+
+import typer
+
+from maskrec.cli.galleries import adding, people, searching
+
+app = typer.Typer(
+    help="Enrol people with photos, and find them on others.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+app.command("add")(adding.add)
+app.command("search")(searching.search)
+app.command("list")(people.list_people)
+app.command("remove")(people.remove)

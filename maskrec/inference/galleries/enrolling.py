@@ -1,0 +1,178 @@
+"""Photos of a person to faces that a gallery can take."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from maskrec.base.console import escaped
+from maskrec.base.errors import SettingError, UsageError, said_on_command_line
+from maskrec.base.words import counted
+from maskrec.images.encoding import encode_image
+from maskrec.inference.galleries.enrolled import EnrolledPerson, FaceQuality, NewFace
+from maskrec.inference.photos.face_finding import WhichFace
+from maskrec.inference.photos.face_notes import sharpness
+from maskrec.inference.photos.found_face import Face
+from maskrec.inference.photos.photo_input import NamedPhoto, Photo, photo_file, photos_of, read_photo
+
+if TYPE_CHECKING:
+    from maskrec.inference.face_model import FaceModel
+
+_SAME_PICTURE = 1e-3  # L2 between embeddings: of pictures of equal pixels, whatever file they are in
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolSettings:
+    """How photos are read.
+
+    Args:
+        face: which face of a photo with several, as for ``FaceModel.embed``.
+        masked: whether masks are worn, instead of what is seen.
+        aligned: whether the photos are aligned faces already.
+        bgr: whether arrays are blue, green, red.
+        keep_photos: whether the photos are kept in the gallery.
+    """
+
+    face: WhichFace = "only"
+    masked: bool | None = None
+    aligned: bool = False
+    bgr: bool = False
+    keep_photos: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceToEnrol:
+    """A face with the photo that it is from.
+
+    Args:
+        name: the photo's, as messages call it.
+        face: in the photo.
+        new: what is enrolled.
+    """
+
+    name: str
+    face: Face
+    new: NewFace
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Added:
+    """What was enrolled.
+
+    Args:
+        person: as they are enrolled now.
+        faces: how many faces were added.
+        notes: what the user should know of the photos.
+    """
+
+    person: EnrolledPerson
+    faces: int
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        person = self.person
+        states = {"bare": person.bare, "masked": person.masked, "mask unknown": person.unknown}
+        now = ", ".join(f"{count:,} {state}" for state, count in states.items() if count)
+        lines = [f"{escaped(person.name)}: {counted(self.faces, 'face')} added, {person.faces:,} enrolled ({now})"]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+def faces_to_enrol(
+    model: FaceModel, photos: Photo | Sequence[Photo], settings: EnrolSettings, enrolled: Mapping[str, str]
+) -> list[FaceToEnrol]:
+    """The intended face of each photo; all of them, or an error.
+
+    Args:
+        model: embeds them.
+        photos: one or many.
+        settings: as above.
+        enrolled: whose each photo is that is enrolled already, by SHA-256.
+
+    Raises:
+        UsageError: no photos; one that cannot be read, has no face or several, is there twice, or is enrolled already.
+    """
+    given = photos_of(photos)
+    named = [_named(item, number, given.one, settings.bgr) for number, item in enumerate(given.items)]
+    if not named:
+        raise UsageError("no photos were given; name at least one")
+    _refuse_known([photo.name for photo, _ in named], [_hash(content) for _, content in named], enrolled)
+    faces = model.source.intended([photo for photo, _ in named], settings.aligned, settings.face)
+    faults = [face for face in faces if isinstance(face, UsageError)]
+    if faults:
+        raise _refused(faults, len(named))
+    found = [face for face in faces if isinstance(face, Face)]
+    rows = model.unit_rows(np.stack([face.image for face in found]))
+    answer = []
+    for (photo, content), face, row in zip(named, found, rows, strict=True):
+        seen = face if settings.masked is None else replace(face, masked=settings.masked)
+        kept = content if settings.keep_photos else None
+        new = NewFace(row, seen.masked, quality_of(face), PurePath(photo.name).name, _hash(content), kept)
+        notes = (*seen.notes, *([photo.note] if photo.note else []))
+        answer.append(FaceToEnrol(photo.name, replace(seen, notes=notes), new))
+    _refuse_same_picture(answer)
+    return answer
+
+
+def quality_of(face: Face) -> FaceQuality:
+    """How well a face can be seen: eyes in pixels of the photo, sharpness as ``photos/face_notes.py`` has it."""
+    apart = None if face.landmarks is None else float(np.hypot(*(face.landmarks[1] - face.landmarks[0])))
+    return FaceQuality(apart, sharpness(face.image), face.score)
+
+
+def _named(item: Any, number: int, alone: bool, bgr: bool) -> tuple[NamedPhoto, bytes]:
+    """A photo and the bytes of its file; those of a lossless one where it is not a file."""
+    where = "the photo" if alone else f"photos[{number}]"
+    if isinstance(item, (str, os.PathLike)):
+        name = os.fspath(item)
+        content = photo_file(name, name)
+        return read_photo(content, name=name), content
+    if isinstance(item, (bytes, bytearray, memoryview)):
+        return read_photo(item, name=where), bytes(item)
+    name = str(getattr(item, "filename", "") or where) if isinstance(item, Image.Image) else where
+    photo = read_photo(item, bgr=bgr and isinstance(item, np.ndarray), name=name)
+    return photo, encode_image(photo.pixels, "png")
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _refuse_known(names: Sequence[str], hashes: Sequence[str], enrolled: Mapping[str, str]) -> None:
+    first: dict[str, str] = {}
+    for name, digest in zip(names, hashes, strict=True):
+        if digest in first:
+            raise UsageError(f"{name} is the same photo as {first[digest]}; leave one of them out, nothing was added")
+        if digest in enrolled:
+            raise UsageError(
+                f"{name} is enrolled already, a photo of {escaped(enrolled[digest])}; leave it out, nothing was added"
+            )
+        first[digest] = name
+
+
+def _refused(faults: Sequence[UsageError], photos: int) -> UsageError:
+    """The first fault, with how many there are."""
+    more = f" ({len(faults)} of {photos} photos cannot be enrolled)" if len(faults) > 1 else ""
+    tail = f"{more}; nothing was added"
+    first = faults[0]
+    if isinstance(first, SettingError):
+        return SettingError(first.before, first.name, first.values, f"{first.after}{tail}")
+    return UsageError(f"{said_on_command_line(first)}{tail}")
+
+
+def _refuse_same_picture(faces: Sequence[FaceToEnrol]) -> None:
+    """Files that differ and hold one picture, such as a copy with other metadata."""
+    rows = np.stack([each.new.embedding for each in faces]).astype(np.float64)
+    for number in range(1, len(rows)):
+        apart = np.linalg.norm(rows[:number] - rows[number], axis=1)
+        if apart.min() <= _SAME_PICTURE:
+            same = faces[int(apart.argmin())].name
+            raise UsageError(
+                f"{faces[number].name} shows the same picture as {same}; leave one of them out, nothing was added"
+            )
