@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.base.words import counted, counted_are
+from maskrec.contracts.conditions import CONDITIONS
 from maskrec.inference.galleries.pair_scoring import POSSIBLE
-from maskrec.metrics import NotEnoughPeopleError, Risk, RiskThreshold
+from maskrec.metrics import Risk, RiskThreshold
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.distance_counts import BIN_WIDTH, cumulative
 from maskrec.metrics.enough_people import FEWEST_EVENTS, worded
-from maskrec.contracts.conditions import CONDITIONS
 
 DEFAULT_ALARMS = 0.25
 """Alarms of each kind that a gallery without faults raises on average: of the nearest strangers in one of four."""

@@ -22,7 +22,7 @@ from maskrec.inference.galleries.alarm_thresholds import alarm_thresholds
 from maskrec.inference.galleries.compared_faces import ComparedFaces
 from maskrec.inference.galleries.enrolled import EnrolledFaces
 from maskrec.inference.galleries.finding_sentences import FindingSentences
-from maskrec.inference.galleries.gallery_findings import KINDS, CheckedPerson, Finding, GalleryReport
+from maskrec.inference.galleries.gallery_findings import KINDS, CheckedPerson, GalleryReport
 from maskrec.inference.galleries.pair_scoring import UNKNOWN, worded_conditions
 from maskrec.inference.galleries.wrong_names import WrongNames
 from maskrec.metrics import Risk

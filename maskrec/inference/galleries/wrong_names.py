@@ -116,7 +116,9 @@ class WrongNames:
         far = np.flatnonzero(own.distances > limits)
         unlike: dict[int, dict[tuple[int, int], AlikePair]] = {}
         for place in far.tolist():
-            pair = AlikePair(int(own.left[place]), int(own.right[place]), float(own.distances[place]), float(limits[place]))
+            pair = AlikePair(
+                int(own.left[place]), int(own.right[place]), float(own.distances[place]), float(limits[place])
+            )
             if self._odds(pair) < 0:
                 unlike.setdefault(int(self.compared.people[pair.photo]), {})[pair.photo, pair.other] = pair
         for person, pairs in unlike.items():
