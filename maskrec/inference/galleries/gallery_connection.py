@@ -1,7 +1,14 @@
-"""Opening a gallery's SQLite file: nothing in it is trusted, and what SQLite says becomes one sentence."""
+"""Opening a gallery's SQLite file: nothing in it is trusted, and what SQLite says becomes one sentence.
+
+**Reading** changes nothing in the file. Beside it, where the folder allows that, SQLite puts ``-wal`` and ``-shm``, by
+which readers and writers know of each other. In a folder or on a disk that cannot be written there is no knowing, so
+the file is taken as one that nobody changes: with what a log beside it holds, where there is one (its index is made in
+memory then), and as it is otherwise. If it was changed after all, by somebody who may, what was read is not used.
+"""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,14 +16,103 @@ from pathlib import Path
 from urllib.parse import quote
 
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.base.regular_files import memory_size, open_regular
-from maskrec.base.words import one_line
-from maskrec.inference.galleries.gallery_schema import APPLICATION_ID, FORMAT, DamagedGalleryError, require_schema
+from maskrec.inference.galleries.gallery_errors import WAIT, DamagedGalleryError, explained, result_code
+from maskrec.inference.galleries.gallery_header import beside, require_header, require_writable
+from maskrec.inference.galleries.gallery_schema import require_schema
 
-WAIT = 10.0
-"""Seconds that another process is waited for."""
+_CHECKED_WHOLE = 64 << 20  # bytes; of a larger file what is read is checked when it is read
+_SETTINGS = (
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "mmap_size = 0",
+    "secure_delete = ON",
+    "temp_store = MEMORY",
+)
+_NOT_SHARED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+_ALONE = ("mode=ro&vfs=unix-none", "mode=ro&immutable=1")
 
-_MAGIC = b"SQLite format 3\0"
+
+class GalleryConnection:
+    """A connection to a gallery's file, whose schema was compared.
+
+    Args:
+        path: the file.
+        write: whether it may be changed.
+
+    Raises:
+        UsageError: it is not a gallery, is damaged, or may not be read or written.
+        MaskrecError: another process holds it.
+    """
+
+    def __init__(self, path: Path, *, write: bool) -> None:
+        self.path = path
+        size = require_header(path)
+        if write:
+            require_writable(path)
+        self._alone: list[object] | None = None
+        with explained(path):
+            self.sqlite = self._opened("mode=rw") if write else self._opened_for_reading()
+            try:
+                self._prepare(write, size)
+            except BaseException:
+                self.sqlite.close()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """All that is read inside is of one moment.
+
+        Raises:
+            UsageError, MaskrecError: as ``explained``; or the file was changed by somebody who could not be seen.
+        """
+        with explained(self.path), _transaction(self.sqlite, "DEFERRED"):
+            yield self.sqlite
+        if self._alone is not None and self._alone != _signature(self.path):
+            raise MaskrecError(f"{self.path} was changed while it was read; run the same command again")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """All that is done inside, or nothing of it; after the end it is on the disk.
+
+        Raises:
+            UsageError, MaskrecError: as ``explained``.
+        """
+        with explained(self.path), _transaction(self.sqlite, "IMMEDIATE"):
+            yield self.sqlite
+
+    def close(self) -> None:
+        """Nothing can be asked of it afterwards."""
+        self.sqlite.close()
+
+    def _opened(self, mode: str) -> sqlite3.Connection:
+        connection = connect(self.path, mode)
+        try:
+            require_schema(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _opened_for_reading(self) -> sqlite3.Connection:
+        try:
+            return self._opened("mode=ro")
+        except sqlite3.Error as error:
+            if result_code(error) not in _NOT_SHARED:
+                raise
+            self._alone = _signature(self.path)
+            return self._opened(_ALONE[0] if _size(beside(self.path, "-wal")) else _ALONE[1])
+
+    def _prepare(self, write: bool, size: int) -> None:
+        if size <= _CHECKED_WHOLE and (found := self.sqlite.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise DamagedGalleryError(" ".join(str(found).split())[:200])
+        if not write:
+            self.sqlite.execute("PRAGMA query_only = ON")
+            return
+        self.sqlite.execute("PRAGMA synchronous = FULL")
+        if self.sqlite.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise UsageError(
+                f"{self.path} is on a file system that cannot hold a gallery in use; move it to a local disk"
+            )
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -26,89 +122,21 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         path: the file.
         mode: parameters of SQLite's URI: ``mode=rw``.
     """
-    address = f"file:{quote(str(path.absolute()))}?{mode}"
-    connection = sqlite3.connect(address, uri=True, timeout=WAIT, isolation_level=None)
-    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {setting}").close()
+    connection = sqlite3.connect(
+        f"file:{quote(os.fsencode(path.absolute()))}?{mode}", uri=True, timeout=WAIT, isolation_level=None
+    )
+    if defensive := getattr(sqlite3, "SQLITE_DBCONFIG_DEFENSIVE", None):  # from Python 3.12 on
+        connection.setconfig(defensive)  # type: ignore[attr-defined]
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    if mode == _ALONE[0]:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # a log's index in memory, not in a file
+    for setting in _SETTINGS:
+        connection.execute(f"PRAGMA {setting}")
     return connection
 
 
-def open_connection(path: Path, *, write: bool) -> sqlite3.Connection:
-    """A connection to a gallery, whose schema was compared.
-
-    Raises:
-        UsageError: it is not a gallery, is damaged, or may not be written.
-        MaskrecError: another process holds it.
-    """
-    _require_header(path)
-    with explained(path):
-        connection = connect(path, "mode=rw" if write else "mode=ro")
-        try:
-            require_schema(connection)
-            if write:
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA journal_mode = WAL")
-            else:
-                connection.execute("PRAGMA query_only = ON")
-        except BaseException:
-            connection.close()
-            raise
-    return connection
-
-
-def _require_header(path: Path) -> None:
-    """Look at the file's first bytes, so that another program's database is not even opened.
-
-    Raises:
-        UsageError: it is not a gallery.
-    """
-    try:
-        with open_regular(path) as stream:
-            header = stream.read(100)
-            size = stream.seek(0, 2)
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist; name a gallery, or make it with maskrec gallery add") from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); name a gallery") from error
-    if not header.startswith(_MAGIC) or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise UsageError(f"{path} is not a gallery; name one, or another file to make it in")
-    version = int.from_bytes(header[60:64], "big")
-    if version != FORMAT:
-        raise UsageError(f"{path} is a gallery of format {version}, and this maskrec reads {FORMAT}; update maskrec")
-    if size > memory_size():
-        raise UsageError(f"{path} is larger than this machine's memory; use a larger machine")
-
-
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """What goes wrong with the file inside is raised as one sentence.
-
-    Raises:
-        UsageError: it is damaged or may not be written.
-        MaskrecError: another process holds it, or the disk is full.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _sentence(path, error) from error
-    except (DamagedGalleryError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is damaged or is not a gallery: {error}; restore it from a copy") from error
-
-
-def _sentence(path: Path, error: sqlite3.Error) -> MaskrecError:
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return MaskrecError(f"{path} is in use by another process, for more than {WAIT:.0f} seconds; try again later")
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return MaskrecError(f"{path} could not be written ({one_line(error)}); free some space and try again")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
-        return UsageError(f"{path} cannot be opened ({one_line(error)}); check the permissions of it and its folder")
-    return UsageError(f"{path} is damaged ({one_line(error)}); restore it from a copy, or make the gallery again")
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """All that is done inside, or nothing of it; after the end it is on the disk."""
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
     connection.execute(f"BEGIN {kind}")
     try:
         yield
@@ -118,3 +146,22 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _signature(path: Path) -> list[object]:
+    """What changes when somebody writes to the file or its log."""
+    found: list[object] = []
+    for each in (path.resolve(), beside(path, "-wal")):
+        try:
+            state = each.stat()
+            found.append((state.st_ino, state.st_size, state.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found

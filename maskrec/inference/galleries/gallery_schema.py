@@ -1,18 +1,23 @@
 """What is in a gallery's SQLite file, compared before anything in it is used.
 
 A gallery may come from a stranger: a trigger, a view, a virtual table or one more index would run with our statements.
-The text of every entry of the schema must be exactly ours.
+So each entry of the schema must be ours to the letter.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from maskrec.inference.galleries.enrolled import GalleryModel
+from maskrec.inference.galleries.gallery_errors import DamagedGalleryError
 
 APPLICATION_ID = 0x6D726731  # "mrg1"
 FORMAT = 1
 """The file's ``user_version``."""
+
+PAGE = 4096
+"""Bytes of a page of the file; also of ``padding``."""
 
 TABLES = (
     "CREATE TABLE gallery (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, width INTEGER NOT NULL,"
@@ -21,14 +26,16 @@ TABLES = (
     "CREATE UNIQUE INDEX people_by_plain_name ON people (plain_name)",
     "CREATE TABLE blocks (id INTEGER PRIMARY KEY, faces INTEGER NOT NULL, padding BLOB NOT NULL,"
     " rows BLOB NOT NULL, photo_names BLOB NOT NULL, embeddings BLOB NOT NULL)",
-    "CREATE TABLE photos (face INTEGER PRIMARY KEY, person INTEGER NOT NULL, name BLOB NOT NULL,"
-    " padding BLOB NOT NULL, photo BLOB NOT NULL)",
+    "CREATE TABLE photos (face INTEGER PRIMARY KEY, person INTEGER NOT NULL, padding BLOB NOT NULL,"
+    " name BLOB NOT NULL, photo BLOB NOT NULL)",
 )
-"""``gallery`` has one row. ``padding`` fills what of a row SQLite keeps in its tree (``removing_people.py``)."""
+"""``gallery`` has one row: the model, the next face's number, how often the file was changed, and at which of these
+changes something was removed that is not wiped yet (0: nothing). What ``padding`` is for says ``removing_people.py``.
+"""
 
-
-class DamagedGalleryError(ValueError):
-    """Something in the file is not as a gallery's is written; a part of a sentence."""
+_WIDEST = 1 << 16
+_MOST_FACES = 1 << 62
+_LONGEST_WORDS = 4096
 
 
 def create_schema(connection: sqlite3.Connection, model: GalleryModel) -> None:
@@ -37,7 +44,8 @@ def create_schema(connection: sqlite3.Connection, model: GalleryModel) -> None:
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     for statement in TABLES:
         connection.execute(statement)
-    connection.execute("INSERT INTO gallery VALUES (1, ?, ?, ?, 1, 0, 0)", model)
+    words = model.words[:_LONGEST_WORDS].encode("utf-8", "replace").decode()
+    connection.execute("INSERT INTO gallery VALUES (1, ?, ?, ?, 1, 0, 0)", (model.fingerprint, model.width, words))
 
 
 def require_schema(connection: sqlite3.Connection) -> None:
@@ -47,6 +55,27 @@ def require_schema(connection: sqlite3.Connection) -> None:
         DamagedGalleryError: it is another one.
         sqlite3.Error: the file is damaged.
     """
-    found = connection.execute("SELECT sql FROM sqlite_schema ORDER BY rowid LIMIT ?", (len(TABLES) + 1,)).fetchall()
-    if found != [(text,) for text in TABLES]:
+    query = "SELECT sql FROM sqlite_master ORDER BY rowid LIMIT ?"
+    if connection.execute(query, (len(TABLES) + 1,)).fetchall() != [(text,) for text in TABLES]:
         raise DamagedGalleryError("its tables are not those of a gallery")
+
+
+def read_model(connection: sqlite3.Connection) -> GalleryModel:
+    """Which model the rows are of.
+
+    Raises:
+        DamagedGalleryError: that is not said.
+    """
+    rows = connection.execute("SELECT fingerprint, width, words, next_face FROM gallery LIMIT 2").fetchall()
+    if len(rows) != 1:
+        raise DamagedGalleryError("it does not say of which model it is")
+    fingerprint, width, words, next_face = rows[0]
+    if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]{64}", fingerprint):
+        raise DamagedGalleryError("its model's fingerprint is not 64 hexadecimal digits")
+    if type(width) is not int or not 1 <= width <= _WIDEST:
+        raise DamagedGalleryError("the length of its embeddings is out of range")
+    if not isinstance(words, str) or len(words) > _LONGEST_WORDS:
+        raise DamagedGalleryError("what it says of its model is not a short text")
+    if type(next_face) is not int or not 1 <= next_face <= _MOST_FACES:
+        raise DamagedGalleryError("the number of its next face is out of range")
+    return GalleryModel(fingerprint, width, words)

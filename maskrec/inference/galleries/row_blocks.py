@@ -1,8 +1,8 @@
-"""Faces in blocks of some thousand rows: a million of them are read in seconds, and one more is a small block.
+"""Faces in blocks: a million of them are read in seconds, and one more face is a block of its own, and small.
 
 A block is one row of the table ``blocks``: the numbers of its faces (``ROW``), their photos' names as JSON, and their
-embeddings. New faces make a block of their own; when ``_FAN`` blocks of about one size are there they become one, so
-that a face is copied three times at most until its block is full.
+embeddings. Where ``_FAN`` blocks of about one size are there they become one, in the transaction that adds the last:
+a face is copied twice at most, and 256 blocks of one face are one of 256.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.files import compact_json
-from maskrec.inference.galleries.gallery_schema import DamagedGalleryError
+from maskrec.inference.galleries.gallery_errors import DamagedGalleryError
+from maskrec.inference.galleries.gallery_schema import PAGE
 
-LARGEST_BLOCK = 4096
-"""Faces."""
+LARGEST_BLOCK = 2048
+"""Faces; 4 MiB of embeddings of 512 numbers."""
+
+LONGEST_PHOTO_NAME = 4096
+"""Characters."""
 
 ROW = np.dtype(
     [
@@ -32,10 +36,9 @@ ROW = np.dtype(
     ]
 )
 
-LONGEST_PHOTO_NAME = 4096
-PADDING = 4096  # the page size: what of a row is in the tree is less than a page
 _FAN = 16
 _OFF_UNIT = 1e-3
+_LAST_SECOND = 253402300799  # of the year 9999
 
 
 class RowBlock(NamedTuple):
@@ -51,6 +54,10 @@ class RowBlock(NamedTuple):
     photo_names: list[str]
     embeddings: NDArray[np.float32]
 
+    def part(self, places: NDArray[np.intp]) -> RowBlock:
+        """The faces at these places."""
+        return RowBlock(self.rows[places], [self.photo_names[place] for place in places], self.embeddings[places])
+
 
 def decode_rows(stored: object, faces: object) -> NDArray[np.void]:
     """The numbers of a block's faces.
@@ -59,19 +66,14 @@ def decode_rows(stored: object, faces: object) -> NDArray[np.void]:
         DamagedGalleryError: not what ``add_block`` writes.
     """
     if type(faces) is not int or not 1 <= faces <= LARGEST_BLOCK:
-        raise DamagedGalleryError("a block has no number of faces that can be")
+        raise DamagedGalleryError("a block's number of faces is out of range")
     if not isinstance(stored, bytes) or len(stored) != faces * ROW.itemsize:
         raise DamagedGalleryError("a block's rows have another length")
     rows = np.frombuffer(stored, ROW)
-    quality, known = rows["quality"], np.isin(rows["masked"], (-1, 0, 1))
-    if not known.all() or np.isinf(quality).any() or (rows["face"] < 1).any():
-        raise DamagedGalleryError("a block's rows have values that cannot be")
-    if (rows["added"] < 0).any() or (rows["added"] > _LAST_SECOND).any():
-        raise DamagedGalleryError("a block's rows have times that cannot be")
+    fine = (rows["face"] > 0) & (np.abs(rows["masked"]) <= 1) & ~np.isinf(rows["quality"]).any(axis=1)
+    if not (fine & (rows["added"] >= 0) & (rows["added"] <= _LAST_SECOND)).all():
+        raise DamagedGalleryError("a block's rows have values out of range")
     return rows
-
-
-_LAST_SECOND = 253402300799  # of the year 9999
 
 
 def decode_photo_names(stored: object, faces: int) -> list[str]:
@@ -80,16 +82,14 @@ def decode_photo_names(stored: object, faces: int) -> list[str]:
     Raises:
         DamagedGalleryError: not what ``add_block`` writes.
     """
-    if not isinstance(stored, bytes):
-        raise DamagedGalleryError("a block has no names of photos")
     try:
-        names = json.loads(stored)
-    except (ValueError, RecursionError) as error:
-        raise DamagedGalleryError("a block's names of photos cannot be read") from error
-    if not isinstance(names, list) or len(names) != faces or not all(type(name) is str for name in names):
-        raise DamagedGalleryError("a block's names of photos are not one a face")
-    if any(len(name) > LONGEST_PHOTO_NAME for name in names):
-        raise DamagedGalleryError("a photo's name is too long")
+        names = json.loads(stored) if isinstance(stored, bytes) else None
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or len(names) != faces or set(map(type, names)) != {str}:
+        raise DamagedGalleryError("a block's photo names cannot be read")
+    if max(map(len, names)) > LONGEST_PHOTO_NAME:
+        raise DamagedGalleryError(f"a photo's name has more than {LONGEST_PHOTO_NAME} characters")
     return names
 
 
@@ -102,17 +102,16 @@ def decode_embeddings(stored: object, faces: int, width: int) -> NDArray[np.floa
     if not isinstance(stored, bytes) or len(stored) != faces * width * 4:
         raise DamagedGalleryError("a block's embeddings have another length")
     found = np.frombuffer(stored, "<f4").reshape(faces, width)
-    require_unit(found)
+    if not are_unit(found):
+        raise DamagedGalleryError("an embedding is not finite or not of unit length")
     return found
 
 
-def require_unit(rows: NDArray[np.float32]) -> None:
-    """Raise DamagedGalleryError unless every row of ``(n, d)`` is finite and of unit length."""
+def are_unit(rows: NDArray[np.float32]) -> bool:
+    """Whether every row of ``(n, d)`` is finite and of unit length, to a thousandth."""
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("ij,ij->i", rows, rows)
-        fine = np.abs(squares - 1) <= 2 * _OFF_UNIT
-    if not fine.all():  # also where one is not a number
-        raise DamagedGalleryError("an embedding is not finite or not of unit length")
+        return bool((np.abs(squares - 1) <= 2 * _OFF_UNIT).all())  # False for what is not a number
 
 
 def add_block(connection: sqlite3.Connection, block: RowBlock, place: int | None = None) -> None:
@@ -120,8 +119,14 @@ def add_block(connection: sqlite3.Connection, block: RowBlock, place: int | None
     names, embeddings = compact_json(block.photo_names), block.embeddings.astype("<f4").tobytes()
     connection.execute(
         "INSERT INTO blocks VALUES (?, ?, zeroblob(?), ?, ?, ?)",
-        (place, len(block.rows), PADDING, block.rows.tobytes(), names, embeddings),
+        (place, len(block.rows), PAGE, block.rows.tobytes(), names, embeddings),
     )
+
+
+def add_blocks(connection: sqlite3.Connection, block: RowBlock) -> None:
+    """Write faces in blocks that are not too large."""
+    for start in range(0, len(block.rows), LARGEST_BLOCK):
+        add_block(connection, block.part(np.arange(start, min(len(block.rows), start + LARGEST_BLOCK))))
 
 
 def read_block(connection: sqlite3.Connection, place: int, width: int) -> RowBlock:
@@ -130,11 +135,10 @@ def read_block(connection: sqlite3.Connection, place: int, width: int) -> RowBlo
     Raises:
         DamagedGalleryError: it is damaged.
     """
-    faces, rows, names, embeddings = connection.execute(
-        "SELECT faces, rows, photo_names, embeddings FROM blocks WHERE id = ?", (place,)
-    ).fetchone()
-    found = decode_rows(rows, faces)
-    return RowBlock(found, decode_photo_names(names, len(found)), decode_embeddings(embeddings, len(found), width))
+    query = "SELECT faces, rows, photo_names, embeddings FROM blocks WHERE id = ?"
+    faces, stored, names, embeddings = connection.execute(query, (place,)).fetchone()
+    rows = decode_rows(stored, faces)
+    return RowBlock(rows, decode_photo_names(names, len(rows)), decode_embeddings(embeddings, len(rows), width))
 
 
 def rows_of_blocks(connection: sqlite3.Connection) -> Iterator[tuple[int, NDArray[np.void]]]:
@@ -162,9 +166,9 @@ def merge_small_blocks(connection: sqlite3.Connection, width: int) -> None:
 def _mergeable(connection: sqlite3.Connection) -> list[int]:
     """Places of ``_FAN`` blocks that are to become one."""
     by_size: dict[int, list[int]] = {}
-    small = "SELECT id, faces FROM blocks WHERE faces <= ? ORDER BY id"
-    for place, faces in connection.execute(small, (LARGEST_BLOCK // _FAN,)):
-        size = next(power for power in range(16) if faces <= _FAN**power)
+    query = "SELECT id, faces FROM blocks WHERE faces <= ? ORDER BY id"
+    for place, faces in connection.execute(query, (LARGEST_BLOCK // _FAN,)):
+        size = 0 if faces <= 1 else 1 if faces <= _FAN else 2
         by_size.setdefault(size, []).append(place)
     return next((places[:_FAN] for places in by_size.values() if len(places) >= _FAN), [])
 

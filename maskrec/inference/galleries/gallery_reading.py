@@ -1,0 +1,147 @@
+"""Reading who and what is in a gallery; everything is checked, because the file may be a stranger's."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskrec.inference.galleries.enrolled import EnrolledFaces, EnrolledPerson
+from maskrec.inference.galleries.gallery_errors import DamagedGalleryError
+from maskrec.inference.galleries.person_names import LONGEST_NAME
+from maskrec.inference.galleries.row_blocks import (
+    ROW,
+    decode_embeddings,
+    decode_photo_names,
+    decode_rows,
+    rows_of_blocks,
+)
+
+_NO_PHOTO = "0" * 64
+
+
+def read_people(connection: sqlite3.Connection, name: str | None = None) -> list[EnrolledPerson]:
+    """Who is enrolled, in the order in which they were added: all, or the one of that name.
+
+    Raises:
+        DamagedGalleryError: that cannot be read.
+    """
+    numbers, names = _people(connection, name)
+    rows = np.concatenate([np.empty(0, ROW), *(rows for _, rows in rows_of_blocks(connection))])
+    if name is not None:
+        rows = rows[np.isin(rows["person"], numbers)]
+    places = _places(rows["person"], numbers)
+    kept = dict(connection.execute("SELECT person, count(*) FROM photos GROUP BY person"))
+    count = len(names)
+    masked, bare, unknown = (np.bincount(places[rows["masked"] == state], minlength=count) for state in (1, 0, -1))
+    first, last = np.full(count, np.iinfo(np.int64).max), np.zeros(count, np.int64)
+    np.minimum.at(first, places, rows["added"])
+    np.maximum.at(last, places, rows["added"])
+    faces = masked + bare + unknown
+    if not faces.all():
+        raise DamagedGalleryError("somebody in it has no face")
+    return [
+        EnrolledPerson(
+            names[i],
+            int(faces[i]),
+            int(masked[i]),
+            int(bare[i]),
+            int(unknown[i]),
+            (_utc(first[i]), _utc(last[i])),
+            kept.get(int(numbers[i]), 0),
+        )
+        for i in range(count)
+    ]
+
+
+def read_faces(connection: sqlite3.Connection, width: int) -> EnrolledFaces:
+    """All faces; the embeddings are read into one array, which is all the memory that it takes.
+
+    Raises:
+        DamagedGalleryError: something in it cannot be read.
+    """
+    numbers, names = _people(connection)
+    total = _total(connection, width)
+    rows, embeddings = np.empty(total, ROW), np.empty((total, width), np.float32)
+    photo_names: list[str] = []
+    query = "SELECT faces, rows, photo_names, embeddings FROM blocks ORDER BY id"
+    for faces, stored, stored_names, stored_embeddings in connection.execute(query):
+        block = slice(len(photo_names), len(photo_names) + faces)
+        rows[block] = decode_rows(stored, faces)
+        embeddings[block] = decode_embeddings(stored_embeddings, faces, width)
+        photo_names += decode_photo_names(stored_names, faces)
+    if len(np.unique(rows["face"])) < total:
+        raise DamagedGalleryError("two of its faces have one number")
+    hashes = rows["photo"].tobytes().hex()
+    found = [hashes[i : i + 64] for i in range(0, len(hashes), 64)]
+    return EnrolledFaces(
+        ids=rows["face"].astype(np.int64),
+        people=_places(rows["person"], numbers),
+        names=tuple(names),
+        embeddings=embeddings,
+        masked=rows["masked"].copy(),
+        quality=rows["quality"].astype(np.float32),
+        photo_names=tuple(photo_names),
+        photo_sha256=tuple("" if one == _NO_PHOTO else one for one in found),
+    )
+
+
+def read_photo_numbers(connection: sqlite3.Connection, name: str | None) -> list[int]:
+    """The faces whose photos are kept: all, or those of one person."""
+    query = (
+        "SELECT face FROM photos WHERE ?1 IS NULL OR person IN (SELECT id FROM people WHERE name = ?1) ORDER BY face"
+    )
+    return [face for (face,) in connection.execute(query, (name,))]
+
+
+def read_photo(connection: sqlite3.Connection, face: int) -> tuple[str, str, bytes] | None:
+    """Whose photo it is, its name, and its bytes; None where it is not kept any more.
+
+    Raises:
+        DamagedGalleryError: it cannot be read.
+    """
+    query = "SELECT people.name, photos.name, photo FROM photos JOIN people ON people.id = person WHERE face = ?"
+    found = connection.execute(query, (face,)).fetchone()
+    if found is None:
+        return None
+    person, stored, photo = found
+    if not isinstance(photo, bytes):
+        raise DamagedGalleryError("a photo in it cannot be read")
+    return _person_name(person), decode_photo_names(stored, 1)[0], photo
+
+
+def _people(connection: sqlite3.Connection, name: str | None = None) -> tuple[NDArray[np.int64], list[str]]:
+    """Their numbers, ascending, and their names: all, or the one of that name."""
+    query = "SELECT id, name FROM people WHERE ?1 IS NULL OR name = ?1 ORDER BY id"
+    found = connection.execute(query, (name,)).fetchall()
+    return np.array([number for number, _ in found], np.int64), [_person_name(name) for _, name in found]
+
+
+def _person_name(name: object) -> str:
+    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME:
+        raise DamagedGalleryError("the name of a person in it cannot be read")
+    return name
+
+
+def _places(people: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each face's person is among ``numbers``."""
+    places = np.searchsorted(numbers, people)
+    if len(people) and (not len(numbers) or (numbers[np.minimum(places, len(numbers) - 1)] != people).any()):
+        raise DamagedGalleryError("a face in it is nobody's")
+    return places
+
+
+def _total(connection: sqlite3.Connection, width: int) -> int:
+    """How many faces; memory is asked for by it, so it must be what the file can hold."""
+    query = "SELECT coalesce(sum(faces), 0), coalesce(sum(length(embeddings)), 0) FROM blocks"
+    faces, size = connection.execute(query).fetchone()
+    (pages,), (page,) = (connection.execute(f"PRAGMA {what}").fetchone() for what in ("page_count", "page_size"))
+    if type(faces) is not int or type(size) is not int or size != faces * width * 4 or not 0 <= size <= pages * page:
+        raise DamagedGalleryError("its blocks have other lengths than they say")
+    return faces
+
+
+def _utc(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(seconds)))
