@@ -99,7 +99,7 @@ class GroupedFolder:
             shown = [self._tile(place) for place in alone[:_OTHERS]]
             yield Section(_of("faces like no other", len(shown), len(alone)), shown)
         if poor:
-            tiles = [self._picture(face, (f"not compared: {face.poor}",)) for face in poor[:_OTHERS]]
+            tiles = [self._picture(face, (face.poor,)) for face in poor[:_OTHERS]]
             yield Section(_of("faces that were not compared", len(tiles), len(poor)), tiles)
 
     def _tile(self, place: int) -> Tile:

@@ -12,7 +12,7 @@ import typer
 from maskrec.base.console import escaped, say
 from maskrec.base.errors import UsageError
 from maskrec.base.words import counted
-from maskrec.cli.galleries.gallery_options import ModelOption
+from maskrec.cli.galleries.gallery_options import Masked, ModelOption
 from maskrec.cli.galleries.searching import photos_in
 from maskrec.cli.model_options import Checkpoint, Device, opened
 from maskrec.cli.options import NoPlugins, PluginFiles
@@ -36,6 +36,7 @@ def group(
     far: Annotated[
         float, typer.Option("--far", metavar="RATE", help="False accept rate of a comparison of two faces.")
     ] = 1e-4,
+    masked: Masked = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace DIR if it holds groups already.")] = False,
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
@@ -60,8 +61,9 @@ def group(
     require_rate(risk, far)  # before the faces are searched
     found = _find(face_model, paths)
     compared = [face for face in found.faces if not face.poor]
+    groups = group_folder_faces(compared, risk, far, masked)
     names = [path.relative_to(folder).as_posix() for path in paths]
-    grouped = GroupedFolder(str(folder), names, found.faces, compared, group_folder_faces(compared, risk, far))
+    grouped = GroupedFolder(str(folder), names, found.faces, compared, groups)
     sheet, missing = grouped.sheet()
     with whole_folder(out, TABLE, overwrite) as building:
         (building / TABLE).write_bytes(grouped.table().encode("utf-8", "surrogateescape"))

@@ -155,8 +155,8 @@ def _own(risk: Risk, condition: str, frr: float, own: int, exact: bool) -> tuple
     if rate == frr:
         return bound, ""
     return bound, (
-        f"of {counted(own, 'comparison')} of one person's photos about {bound.frr * own:.2g} are unlike by chance where "
-        f"all are {worded(condition)}: the model's evaluation carries no lower false reject rate than {rate:.2g}"
+        f"of {counted(own, 'comparison')} of one person's photos about {bound.frr * own:.2g} are unlike by chance "
+        f"where all are {worded(condition)}: the model's evaluation carries no lower false reject rate than {rate:.2g}"
     )
 
 

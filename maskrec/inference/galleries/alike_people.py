@@ -1,7 +1,7 @@
 """What explains that photos of two people are alike: a photo in the wrong place, one person twice, or chance.
 
-Say b of Ann's photos is under the threshold with one of Bo's. By log odds, which add up over pairs of photos as if these
-were independent:
+Say b of Ann's photos is under the threshold with one of Bo's. By log odds, which add up over pairs of photos as if
+these were independent:
 
 - b is Bo's where b is likelier Bo's than Ann's (the mean of its odds with each of Bo's photos, over the mean with each
   of Ann's others: means, or the person with more photos would win), and Ann's others do not belong to Bo's and b.

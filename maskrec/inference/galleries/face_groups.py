@@ -96,11 +96,11 @@ def group_faces(embeddings: ArrayLike, masked: ArrayLike, photos: ArrayLike, ris
     return FaceGroups(labels, nearest, distances, means, margins.thresholds, pairs)
 
 
-def group_folder_faces(faces: Sequence[FolderFace], risk: Risk, far: float) -> FaceGroups:
-    """``group_faces`` of faces that were found in photos; at least one."""
+def group_folder_faces(faces: Sequence[FolderFace], risk: Risk, far: float, masked: bool | None = None) -> FaceGroups:
+    """``group_faces`` of faces that were found in photos, at least one; ``masked`` says what all wear."""
     return group_faces(
         np.stack([each.row for each in faces]),
-        np.array([mask_number(each.face.masked) for each in faces]),
+        np.array([mask_number(each.face.masked if masked is None else masked) for each in faces]),
         np.array([each.photo for each in faces]),
         risk,
         far,
@@ -142,7 +142,7 @@ class _Margins:
         states = np.unique(masked)
         self.numbers = np.unique(pair_conditions(states[:, None], states)).tolist() if len(rows) > 1 else []
         names = {name for number in self.numbers for name in POSSIBLE[number]}
-        self.thresholds = {name: _threshold(risk, name, far) for name in sorted(names)}
+        self.thresholds = {name: _threshold(risk, name, far) for name in CONDITIONS if name in names}
 
     def accepted(self, block: slice) -> NDArray[np.bool_]:
         """Which pairs of some faces with all a single comparison accepts."""
@@ -181,7 +181,7 @@ def _threshold(risk: Risk, condition: str, far: float) -> RiskThreshold:
     if not risk.has(condition):
         raise UsageError(
             f"some faces are compared as {worded(condition)} ones, and the model was not measured on such pairs; "
-            "evaluate it on some with `maskrec evaluate`"
+            "evaluate it on some with `maskrec evaluate`, or say with --masked or --bare what all faces wear"
         )
     try:
         threshold = risk.threshold(condition, far)

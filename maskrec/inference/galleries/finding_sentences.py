@@ -54,9 +54,8 @@ class FindingSentences:
         sentence = (
             f"{person}, {photo.photo}: it shows {other} rather than {person}: {found.pair.distance:.2f} from "
             f"{theirs.photo} of {other}, where one person's photos are within {found.pair.limit:.2f}, and "
-            f"{found.own_distance:.2f} from {own.photo}, the nearest other photo of {person}; that it is this photo and "
-            f"not the rest is seen from the rest, {found.rest_distance:.2f} from {other}; move it to {other}, or "
-            "remove it"
+            f"{found.own_distance:.2f} from {own.photo}, the nearest other photo of {person}; {person}'s other photos "
+            f"are {found.rest_distance:.2f} from {other}'s, so it is this photo that is wrong; move or remove it"
         )
         numbers = {
             "distance": found.pair.distance,
@@ -80,8 +79,8 @@ class FindingSentences:
             )
         else:
             sentence = (
-                f"{person}, {named}: they do not show one person: {pair.distance:.2f} apart, {further}; which is wrong "
-                f"cannot be said, because nobody enrolled is like either; look at them, or add another photo of {person}"
+                f"{person}, {named}: they do not show one person: {pair.distance:.2f} apart, {further}; which is "
+                f"wrong cannot be said, because nobody enrolled is like them; look at them, or add a photo of {person}"
             )
         numbers = {"own_distance": pair.distance, "own_bound": pair.limit, "log_odds": found.log_odds}
         return Finding("wrong_person", (person,), photos, numbers, sentence)
@@ -108,8 +107,9 @@ class FindingSentences:
         }
         if not found.one_person:
             sentence = (
-                f"{first} and {second}: a search for one may find the other: {near}, and their photos as a whole show "
-                "two people; look at these two photos, or enrol clearer ones"
+                f"{first} and {second}: a search for one may find the other: {near}, but of {found.pairs} pairs of "
+                f"their photos only {found.near} {'is' if found.near == 1 else 'are'}; look at these two photos, or "
+                "enrol clearer ones"
             )
             return Finding("lookalikes", (first, second), (mine, theirs), numbers, sentence)
         share = f", as are {found.near} of {found.pairs} pairs of their photos" if found.pairs > 1 else ""

@@ -212,7 +212,7 @@ def test_thresholds_have_the_rates_that_a_count_gives(risk: Risk) -> None:
     assert risk.tar("bare", bound.value - 2 / 4096) < 1 - 0.4 / 10
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 4), min_size=1, max_size=5))
 def test_all_pairs_are_those_of_plain_loops(risk: Risk, seed: int, photos: Sequence[int]) -> None:
     rng = np.random.default_rng(seed)
@@ -241,7 +241,7 @@ def test_all_pairs_are_those_of_plain_loops(risk: Risk, seed: int, photos: Seque
         assert len(pairs.left) == len(expected)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 3))
 def test_explanations_are_those_of_plain_loops(seed: int, first: int, second: int) -> None:
     count = first + second
@@ -282,7 +282,7 @@ def test_a_person_of_many_photos_does_not_draw_in_others() -> None:
     assert answer.wrong is None
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.integers(0, 6), st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_parts_are_what_pairs_connect(count: int, seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
