@@ -50,6 +50,7 @@ def add_people(
     """
     (face,) = connection.execute("SELECT next_face FROM gallery").fetchone()
     waiting: list[RowBlock] = []
+    written = face
     for name, faces in people:
         kept = checked_name(name)
         if not faces:
@@ -64,9 +65,9 @@ def add_people(
         waiting.append(_block(faces, person, face))
         _keep_photos(connection, faces, person, face)
         face += len(faces)
-        if sum(len(block.rows) for block in waiting) >= LARGEST_BLOCK:
+        if face - written >= LARGEST_BLOCK:
             add_blocks(connection, joined(waiting))
-            waiting = []
+            waiting, written = [], face
     if waiting:
         add_blocks(connection, joined(waiting))
     merge_small_blocks(connection, width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from maskrec.base.errors import SettingError, UsageError, said_on_command_line
 from maskrec.base.words import counted
 from maskrec.images.encoding import encode_image
 from maskrec.inference.galleries.enrolled import EnrolledPerson, FaceQuality, NewFace
+from maskrec.inference.galleries.repeated_photos import refuse_repeated
 from maskrec.inference.photos.face_finding import WhichFace
 from maskrec.inference.photos.face_notes import sharpness
 from maskrec.inference.photos.found_face import Face
@@ -24,8 +25,6 @@ from maskrec.inference.photos.photo_input import NamedPhoto, Photo, photo_file, 
 
 if TYPE_CHECKING:
     from maskrec.inference.face_model import FaceModel
-
-_SAME_PICTURE = 1e-3  # L2 between embeddings: of pictures of equal pixels, whatever file they are in
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +83,21 @@ class Added:
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
 
-def faces_to_enrol(
-    model: FaceModel, photos: Photo | Sequence[Photo], settings: EnrolSettings, enrolled: Mapping[str, str]
-) -> list[FaceToEnrol]:
+def faces_to_enrol(model: FaceModel, photos: Photo | Sequence[Photo], settings: EnrolSettings) -> list[FaceToEnrol]:
     """The intended face of each photo; all of them, or an error.
 
     Args:
         model: embeds them.
         photos: one or many.
         settings: as above.
-        enrolled: whose each photo is that is enrolled already, by SHA-256.
 
     Raises:
-        UsageError: no photos; one that cannot be read, has no face or several, is there twice, or is enrolled already.
+        UsageError: no photos; one that cannot be read, has no face or several, or is there twice.
     """
     given = photos_of(photos)
     named = [_named(item, number, given.one, settings.bgr) for number, item in enumerate(given.items)]
     if not named:
         raise UsageError("no photos were given; name at least one")
-    _refuse_known([photo.name for photo, _ in named], [_hash(content) for _, content in named], enrolled)
     faces = model.source.intended([photo for photo, _ in named], settings.aligned, settings.face)
     faults = [face for face in faces if isinstance(face, UsageError)]
     if faults:
@@ -113,10 +108,12 @@ def faces_to_enrol(
     for (photo, content), face, row in zip(named, found, rows, strict=True):
         seen = face if settings.masked is None else replace(face, masked=settings.masked)
         kept = content if settings.keep_photos else None
-        new = NewFace(row, seen.masked, quality_of(face), PurePath(photo.name).name, _hash(content), kept)
+        new = NewFace(
+            row, seen.masked, quality_of(face), PurePath(photo.name).name, hashlib.sha256(content).hexdigest(), kept
+        )
         notes = (*seen.notes, *([photo.note] if photo.note else []))
         answer.append(FaceToEnrol(photo.name, replace(seen, notes=notes), new))
-    _refuse_same_picture(answer)
+    refuse_repeated([each.new for each in answer], [each.name for each in answer])
     return answer
 
 
@@ -140,22 +137,6 @@ def _named(item: Any, number: int, alone: bool, bgr: bool) -> tuple[NamedPhoto, 
     return photo, encode_image(photo.pixels, "png")
 
 
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _refuse_known(names: Sequence[str], hashes: Sequence[str], enrolled: Mapping[str, str]) -> None:
-    first: dict[str, str] = {}
-    for name, digest in zip(names, hashes, strict=True):
-        if digest in first:
-            raise UsageError(f"{name} is the same photo as {first[digest]}; leave one of them out, nothing was added")
-        if digest in enrolled:
-            raise UsageError(
-                f"{name} is enrolled already, a photo of {escaped(enrolled[digest])}; leave it out, nothing was added"
-            )
-        first[digest] = name
-
-
 def _refused(faults: Sequence[UsageError], photos: int) -> UsageError:
     """The first fault, with how many there are."""
     more = f" ({len(faults)} of {photos} photos cannot be enrolled)" if len(faults) > 1 else ""
@@ -164,15 +145,3 @@ def _refused(faults: Sequence[UsageError], photos: int) -> UsageError:
     if isinstance(first, SettingError):
         return SettingError(first.before, first.name, first.values, f"{first.after}{tail}")
     return UsageError(f"{said_on_command_line(first)}{tail}")
-
-
-def _refuse_same_picture(faces: Sequence[FaceToEnrol]) -> None:
-    """Files that differ and hold one picture, such as a copy with other metadata."""
-    rows = np.stack([each.new.embedding for each in faces]).astype(np.float64)
-    for number in range(1, len(rows)):
-        apart = np.linalg.norm(rows[:number] - rows[number], axis=1)
-        if apart.min() <= _SAME_PICTURE:
-            same = faces[int(apart.argmin())].name
-            raise UsageError(
-                f"{faces[number].name} shows the same picture as {same}; leave one of them out, nothing was added"
-            )

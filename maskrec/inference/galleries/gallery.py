@@ -16,6 +16,7 @@ from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.loaded_gallery import LoadedGallery, SearchSettings
 from maskrec.inference.galleries.person_names import checked_name
 from maskrec.inference.galleries.photo_search import in_batches, search_photos
+from maskrec.inference.galleries.repeated_photos import refuse_enrolled
 from maskrec.inference.galleries.search_answer import SearchAnswer
 from maskrec.inference.galleries.search_risk import check_fpir
 from maskrec.inference.photos.face_finding import WhichFace
@@ -112,14 +113,10 @@ class Gallery:
             MaskrecError: the disk is full, or another process holds the file.
         """
         name = checked_name(name)
+        new = faces_to_enrol(self.model, photos, EnrolSettings(face, masked, aligned, bgr, keep_photos))
         loaded = self._load() if self.path.exists() else None
-        known: dict[str, str] = {}
-        if loaded is not None:
-            faces = loaded.faces
-            owners = (faces.names[person] for person in faces.people.tolist())
-            known = {digest: owner for digest, owner in zip(faces.photo_sha256, owners, strict=True) if digest}
-        settings = EnrolSettings(face, masked, aligned, bgr, keep_photos)
-        new = faces_to_enrol(self.model, photos, settings, known)
+        if loaded is not None and len(loaded):
+            refuse_enrolled(name, [each.new for each in new], [each.name for each in new], loaded)
         notes = [f"{each.name}: {note}" for each in new for note in each.face.notes]
         notes += self._looks_like_others(name, new, loaded) if loaded is not None and len(loaded) else []
         with self._open(write=True) if self.path.exists() else self._create() as file:

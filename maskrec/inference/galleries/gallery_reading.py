@@ -109,20 +109,22 @@ def read_photo(connection: sqlite3.Connection, face: int) -> tuple[str, str, byt
     person, stored, photo = found
     if not isinstance(photo, bytes):
         raise DamagedGalleryError("a photo in it cannot be read")
-    return _person_name(person), decode_photo_names(stored, 1)[0], photo
+    return _names([person])[0], decode_photo_names(stored, 1)[0], photo
 
 
 def _people(connection: sqlite3.Connection, name: str | None = None) -> tuple[NDArray[np.int64], list[str]]:
     """Their numbers, ascending, and their names: all, or the one of that name."""
     query = "SELECT id, name FROM people WHERE ?1 IS NULL OR name = ?1 ORDER BY id"
     found = connection.execute(query, (name,)).fetchall()
-    return np.array([number for number, _ in found], np.int64), [_person_name(name) for _, name in found]
+    return np.array([number for number, _ in found], np.int64), _names([each for _, each in found])
 
 
-def _person_name(name: object) -> str:
-    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME:
+def _names(found: list[object]) -> list[str]:
+    names = [name for name in found if isinstance(name, str)]
+    lengths = set(map(len, names)) if len(names) == len(found) else {0}
+    if lengths and not 1 <= min(lengths) <= max(lengths) <= LONGEST_NAME:
         raise DamagedGalleryError("the name of a person in it cannot be read")
-    return name
+    return names
 
 
 def _places(people: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -88,6 +88,16 @@ class LoadedGallery:
                 answers.append(error)
         return answers
 
+    def nearest(self, rows: NDArray[np.float32]) -> list[tuple[int, float]]:
+        """The nearest face to each of some embeddings, whatever it wears: its place in ``faces``, and its L2 distance.
+
+        Args:
+            rows: float32 ``(p, d)`` of unit length.
+        """
+        found = self._index.nearest(rows, 1)
+        least = [int(np.argmin(near.distances)) for near in found]
+        return [(int(near.rows[one]), float(near.distances[one])) for near, one in zip(found, least, strict=True)]
+
     def _risk(self, state: int, fpir: float) -> SearchRisk:
         """What searches with a face of this mask state risk."""
         if (state, fpir) not in self._risks:

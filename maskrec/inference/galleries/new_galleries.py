@@ -52,7 +52,7 @@ def _claim(path: Path) -> bool:
         return True
     except FileExistsError:
         pass
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"{path.parent} is not a folder; create it first") from error
     except OSError as error:
         raise not_written(path, error) from error

@@ -11,6 +11,7 @@ them counts: the lowest odds and the lowest threshold.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,7 @@ from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics import Risk
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.distance_counts import BIN_WIDTH, BINS
+from maskrec.metrics.enough_people import worded
 
 UNKNOWN = -1
 """The mask state of a face that is not known; 0 is bare and 1 is masked."""
@@ -96,7 +98,7 @@ def place_among_strangers(distances: ArrayLike, conditions: ArrayLike, risk: Ris
     Raises:
         ValueError: a condition that was not measured.
     """
-    return _cautious(distances, conditions, lambda name, values: _place(values, name, risk), np.maximum)
+    return _cautious(distances, conditions, lambda name, values: np.interp(values, *_strangers(risk, name)), np.maximum)
 
 
 def ranked(distances: ArrayLike, conditions: ArrayLike, risk: Risk) -> tuple[NDArray[np.int64], Floats]:
@@ -137,16 +139,21 @@ def _cautious(
     return answer
 
 
-def _place(distances: Floats, condition: str, risk: Risk) -> Floats:
+@lru_cache(maxsize=16)
+def _strangers(risk: Risk, condition: str) -> tuple[Floats, Floats]:
+    """Distances, rising, and the place at each, between which places are interpolated.
+
+    Raises:
+        ValueError: a condition that was not measured.
+    """
     counts = risk.counts.impostor[CONDITIONS.index(condition)]
     met = np.flatnonzero(counts)
     if not len(met):
-        raise ValueError(f"no {condition} images of two people were compared; evaluate some")
-    shares = np.cumsum(counts[met]) / counts.sum()
-    places = [met[0] * BIN_WIDTH, *((met + 1) * BIN_WIDTH)]
-    levels = [0.0, *shares]
+        raise ValueError(f"no {worded(condition)} images of two people were compared; evaluate some")
+    distances = [met[0] * BIN_WIDTH, *((met + 1) * BIN_WIDTH)]
+    places = [0.0, *(np.cumsum(counts[met]) / counts.sum())]
     if met[0] > 0:
-        places, levels = [0.0, *places], [-1.0, *levels]
+        distances, places = [0.0, *distances], [-1.0, *places]
     if met[-1] < BINS - 1:
-        places, levels = [*places, BINS * BIN_WIDTH], [*levels, 2.0]
-    return np.asarray(np.interp(distances, places, levels))
+        distances, places = [*distances, BINS * BIN_WIDTH], [*places, 2.0]
+    return np.array(distances), np.array(places)

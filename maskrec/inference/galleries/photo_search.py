@@ -116,7 +116,9 @@ def _answer(
     faces = []
     for each in searched:
         if isinstance(each, UsageError):
-            return UsageError(f"{photo.name}: {each}")
+            refused = UsageError(f"{photo.name}: {each}")
+            refused.__cause__ = each.__cause__  # says how many people it takes
+            return refused
         faces.append(each)
     return SearchAnswer(photo.name, tuple(faces), tuple(_notes(model, photo, faces)))
 

@@ -103,7 +103,7 @@ class RowIndex:
 
     def _nearest_of_state(self, probe: Rows32, state: int, best: Rows32, people: int) -> tuple[Indices, Floats]:
         used = int(np.count_nonzero(best > -np.inf))
-        taken = min(2 * people, used)
+        taken = min(people + 2, used)  # nearly always enough: each of the nearest people is in a part of their own
         while True:
             parts, rest = _greatest(best, taken)
             rows = self._rows_of(parts, state)

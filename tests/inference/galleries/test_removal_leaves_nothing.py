@@ -1,0 +1,149 @@
+"""Nothing of a person that was removed is left in any file of a gallery: not a part of an embedding, name or photo."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_galleries import MODEL, new_face, small_gallery
+
+from maskrec.base.words import plain_name
+from maskrec.inference.galleries.enrolled import NewFace
+from maskrec.inference.galleries.gallery_file import GalleryFile
+
+def traces(path: Path, name: str, faces: Sequence[NewFace]) -> list[str]:
+    """What is left of a person in the files of the gallery.
+
+    The whole of a name, and of everything else any 15 bytes in a row: they hold 8 that begin at a multiple of 8.
+    """
+    texts = {name.encode(), plain_name(name).encode(), *(face.photo_name.encode() for face in faces)}
+    secrets = [[face.embedding.tobytes(), bytes.fromhex(face.photo_sha256), face.photo or b""] for face in faces]
+    pieces = [secret[i : i + 8] for each in secrets for secret in each for i in range(len(secret) - 7)]
+    known = np.unique(np.frombuffer(b"".join(pieces), np.uint64))
+    found = []
+    for file in sorted(path.parent.iterdir()):
+        content = file.read_bytes()
+        found += [f"{text!r} in {file.name}" for text in texts if text in content]
+        there = np.isin(np.frombuffer(content[: len(content) // 8 * 8], np.uint64), known)
+        found += [f"a piece at {8 * place} of {file.name}" for place in np.flatnonzero(there)]
+    return found
+
+
+def person(number: int, faces: int, photo_size: int) -> tuple[str, list[NewFace]]:
+    """Somebody whose name, photos and photos' names share no 8 bytes with anybody else's."""
+    rng = np.random.default_rng(number)
+    made = []
+    for i in range(faces):
+        face = new_face(100 * number + i, photo=rng.bytes(photo_size) if photo_size else None)
+        made.append(NewFace(face.embedding, None, face.quality, rng.bytes(8).hex(), face.photo_sha256, face.photo))
+    return rng.bytes(int(rng.integers(5, 40))).hex(), made
+
+
+def test_removing_people_in_any_order_leaves_no_trace_of_them(tmp_path: Path) -> None:
+    """Rows are moved between pages all the time here: by additions, by merged blocks, by other removals."""
+    path, rng = tmp_path / "people.gallery", np.random.default_rng(1)
+    there: dict[str, list[NewFace]] = {}
+    gone: dict[str, list[NewFace]] = {}
+    with GalleryFile.create(path, MODEL) as gallery:
+        for number in range(30):
+            name, faces = person(number, int(rng.integers(1, 4)), int(rng.choice([0, 0, 40, 3000, 9000])))
+            gallery.add(name, faces)
+            there[name] = faces
+            if number % 3 == 2:
+                assert traces(path, name, faces)
+                leaves = str(rng.choice(sorted(there)))
+                gone[leaves] = there.pop(leaves)
+                removed = gallery.remove(leaves)
+                assert removed == (leaves, len(gone[leaves]), True, "")
+                assert traces(path, leaves, gone[leaves]) == []
+        assert [person.name for person in gallery.people()] == list(there)
+        assert sorted(gallery.faces().photo_names) == sorted(face.photo_name for each in there.values() for face in each)
+        for name, faces in there.items():
+            gallery.remove(name)
+            gone[name] = faces
+        assert gallery.people() == []
+        everybody = [face for faces in gone.values() for face in faces]
+        assert [traces(path, name, []) for name in gone] == [[]] * len(gone)
+        assert traces(path, next(iter(gone)), everybody) == []
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_removing_some_of_many_people_leaves_no_trace_of_them(tmp_path: Path) -> None:
+    """Names and blocks fill many pages here, between which SQLite moves them."""
+    path, rng = tmp_path / "people.gallery", np.random.default_rng(2)
+    people = [person(number, 1, 0) for number in range(600)]
+    gone = []
+    with GalleryFile.create(path, MODEL) as gallery:
+        for start in range(0, 600, 40):
+            gallery.add_many(people[start : start + 20])
+            for single in people[start + 20 : start + 40]:
+                gallery.add_many([single])
+            there = [each for each in people[: start + 40] if each not in gone]
+            for place in rng.permutation(len(there))[:3]:
+                gallery.remove(there[place][0])
+                gone.append(there[place])
+        assert len(gallery.people()) == 600 - len(gone)
+        assert traces(path, gone[0][0], [face for _, faces in gone for face in faces]) == []
+        content = path.read_bytes()
+        assert [name for name, _ in gone if name.encode() in content] == []
+        assert all(name.encode() in content for name, _ in people if name not in dict(gone))
+
+
+def test_a_reader_of_an_earlier_state_keeps_the_bytes_until_the_next_opening(tmp_path: Path) -> None:
+    path, (name, faces) = small_gallery(tmp_path / "people.gallery", {"Ann": 2, "Bob": 1}), person(7, 3, 5000)
+    with GalleryFile.open(path, write=True) as gallery:
+        gallery.add(name, faces)
+        reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)  # others empty the log at their end
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM people").fetchone() == (3,)
+        removed = gallery.remove(name, wait=0.05)
+        assert removed == (name, 3, False, "another process is reading the gallery")
+        assert gallery.unwiped
+        assert [each.name for each in gallery.people()] == ["Ann", "Bob"]
+    assert traces(path, name, faces)
+    with GalleryFile.open(path) as gallery:  # for reading: nothing can be done
+        assert gallery.unwiped
+    with GalleryFile.open(path, write=True) as gallery:
+        assert gallery.unwiped
+    reader.close()
+    assert traces(path, name, faces)
+    with GalleryFile.open(path, write=True) as gallery:
+        assert not gallery.unwiped
+        assert traces(path, name, faces) == []
+        assert gallery.revision == 4
+
+
+def test_removal_waits_for_a_reader_that_ends(tmp_path: Path) -> None:
+    import threading
+
+    path, (name, faces) = tmp_path / "people.gallery", person(3, 2, 100)
+    with GalleryFile.create(path, MODEL) as gallery:
+        gallery.add(name, faces)
+        reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM people").fetchall()
+        timer = threading.Timer(0.3, reader.close)
+        timer.start()
+        assert gallery.remove(name).wiped
+        timer.join()
+        assert traces(path, name, faces) == []
+
+
+def test_a_mark_of_another_removal_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else is removed by another process while the log is being emptied: that is not wiped yet."""
+    path = small_gallery(tmp_path / "people.gallery", {"Ann": 1, "Bob": 1})
+    with GalleryFile.open(path, write=True) as gallery, GalleryFile.open(path, write=True) as other:
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM people").fetchall()
+        assert not other.remove("Ann", wait=0).wiped
+        connection = gallery._connection.sqlite
+        (marked,) = connection.execute("SELECT unwiped FROM gallery").fetchone()
+        assert not other.remove("Bob", wait=0).wiped
+        connection.execute("UPDATE gallery SET unwiped = 0 WHERE unwiped = ?", (marked,))
+        assert gallery.unwiped
+        reader.close()
