@@ -19,7 +19,7 @@ from maskrec.contracts.conditions import CONDITIONS
 from maskrec.inference.galleries.pair_scoring import POSSIBLE
 from maskrec.metrics import Risk, RiskThreshold
 from maskrec.metrics.arrays import Floats
-from maskrec.metrics.distance_counts import BIN_WIDTH, cumulative
+from maskrec.metrics.distance_counts import BIN_WIDTH, BINS, cumulative
 from maskrec.metrics.enough_people import FEWEST_EVENTS, worded
 
 DEFAULT_ALARMS = 0.25
@@ -31,10 +31,10 @@ _HIGHEST_FRR = 0.05
 
 
 class OwnBound(NamedTuple):
-    """A distance that two photos of one person seldom exceed.
+    """A distance that two photos of one person seldom exceed, and two people's mostly do.
 
     Args:
-        value: L2 between unit embeddings.
+        value: L2 between unit embeddings; at least the distance up to which one person is likelier than two.
         frr: the share of one person's comparisons beyond it, as measured.
         comparisons: how many were measured.
     """
@@ -94,7 +94,7 @@ def alarm_thresholds(
     for name in CONDITIONS:
         if name not in set(conditions):
             continue
-        if not risk.has(name):
+        if not is_measured(risk, name):
             notes.append(
                 f"{worded(name)} photos are not compared, because the model was not measured on such; evaluate some"
             )
@@ -150,7 +150,7 @@ def _own(risk: Risk, condition: str, frr: float, own: int, exact: bool) -> tuple
             f"{int(FEWEST_EVENTS / _HIGHEST_FRR)} are needed"
         )
     rate = max(frr, least)
-    edge = int(np.searchsorted(below, comparisons * (1 - rate), "left"))
+    edge = max(int(np.searchsorted(below, comparisons * (1 - rate), "left")), _even_odds(risk, condition))
     bound = OwnBound(edge * BIN_WIDTH, float((comparisons - below[edge]) / comparisons), comparisons)
     if rate == frr:
         return bound, ""
@@ -158,6 +158,21 @@ def _own(risk: Risk, condition: str, frr: float, own: int, exact: bool) -> tuple
         f"of {counted(own, 'comparison')} of one person's photos about {bound.frr * own:.2g} are unlike by chance "
         f"where all are {worded(condition)}: the model's evaluation carries no lower false reject rate than {rate:.2g}"
     )
+
+
+def is_measured(risk: Risk, condition: str) -> bool:
+    """Whether enough comparisons of one person's images and of two people's were measured."""
+    try:
+        risk.log_likelihood_ratio(condition, 1.0)
+    except ValueError:
+        return False
+    return True
+
+
+def _even_odds(risk: Risk, condition: str) -> int:
+    """The last edge of a bin up to which a distance is not less likely for one person than for two."""
+    below = risk.log_likelihood_ratio(condition, np.arange(BINS + 1) * BIN_WIDTH) < 0
+    return int(np.argmax(below)) - 1 if below.any() else BINS
 
 
 def _of_possible(values: Mapping[str, float], choose: Callable[[list[float]], float], missing: float) -> Floats:

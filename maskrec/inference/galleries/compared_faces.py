@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.inference.galleries.alarm_thresholds import is_measured
 from maskrec.inference.galleries.enrolled import EnrolledFaces
 from maskrec.inference.galleries.pair_scoring import POSSIBLE, log_odds, pair_conditions, ranked
 from maskrec.metrics import Risk, normalise
@@ -68,7 +69,7 @@ class ComparedFaces:
         self.risk, self.used = risk, used
         self.rows = normalise(faces.embeddings[used]) if len(used) else np.zeros((0, 1))
         self.people, self.masked = faces.people[used], faces.masked[used]
-        self.measured = np.array([all(_has_odds(risk, name) for name in names) for names in POSSIBLE])
+        self.measured = np.array([all(is_measured(risk, name) for name in names) for names in POSSIBLE])
 
     def conditions(self) -> set[str]:
         """The conditions that are possible for any two of the photos."""
@@ -154,12 +155,3 @@ class ComparedFaces:
         return NearestStranger(
             person, photo, int(places[photo, number]), float(distances[first]), number, float(odds[first])
         )
-
-
-def _has_odds(risk: Risk, condition: str) -> bool:
-    """Whether enough of both kinds of comparisons were measured in a condition."""
-    try:
-        risk.log_likelihood_ratio(condition, 1.0)
-    except ValueError:
-        return False
-    return True

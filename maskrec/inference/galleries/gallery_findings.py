@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from maskrec.base.words import counted
 from maskrec.inference.galleries.alarm_thresholds import AlarmThresholds
 
 Kind = Literal["wrong_person", "two_names", "lookalikes", "blurred", "tiny"]
@@ -79,7 +80,7 @@ class CheckedPerson:
     threshold: float = float("nan")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GalleryReport:
     """A gallery that was checked.
 
@@ -94,6 +95,9 @@ class GalleryReport:
     people: tuple[CheckedPerson, ...]
     thresholds: AlarmThresholds
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"GalleryReport({counted(len(self.people), 'person')}, {counted(len(self.findings), 'finding')})"
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON; what is not known is null."""

@@ -119,8 +119,7 @@ class WrongNames:
             pair = AlikePair(
                 int(own.left[place]), int(own.right[place]), float(own.distances[place]), float(limits[place])
             )
-            if self._odds(pair) < 0:
-                unlike.setdefault(int(self.compared.people[pair.photo]), {})[pair.photo, pair.other] = pair
+            unlike.setdefault(int(self.compared.people[pair.photo]), {})[pair.photo, pair.other] = pair
         for person, pairs in unlike.items():
             yield from self._unlike(person, pairs)
 

@@ -17,6 +17,7 @@ from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.galleries.enrolled import FaceQuality, NewFace
+from maskrec.inference.galleries.gallery import open_gallery
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.open_face_model import open_face_model
 
@@ -74,6 +75,13 @@ def test_findings_are_1_each_with_its_sentence(maskrec_here: Here, folder: Path)
     assert "a blurred face: Bo, soft.jpg: the face is blurred: a sharpness of 7, where at least 27" in done.stdout
     assert "note: 1 person of 3 has one photo that can be compared: a wrong face" in done.stdout
     assert done.stdout.endswith("faults: 3 people, 6 photos; 2 findings\n")
+
+
+def test_in_python_the_report_is_that_of_the_command(maskrec_here: Here, folder: Path) -> None:
+    report = open_gallery(folder / "faults", folder / "model.onnx").check()
+    assert repr(report) == "GalleryReport(3 people, 2 findings)"
+    done = maskrec_here("gallery", "check", "faults", "--model", "model.onnx", "--json", cwd=folder)
+    assert json.loads(done.stdout) == {"gallery": "faults", **json.loads(json.dumps(report.to_plain()))}
 
 
 def test_findings_as_json(maskrec_here: Here, folder: Path) -> None:

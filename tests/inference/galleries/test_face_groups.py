@@ -75,14 +75,17 @@ def linked_by_loops(count: int, margins: dict[tuple[int, int], float]) -> set[fr
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 1), st.integers(0, 9)), max_size=9),
+    st.sampled_from([FAR, 0.6]),
 )
-def test_groups_are_those_of_plain_loops(risk: Risk, seed: int, faces: Sequence[tuple[int, int, int]]) -> None:
+def test_groups_are_those_of_plain_loops(
+    risk: Risk, seed: int, faces: Sequence[tuple[int, int, int]], far: float
+) -> None:
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(4, SIZE))
     rows = np.array([centres[who] + rng.uniform(0.2, 1.0) * rng.normal(size=SIZE) for who, _, _ in faces])
     masked, photos = [state for _, state, _ in faces], [photo for _, _, photo in faces]
-    groups = group_faces(rows.reshape(-1, SIZE), np.array(masked, int), np.array(photos, int), risk, FAR)
-    margins = margins_by_loops(rows, masked, photos, risk, FAR)
+    groups = group_faces(rows.reshape(-1, SIZE), np.array(masked, int), np.array(photos, int), risk, far)
+    margins = margins_by_loops(rows, masked, photos, risk, far)
     assert partition(groups) == linked_by_loops(len(faces), margins)
     sizes = np.bincount(groups.labels)
     assert (np.diff(sizes) <= 0).all()

@@ -146,6 +146,18 @@ def test_people_of_whom_two_photos_are_alike_by_chance_are_under_one_threshold(r
     assert found(report) == [("lookalikes", ("Ann", "Bo"), ("2.jpg", "5.jpg"))]
 
 
+def test_one_near_pair_of_four_does_not_make_one_person_of_two(risk: Risk) -> None:
+    near = alarm_thresholds(risk, ["bare"], 4, 2).near["bare"].value
+    across = [near - 0.01, near + 0.03, near + 0.03, near + 0.04]
+    assert risk.log_likelihood_ratio("bare", across).mean() > 0
+    apart = np.array([[0, 0.4, *across[:2]], [0.4, 0, *across[2:]], [0, 0, 0, 0.4], [0, 0, 0, 0]])
+    apart[np.tril_indices(4, -1)] = apart.T[np.tril_indices(4, -1)]
+    planted = Planted().add("Ann", 0, 0).add("Bo", 1, 1)
+    rows = np.linalg.cholesky(1 - apart**2 / 2)  # unit vectors at these distances
+    planted.rows = [np.concatenate([row, np.zeros(SIZE - 4)]) for row in rows]
+    assert [each.kind for each in check_gallery(planted.faces(), risk).findings] == ["lookalikes"]
+
+
 def test_poor_faces_are_named_once_and_not_compared(risk: Risk) -> None:
     planted = Planted().add("Ann", 0, 0).add("Ann", 5, sharp=9.0).add("Bo", 1, 1).add("Bo", 0, eyes=12.0, sharp=9.0)
     report = check_gallery(planted.faces(), risk)
@@ -209,7 +221,11 @@ def test_thresholds_have_the_rates_that_a_count_gives(risk: Risk) -> None:
     bound = thresholds.own["bare"]
     assert bound.frr <= 0.4 / 10
     assert bound.frr == pytest.approx(1 - risk.tar("bare", bound.value))
-    assert risk.tar("bare", bound.value - 2 / 4096) < 1 - 0.4 / 10
+    near, beyond = (float(risk.log_likelihood_ratio("bare", bound.value + step)) for step in (0, 2 / 4096))
+    assert near >= 0 > beyond  # the rate alone would allow a distance at which one person is likelier
+    assert risk.tar("bare", bound.value - 0.1) >= 1 - 0.4 / 10
+    masked = alarm_thresholds(risk, ["both_masked"], 500, 8, 0.3).own["both_masked"]
+    assert masked.frr <= 0.3 / 8
 
 
 @settings(max_examples=25)
