@@ -34,7 +34,10 @@ def add(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Enrol photos of a person, all or none; a gallery that does not exist is made."""
+    """Enrol photos of a person, all or none.
+
+    A gallery that does not exist is made.
+    """
     from maskrec.inference.galleries.gallery import Gallery
     from maskrec.inference.galleries.person_names import checked_name
 

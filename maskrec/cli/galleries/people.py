@@ -32,7 +32,10 @@ def list_people(gallery: GalleryPath, as_json: AsJson = False) -> None:
 
 
 def remove(gallery: GalleryPath, name: PersonName) -> None:
-    """Remove a person with all that is kept of them; exit code 1 where something could not be wiped yet."""
+    """Remove a person with all that is kept of them.
+
+    The exit code is 1 where bytes of them could not be wiped yet.
+    """
     from maskrec.inference.galleries.gallery_file import GalleryFile
 
     with GalleryFile.open(gallery, write=True) as file:

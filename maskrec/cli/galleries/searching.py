@@ -44,9 +44,10 @@ def search(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Say who is on a photo: exit code 0 for somebody, 1 for nobody, 2 for no answer.
+    """Say who is on a photo, or on each of many.
 
-    A folder and - are answered with JSON lines; then the exit code is 0, or 2 where a photo had no answer.
+    The exit code is 0 for somebody, 1 for nobody, 2 for no answer. A folder and - are answered with JSON lines; then the
+    exit code is 0, or 2 where a photo had no answer.
     """
     from maskrec.inference.galleries.gallery import Gallery
     from maskrec.inference.galleries.gallery_file import GalleryFile

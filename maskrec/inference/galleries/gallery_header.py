@@ -20,7 +20,9 @@ def require_header(path: Path) -> int:
     """
     try:
         with open_regular(path) as stream:
-            header, size = stream.read(100), os.fstat(stream.fileno()).st_size
+            header = stream.read(100)
+            complete = not os.path.lexists(wal := beside(path, "-wal")) or not wal.stat().st_size
+            size = os.fstat(stream.fileno()).st_size  # after the log: it is emptied when all of it is in the file
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist; name a gallery, or make it with maskrec gallery add") from error
     except OSError as error:
@@ -33,6 +35,8 @@ def require_header(path: Path) -> int:
         raise UsageError(f"{path} was not made by maskrec: its pages are not of {PAGE} bytes; make the gallery again")
     if size > memory_size():
         raise UsageError(f"{path} is larger than this machine's memory; use a larger machine")
+    if complete and size < PAGE * int.from_bytes(header[28:32], "big"):
+        raise UsageError(f"{path} is cut off: a part of it is missing; restore it from a copy")
     journal = beside(path, "-journal")
     if os.path.lexists(journal):  # SQLite would play it back, and delete a file that it names
         raise UsageError(f"{journal} does not belong beside a gallery; remove it")

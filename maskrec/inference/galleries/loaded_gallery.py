@@ -60,7 +60,7 @@ class LoadedGallery:
         self._index = RowIndex(faces.embeddings, faces.people, faces.masked)
         self._by_person = np.argsort(faces.people, kind="stable")
         self._starts = np.searchsorted(faces.people[self._by_person], np.arange(len(faces.names) + 1))
-        self._risks: dict[tuple[int, float], SearchRisk] = {}
+        self._risks: dict[tuple[int, float], SearchRisk | UsageError] = {}
 
     def __len__(self) -> int:
         return len(self._index)
@@ -81,11 +81,11 @@ class LoadedGallery:
         risk = require_risk(self.decisions, self.model)
         answers: list[SearchedFace | UsageError] = []
         for face, row, near in zip(faces, rows, self._index.nearest(rows, settings.top), strict=True):
-            try:
-                stated = self._risk(mask_number(face.masked), settings.fpir)
+            stated = self._risk(mask_number(face.masked), settings.fpir)
+            if isinstance(stated, UsageError):
+                answers.append(stated)
+            else:
                 answers.append(self._searched(face, row, near, risk, stated, settings.top))
-            except UsageError as error:
-                answers.append(error)
         return answers
 
     def nearest(self, rows: NDArray[np.float32]) -> list[tuple[int, float]]:
@@ -98,24 +98,27 @@ class LoadedGallery:
         least = [int(np.argmin(near.distances)) for near in found]
         return [(int(near.rows[one]), float(near.distances[one])) for near, one in zip(found, least, strict=True)]
 
-    def _risk(self, state: int, fpir: float) -> SearchRisk:
-        """What searches with a face of this mask state risk."""
+    def _risk(self, state: int, fpir: float) -> SearchRisk | UsageError:
+        """What searches with a face of this mask state risk, or why they are not decided; worked out once."""
         if (state, fpir) not in self._risks:
             rows_of: Counter[int] = Counter()
             for each in self._index.states:
                 rows_of[int(pair_conditions(each, state))] += int((self.faces.masked == each).sum())
-            self._risks[state, fpir] = risk_of_search(self.decisions, self.model, rows_of, fpir)
+            try:
+                self._risks[state, fpir] = risk_of_search(self.decisions, self.model, rows_of, fpir)
+            except UsageError as error:
+                self._risks[state, fpir] = error.with_traceback(None)
         return self._risks[state, fpir]
 
     def _searched(
         self, face: Face, row: NDArray[np.float32], near: NearRows, risk: Risk, stated: SearchRisk, top: int
-    ) -> SearchedFace:
+    ) -> SearchedFace | UsageError:
         state = mask_number(face.masked)
         conditions = pair_conditions(self.faces.masked[near.rows], state)
         try:
             order, _ = ranked(near.distances, conditions, risk)
         except ValueError as error:  # too few pairs of one person were measured
-            raise UsageError(f"candidates cannot be ranked: {error}") from error
+            return UsageError(f"candidates cannot be ranked: {error}")
         ordered = self.faces.people[near.rows[order]]
         people = _distinct(ordered)[:top].tolist()
         candidates = self._candidates(people, row, state, risk, stated)

@@ -70,7 +70,7 @@ def decode_rows(stored: object, faces: object) -> NDArray[np.void]:
     if not isinstance(stored, bytes) or len(stored) != faces * ROW.itemsize:
         raise DamagedGalleryError("a block's rows have another length")
     rows = np.frombuffer(stored, ROW)
-    fine = (rows["face"] > 0) & (np.abs(rows["masked"]) <= 1) & ~np.isinf(rows["quality"]).any(axis=1)
+    fine = (rows["face"] > 0) & np.isin(rows["masked"], (-1, 0, 1)) & ~np.isinf(rows["quality"]).any(axis=1)
     if not (fine & (rows["added"] >= 0) & (rows["added"] <= _LAST_SECOND)).all():
         raise DamagedGalleryError("a block's rows have values out of range")
     return rows

@@ -8,18 +8,23 @@ at again, and their distances are computed in float64.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.processors import usable_processors
 from maskrec.metrics.arrays import Floats
 
 Rows32 = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-_BLOCK = 8192  # rows that are multiplied at once: the similarities of 64 probes (2 MB) stay in the cache
+_BLOCK = 4096  # rows that are multiplied at once: the similarities of 64 probes (2 MB) stay in the cache
 _PART = 64  # rows of which the greatest similarity is kept
+_TURN = 16  # blocks that a thread works on before it takes others
+_THREADS = 4  # at most: a multiplication has threads of its own
 _AT_ONCE = 4096  # rows whose copies are in memory at once
 _ROUNDING = 1e-4  # more than the same similarity, computed twice in float32, can differ by
 
@@ -72,11 +77,23 @@ class RowIndex:
 
         A part is every ``_BLOCK / _PART``-th row of a block, so that the maximum is taken over whole rows of memory.
         """
-        blocks, across = -(-len(self) // _BLOCK), _BLOCK // _PART
-        best = np.empty((len(self.states), len(probes), blocks * across), np.float32)
-        similar = np.full((len(probes), _BLOCK), -np.inf, np.float32)
+        blocks = -(-len(self) // _BLOCK)
+        best = np.empty((len(self.states), len(probes), blocks * (_BLOCK // _PART)), np.float32)
+        work = partial(self._fill, probes, best)
+        pieces = [range(first, min(first + _TURN, blocks)) for first in range(0, blocks, _TURN)]
+        if len(pieces) < 2:
+            list(map(work, pieces))
+        else:  # one thread multiplies while another one looks for the greatest
+            with ThreadPoolExecutor(min(usable_processors(), _THREADS)) as pool:
+                list(pool.map(work, pieces))
+        return best
+
+    def _fill(self, probes: Rows32, best: Rows32, blocks: range) -> None:
+        """Compute the greatest similarities of some blocks' parts."""
+        across = _BLOCK // _PART
+        similar = np.empty((len(probes), _BLOCK), np.float32)
         of_state = np.empty_like(similar) if len(self.states) > 1 else similar
-        for block in range(blocks):
+        for block in blocks:
             first = block * _BLOCK
             rows = self.embeddings[first : first + _BLOCK]
             similar[:, len(rows) :] = -np.inf
@@ -86,7 +103,6 @@ class RowIndex:
                     np.add(similar, self._hidden(first, state), out=of_state)
                 parts = best[number, :, block * across : (block + 1) * across]
                 np.max(of_state.reshape(len(probes), _PART, across), axis=1, out=parts)
-        return best
 
     def _hidden(self, first: int, state: int) -> Rows32:
         """What is added to the similarities of a block so that rows of other states are never the greatest."""

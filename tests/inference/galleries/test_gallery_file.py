@@ -71,7 +71,7 @@ def test_many_small_additions_become_few_blocks_in_any_sizes(path: Path) -> None
             expected |= {len(expected) + 1 + i: name for i in range(count)}
         faces = gallery.faces()
     assert {int(face): faces.names[place] for face, place in zip(faces.ids, faces.people, strict=True)} == expected
-    by_name = {name: row for name, row in zip(faces.photo_names, faces.embeddings, strict=True)}
+    by_name = dict(zip(faces.photo_names, faces.embeddings, strict=True))
     np.testing.assert_array_equal(by_name["shot_17.jpg"], new_face(17).embedding)
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM blocks").fetchone()[0] < 20
@@ -134,10 +134,10 @@ def test_names_that_cannot_be_kept(path: Path, name: str, said: str) -> None:
 
 def test_a_photo_is_enrolled_once_for_a_person(path: Path) -> None:
     with GalleryFile.create(path, MODEL) as gallery:
-        with pytest.raises(UsageError, match="shot_1.jpg is a photo that Ann has already; leave it out"):
+        with pytest.raises(UsageError, match=r"shot_1\.jpg is a photo that Ann has already; leave it out"):
             gallery.add("Ann", [new_face(1), new_face(1)])
         gallery.add("Ann", [new_face(1)])
-        with pytest.raises(UsageError, match="shot_1.jpg is a photo that Ann has already; leave it out"):
+        with pytest.raises(UsageError, match=r"shot_1\.jpg is a photo that Ann has already; leave it out"):
             gallery.add("Ann", [new_face(2), new_face(1)])
         gallery.add("Bob", [new_face(1)])  # two people in one photo
         no_file = NewFace(new_face(3).embedding, None, FaceQuality(), "array", "")
@@ -267,7 +267,7 @@ def test_another_process_writes_for_longer_than_the_wait(path: Path, monkeypatch
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with GalleryFile.open(path, write=True) as gallery:
-        with pytest.raises(MaskrecError, match="is in use by another process .*; try again later") as error:
+        with pytest.raises(MaskrecError, match=r"is in use by another process .*; try again later") as error:
             gallery.add("Bob", [new_face(5)])
         assert error.value.exit_code == 1
         assert len(gallery.faces().ids) == 1  # reading goes on

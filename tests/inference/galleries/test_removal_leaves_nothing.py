@@ -11,8 +11,13 @@ import pytest
 from small_galleries import MODEL, new_face, small_gallery
 
 from maskrec.base.words import plain_name
+from maskrec.inference.galleries.adding_faces import add_people
 from maskrec.inference.galleries.enrolled import NewFace
 from maskrec.inference.galleries.gallery_file import GalleryFile
+from maskrec.inference.galleries.gallery_schema import create_schema
+from maskrec.inference.galleries.removing_people import remove_person
+
+
 
 def traces(path: Path, name: str, faces: Sequence[NewFace]) -> list[str]:
     """What is left of a person in the files of the gallery.
@@ -20,6 +25,7 @@ def traces(path: Path, name: str, faces: Sequence[NewFace]) -> list[str]:
     The whole of a name, and of everything else any 15 bytes in a row: they hold 8 that begin at a multiple of 8.
     """
     texts = {name.encode(), plain_name(name).encode(), *(face.photo_name.encode() for face in faces)}
+    texts.discard(b"-")
     secrets = [[face.embedding.tobytes(), bytes.fromhex(face.photo_sha256), face.photo or b""] for face in faces]
     pieces = [secret[i : i + 8] for each in secrets for secret in each for i in range(len(secret) - 7)]
     known = np.unique(np.frombuffer(b"".join(pieces), np.uint64))
@@ -60,7 +66,9 @@ def test_removing_people_in_any_order_leaves_no_trace_of_them(tmp_path: Path) ->
                 assert removed == (leaves, len(gone[leaves]), True, "")
                 assert traces(path, leaves, gone[leaves]) == []
         assert [person.name for person in gallery.people()] == list(there)
-        assert sorted(gallery.faces().photo_names) == sorted(face.photo_name for each in there.values() for face in each)
+        assert sorted(gallery.faces().photo_names) == sorted(
+            face.photo_name for each in there.values() for face in each
+        )
         for name, faces in there.items():
             gallery.remove(name)
             gone[name] = faces
@@ -72,32 +80,42 @@ def test_removing_people_in_any_order_leaves_no_trace_of_them(tmp_path: Path) ->
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_removing_some_of_many_people_leaves_no_trace_of_them(tmp_path: Path) -> None:
-    """Names and blocks fill many pages here, between which SQLite moves them."""
-    path, rng = tmp_path / "people.gallery", np.random.default_rng(2)
-    people = [person(number, 1, 0) for number in range(600)]
-    gone = []
-    with GalleryFile.create(path, MODEL) as gallery:
-        for start in range(0, 600, 40):
-            gallery.add_many(people[start : start + 20])
-            for single in people[start + 20 : start + 40]:
-                gallery.add_many([single])
-            there = [each for each in people[: start + 40] if each not in gone]
-            for place in rng.permutation(len(there))[:3]:
-                gallery.remove(there[place][0])
-                gone.append(there[place])
-        assert len(gallery.people()) == 600 - len(gone)
-        assert traces(path, gone[0][0], [face for _, faces in gone for face in faces]) == []
-        content = path.read_bytes()
-        assert [name for name, _ in gone if name.encode() in content] == []
-        assert all(name.encode() in content for name, _ in people if name not in dict(gone))
+@pytest.mark.parametrize("seed", [2, 3, 5])
+def test_what_sqlite_moved_before_it_was_deleted_is_not_left(tmp_path: Path, seed: int) -> None:
+    """At these seeds SQLite 3.40 leaves a name in an unused part of a page when it deletes that row alone."""
+    path, rng = tmp_path / "moved.db", np.random.default_rng(seed)
+    connection = sqlite3.connect(path, isolation_level=None)
+    for setting in ("journal_mode = OFF", "synchronous = OFF", "secure_delete = ON"):  # this file survives nothing
+        connection.execute(f"PRAGMA {setting}")
+    connection.execute("BEGIN")
+    create_schema(connection, MODEL)
+    there: dict[str, list[NewFace]] = {}
+    gone: dict[str, list[NewFace]] = {}
+    for number in range(260):
+        if len(there) > 20 and rng.random() < 0.4:
+            name = sorted(there)[rng.integers(len(there))]
+            remove_person(connection, path, MODEL.width, name)
+            gone[name] = there.pop(name)
+        else:
+            name = rng.bytes(int(rng.integers(6, 90))).hex()
+            there[name] = [new_face(10 * number + i) for i in range(rng.integers(1, 4))]
+            rng.bytes(200)
+            add_people(connection, path, MODEL.width, [(name, there[name])])
+    connection.execute("COMMIT")
+    connection.close()
+    content = path.read_bytes()
+    assert [name for name in gone if name.encode() in content] == []
+    assert all(name.encode() in content for name in there)
+    assert traces(path, "-", [face for faces in gone.values() for face in faces]) == []
 
 
 def test_a_reader_of_an_earlier_state_keeps_the_bytes_until_the_next_opening(tmp_path: Path) -> None:
     path, (name, faces) = small_gallery(tmp_path / "people.gallery", {"Ann": 2, "Bob": 1}), person(7, 3, 5000)
     with GalleryFile.open(path, write=True) as gallery:
         gallery.add(name, faces)
-        reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)  # others empty the log at their end
+        reader = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None
+        )  # others empty the log at their end
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM people").fetchone() == (3,)
         removed = gallery.remove(name, wait=0.05)
