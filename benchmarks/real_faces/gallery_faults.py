@@ -39,8 +39,9 @@ from maskrec.images.decoding import read_image
 from maskrec.images.landmarks_file import read_landmarks
 from maskrec.inference.face_model import FaceModel
 from maskrec.inference.galleries.enrolled import EnrolledFaces
-from maskrec.inference.galleries.gallery_checks import QualityBounds, check_gallery
+from maskrec.inference.galleries.gallery_checks import check_gallery
 from maskrec.inference.galleries.gallery_findings import Finding
+from maskrec.inference.galleries.quality_bounds import QualityBounds
 from maskrec.inference.open_face_model import open_face_model
 from maskrec.inference.photos.face_finding import choose_face
 from maskrec.inference.photos.face_notes import sharpness

@@ -56,7 +56,7 @@ class NearestStranger(NamedTuple):
     log_odds: float
 
 
-class ComparedFaces:
+class GalleryComparisons:
     """The photos of a gallery, and how alike two of them are.
 
     Args:

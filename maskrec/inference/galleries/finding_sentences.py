@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from maskrec.inference.galleries.enrolled import EnrolledFaces
 from maskrec.inference.galleries.gallery_findings import EnrolledPhoto, Finding
+from maskrec.inference.galleries.quality_bounds import QualityBounds
 from maskrec.inference.galleries.wrong_names import AlikePeople, UnlikePhotos, WrongPhoto
 from maskrec.metrics.comparison_tiles import Indices
-
-if TYPE_CHECKING:
-    from maskrec.inference.galleries.gallery_checks import QualityBounds
 
 
 class FindingSentences:

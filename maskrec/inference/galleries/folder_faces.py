@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from maskrec.detection.face_choice import SURE
 from maskrec.inference.galleries.enrolling import quality_of
-from maskrec.inference.galleries.gallery_checks import QualityBounds
 from maskrec.inference.galleries.photo_search import in_batches
+from maskrec.inference.galleries.quality_bounds import QualityBounds
 from maskrec.inference.photos.found_face import Face
 from maskrec.inference.photos.photo_input import GivenPhotos, NamedPhoto, UnreadPhoto
 

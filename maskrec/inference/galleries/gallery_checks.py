@@ -1,46 +1,28 @@
 """What poisons a gallery: wrong photos, one person twice, people who are alike, faces that are blurred or tiny.
 
 With one photo a person a wrong face cannot be seen, which the report says. Faces that are blurred or tiny are not
-compared: their distances say little, and they would be named twice. The bounds of quality:
-
-- Sharpness is the variance of the Laplacian at 112 pixels (``face_notes.sharpness``). 27 is the bound below which a
-  quarter of a percent of LFW's press photos lie (half of its people), so that a gallery of a hundred good photos raises
-  an alarm in four. Of photos that a Gaussian of 2.5 pixels or more has blurred, the eyes 42 pixels apart, 95 % and
-  more lie below it. A note on a face that is found warns from 40 on: a hint, where this is a finding.
-- The eyes are 20 pixels apart or more (``face_notes.TINY``).
+compared: their distances say little, and they would be named twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from maskrec.base.words import counted
 from maskrec.inference.galleries.alarm_thresholds import alarm_thresholds
-from maskrec.inference.galleries.compared_faces import ComparedFaces
+from maskrec.inference.galleries.compared_faces import GalleryComparisons
 from maskrec.inference.galleries.enrolled import EnrolledFaces
 from maskrec.inference.galleries.finding_sentences import FindingSentences
 from maskrec.inference.galleries.gallery_findings import KINDS, CheckedPerson, GalleryReport
 from maskrec.inference.galleries.pair_scoring import UNKNOWN, worded_conditions
+from maskrec.inference.galleries.quality_bounds import QualityBounds
 from maskrec.inference.galleries.wrong_names import WrongNames
 from maskrec.metrics import Risk
 from maskrec.metrics.comparison_tiles import Indices
 
 _SAME_PHOTO = 1e-3  # distance of two embeddings of one face
-
-
-class QualityBounds(NamedTuple):
-    """What a face must reach to be compared.
-
-    Args:
-        eyes_apart: pixels of the photo.
-        sharpness: as ``face_notes.sharpness`` measures it.
-    """
-
-    eyes_apart: float = 20.0
-    sharpness: float = 27.0
 
 
 def check_gallery(
@@ -61,7 +43,7 @@ def check_gallery(
     poor = poor_faces(faces, bounds)
     repeated = repeated_photos(faces)
     used = np.setdiff1d(np.arange(len(faces.people)), [*poor, *repeated])
-    compared = ComparedFaces(faces, used, risk)
+    compared = GalleryComparisons(faces, used, risk)
     own, shown = compared.own(), np.bincount(compared.people, minlength=len(faces.names))
     strangers = (len(used) * (len(used) - 1) - int((shown * (shown - 1)).sum())) // 2
     thresholds = alarm_thresholds(risk, compared.conditions(), strangers, len(own.left), alarms)
@@ -106,7 +88,10 @@ def repeated_photos(faces: EnrolledFaces) -> list[int]:
 
 
 def _people(
-    faces: EnrolledFaces, compared: ComparedFaces, limits: np.ndarray[tuple[int], np.dtype[np.float64]], shown: Indices
+    faces: EnrolledFaces,
+    compared: GalleryComparisons,
+    limits: np.ndarray[tuple[int], np.dtype[np.float64]],
+    shown: Indices,
 ) -> Iterator[CheckedPerson]:
     enrolled = np.bincount(faces.people, minlength=len(faces.names))
     nearest = {one.person: one for one in compared.nearest_strangers()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from maskrec.inference.galleries.alarm_thresholds import AlarmThresholds
 from maskrec.inference.galleries.alike_people import Explanation, explain, parts_of
-from maskrec.inference.galleries.compared_faces import ComparedFaces, FacePairs
+from maskrec.inference.galleries.compared_faces import FacePairs, GalleryComparisons
 from maskrec.metrics.comparison_tiles import Indices
 
 
@@ -97,7 +97,7 @@ class WrongNames:
         thresholds: for as many comparisons.
     """
 
-    def __init__(self, compared: ComparedFaces, thresholds: AlarmThresholds) -> None:
+    def __init__(self, compared: GalleryComparisons, thresholds: AlarmThresholds) -> None:
         self.compared, self.thresholds = compared, thresholds
         self.near = compared.near(thresholds.nearest_limits())
         self.wrong: list[WrongPhoto] = []

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from maskrec.base.errors import UsageError
 from maskrec.inference.galleries.alarm_thresholds import alarm_thresholds
 from maskrec.inference.galleries.alike_people import explain, parts_of
-from maskrec.inference.galleries.compared_faces import ComparedFaces
+from maskrec.inference.galleries.compared_faces import GalleryComparisons
 from maskrec.inference.galleries.enrolled import EnrolledFaces
 from maskrec.inference.galleries.gallery_checks import check_gallery, repeated_photos
 from maskrec.inference.galleries.gallery_findings import GalleryReport
@@ -237,7 +237,7 @@ def test_all_pairs_are_those_of_plain_loops(risk: Risk, seed: int, photos: Seque
         for _ in range(count):
             planted.add(f"P{person}", int(rng.integers(3)), masked=int(rng.integers(-1, 2)))
     faces = planted.faces()
-    compared = ComparedFaces(faces, np.arange(len(faces.people)), risk)
+    compared = GalleryComparisons(faces, np.arange(len(faces.people)), risk)
     limits = rng.uniform(0.5, 1.4, 6)
     rows = [[float(value) for value in row] for row in faces.embeddings]
     numbers = {(0, 0): 0, (0, 1): 1, (1, 1): 2, (-1, 0): 3, (-1, 1): 4, (-1, -1): 5}
