@@ -20,6 +20,7 @@ from maskrec.inference.galleries.pair_scoring import UNKNOWN, worded_conditions
 from maskrec.inference.galleries.quality_bounds import QualityBounds
 from maskrec.inference.galleries.wrong_names import WrongNames
 from maskrec.metrics import Risk
+from maskrec.metrics.arrays import Floats
 from maskrec.metrics.comparison_tiles import Indices
 
 _SAME_PHOTO = 1e-3  # distance of two embeddings of one face
