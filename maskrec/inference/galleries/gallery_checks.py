@@ -91,7 +91,7 @@ def repeated_photos(faces: EnrolledFaces) -> list[int]:
 def _people(
     faces: EnrolledFaces,
     compared: GalleryComparisons,
-    limits: np.ndarray[tuple[int], np.dtype[np.float64]],
+    limits: Floats,
     shown: Indices,
 ) -> Iterator[CheckedPerson]:
     enrolled = np.bincount(faces.people, minlength=len(faces.names))
