@@ -6,13 +6,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maskrec.base.console import clean, say, terminal_width
+from maskrec.base.console import clean, say
 from maskrec.base.words import plain_name
+from maskrec.cli.text_tables import plain_table, print_table
 from maskrec.preparation.checking import Report, Settings
 from maskrec.preparation.face_sets import FaceSet, SetProblem
 
@@ -51,7 +50,7 @@ KINDS = {
 
 def show(report: Report, everything: bool = False) -> None:
     """Print the sets, the number of problems of each kind, and the problems; the first ``SHOWN`` of each kind."""
-    _print_table(_sets(report.sets))
+    print_table(_sets(report.sets))
     for note in dict.fromkeys(report.notes):
         _line(f"note: {note}")
     by_kind = {
@@ -59,7 +58,7 @@ def show(report: Report, everything: bool = False) -> None:
         for key, found in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind))
     }
     if by_kind:
-        _print_table(_counts({key: len(found) for key, found in by_kind.items()}))
+        print_table(_counts({key: len(found) for key, found in by_kind.items()}))
     for (severity, kind), found in by_kind.items():
         for problem in found if everything else found[:SHOWN]:
             _line(_told(problem))
@@ -70,15 +69,6 @@ def show(report: Report, everything: bool = False) -> None:
     _line(f"{_number(report.errors, 'error')}, {_number(report.warnings, 'warning')}")
 
 
-def _print_table(table: Table) -> None:
-    """Print a table without the blanks that fill its last column."""
-    console = Console(width=terminal_width() or 120, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    for line in captured.get().splitlines():
-        print(line.rstrip())
-
-
 def _number(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
@@ -87,18 +77,9 @@ def _line(text: str) -> None:
     say(text)
 
 
-def _table(*columns: str, numbers: tuple[str, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        table.add_column(
-            column, justify="right" if column in numbers else "left", overflow="fold", no_wrap=column in numbers
-        )
-    return table
-
-
 def _sets(sets: Any) -> Table:
     numbers = ("photos", "people", "single", "masked")
-    table = _table(*numbers, "landmarks", "role", "kind", "set", numbers=numbers)
+    table = plain_table(*numbers, "landmarks", "role", "kind", "set", numbers=numbers)
     for faces in sets:
         counts = _people(faces)
         single = sum(count == 1 for count in counts.values())
@@ -110,7 +91,7 @@ def _sets(sets: Any) -> Table:
 
 
 def _counts(counts: dict[tuple[str, str], int]) -> Table:
-    table = _table("severity", "what", "found", numbers=("found",))
+    table = plain_table("severity", "what", "found", numbers=("found",))
     for (severity, kind), count in counts.items():
         style = "red" if severity == "error" else "yellow"
         table.add_row(Text(severity, style), _cell(KINDS.get(kind, kind)), _cell(f"{count:,}"))

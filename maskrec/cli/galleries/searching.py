@@ -78,14 +78,14 @@ def _print_lines(answers: Iterable[dict[str, Any]]) -> int:
 def _each_file(gallery: Gallery, folder: Path, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
     from maskrec.inference.photos.photo_embeddings import RejectedPhoto
 
-    for answer in gallery.search_each(_photos_in(folder), **settings):
+    for answer in gallery.search_each(photos_in(folder), **settings):
         if isinstance(answer, RejectedPhoto):
             yield {"photo": answer.name, "error": answer.reason}
         else:
             yield answer.to_plain()
 
 
-def _photos_in(folder: Path) -> list[Path]:
+def photos_in(folder: Path) -> list[Path]:
     """All files below a folder, in order of their names; hidden ones are left out.
 
     Raises:

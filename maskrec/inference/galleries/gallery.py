@@ -10,9 +10,11 @@ import numpy as np
 
 from maskrec.base.console import escaped
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.inference.galleries.checking_enrolled import check_enrolled
 from maskrec.inference.galleries.enrolled import EnrolledPerson, Removed
 from maskrec.inference.galleries.enrolling import Added, EnrolSettings, FaceToEnrol, faces_to_enrol
 from maskrec.inference.galleries.gallery_file import GalleryFile
+from maskrec.inference.galleries.gallery_findings import GalleryReport
 from maskrec.inference.galleries.loaded_gallery import LoadedGallery, SearchSettings
 from maskrec.inference.galleries.person_names import checked_name
 from maskrec.inference.galleries.photo_search import in_batches, search_photos
@@ -175,6 +177,19 @@ class Gallery:
             for number, (photo, answer) in enumerate(zip(batch, answers, strict=True), start=first):
                 yield answer if isinstance(answer, SearchAnswer) else RejectedPhoto(number, photo.name, str(answer))
             first += len(batch)
+
+    def check(self, alarms: float | None = None) -> GalleryReport:
+        """Find what poisons the gallery: wrong photos, one person twice, people who are alike, poor faces.
+
+        Args:
+            alarms: of each kind, that a gallery without faults raises on average; None: 0.25, or as many as the
+                evaluation of the model can state.
+
+        Raises:
+            UsageError: nobody is enrolled, the model's error rates were not measured, or they cannot carry ``alarms``.
+        """
+        with self._open() as file:
+            return check_enrolled(file, self.model, alarms)
 
     def _looks_like_others(self, name: str, new: Sequence[FaceToEnrol], loaded: LoadedGallery) -> Iterator[str]:
         """Notes on photos that a search would find somebody else on."""
