@@ -26,7 +26,7 @@ from maskrec.inference.galleries.gallery import Gallery
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.loaded_gallery import LoadedGallery, SearchSettings
 from maskrec.inference.galleries.search_answer import SearchAnswer, SearchedFace
-from maskrec.inference.galleries.search_risk import GalleryFpir, SearchRisk, SearchThreshold
+from maskrec.inference.galleries.search_risk import SearchRisk, SearchThreshold
 from maskrec.inference.photos.found_face import Face
 from maskrec.metrics import NotEnoughPeopleError, Risk, normalise
 
@@ -139,11 +139,11 @@ def test_the_stated_rate_is_that_of_all_comparisons_together() -> None:
         0: SearchThreshold("bare", 1.0, 2, 0.01, 0.005, 0.02, 99),
         1: SearchThreshold("one_masked", 0.9, 3, 0.1, 0, 1, 99),
     }  # fmt: skip
-    risk = SearchRisk(0.1, 5, 0.02, thresholds, "somebody", GalleryFpir(0.08, 0.06, 0.11, 500, 20))
+    risk = SearchRisk(0.1, 5, 0.02, thresholds, "somebody", MeasuredFpir(0.08, 0.06, 0.11, 500, 20))
     rate, low, high = risk.stated_fpir
     assert rate == pytest.approx(1 - 0.99**2 * 0.9**3)
     assert (low, high) == (pytest.approx(1 - 0.995**2), 1.0)
-    assert json.loads(json.dumps(risk.to_plain(), allow_nan=False))["measured_fpir"]["galleries"] == 20
+    assert json.loads(json.dumps(risk.to_plain(), allow_nan=False))["measured_fpir"]["draws"] == 20
     assert any("in galleries drawn from 500 people (20 times): 0.08, 0.06 to 0.11" in line for line in risk.lines())
     assert SearchRisk(0.1, 5, 0.02, thresholds).lines()[-1].startswith("  of which follows a rate of")
 
