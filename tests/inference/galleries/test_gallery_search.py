@@ -29,6 +29,7 @@ from maskrec.inference.galleries.search_answer import SearchAnswer, SearchedFace
 from maskrec.inference.galleries.search_risk import SearchRisk, SearchThreshold
 from maskrec.inference.photos.found_face import Face
 from maskrec.metrics import NotEnoughPeopleError, Risk, normalise
+from maskrec.metrics.measured_galleries import MeasuredFpir
 
 BLANK = np.zeros((4, 4, 3), np.uint8)
 DECISIONS = measured_decisions()
