@@ -72,13 +72,11 @@ def test_it_says_everything_and_only_qualified_names(check: Check, whole: str) -
     assert "demo" not in found
 
 
-def test_numbers_are_written_as_a_message_would_show_them(check: Check) -> None:
-    plan = check(RICH).plan
+def test_numbers_are_written_as_a_message_would_show_them(check: Check, whole: str) -> None:
+    plan = check(whole.replace("lr: 1e-1", "lr: 1e-5")).plan
     assert plan is not None
     lines = [line.strip() for line in resolved_yaml(plan).splitlines()]
-    assert "lr: 1e-05" in lines
-    assert "odd: null" in lines
-    assert "decay_norm_and_bias: true" in lines
+    assert {"lr: 1e-05", "odd: null", "decay_norm_and_bias: false"} <= set(lines)
 
 
 def test_a_demo_says_that_it_is_one(check: Check, whole: str) -> None:
