@@ -87,7 +87,7 @@ def error_columns(same: Floats, different: Floats, threshold: float) -> Row:
 
 
 def decision_tables(measured: Measured, thresholds: Mapping[str, Threshold], rule: str) -> dict[str, Sequence[Row]]:
-    """``transferred_thresholds``, and ``mask_types`` where the set has masked pairs."""
+    """``transferred_thresholds``, and ``decisions_by_mask`` where the set has masked pairs."""
     masks = mask_type_rows(measured, thresholds, rule)
     tables: dict[str, Sequence[Row]] = {"transferred_thresholds": transferred_rows(measured, thresholds)}
-    return tables | ({"mask_types": masks} if masks else {})
+    return tables | ({"decisions_by_mask": masks} if masks else {})

@@ -23,7 +23,7 @@ _WIDER = (1.96**2 + 1) / 4  # Student's quantile is wider than the normal one by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Searches:
+class DrawnSearches:
     """Searches in galleries of one size.
 
     Args:
@@ -59,7 +59,7 @@ def rate_grid(histogram: Indices, searches: int) -> Indices:
     return np.sort(np.searchsorted(cumulative(histogram), np.concatenate([few, searches - few]), "left")).clip(0, BINS)
 
 
-def effective_searches(searches: Searches, grid: Indices, rows: SearchedRows | None = None) -> Indices:
+def effective_searches(searches: DrawnSearches, grid: Indices, rows: SearchedRows | None = None) -> Indices:
     """The number of independent searches at each threshold, int64 ``(GRID_POINTS,)``, from 1 to all.
 
     People are resampled to first order: the hits of whoever searches count together, and with ``rows`` those that each
@@ -87,7 +87,7 @@ def effective_searches(searches: Searches, grid: Indices, rows: SearchedRows | N
     return np.clip(worth, 1, total).astype(np.int64)
 
 
-def _of_galleries(searches: Searches, rows: SearchedRows, grid: Indices, rate: Floats) -> tuple[Floats, Floats]:
+def _of_galleries(searches: DrawnSearches, rows: SearchedRows, grid: Indices, rate: Floats) -> tuple[Floats, Floats]:
     """The variance of one new gallery's rate, and of the mean of those measured, by the people who are enrolled.
 
     The hazard H = -log(1 - p) is a sum over rows, of which the nearest one answers p / H, and p moves by 1 - p of a

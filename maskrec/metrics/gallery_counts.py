@@ -19,8 +19,8 @@ from maskrec.metrics.comparison_tiles import ComparedImages, Indices, Progress, 
 from maskrec.metrics.distance_counts import BINS, bin_numbers
 from maskrec.metrics.effective_searches import (
     GRID_POINTS,
+    DrawnSearches,
     SearchedRows,
-    Searches,
     effective_searches,
     rate_grid,
 )
@@ -161,7 +161,7 @@ def _count(counts: GalleryCounts, condition: int, sizes: list[int], draws: list[
     """Fill in a condition's counts."""
     for number, size in enumerate(sizes):
         at = condition, number
-        strangers = Searches(
+        strangers = DrawnSearches(
             np.concatenate([each.nearest[number] for each in draws]), np.concatenate([each.strangers for each in draws])
         )
         counts.nearest[at] = _histogram(strangers.bins)
@@ -175,7 +175,7 @@ def _count(counts: GalleryCounts, condition: int, sizes: list[int], draws: list[
         first = np.concatenate([each.first[number, some] for each, some in zip(draws, mated, strict=True)])
         counts.own[at], counts.first[at] = _histogram(own), _histogram(own[first])
         if len(who):
-            _weigh(counts, (MATES, *at), Searches(np.where(first, own, BINS), who), counts.first[at])
+            _weigh(counts, (MATES, *at), DrawnSearches(np.where(first, own, BINS), who), counts.first[at])
 
 
 def _histogram(bins: Indices) -> Indices:
@@ -185,7 +185,7 @@ def _histogram(bins: Indices) -> Indices:
 def _weigh(
     counts: GalleryCounts,
     at: tuple[int, int, int],
-    searches: Searches,
+    searches: DrawnSearches,
     histogram: Indices,
     rows: SearchedRows | None = None,
 ) -> None:

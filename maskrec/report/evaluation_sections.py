@@ -20,7 +20,17 @@ from maskrec.report.evaluation_tables import (
     transferred_table,
 )
 from maskrec.report.figure_words import count, rate, short
-from maskrec.report.page_parts import Block, FacePair, FacePairs, Heading, PageSection, PageTable, Plot, Plots, Words
+from maskrec.report.page_parts import (
+    Block,
+    FacePair,
+    Heading,
+    PageSection,
+    PageTable,
+    PicturedPairs,
+    Plot,
+    Plots,
+    Words,
+)
 from maskrec.report.page_plots import confusion_plot, det_plot, rates_at_edges, roc_plot
 from maskrec.report.plain_values import Row, mapping, text, whole
 from maskrec.report.run_facts import RunFacts
@@ -143,7 +153,7 @@ def _mistakes(facts: RunFacts, answer: AnswerFacts, faces: Faces | None) -> Iter
         yield Words("No pair was decided wrongly.")
         return
     if faces is not None:
-        yield FacePairs([_face_pair(answer, row, faces) for row in answer.worst])
+        yield PicturedPairs([_face_pair(answer, row, faces) for row in answer.worst])
         return
     command = shlex.join(["maskrec", "report", str(facts.path), "--faces"])
     yield Words(f"Faces and names are biometric data, so they are shown only when asked for: {command}")

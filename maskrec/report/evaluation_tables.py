@@ -150,7 +150,7 @@ def mask_table(answer: AnswerFacts) -> PageTable | None:
             interval(row, "far", "far_low", "far_high"),
             interval(row, "frr", "frr_low", "frr_high"),
         ]
-        for row in answer.tables.get("mask_types", ())
+        for row in answer.tables.get("decisions_by_mask", ())
     ]
     columns = ["mask", "pairs", "number", "accuracy [95 %]", "FAR [95 %]", "FRR [95 %]"]
     return (

@@ -92,7 +92,7 @@ class FacePair:
 
 
 @dataclass(frozen=True, slots=True)
-class FacePairs:
+class PicturedPairs:
     """Mistakes as pairs of faces."""
 
     pairs: Sequence[FacePair]
@@ -116,7 +116,7 @@ class Heading:
     kind: str = field(default="heading", init=False)
 
 
-Block = PageTable | Plots | ThresholdSlider | FacePairs | Words | Heading
+Block = PageTable | Plots | ThresholdSlider | PicturedPairs | Words | Heading
 
 
 @dataclass(frozen=True, slots=True)

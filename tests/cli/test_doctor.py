@@ -68,7 +68,7 @@ def test_everything_broken(maskrec_cli, make_distribution, tmp_path, light_torch
     said = "\n".join(wrong)
     assert "torchvision::nms does not exist" in said
     assert "plugin maskrec-raises:raises 1.0: import: RuntimeError: boom [/x] (site/doctor_plugin_raises.py:1)" in wrong
-    assert "plugin maskrec-exits:exits: its import ends the process" in wrong
+    assert "plugin maskrec-exits:exits 1.0: its import ends the process" in wrong
     assert "did it mean maskrec_samplers?" in said
     assert "plugin maskrec-malformed" in said
     assert "plugin file:broken_file.py: import: ZeroDivisionError" in said

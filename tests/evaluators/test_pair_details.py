@@ -120,7 +120,7 @@ def test_evaluators_keep_plain_json(plain_json: Callable[[Any], None]) -> None:
     for answer in answers():
         plain_json(dict(answer.details))
         plain_json({name: [dict(row) for row in rows] for name, rows in answer.tables.items()})
-        assert {"transferred_thresholds", "mask_types", "confusion", "classes"} <= set(answer.tables)
+        assert {"transferred_thresholds", "decisions_by_mask", "confusion", "classes"} <= set(answer.tables)
         kept = answer.details["histograms"]["conditions"]
         assert sum(kept["all"]["same"]) == sum(kept["all"]["different"]) == 300
         assert len(answer.details["worst_pairs"]) <= 50

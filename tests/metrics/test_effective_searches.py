@@ -8,8 +8,8 @@ import pytest
 from maskrec.metrics.distance_counts import BINS, cumulative
 from maskrec.metrics.effective_searches import (
     GRID_POINTS,
+    DrawnSearches,
     SearchedRows,
-    Searches,
     effective_searches,
     rate_grid,
 )
@@ -17,17 +17,17 @@ from maskrec.metrics.gallery_counts import count_galleries
 from maskrec.metrics.measured_galleries import MeasuredGalleries
 
 
-def some_searches(seed: int = 0, galleries: int = 6, size: int = 3) -> tuple[Searches, SearchedRows]:
+def some_searches(seed: int = 0, galleries: int = 6, size: int = 3) -> tuple[DrawnSearches, SearchedRows]:
     rng = np.random.default_rng(seed)
     order = np.stack([rng.permutation(20) for _ in range(galleries)])
     enrolled, who = order[:, :size], order[:, size:].ravel()
     place = rng.integers(0, size, (galleries, 20 - size))
     nearest = np.take_along_axis(enrolled, place, axis=1).ravel()
     bins = np.where(rng.random(len(who)) < 0.1, BINS, rng.integers(0, 40, len(who)) + who)
-    return Searches(bins, who), SearchedRows(nearest, enrolled)
+    return DrawnSearches(bins, who), SearchedRows(nearest, enrolled)
 
 
-def worth_by_hand(searches: Searches, edge: int, rows: SearchedRows | None) -> float:
+def worth_by_hand(searches: DrawnSearches, edge: int, rows: SearchedRows | None) -> float:
     """The same in loops."""
     hit = [bin_number < edge for bin_number in searches.bins]
     total, people = len(hit), sorted(set(searches.who.tolist()))
@@ -68,8 +68,8 @@ def test_a_person_who_searches_again_and_again_counts_once() -> None:
     rng = np.random.default_rng(0)
     hits = np.where(rng.random(400) < 0.3, 5, 50)
     grid = np.full(GRID_POINTS, 10)
-    once = effective_searches(Searches(hits, np.arange(400)), grid)[0]
-    again = effective_searches(Searches(np.tile(hits, 9), np.tile(np.arange(400), 9)), grid)[0]
+    once = effective_searches(DrawnSearches(hits, np.arange(400)), grid)[0]
+    again = effective_searches(DrawnSearches(np.tile(hits, 9), np.tile(np.arange(400), 9)), grid)[0]
     assert again == pytest.approx(once, rel=0.01)
     assert 370 < once <= 400
 
@@ -79,15 +79,15 @@ def test_rows_that_answer_more_than_others_make_it_less() -> None:
     enrolled = np.arange(50)[:, None]
     who, nearest = np.tile(np.arange(100, 400), 50), np.repeat(np.arange(50), 300)
     hits = np.where(nearest % 2 == 0, 5, 50)
-    worth = effective_searches(Searches(hits, who), np.full(GRID_POINTS, 10), SearchedRows(nearest, enrolled))[0]
+    worth = effective_searches(DrawnSearches(hits, who), np.full(GRID_POINTS, 10), SearchedRows(nearest, enrolled))[0]
     assert worth == 1
-    assert effective_searches(Searches(hits, who), np.full(GRID_POINTS, 10))[0] > 1000
+    assert effective_searches(DrawnSearches(hits, who), np.full(GRID_POINTS, 10))[0] > 1000
 
 
 def test_where_nothing_is_hit_a_person_counts_once_at_most() -> None:
     searches, rows = some_searches()
     assert 1 <= effective_searches(searches, np.zeros(GRID_POINTS, np.int64), rows)[0] <= 20
-    assert 1 <= effective_searches(Searches(searches.bins % 40, searches.who), np.full(GRID_POINTS, BINS))[0] <= 20
+    assert 1 <= effective_searches(DrawnSearches(searches.bins % 40, searches.who), np.full(GRID_POINTS, BINS))[0] <= 20
 
 
 def test_the_grid_is_dense_at_few_hits_and_at_few_misses() -> None:

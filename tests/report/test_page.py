@@ -127,7 +127,7 @@ def test_what_hides_turns_or_closes_an_element_never_gets_into_the_page(tmp_path
         everything = " ".join(words)
         tested = measured[1]
         tables = dict(tested.tables)
-        tables["mask_types"] = [{**row, "mask": words[0]} for row in tables["mask_types"]]
+        tables["decisions_by_mask"] = [{**row, "mask": words[0]} for row in tables["decisions_by_mask"]]
         thresholds = {**tested.thresholds, words[2]: tested.thresholds["best"]}
         metrics = {**tested.metrics, words[1]: 0.5}
         image = {"person": everything, "photo": words[1], "mask": words[0]}
