@@ -106,10 +106,12 @@ def file_problem(path: str) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _real(folder: Path) -> str:
-    return os.path.realpath(folder)
+def _real(folder: Path, current: str) -> str:
+    """The folder without links; a relative one is another in another current folder."""
+    return os.path.realpath(os.path.join(current, folder))  # noqa: PTH118 - a Path for every photo is slow
 
 
 def place_of(root: Path, name: str) -> str:
     """A photo's place: ``name`` below ``root`` (whose links are followed), or where it says when absolute."""
-    return os.path.normpath(os.path.join(_real(root), name))  # noqa: PTH118 - likewise
+    current = "" if root.is_absolute() else os.getcwd()  # noqa: PTH109 - likewise
+    return os.path.normpath(os.path.join(_real(root, current), name))  # noqa: PTH118 - likewise

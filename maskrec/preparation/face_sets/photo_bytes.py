@@ -38,7 +38,7 @@ class FileBytes:
 
 def _member(file: str) -> bytes:
     tar, found, name = file.partition(".tar/")
-    if not found or (member := _members(f"{tar}.tar").get(name)) is None:
+    if not found or (member := _members(f"{tar}.tar", Path.cwd()).get(name)) is None:
         raise UsageError(f"{file}: no such file")
     with open_regular(f"{tar}.tar") as stream:
         stream.seek(member.offset)
@@ -46,5 +46,6 @@ def _member(file: str) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _members(tar: str) -> dict[str, Member]:
+def _members(tar: str, current: Path) -> dict[str, Member]:
+    """By name; a relative path is another file in another current folder."""
     return {member.name: member for member in read_members(Path(tar))}

@@ -29,9 +29,14 @@ def written(rows: Iterable[Row]) -> bytes:
     return stream.getvalue().encode()
 
 
-@lru_cache(maxsize=1 << 20)
 def seen_from(folder: Path, path: str) -> str:
     """A path relative to the folder, which is where its CSV lies, with "/" between its parts."""
+    return _seen_from(folder, path, os.getcwd())  # noqa: PTH109 - a Path for every photo is slow
+
+
+@lru_cache(maxsize=1 << 20)
+def _seen_from(folder: Path, path: str, current: str) -> str:
+    """Relative ones are others in another current folder."""
     return Path(os.path.relpath(path, os.path.realpath(folder))).as_posix()
 
 

@@ -24,8 +24,16 @@ from maskrec.preparation.sources.photo_source import (
     sorted_source,
 )
 
-_record_file = lru_cache(maxsize=2)(RecordFile)
-_bin_pairs = lru_cache(maxsize=1)(read_bin)
+
+@lru_cache(maxsize=2)
+def _record_file(path: Path, current: Path) -> RecordFile:
+    """A relative path is another file in another current folder; so for ``_bin_pairs``."""
+    return RecordFile(path)
+
+
+@lru_cache(maxsize=1)
+def _bin_pairs(path: Path, current: Path) -> BinPairs:
+    return read_bin(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class RecReader:
     def __call__(self, item: Item) -> bytes:
         """The record's image; UsageError where the file is damaged there."""
         try:
-            return _record_file(self.path)[item.place][1]
+            return _record_file(self.path, Path.cwd())[item.place][1]
         except UsageError as error:  # reported without the machine's folders
             raise UsageError(str(error).replace(str(self.path), self.path.name)) from error
 
@@ -61,7 +69,7 @@ class BinReader:
 
     def __call__(self, item: Item) -> bytes:
         """The image's file."""
-        image: bytes = _bin_pairs(self.path).images[item.place]
+        image: bytes = _bin_pairs(self.path, Path.cwd()).images[item.place]
         return image
 
 
