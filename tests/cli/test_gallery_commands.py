@@ -170,6 +170,8 @@ def test_every_face_of_a_photo_is_answered_and_one_is_enrolled(maskrec_here: Cli
         (["add", "g", "", "crops/3/0.png", *MODEL], "the name '' is empty"),
         (["add", "g", "Ann", "blank.png", *MODEL], "blank.png: no face was found"),
         (["add", "g", "Ann", *MODEL], "Missing argument 'PHOTO...'"),
+        (["add", "g", "crops/3/0.png", "crops/3/1.png", *MODEL], "crops/3/0.png is a file, not a person's name; write"),
+        (["add", "g", "é" * 200, "blank.png", *MODEL], "blank.png: no face was found"),
         (["add", "g", "Ann", "crops/3/0.png", *MODEL, "--face", "best"], "--face best: expected only, largest"),
         (["add", "g", "PERSON 1", "crops/3/0.png", *MODEL, "--aligned"], "in another spelling, person 1"),
         (["add", "g", "Ann", "crops/0/0.png", *MODEL, "--aligned"], "is enrolled already, a photo of person 0"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from maskrec.base.console import say
+from maskrec.base.errors import UsageError
 from maskrec.cli.galleries.gallery_options import Aligned, GalleryPath, Masked, ModelOption, PersonName
 from maskrec.cli.model_options import Checkpoint, Device, opened
 from maskrec.cli.options import NoPlugins, PluginFiles
@@ -43,6 +45,8 @@ def add(
 
     chosen = which(face)
     checked_name(name)  # before anything is loaded
+    if os.path.isfile(name):  # noqa: PTH113 - a name may be longer than a path
+        raise UsageError(f"{name} is a file, not a person's name; write gallery add {gallery} NAME {name} ...")
     face_model = opened(model, checkpoint, device, data_root, plugin, no_plugins)
     added = Gallery(gallery, face_model).add(
         name, photos, face=chosen, masked=masked, aligned=aligned, keep_photos=keep_photos

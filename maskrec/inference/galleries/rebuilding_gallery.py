@@ -74,9 +74,14 @@ def rebuild_gallery(old: Path, model: FaceModel, new: Path, settings: RebuildSet
     with GalleryFile.open(old) as file:
         theirs, ours = file.model, model.gallery_model
         if (theirs.fingerprint, theirs.width) == (ours.fingerprint, ours.width):
-            raise UsageError(f"{old} is a gallery of {escaped(ours.words)} already; name the new model")
+            raise UsageError(
+                f"{escaped(ours.words)} has the weights that {old} was made with ({escaped(theirs.words)}); name the "
+                "new model"
+            )
         folder = None if settings.photos is None else PhotoFolder(settings.photos)
         work = _Rebuilding(file, file.faces(), model, folder, settings)
+        if not work.faces.names:
+            raise UsageError(f"{old} has no people to make a gallery of; enrol some with maskrec gallery add")
         _remove_leftovers(new)
         write_atomically(new, work.write)
     return work.answer(new)
@@ -133,7 +138,7 @@ class _Rebuilding:
             said = "nobody is enrolled in it" if first is None else f"{escaped(first.photo)}: {first.reason}"
             raise UsageError(
                 f"{self.file.path} cannot be made anew, because no photo of its people can be embedded ({said}); name "
-                "the folder of their photos, or enrol them again"
+                "the folder of their photos (--photos FOLDER), or enrol them again"
             )
 
     def answer(self, path: Path) -> RebuiltGallery:

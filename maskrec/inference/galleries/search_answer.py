@@ -44,7 +44,7 @@ class GalleryCandidate:
         side = "at or below" if self.found else "above"
         name, photo = escaped(self.name), escaped(self.photo)  # a stranger's gallery may hold any
         return (
-            f"{name}: log odds {self.log_odds:.1f}, distance {self.distance:.4f}, {side} the threshold "
+            f"{name}: log odds {self.log_odds:z.1f}, distance {self.distance:.4f}, {side} the threshold "
             f"{self.threshold:.4f} ({self.condition.replace('_', ' ')}), photo {photo}"
         )
 

@@ -208,12 +208,20 @@ def test_nobody_found_makes_no_gallery(place: Path) -> None:
         rebuilt(old, empty)
     with pytest.raises(UsageError, match="nowhere is not a folder"):
         rebuilt(old, place / "nowhere")
+    with GalleryFile.open(old, write=True) as file:
+        for name in [person.name for person in file.people()]:
+            file.remove(name)
+    with pytest.raises(UsageError, match=r"people\.gallery has no people to make a gallery of"):
+        rebuilt(old)
     assert files_in(place) == ["empty", "people.gallery", "photos"]
 
 
 def test_the_same_model_and_a_file_that_exists_are_refused(place: Path) -> None:
     old = enrolled(place, keep=True)
-    with pytest.raises(UsageError, match=r"is a gallery of flat 1.* already; name the new model"):
+    with pytest.raises(
+        UsageError,
+        match=r"flat 1.* has the weights that .*people\.gallery was made with \(flat 1.*\); name the new model",
+    ):
         rebuilt(old, model=OLD)
     (place / "new.gallery").write_text("mine")
     with pytest.raises(UsageError, match="already exists; name a new file"):
