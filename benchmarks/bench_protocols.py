@@ -2,7 +2,7 @@
 
 Run: ``python benchmarks/bench_protocols.py [comparisons of the peer]``. Ours: 6,964 masked probes with 13,928 gallery
 images of 512 numbers, from embeddings to TAR at FARs of 1e-4, 1e-5 and 1e-6. Its counts are compared with those of
-products in float64. The peer gets scores that are ready, 20 million of them unless told otherwise (sorting all of ours
+products in float64. The peer gets scores that are ready, 20 million of them by default (sorting all of ours
 takes 5 GB); its time is scaled up in proportion, which flatters it, since it sorts. Two rows in seconds and memory, and
 one against the peer: figure | ours | peer | ratio | goal | ok or short.
 """

@@ -68,8 +68,8 @@ def build_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
     return app
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked: bool) -> None:
+    if asked:
         say(f"maskrec {__version__}")
         raise typer.Exit
 

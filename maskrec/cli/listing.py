@@ -66,9 +66,9 @@ def list_components(
     version, file}], "failures": [{plugin, distribution, version, stage, message, fatal}]}.
     """
     catalog = open_catalog(plugin, no_plugins)
-    wanted = [_kind(kind, catalog) for kind in kinds or KIND_OF_HOOK.values()]
+    asked = [_kind(kind, catalog) for kind in kinds or KIND_OF_HOOK.values()]
     source = None if provider is None else _source(catalog, provider)
-    entries = [e for e in catalog.entries if {e.kind, e.noun} & {*wanted} and source in (None, e.provider.distribution)]
+    entries = [e for e in catalog.entries if {e.kind, e.noun} & {*asked} and source in (None, e.provider.distribution)]
     if as_json:
         failures = [failure_row(failure) for failure in catalog.failures]
         print(json.dumps({"components": [entry_row(entry) for entry in entries], "failures": failures}, indent=2))
@@ -147,10 +147,10 @@ def show(
     from maskrec.cli.showing import describe
 
     catalog = open_catalog(plugin, no_plugins)
-    wanted = None if kind is None else _kind(kind, catalog)
-    found = [entry for entry in catalog.find(name) if wanted in (None, entry.kind, entry.noun)]
+    asked = None if kind is None else _kind(kind, catalog)
+    found = [entry for entry in catalog.find(name) if asked in (None, entry.kind, entry.noun)]
     if not found:
-        raise _nothing_called(catalog, name, wanted)
+        raise _nothing_called(catalog, name, asked)
     if len(found) > 1:
         same_kind = len({entry.noun for entry in found}) == 1
         choices = [entry.qualified if same_kind else f"{entry.qualified} --kind {entry.noun}" for entry in found]

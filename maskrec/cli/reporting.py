@@ -50,13 +50,13 @@ def report(
 def _faces(where: Path, plugin: list[Path] | None, no_plugins: bool) -> Faces:
     from maskrec.report.report_writing import mistake_images
 
-    wanted = mistake_images(where)
-    if not wanted:
+    asked = mistake_images(where)
+    if not asked:
         say("note: no mistakes are recorded, so no faces are shown")
         return {}
     from maskrec.inference.evaluating.pair_faces import pair_faces
 
-    return pair_faces(where, wanted, open_catalog(plugin, no_plugins))
+    return pair_faces(where, asked, open_catalog(plugin, no_plugins))
 
 
 def _show(path: Path) -> None:

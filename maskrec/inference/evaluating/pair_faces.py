@@ -22,16 +22,16 @@ _QUALITY = 80
 _BATCH = 64
 
 
-def pair_faces(folder: Path, wanted: Mapping[str, Sequence[int]], catalog: Catalog) -> dict[tuple[str, int], bytes]:
+def pair_faces(folder: Path, asked: Mapping[str, Sequence[int]], catalog: Catalog) -> dict[tuple[str, int], bytes]:
     """JPEG bytes by pair set and image.
 
     Args:
         folder: a run directory, or the folder of an evaluated model; its pair sets are opened again.
-        wanted: places of images by the label of their pair set.
+        asked: places of images by the label of their pair set.
         catalog: where names are looked up.
 
     Raises:
-        UsageError: the folder has no evaluations of its own, or an image that is wanted is not in its set any more.
+        UsageError: the folder has no evaluations of its own, or an image that is asked for is not in its set any more.
         MaskrecError: an image that cannot be read.
     """
     subject = open_subject(folder, catalog)
@@ -47,24 +47,24 @@ def pair_faces(folder: Path, wanted: Mapping[str, Sequence[int]], catalog: Catal
         return {
             (pairs.label, index): picture
             for _, pairs in builder.pair_sets
-            if pairs.label in wanted
-            for index, picture in pictures(pairs, wanted[pairs.label], evaluations.seed).items()
+            if pairs.label in asked
+            for index, picture in pictures(pairs, asked[pairs.label], evaluations.seed).items()
         }
 
 
-def pictures(pairs: PairSet, wanted: Sequence[int], seed: int) -> dict[int, bytes]:
+def pictures(pairs: PairSet, asked: Sequence[int], seed: int) -> dict[int, bytes]:
     """JPEG bytes of some images of a set.
 
     Args:
         pairs: the set.
-        wanted: places of images.
+        asked: places of images.
         seed: by which masks are drawn.
 
     Raises:
         UsageError: the set has fewer images.
         MaskrecError: an image that cannot be read.
     """
-    order = sorted(set(wanted))
+    order = sorted(set(asked))
     if order and order[-1] >= len(pairs.images):
         raise UsageError(
             f"{pairs.label} has {len(pairs.images)} images now and had more when it was evaluated; evaluate it again"

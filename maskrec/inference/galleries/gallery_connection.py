@@ -1,7 +1,7 @@
 """Opening a gallery's SQLite file: nothing in it is trusted, and what SQLite says becomes one sentence.
 
 **Reading** changes nothing in the file. Beside it, where the folder allows that, SQLite puts ``-wal`` and ``-shm``, by
-which readers and writers know of each other. In a folder or on a disk that cannot be written there is no knowing, so
+which readers and writers know of each other. In a folder or on a disk that cannot be written that cannot be known, so
 the file is taken as one that nobody changes: with what a log beside it holds, where there is one (its index is made in
 memory then), and as it is otherwise. If it was changed after all, by somebody who may, what was read is not used.
 """
