@@ -21,7 +21,19 @@ _HIGHEST = 1 - 1e-15  # rate, of which the logarithm is taken
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MeasuredFpir:
+class _MeasuredRate:
+    rate: float
+    low: float
+    high: float
+    people: int
+    draws: int
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_worded(self.rate, self.low, self.high, self.people, self.draws)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MeasuredFpir(_MeasuredRate):
     """The share of strangers' searches that find somebody, as measured on galleries that were drawn.
 
     Args:
@@ -32,18 +44,9 @@ class MeasuredFpir:
         draws: galleries of each size.
     """
 
-    rate: float
-    low: float
-    high: float
-    people: int
-    draws: int
-
-    def __repr__(self) -> str:
-        return f"MeasuredFpir({_worded(self.rate, self.low, self.high, self.people, self.draws)})"
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MeasuredFnir:
+class MeasuredFnir(_MeasuredRate):
     """The share of enrolled people's searches whose own row is not the nearest, or lies beyond the threshold.
 
     Args:
@@ -53,15 +56,6 @@ class MeasuredFnir:
         people: whom the galleries were drawn from, those with one photo among them.
         draws: galleries of each size.
     """
-
-    rate: float
-    low: float
-    high: float
-    people: int
-    draws: int
-
-    def __repr__(self) -> str:
-        return f"MeasuredFnir({_worded(self.rate, self.low, self.high, self.people, self.draws)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -92,12 +92,12 @@ def faces_to_enrol(model: FaceModel, photos: Photo | Sequence[Photo], settings: 
         settings: as above.
 
     Raises:
-        UsageError: no photos; one that cannot be read, has no face or several, or is there twice.
+        UsageError: the list is empty; a photo that cannot be read, shows several faces or not one, or is given twice.
     """
     given = photos_of(photos)
     named = [_named(item, number, given.one, settings.bgr) for number, item in enumerate(given.items)]
     if not named:
-        raise UsageError("no photos were given; name at least one")
+        raise UsageError("the list of photos is empty; name at least one")
     faces = model.source.intended([photo for photo, _ in named], settings.aligned, settings.face)
     faults = [face for face in faces if isinstance(face, UsageError)]
     if faults:

@@ -278,7 +278,7 @@ def test_photos_that_say_nothing_new_are_refused_and_nothing_is_added(
             [crops["3"][0], np.zeros((32, 20, 3), np.uint8)],
             "leave out `aligned`, so that the face is found and aligned",
         ),
-        ([], "no photos were given; name at least one"),
+        ([], "the list of photos is empty; name at least one"),
     ):
         with pytest.raises(UsageError, match=re.escape(said)):
             gallery.add("person 3", photos, aligned=True)
