@@ -43,6 +43,7 @@ from maskrec.training.run_record import (
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
 from maskrec.training.trainer import Trainer
+from maskrec.training.validation_loss import try_validation
 from maskrec.training.worker_choice import WorkerChoice
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ class _Launch:
         assembly = assemble(plan, self.catalog, self.data_root, run.path, restoring=restoring)
         stepper = TrainStep(assembly)
         evaluation_pairs = try_evaluators(assembly, stepper)
+        validation = try_validation(assembly, stepper)
         on_rank_zero(lambda: self._record(assembly, stepper))
         if stepper.compute.device.type == "cpu":
             keep_freed_memory()
@@ -202,7 +204,7 @@ class _Launch:
             observers.load_state_dict(saved["observers"])
             log = RunLog(recorder, observers, display, run.figures, run.evaluations)
             workers = WorkerChoice(plan.train.workers, stepper.compute, display.line)
-            trainer = Trainer(assembly, stepper, run, log, state, workers, evaluation_pairs)
+            trainer = Trainer(assembly, stepper, run, log, state, workers, evaluation_pairs, validation)
             if not restoring:
                 trainer.save_start()
             introduce(trainer)
