@@ -34,7 +34,9 @@ def _progress(facts: RunFacts) -> str:
         return f"Still running ({state.reason}), at {where}; so far, "
     if state.word == "unfinished":
         resume = shlex.join(["maskrec", "resume", str(facts.path)])
-        return f"Did not finish: it was killed, interrupted or failed after {where} (continue with {resume}); "
+        if state.reason:
+            return f"Did not finish: {state.reason.rstrip('.')}. That was after {where} (continue with {resume}); "
+        return f"Did not finish: it was killed after {where} (continue with {resume}); "
     done = f"{counted(state.epoch, 'epoch')} and {counted(state.step, 'step')}"
     return f"Stopped early, after {done}: {state.reason}; " if state.word == "stopped" else f"Finished after {done}; "
 

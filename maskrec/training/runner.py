@@ -24,6 +24,7 @@ from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.display import Display
 from maskrec.training.distributed import broadcast_object, on_each_process, on_rank_zero, process_group
+from maskrec.training.failure_record import recording_failure
 from maskrec.training.observing import Observers
 from maskrec.training.random_state import seed_process
 from maskrec.training.recording import Recorder
@@ -197,6 +198,7 @@ class _Launch:
             keep_freed_memory()
         state, saved = _last_state(run, stepper, assembly, restoring)
         with (
+            recording_failure(run),
             Recorder(run.metrics, saved["metrics_bytes"], self.allow_drift) as recorder,
             Display(plan.train.epochs, assembly.length.total_steps, state.position.step) as display,
         ):
