@@ -36,6 +36,7 @@ def write_loss_figure(facts: RunFacts) -> Path | None:
             axes.set_yscale("log")
         axes.set_title("loss over the run")
         axes.set_xlabel("optimizer steps")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel("loss" if held_out else "training loss")
 
     path = RunDirectory(facts.path).figures / "loss.png"

@@ -17,6 +17,7 @@ from page_reading import ReadPage
 from recorded_runs import RECIPE, write_run
 
 from maskrec.base.errors import UsageError
+from maskrec.report.evaluation_sections import _image_words
 from maskrec.report.loss_figure import write_loss_figure
 from maskrec.report.report_writing import mistake_images, write_page, write_report
 from maskrec.report.run_facts import read_facts
@@ -218,3 +219,16 @@ def test_a_validation_loss_is_drawn_beside_the_training_loss(tmp_path: Path) -> 
     assert before is not None
     assert after is not None
     assert before.read_bytes() != after.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ({"person": "Ann", "photo": "/data/Ann/Ann_1.jpg", "mask": "cloth_black"}, "Ann_1.jpg, mask: cloth black"),
+        ({"person": "Ann", "photo": "C:\\data\\17.jpg"}, "Ann, 17.jpg"),
+        ({"person": "Ann", "photo": 3}, "Ann"),
+        ({}, ""),
+    ],
+)
+def test_a_face_has_the_name_of_its_file_and_no_folders_of_this_machine(image: dict[str, Any], words: str) -> None:
+    assert _image_words(image) == words

@@ -230,3 +230,8 @@ def test_values_of_another_kind_are_left_out(finished_run: Runs) -> None:
 def test_another_folder_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a run directory"):
         read_facts(tmp_path)
+
+
+def test_an_evaluator_that_could_not_measure_is_named(finished_run: Runs) -> None:
+    said = said_of(finished_run(result={"failed": {"kn95": "embeddings are not finite."}}))
+    assert "kn95 could not be measured: embeddings are not finite." in said
