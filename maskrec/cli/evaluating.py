@@ -160,7 +160,9 @@ def _run(
     said = f"wrote the model folder {out}" if out is not None else "nothing was written; --out DIR keeps the results"
     progress.line(said)
     answers = {**measured.evaluated, **{f"{label} (test)": each for label, each in measured.tested.items()}}
-    if failed := [f"{label}: {sentence}" for label, each in answers.items() for sentence in each.failed]:
+    failed = [f"{label} could not be measured: {sentence}" for label, sentence in measured.failed.items()]
+    failed += [f"{label}: {sentence}" for label, each in answers.items() for sentence in each.failed]
+    if failed:
         for line in failed:
             say(f"maskrec: {line}", error=True)
         raise typer.Exit(1)

@@ -80,7 +80,10 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """After an evaluator answered; ``stage`` is ``evaluate`` or ``test``."""
+    """After an evaluator answered; ``stage`` is ``evaluate`` or ``test``.
+
+    After a validation loss too: then ``stage`` is ``validation``, ``label`` is ``train`` and ``loss`` the only metric.
+    """
 
     epoch: int
     step: int

@@ -18,14 +18,15 @@ Points = list[tuple[int, float]]
 _MOST = 1000
 _FEW = 20  # points up to which each is marked
 _SPREAD = 50.0  # times the smallest loss from which on the axis is logarithmic
-_COLORS = (RED, YELLOW, DARK)
+_COLORS = (RED, YELLOW)
 
 
 class LossCurve:
     """Draws ``figures/loss.png`` in the run directory after each epoch.
 
-    It shows the training loss, as a mean over so many steps that there are at most 1,000 points, and on an axis of
-    its own, as it is another loss, what evaluators return as ``loss`` on their evaluation pairs (``pair_histogram``).
+    It shows the training loss, as a mean over so many steps that there are at most 1,000 points, beside it the loss on
+    the data that ``train.validation`` holds out, and on an axis of its own, as it is another loss, what evaluators
+    return as ``loss`` on their evaluation pairs (``pair_histogram``).
     A resumed run goes on with the curve of its checkpoint.
 
     Args:
@@ -37,6 +38,7 @@ class LossCurve:
         self.points: Points = []
         self.every, self.count, self.sum = 1, 0, 0.0
         self.validation: dict[str, Points] = {}
+        self.held_out: Points = []
 
     def on_step(self, event: Stepped) -> None:
         """Add the mean loss of some steps to the present point; one that is not finite ends the run and is left out."""
@@ -53,7 +55,9 @@ class LossCurve:
             self.every *= 2
 
     def on_evaluate(self, event: Evaluated) -> None:
-        """Add an evaluator's loss."""
+        """Add an evaluator's loss, or the validation loss."""
+        if event.stage == "validation" and math.isfinite(event.evaluation.metrics["loss"]):
+            self.held_out.append((event.step, event.evaluation.metrics["loss"]))
         if event.stage == "evaluate" and "loss" in event.evaluation.metrics:
             self.validation.setdefault(event.label, []).append((event.step, event.evaluation.metrics["loss"]))
 
@@ -73,6 +77,7 @@ class LossCurve:
             "count": self.count,
             "sum": self.sum,
             "validation": {label: [list(point) for point in points] for label, points in self.validation.items()},
+            "held_out": [list(point) for point in self.held_out],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -82,23 +87,27 @@ class LossCurve:
         self.validation = {
             label: [(int(step), float(loss)) for step, loss in points] for label, points in state["validation"].items()
         }
+        self.held_out = [(int(step), float(loss)) for step, loss in state.get("held_out", ())]
 
     def _draw(self) -> None:
         if self.points:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(self.path, loss_png(self.points, self.validation))
+            write_bytes(self.path, loss_png(self.points, self.validation, self.held_out))
 
 
-def loss_png(points: Points, validation: Mapping[str, Points]) -> bytes:
-    """PNG of training losses by step, and of evaluators' on a second axis.
+def loss_png(points: Points, validation: Mapping[str, Points], held_out: Points | None = None) -> bytes:
+    """PNG of training losses by step, with those on held-out data, and of evaluators' on a second axis.
 
     Args:
         points: ``(step, loss)`` of the training, at least one.
         validation: likewise, by the evaluator's label; may be empty.
+        held_out: of ``train.validation``; may be empty.
     """
 
     def draw(axes: Any) -> None:
         _lines(axes, points, GREEN, "training loss", marker="" if len(points) > _FEW else "o")
+        if held_out:
+            _lines(axes, held_out, DARK, "loss on held-out data", marker="o")
         axes.set_title("loss over the run")
         axes.set_xlabel("optimizer steps")
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from maskrec.contracts.problem import Mark
 from maskrec.recipe.node import closest_mark
+from maskrec.recipe.validation_settings import Validation
 
 Workers = int | Literal["auto"]
 
@@ -103,15 +104,14 @@ class Train:
         clip_gradient_norm: largest L2 norm of all gradients together; None does not clip.
         ema: decay in (0, 1) of the moving average of the backbone that is then evaluated; None keeps none.
         workers: loader processes; ``auto`` measures how many are needed when a run starts.
-        prefetch: batches that are copied to the device and transformed while it computes the step before; 0 does it
-            between steps. CUDA only: elsewhere it has no effect.
+        prefetch: batches prepared on the device during the step before; 0 does it between steps. CUDA only.
         channels_last: memory format of images and convolutions.
         compile: whether the backbone goes through ``torch.compile``, and its mode; True is ``default``, False ``off``.
         deterministic: whether torch is held to algorithms that give the same result each time, on GPUs too.
-        checkpoint_activations: whether the backbone's blocks compute their activations again in the backward pass,
-            which takes less memory and more time.
+        checkpoint_activations: whether the backward pass computes activations again: less memory, more time.
         sync_batchnorm: batch statistics over all processes (CUDA only).
         threads: torch's CPU threads; None leaves them as they are.
+        validation: held out for a validation loss; None trains on all data.
     """
 
     epochs: int
@@ -133,6 +133,7 @@ class Train:
     checkpoint_activations: bool = False
     sync_batchnorm: bool = False
     threads: int | None = None
+    validation: Validation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from maskrec.recipe.merging import LABELLED
 from maskrec.recipe.plan import Best, Optimizer, Scheduler, Train
 from maskrec.recipe.resolver import KIND_OF
 from maskrec.recipe.sections import REQUIRED, TOP, hints_of, limits_of
+from maskrec.recipe.validation_settings import Validation
 from maskrec.recipe.values import EMPTY, accepts, to_plain
 
 _Read = tuple[Registered, tuple[ParameterInfo, ...] | None]
@@ -178,10 +179,15 @@ def _own_sections(partial: bool) -> dict[str, Any]:
     train = {
         name: _schema_of(hint, partial) | limits_of(f"train.{name}")
         for name, hint in hints_of(Train).items()
-        if name != "best"
+        if name not in ("best", "validation")
     }
     best = {name: _schema_of(hint, partial) for name, hint in hints_of(Best).items()}
     train["best"] = {"type": ["object", "null"], "properties": best, "additionalProperties": False}
+    held_out = {
+        name: _schema_of(hint, partial) | limits_of(f"train.validation.{name}")
+        for name, hint in hints_of(Validation).items()
+    }
+    train["validation"] = {"type": ["object", "null"], "properties": held_out, "additionalProperties": False}
     found: dict[str, Any] = {"train": {"type": "object", "properties": train, "additionalProperties": False}}
     for name, cls in (("optimizer", Optimizer), ("scheduler", Scheduler)):
         known = [(key, hint) for key, hint in hints_of(cls).items() if key in _FIELDS]

@@ -17,6 +17,7 @@ from maskrec.recipe.annotations import describe
 from maskrec.recipe.node import COMMAND_LINE, Node, nearest, plain, show
 from maskrec.recipe.plan import Train
 from maskrec.recipe.problems import RecipeProblems
+from maskrec.recipe.validation_settings import PATH, Validation, check_shape, validation_node
 from maskrec.recipe.values import INVALID, check_value
 
 TOP = (
@@ -51,10 +52,12 @@ _AT_LEAST: dict[str, float] = {
     "train.workers": 0,
     "train.prefetch": 0,
     "train.threads": 1,
+    "train.validation.images_per_identity": 1,
+    "train.validation.every": 1,
     "scheduler.warmup_steps": 0,
 }
-_BELOW: dict[str, float] = {"seed": 2**63, "train.ema": 1, "image_size": 10_000}
-_ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0}
+_BELOW: dict[str, float] = {"seed": 2**63, "train.ema": 1, "image_size": 10_000, "train.validation.fraction": 1}
+_ABOVE: dict[str, float] = {"train.clip_gradient_norm": 0, "train.ema": 0, "train.validation.fraction": 0}
 
 
 def limits_of(path: str) -> dict[str, float]:
@@ -196,7 +199,15 @@ def read_train(root: Node, problems: RecipeProblems) -> Train | None:
     for name, child in (node.map or {}).items():
         if name not in known:
             problems.error(f"`train` has no `{name}`", f"train.{name}", child.label, nearest(name, known))
-    values = check_fields(node, Train, "train", problems, skip=("best",))
+    values = check_fields(node, Train, "train", problems, skip=("best", "validation"))
+    values["validation"] = _read_validation(node, problems)
     if node.child("epochs") is None:
         problems.error(f"`train` lacks `epochs`: {describe(int)}", "train.epochs", node.label)
     return Train(**values) if "epochs" in values else None
+
+
+def _read_validation(train: Node, problems: RecipeProblems) -> Validation | None:
+    node = validation_node(train)
+    if node is None or not check_shape(node, tuple(hints_of(Validation)), problems):
+        return None
+    return Validation(**check_fields(node, Validation, PATH, problems))

@@ -64,6 +64,8 @@ def _dumped(content: dict[str, Any]) -> str:
 def _recipe(plan: Plan) -> dict[str, Any]:
     """The plan as plain values, in the order in which recipes are written."""
     train = dataclasses.asdict(plan.train)
+    if plan.train.validation is None:
+        del train["validation"]  # so that recipes of before it was a setting stay the same
     optimizer, scheduler = plan.optimizer, plan.scheduler
     return {
         **({"requires": list(plan.requires)} if plan.requires else {}),

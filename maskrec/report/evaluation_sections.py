@@ -174,6 +174,8 @@ def _uri(answer: AnswerFacts, image: Row, faces: Faces) -> str:
 
 
 def _image_words(image: Row) -> str:
-    mask = text(image.get("mask")).replace("_", " ")
-    parts = (text(image.get("person")), text(image.get("photo")), f"mask: {mask}" if mask else "")
-    return ", ".join(part for part in parts if part)
+    """Person, the photo's file name without its folders, and the mask; a file that is named by its person says both."""
+    mask, person = text(image.get("mask")).replace("_", " "), text(image.get("person"))
+    file = text(image.get("photo")).replace("\\", "/").rpartition("/")[2]
+    named = person and file.startswith(person)
+    return ", ".join(part for part in ("" if named else person, file, f"mask: {mask}" if mask else "") if part)

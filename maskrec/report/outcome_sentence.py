@@ -9,7 +9,7 @@ from maskrec.base.words import counted
 from maskrec.report.answer_facts import AnswerFacts
 from maskrec.report.evaluation_tables import accuracy_of, pairs_of
 from maskrec.report.figure_words import percent
-from maskrec.report.plain_values import number, texts, whole
+from maskrec.report.plain_values import mapping, number, text, texts, whole
 from maskrec.report.run_facts import RunFacts
 
 
@@ -34,7 +34,9 @@ def _progress(facts: RunFacts) -> str:
         return f"Still running ({state.reason}), at {where}; so far, "
     if state.word == "unfinished":
         resume = shlex.join(["maskrec", "resume", str(facts.path)])
-        return f"Did not finish: it was killed, interrupted or failed after {where} (continue with {resume}); "
+        if state.reason:
+            return f"Did not finish: {state.reason.rstrip('.')}. That was after {where} (continue with {resume}); "
+        return f"Did not finish: it was killed after {where} (continue with {resume}); "
     done = f"{counted(state.epoch, 'epoch')} and {counted(state.step, 'step')}"
     return f"Stopped early, after {done}: {state.reason}; " if state.word == "stopped" else f"Finished after {done}; "
 
@@ -78,6 +80,8 @@ def warnings(facts: RunFacts, shown: Sequence[AnswerFacts]) -> Iterator[str]:
                 f"{answer.label}: no test pairs were measured. Its thresholds were chosen on the same evaluation "
                 "pairs, so the figures at these thresholds are too good."
             )
+    for label, sentence in mapping(facts.result.get("failed")).items():
+        yield f"{label} could not be measured: {text(sentence).rstrip('.')}."
     skipped = sum(whole(row.get("skipped")) or 0 for row in facts.metrics.of_kind("step"))
     if skipped:
         yield f"{counted(skipped, 'step')} changed nothing, because something in them was not finite."

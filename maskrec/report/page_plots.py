@@ -33,11 +33,12 @@ def line_plot(name: str, title: str, lines: Mapping[str, Points], unit: str) -> 
             axes.plot(*zip(*points, strict=True), color=INK[color], linewidth=1.4, marker=marker, markersize=3)
         if min(values) > 0 and max(values) > _SPREAD * min(values):
             axes.set_yscale("log")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("optimizer steps")
         axes.set_ylabel(unit)
 
     ends = f"It goes from {values[0]:.4g} to {values[-1]:.4g}." if len(lines) == 1 else ""
-    return draw_svg(draw, name, title, f"{unit} over optimizer steps. {ends}".strip(), width=4.2)[0]
+    return draw_svg(draw, name, title, f"{unit} over optimizer steps. {ends}".strip(), width=4.2, left=0.72)[0]
 
 
 def distribution_plot(name: str, histograms: Histograms, condition: str, unit: str) -> tuple[str, Box]:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskrec.base.files import Lock
+from maskrec.base.plain_json import read_json_object
 from maskrec.report.metric_rows import MetricRows
 from maskrec.report.plain_values import mapping, rows, text, whole
+from maskrec.runtime.run_directory import RunDirectory
 
+_LONGEST = 2000  # characters of a message that are shown
 State = Literal["finished", "stopped", "running", "unfinished", "measured"]
 
 
@@ -20,7 +23,7 @@ class RunState:
 
     Args:
         word: ``measured`` is a model that was evaluated and not trained.
-        reason: why an observer stopped it, or who runs it; may be empty.
+        reason: why an observer stopped it, who runs it, or how it ended before its end; may be empty.
         step: optimizer steps done.
         epoch: epochs finished.
         epochs: epochs planned; None where that is not known.
@@ -43,6 +46,21 @@ def state_of(run: Path, record: Mapping[str, Any], result: Mapping[str, Any], me
         return RunState("running", holder, step, epoch, planned)
     done = whole(result.get("epochs"))
     if not result or (planned is not None and done is not None and planned > done):
-        return RunState("unfinished", "", step, epoch, planned)
+        return RunState("unfinished", _failure(run), step, epoch, planned)
     stopped = text(result.get("stopped"))
     return RunState("stopped" if stopped else "finished", stopped, step, epoch, planned or done)
+
+
+def _failure(run: Path) -> str:
+    """What ``failure.json`` says; empty where the run was killed, or was made by a maskrec that wrote none."""
+    path = RunDirectory(run).failure
+    if not path.exists():
+        return ""
+    try:
+        record = read_json_object(path)
+    except (OSError, ValueError) as error:
+        return f"{path.name} cannot be read ({error})"
+    code, message = whole(record.get("exit_code")), text(record.get("message"))[:_LONGEST].strip()
+    if code in (130, 143):
+        return f"it was {message}"
+    return f"it failed{f' with exit code {code}' if code is not None else ''}: {message or 'without a message'}"

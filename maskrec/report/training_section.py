@@ -23,22 +23,37 @@ _PLOTS = (
 def training_section(facts: RunFacts) -> PageSection | None:
     """Plots of the rows of metrics.jsonl; None where it has no steps."""
     steps = facts.metrics.of_kind("step")
-    blocks = list(_plots(steps))
+    blocks = list(_plots(steps, loss_points(facts.metrics.of_kind("validation"))))
     if not blocks:
         return None
     return PageSection("training", "Training", [Words(_words(facts, steps)), *blocks, *_epochs(facts)])
 
 
-def _plots(steps: Sequence[Row]) -> Iterator[Block]:
+def _plots(steps: Sequence[Row], validation: Points) -> Iterator[Block]:
     plots = []
     for field, name, title, unit in _PLOTS:
         points = thinned(_points(steps, field), _MOST)
-        if points:
+        if points and field == "loss" and validation:
+            plots.append(_both_losses(points, thinned(validation, _MOST)))
+        elif points:
             rows = [[count(int(step)), short(value)] for step, value in thinned(points, _ROWS)]
             table = PageTable(f"{title} by step", ["step", unit], rows, frozenset({0, 1}), folded=True)
             plots.append(Plot(title, line_plot(name, title, {"same": points}, unit), (), table))
     if plots:
         yield Plots(plots)
+
+
+def _both_losses(training: Points, validation: Points) -> Plot:
+    """The training loss with that of the data held out, which is the same loss and shares its axis."""
+    cells: dict[int, list[str]] = {}
+    for column, points in enumerate((training, validation)):
+        for step, value in thinned(points, _ROWS):
+            cells.setdefault(int(step), ["–", "–"])[column] = short(value)
+    rows = [[count(step), *values] for step, values in sorted(cells.items())]
+    columns = ["step", "training loss", "validation loss"]
+    table = PageTable("Loss by step", columns, rows, frozenset({0, 1, 2}), folded=True)
+    legend = (("same", "training"), ("different", "held-out data"))
+    return Plot("Loss", line_plot("loss", "Loss", {"same": training, "different": validation}, "loss"), legend, table)
 
 
 def loss_points(steps: Sequence[Row]) -> Points:
@@ -76,13 +91,15 @@ def _words(facts: RunFacts, steps: Sequence[Row]) -> str:
 def _epochs(facts: RunFacts) -> Iterator[Block]:
     """The loss of each epoch with the metrics of its evaluations."""
     rows: dict[int, dict[str, str]] = {}
-    for row in (*facts.metrics.of_kind("epoch"), *facts.metrics.of_kind("evaluate")):
+    for row in (row for kind in ("epoch", "validation", "evaluate") for row in facts.metrics.of_kind(kind)):
         epoch = whole(row.get("epoch"))
         if epoch is None:
             continue
         cells = rows.setdefault(epoch, {})
         if row.get("kind") == "epoch":
             cells["loss"] = short(row.get("loss"))
+        elif row.get("kind") == "validation":
+            cells["validation loss"] = short(row.get("loss"))  # the epoch's last
         else:
             metrics = mapping(row.get("metrics"))
             found = {

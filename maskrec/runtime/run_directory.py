@@ -62,6 +62,11 @@ class RunDirectory:
         return self.path / "result.json"
 
     @property
+    def failure(self) -> Path:
+        """Why the last start ended before the run's end; the file does not exist where it was killed."""
+        return self.path / "failure.json"
+
+    @property
     def figures(self) -> Path:
         """The evaluators' pictures."""
         return self.path / "figures"

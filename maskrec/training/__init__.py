@@ -15,6 +15,7 @@
 7. ``transforms/synthetic_mask.py`` masks a batch's faces; ``faces/masks/painting.py`` draws the masks.
 8. ``run_log.py`` records (``recording.py``), notifies observers (``observing.py``), displays (``display.py``).
 9. ``evaluating.py`` runs the evaluators after an epoch and on the test pairs; ``inference/embedder.py`` embeds them.
-10. Thresholds: ``trainer.py``'s ``save_best`` stores them in and beside the best checkpoint; ``final_test.py`` applies
-    them.
+10. Thresholds: ``save_best`` of ``checkpoint_files.py`` stores them in and beside the best checkpoint;
+    ``final_test.py`` applies them.
+11. ``held_out.py`` keeps samples for the validation loss where the recipe asks, ``validation_loss.py`` computes it.
 """

@@ -23,11 +23,13 @@ from maskrec.inference.open_model import load_initial_weights, open_backbone
 from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
+from maskrec.recipe.validation_settings import PATH
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.compute import Compute
 from maskrec.training.checks.data_checks import batch_problems, refuse_columns
 from maskrec.training.checks.likely_mistakes import Recipe, likely_mistakes
-from maskrec.training.checks.people_checks import people_notes, people_problems
+from maskrec.training.checks.people_checks import loss_with_classes, people_notes, people_problems
+from maskrec.training.held_out import HeldOut, hold_out
 from maskrec.training.run_length import RunLength, schedule_problems
 
 if TYPE_CHECKING:
@@ -37,7 +39,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assembly:
-    """Everything of a run, built: on the CPU, in float32, in the order of the recipe."""
+    """Everything of a run, built: on the CPU, in float32, in the order of the recipe.
+
+    ``dataset`` is what is trained on: without what ``held_out`` keeps for the validation loss.
+    """
 
     plan: Plan
     image_size: int
@@ -51,6 +56,7 @@ class Assembly:
     pair_sets: tuple[tuple[Spec, PairSet], ...]
     declared: Mapping[str, Metrics]
     component_notes: tuple[Problem, ...] = ()
+    held_out: HeldOut | None = None
 
     @property
     def asked(self) -> AskedEvaluators:
@@ -102,6 +108,8 @@ def assemble(
     builder.givens["image_size"] = image_size
     dataset = builder.build(plan.data)
     refuse_columns(dataset, plan.data)
+    held_out = _hold_out(plan, builder, dataset)
+    dataset = dataset if held_out is None else held_out.trained
     _give_data(builder, dataset)
     sampler = builder.build(plan.sampler)
     with call_into(plan.sampler.who, "failed in __len__", sampler):
@@ -134,6 +142,7 @@ def assemble(
         pair_sets=tuple(builder.pair_sets),
         declared=declared,
         component_notes=(*builder.notes, *likely_mistakes(built)),
+        held_out=held_out,
     )
 
 
@@ -165,6 +174,27 @@ def _try(builder: Builder, spec: Spec, problems: RecipeProblems) -> Any:
     except RecipeError as error:
         problems.take(error)
         return None
+
+
+def _hold_out(plan: Plan, builder: Builder, dataset: Dataset) -> HeldOut | None:
+    """The data in two parts where the recipe asks for a validation loss.
+
+    Raises:
+        RecipeError: too little is left on either side.
+    """
+    settings = plan.train.validation
+    if settings is None:
+        return None
+    try:
+        found = hold_out(dataset, settings, "photos" if loss_with_classes(plan, builder) else "people", plan.seed)
+        if len(found.validation) < world_size():
+            raise ValueError(
+                f"{len(found.validation)} photos are held out, too few for {world_size()} processes; hold out more"
+            )
+    except ValueError as error:
+        mark = plan.marks.get(PATH, plan.marks.get("train"))
+        raise RecipeError([Problem(f"`validation`: {error}", PATH, mark=mark)]) from error
+    return found
 
 
 def _give_data(builder: Builder, dataset: Dataset) -> None:

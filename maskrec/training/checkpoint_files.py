@@ -11,7 +11,7 @@ checksums. Shards are written first, then ``last`` in one move; a shard is remov
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
@@ -22,6 +22,11 @@ from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_plain_v
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
 from maskrec.training.distributed import on_each_process, on_every_process, on_rank_zero
 from maskrec.training.shard_recutting import overlapping_shards
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from maskrec.training.train_state import TrainState
 
 FIRST = "first_checkpoint"
 
@@ -59,6 +64,18 @@ def save_start(run: RunDirectory, state: Mapping[str, Any], shard: Mapping[str, 
         _remove_old_shards(run)
 
     on_rank_zero(write)
+
+
+def save_best(run: RunDirectory, network: nn.Module, state: TrainState) -> None:
+    """Write the evaluated network's weights, with the evaluations that go with them. Every process must call this."""
+    position = state.position
+    whole = {
+        "run_id": run.run_id,
+        "backbone": dict(network.state_dict()),
+        "epoch": position.epoch,
+        "step": position.step,
+    }
+    on_rank_zero(lambda: save_checkpoint(run.checkpoint("best"), whole, state.evaluations))
 
 
 def _write_shard(run: RunDirectory, shard: Mapping[str, Any] | None) -> dict[str, str] | None:

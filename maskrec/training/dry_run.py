@@ -15,6 +15,7 @@ from maskrec.training.assemble import assemble
 from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.component_scalars import component_scalars
 from maskrec.training.train_step import TrainStep
+from maskrec.training.validation_loss import try_validation
 
 
 def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
@@ -28,6 +29,7 @@ def dry_run(plan: Plan, catalog: Catalog, data_root: Path) -> None:
         stepper = TrainStep(assembly)
         try_first_batch(stepper)
         try_evaluators(assembly, stepper)
+        try_validation(assembly, stepper)
 
 
 def try_first_batch(stepper: TrainStep) -> None:

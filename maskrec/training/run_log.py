@@ -117,6 +117,12 @@ class RunLog:
             self.display.line(line)
         return self.observers.notify("on_evaluate", event)
 
+    def validated(self, epoch: int, step: int, loss: float) -> Stop | None:
+        """The validation loss after an optimizer step of an epoch (from 0); observers see it as an evaluation."""
+        self.recorder.write("validation", epoch=epoch + 1, step=step, loss=loss)
+        self.display.line(f"epoch {epoch + 1}  step {step}  validation loss {loss:.4f}")
+        return self.observers.notify("on_evaluate", validation_event(epoch, step, loss))
+
     def epoch_ended(self, event: EpochEnded) -> Stop | None:
         """An epoch is finished and evaluated."""
         self.recorder.write("epoch", epoch=event.epoch + 1, step=event.step, loss=event.loss)
@@ -126,6 +132,11 @@ class RunLog:
         """The run is over; observers that were detached are reported once more."""
         self.observers.notify("on_end", event)
         self.observers.report_detached()
+
+
+def validation_event(epoch: int, step: int, loss: float) -> Evaluated:
+    """What observers receive of a validation loss."""
+    return Evaluated(epoch, step, "train", "validation", Evaluation(metrics={"loss": loss}))
 
 
 def _not_finite(event: Stepped, what: str, batches: str) -> str:

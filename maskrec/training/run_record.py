@@ -16,6 +16,7 @@ from maskrec.recipe import provenance
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.reading import UnreadableError, load_text
 from maskrec.recipe.recipe_changes import Change, recipe_changes
+from maskrec.recipe.validation_settings import PATH
 from maskrec.recipe.writing import resolved_yaml
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.state_tree import DamagedFileError, read_plain_values
@@ -49,6 +50,9 @@ def write_run_record(
     """
     components = provenance.component_rows(plan.specs(), catalog)
     data = provenance.data_fingerprints(plan, assembly.dataset.labels, data_root)
+    held_out = None if assembly.held_out is None else assembly.held_out.record()
+    if held_out is not None:
+        data[PATH] = held_out["samples"]
     begun = run.provenance.exists() and (run.recipe.exists() or run.has_results)
     record: dict[str, Any] = read_json(run.provenance) if begun else {"history": []}
     if begun and not allow_drift:
@@ -67,6 +71,7 @@ def write_run_record(
         "versions": provenance.versions(),
         "components": components,
         "data": data,
+        **({"validation": held_out} if held_out is not None else {}),
         "history": [*record.get("history", []), start_row],
     }
     run.checkpoint("last").parent.mkdir(exist_ok=True)

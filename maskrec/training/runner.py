@@ -24,6 +24,7 @@ from maskrec.training.checkpoint_files import has_checkpoint, read_last
 from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.display import Display
 from maskrec.training.distributed import broadcast_object, on_each_process, on_rank_zero, process_group
+from maskrec.training.failure_record import recording_failure
 from maskrec.training.observing import Observers
 from maskrec.training.random_state import seed_process
 from maskrec.training.recording import Recorder
@@ -43,6 +44,7 @@ from maskrec.training.run_record import (
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
 from maskrec.training.trainer import Trainer
+from maskrec.training.validation_loss import try_validation
 from maskrec.training.worker_choice import WorkerChoice
 
 if TYPE_CHECKING:
@@ -190,11 +192,13 @@ class _Launch:
         assembly = assemble(plan, self.catalog, self.data_root, run.path, restoring=restoring)
         stepper = TrainStep(assembly)
         evaluation_pairs = try_evaluators(assembly, stepper)
+        validation = try_validation(assembly, stepper)
         on_rank_zero(lambda: self._record(assembly, stepper))
         if stepper.compute.device.type == "cpu":
             keep_freed_memory()
         state, saved = _last_state(run, stepper, assembly, restoring)
         with (
+            recording_failure(run),
             Recorder(run.metrics, saved["metrics_bytes"], self.allow_drift) as recorder,
             Display(plan.train.epochs, assembly.length.total_steps, state.position.step) as display,
         ):
@@ -202,7 +206,7 @@ class _Launch:
             observers.load_state_dict(saved["observers"])
             log = RunLog(recorder, observers, display, run.figures, run.evaluations)
             workers = WorkerChoice(plan.train.workers, stepper.compute, display.line)
-            trainer = Trainer(assembly, stepper, run, log, state, workers, evaluation_pairs)
+            trainer = Trainer(assembly, stepper, run, log, state, workers, evaluation_pairs, validation)
             if not restoring:
                 trainer.save_start()
             introduce(trainer)

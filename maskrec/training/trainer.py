@@ -18,18 +18,18 @@ from maskrec.inference.model import Model
 from maskrec.runtime.epoch_batches import Batches, grouped, shard_places
 from maskrec.runtime.loading import EpochLoader, LoadedBatch
 from maskrec.runtime.run_directory import RunDirectory
-from maskrec.runtime.weight_files import save_checkpoint
 from maskrec.training.assemble import Assembly
 from maskrec.training.checkpoint import networks_state, shard_state
-from maskrec.training.checkpoint_files import save_last, save_start
+from maskrec.training.checkpoint_files import save_best, save_last, save_start
 from maskrec.training.checks.global_batches import agreed_batches, restore_sampler, sampler_state
-from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object, on_rank_zero
+from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object
 from maskrec.training.evaluating import evaluate_all
 from maskrec.training.final_test import result_of, resumable, test_best
 from maskrec.training.run_log import RunLog
 from maskrec.training.step_window import ReadStep, StepWindow, batches_in_words
 from maskrec.training.train_state import TrainState
 from maskrec.training.train_step import TrainStep
+from maskrec.training.validation_loss import ValidationLoss
 from maskrec.training.worker_choice import WorkerChoice
 
 
@@ -45,6 +45,7 @@ class Trainer:
         state: where the run is; changed as it goes.
         workers: how many loader processes there are.
         evaluation_pairs: the pair sets on which the evaluators choose their thresholds.
+        validation: computes the loss on held-out data, where the recipe asks for it.
     """
 
     assembly: Assembly
@@ -54,6 +55,7 @@ class Trainer:
     state: TrainState
     workers: WorkerChoice
     evaluation_pairs: Sequence[PairSet] = ()
+    validation: ValidationLoss | None = None
 
     def train(self) -> None:
         """Train up to the last epoch's checkpoint.
@@ -76,17 +78,17 @@ class Trainer:
                 self._end_epoch()
 
     def _train_epoch(self, loader: EpochLoader) -> None:
-        train, position = self.assembly.plan.train, self.state.position
+        plan, dataset, position = self.assembly.plan, self.assembly.dataset, self.state.position
         self._remember_sampler()
-        plan, dataset = self.assembly.plan, self.assembly.dataset
         whole = agreed_batches(self.assembly.sampler, position.epoch, len(dataset), plan.sampler.who)
         prepared = self.stepper.prepare.ahead(self._loaded(loader, whole), position.epoch, position.step)
         window = StepWindow()
-        for images in grouped(map(len, whole[position.batches :]), train.accumulate):
+        for images in grouped(map(len, whole[position.batches :]), plan.train.accumulate):
             window.add(self.stepper.step(islice(prepared, len(images)), len(images)), len(images), sum(images))
             self.log.display.advance(position.epoch, position.step + len(window))
             if self._row_is_due(window):
                 self._finish_row(window)
+                self._validate_where_due()
                 if position.stopped is not None:
                     return
                 self._save_where_due()
@@ -104,7 +106,9 @@ class Trainer:
         """The same on every process: only a single one looks for signals after each step."""
         train, position = self.assembly.plan.train, self.state.position
         step, batches = position.step + len(window), position.batches + window.batches
-        due = step % train.log_every == 0 or step % train.checkpoint_every == 0 or batches >= len(self.assembly.sampler)
+        over = batches >= len(self.assembly.sampler)
+        due = over or step % train.log_every == 0 or step % train.checkpoint_every == 0
+        due |= self.validation is not None and self.validation.is_due(step, over)
         return due or window.known_skipped or (world_size() == 1 and bool(interrupts.received()))
 
     def _finish_row(self, window: StepWindow) -> None:
@@ -128,6 +132,13 @@ class Trainer:
             self._note_stop(self.log.stepped(event, covered - len(taken), self.stepper.compute.peak_memory))
         if fatal is not None and position.stopped is None:
             self._fail(steps[fatal], window)
+
+    def _validate_where_due(self) -> None:
+        position = self.state.position
+        over = position.batches >= len(self.assembly.sampler)
+        if self.validation is not None and self.validation.is_due(position.step, over):
+            loss = self.validation.compute(self.workers.workers)
+            self._note_stop(self.log.validated(position.epoch, position.step, loss))
 
     def _not_finite(self, step: ReadStep, window: StepWindow) -> tuple[Stepped, str, str]:
         """The step after the position, what of it is not finite, and its batches, in words."""
@@ -178,7 +189,7 @@ class Trainer:
         for label, evaluation in answers.items():
             self._note_stop(self.log.evaluated(position.epoch, position.step, label, evaluation))
         if self.state.note_evaluation(train.best, answers):
-            self.save_best()
+            save_best(self.run, self.stepper.evaluated, self.state)
 
     def _end_epoch(self) -> None:
         position = self.state.position
@@ -220,16 +231,6 @@ class Trainer:
             "observers": self.log.observers.state_dict(),
             "metrics_bytes": self.log.recorder.size(),
         }
-
-    def save_best(self) -> None:
-        """Write the evaluated network's weights, with the evaluations that go with them."""
-        state = {
-            "run_id": self.run.run_id,
-            "backbone": dict(self.stepper.evaluated.state_dict()),
-            "epoch": self.state.position.epoch,
-            "step": self.state.position.step,
-        }
-        on_rank_zero(lambda: save_checkpoint(self.run.checkpoint("best"), state, self.state.evaluations))
 
     def _remember_sampler(self) -> None:
         """A sampler's own state is saved as it was when its epoch began: a resume iterates over that epoch again."""

@@ -453,6 +453,21 @@ def test_what_is_not_fulfilled_is_said_last_and_exits_with_1(evaluate: Cli) -> N
     assert (written["notes"], written["failed"]) == (["this is so"], ["that is too often so"])
 
 
+def test_where_one_evaluator_cannot_measure_the_others_go_on(evaluate: Cli) -> None:
+    Path("asking.py").write_text(ASKING.format(parameters="more: int = 1", body="raise RuntimeError('no')"))
+    broken = f"evaluate.broken={{use: asking, pairs: {json.dumps(SETTINGS)}}}"
+    answer = evaluate("run", "other.yaml", broken, "--plugin", "asking.py", "--out", "model")
+    assert answer.returncode == 1, answer
+    assert "failed broken: " in answer.stdout
+    assert "evaluate others: on its evaluation pairs" in answer.stdout
+    said = answer.stderr.splitlines()[-1]
+    assert said.startswith("maskrec: broken could not be measured: evaluate.broken: file:asking.py/asking")
+    assert said.endswith("failed in evaluate: RuntimeError: no")
+    written = content("model/result.json")
+    assert list(written["evaluate"]) == ["others"]
+    assert written["failed"]["broken"] in said
+
+
 def test_at_most_is_the_limit_of_every_split_by_group(evaluate: Cli) -> None:
     people = [f"synthetic-{3000 + number:06},{'ab'[number % 2]}" for number in range(20)]
     Path("teams.csv").write_text("\n".join(["identity,team", *people]))

@@ -39,6 +39,13 @@ def test_every_epoch_leaves_the_picture_of_its_points(tmp_path: Path) -> None:
     curve.on_end(Ended(5, "enough"))
     drawn = (tmp_path / "figures" / "loss.png").read_bytes()
     assert drawn == loss_png([*points, (5, 0.5)], validation)
+    for number, loss in ((4, 0.5), (5, math.nan)):
+        curve.on_evaluate(Evaluated(0, number, "train", "validation", Evaluation({"loss": loss})))
+    assert (curve.held_out, curve.validation) == ([(4, 0.5)], validation)
+    again = LossCurve(tmp_path)
+    again.load_state_dict(curve.state_dict())
+    again.on_end(Ended(5, "enough"))
+    assert (tmp_path / "figures" / "loss.png").read_bytes() == loss_png([*points, (5, 0.5)], validation, [(4, 0.5)])
     with Image.open(io.BytesIO(drawn)) as image:
         assert image.format == "PNG"
         assert len(image.convert("RGB").getcolors(1 << 20) or ()) > 20

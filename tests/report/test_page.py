@@ -17,7 +17,10 @@ from page_reading import ReadPage
 from recorded_runs import RECIPE, write_run
 
 from maskrec.base.errors import UsageError
+from maskrec.report.evaluation_sections import _image_words
+from maskrec.report.loss_figure import write_loss_figure
 from maskrec.report.report_writing import mistake_images, write_page, write_report
+from maskrec.report.run_facts import read_facts
 
 Runs = Callable[..., Path]
 HOSTILE = (
@@ -202,3 +205,30 @@ def test_the_rates_at_the_threshold_are_those_of_the_distances(page: ReadPage, m
         after = page.texts[page.texts.index("At this threshold") :]
         row = after[after.index(condition.replace("_", " ")) :]
         assert row[1:3] == [f"{far:.4f}", f"{frr:.4f}"]
+
+
+def test_a_validation_loss_is_drawn_beside_the_training_loss(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    rows = [{"kind": "validation", "epoch": each, "step": 10 * each, "loss": 7.125 / each} for each in (1, 2)]
+    with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(row)}\n" for row in rows)
+    read = ReadPage((write_report(run)).read_text(encoding="utf-8"))
+    assert {"training", "held-out data", "validation loss", "7.125", "3.562"} <= set(read.texts)
+    before = write_loss_figure(read_facts(write_run(tmp_path / "other")))
+    after = write_loss_figure(read_facts(run))
+    assert before is not None
+    assert after is not None
+    assert before.read_bytes() != after.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ({"person": "Ann", "photo": "/data/Ann/Ann_1.jpg", "mask": "cloth_black"}, "Ann_1.jpg, mask: cloth black"),
+        ({"person": "Ann", "photo": "C:\\data\\17.jpg"}, "Ann, 17.jpg"),
+        ({"person": "Ann", "photo": 3}, "Ann"),
+        ({}, ""),
+    ],
+)
+def test_a_face_has_the_name_of_its_file_and_no_folders_of_this_machine(image: dict[str, Any], words: str) -> None:
+    assert _image_words(image) == words

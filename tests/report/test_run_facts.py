@@ -38,13 +38,30 @@ def test_a_killed_run(finished_run: Runs) -> None:
     with (run / "metrics.jsonl").open("a") as stream:
         stream.write(json.dumps(step_row(21)) + '\n{"kind": "step", "st')
     said = said_of(run)
-    assert said.startswith(
-        "unfinished\nDid not finish: it was killed, interrupted or failed after step 21, with 2 of 2"
-    )
+    assert said.startswith("unfinished\nDid not finish: it was killed after step 21, with 2 of 2")
     assert f"continue with maskrec resume {run}" in said
     assert "the last line of metrics.jsonl is torn" in said
     assert "of the 600 evaluation pairs of held_out are decided correctly" in said
     assert "held_out: no test pairs were measured" in said
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        ({"exit_code": 1, "message": "the loss is not finite at step 7."}, "it failed with exit code 1: the loss is"),
+        ({"exit_code": 143, "message": "terminated"}, "it was terminated. That was after step 20"),
+        ({"exit_code": "1", "message": ["no"]}, "it failed: without a message. That was after"),
+        (None, "failure.json cannot be read"),
+    ],
+)
+def test_a_failed_run_says_why(tmp_path: Path, failure: dict[str, Any] | None, words: str) -> None:
+    run = write_run(tmp_path / "run", finished=False)
+    (run / "failure.json").write_text("{" if failure is None else json.dumps(failure))
+    assert said_of(run).startswith(f"unfinished\nDid not finish: {words}")
+    assert f"continue with maskrec resume {run}" in said_of(run)
+    finished = write_run(tmp_path / "other")
+    (finished / "failure.json").write_text(json.dumps(failure))
+    assert "failed" not in said_of(finished), "a later start came to the end"
 
 
 def test_a_run_killed_before_anything_was_measured(tmp_path: Path) -> None:
@@ -213,3 +230,8 @@ def test_values_of_another_kind_are_left_out(finished_run: Runs) -> None:
 def test_another_folder_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a run directory"):
         read_facts(tmp_path)
+
+
+def test_an_evaluator_that_could_not_measure_is_named(finished_run: Runs) -> None:
+    said = said_of(finished_run(result={"failed": {"kn95": "embeddings are not finite."}}))
+    assert "kn95 could not be measured: embeddings are not finite." in said

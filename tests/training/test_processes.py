@@ -62,6 +62,9 @@ REMEMBERING = {
     "miner": "easy_positive",
     "memory": {"use": "cross_batch_memory", "size": 40, "start": 2},
 }
+# Held out: two photos of each of six people, or two of the six.
+PHOTOS = {**DOUBLE["train"], "epochs": 11, "validation": {"images_per_identity": 2, "every": 2}}
+PEOPLE = {**DOUBLE["train"], "epochs": 11, "validation": {"fraction": 0.34}}
 # Whole runs; every head, margin and miner is compared step by step in test_equal_processes.
 LOSSES: dict[str, dict[str, Any]] = {
     "arcface": {"loss": ARCFACE, **FULL},
@@ -73,6 +76,8 @@ LOSSES: dict[str, dict[str, Any]] = {
     "uneven": {"loss": ARCFACE, "sampler": {"use": "shuffled", "batch_size": 15}},
     "chunked_head": {"loss": {**ARCFACE, "head": "chunked"}, **FULL},
     "sampled_head": {"loss": margin_loss({"use": "sampled", "share": 0.7}), "data": MANY_PEOPLE},
+    "validated_photos": {"loss": SHARDED_SUM, "sampler": BALANCED, "train": PHOTOS, **FULL},
+    "validated_people": {"loss": REMEMBERING, "sampler": BALANCED, "train": PEOPLE},
     "sharded_head": {"loss": margin_loss({"use": "sharded", "block": 3, "centres_per_class": 2}), "train": CLIPPED},
 }
 
@@ -148,6 +153,15 @@ def test_two_processes_equal_one(name: str, both: tuple[Path, Path]) -> None:
     for alone, together in zip(*rows, strict=True):
         assert together["loss"] == pytest.approx(alone["loss"], abs=1e-9)
         assert together["gradient_norm"] == pytest.approx(alone["gradient_norm"], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["validated_photos", "validated_people"])
+def test_the_validation_loss_of_two_processes_is_that_of_one(name: str, both: tuple[Path, Path]) -> None:
+    alone, together = (
+        [row["loss"] for row in rows_without_times(folder / name) if row["kind"] == "validation"] for folder in both
+    )
+    assert len(alone) > 5
+    assert together == pytest.approx(alone, abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ from run_comparison import assert_same_run, largest_difference, rows_without_tim
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.problem import RecipeError
+from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.state_tree import load_tree, read_checksum
+from maskrec.training.failure_record import recording_failure
 
 Train = Callable[..., Path]
 PIECES = Path(__file__).with_name("pieces.py")
@@ -133,6 +135,9 @@ def test_a_recipe_that_cannot_be_built_leaves_no_directory(train: Train, tmp_pat
 def test_a_loss_that_stops_being_finite_stops_the_run_and_spoils_no_checkpoint(train: Train, tmp_path: Path) -> None:
     with pytest.raises(MaskrecError, match=r"file:pieces\.py/exploding.*not finite at step 3"):
         train("run", {"loss": {"use": "exploding"}})
+    failure = json.loads((tmp_path / "run" / "failure.json").read_text())
+    assert (failure["exit_code"], failure["process"]) == (1, 0)
+    assert "file:pieces.py/exploding: the loss is not finite at step 3" in failure["message"]
     assert all(bool(torch.isfinite(value).all()) for value in weights(tmp_path / "run").values())
 
 
@@ -299,3 +304,19 @@ def test_the_caveat_of_the_data_is_reported_first_and_last(train: Train, capsys:
     assert "nothing about real faces" in caveat
     assert lines.count(f"note: {caveat}") == 2
     assert lines[-1] == f"note: {caveat}"
+
+
+def test_a_failure_is_recorded_until_the_run_starts_again(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    for error, said in (
+        (KeyboardInterrupt(), ("interrupted", 130)),
+        (UsageError("set it lower"), ("set it lower", 2)),
+        (TypeError("no\nnumber"), ("unexpected TypeError: no number", 1)),
+    ):
+        with pytest.raises(type(error)), recording_failure(run):
+            raise error
+        record = json.loads(run.failure.read_text())
+        assert (record["message"], record["exit_code"]) == said
+    with recording_failure(run):
+        assert not run.failure.exists()
+    assert not run.failure.exists()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from maskrec.base.errors import MaskrecError
 from maskrec.base.files import write_json, write_text
 from maskrec.base.progress import Progress
 from maskrec.base.whole_folders import whole_folder
@@ -18,6 +19,7 @@ from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.measuring_decisions import gather, measure_once
 from maskrec.inference.deciding.model_folder import NAME, ModelFolder, write_model_folder
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
 from maskrec.inference.evaluating.building_evaluators import build_evaluators, check_people
 from maskrec.inference.evaluating.evaluated_subject import EVALUATIONS, EvaluatedSubject
 from maskrec.inference.evaluating.evaluation_values import to_plain, write_evaluation, write_figures
@@ -62,6 +64,7 @@ class MeasuredModel:
         decisions: error rates and mask probe.
         caveats: what must be said beside every figure.
         notes: what else was said.
+        failed: the sentences of evaluators that could not measure, by label; the others went on.
     """
 
     evaluated: Mapping[str, Evaluation]
@@ -69,6 +72,7 @@ class MeasuredModel:
     decisions: Decisions
     caveats: tuple[str, ...]
     notes: tuple[str, ...]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def evaluate_model(
@@ -85,7 +89,8 @@ def evaluate_model(
 
     Raises:
         RecipeError: evaluators or pairs that cannot be built, or people who were trained on.
-        MaskrecError: an image that cannot be read, an evaluator that fails, or a disk that takes no more.
+        MaskrecError: an image that cannot be read or an evaluator that fails, where nothing else is measured; a disk
+            that takes no more.
     """
     with _folder(out, overwrite) as building:
         measured = _measure(what, catalog, progress, building)
@@ -126,9 +131,14 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
     embed = Embedder(
         subject.model, compute, evaluations.seed, what.workers, share_bare=what.share_bare, progress=progress
     )
-    evaluated = dict(_shown(asked.evaluate(embed), "evaluate", progress.line, folder))
+    failed: dict[str, MaskrecError] = {}
+    answers = _one_by_one(asked, lambda one: one.evaluate(embed), failed, progress.line)
+    evaluated = dict(_shown(answers, "evaluate", progress.line, folder))
+    if failed and not evaluated:
+        raise next(iter(failed.values()))
     choosing = embed.asked
-    tested = dict(_shown(asked.test(embed, evaluated), "test", progress.line, folder))
+    answers = _one_by_one(asked, lambda one: one.test(embed, evaluated), failed, progress.line)
+    tested = dict(_shown(answers, "test", progress.line, folder))
     progress.note("counting error rates")
     gathered = gather(choosing, embed)
     once = measure_once(gathered, evaluations.seed, what.workers)
@@ -136,7 +146,23 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
         progress.line(f"note: {line}")
     thresholds = {f"{label}.{name}": t for label, each in evaluated.items() for name, t in each.thresholds.items()}
     decisions = Decisions(thresholds, once.risk, once.probe, gathered.measured_on, galleries=once.galleries)
-    return MeasuredModel(evaluated, tested, decisions, caveats, (*notes, *once.notes))
+    sentences = {label: str(error) for label, error in failed.items()}
+    return MeasuredModel(evaluated, tested, decisions, caveats, (*notes, *once.notes), sentences)
+
+
+def _one_by_one(
+    asked: AskedEvaluators,
+    ask: Callable[[AskedEvaluators], Iterator[tuple[str, Evaluation]]],
+    failed: dict[str, MaskrecError],
+    line: Say,
+) -> Iterator[tuple[str, Evaluation]]:
+    """The answers of each evaluator; where one cannot measure, its sentence is shown and kept and the next is asked."""
+    for label, evaluator in asked.built.items():
+        try:
+            yield from ask(replace(asked, built={label: evaluator}))
+        except MaskrecError as error:
+            failed[label] = error
+            line(f"failed {label}: {error}")
 
 
 def _shown(
@@ -175,6 +201,7 @@ def _write(what: WhatToEvaluate, measured: MeasuredModel, out: Path, building: P
         "notes": measured.notes,
         "evaluate": plain,
         "test": {label: to_plain(evaluation) for label, evaluation in measured.tested.items()},
+        **({"failed": dict(measured.failed)} if measured.failed else {}),
     }
     write_text(building / EVALUATIONS, evaluations_yaml(what.evaluations, what.data_root))
     write_json(building / "result.json", result)

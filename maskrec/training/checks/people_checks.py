@@ -23,7 +23,7 @@ def people_problems(
     plan: Plan, builder: Builder, dataset: Dataset, pair_sets: Sequence[tuple[Spec, PairSet]]
 ) -> Iterator[Problem]:
     """One person only, one person under two names that look alike, and people who are trained on and measured."""
-    if dataset.num_classes < 2 and (loss := _loss_with_classes(plan, builder)):
+    if dataset.num_classes < 2 and (loss := loss_with_classes(plan, builder)):
         who = f" ({dataset.identities[0]!r})" if dataset.identities else ""
         message = f"the training data has one person only{who}, but {loss} tells people apart"
         hint = "is one folder around everything? a folder of photos is a person"
@@ -47,7 +47,7 @@ def people_notes(dataset: Dataset, pair_sets: Sequence[tuple[Spec, PairSet]]) ->
     yield from both_sets_notes(pair_sets)
 
 
-def _loss_with_classes(plan: Plan, builder: Builder) -> str:
+def loss_with_classes(plan: Plan, builder: Builder) -> str:
     """The first loss of the plan that asks for the classes; empty where none does."""
     for _, spec in plan.specs():
         if spec.path.split(".")[0] == "loss" and _NEEDS_CLASSES & _asked(builder.target(spec)):
