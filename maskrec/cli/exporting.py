@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,11 @@ from maskrec.base.errors import UsageError
 from maskrec.cli.model_options import Checkpoint, ModelPath, opened
 from maskrec.cli.options import NoPlugins, PluginFiles
 from maskrec.cli.running import DataRoot
+
+if TYPE_CHECKING:
+    from maskrec.contracts.input_spec import InputSpec
+
+CARD = "model_card.md"
 
 
 def export(
@@ -26,18 +31,46 @@ def export(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Write a model as one file, with all that it decides with, after comparing it with the model."""
+    """Write a model as one file, with all that it decides with, after comparing it with the model; and its card."""
     from maskrec.base.words import byte_size
     from maskrec.inference.exported.export_model import check_destination
 
     check_destination(out)
+    card = card_path(out)
     stated = None if licence is None else licence_text(licence)
-    parity = opened(model, checkpoint, "cpu", data_root, plugin, no_plugins).export(out, licence=stated)
+    found = opened(model, checkpoint, "cpu", data_root, plugin, no_plugins)
+    parity = found.export(out, licence=stated)
     if parity is not None:
         say(str(parity))
     if licence is None:
         say("note: the file does not state the licence of the weights; --licence states it", error=True)
-    say(f"wrote {out} ({byte_size(out.stat().st_size)})")
+    write_card(card, out, model, found.spec, "" if parity is None else str(parity), stated)
+    say(f"wrote {out} ({byte_size(out.stat().st_size)}) and {card}")
+
+
+def card_path(out: Path) -> Path:
+    """Where the card of an exported file goes: ``model_card.md`` beside it; where that is taken, with the file's name.
+
+    Raises:
+        UsageError: both are taken.
+    """
+    for path in (out.with_name(CARD), out.with_name(f"{out.name}.{CARD}")):
+        if not (path.exists() or path.is_symlink()):
+            return path
+    raise UsageError(f"{path} already exists; remove it, or export to another folder")
+
+
+def write_card(card: Path, out: Path, model: str, spec: InputSpec, parity: str, licence: str | None) -> None:
+    """Write the card of an exported file, from what the run behind the model recorded."""
+    from maskrec.base.files import write_text
+    from maskrec.report.model_card import ExportedFile, model_card
+    from maskrec.report.run_facts import is_reported, read_facts
+
+    height, width = spec.canvas
+    reads = f"RGB images of {height} x {width} pixels, aligned as '{spec.alignment}'"
+    folder = Path(model)
+    facts = read_facts(folder) if is_reported(folder) else None
+    write_text(card, model_card(ExportedFile(out.name, model, reads, parity, licence), facts))
 
 
 def licence_text(given: str) -> str:

@@ -46,7 +46,9 @@ class CheckContext:
     Args:
         givens: the givens of its kind that are known so far (``labels``, ``num_classes``, ``image_size``, ...).
         has_landmarks: whether the training data carries landmarks; None where no data has been opened.
+        input_spec: the backbone's, once it is built; None before, and where no backbone is known.
     """
 
     givens: Mapping[str, Any] = field(default_factory=dict)
     has_landmarks: bool | None = None
+    input_spec: InputSpec | None = None

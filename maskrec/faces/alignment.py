@@ -5,10 +5,17 @@ Points are x and y in pixels; the centre of the top left pixel is (0, 0).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskrec.contracts.input_spec import Alignment, AlignmentTemplate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Numbers = TypeVar("Numbers", "NDArray[np.float64]", "Tensor")
 
 ARCFACE_SIZE = 112
 ARCFACE_POINTS = (
@@ -102,14 +109,31 @@ def similarity_transforms(sources: NDArray[np.float64], target: NDArray[np.float
     spread = (src**2).sum((1, 2))
     if not (spread > 0).all():
         raise ValueError("all landmarks coincide")
-    # With points as complex numbers a similarity is one factor, and the least squares have a closed form.
-    along = (src * dst).sum((1, 2)) / spread
-    across = (src[:, :, 0] * dst[:, 1] - src[:, :, 1] * dst[:, 0]).sum(1) / spread
+    along, across = closed_form(src, dst, spread)
     matrices = np.empty((len(sources), 2, 3))
     matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 0], matrices[:, 1, 1] = along, -across, across, along
     matrices[:, 0, 2] = dst_mean[0] - along * src_mean[:, 0] + across * src_mean[:, 1]
     matrices[:, 1, 2] = dst_mean[1] - across * src_mean[:, 0] - along * src_mean[:, 1]
     return matrices
+
+
+def closed_form(source: Numbers, target: Numbers, spread: Numbers) -> tuple[Numbers, Numbers]:
+    """Scale times cosine, and scale times sine, of the similarities that map points nearest to others.
+
+    With points as complex numbers a similarity is one factor, and its least squares have a closed form. The same for
+    arrays of numpy and tensors.
+
+    Args:
+        source: ``(b, n, 2)``, each with mean 0.
+        target: ``(n, 2)`` with mean 0.
+        spread: ``(b,)``: the sums of the squares of ``source``, above 0.
+
+    Returns:
+        Two of ``(b,)``.
+    """
+    along = (source * target).sum((1, 2)) / spread
+    across = (source[:, :, 0] * target[:, 1] - source[:, :, 1] * target[:, 0]).sum(1) / spread
+    return along, across
 
 
 def aligned_sides(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,7 @@ def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Mo
 
 
 def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, data_root: Path) -> None:
-    """Start from another run's backbone weights.
+    """Start from another run's backbone weights; that its faces are placed or normalised otherwise is said.
 
     Raises:
         UsageError: not a run, or one whose backbone differs.
@@ -206,6 +206,14 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
         raise UsageError("init takes a run directory, not an exported file")
     source = open_run(data_root / init.location, catalog, decide=False).network
     load_weights(backbone, source.state_dict(), f"init: {init.location}")
+    theirs, ours = replace(source.input_spec, size=1), replace(backbone.input_spec, size=1)  # type: ignore[type-var]
+    if theirs != ours:
+        others = ", ".join(
+            f"{each.name}: {getattr(theirs, each.name)}"
+            for each in fields(theirs)
+            if getattr(theirs, each.name) != getattr(ours, each.name)
+        )
+        say(f"note: init: {init.location} was trained on other images than this run ({others} there)", error=True)
 
 
 def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Module:

@@ -63,12 +63,15 @@ def _not_measured(facts: RunFacts) -> str:
 
 
 def warnings(facts: RunFacts, shown: Sequence[AnswerFacts]) -> Iterator[str]:
-    """Demo, collapse, skipped steps, missing test, caveats and damaged files, each a sentence."""
+    """Demo, a distilled start, collapse, skipped steps, missing test, caveats, damaged files: each a sentence."""
     if facts.demo_reason:
         reason = f"{facts.demo_reason}, so the recipe fell back to its demo"
         yield f"DEMO: {reason}; these figures say nothing about real faces."
     elif facts.demo:
         yield "Demo: the recipe's demo overrides are applied; this run shows that the program works, and no more."
+    start = mapping(facts.record.get("start"))
+    if start.get("kind") == "distilled start":
+        yield f"{_sentence(text(start.get('words')))}."
     for answer in shown:
         if answer.collapsed:
             yield (

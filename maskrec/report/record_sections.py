@@ -59,6 +59,7 @@ def _provenance(facts: RunFacts) -> Iterator[Block]:
     rows = [["data root", text(record.get("data_root"))], *([name, text(each)[:16]] for name, each in data.items())]
     weights = mapping(record.get("weights"))
     rows += [[f"weights, {name}", text(each)] for name, each in weights.items() if text(each)]
+    rows += [["started from", text(mapping(record.get("start")).get("words"))]]
     rows += [
         ["measured on", "; ".join(texts(facts.result.get("measured_on")) or (text(facts.result.get("measured_on")),))]
     ]

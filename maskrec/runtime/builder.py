@@ -120,7 +120,7 @@ class Builder:
 
     def _ask_check(self, target: Any, spec: Spec, values: Mapping[str, Any], kind: str) -> None:
         problems = RecipeProblems()
-        context = CheckContext(self._known(kind), self.has_landmarks)
+        context = CheckContext(self._known(kind), self.has_landmarks, self.context.input_spec)
         check_values(target, spec, values, context, problems, last=True)
         problems.refuse()
         self.notes += problems.entries

@@ -101,7 +101,7 @@ def assemble(
         MaskrecError: a component failed in a way that its author did not foresee.
     """
     builder = _builder(plan, catalog, data_root, restoring)
-    backbone = builder.build(plan.backbone)
+    backbone = _start_of(builder, plan)
     spec: InputSpec = backbone.input_spec
     image_size = plan.image_size or spec.size
     builder.context = replace(builder.context, input_spec=spec)
@@ -165,6 +165,13 @@ def _builder(plan: Plan, catalog: Catalog, data_root: Path, restoring: bool) -> 
     opener = partial(open_backbone, catalog=catalog, data_root=data_root)
     givens = {"seed": plan.seed, "image_size": plan.image_size}
     return Builder(catalog, plan.seed, context, opener, givens)
+
+
+def _start_of(builder: Builder, plan: Plan) -> Backbone:
+    """The backbone; where another run's weights come next it need not find pretrained ones."""
+    context = replace(builder.context, restoring=builder.context.restoring or plan.init is not None)
+    backbone: Backbone = replace(builder, context=context).build(plan.backbone)
+    return backbone
 
 
 def _try(builder: Builder, spec: Spec, problems: RecipeProblems) -> Any:

@@ -19,6 +19,7 @@ from maskrec.recipe.recipe_changes import Change, recipe_changes
 from maskrec.recipe.validation_settings import PATH
 from maskrec.recipe.writing import resolved_yaml
 from maskrec.runtime.run_directory import RunDirectory, read_json
+from maskrec.runtime.starting_point import starting_point
 from maskrec.runtime.state_tree import DamagedFileError, read_plain_values
 from maskrec.training.assemble import Assembly
 from maskrec.training.distributed import all_gather_object
@@ -72,11 +73,19 @@ def write_run_record(
         "components": components,
         "data": data,
         **({"validation": held_out} if held_out is not None else {}),
+        "photos": _photos(plan, assembly),
+        "start": record.get("start") or starting_point(plan, data_root),
         "history": [*record.get("history", []), start_row],
     }
     run.checkpoint("last").parent.mkdir(exist_ok=True)
     write_json(run.provenance, record)
     write_text(run.recipe, resolved_yaml(plan))
+
+
+def _photos(plan: Plan, assembly: Assembly) -> dict[str, Any]:
+    """What the network learns from, in numbers."""
+    dataset = assembly.dataset
+    return {"data": plan.data.name, "photos": len(dataset.labels), "people": int(dataset.num_classes)}
 
 
 def _run_id_of_checkpoints(run: RunDirectory) -> str | None:

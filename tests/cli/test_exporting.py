@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(train: Callable[.
     assert compared.startswith("the unit embeddings of model and file differ by at most ")
     assert "(of evaluate.held_out.pairs, an evaluation of the run); accuracy " in compared
     assert wrote.startswith("wrote net.onnx (")
+    assert wrote.endswith(") and model_card.md")
+    card = (run.parent / "model_card.md").read_text()
+    record, result = (json.loads((run / name).read_text()) for name in ("provenance.json", "result.json"))
+    assert "Number of photos: 48\n- Number of people: 6\n" in card
+    assert "\nWhat file\\:pieces.py/plain starts with, which it does not state.\n" in card
+    (row,) = [row for row in result["evaluate"]["held_out"]["tables"]["accuracy"] if row["condition"] == "all"]
+    assert f"| {row['accuracy']:.4f} \\[{row['low']:.4f}, {row['high']:.4f}\\] |" in card
+    assert 'license_name: "weights: CC BY 4.0"' in card
+    assert f"```text\n{shlex.join(record['history'][0]['command'])}\n```" in card
+    assert "the unit embeddings of model and file differ by at most" in card
     read = OnnxNetwork(run.parent / "net.onnx").metadata
     stored = json.loads((run / "checkpoints" / "best.thresholds.json").read_text())["thresholds"]["held_out"]
     values = {name: each.value for name, each in read.decisions.thresholds.items()}
@@ -39,6 +50,9 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(train: Callable[.
     assert done.returncode == 0
     assert done.stderr == "note: the file does not state the licence of the weights; --licence states it\n"
     assert done.stdout.startswith("wrote net.safetensors (")
+
+    assert done.stdout.endswith(" and net.safetensors.model_card.md\n")
+    assert (run.parent / "model_card.md").read_text() == card
 
     before = (run.parent / "net.onnx").read_bytes()
     for arguments, said in [

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_templates import Teacher, plain_loss
+from plain_templates import SPEC, Teacher, plain_loss, plain_template
 from torch import Tensor, multiprocessing
 
 from maskrec.base.errors import UsageError
@@ -19,9 +22,12 @@ from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.sample import Batch
+from maskrec.faces.alignment import arcface_template
+from maskrec.faces.normalising import normalise
 from maskrec.losses.margins.arcface import ArcFace
 from maskrec.losses.template_distillation import TemplateDistillation
 from maskrec.losses.weighted_sum import WeightedSum
+from maskrec.training.optimizing import trained_parameters
 
 FACES = Path(__file__).parents[2] / "../shared/faces"
 
@@ -115,7 +121,7 @@ def test_reduced_precision_is_near() -> None:
 
 
 def test_a_teacher_of_another_size_is_refused_alike_by_check_and_constructor() -> None:
-    values = {"teacher": Teacher(), "distance": "cosine", "precision": "float32"}
+    values = {"teacher": Teacher(), "distance": "cosine", "precision": "float32", "projection": "none"}
     (problem,) = TemplateDistillation.check(values, CheckContext({"embedding_size": 512}))
     assert problem.path == "teacher"
     assert "5 numbers and the student's 512" in problem.message
@@ -125,11 +131,84 @@ def test_a_teacher_of_another_size_is_refused_alike_by_check_and_constructor() -
     assert str(raised.value).startswith(problem.message)
 
 
-def test_a_teacher_that_expects_another_alignment_is_refused() -> None:
-    box = Context(input_spec=InputSpec(160, alignment="box"))
-    with pytest.raises(ValueError, match=r"aligned as 'arcface' and the data is aligned for the student as 'box'"):
-        TemplateDistillation(Teacher(), 5, box)
-    TemplateDistillation(Teacher(), 5, Context(input_spec=InputSpec(160, alignment="arcface")))
+@pytest.mark.parametrize("alignment", ["box", "none"])
+def test_a_teacher_to_whose_alignment_landmarks_do_not_lead_is_refused(alignment: Any) -> None:
+    arcface = Context(input_spec=InputSpec(160, alignment="arcface"))
+    teacher = Teacher(spec=replace(SPEC, alignment=alignment))
+    with pytest.raises(ValueError, match=rf"teacher expects faces aligned as '{alignment}'.*student as 'arcface'"):
+        TemplateDistillation(teacher, 5, arcface)
+    TemplateDistillation(teacher, 5, Context(input_spec=InputSpec(160, alignment=alignment)))
+
+
+def test_a_teacher_of_another_alignment_sees_each_face_on_its_own_canvas() -> None:
+    """A face on its template already is as it was; one that was moved with its landmarks is brought back."""
+    spec = replace(SPEC, size=8)
+    loss = TemplateDistillation(Teacher(8, spec=spec), 5, Context(input_spec=InputSpec(8))).double()
+    plain = TemplateDistillation(Teacher(8, spec=spec), 5).double()
+    clean, there = faces(3, 8), torch.from_numpy(arcface_template(8)).expand(3, 5, 2)
+    expected = plain.templates(clean, torch.float64)
+    torch.testing.assert_close(loss.templates(clean, torch.float64, there), expected, rtol=0, atol=1e-9)
+    wide = torch.zeros(3, 3, 12, 12, dtype=torch.uint8)
+    wide[:, :, 3:11, 1:9] = clean
+    batch = replace(batch_of(wide), landmarks=there + torch.tensor([1.0, 3.0]))
+    rows = torch.randn(3, 5, dtype=torch.float64)
+    value = loss(rows, batch.labels, batch)
+    torch.testing.assert_close(value, plain(rows, batch.labels, batch_of(clean)), rtol=0, atol=1e-9)
+
+
+def test_without_landmarks_the_teacher_that_needs_them_is_named_by_check_and_at_the_first_batch() -> None:
+    teachers = {"near": Teacher(spec=replace(SPEC, alignment="none")), "far": Teacher()}
+    student = InputSpec(4, alignment="none")
+    values = {"teacher": teachers, "projection": "none"}
+    (problem,) = TemplateDistillation.check(values, CheckContext({"embedding_size": 10}, False, student))
+    assert problem.path == "teacher.far"
+    assert "teacher.far expects faces aligned as 'arcface'" in problem.message
+    assert "landmarks, which the data does not have" in problem.message
+    for known in (True, None):
+        assert not list(TemplateDistillation.check(values, CheckContext({"embedding_size": 10}, known, student)))
+    loss = TemplateDistillation(teachers, 10, Context(input_spec=student))
+    with pytest.raises(UsageError, match=r"teacher\.far expects .* and this batch has no landmarks"):
+        loss(torch.randn(2, 10), torch.zeros(2, dtype=torch.int64), batch_of(faces(2, 4)))
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(2, 9), st.booleans())
+def test_several_teachers_are_joined_at_unit_length_and_a_projection_leads_to_them(
+    seed: int, count: int, size: int, projected: bool
+) -> None:
+    clean, sizes = faces(count, 4, seed), (5, 3)
+    teachers = {"one": Teacher(), "two": Teacher(embedding_size=3)}
+    size = size if projected else sum(sizes)
+    rows = torch.randn(count, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    loss = TemplateDistillation(teachers, size, projection="linear" if projected else "none").double()
+    matrix = np.eye(8) if loss.projection is None else loss.projection.weight.detach().numpy()
+    total = 0.0
+    for row, face in zip(rows.numpy(), clean.numpy(), strict=True):
+        parts = [plain_template(each, [c / 255.0 for c in face.astype(np.float64)]) for each in teachers.values()]
+        joined = np.concatenate([part / np.sqrt((part**2).sum()) for part in parts])
+        student = matrix @ row
+        total += 1 - student @ joined / math.sqrt(student @ student) / math.sqrt(joined @ joined)
+    value = loss(rows, torch.zeros(count, dtype=torch.int64), batch_of(clean))
+    assert float(value.detach()) == pytest.approx(total / count, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [3, 5, 40])
+def test_a_projection_is_trained_and_starts_without_stretching(size: int) -> None:
+    torch.manual_seed(0)
+    loss = TemplateDistillation(Teacher(), size, projection="linear")
+    assert loss.projection is not None
+    assert (torch.linalg.svdvals(loss.projection.weight.detach()) - 1).abs().max() < 1e-5
+    assert [id(weight) for weight in trained_parameters(loss)] == [id(loss.projection.weight)]
+    rows = torch.randn(4, size, requires_grad=True)
+    loss(rows, torch.zeros(4, dtype=torch.int64), batch_of(faces(4, 4))).backward()
+    assert rows.grad is not None
+    assert loss.projection.weight.grad is not None
+    assert float(loss.projection.weight.grad.abs().max()) > 0
+
+
+def test_no_teacher_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs at least one teacher"):
+        TemplateDistillation({}, 5)
 
 
 def test_a_teacher_that_does_not_keep_its_word_and_a_wrong_student_are_told() -> None:
@@ -181,7 +260,6 @@ def test_an_exported_file_teaches_what_its_weights_do(tmp_path: Path) -> None:
     import onnx
     from maskrec_insightface.mobilefacenet import MobileFaceNet
 
-    from maskrec.faces.normalising import normalise
     from maskrec.images.canvas import to_canvas
     from maskrec.images.decoding import read_image
     from maskrec.inference.exported.onnx_backbone import OnnxBackbone

@@ -14,6 +14,8 @@ from maskrec.plugin.host import discover
 from maskrec.training.assemble import assemble, check_built
 from maskrec.training.dry_run import dry_run
 
+ALIGNED = {"use": "timm", "model": "test_resnet", "embedding_size": 8, "alignment": "arcface"}
+
 
 def problems(folder: Path, changes: dict[str, Any]) -> list[tuple[str, str]]:
     found = check_built(probe_plan(folder, changes), discover([PROBES]), folder)
@@ -42,6 +44,12 @@ def test_nothing_is_wrong_with_what_is_right(tmp_path: Path) -> None:
             {"transforms": {"mask": {"use": "synthetic_mask"}}},
             "transforms.mask",
             "maskrec/synthetic_mask needs landmarks and file:probes.py/noise has none",
+        ),
+        (
+            {"loss": {"use": "template_distillation", "teacher": {"a": ALIGNED}, "projection": "linear"}},
+            "loss.teacher.a",
+            "teacher.a expects faces aligned as 'arcface' and the data is aligned for the student as 'none'; to bring "
+            "them there takes landmarks, which the data does not have",
         ),
         (
             {"evaluate": {"held_out": {**WATCH, "pairs": {"use": "noise_pairs", "masks": True}}}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,15 @@ import timm
 import torch
 from run_comparison import assert_same_run, largest_difference, read_rows
 from safetensors.torch import save_file
+from small_recipe import PIECES
 
+from maskrec.base.errors import UsageError
 from maskrec.contracts.problem import RecipeError
+from maskrec.inference.open_model import open_run
+from maskrec.plugin.host import discover
+from maskrec.recipe.provenance import opened_hash
+from maskrec.report.outcome_sentence import warnings
+from maskrec.report.run_facts import read_facts
 from maskrec.runtime.state_tree import load_tree
 
 Train = Callable[..., Path]
@@ -107,3 +115,55 @@ def test_a_teacher_that_does_not_fit_is_refused_at_its_place(train: Train, teach
     assert [problem.path for problem in raised.value.problems] == ["loss.teacher"]
     with pytest.raises(RecipeError, match=r"expects faces aligned as 'none'.*as 'arcface'"):
         train("crooked", distilled({**teacher, "alignment": "none"}))
+
+
+def test_a_projection_is_trained_with_the_student_saved_and_no_part_of_what_is_opened(
+    train: Train, go_on: Train, teacher: dict[str, Any]
+) -> None:
+    """Student of 32 numbers, two teachers of 96 each; the run's model is the student alone."""
+    loss = {"use": "template_distillation", "teacher": {"a": teacher, "b": teacher}, "projection": "linear"}
+    changes = {"backbone": STUDENT, "loss": loss, "evaluate": None}
+    whole = train("whole", {**changes, "train": {"epochs": 2, "workers": 0}})
+    saved = load_tree(whole / "checkpoints" / "last.safetensors")
+    assert set(saved["loss"]) == {"projection.weight"}
+    assert tuple(saved["loss"]["projection.weight"].shape) == (192, 32)
+    rows = saved["loss"]["projection.weight"].double()
+    assert (rows.T @ rows - torch.eye(32)).abs().max() > 1e-4  # it began with orthogonal columns
+    parts = train("parts", {**changes, "train": {"epochs": 1, "workers": 0}})
+    go_on(parts, epochs=2)
+    assert_same_run(whole, parts)
+    names = open_run(whole, discover([PIECES])).network.state_dict().keys()
+    assert not [name for name in names if "projection" in name]
+
+
+def test_a_run_that_starts_from_a_distilled_one_says_so_and_never_pretrained(
+    train: Train, teacher: dict[str, Any]
+) -> None:
+    """Random weights learn from a teacher of another size; the next run takes the student alone."""
+    taught = {"use": "template_distillation", "teacher": teacher, "projection": "linear"}
+    student = {**STUDENT, "pretrained": False}
+    first = train("first", {"backbone": student, "loss": {"use": "weighted_sum", "parts": {"near": taught},
+                                                          "weights": {"near": 1.0}}, "evaluate": None})  # fmt: skip
+    second = train("second", {"backbone": student, "init": "./first", "evaluate": None}, "train.epochs=1")
+    start = json.loads((second / "provenance.json").read_text())["start"]
+    assert start["kind"] == "distilled start"
+    assert start["run_id"] == json.loads((first / "provenance.json").read_text())["run_id"]
+    assert start["weights"] == opened_hash(first)
+    assert start["words"] == (
+        "distilled start: the run first of the recipe first, taught by template_distillation from maskrec/timm "
+        "(pretrained: teacher.safetensors), itself from random weights (maskrec/timm)"
+    )
+    (said,) = [line for line in warnings(read_facts(second), []) if "istilled" in line]
+    assert said == f"D{start['words'][1:]}."
+    with pytest.raises(UsageError, match=r"init: first does not fit: .* tensors differ in name or shape"):
+        train("other", {"backbone": {"use": "plain"}, "init": "./first", "evaluate": None})
+
+
+def test_a_start_needs_no_pretrained_weights_and_other_images_are_said(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("first", {"backbone": {**STUDENT, "pretrained": False, "alignment": "none"}, "evaluate": None})
+    (tmp_path / "torn.safetensors").write_bytes(b"nothing that could be read")
+    torn = {**STUDENT, "pretrained": "torn.safetensors"}
+    train("second", {"backbone": torn, "init": "./first", "evaluate": None}, "train.epochs=1")
+    assert "init: first was trained on other images than this run (alignment: none there)" in capsys.readouterr().err

@@ -1,0 +1,116 @@
+"""The card of an exported network: facts of its run, hostile names shown as they are, what is unknown not stated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from recorded_runs import write_run
+
+from maskrec.report.markdown_text import fenced, inline
+from maskrec.report.model_card import ExportedFile, model_card
+from maskrec.report.run_facts import read_facts
+
+Runs = Callable[..., Path]
+FILE = ExportedFile("net.onnx", "runs/mine", "RGB images of 112 x 112 pixels, aligned as 'arcface'")
+HOSTILE = "<script>alert(1)</script> [x](https://x.example) `a` |\n\n# Top\n| a | \u202e1. **b** $m$ ![](y)"
+
+
+def sections(card: str) -> dict[str, str]:
+    found = {}
+    for part in card.split("\n## ")[1:]:
+        name, _, text = part.partition("\n")
+        found[name] = text.strip()
+    return found
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    assert card.startswith("---\n")
+    found: dict[str, Any] = yaml.safe_load(card.split("---\n")[1])
+    return found
+
+
+def recorded(run: Path, **facts: Any) -> Path:
+    record = json.loads((run / "provenance.json").read_text())
+    (run / "provenance.json").write_text(json.dumps({**record, **facts}))
+    return run
+
+
+def test_its_facts_are_the_runs(finished_run: Runs) -> None:
+    run = recorded(
+        finished_run("run"),
+        start={"kind": "distilled start", "words": "distilled start: the run runs/START"},
+        photos={"data": "maskrec/image_csv", "photos": 12345, "people": 90},
+        history=[{"command": ["maskrec", "run", "a b.yaml"]}],
+    )
+    result = json.loads((run / "result.json").read_text())
+    said = sections(card := model_card(FILE, read_facts(run)))
+    assert said["What it started from"] == "Distilled start\\: the run runs/START."
+    assert "Number of photos: 12,345\n- Number of people: 90" in said["The photos it learned from"]
+    assert said["How to make it again"].endswith("```text\nmaskrec run 'a b.yaml'\n```")
+    rows = [line for line in said["What was measured"].splitlines() if line.startswith("| ")]
+    applied = result["test"]["held_out"]["tables"]["applied_thresholds"]
+    row = next(row for row in applied if row["condition"] == "one_masked")
+    interval = f"{row['accuracy']:.4f} \\[{row['accuracy_low']:.4f}, {row['accuracy_high']:.4f}\\]"
+    assert any(line.startswith("| one masked |") and interval in line for line in rows)
+    for name, fields in result["test"]["held_out"]["thresholds"].items():
+        assert any(line.startswith(f"| {inline(name)} | {fields['value']:.4g} |") for line in rows)
+    assert "pairs are the hardest for it, accuracy" in said["Weak points"]
+    assert "Not measured" in said["Groups of people"]
+    assert front_matter(card)["license_name"] == "not stated"
+    assert "Weights: not stated\n- Photos: not stated" in said["Licences"]
+
+
+def test_groups_that_were_measured_are_shown(finished_run: Runs) -> None:
+    run = finished_run("run")
+    answer = {
+        "label": "fair", "stage": "evaluate", "epoch": 2, "metrics": {},
+        "tables": {"groups": [{"compared": "bare", "group": HOSTILE, "people": 17, "far": 0.01, "far_low": 0.005,
+                               "far_high": 0.02, "ratio": 1.5, "tar": None, "note": "unknown"}]},
+    }  # fmt: skip
+    (run / "evaluations").mkdir(exist_ok=True)
+    (run / "evaluations" / "fair.json").write_text(json.dumps(answer))
+    (row,) = [
+        line for line in sections(model_card(FILE, read_facts(run)))["Groups of people"].splitlines() if "17" in line
+    ]
+    assert row == f"| bare | {inline(HOSTILE)} | 17 | 0.0100 \\[0.0050, 0.0200\\] | 1.5000 | – | unknown |"
+
+
+def test_names_of_strangers_do_nothing(finished_run: Runs) -> None:
+    run = recorded(
+        finished_run("run"), name=HOSTILE, start={"words": HOSTILE}, versions={HOSTILE: HOSTILE},
+        history=[{"command": ["maskrec", "run", "```\n# no\n````"]}],
+    )  # fmt: skip
+    card = model_card(ExportedFile(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 'MIT: "x"\n---\nb: c\n```'), read_facts(run))
+    assert "\u202e" not in card
+    matter = front_matter(card)
+    assert matter["license_name"] == 'MIT: "x"'
+    assert "b" not in matter
+    plain = card.replace("\\<", "").replace("\\`", "").replace("\\[", "").replace("\\!", "").replace("\\$", "")
+    before_licence, _, rest = plain.partition("## Licences")
+    assert not {"<", "`", "$"} & set(before_licence)
+    assert len([line for line in card.splitlines() if line.startswith("# ")]) == 2  # the second stands in a fence
+    assert "`````text\nmaskrec run '```\n# no\n````'\n`````" in rest
+
+
+def test_text_of_markdown() -> None:
+    assert inline("1. a") == "1\\. a"
+    assert inline("- a") == "\\- a"
+    assert inline("runs/a-b.onnx 0.5") == "runs/a-b.onnx 0.5"
+    assert inline("a|b\n<c>") == "a\\|b \\<c\\>"
+    assert fenced("a ```` b").splitlines() == ["`````text", "a ```` b", "`````"]
+
+
+def test_without_an_evaluation_and_without_a_run(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "result.json").unlink()
+    for facts in (read_facts(run), None):
+        said = sections(model_card(FILE, facts))
+        assert said["What was measured"] == "Nothing: not stated."
+        assert said["What it started from"] == "Not stated."
+        assert "Number of people: not stated" in said["The photos it learned from"]
+        assert "nothing was measured with these weights" in said["Weak points"]
+    assert said["How to make it again"] == "The command is not stated."
