@@ -117,8 +117,8 @@ class GalleryFile:
         Raises:
             UsageError: the file is damaged.
         """
-        with self._connection.reading() as sqlite:
-            return read_faces(sqlite, self.model.width)
+        with self._connection.reading_at_once() as readers:
+            return read_faces(readers, self.model.width)
 
     def add(self, name: str, faces: Sequence[NewFace]) -> EnrolledPerson:
         """Enrol faces of a person, new or known; when it returns they are on the disk.
