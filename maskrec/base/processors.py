@@ -1,8 +1,13 @@
-"""How many processors there are for this process."""
+"""How many processors there are for this process, and who uses them."""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LIMITED = threading.Lock()
 
 
 def usable_processors() -> int:
@@ -12,3 +17,16 @@ def usable_processors() -> int:
     """
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+@contextmanager
+def single_threaded_products() -> Iterator[None]:
+    """NumPy's matrix products have one thread each inside, in the whole process.
+
+    For products in threads of our own: NumPy's library would share its threads among them, one product at a time. One
+    thread of the process is inside at a time; others wait.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with _LIMITED, threadpool_limits(1, "blas"):
+        yield

@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from maskrec.base.processors import usable_processors
+from maskrec.base.processors import single_threaded_products, usable_processors
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to processors")
@@ -28,3 +30,14 @@ def test_where_the_system_does_not_say_all_are_counted(monkeypatch: pytest.Monke
     assert usable_processors() == 7
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert usable_processors() == 1
+
+
+def test_products_have_one_thread_each_and_their_own_number_afterwards() -> None:
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    assert np.ones((2, 2)).sum() == 4  # the library is loaded
+    with threadpool_limits(2, "blas"):
+        with single_threaded_products():
+            assert threads() == {1}
+        assert threads() == {2}

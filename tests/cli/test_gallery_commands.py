@@ -61,6 +61,12 @@ def test_people_are_added_listed_found_and_removed(maskrec_here: Cli, folder: Pa
     assert "false positive identification rate 0.1 asked for, with 3 rows" in found.stdout
     done = maskrec_here("gallery", "remove", "own", "Ann", cwd=folder)
     assert (done.returncode, done.stdout) == (0, "Ann: 2 faces removed, nothing of them is left in own\n")
+    done = maskrec_here("gallery", "add", "own", "Bob", "crops/1/1.png", *MODEL, "--aligned", cwd=folder)
+    done = maskrec_here("gallery", "remove", "own", "Bob", "--photo", "crops/1/1.png", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, "Bob: 1 face removed, nothing of it is left in own\n")
+    done = maskrec_here("gallery", "rename", "own", "Bob", "Robert", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, "Bob is now Robert, nothing of the old name is left in own\n")
+    assert maskrec_here("gallery", "rename", "own", "Robert", "Bob", cwd=folder).returncode == 0
     listed = json.loads(maskrec_here("gallery", "list", "own", "--json", cwd=folder).stdout)
     assert [person["name"] for person in listed["people"]] == ["Bob"]
     done = maskrec_here("gallery", "search", "own", "crops/0/2.png", *MODEL, "--aligned", "--fpir", "0.1", cwd=folder)

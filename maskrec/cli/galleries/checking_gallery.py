@@ -64,7 +64,6 @@ def check(
 
 def _show(gallery: str, report: GalleryReport, everybody: bool) -> None:
     from maskrec.cli.text_tables import print_table
-    from maskrec.inference.galleries.gallery_findings import KINDS
 
     people = sorted(report.people, key=lambda each: (not each.nearest, each.distance - each.threshold))
     shown = people if everybody else people[:_SHOWN]
@@ -72,28 +71,10 @@ def _show(gallery: str, report: GalleryReport, everybody: bool) -> None:
         print_table(_people(shown))
     if len(shown) < len(people):
         say(f"{counted(len(people) - len(shown), 'person')} more, with strangers further away; --all shows them")
-    for line in _threshold_lines(report):
+    *lines, last = report.lines()
+    for line in lines:
         say(line)
-    for note in report.notes:
-        say(f"note: {escaped(note)}")
-    for finding in report.findings:
-        say(f"{KINDS[finding.kind]}: {escaped(finding.sentence)}")
-    photos = sum(each.photos for each in report.people)
-    found = counted(len(report.findings), "finding") if report.findings else "nothing was found"
-    say(f"{escaped(gallery)}: {counted(len(report.people), 'person')}, {counted(photos, 'photo')}; {found}")
-
-
-def _threshold_lines(report: GalleryReport) -> list[str]:
-    """The distances that were compared with, and the rates behind them."""
-    lines = []
-    for name, near in report.thresholds.near.items():
-        words = name.replace("_", " ")
-        line = f"{words}: two people's photos are alike within {near.value:.2f} (FAR {near.far:.1g})"
-        own = report.thresholds.own.get(name)
-        if own is not None:
-            line += f", one person's are unlike beyond {own.value:.2f} (false reject rate {own.frr:.1g})"
-        lines.append(line)
-    return lines
+    say(f"{escaped(gallery)}: {last}")
 
 
 def _people(people: list[CheckedPerson]) -> Table:

@@ -46,6 +46,17 @@ class GroupedFolder:
         labels = self.groups.labels
         return [np.flatnonzero(labels == number).tolist() for number in range(int(labels.max(initial=-1)) + 1)]
 
+    def counts(self) -> str:
+        """How many faces were found and compared, and what they were grouped into."""
+        sizes = [len(each) for each in self.members()]
+        several = [size for size in sizes if size > 1]
+        poor = len(self.faces) - len(self.compared)
+        return (
+            f"{counted(len(self.faces), 'face')} of {counted(len(self.names), 'file')}"
+            f"{f', {poor:,} of them not compared' if poor else ''}: {counted(len(several), 'group')} of "
+            f"{counted(sum(several), 'face')}, {counted(len(sizes) - len(several), 'face')} like no other"
+        )
+
     def table(self) -> str:
         """A CSV with a row a face, as they are in the photos; groups count from 1."""
         text = io.StringIO()
@@ -63,9 +74,7 @@ class GroupedFolder:
         several = [group for group in members if len(group) > 1]
         alone = [group[0] for group in members if len(group) == 1]
         poor = [face for face in self.faces if face.poor]
-        heading = (
-            f"{self.folder}: {counted(len(self.faces), 'face')}, {counted(len(several), 'group')} of two or more faces"
-        )
+        heading = f"{self.folder}: {self.counts()}"
         return draw_sheet(heading, [*self._sections(several), *self._others(alone, poor)], _SIZE, _ROW)
 
     def _found(self, face: FolderFace) -> list[object]:

@@ -46,7 +46,7 @@ def group(
 ) -> None:
     """Group the unknown faces of a folder by person: a CSV with a row a face, and a contact sheet.
 
-    The sheet holds faces, which are biometric data.
+    The sheet holds faces, which are biometric data: only you can read the folder (modes 700 and 600).
     """
     from maskrec.base.whole_folders import refuse_folder, whole_folder
     from maskrec.cli.galleries.group_outputs import GroupedFolder
@@ -66,8 +66,10 @@ def group(
     grouped = GroupedFolder(str(folder), names, found.faces, compared, groups)
     sheet, missing = grouped.sheet()
     with whole_folder(out, TABLE, overwrite) as building:
-        (building / TABLE).write_bytes(grouped.table().encode("utf-8", "surrogateescape"))
-        (building / SHEET).write_bytes(sheet)
+        building.chmod(0o700)
+        for name, content in ((TABLE, grouped.table().encode("utf-8", "surrogateescape")), (SHEET, sheet)):
+            (building / name).touch(0o600)
+            (building / name).write_bytes(content)
     for line in _summary(found, grouped, far):
         say(line)
     if missing:
@@ -108,13 +110,7 @@ def _find(model: FaceModel, paths: Sequence[Path]) -> FolderFaces:
 def _summary(found: FolderFaces, grouped: GroupedFolder, far: float) -> Iterator[str]:
     """What was found, and what the rate means for all faces."""
     groups = grouped.groups
-    sizes = [len(each) for each in grouped.members()]
-    several = [size for size in sizes if size > 1]
-    yield (
-        f"{counted(len(grouped.compared), 'face')} of {counted(len(grouped.names), 'file')}: "
-        f"{counted(len(several), 'group')} of {counted(sum(several), 'face')}, "
-        f"{counted(len(sizes) - len(several), 'face')} like no other"
-    )
+    yield grouped.counts()
     for name, one in groups.thresholds.items():
         yield (
             f"{name.replace('_', ' ')}: threshold {one.value:.4f}, false accept rate {one.far:.2g}, for other people "

@@ -1,9 +1,12 @@
-"""``maskrec gallery list`` and ``remove``: who is enrolled, and who no longer is."""
+"""``maskrec gallery list``, ``remove`` and ``rename``: who is enrolled, who no longer is, and by which name."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from maskrec.base.console import escaped, say
 from maskrec.base.errors import MaskrecError
@@ -12,7 +15,7 @@ from maskrec.cli.galleries.gallery_options import GalleryPath, PersonName
 from maskrec.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from maskrec.inference.galleries.enrolled import EnrolledPerson
+    from maskrec.inference.galleries.enrolled import EnrolledPerson, Removed
 
 
 def list_people(gallery: GalleryPath, as_json: AsJson = False) -> None:
@@ -31,22 +34,51 @@ def list_people(gallery: GalleryPath, as_json: AsJson = False) -> None:
         say(_line(person))
 
 
-def remove(gallery: GalleryPath, name: PersonName) -> None:
-    """Remove a person with all that is kept of them.
+def remove(
+    gallery: GalleryPath,
+    name: PersonName,
+    photo: Annotated[
+        str | None,
+        typer.Option("--photo", metavar="PHOTO", help="One of their photos, by its name, instead of the person."),
+    ] = None,
+) -> None:
+    """Remove a person, or one of their photos, with all that is kept of it.
 
-    The exit code is 1 where bytes of them could not be wiped yet.
+    The exit code is 1 where bytes of it could not be wiped yet.
     """
     from maskrec.inference.galleries.gallery_file import GalleryFile
 
     with GalleryFile.open(gallery, write=True) as file:
-        removed = file.remove(name)
-    said = f"{escaped(removed.name)}: {counted(removed.faces, 'face')} removed"
+        removed = file.remove(name) if photo is None else file.remove_photo(name, photo)
+    done = f"{escaped(removed.name)}: {counted(removed.faces, 'face')} removed"
+    _say_wiped(gallery, done, "them" if photo is None or removed.faces > 1 else "it", removed)
+
+
+def rename(
+    gallery: GalleryPath,
+    name: PersonName,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Their new name.")],
+) -> None:
+    """Give a person another name.
+
+    The exit code is 1 where bytes of the old name could not be wiped yet.
+    """
+    from maskrec.inference.galleries.gallery_file import GalleryFile
+    from maskrec.inference.galleries.person_names import checked_name
+
+    with GalleryFile.open(gallery, write=True) as file:
+        removed = file.rename(name, new)
+    _say_wiped(gallery, f"{escaped(removed.name)} is now {escaped(checked_name(new))}", "the old name", removed)
+
+
+def _say_wiped(gallery: Path, done: str, what: str, removed: Removed) -> None:
+    """Say what was done and that nothing of it is left, or raise why something is."""
     if not removed.wiped:
         raise MaskrecError(
-            f"{said}, but bytes of them are still in {gallery} because {removed.reason}; the next command that opens "
-            "it wipes them"
+            f"{done}, but bytes of {what} are still in {gallery} because {removed.reason}; the next command that "
+            "changes it wipes them"
         )
-    say(f"{said}, nothing of them is left in {gallery}")
+    say(f"{done}, nothing of {what} is left in {gallery}")
 
 
 def _line(person: EnrolledPerson) -> str:

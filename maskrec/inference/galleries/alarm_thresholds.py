@@ -160,6 +160,16 @@ def _own(risk: Risk, condition: str, frr: float, own: int, exact: bool) -> tuple
     )
 
 
+def alike_within(threshold: float) -> str:
+    """What a threshold of ``AlarmThresholds.near`` means, as a part of a sentence."""
+    return f"two people's photos are alike within {threshold:.2f}"
+
+
+def unlike_beyond(bound: float) -> str:
+    """What a bound of ``AlarmThresholds.own`` means, as a part of a sentence."""
+    return f"one person's photos are unlike beyond {bound:.2f}"
+
+
 def is_measured(risk: Risk, condition: str) -> bool:
     """Whether enough comparisons of one person's images and of two people's were measured."""
     try:

@@ -106,11 +106,11 @@ class EnrolledPerson(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """What became of a person that was removed.
+    """What became of a person that was removed, in whole or in part.
 
     Args:
         name: as it was enrolled.
-        faces: how many were removed.
+        faces: how many were removed; of somebody who was renamed 0.
         wiped: whether nothing of them is left in the gallery's files.
         reason: why something is still there, as a part of a sentence; "" where nothing is.
     """

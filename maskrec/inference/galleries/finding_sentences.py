@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maskrec.inference.galleries.alarm_thresholds import alike_within, unlike_beyond
 from maskrec.inference.galleries.enrolled import EnrolledFaces
 from maskrec.inference.galleries.gallery_findings import EnrolledPhoto, Finding
 from maskrec.inference.galleries.quality_bounds import QualityBounds
@@ -49,7 +50,7 @@ class FindingSentences:
         photo, theirs, own = (self._of(each) for each in (found.pair.photo, found.pair.other, found.own))
         sentence = (
             f"{person}, {photo.photo}: it shows {other} rather than {person}: {found.pair.distance:.2f} from "
-            f"{theirs.photo} of {other}, where one person's photos are within {found.pair.limit:.2f}, and "
+            f"{theirs.photo} of {other}, where {alike_within(found.pair.limit)}, and "
             f"{found.own_distance:.2f} from {own.photo}, the nearest other photo of {person}; {person}'s other photos "
             f"are {found.rest_distance:.2f} from {other}'s, so it is this photo that is wrong; move or remove it"
         )
@@ -67,7 +68,7 @@ class FindingSentences:
         person, pair = self.faces.names[found.person], found.nearest
         photos = tuple(self._of(each) for each in found.photos)
         named = " and ".join(each.photo for each in photos)
-        further = f"where one person's photos are within {pair.limit:.2f}"
+        further = f"where {unlike_beyond(pair.limit)}"
         if found.certain:
             sentence = (
                 f"{person}, {named}: somebody else, whom nobody enrolled is like: {pair.distance:.2f} from "
@@ -91,8 +92,8 @@ class FindingSentences:
         first, second = (self.faces.names[each] for each in found.people)
         mine, theirs = (self._of(each) for each in (found.pair.photo, found.pair.other))
         near = (
-            f"{mine.photo} of {first} and {theirs.photo} of {second} are {found.pair.distance:.2f} apart, where one "
-            f"person's photos are within {found.pair.limit:.2f}"
+            f"{mine.photo} of {first} and {theirs.photo} of {second} are {found.pair.distance:.2f} apart, where "
+            f"{alike_within(found.pair.limit)}"
         )
         numbers = {
             "distance": found.pair.distance,

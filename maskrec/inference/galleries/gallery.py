@@ -77,15 +77,29 @@ class Gallery:
         with self._open() as file:
             return file.people()
 
-    def remove(self, name: str) -> Removed:
-        """Remove a person with all that is kept of them.
+    def remove(self, name: str, photo: str | None = None) -> Removed:
+        """Remove a person, or one of their photos, with all that is kept of it.
+
+        Args:
+            name: of the person.
+            photo: its name, as ``check`` and ``search`` say it; None for the whole person.
 
         Raises:
-            UsageError: nobody of that name is enrolled.
+            UsageError: nobody of that name is enrolled, or they have no such photo, or no other.
             MaskrecError: another process holds the file.
         """
         with self._open(write=True) as file:
-            return file.remove(name)
+            return file.remove(name) if photo is None else file.remove_photo(name, photo)
+
+    def rename(self, name: str, new: str) -> Removed:
+        """Give a person another name; nothing of the old one is left.
+
+        Raises:
+            UsageError: nobody of that name is enrolled, or somebody else has the new one.
+            MaskrecError: another process holds the file.
+        """
+        with self._open(write=True) as file:
+            return file.rename(name, new)
 
     def add(
         self,

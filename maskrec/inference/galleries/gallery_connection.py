@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.processors import usable_processors
 from maskrec.inference.galleries.gallery_errors import WAIT, DamagedGalleryError, explained, result_code
 from maskrec.inference.galleries.gallery_header import beside, require_header, require_writable
 from maskrec.inference.galleries.gallery_schema import require_schema
@@ -30,6 +31,8 @@ _SETTINGS = (
 )
 _NOT_SHARED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _ALONE = ("mode=ro&vfs=unix-none", "mode=ro&immutable=1")
+_REVISION = "SELECT revision FROM gallery"
+_READERS = 4  # connections at most that read at once
 
 
 class GalleryConnection:
@@ -50,6 +53,8 @@ class GalleryConnection:
         if write:
             require_writable(path)
         self._alone: list[object] | None = None
+        self._mode = "mode=ro"  # of further connections for reading
+        self._large = size > _CHECKED_WHOLE
         with explained(path):
             self.sqlite = self._opened("mode=rw") if write else self._opened_for_reading()
             try:
@@ -69,6 +74,25 @@ class GalleryConnection:
             yield self.sqlite
         if self._alone is not None and self._alone != _signature(self.path):
             raise MaskrecError(f"{self.path} was changed while it was read; run the same command again")
+
+    @contextmanager
+    def reading_at_once(self) -> Iterator[list[sqlite3.Connection]]:
+        """Connections for as many threads, all of which see one moment; of a small file it is one.
+
+        Raises:
+            UsageError, MaskrecError: as ``reading``.
+        """
+        with self.reading() as first, ExitStack() as stack:
+            readers = [first]
+            for _ in range(min(usable_processors(), _READERS) - 1 if self._large else 0):
+                with suppress(sqlite3.Error):  # one reader is enough
+                    another = self._opened(self._mode)
+                    stack.callback(another.close)
+                    another.execute("BEGIN DEFERRED")
+                    # Every change counts the revision up in its own transaction.
+                    if another.execute(_REVISION).fetchone() == first.execute(_REVISION).fetchone():
+                        readers.append(another)
+            yield readers
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -95,12 +119,13 @@ class GalleryConnection:
 
     def _opened_for_reading(self) -> sqlite3.Connection:
         try:
-            return self._opened("mode=ro")
+            return self._opened(self._mode)
         except sqlite3.Error as error:
             if result_code(error) not in _NOT_SHARED:
                 raise
             self._alone = _signature(self.path)
-            return self._opened(_ALONE[0] if _size(beside(self.path, "-wal")) else _ALONE[1])
+            self._mode = _ALONE[0] if _size(beside(self.path, "-wal")) else _ALONE[1]
+            return self._opened(self._mode)
 
     def _prepare(self, write: bool, size: int) -> None:
         if size <= _CHECKED_WHOLE and (found := self.sqlite.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
@@ -123,8 +148,9 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         mode: parameters of SQLite's URI: ``mode=rw``.
     """
     connection = sqlite3.connect(
-        f"file:{quote(os.fsencode(path.absolute()))}?{mode}", uri=True, timeout=WAIT, isolation_level=None
-    )
+        f"file:{quote(os.fsencode(path.absolute()))}?{mode}", uri=True, timeout=WAIT, isolation_level=None,
+        check_same_thread=False,  # one thread at a time uses it
+    )  # fmt: skip
     if defensive := getattr(sqlite3, "SQLITE_DBCONFIG_DEFENSIVE", None):  # from Python 3.12 on
         connection.setconfig(defensive)  # type: ignore[attr-defined]
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)

@@ -19,7 +19,7 @@ from maskrec.inference.galleries.gallery_reading import read_faces, read_people,
 from maskrec.inference.galleries.gallery_schema import read_model
 from maskrec.inference.galleries.new_galleries import make_gallery
 from maskrec.inference.galleries.person_names import checked_name
-from maskrec.inference.galleries.removing_people import remove_person, wipe
+from maskrec.inference.galleries.removing_people import remove_person, remove_photo, rename_person, wipe
 
 _WAIT_WHEN_OPENED = 1.0  # seconds for the rest of an earlier removal
 
@@ -117,8 +117,8 @@ class GalleryFile:
         Raises:
             UsageError: the file is damaged.
         """
-        with self._connection.reading() as sqlite:
-            return read_faces(sqlite, self.model.width)
+        with self._connection.reading_at_once() as readers:
+            return read_faces(readers, self.model.width)
 
     def add(self, name: str, faces: Sequence[NewFace]) -> EnrolledPerson:
         """Enrol faces of a person, new or known; when it returns they are on the disk.
@@ -159,8 +159,41 @@ class GalleryFile:
         kept = checked_name(name)
         with self._connection.writing() as sqlite:
             faces = remove_person(sqlite, self.path, self.model.width, kept)
-        reason = self._wipe(wait)
-        return Removed(kept, faces, not reason, reason)
+        return self._removed(kept, faces, wait)
+
+    def remove_photo(self, name: str, photo: str, *, wait: float = WAIT) -> Removed:
+        """Remove one of a person's photos with all that is kept of it, and wipe it from the disk.
+
+        Args:
+            name: of the person.
+            photo: its name, as ``check`` and ``search`` say it.
+            wait: as in ``remove``.
+
+        Raises:
+            UsageError: nobody of that name, no photo of that name, or they have no other.
+            MaskrecError: as in ``remove``.
+        """
+        kept = checked_name(name)
+        with self._connection.writing() as sqlite:
+            faces = remove_photo(sqlite, self.path, self.model.width, kept, photo)
+        return self._removed(kept, faces, wait)
+
+    def rename(self, name: str, new: str, *, wait: float = WAIT) -> Removed:
+        """Give a person another name, and wipe the old one from the disk.
+
+        Args:
+            name: of the person.
+            new: nobody else's; another spelling of ``name`` as well.
+            wait: as in ``remove``.
+
+        Raises:
+            UsageError: nobody of that name, or a new one that cannot be kept or is somebody else's.
+            MaskrecError: as in ``remove``.
+        """
+        kept, new = checked_name(name), checked_name(new)
+        with self._connection.writing() as sqlite:
+            rename_person(sqlite, self.path, kept, new)
+        return self._removed(kept, 0, wait)
 
     def kept_photos(self, name: str | None = None) -> Iterator[tuple[str, str, bytes]]:
         """The photos that are in the file: whose, their name, their bytes.
@@ -178,6 +211,10 @@ class GalleryFile:
                 found = read_photo(sqlite, number)
             if found is not None:
                 yield found
+
+    def _removed(self, name: str, faces: int, wait: float) -> Removed:
+        reason = self._wipe(wait)
+        return Removed(name, faces, not reason, reason)
 
     def _wipe(self, wait: float) -> str:
         """Why something is left of what was removed; "" where nothing is."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from maskrec.base.console import escaped
 from maskrec.base.words import counted
-from maskrec.inference.galleries.alarm_thresholds import AlarmThresholds
+from maskrec.inference.galleries.alarm_thresholds import AlarmThresholds, alike_within, unlike_beyond
 
 Kind = Literal["wrong_person", "two_names", "lookalikes", "blurred", "tiny"]
 
@@ -98,6 +99,26 @@ class GalleryReport:
 
     def __repr__(self) -> str:
         return f"GalleryReport({counted(len(self.people), 'person')}, {counted(len(self.findings), 'finding')})"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """The thresholds, the notes and the findings in words, a line each, and what was checked."""
+        lines = [*self._threshold_lines(), *(f"note: {escaped(note)}" for note in self.notes)]
+        lines += [f"{KINDS[each.kind]}: {escaped(each.sentence)}" for each in self.findings]
+        photos = sum(each.photos for each in self.people)
+        found = counted(len(self.findings), "finding") if self.findings else "nothing was found"
+        return [*lines, f"{counted(len(self.people), 'person')}, {counted(photos, 'photo')}; {found}"]
+
+    def _threshold_lines(self) -> Iterator[str]:
+        """The distances that were compared with, and the rates behind them."""
+        for name, near in self.thresholds.near.items():
+            line = f"{name.replace('_', ' ')}: {alike_within(near.value)} (FAR {near.far:.1g})"
+            own = self.thresholds.own.get(name)
+            if own is not None:
+                line += f", {unlike_beyond(own.value)} (false reject rate {own.frr:.1g})"
+            yield line
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON; what is not known is null."""

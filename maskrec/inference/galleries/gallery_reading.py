@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.inference.galleries.embedding_reading import StoredBlock, read_embeddings
 from maskrec.inference.galleries.enrolled import EnrolledFaces, EnrolledPerson
 from maskrec.inference.galleries.gallery_errors import DamagedGalleryError
 from maskrec.inference.galleries.person_names import LONGEST_NAME
 from maskrec.inference.galleries.row_blocks import (
     ROW,
-    decode_embeddings,
     decode_photo_names,
     decode_rows,
     rows_of_blocks,
@@ -56,22 +57,30 @@ def read_people(connection: sqlite3.Connection, name: str | None = None) -> list
     ]
 
 
-def read_faces(connection: sqlite3.Connection, width: int) -> EnrolledFaces:
+def read_faces(readers: Sequence[sqlite3.Connection], width: int) -> EnrolledFaces:
     """All faces; the embeddings are read into one array, which is all the memory that it takes.
+
+    Args:
+        readers: connections that see one moment; each reads embeddings in a thread of its own.
+        width: d.
 
     Raises:
         DamagedGalleryError: something in it cannot be read.
     """
+    connection = readers[0]
     numbers, names = _people(connection)
     total = _total(connection, width)
     rows, embeddings = np.empty(total, ROW), np.empty((total, width), np.float32)
     photo_names: list[str] = []
-    query = "SELECT faces, rows, photo_names, embeddings FROM blocks ORDER BY id"
-    for faces, stored, stored_names, stored_embeddings in connection.execute(query):
+    blocks: list[StoredBlock] = []
+    for place, faces, stored, stored_names in connection.execute(
+        "SELECT id, faces, rows, photo_names FROM blocks ORDER BY id"
+    ):
         block = slice(len(photo_names), len(photo_names) + faces)
         rows[block] = decode_rows(stored, faces)
-        embeddings[block] = decode_embeddings(stored_embeddings, faces, width)
         photo_names += decode_photo_names(stored_names, faces)
+        blocks.append(StoredBlock(place, embeddings[block]))
+    read_embeddings(readers, blocks)
     if (np.diff(np.sort(rows["face"])) == 0).any():  # a third of the time of np.unique
         raise DamagedGalleryError("two of its faces have one number")
     hashes = rows["photo"].tobytes().hex()

@@ -1,10 +1,10 @@
-"""Removing people so that nothing of them is left in a gallery's files.
+"""Removing people, photos and names so that nothing of them is left in a gallery's files.
 
 ``secure_delete`` fills what is deleted with zeros, but SQLite moves rows between the pages of its trees, and what a
 page held before it was written anew can stay in its unused part. So nothing of a face is ever in a tree: a row of
 ``blocks`` and ``photos`` begins with a page of zeros (``padding``), which is as much as a tree keeps of it; the rest
 is in pages of its own, and these are filled with zeros when they are freed. ``people`` is small: it is written anew
-without the removed person, and all pages that it had are freed.
+without what was removed, and all pages that it had are freed.
 
 What was written before is also in the write-ahead log (``-wal``) until its content is in the file and it is cut to
 nothing, which has to wait for whoever reads an earlier state. ``gallery.unwiped`` marks that until it is done.
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 import numpy as np
 
+from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
-from maskrec.base.words import counted, did_you_mean
+from maskrec.base.words import counted, did_you_mean, plain_name
 from maskrec.inference.galleries.adding_faces import find_person
 from maskrec.inference.galleries.gallery_errors import WAIT
 from maskrec.inference.galleries.row_blocks import add_block, read_block, rows_of_blocks
@@ -43,23 +45,106 @@ def remove_person(connection: sqlite3.Connection, path: Path, width: int, name: 
         UsageError: nobody of that name.
         DamagedGalleryError: a block is damaged.
     """
+    person = _enrolled(connection, path, name)
+    faces = _delete_faces(connection, width, person, None)
+    others = connection.execute("SELECT * FROM people WHERE id != ? ORDER BY id", (person,)).fetchall()
+    _write_people(connection, others)
+    return faces
+
+
+def remove_photo(connection: sqlite3.Connection, path: Path, width: int, name: str, photo: str) -> int:
+    """Delete a person's faces of one photo; the caller has begun a transaction.
+
+    Args:
+        connection: of the gallery.
+        path: of the gallery, for messages.
+        width: d.
+        name: as it is kept.
+        photo: the photo's name; of a path the last part counts.
+
+    Returns:
+        The number of faces: more than one where several photos have the name.
+
+    Raises:
+        UsageError: nobody of that name, no photo of that name, or they have no other.
+        DamagedGalleryError: a block is damaged.
+    """
+    person, known = _enrolled(connection, path, name), []
+    for place, rows in rows_of_blocks(connection):
+        if len(own := np.flatnonzero(rows["person"] == person)):
+            names = read_block(connection, place, width).photo_names
+            known += [names[each] for each in own]
+    chosen = photo if photo in known else PurePath(photo).name
+    if chosen not in known:
+        near = did_you_mean(chosen, known, "maskrec gallery check names photos")
+        raise UsageError(
+            f"{escaped(photo)} is not among the {counted(len(known), 'photo')} of {name} in {path}; {near}"
+        )
+    if set(known) == {chosen}:
+        raise UsageError(f"{escaped(photo)} is the only photo of {name} in {path}; remove the person, or add one first")
+    faces = _delete_faces(connection, width, person, chosen)
+    _count_up(connection)
+    return faces
+
+
+def rename_person(connection: sqlite3.Connection, path: Path, name: str, new: str) -> None:
+    """Give a person another name, and delete the old one; the caller has begun a transaction.
+
+    Args:
+        connection: of the gallery.
+        path: of the gallery, for messages.
+        name: as it is kept.
+        new: as it is to be kept; another spelling of ``name`` as well.
+
+    Raises:
+        UsageError: nobody of that name, the same name, or somebody else has the new one.
+    """
+    person = _enrolled(connection, path, name)
+    if new == name:
+        raise UsageError(f"{name} is the name already; give another one")
+    query = "SELECT name FROM people WHERE plain_name = ? AND id != ?"
+    if (other := connection.execute(query, (plain_name(new), person)).fetchone()) is not None:
+        raise UsageError(f"{escaped(str(other[0]))} is enrolled in {path} already; choose another name")
+    people = connection.execute("SELECT id, name, plain_name FROM people ORDER BY id").fetchall()
+    _write_people(connection, [(person, new, plain_name(new)) if one[0] == person else one for one in people])
+
+
+def _enrolled(connection: sqlite3.Connection, path: Path, name: str) -> int:
     person = find_person(connection, path, name)
     if person is None:
         known = [str(each) for (each,) in connection.execute("SELECT name FROM people")]
         near = did_you_mean(name, known, "see maskrec gallery list")
         raise UsageError(f"{name} is not among the {counted(len(known), 'person')} of {path}; {near}")
-    with_person = [(place, rows) for place, rows in rows_of_blocks(connection) if (rows["person"] == person).any()]
-    for place, rows in with_person:
-        block, kept = read_block(connection, place, width), np.flatnonzero(rows["person"] != person)
-        connection.execute("DELETE FROM blocks WHERE id = ?", (place,))
-        if len(kept):
-            add_block(connection, block.part(kept), place)
-    connection.execute("DELETE FROM photos WHERE person = ?", (person,))
-    others = connection.execute("SELECT * FROM people WHERE id != ? ORDER BY id", (person,)).fetchall()
+    return person
+
+
+def _delete_faces(connection: sqlite3.Connection, width: int, person: int, photo: str | None) -> int:
+    """Delete a person's faces and kept photos, of one photo or of all; how many faces."""
+    deleted: list[int] = []
+    for place, rows in list(rows_of_blocks(connection)):
+        if not (leaving := rows["person"] == person).any():
+            continue
+        block = read_block(connection, place, width)
+        if photo is not None:
+            leaving = leaving & np.array([each == photo for each in block.photo_names])
+        deleted += rows["face"][leaving].tolist()
+        if leaving.any():
+            connection.execute("DELETE FROM blocks WHERE id = ?", (place,))
+            if len(kept := np.flatnonzero(~leaving)):
+                add_block(connection, block.part(kept), place)
+    connection.executemany("DELETE FROM photos WHERE face = ?", [(face,) for face in deleted])
+    return len(deleted)
+
+
+def _write_people(connection: sqlite3.Connection, people: Sequence[tuple[object, ...]]) -> None:
+    """Write all people anew."""
     connection.execute("DELETE FROM people")
-    connection.executemany("INSERT INTO people VALUES (?, ?, ?)", others)
+    connection.executemany("INSERT INTO people VALUES (?, ?, ?)", people)
+    _count_up(connection)
+
+
+def _count_up(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE gallery SET revision = revision + 1, unwiped = revision + 1")
-    return sum(int((rows["person"] == person).sum()) for _, rows in with_person)
 
 
 def wipe(connection: sqlite3.Connection, wait: float) -> bool:

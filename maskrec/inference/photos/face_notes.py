@@ -1,7 +1,11 @@
 """What may make a face's comparisons less reliable, by rules of thumb.
 
-They are measured on the landmarks and the aligned picture. Bounds are such that each is rare on press photos (LFW: 1 %
-blurred, 2 to 3 % turned, none cut off or tiny). A note is a hint to look at the photo; its absence promises nothing.
+They are measured on the landmarks and the aligned picture. Bounds are such that each is rare on press photos (LFW: a
+quarter of a percent blurred, 2 to 3 % turned, none cut off or tiny). A gallery's check and its groups of unknown faces
+have the bounds of tiny and blurred faces from here. 27 is the sharpness below which a quarter of a percent of LFW's
+photos lie (half of its people), so that a gallery of a hundred good ones raises an alarm in four; of photos that a
+Gaussian of 2.5 pixels or more has blurred, the eyes 42 pixels apart, 95 % and more lie below it. A note is a hint to
+look at the photo; its absence promises nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from maskrec.faces.alignment import similarity_transform, template_points
 
 TINY = 20.0  # pixels between the eyes
 CUT_OFF = 0.1  # share of the aligned face that is outside of the photo
-BLURRED = 40.0  # variance of the Laplacian of gray, on a canvas of 112 pixels
+BLURRED = 27.0  # variance of the Laplacian of gray, on a canvas of 112 pixels
 TURNED = 0.15  # the nose's place between the eyes, from either; 0.5 is frontal
 SIDEWAYS = 45.0  # degrees
 
@@ -38,7 +42,7 @@ def notes_on(
 
     - tiny: fewer than 20 pixels between the eyes.
     - cut off: more than a tenth of what the network should see is outside of the photo.
-    - blurred: the variance of the Laplacian (Pech-Pacheco et al., 2000) of the face at 112 pixels is under 40; tiny
+    - blurred: the variance of the Laplacian (Pech-Pacheco et al., 2000) of the face at 112 pixels is under 27; tiny
       faces are not looked at, because enlarging blurs.
     - turned: the nose is within 15 % of the eyes' distance of one eye, or beyond it, along their line.
     - sideways: the line of the eyes is turned by more than 45 degrees.

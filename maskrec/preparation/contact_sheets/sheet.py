@@ -13,7 +13,7 @@ from maskrec.preparation.contact_sheets.tiles import BACKGROUND, Section, Tile
 
 MARGIN = 16
 GAP = 8
-LINES = 3  # below a picture, beside its title
+LINES = 3  # at most: of the heading, and below a picture beside its title
 MOST_PIXELS = 120_000_000
 _INK, _FAINT, _PAPER = (24, 24, 24), (96, 96, 96), (255, 255, 255)
 
@@ -37,14 +37,15 @@ def draw_sheet(heading: str, sections: Sequence[Section], size: int, columns: in
     columns = min(columns, max(4, *(len(section.tiles) for section in sections)))
     pen = _Pen(size, columns, Lettering(text), Lettering(text, bold=True), Lettering(text + 6, bold=True))
     width = 2 * MARGIN + columns * size + (columns - 1) * GAP
-    edges = MARGIN + pen.heading_height + MARGIN
+    words = pen.large.wrap(heading, width - 2 * MARGIN, LINES)
+    edges = MARGIN + pen.heading_height + (len(words) - 1) * pen.heading_line + MARGIN
     # Wrapping the words takes long; the pictures alone may be too many.
     _refuse_large(width, edges + sum(pen.least_height(section) for section in sections), "at least ")
     layouts = [pen.layout(section) for section in sections]
     height = edges + sum(sum(rows) + pen.title_height for rows in layouts)
     _refuse_large(width, height)
     image = Image.new("RGB", (width, height), _PAPER)
-    pen.paint(ImageDraw.Draw(image), image, heading, sections, layouts)
+    pen.paint(ImageDraw.Draw(image), image, words, sections, layouts)
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue(), pen.small.missing | pen.bold.missing | pen.large.missing
@@ -61,7 +62,7 @@ class _Pen:
         self.size, self.columns = size, columns
         self.small, self.bold, self.large = small, bold, large
         self.line = small.size + 4
-        self.heading_height = large.size + 18
+        self.heading_height, self.heading_line = large.size + 18, large.size + 6
         self.title_height = large.size + 22
 
     def least_height(self, section: Section) -> int:
@@ -85,13 +86,14 @@ class _Pen:
         self,
         draw: ImageDraw.ImageDraw,
         image: Image.Image,
-        heading: str,
+        heading: Sequence[str],
         sections: Sequence[Section],
         layouts: Sequence[Sequence[int]],
     ) -> None:
         width = image.width - 2 * MARGIN
-        self.large.draw(draw, (MARGIN, MARGIN), self.large.cut(heading, width), _INK)
-        y = MARGIN + self.heading_height
+        for number, line in enumerate(heading):
+            self.large.draw(draw, (MARGIN, MARGIN + number * self.heading_line), line, _INK)
+        y = MARGIN + self.heading_height + (len(heading) - 1) * self.heading_line
         for section, rows in zip(sections, layouts, strict=True):
             draw.line((MARGIN, y, MARGIN + width, y), fill=(BACKGROUND - 30,) * 3)
             self.large.draw(draw, (MARGIN, y + 8), self.large.cut(section.title, width), _INK)

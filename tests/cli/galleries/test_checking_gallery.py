@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,12 @@ def test_findings_are_1_each_with_its_sentence(maskrec_here: Here, folder: Path)
 def test_in_python_the_report_is_that_of_the_command(maskrec_here: Here, folder: Path) -> None:
     report = open_gallery(folder / "faults", folder / "model.onnx").check()
     assert repr(report) == "GalleryReport(3 people, 2 findings)"
+    lines = str(report).splitlines()
+    alike = re.match(r"bare: (two people's photos are alike within [0-9.]+) \(FAR ", lines[0])
+    assert alike is not None
+    (wrong,) = [line for line in lines if line.startswith("a photo of the wrong person: ")]
+    assert alike[1] in wrong  # one bound in one wording
+    assert lines[-1] == "3 people, 6 photos; 2 findings"
     done = maskrec_here("gallery", "check", "faults", "--model", "model.onnx", "--json", cwd=folder)
     assert json.loads(done.stdout) == {"gallery": "faults", **json.loads(json.dumps(report.to_plain()))}
 

@@ -50,7 +50,7 @@ def test_each_face_is_in_the_table_with_its_group_and_the_sheet_shows_them(
         "gallery", "group", "photos", "--model", "model.onnx", "--bare", "--far", "0.01", "--out", "out", cwd=folder
     )
     assert done.returncode == 0, done.stderr
-    assert "6 faces of 8 files: 2 groups of 5 faces, 1 face like no other" in done.stdout
+    assert "7 faces of 8 files, 1 of them not compared: 2 groups of 5 faces, 1 face like no other" in done.stdout
     assert "15 pairs of faces were compared: at a rate of 0.01 at most 0.1" in done.stdout
     assert "note: 1 face that cannot be compared reliably: 1 blurred" in done.stdout
     assert "note: 1 file cannot be read, first: " in done.stdout
@@ -66,6 +66,8 @@ def test_each_face_is_in_the_table_with_its_group_and_the_sheet_shows_them(
     with Image.open(folder / "out" / "groups.png") as sheet:
         assert sheet.width >= 4 * 104  # a row of four tiles at least
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["groups.csv", "groups.png"]
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder / "out", *(folder / "out").iterdir())}
+    assert modes == {"out": 0o700, "groups.csv": 0o600, "groups.png": 0o600}
     before = (folder / "out" / "groups.csv").read_bytes()
     again = maskrec_here(
         "gallery", "group", "photos", "--model", "model.onnx", "--bare", "--far", "0.01", "--out", "out", cwd=folder

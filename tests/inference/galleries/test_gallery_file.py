@@ -15,8 +15,11 @@ import pytest
 from small_galleries import MODEL, new_face, small_gallery
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.inference.galleries import gallery_connection
 from maskrec.inference.galleries.enrolled import FaceQuality, NewFace
+from maskrec.inference.galleries.gallery_connection import GalleryConnection
 from maskrec.inference.galleries.gallery_file import GalleryFile
+from maskrec.inference.galleries.gallery_reading import read_faces
 
 
 @pytest.fixture
@@ -49,6 +52,46 @@ def test_what_is_added_is_there_when_opened_again(path: Path) -> None:
     np.testing.assert_array_equal(faces.embeddings, [face.embedding for face in given])
     np.testing.assert_array_equal(faces.quality[:, 0], [41.0, 42.0, 43.0, 44.0])
     assert np.isnan(faces.quality[:, 2]).all()
+
+
+def test_several_readers_read_what_one_reads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with GalleryFile.create(path, MODEL) as gallery:
+        gallery.add_many((f"person {number}", [new_face(number)]) for number in range(3))
+        gallery.add("Ann", [new_face(number, masked=True) for number in range(10, 14)])
+    monkeypatch.setattr(gallery_connection, "_CHECKED_WHOLE", 0)
+    monkeypatch.setattr(gallery_connection, "usable_processors", lambda: 3)
+    given = [new_face(seed).embedding for seed in (0, 1, 2, 10, 11, 12, 13)]
+    connection = GalleryConnection(path, write=False)
+    with connection.reading_at_once() as readers:
+        assert len(readers) == 3
+        with GalleryFile.open(path, write=True) as other:
+            other.add("Bob", [new_face(20)])
+        np.testing.assert_array_equal(read_faces(readers, MODEL.width).embeddings, given)
+    connection.close()
+    with sqlite3.connect(path) as damage:
+        damage.execute("UPDATE blocks SET embeddings = zeroblob(length(embeddings)) WHERE id = 2")
+    damage.close()
+    with GalleryFile.open(path) as gallery, pytest.raises(UsageError, match="not finite or not of unit length"):
+        gallery.faces()
+
+
+def test_a_reader_that_sees_another_moment_is_not_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_gallery(path, {"Ann": 1})
+    monkeypatch.setattr(gallery_connection, "_CHECKED_WHOLE", 0)
+    monkeypatch.setattr(gallery_connection, "usable_processors", lambda: 2)
+    connection = GalleryConnection(path, write=False)
+    opened = connection._opened
+
+    def opened_later(mode: str) -> sqlite3.Connection:
+        connection.sqlite.execute("SELECT count(*) FROM people").fetchone()  # the first reader's moment
+        with GalleryFile.open(path, write=True) as other:
+            other.add("Bob", [new_face(20)])
+        return opened(mode)
+
+    monkeypatch.setattr(connection, "_opened", opened_later)
+    with connection.reading_at_once() as readers:
+        assert [read_faces(readers, MODEL.width).names, len(readers)] == [("Ann",), 1]
+    connection.close()
 
 
 def test_an_empty_gallery(path: Path) -> None:

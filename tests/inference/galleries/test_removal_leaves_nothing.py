@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from small_galleries import MODEL, new_face, small_gallery
 
+from maskrec.base.errors import UsageError
 from maskrec.base.words import plain_name
 from maskrec.inference.galleries.adding_faces import add_people
 from maskrec.inference.galleries.enrolled import NewFace
@@ -77,6 +78,40 @@ def test_removing_people_in_any_order_leaves_no_trace_of_them(tmp_path: Path) ->
         assert traces(path, next(iter(gone)), everybody) == []
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_one_photo_and_an_old_name_leave_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "people.gallery"
+    (ann, hers), (bob, his) = person(1, 3, 9000), person(2, 2, 3000)
+    with GalleryFile.create(path, MODEL) as gallery:
+        gallery.add_many([(ann, hers), (bob, his)])
+        assert gallery.remove_photo(ann, f"photos/{hers[1].photo_name}") == (ann, 1, True, "")
+        assert traces(path, "-", [hers[1]]) == []
+        assert all(traces(path, "-", [each]) for each in (hers[0], hers[2], *his))
+        assert gallery.rename(bob, "Bo") == (bob, 0, True, "")
+        assert traces(path, bob, []) == []
+        assert gallery.rename("Bo", "BO").wiped
+        faces = gallery.faces()
+        assert faces.names == (ann, "BO")
+        assert faces.photo_names == tuple(each.photo_name for each in (hers[0], hers[2], *his))
+        assert [(who, photo) for who, _, photo in gallery.kept_photos()] == [
+            (ann, hers[0].photo), (ann, hers[2].photo), ("BO", his[0].photo), ("BO", his[1].photo),
+        ]  # fmt: skip
+        before, revision = traces(path, ann, hers), gallery.revision
+        for refused, said in (
+            (lambda: gallery.remove_photo(ann, "absent.jpg"), "absent.jpg is not among the 2 photos of"),
+            (lambda: gallery.remove_photo("Cid", "absent.jpg"), "Cid is not among the 2 people"),
+            (lambda: gallery.rename("BO", "BO"), "BO is the name already"),
+            (lambda: gallery.rename(ann, "Bo"), "BO is enrolled in"),
+            (lambda: gallery.rename("Cid", "Dan"), "Cid is not among"),
+            (lambda: gallery.rename(ann, " "), "is empty"),
+        ):
+            with pytest.raises(UsageError, match=said):
+                refused()
+        gallery.remove_photo(ann, hers[0].photo_name)
+        with pytest.raises(UsageError, match="is the only photo of"):
+            gallery.remove_photo(ann, hers[2].photo_name)
+        assert (before != [], gallery.revision) == (True, revision + 1)
 
 
 @pytest.mark.parametrize("seed", [1, 23])

@@ -187,6 +187,14 @@ def test_a_sheet_that_its_words_make_too_large_is_refused(monkeypatch: pytest.Mo
         draw_sheet("", [wordy], 64, 4)
 
 
+def test_a_long_heading_takes_more_lines_instead_of_losing_its_middle() -> None:
+    heights = [
+        Image.open(io.BytesIO(draw_sheet(heading, [Section("none", [])], 104, 4)[0])).height
+        for heading in ("photos: 7 faces", "photos: 7 faces of 8 files, 1 of them not compared: 2 groups of 5 faces")
+    ]
+    assert heights[1] > heights[0]
+
+
 def test_landmarks_are_drawn_where_they_are() -> None:
     from maskrec.preparation.contact_sheets.tiles import draw_points
 
