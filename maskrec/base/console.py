@@ -51,6 +51,8 @@ def open_closed_streams() -> None:
 
 def printable(text: str) -> str:
     """Text that a terminal can show above a caret: tabs as one space, control characters replaced."""
+    if text.isprintable():  # nearly every line of a recipe: seventy times faster than a look at each character
+        return text
     return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_WRAPPERS = (property, staticmethod, classmethod)  # of functions; not all of them can be called
 
 Setting = tuple[str, Any, Callable[[Any], object]]  # how a sentence names it, its value, what sets it
 
@@ -92,11 +93,7 @@ def _holders() -> Iterator[ModuleType | type]:
 
 
 def _callables(holder: ModuleType | type) -> dict[str, Any]:
-    return {name: value for name, value in vars(holder).items() if _is_code(value)}
-
-
-def _is_code(value: Any) -> bool:
-    return callable(value) or isinstance(value, (property, staticmethod, classmethod))
+    return {name: value for name, value in vars(holder).items() if callable(value) or isinstance(value, _WRAPPERS)}
 
 
 def _shown(holder: ModuleType | type) -> str:

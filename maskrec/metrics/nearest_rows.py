@@ -38,6 +38,7 @@ def nearest_rows(
     found = NearestRows(np.full((len(sizes), len(probes)), -np.inf), np.zeros((len(sizes), len(probes)), np.int64))
     for block in _cut(0, len(probes), side):
         nearest, which = np.full(block.stop - block.start, -np.inf), np.zeros(block.stop - block.start, np.int64)
+        lines = np.arange(block.stop - block.start)
         start = 0
         for number, size in enumerate(sizes):
             for columns in _cut(start, size, side):
@@ -46,7 +47,7 @@ def nearest_rows(
                     places = np.arange(max(block.start, columns.start), min(block.stop, columns.stop))
                     cosines[places - block.start, places - columns.start] = -np.inf
                 place = cosines.argmax(axis=1)
-                highest = np.take_along_axis(cosines, place[:, None], axis=1)[:, 0]
+                highest = cosines[lines, place]
                 which = np.where(highest > nearest, place + columns.start, which)
                 nearest = np.maximum(nearest, highest)
             found.cosines[number, block], found.rows[number, block] = nearest, which

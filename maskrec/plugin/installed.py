@@ -60,7 +60,8 @@ def _impostor(distribution: metadata.Distribution) -> str:
 
 def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
     try:
-        name, version = normalise(distribution.metadata["Name"]), distribution.version
+        said = distribution.metadata  # read anew each time
+        name, version = normalise(said["Name"]), said["Version"]
     except Exception:  # broken metadata; use its folder's name instead
         folder = Path(str(getattr(distribution, "_path", "unknown"))).name
         return normalise(folder.split("-")[0].removesuffix(".dist")), "(version unknown)"

@@ -61,13 +61,14 @@ def write_run_record(
     train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
     started = {"at": now(), "command": provenance.command_line(), "processes": world_size(), "train": train}
     start_row = {**started, "compute": dict(computed)}
+    recipe = resolved_yaml(plan)
     record |= {
         "run_id": record.get("run_id") or _run_id_of_checkpoints(run) or secrets.token_hex(8),
         "name": plan.name,
         "data_root": str(data_root.resolve()),
         "demo": plan.demo,
         "demo_reason": plan.demo_reason,
-        "recipe": resolved_yaml(plan).splitlines(),
+        "recipe": recipe.splitlines(),
         "places": record.get("places", {}) if begun else provenance.places_of_values(plan),
         "versions": provenance.versions(),
         "components": components,
@@ -79,7 +80,7 @@ def write_run_record(
     }
     run.checkpoint("last").parent.mkdir(exist_ok=True)
     write_json(run.provenance, record)
-    write_text(run.recipe, resolved_yaml(plan))
+    write_text(run.recipe, recipe)
 
 
 def _photos(plan: Plan, assembly: Assembly) -> dict[str, Any]:
@@ -168,8 +169,12 @@ def refuse_unlike_recipes(plan: Plan) -> None:
     Raises:
         UsageError: on every process: names the first value that differs.
     """
+    if world_size() == 1:
+        return
     texts = all_gather_object(resolved_yaml(plan))
     for number, text in enumerate(texts):
+        if text == texts[0]:
+            continue
         changes = [change for change in recipe_changes(texts[0], text) if change.path not in _OF_A_PROCESS]
         if changes:
             first = changes[0]

@@ -19,7 +19,9 @@ from maskrec.inference.exported.onnx_network import OnnxNetwork
 PAIRS = {"use": "synthetic_pairs", "identities": 20, "images_per_identity": 3, "pairs": 40}
 
 
-def test_a_run_is_exported_with_its_thresholds_and_its_licence(train: Callable[..., Path], maskrec_cli) -> None:
+def test_a_run_is_exported_with_its_thresholds_and_its_licence(
+    train: Callable[..., Path], maskrec_cli, maskrec_here
+) -> None:
     run = train("run", {"evaluate": {"held_out": {"use": "verification", "pairs": PAIRS}}})
     (run.parent / "LICENCE.txt").write_text("weights: CC BY 4.0\n")
     done = maskrec_cli("export", run, "net.onnx", "--plugin", PIECES, "--licence", "LICENCE.txt")
@@ -63,7 +65,7 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(train: Callable[.
         (("absent", "again.onnx"), "absent does not exist and is not the name of a backbone"),
         ((run, "again.onnx", "--licence", "absent.txt"), "--licence absent.txt cannot be read"),
     ]:
-        done = maskrec_cli("export", *arguments, "--plugin", PIECES)
+        done = maskrec_here("export", *arguments, "--plugin", PIECES)
         assert (done.returncode, done.stdout) == (2, ""), arguments
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1

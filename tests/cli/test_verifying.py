@@ -1,4 +1,4 @@
-"""``maskrec verify`` as a process: answers, exit codes, JSON lines, mistakes."""
+"""``maskrec verify``: answers, exit codes and JSON lines of a process; mistakes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from maskrec.faces.synthetic.album import Album
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
+Cli = Callable[..., Any]  # of a process, or of this one
 SPEC = InputSpec(32, alignment="arcface")
 
 
@@ -136,8 +137,10 @@ def test_of_several_faces_the_option_is_named_as_it_is_typed(maskrec_cli: Cli, f
         (["a.png", "b.png", "--checkpoint", "first"], "'--checkpoint': 'first' is not one of 'best', 'last'; see"),
     ],
 )
-def test_mistakes_are_one_sentence_and_exit_code_2(maskrec_cli: Cli, folder: Path, words: list[str], said: str) -> None:
-    done = maskrec_cli("verify", "model.onnx", *words, "--aligned", cwd=folder)
+def test_mistakes_are_one_sentence_and_exit_code_2(
+    maskrec_here: Cli, folder: Path, words: list[str], said: str
+) -> None:
+    done = maskrec_here("verify", "model.onnx", *words, "--aligned", cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -160,8 +163,8 @@ def test_mistakes_are_one_sentence_and_exit_code_2(maskrec_cli: Cli, folder: Pat
         ("{user: x}", "expected a map such as"),
     ],
 )
-def test_what_is_not_a_model_is_one_sentence(maskrec_cli: Cli, folder: Path, model: str, said: str) -> None:
-    done = maskrec_cli("verify", model, "a.png", "b.png", "--aligned", cwd=folder)
+def test_what_is_not_a_model_is_one_sentence(maskrec_here: Cli, folder: Path, model: str, said: str) -> None:
+    done = maskrec_here("verify", model, "a.png", "b.png", "--aligned", cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.console import say
+from maskrec.base.figures import figures_left_out
 from maskrec.base.words import typed_line
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import Images, PairSet
@@ -71,7 +72,7 @@ class TrialEmbed:
 def try_evaluators(assembly: Assembly, stepper: TrainStep) -> tuple[PairSet, ...]:
     """``evaluate`` and ``test`` of every evaluator, held to what they declare; nothing of the run changes.
 
-    Copies are asked, and the random states are put back. A note names an evaluator that cannot be copied.
+    Copies are asked, their figures are not drawn, and the random states are put back. A note names an evaluator that cannot be copied.
 
     Returns:
         The pair sets that ``evaluate`` asks for; of an evaluator that cannot be tried, all but its parameter ``test``.
@@ -93,10 +94,11 @@ def try_evaluators(assembly: Assembly, stepper: TrainStep) -> tuple[PairSet, ...
     embed = TrialEmbed(Embedder(model, stepper.compute, assembly.plan.seed, workers=0))
     before = random_state()
     try:
-        tried = replace(assembly, evaluators=copies)
-        answers = evaluate_all(tried, embed)
-        asked = tuple(embed.asked)
-        apply_to_test_pairs(tried, embed, answers)
+        with figures_left_out():
+            tried = replace(assembly, evaluators=copies)
+            answers = evaluate_all(tried, embed)
+            asked = tuple(embed.asked)
+            apply_to_test_pairs(tried, embed, answers)
     finally:
         restore_random_state(before)
     return (*asked, *others)

@@ -7,9 +7,6 @@ import csv
 import io
 import os
 import re
-import resource
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +18,7 @@ from command_line import Told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from warm_python import run_python
 
 from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
@@ -265,12 +263,14 @@ def test_wrong_usage_is_a_sentence(
 def test_a_full_disk_leaves_what_was_there(faces_folder: Path) -> None:
     out = faces_folder.parent / "sheet.html"
     out.write_text("before")
-    words = [sys.executable, "-m", "maskrec", "data", "show", str(faces_folder), str(out), "--force"]
-    told = subprocess.run(
-        words, capture_output=True, text=True, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": str(faces_folder.parent)},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
-    )  # fmt: skip
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
+        "from maskrec.cli.app import run_app; run_app(sys.argv[1:])"
+    )
+    told = run_python(
+        ["-c", limited, "data", "show", faces_folder, out, "--force"],
+        env={**os.environ, "MPLCONFIGDIR": str(faces_folder.parent)},
+    )
     assert told.returncode == 1
     assert "could not be written" in told.stderr
     assert out.read_text() == "before"
