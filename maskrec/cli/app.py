@@ -26,6 +26,7 @@ COMMANDS = {
     "sweep": "sweeping:sweep",
     "report": "reporting:report",
     "evaluate": "evaluating:evaluate",
+    "compare": "comparing:compare",
     "verify": "verifying:verify",
     "embed": "embedding:embed",
     "export": "exporting:export",

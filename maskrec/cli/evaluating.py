@@ -104,19 +104,9 @@ def _open(model: Path | None, backbone: str | None, catalog: Catalog, root: Path
 def _evaluations(
     subject: EvaluatedSubject, file: Path | None, overrides: list[str], catalog: Catalog, root: Path
 ) -> tuple[NamedEvaluations, Path]:
-    from maskrec.recipe.evaluations_only import resolve_evaluations
-    from maskrec.runtime.run_plan import catalog_of_run
+    from maskrec.inference.evaluating.chosen_evaluations import choose_evaluations
 
-    if file is not None:
-        return resolve_evaluations(file, catalog=catalog, overrides=overrides, data_root=root), root
-    own = subject.own
-    if own is None:
-        raise UsageError(f"{subject.name} has no evaluations of its own; name a file: maskrec evaluate MODEL FILE.yaml")
-    catalog = catalog_of_run(own.path.parent, catalog) if own.of_a_run else catalog
-    found = resolve_evaluations(
-        own.path, catalog=catalog, overrides=overrides, data_root=own.data_root, of_a_run=own.of_a_run
-    )
-    return found, own.data_root
+    return choose_evaluations(subject, file, overrides, catalog, root, "maskrec evaluate MODEL FILE.yaml")
 
 
 def _with_limit(evaluations: NamedEvaluations, at_most: float) -> NamedEvaluations:
@@ -143,7 +133,8 @@ def _run(
     from rich.console import Console
 
     from maskrec.base.progress import Progress
-    from maskrec.inference.evaluating.evaluating_model import WhatToEvaluate, evaluate_model
+    from maskrec.inference.evaluating.evaluating_model import evaluate_model
+    from maskrec.inference.evaluating.prepared_evaluation import WhatToEvaluate
     from maskrec.recipe.plan import Train
     from maskrec.runtime.compute import Compute, pick_device, set_threads
     from maskrec.runtime.loader_processes import known_workers

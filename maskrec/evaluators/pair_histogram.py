@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.conditions import CONDITIONS
+from maskrec.contracts.decided_pairs import DecidedPairs
 from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.kinds import Pairs
 from maskrec.contracts.problem import Problem
@@ -15,6 +18,7 @@ from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.distribution import distribution_png
 from maskrec.evaluators.measuring import Measured, conditions, measure, require_both_kinds, validation_loss
 from maskrec.evaluators.pair_details import pair_details
+from maskrec.evaluators.scores import parts_of
 from maskrec.evaluators.threshold_tables import decision_tables
 from maskrec.metrics import Rule, best_threshold, confusion, histogram_threshold, iou
 
@@ -107,6 +111,22 @@ class PairHistogram:
                 f"with normalize: {str(self.normalize).lower()}; evaluate with the same settings first"
             )
         return self._answer(embed, self._measure(embed, self.test_pairs), threshold)
+
+    def decided_pairs(self, embed: Embed, evaluation: Evaluation) -> list[DecidedPairs]:
+        """What comparisons of models count: each test pair, or evaluation pair without any, at the threshold."""
+        measured = self._measure(embed, self.test_pairs or self.evaluation)
+        return [
+            DecidedPairs(
+                measured.pairs,
+                "evaluate" if self.test_pairs is None else "test",
+                part.condition,
+                part.chosen,
+                measured.distances[part.chosen],
+                np.full(np.count_nonzero(part.chosen), evaluation.thresholds["histogram"].value),
+            )
+            for part in parts_of(measured)
+            if part.measurable
+        ]
 
     def _measure(self, embed: Embed, pairs: Pairs) -> Measured:
         return measure(embed, pairs, "l2", self.normalize)

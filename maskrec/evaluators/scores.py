@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.contracts.decided_pairs import DecidedPairs
 from maskrec.evaluators.condition_tables import Row, one_kind_note
 from maskrec.evaluators.measuring import Floats, Measured, conditions
 from maskrec.metrics import (
@@ -22,6 +25,9 @@ from maskrec.metrics import (
     tar_at_far,
     wilson,
 )
+
+if TYPE_CHECKING:
+    from maskrec.contracts.evaluation import Threshold
 
 ALL = "all"
 
@@ -102,6 +108,26 @@ def cross_validated(
         return None
     grid = LFW_THRESHOLDS if normalize else np.linspace(0, measured.distances.max(), len(LFW_THRESHOLDS))
     return k_fold_accuracy(measured.distances[part.chosen], measured.pairs.same[part.chosen], mine, grid)
+
+
+def decided_by_folds(
+    measured: Measured, part: ConditionPairs, fold: NDArray[np.int64], folds: KFoldAccuracy, fars: tuple[float, ...]
+) -> DecidedPairs:
+    """Each pair decided at its own fold's threshold, as cross-validation counts them."""
+    thresholds = folds.thresholds[np.unique(fold[part.chosen], return_inverse=True)[1]]
+    return DecidedPairs(
+        measured.pairs, "evaluate", part.condition, part.chosen, measured.distances[part.chosen], thresholds, fars
+    )
+
+
+def applied_pairs(
+    measured: Measured, part: ConditionPairs, thresholds: Mapping[str, Threshold], fars: tuple[float, ...]
+) -> DecidedPairs:
+    """Each pair decided at the condition's own threshold ``best``, or at that of all pairs where it has none."""
+    value = thresholds.get(part.key("best"), thresholds["best"]).value
+    distances = measured.distances[part.chosen]
+    at = np.full(len(distances), value)
+    return DecidedPairs(measured.pairs, "test", part.condition, part.chosen, distances, at, fars)
 
 
 def fold_row(part: ConditionPairs, scores: Scores | None, folds: KFoldAccuracy | None) -> Row:

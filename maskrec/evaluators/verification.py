@@ -20,12 +20,23 @@ from maskrec.evaluators.measuring import Measured, measure, require_both_kinds
 from maskrec.evaluators.pair_details import pair_details
 from maskrec.evaluators.rate_parameters import rate_problems
 from maskrec.evaluators.roc_plot import roc_png
-from maskrec.evaluators.scores import Scores, applied_row, cross_validated, fold_row, parts_of, rate_rows, score
+from maskrec.evaluators.scores import (
+    Scores,
+    applied_pairs,
+    applied_row,
+    cross_validated,
+    decided_by_folds,
+    fold_row,
+    parts_of,
+    rate_rows,
+    score,
+)
 from maskrec.evaluators.threshold_tables import decision_tables
 from maskrec.metrics import confusion, contiguous_folds
 
 if TYPE_CHECKING:
     from maskrec.contracts.context import CheckContext
+    from maskrec.contracts.decided_pairs import DecidedPairs
     from maskrec.contracts.evaluation import Embed
 
 _FARS = (0.1, 0.01, 0.001)
@@ -142,6 +153,18 @@ class Verification:
         answer = self._answer(measured, metrics, dict(evaluation.thresholds), tables, scored)
         picture = confusion_png(counts, measured.pairs.label, best)
         return replace(answer, figures={**answer.figures, "confusion": picture})
+
+    def decided_pairs(self, embed: Embed, evaluation: Evaluation) -> list[DecidedPairs]:
+        """What comparisons of models count: each test pair decided by the evaluation's thresholds, by condition.
+
+        Without test pairs the evaluation pairs, each at the threshold that is best on the other folds.
+        """
+        measured = self._measure(embed, self.test_pairs or self.pairs)
+        parts = [part for part in parts_of(measured) if part.measurable]
+        if self.test_pairs is not None:
+            return [applied_pairs(measured, part, evaluation.thresholds, self.fars) for part in parts]
+        folds = [(part, cross_validated(measured, part, self.fold, self.normalize)) for part in parts]
+        return [decided_by_folds(measured, part, self.fold, each, self.fars) for part, each in folds if each]
 
     def _measure(self, embed: Embed, pairs: Pairs) -> Measured:
         return measure(embed, pairs, "squared_l2", self.normalize, self.flip)

@@ -20,6 +20,7 @@ from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
+from maskrec.inference.image_digests import ImageDigests
 from maskrec.inference.model import Model, eval_mode
 from maskrec.inference.torch_network import embed_images
 from maskrec.runtime.compute import Compute
@@ -39,6 +40,7 @@ class Embedder:
         share_bare: whether an image without a mask that was embedded before, in another set, is not embedded again. It
             is recognized by its pixels. Others are then embedded in smaller batches, which may change the last bits.
         progress: shows how far a set is; None shows nothing.
+        digests: notes the content of every image that is loaded; None notes nothing.
     """
 
     model: Model
@@ -48,6 +50,7 @@ class Embedder:
     batch_size: int = 128
     share_bare: bool = False
     progress: Progress | None = None
+    digests: ImageDigests | None = None
     _kept: dict[tuple[int, View], tuple[PairSet, NDArray[np.float32]]] = field(default_factory=dict, init=False)
     _bare: dict[tuple[bytes, View], Tensor] = field(default_factory=dict, init=False)
 
@@ -127,6 +130,8 @@ class Embedder:
                 yield self._embed_batch(loaded.to(self.compute.prepares_on), masks, label, view)
 
     def _embed_batch(self, loaded: LoadedBatch, masks: Tensor | None, label: str, view: View) -> Tensor:
+        if self.digests is not None and masks is not None:
+            self.digests.note(label, loaded, masks)
         if not self.share_bare:
             return self._embed_loaded(loaded, masks, label, view)
         wear = [False] * len(loaded.indices) if masks is None else (masks[loaded.indices.cpu()] >= 0).tolist()

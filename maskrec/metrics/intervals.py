@@ -44,7 +44,7 @@ def quantile_counts(share: float, trials: int, confidence: float = 0.95) -> tupl
     if not 0 < share < 1 or trials < 1:
         raise ValueError(f"the share must be inside (0, 1) and trials at least 1, not {share} of {trials}")
     tail = (1 - confidence) / 2
-    below = np.cumsum(_binomial(share, trials))
+    below = np.cumsum(binomial_shares(share, trials))
     low = int(np.searchsorted(below, tail, "right"))
     high = int(np.searchsorted(below, 1 - tail, "left"))
     return low, min(high, trials)
@@ -59,22 +59,22 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float
     _check_confidence(confidence)
     if len(values) < 2:
         raise ValueError(f"an interval of a mean needs at least two values, not {len(values)}")
-    half = _student_quantile(len(values) - 1, confidence) * stdev(values) / math.sqrt(len(values))
+    half = student_quantile(len(values) - 1, confidence) * stdev(values) / math.sqrt(len(values))
     return fmean(values) - half, fmean(values) + half
 
 
-def _student_quantile(degrees: int, confidence: float) -> float:
+def student_quantile(degrees: int, confidence: float) -> float:
     """The t that a variable of Student's distribution does not exceed, in absolute value, with this probability."""
     low, high = 0.0, 1.0
-    while _student_share(high, degrees) < confidence:
+    while student_share(high, degrees) < confidence:
         low, high = high, 2 * high
     for _ in range(100):
         middle = (low + high) / 2
-        low, high = (middle, high) if _student_share(middle, degrees) < confidence else (low, middle)
+        low, high = (middle, high) if student_share(middle, degrees) < confidence else (low, middle)
     return high
 
 
-def _student_share(t: float, degrees: int) -> float:
+def student_share(t: float, degrees: int) -> float:
     """The probability of at most ``t`` in absolute value (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4)."""
     angle = math.atan(t / math.sqrt(degrees))
     cosine, odd = math.cos(angle), degrees % 2
@@ -87,7 +87,7 @@ def _student_share(t: float, degrees: int) -> float:
     return 2 / math.pi * (angle + (math.sin(angle) * total if degrees > 1 else 0.0))
 
 
-def _binomial(share: float, trials: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def binomial_shares(share: float, trials: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Probabilities of 0 to ``trials`` successes; in logarithms, so that thousands of trials do not underflow."""
     counts = np.arange(1, trials + 1)
     ratios = np.log((trials - counts + 1) / counts) + np.log(share) - np.log1p(-share)

@@ -14,6 +14,7 @@ from maskrec.base.errors import PluginError
 from maskrec.base.words import did_you_mean, type_shown
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.component_calls import Metrics
+from maskrec.contracts.decided_pairs import DecidedPairs, decided_pairs_of, decided_problem
 from maskrec.contracts.evaluation import Embed, Evaluation, Threshold
 from maskrec.recipe.plan import Spec
 
@@ -63,6 +64,25 @@ class AskedEvaluators:
             if answer is not None:
                 self._hold_to_declared(label, answer)
                 yield label, answer
+
+    def decided(
+        self, embed: Embed, answers: Mapping[str, Evaluation]
+    ) -> Iterator[tuple[str, list[DecidedPairs] | None]]:
+        """Each evaluator's label and how it decides its pairs, given its answer; None where it does not say.
+
+        Raises:
+            PluginError: it raised, or returned something else than decided pairs with finite distances.
+        """
+        for label, evaluator in self.built.items():
+            with self._asking(label, "decided_pairs"):
+                found = decided_pairs_of(evaluator, embed, answers[label]) if label in answers else None
+            for each in found or ():
+                if not isinstance(each, DecidedPairs):
+                    shown = type_shown(each)
+                    raise PluginError(f"{self.specs[label].who} returned {shown}, which must be DecidedPairs")
+                if problem := decided_problem(each):
+                    raise PluginError(f"{self.specs[label].who} returned decided pairs {problem}")
+            yield label, found
 
     @contextmanager
     def _asking(self, label: str, method: str) -> Iterator[None]:

@@ -13,45 +13,19 @@ from maskrec.base.errors import MaskrecError
 from maskrec.base.files import write_json, write_text
 from maskrec.base.progress import Progress
 from maskrec.base.whole_folders import whole_folder
-from maskrec.contracts.context import Context
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.measuring_decisions import gather, measure_once
 from maskrec.inference.deciding.model_folder import NAME, ModelFolder, write_model_folder
-from maskrec.inference.embedder import Embedder
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
-from maskrec.inference.evaluating.building_evaluators import build_evaluators, check_people
-from maskrec.inference.evaluating.evaluated_subject import EVALUATIONS, EvaluatedSubject
+from maskrec.inference.evaluating.evaluated_subject import EVALUATIONS
 from maskrec.inference.evaluating.evaluation_values import to_plain, write_evaluation, write_figures
-from maskrec.inference.evaluating.pair_checks import both_sets_notes
+from maskrec.inference.evaluating.prepared_evaluation import WhatToEvaluate, prepare_evaluation
 from maskrec.inference.evaluating.result_tables import final_tables, interval_lines
 from maskrec.plugin.catalog import Catalog
-from maskrec.recipe.evaluations_only import NamedEvaluations
 from maskrec.recipe.writing import evaluations_yaml
-from maskrec.runtime.compute import Compute
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class WhatToEvaluate:
-    """One evaluation.
-
-    Args:
-        subject: the model.
-        evaluations: what is measured.
-        data_root: what the evaluations' paths are relative to.
-        compute: where and how.
-        workers: loader processes.
-        share_bare: whether bare images that several sets have are embedded once.
-    """
-
-    subject: EvaluatedSubject
-    evaluations: NamedEvaluations
-    data_root: Path
-    compute: Compute
-    workers: int
-    share_bare: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +85,8 @@ def _folder(out: Path | None, overwrite: bool) -> Iterator[Path]:
 
 
 def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder: Path) -> MeasuredModel:
-    subject, evaluations = what.subject, what.evaluations
-    size = evaluations.image_size or subject.image_size or subject.model.spec.size
-    context = Context(data_root=what.data_root, input_spec=subject.model.spec, device=str(what.compute.device))
-    builder, asked = build_evaluators(evaluations, subject.model, size, context, catalog, folder, subject.run)
-    trained = check_people(builder, subject.run, catalog)
-    caveats = tuple(dict.fromkeys(c for c in (*trained.caveats, *(p.caveat for _, p in builder.pair_sets)) if c))
-    notes = [
-        *subject.notes,
-        *trained.notes,
-        *(each.removeprefix("note: ") for each in both_sets_notes(builder.pair_sets)),
-    ]
-    for line in (*caveats, *notes):
-        progress.line(f"note: {line}")
-    for rendered in dict.fromkeys((*evaluations.notes, *(note.render() for note in builder.notes))):
-        progress.line(rendered)
-    compute = what.compute
-    progress.line(f"evaluating {subject.name} ({subject.model.origin}) on {compute.device} in {compute.precision}")
-    embed = Embedder(
-        subject.model, compute, evaluations.seed, what.workers, share_bare=what.share_bare, progress=progress
-    )
+    prepared = prepare_evaluation(what, catalog, progress, folder)
+    asked, embed, caveats, notes = prepared.asked, prepared.embed, prepared.caveats, prepared.notes
     failed: dict[str, MaskrecError] = {}
     answers = _one_by_one(asked, lambda one: one.evaluate(embed), failed, progress.line)
     evaluated = dict(_shown(answers, "evaluate", progress.line, folder))
@@ -141,7 +97,7 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
     tested = dict(_shown(answers, "test", progress.line, folder))
     progress.note("counting error rates")
     gathered = gather(choosing, embed)
-    once = measure_once(gathered, evaluations.seed, what.workers)
+    once = measure_once(gathered, what.evaluations.seed, what.workers)
     for line in (*once.notes, *caveats):
         progress.line(f"note: {line}")
     thresholds = {f"{label}.{name}": t for label, each in evaluated.items() for name, t in each.thresholds.items()}
