@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo masked-network test test-plugins test-slow mutants coverage fuzz lint bench docs clean
+.PHONY: demo masked-network test test-plugins plugin-environments test-slow mutants coverage fuzz lint bench docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +46,10 @@ test-plugins: $(STAMP)
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow
+
+# What `test-plugins` installs first, for doing something else meanwhile.
+plugin-environments: $(STAMP)
+	PIP_ARGS='$(PIP_ARGS)' $(BIN)/python plugins/run_tests.py --install
 
 # Changes one place of the source at a time and looks whether a test notices: a quarter of an hour, on demand.
 # SEED repeats a draw; without it a new one is drawn and printed.

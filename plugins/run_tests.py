@@ -1,10 +1,12 @@
 """Tests every plugin in an environment of its own, then all of them in one.
 
 python plugins/run_tests.py [NAME ...]
+python plugins/run_tests.py --install
 
 An environment has what the plugin's pyproject.toml asks for (its extra ``test`` too), at the versions of
 constraints.txt, and shares everything else with the interpreter that runs this: torch is not installed again. What is
-installed stays until the plugin's pyproject.toml, constraints.txt or that interpreter changes.
+installed stays until the plugin's pyproject.toml, constraints.txt or that interpreter changes. With ``--install``
+nothing is tested: installing waits for the network, and meanwhile something else can use the processors.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sysconfig
 import tomllib
 import venv
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -91,24 +93,41 @@ def tested(name: str, environment: Path) -> subprocess.CompletedProcess[str]:
 
 
 def results(names: Sequence[str]) -> Iterator[tuple[str, subprocess.CompletedProcess[str]]]:
-    """The tests of each plugin, those of all together last; of all of them without names."""
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        chosen = [each for each in plugin_folders() if not names or each.name in names or TOGETHER in names]
-        environments = dict(zip(chosen, pool.map(installed, chosen), strict=True))
-        tests = {each.name: pool.submit(tested, each.name, environments[each]) for each in _asked(chosen, names)}
+    """The tests of each plugin, those of all together last; of all of them without names.
+
+    A plugin is tested as soon as it is installed, and all together beside the last of them.
+    """
+    chosen = [each for each in plugin_folders() if not names or each.name in names or TOGETHER in names]
+    with ThreadPoolExecutor(AT_A_TIME) as installing, ThreadPoolExecutor(AT_A_TIME) as testing:
+        environments = {each.name: installing.submit(installed, each) for each in chosen}
+        asked = {name: environment for name, environment in environments.items() if not names or name in names}
+        tests = {name: testing.submit(_tested_later, name, environment) for name, environment in asked.items()}
+        if not names or TOGETHER in names:
+            tests[TOGETHER] = testing.submit(_tested_together, list(environments.values()))
         for name, test in tests.items():
             yield name, test.result()
-    if not names or TOGETHER in names:
-        shared = [_own_packages(), *map(site_packages, environments.values())]
-        yield TOGETHER, tested(TOGETHER, made(TOGETHER, shared))
 
 
-def _asked(plugins: Sequence[Path], names: Sequence[str]) -> list[Path]:
-    return [each for each in plugins if not names or each.name in names]
+def _tested_later(name: str, environment: Future[Path]) -> subprocess.CompletedProcess[str]:
+    return tested(name, environment.result())
+
+
+def _tested_together(environments: Sequence[Future[Path]]) -> subprocess.CompletedProcess[str]:
+    shared = [_own_packages(), *(site_packages(each.result()) for each in environments)]
+    return tested(TOGETHER, made(TOGETHER, shared))
+
+
+def install_all() -> None:
+    """Makes the environments of all plugins."""
+    with ThreadPoolExecutor(AT_A_TIME) as installing:
+        list(installing.map(installed, plugin_folders()))
 
 
 def main(names: Sequence[str]) -> int:
     """The exit code: 0 where every test passed."""
+    if names == ["--install"]:
+        install_all()
+        return 0
     known = [*(each.name for each in plugin_folders()), TOGETHER]
     if unknown := [name for name in names if name not in known]:
         print(f"{unknown[0]} is not a plugin here; expected {', '.join(known)}")

@@ -28,7 +28,11 @@ class Answer(NamedTuple):
     stderr: str
 
 
-LONGEST = ("training/test_processes", "preparation/resumable/test_job", "training/test_runs", "cli/test_evaluating")
+LONGEST = (
+    *("training/test_processes", "preparation/resumable/test_job", "training/test_runs", "cli/test_evaluating"),
+    *("docs/test_readme", "training/test_equal_processes", "preparation/aligning/test_aligning", "training/test_kill"),
+    *("runtime/test_loading", "plugins/maskrec-insightface/tests/test_contract"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -70,7 +70,8 @@ def draw_png(draw: Callable[[Any], None], width: float = 7.2, height: float = 4.
         draw(figure.add_subplot())
         buffer = io.BytesIO()
         # Not `savefig`, which draws everything twice. The version would change the bytes.
-        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from operator import is_
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_WRAPPERS = (property, staticmethod, classmethod)  # of functions; not all of them can be called
 
 Setting = tuple[str, Any, Callable[[Any], object]]  # how a sentence names it, its value, what sets it
 
@@ -63,7 +63,7 @@ class SharedState:
     """
 
     def __init__(self) -> None:
-        self._kept = [(holder, _callables(holder)) for holder in _holders()]
+        self._kept = [(holder, dict(vars(holder))) for holder in _holders()]
         self._torch = settings()
         self._process = list(_process())
 
@@ -72,8 +72,10 @@ class SharedState:
         found = []
         for holder, kept in self._kept:
             now = vars(holder)
+            if all(map(is_, kept.values(), map(now.get, kept))):  # ten thousand names: no loop of Python's own
+                continue
             for name, value in kept.items():
-                if now.get(name) is not value:
+                if now.get(name) is not value and _is_code(value):
                     setattr(holder, name, value)
                     found.append(f"{_shown(holder)}.{name}")
         for (name, before, put_back), (_, after, _) in zip(self._process, _process(), strict=True):
@@ -92,8 +94,8 @@ def _holders() -> Iterator[ModuleType | type]:
             yield from (each for each in vars(module).values() if isinstance(each, type) and each.__module__ == name)
 
 
-def _callables(holder: ModuleType | type) -> dict[str, Any]:
-    return {name: value for name, value in vars(holder).items() if callable(value) or isinstance(value, _WRAPPERS)}
+def _is_code(value: Any) -> bool:
+    return callable(value) or isinstance(value, (property, staticmethod, classmethod))
 
 
 def _shown(holder: ModuleType | type) -> str:

@@ -92,8 +92,8 @@ def test_debug_by_environment(run_with):
         (("--nonsense",), "--nonsense"),
     ],
 )
-def test_a_wrong_command_line_is_one_sentence(maskrec_cli, arguments, said):
-    done = maskrec_cli(*arguments)
+def test_a_wrong_command_line_is_one_sentence(maskrec_here, arguments, said):
+    done = maskrec_here(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert said.lower() in done.stderr.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ def named(root: Path, what: str, file: str, old: str, new: str) -> Mutant:
     return Mutant(file, text.count("\n", 0, offset) + 1, what, old, new, offset, "named")
 
 
+@functools.cache  # the same text is drawn from again and again
 def mutants_of(text: str, file: str) -> list[Mutant]:
     """Every mutant of a module that can be drawn, in the order of its text.
 

@@ -31,6 +31,7 @@ LIBRARIES = (
     *("torch", "torch._dynamo", "torch.distributed.nn.functional", "torchvision", "timm.optim", "facenet_pytorch"),
     *("pandas", "cv2", "simplejpeg", "yaml", "pluggy", "packaging.requirements", "tomllib", "pydantic.dataclasses"),
     *("pydantic.json_schema", "pydantic.type_adapter", "typer.main", "rich.progress", "rich.table"),
+    *("matplotlib.figure", "matplotlib.backends.backend_agg", "onnxruntime"),
 )
 PACKAGE = "maskrec"
 PACKAGE_MODULES = ("cli.running", "cli.checking", "training.runner", "training.dry_run", "training.assemble")

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 STEPS_AN_EPOCH = 8
 ROWS_AN_EPOCH = 4  # at least: every third step, the fourth for its checkpoint, and the last
 KILLED: dict[str, Any] = {
-    "backbone": {"use": "plain", "dropout": 0.3, "ballast": 4_000_000},
+    "backbone": {"use": "plain", "dropout": 0.3, "ballast": 2_000_000},
     "data": {"use": "synthetic_faces", "identities": 8, "images_per_identity": 8},
     "sampler": {"use": "shuffled", "batch_size": 8},
     "loss": {"use": "slow", "seconds": 0.05},

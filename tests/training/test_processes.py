@@ -68,17 +68,19 @@ PEOPLE = {**DOUBLE["train"], "epochs": 11, "validation": {"fraction": 0.34}}
 # Whole runs; every head, margin and miner is compared step by step in test_equal_processes.
 LOSSES: dict[str, dict[str, Any]] = {
     "arcface": {"loss": ARCFACE, **FULL},
-    "memory": {"loss": REMEMBERING, "sampler": BALANCED},
     "weighted_sum": {"loss": SUM, "sampler": BALANCED},
     "distillation": {"loss": {"use": "template_distillation", "teacher": {"use": "plain"}}},
     "sharded": {"loss": {"use": "sharded_softmax"}, "train": CLIPPED},
     "sharded_part": {"loss": SHARDED_SUM, "sampler": BALANCED, "train": CLIPPED},
     "uneven": {"loss": ARCFACE, "sampler": {"use": "shuffled", "batch_size": 15}},
+    "sharded_head": {"loss": margin_loss({"use": "sharded", "block": 3, "centres_per_class": 2}), "train": CLIPPED},
+    "validated_photos": {"loss": SHARDED_SUM, "sampler": BALANCED, "train": PHOTOS, **FULL},
+}
+OTHERS: dict[str, dict[str, Any]] = {
+    "memory": {"loss": REMEMBERING, "sampler": BALANCED},
     "chunked_head": {"loss": {**ARCFACE, "head": "chunked"}, **FULL},
     "sampled_head": {"loss": margin_loss({"use": "sampled", "share": 0.7}), "data": MANY_PEOPLE},
-    "validated_photos": {"loss": SHARDED_SUM, "sampler": BALANCED, "train": PHOTOS, **FULL},
     "validated_people": {"loss": REMEMBERING, "sampler": BALANCED, "train": PEOPLE},
-    "sharded_head": {"loss": margin_loss({"use": "sharded", "block": 3, "centres_per_class": 2}), "train": CLIPPED},
 }
 
 
@@ -122,16 +124,27 @@ def same_networks(one: Path, other: Path) -> list[str]:
     return differences(*pieces)
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Every loss trained by one process and by two."""
+def trained(tmp_path_factory: pytest.TempPathFactory, runs: dict[str, dict[str, Any]]) -> tuple[Path, Path]:
+    """The folders of these runs by one process and by two."""
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    runs = {name: {**DOUBLE, **changes} for name, changes in LOSSES.items()}
-    runs["sharded_resumed"] = {**DOUBLE, **LOSSES["sharded"], "train": {**CLIPPED, "epochs": 3}, "resume_to": 7}
-    runs["stopped"] = {**DOUBLE, "observe": {"stop": {"use": "stopper", "after": 4}}}
     for processes, folder in enumerate(folders, start=1):
         launch(processes, folder, runs)
     return folders
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Every loss trained by one process and by two."""
+    runs = {name: {**DOUBLE, **changes} for name, changes in LOSSES.items()}
+    runs["sharded_resumed"] = {**DOUBLE, **LOSSES["sharded"], "train": {**CLIPPED, "epochs": 3}, "resume_to": 7}
+    runs["stopped"] = {**DOUBLE, "observe": {"stop": {"use": "stopper", "after": 4}}}
+    return trained(tmp_path_factory, runs)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Whole runs of the heads and the memory that `test_equal_processes` compares step by step."""
+    return trained(tmp_path_factory, {name: {**DOUBLE, **changes} for name, changes in OTHERS.items()})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for threads in /proc")
@@ -145,6 +158,17 @@ def test_no_thread_of_the_process_group_outlives_it(both: tuple[Path, Path]) -> 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_two_processes_equal_one(name: str, both: tuple[Path, Path]) -> None:
+    assert_both_end_as_one(name, both)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_do_those_that_are_compared_step_by_step(name: str, others: tuple[Path, Path]) -> None:
+    assert_both_end_as_one(name, others)
+
+
+def assert_both_end_as_one(name: str, both: tuple[Path, Path]) -> None:
+    """Networks, losses and the rows of every step."""
     one, two = (last(folder / name) for folder in both)
     assert one["position"]["step"] >= 20
     assert largest_difference(one["backbone"], two["backbone"]) < 1e-9
@@ -193,9 +217,10 @@ def test_an_observer_of_one_process_stops_all_at_the_same_step(both: tuple[Path,
         assert (result["steps"], result["stopped"]) == (4, "three is enough")
 
 
-def test_heads_that_are_exact_end_as_the_dense_one(both: tuple[Path, Path]) -> None:
-    for folder in both:
-        dense, chunked = (last(folder / name) for name in ("arcface", "chunked_head"))
+@pytest.mark.slow
+def test_heads_that_are_exact_end_as_the_dense_one(both: tuple[Path, Path], others: tuple[Path, Path]) -> None:
+    for of_dense, of_chunked in zip(both, others, strict=True):
+        dense, chunked = last(of_dense / "arcface"), last(of_chunked / "chunked_head")
         assert largest_difference(dense["backbone"], chunked["backbone"]) < 1e-9
         assert largest_difference(dense["loss"], chunked["loss"]) < 1e-9
 
@@ -260,7 +285,7 @@ def test_four_processes_stopped_and_resumed_equal_four_undisturbed_in_every_bit(
 
 def test_the_weights_moved_at_all(both: tuple[Path, Path]) -> None:
     """Equality would show nothing for runs that learn nothing: each loss ends at another value."""
-    ends = [last(both[0] / name)["backbone"] for name in LOSSES if name != "chunked_head"]
+    ends = [last(both[0] / name)["backbone"] for name in LOSSES]
     assert all(largest_difference(ends[0], end) > 1e-6 for end in ends[1:])
 
 

@@ -80,7 +80,7 @@ def test_the_bottleneck_is_named_with_what_to_change(found: StepTimes, said: str
     assert said in found.bottleneck(processors=8)
 
 
-def test_the_command(maskrec_cli, tmp_path: Path) -> None:
+def test_the_command(maskrec_cli, maskrec_here, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
     words = ["profile", recipe, "--plugin", PIECES, "--steps", 2, "--trace", tmp_path / "trace.json"]
     done = maskrec_cli(*words)
@@ -93,7 +93,7 @@ def test_the_command(maskrec_cli, tmp_path: Path) -> None:
     assert any("Optimizer.step" in str(event.get("name")) for event in events)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.yaml", "trace.json"]
 
-    again = maskrec_cli(*words)
+    again = maskrec_here(*words)
     assert again.returncode == 2
     assert "trace.json exists; name a new file or remove it" in again.stderr
 
@@ -110,7 +110,7 @@ def test_reading_is_told_from_decoding_where_the_data_set_can(maskrec_cli, tmp_p
     assert "train.workers is auto (2 in this measurement)" in done.stdout
 
 
-def test_a_trace_in_a_folder_that_does_not_exist_is_refused_first(maskrec_cli, tmp_path: Path) -> None:
-    done = maskrec_cli("profile", write_recipe(tmp_path), "--trace", tmp_path / "none" / "trace.json")
+def test_a_trace_in_a_folder_that_does_not_exist_is_refused_first(maskrec_here, tmp_path: Path) -> None:
+    done = maskrec_here("profile", write_recipe(tmp_path), "--trace", tmp_path / "none" / "trace.json")
     assert done.returncode == 2
     assert "is not a folder; make it first" in done.stderr

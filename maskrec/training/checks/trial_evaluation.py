@@ -72,7 +72,8 @@ class TrialEmbed:
 def try_evaluators(assembly: Assembly, stepper: TrainStep) -> tuple[PairSet, ...]:
     """``evaluate`` and ``test`` of every evaluator, held to what they declare; nothing of the run changes.
 
-    Copies are asked, their figures are not drawn, and the random states are put back. A note names an evaluator that cannot be copied.
+    Copies are asked, their figures are not drawn, and the random states are put back. A note names an evaluator that
+    cannot be copied.
 
     Returns:
         The pair sets that ``evaluate`` asks for; of an evaluator that cannot be tried, all but its parameter ``test``.

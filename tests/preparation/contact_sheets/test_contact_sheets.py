@@ -263,8 +263,9 @@ def test_wrong_usage_is_a_sentence(
 def test_a_full_disk_leaves_what_was_there(faces_folder: Path) -> None:
     out = faces_folder.parent / "sheet.html"
     out.write_text("before")
-    limited = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
+    limited = (  # bytecode would be cut off too, and be read by whoever imports it next
+        "import resource, sys; sys.dont_write_bytecode = True; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
         "from maskrec.cli.app import run_app; run_app(sys.argv[1:])"
     )
     told = run_python(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -214,7 +214,7 @@ def test_landmarks_of_the_source_align_its_faces(model: Path, tmp_path: Path) ->
     ],
 )
 def test_mistakes_are_one_sentence(
-    maskrec_cli: Callable[..., subprocess.CompletedProcess[str]],
+    maskrec_here: Callable[..., Any],
     model: Path,
     crops: Path,
     words: list[str],
@@ -223,7 +223,7 @@ def test_mistakes_are_one_sentence(
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "crops").symlink_to(crops)
-    done = maskrec_cli("embed", model, *words, cwd=tmp_path)
+    done = maskrec_here("embed", model, *words, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

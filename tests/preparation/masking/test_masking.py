@@ -417,12 +417,13 @@ def test_the_command(
     tmp_path: Path,
     undisturbed: dict[str, bytes],
     maskrec_cli: Callable[..., subprocess.CompletedProcess[str]],
+    maskrec_here: Callable[..., Any],
 ) -> None:
     done = maskrec_cli("data", "mask", faces, "[bold]x", "--format", "png", "--workers", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "80 faces of 27 people in [bold]x/faces.csv; 0 photos in rejected.csv" in done.stdout
     assert tree(tmp_path / "[bold]x") == undisturbed
-    wrong = maskrec_cli("data", "mask", faces, "[bold]x", "--again", "[bold]x/work.json", "--copies", "2")
+    wrong = maskrec_here("data", "mask", faces, "[bold]x", "--again", "[bold]x/work.json", "--copies", "2")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "remove --types, --copies and --every-type" in wrong.stderr
 

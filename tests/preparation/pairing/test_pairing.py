@@ -311,7 +311,7 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_continues(tmp_path: Path
     faces = write_faces(tmp_path / "faces", count=60)
     words = [sys.executable, "-m", "maskrec", "data", "pairs", str(faces), str(tmp_path / "pairs"), "--test", "20"]
     words += ["--evaluation", "50", "--train-share", "0.1", "--evaluation-share", "0.6", "--test-share", "0.3"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}  # it would be cut off too
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
@@ -492,7 +492,11 @@ def test_the_preset_has_the_numbers_of_the_original() -> None:
     assert ALL_FIVE.names == ("surgical_green", "surgical_blue", "n95", "kn95", "cloth_black")
 
 
-def test_the_command(tmp_path: Path, maskrec_cli: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_the_command(
+    tmp_path: Path,
+    maskrec_cli: Callable[..., subprocess.CompletedProcess[str]],
+    maskrec_here: Callable[..., Any],
+) -> None:
     write_faces(tmp_path / "faces")
     numbers = ["--evaluation", 60, "--test", 20]
     done = maskrec_cli("data", "pairs", "faces", "[bold]x", "--preset", "reference", *numbers, "--same-photo", 0.5)
@@ -508,12 +512,12 @@ def test_the_command(tmp_path: Path, maskrec_cli: Callable[..., subprocess.Compl
     assert contents(tmp_path / "again") == contents(tmp_path / "[bold]x")
     shutil.rmtree(tmp_path / "again")
     (tmp_path / "work.json").write_text('{"command": "data mask", "settings": {}}', encoding="utf-8")
-    wrong = maskrec_cli("data", "pairs", "faces", "again", "--again", "work.json")
+    wrong = maskrec_here("data", "pairs", "faces", "again", "--again", "work.json")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr == "maskrec: work.json was written by data mask, not by maskrec data pairs\n"
-    wrong = maskrec_cli("data", "pairs", "faces", "again", "--again", "[bold]x/pairs.json", "--preset", "reference")
+    wrong = maskrec_here("data", "pairs", "faces", "again", "--again", "[bold]x/pairs.json", "--preset", "reference")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    wrong = maskrec_cli("data", "pairs", "faces", "again", "--masks", "both", "--types", "n59")
+    wrong = maskrec_here("data", "pairs", "faces", "again", "--masks", "both", "--types", "n59")
     assert (wrong.returncode, "did you mean n95?" in wrong.stderr) == (2, True)
 
 

@@ -203,15 +203,16 @@ def _killed_child(this: job_module.Job, operation: int, shard: tuple[int, int]) 
     return os.waitpid(child, 0)[1] == signal.SIGKILL
 
 
+@pytest.mark.parametrize("rounds", [5, pytest.param(24, marks=pytest.mark.slow)])
 def test_kills_at_any_operation_change_no_byte(
-    photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes]
+    photos: Path, tmp_path: Path, tars: bool, undisturbed: dict[str, bytes], rounds: int
 ) -> None:
     """Every operation on a file is a moment at which a kill could come: some tens of them, one after the other."""
     seed = random.randrange(1 << 30)
     print("seed", seed)
     dice = random.Random(seed)
     kills = round_ = 0
-    while round_ < 12 or kills <= 10:
+    while round_ < rounds or kills <= 10:
         round_ += 1
         this = job(photos, tmp_path / f"killed-{round_}", tars)
         shards = dice.choice([1, 1, 3])
