@@ -76,7 +76,12 @@ def sizes() -> dict[str, Size]:
     """``full`` is real faces; ``tiny`` shows in seconds that all of it runs."""
     few = ("identities=20", "images_per_identity=4", "pairs=60")
     pairs = [f"evaluate.held_out.{which}.{each}" for which in ("pairs", "test") for each in few]
-    small = ["image_size=32", "data.identities=12", "data.images_per_identity=8", "sampler.batch_size=32"]
+    small = [
+        "image_size=32",
+        "data.identities=12",
+        "data.images_per_identity=8",
+        "sampler={use: shuffled, batch_size: 32}",
+    ]
     small += ["train.epochs=1", "train.evaluate_every=1", "backbone.embedding_size=32", "train.threads=1"]
     b3 = "{use: timm, model: efficientnet_b3, pooling: gem, neck: linear_bn, embedding_size: 512, dropout: 0.2}"
     tiny = "{use: timm, model: test_efficientnet, neck: linear_bn, embedding_size: 32}"
@@ -137,11 +142,17 @@ def main() -> None:
             continue
         begun = (f"init={given.start}",) if given.start and "efficientnet" not in arm else ()
         for seed in given.seeds:
-            overrides = (*size.common, *changes, *begun, f"seed={seed}", *given.changes)
+            overrides = last_of_each([*size.common, *changes, *begun, f"seed={seed}", *given.changes])
             plan = resolve(size.recipe, catalog=catalog, overrides=overrides, data_root=given.data_root)
             run_dir = given.out / f"{arm}-seed{seed}"
             found.setdefault(arm, {})[seed] = answered(plan, catalog, given.data_root, run_dir, size.label)
     print("\n" + "\n".join([*arm_table(found), "", *question_table(found)]), flush=True)
+
+
+def last_of_each(words: Sequence[str]) -> list[str]:
+    """Of the overrides of one value the last: a recipe takes one."""
+    values = dict(word.partition("=")[::2] for word in words)
+    return [f"{name}={value}" for name, value in values.items()]
 
 
 def answered(plan: Plan, catalog: Catalog, data_root: Path, run_dir: Path, label: str) -> Counts:
