@@ -123,6 +123,6 @@ def _tensors(network: DlibResNet, layers: Iterator[Layer]) -> Iterator[tuple[str
         if isinstance(module, torch.nn.Linear):
             yield f"{name}.weight", values.view(module.in_features, module.out_features).T.contiguous()
             continue
-        first = module.weight.numel()
-        yield f"{name}.weight", values[:first].view(module.weight.shape)
-        yield f"{name}.bias", values[first:]
+        weight = module.state_dict()["weight"]
+        yield f"{name}.weight", values[: weight.numel()].view(weight.shape)
+        yield f"{name}.bias", values[weight.numel() :]

@@ -9,6 +9,7 @@ input; then come their contents, the first one first. Tags and skips of dlib's n
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,7 +66,8 @@ def parse_network(content: bytes) -> SerializedNetwork:
     reader = _Reader(content)
     reader.expect_version("the loss", 1)
     reader.expect_name(_LOSS)
-    reader.fraction(), reader.fraction()  # what it was trained with
+    for _ in range(2):  # what it was trained with
+        reader.fraction()
     versions = _versions(reader)
     reader.expect_name(_INPUT)
     mean = (reader.fraction(), reader.fraction(), reader.fraction())
@@ -105,14 +107,14 @@ def _layer(reader: _Reader, version: int) -> Layer:
 def _con(reader: _Reader) -> Layer:
     values = reader.tensor()
     numbers = tuple(reader.size() for _ in range(7))
-    reader.view(), reader.view()
+    reader.views()
     _rates(reader)
     return Layer("con", numbers, values)
 
 
 def _affine(reader: _Reader) -> Layer:
     values = reader.tensor()
-    reader.view(), reader.view()
+    reader.views()
     reader.expect_version("a scaling by channel", 0)
     return Layer("affine", (), values)
 
@@ -120,7 +122,7 @@ def _affine(reader: _Reader) -> Layer:
 def _fc(reader: _Reader) -> Layer:
     numbers = reader.size(), reader.size()
     values = reader.tensor()
-    reader.view(), reader.view()
+    reader.views()
     reader.expect_version("a linear layer without biases", 1)
     _rates(reader)
     return Layer("fc", numbers, values)
@@ -134,17 +136,6 @@ def _rates(reader: _Reader) -> None:
     """Multipliers of learning rate and decay, which are of no use here."""
     for _ in range(4):
         reader.fraction()
-
-
-_CONTENTS = {
-    "con": _con,
-    "affine": _affine,
-    "fc": _fc,
-    "max_pool": lambda reader: _pool("max_pool", reader),
-    "avg_pool": lambda reader: _pool("avg_pool", reader),
-    "relu": lambda reader: Layer("relu"),
-    "add_prev": lambda reader: Layer("add_prev"),
-}
 
 
 class _Reader:
@@ -203,11 +194,12 @@ class _Reader:
             raise ValueError(f"a name before byte {self._place} has {length} bytes")
         return self.take(length).decode("ascii", "replace")
 
-    def view(self) -> None:
-        """The shape of a part of a tensor; the layer's own numbers say it too."""
-        self.expect_version("a part of a tensor", 1)
-        for _ in range(4):
-            self.size()
+    def views(self) -> None:
+        """The shapes of the two parts of a tensor; the layer's own numbers say them too."""
+        for _ in range(2):
+            self.expect_version("a part of a tensor", 1)
+            for _ in range(4):
+                self.size()
 
     def tensor(self) -> NDArray[np.float32]:
         """All values of a tensor in one row."""
@@ -229,3 +221,14 @@ class _Reader:
         found = self.name()
         if found != name:
             raise ValueError(f"it has {found[:30]!r} where {name!r} is expected")
+
+
+_CONTENTS: dict[str, Callable[[_Reader], Layer]] = {
+    "con": _con,
+    "affine": _affine,
+    "fc": _fc,
+    "max_pool": lambda reader: _pool("max_pool", reader),
+    "avg_pool": lambda reader: _pool("avg_pool", reader),
+    "relu": lambda reader: Layer("relu"),
+    "add_prev": lambda reader: Layer("add_prev"),
+}

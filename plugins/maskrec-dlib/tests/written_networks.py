@@ -150,8 +150,8 @@ def tiny_network() -> SerializedNetwork:
     return SerializedNetwork(
         MEAN, SIZE, (
             Layer("con", (2, 3, 3, 1, 1, 0, 0), values(56)), Layer("affine", (), values(4)), Layer("relu"),
-            Layer("tag"), Layer("max_pool", (3, 3, 2, 2, 0, 0)), Layer("add_prev"), Layer("avg_pool", (0, 0, 1, 1, 0, 0)),
-            Layer("fc", (4, 2), values(8)),
+            Layer("tag"), Layer("max_pool", (3, 3, 2, 2, 0, 0)), Layer("add_prev"),
+            Layer("avg_pool", (0, 0, 1, 1, 0, 0)), Layer("fc", (4, 2), values(8)),
         ),
     )  # fmt: skip
 
