@@ -25,8 +25,8 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL] [EVALUATIONS.yaml] [KEY=VALUE]...",
-            help="A run directory, a .onnx file, a model folder or a recipe's backbone; what to evaluate (by default "
-            "a run's own evaluations again); changes to it, such as seed=3.",
+            help="A run directory, a .onnx file, a model folder, a recipe's backbone or a backbone's name; what to "
+            "evaluate (by default the model's own evaluations again); changes to it, such as seed=3.",
         ),
     ] = None,
     out: Annotated[
@@ -88,7 +88,9 @@ def _sorted_words(words: list[str], backbone: str | None) -> tuple[Path | None, 
     if backbone is not None:
         return None, Path(paths[0]) if paths else None, overrides
     if not paths:
-        raise UsageError("name a model: a run directory, a model folder or a .onnx file; or --backbone '{use: ...}'")
+        raise UsageError(
+            "name a model: a run directory, a model folder, a .onnx file or a backbone; or --backbone '{use: ...}'"
+        )
     return Path(paths[0]), Path(paths[1]) if len(paths) > 1 else None, overrides
 
 

@@ -19,7 +19,7 @@ ModelPath = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A run directory, an .onnx file, a model folder, or a backbone: '{use: NAME, weights: FILE}'.",
+        help="A run directory, an .onnx file, a model folder, or a backbone: NAME, or '{use: NAME, weights: FILE}'.",
     ),
 ]
 Checkpoint = Annotated[Literal["best", "last"], typer.Option("--checkpoint", help="Of a run: which weights.")]

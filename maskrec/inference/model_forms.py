@@ -13,7 +13,7 @@ RECIPES = (".yaml", ".yml")
 
 _PATHS = "a run directory (with recipe.yaml), a model folder (with model.json), an .onnx file"
 MODELS = f"{_PATHS} or a recipe (.yaml)"
-MODELS_AND_BACKBONES = f"{_PATHS}, a recipe (.yaml) or a backbone with weights ({{use: NAME, ...}})"
+MODELS_AND_BACKBONES = f"{_PATHS}, a recipe (.yaml) or a backbone with weights (its name, or {{use: NAME, ...}})"
 """The forms where a backbone can be named as well."""
 
 

@@ -17,6 +17,7 @@ from maskrec.contracts.context import Context
 from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.model_folder import ModelFolder, is_model_folder, read_model_folder
+from maskrec.inference.deciding.shipped_decisions import shipped_decisions
 from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_decisions
 from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 from maskrec.inference.model import Model, frozen_model, weights_checksum
@@ -161,7 +162,7 @@ def open_recipe(path: Path, catalog: Catalog, data_root: Path = Path()) -> Model
 
 
 def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Path = Path()) -> Model:
-    """A registered backbone that finds trained weights of its own.
+    """A registered backbone that finds trained weights of its own, with what its plugin measured with them.
 
     Args:
         named: the backbone.
@@ -170,7 +171,7 @@ def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Pa
         data_root: what its paths are relative to.
 
     Raises:
-        UsageError: it starts from random weights.
+        UsageError: it starts from random weights, or its plugin's files cannot be read.
     """
     context = Context(data_root=data_root)
     backbone = _build(named, catalog, context)
@@ -181,6 +182,11 @@ def open_named(named: NamedBackbone, shown: str, catalog: Catalog, data_root: Pa
                 f"{shown} starts from random weights, by which faces cannot be compared; give it weights that were "
                 "trained, or name a run"
             )
+        provider = catalog.lookup("backbone", named.backbone.name).provider
+        shipped = shipped_decisions(backbone, f"{provider.distribution} {provider.version}".rstrip())
+        for note in shipped.notes:
+            say(f"note: {note}", error=True)
+        return frozen_model(backbone, shown, shipped.decisions)
     return frozen_model(backbone, shown)
 
 

@@ -235,7 +235,7 @@ def test_a_model_without_thresholds_gives_a_distance_and_says_what_makes_them(cr
 
 
 def test_thresholds_of_a_file_are_called_so(crops: NDArray[np.uint8]) -> None:
-    decisions = Decisions(ONE, stated_by_file=True)
+    decisions = Decisions(ONE, stated_by="the file")
     answer = model_with(decisions).verify(crops[0], crops[1], aligned=True, condition="bare")
     assert any("stated by the file" in note for note in answer.notes)
 

@@ -45,8 +45,8 @@ def test_what_is_written_is_read_back_as_stated_by_the_file() -> None:
     entries = metadata_entries(STATED)
     assert all(name.startswith("maskrec.") and isinstance(text, str) for name, text in entries.items())
     read = read_metadata({**entries, "author": "somebody else"})
-    assert read.decisions.stated_by_file
-    assert not STATED.decisions.stated_by_file
+    assert read.decisions.stated_by == "the file"
+    assert not STATED.decisions.stated_by
     assert (read.decisions.thresholds, read.decisions.measured_on) == (THRESHOLDS, "the evaluation pairs of the run é")
     assert read.decisions.risk is not None
     assert read.decisions.galleries is not None

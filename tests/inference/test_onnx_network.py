@@ -62,7 +62,7 @@ def network(tmp_path: Path) -> OnnxNetwork:
 
 
 def test_a_file_says_what_it_is(network: OnnxNetwork) -> None:
-    assert (network.metadata.licence, network.metadata.decisions.stated_by_file) == ("MIT", True)
+    assert (network.metadata.licence, network.metadata.decisions.stated_by) == ("MIT", "the file")
     assert network.input_spec == InputSpec(SIDE, (0.5,) * 3, (0.25,) * 3, "rgb", "arcface")
 
 

@@ -301,7 +301,7 @@ def test_open_names_every_form_of_a_model_in_one_sentence(tmp_path: Path) -> Non
     catalog = discover([PIECES])
     forms = (
         "name a run directory (with recipe.yaml), a model folder (with model.json), an .onnx file, a recipe (.yaml) or "
-        "a backbone with weights ({use: NAME, ...})"
+        "a backbone with weights (its name, or {use: NAME, ...})"
     )
     for where in (tmp_path, tmp_path / "photo.jpg", tmp_path / "absent"):
         with pytest.raises(UsageError) as caught:
@@ -343,7 +343,7 @@ def test_an_exported_file_is_opened_with_the_decisions_that_it_states(tmp_path: 
     for model in (open_model(path, discover()), open_subject(path, discover()).model):
         assert model.thresholds == stored
         assert model.decisions is not None
-        assert model.decisions.stated_by_file
+        assert model.decisions.stated_by == "the file"
 
 
 NORMED = {"use": "timm", "model": "test_resnet", "embedding_size": 16, "neck": "linear_bn"}

@@ -24,7 +24,7 @@ class Decisions:
         risk: error rates for new people; None where none were measured.
         probe: recognizes masks by an aligned face; None where none was fitted.
         measured_on: the evaluation pairs, in words.
-        stated_by_file: whether all this was read from a file that somebody else may have made.
+        stated_by: who says all this, where it was not measured here: ``the file`` that was opened, or a plugin.
         galleries: FPIR and FNIR of galleries drawn from the same people; None where none were searched.
     """
 
@@ -32,11 +32,16 @@ class Decisions:
     risk: Risk | None = None
     probe: MaskProbe | None = None
     measured_on: str = ""
-    stated_by_file: bool = False
+    stated_by: str = ""
     galleries: MeasuredGalleries | None = None
 
     def __repr__(self) -> str:
-        return f"Decisions({', '.join(self.words())}{', stated by the file' if self.stated_by_file else ''})"
+        return f"Decisions({', '.join(self.words())}{f', stated by {self.stated_by}' if self.stated_by else ''})"
+
+    @property
+    def stated_note(self) -> str:
+        """The sentence that says who states all this."""
+        return f"thresholds and error rates are stated by {self.stated_by} and were not measured here"
 
     def words(self) -> list[str]:
         """What is known, in a few words each."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from maskrec.base.errors import MaskrecError
 from maskrec.inference.deciding.model_folder import ModelWeights, file_sha256, is_model_folder, read_model_folder
+from maskrec.inference.deciding.shipped_decisions import shipped_folder
 from maskrec.inference.model import Model, weights_checksum
 from maskrec.inference.model_forms import MODELS_AND_BACKBONES, RECIPES, require_model
 from maskrec.inference.open_model import open_exported, open_model_folder, open_named, open_run
@@ -71,7 +74,7 @@ class EvaluatedSubject:
 
 
 def open_subject(where: Path, catalog: Catalog, data_root: Path = Path()) -> EvaluatedSubject:
-    """Open a run directory, a model folder, an exported file, or the backbone that a recipe names.
+    """Open a run directory, a model folder, an exported file, the backbone that a recipe names, or one by its name.
 
     What an exported file states (thresholds, error rates, mask probe) is not used: all of it is measured anew. It does
     not say who its network was trained on, so their people cannot be compared with those of the pairs, and what
@@ -80,6 +83,8 @@ def open_subject(where: Path, catalog: Catalog, data_root: Path = Path()) -> Eva
     Raises:
         UsageError: as in `open_model`.
     """
+    if not os.path.lexists(where) and catalog.find(str(where), "backbone"):
+        return open_written_subject(json.dumps({"use": str(where)}), catalog, data_root)
     require_model(where, MODELS_AND_BACKBONES)
     if is_model_folder(where):
         return _folder(where, catalog)
@@ -112,6 +117,7 @@ def _named(named: NamedBackbone, shown: str, name: str, catalog: Catalog, data_r
         model,
         weights,
         name,
+        _own_evaluations(shipped_folder(model.network), data_root),
         backbone=plain,
         seed=named.seed,
         image_size=named.image_size,
@@ -123,18 +129,23 @@ def _folder(where: Path, catalog: Catalog) -> EvaluatedSubject:
     folder = read_model_folder(where)
     model = open_model_folder(folder, catalog)
     run = folder.weights.path if folder.weights.kind == "run" else None
-    own = where / EVALUATIONS
     return EvaluatedSubject(
         model,
         folder.weights,
         folder.name,
-        OwnEvaluations(own, Path(), of_a_run=False) if own.is_file() else None,
+        _own_evaluations(where, Path()),
         run,
         folder.backbone,
         folder.seed,
         folder.image_size if run is None else image_size_of(run),
         folder.components,
     )
+
+
+def _own_evaluations(folder: Path | None, data_root: Path) -> OwnEvaluations | None:
+    """What a model folder was measured with."""
+    own = None if folder is None else folder / EVALUATIONS
+    return None if own is None or not own.is_file() else OwnEvaluations(own, data_root, of_a_run=False)
 
 
 def _run(where: Path, catalog: Catalog) -> EvaluatedSubject:

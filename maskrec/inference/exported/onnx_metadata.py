@@ -18,7 +18,7 @@
 =================== =================================================================================================
 
 Only ``input_spec`` must be there. What is read was written by somebody else: it is bounded and checked, and nothing in
-it is believed without saying so (``Decisions.stated_by_file``).
+it is believed without saying so (``Decisions.stated_by``).
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
         risk=entry("risk", lambda text: read_risk(_bytes(text), "its error rates"), None),
         probe=entry("mask_probe", lambda text: MaskProbe.from_plain(parse_object(text)), None),
         measured_on=ours.get("measured_on", ""),
-        stated_by_file=True,
+        stated_by="the file",
         galleries=entry("galleries", lambda text: read_galleries(_bytes(text), "its searched galleries"), None),
     )
     provenance: Mapping[str, Any] = entry("provenance", _finite_object, {})

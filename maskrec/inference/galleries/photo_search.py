@@ -132,5 +132,5 @@ def _notes(model: FaceModel, photo: NamedPhoto, faces: Sequence[SearchedFace]) -
             "of some faces it is not known whether they wear masks, so the most cautious of the possible conditions "
             "counts: the lowest threshold and the lowest odds"
         )
-    if model.decisions.stated_by_file:
-        yield "thresholds and error rates are stated by the file and were not measured here"
+    if model.decisions.stated_by:
+        yield model.decisions.stated_note
