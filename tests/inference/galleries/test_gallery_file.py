@@ -94,6 +94,18 @@ def test_a_reader_that_sees_another_moment_is_not_used(path: Path, monkeypatch: 
     connection.close()
 
 
+def test_a_disk_that_is_mounted_read_only_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mounting takes a right that tests do not have, so the system's two answers are replaced."""
+    small_gallery(path, {"Ann": 1})
+    mounted = os.statvfs_result((4096, 4096, 9, 9, 9, 9, 9, 9, os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    with pytest.raises(UsageError, match="its file is read-only; change its permissions"):
+        GalleryFile.open(path, write=True)
+    monkeypatch.setattr(os, "statvfs", lambda place: mounted)
+    with pytest.raises(UsageError, match="its disk is mounted read-only; copy it to another disk"):
+        GalleryFile.open(path, write=True)
+
+
 def test_an_empty_gallery(path: Path) -> None:
     GalleryFile.create(path, MODEL).close()
     with GalleryFile.open(path) as gallery:
