@@ -16,7 +16,7 @@ from maskrec.inference.galleries.enrolling import Added, EnrolSettings, FaceToEn
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.gallery_findings import GalleryReport
 from maskrec.inference.galleries.loaded_gallery import LoadedGallery, SearchSettings
-from maskrec.inference.galleries.person_names import checked_name
+from maskrec.inference.galleries.person_names import checked_name, near_name
 from maskrec.inference.galleries.photo_search import in_batches, search_photos
 from maskrec.inference.galleries.repeated_photos import refuse_enrolled
 from maskrec.inference.galleries.search_answer import SearchAnswer
@@ -135,6 +135,9 @@ class Gallery:
             refuse_enrolled(name, [each.new for each in new], [each.name for each in new], loaded)
         notes = [f"{each.name}: {note}" for each in new for note in each.face.notes]
         notes += self._looks_like_others(name, new, loaded) if loaded is not None and len(loaded) else []
+        if loaded is not None and name not in loaded.faces.names:
+            near = near_name(name, loaded.faces.names)
+            notes += [f"{name} is a new person; did you mean {escaped(near)}, who is enrolled?"] if near else []
         with self._open(write=True) if self.path.exists() else self._create() as file:
             person = file.add(name, [each.new for each in new])
         return Added(person, len(new), (*self.model.notes, *notes))
