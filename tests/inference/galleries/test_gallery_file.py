@@ -106,6 +106,23 @@ def test_a_disk_that_is_mounted_read_only_is_said(path: Path, monkeypatch: pytes
         GalleryFile.open(path, write=True)
 
 
+def test_reading_leaves_nothing_beside_the_gallery(path: Path) -> None:
+    small_gallery(path, {"Ann": 2})
+    before = path.read_bytes()
+    with GalleryFile.open(path) as first:
+        with GalleryFile.open(path) as second:
+            assert len(second.people()) == 1
+        assert len(list(path.parent.iterdir())) == 3  # the first one still uses them
+        assert len(first.faces().ids) == 2
+    assert list(path.parent.iterdir()) == [path]
+    assert path.read_bytes() == before
+    with GalleryFile.open(path, write=True) as writer:
+        writer.add("Bob", [new_face(9)])
+        with GalleryFile.open(path) as reader:
+            assert len(reader.people()) == 2
+        assert Path(f"{path}-wal").stat().st_size  # what is not in the file yet stays
+
+
 def test_an_empty_gallery(path: Path) -> None:
     GalleryFile.create(path, MODEL).close()
     with GalleryFile.open(path) as gallery:
