@@ -30,8 +30,10 @@ def model_named(text: str) -> str | dict[str, Any]:
     """MODEL as ``maskrec.open`` takes it: a path or name, or the map that ``{use: ...}`` stands for.
 
     Raises:
-        UsageError: it begins like a map and is not one with ``use``.
+        UsageError: it is empty, or begins like a map and is not one with ``use``.
     """
+    if not text.strip():
+        raise UsageError("MODEL is empty; name a run directory, an .onnx file, a model folder, or a backbone")
     if not text.lstrip().startswith("{"):
         return text
     from maskrec.recipe.node import plain

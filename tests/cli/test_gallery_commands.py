@@ -157,11 +157,20 @@ def test_every_face_of_a_photo_is_answered_and_one_is_enrolled(maskrec_here: Cli
     [
         (["search", "absent", "crops/0/0.png", *MODEL], "absent does not exist"),
         (["search", "g", "absent.png", *MODEL], "absent.png: the file does not exist"),
+        (["search", "g", "a.png", "b.png", *MODEL], "search takes one photo, not 2; name a folder of them, or - and"),
+        (["search", "g", "a.png", "--model", ""], "MODEL is empty; name a run directory"),
+        (["search", "void", "a.png", *MODEL], "void is an empty file, not a gallery; name one"),
+        (["add", "void", "Ann", "a.png", *MODEL], "void is an empty file, not a gallery; name one"),
+        (["add", "g", "Ann", "void", *MODEL], "void: the file is empty (0 bytes); download it again or remove it"),
         (["search", "g", "empty", *MODEL], "empty: no photos are in the folder; name one that has some"),
         (["search", "g", "crops/0/0.png"], "Missing option '--model'"),
         (
             ["search", "g", "crops/0/0.png", *MODEL, "--fpir", "0"],
             "a false positive identification rate must be inside",
+        ),
+        (
+            ["search", "g", "crops/0/0.png", *MODEL, "--fpir", "1e-7", "--aligned"],
+            "is lower than the ",
         ),
         (
             ["search", "g", "crops/0/0.png", *MODEL, "--fpir", "1e-7", "--aligned"],
@@ -190,6 +199,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     maskrec_here: Cli, enrolled: Path, words: list[str], said: str
 ) -> None:
     (enrolled / "empty").mkdir(exist_ok=True)
+    (enrolled / "void").touch()
     Image.new("RGB", (90, 80), (127, 127, 127)).save(enrolled / "blank.png")
     if not (enrolled / "nobody").exists():
         with GalleryFile.open(enrolled / "g") as file:
@@ -202,6 +212,36 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert (enrolled / "g").read_bytes() == before
+
+
+def test_every_photo_that_cannot_be_enrolled_is_named(maskrec_here: Cli, enrolled: Path) -> None:
+    Image.new("RGB", (90, 80), (127, 127, 127)).save(enrolled / "blank.png")
+    words = ("gallery", "add", "g", "Ann", "absent.png", "crops/3/0.png", "blank.png", *MODEL)
+    done = maskrec_here(*words, cwd=enrolled)
+    lines = done.stderr.removeprefix("maskrec: ").splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.split(":")[0] for line in lines] == ["absent.png", "crops/3/0.png", "blank.png"]
+    assert all(line.endswith("; nothing was added") for line in lines)
+
+
+def test_a_new_name_that_is_nearly_an_enrolled_one_is_noted(maskrec_here: Cli, folder: Path) -> None:
+    for name, photo, note in (
+        ("Angela Merkel", "0/0", ""),
+        ("Person 1", "1/0", ""),
+        ("Person 2", "2/0", ""),
+        ("Angela Merkl", "3/0", "note: Angela Merkl is a new person; did you mean Angela Merkel, who is enrolled?\n"),
+        ("Angela Merkl", "3/1", ""),
+    ):
+        done = maskrec_here("gallery", "add", "near", name, f"crops/{photo}.png", *MODEL, "--aligned", cwd=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.partition("\n")[2].replace("note: thresholds", "") == note
+
+
+def test_the_help_cuts_no_sentence(maskrec_here: Cli, folder: Path) -> None:
+    done = maskrec_here("gallery", "--help", cwd=folder)
+    commands = " ".join(done.stdout.partition("Commands:")[2].split())
+    assert (done.returncode, commands.count("."), "..." in commands) == (0, 8, False)
+    assert "rebuild Make a gallery anew for another model, from kept or given photos." in commands
 
 
 def test_what_could_not_be_wiped_yet_is_said_with_exit_code_1(

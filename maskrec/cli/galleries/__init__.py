@@ -11,11 +11,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-app.command("add")(adding.add)
-app.command("search")(searching.search)
-app.command("list")(people.list_people)
-app.command("remove")(people.remove)
-app.command("rename")(people.rename)
-app.command("check")(checking_gallery.check)
-app.command("group")(grouping_faces.group)
-app.command("rebuild")(rebuilding.rebuild)
+for name, command, summary in (
+    ("add", adding.add, "Enrol photos of a person, all or none."),
+    ("search", searching.search, "Say who is on a photo, or on each of many."),
+    ("list", people.list_people, "List who is enrolled."),
+    ("remove", people.remove, "Remove a person, or one of their photos."),
+    ("rename", people.rename, "Give a person another name."),
+    ("check", checking_gallery.check, "Say what poisons a gallery: wrong photos, one person twice, poor faces."),
+    ("group", grouping_faces.group, "Group the unknown faces of a folder by person."),
+    ("rebuild", rebuilding.rebuild, "Make a gallery anew for another model, from kept or given photos."),
+):  # without a summary click cuts the first sentence of a docstring at 45 characters
+    app.command(name, short_help=summary)(command)

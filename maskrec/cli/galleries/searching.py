@@ -26,9 +26,13 @@ _LONGEST_LINE = 1 << 20
 
 def search(
     gallery: GalleryPath,
-    photo: Annotated[
-        str,
-        typer.Argument(metavar="PHOTO", help="A photo; a folder of photos; or -: paths on standard input, one a line."),
+    photos: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO",
+            help="A photo; or a folder of photos, or -: paths on standard input, one a line. A folder and - are always "
+            "answered with JSON lines.",
+        ),
     ],
     model: ModelOption,
     fpir: Annotated[
@@ -53,6 +57,12 @@ def search(
     from maskrec.inference.galleries.gallery_file import GalleryFile
     from maskrec.inference.galleries.search_risk import check_fpir
 
+    if len(photos) > 1:
+        raise UsageError(
+            f"search takes one photo, not {len(photos)}; name a folder of them, or - and write their paths to standard "
+            "input, one a line"
+        )
+    (photo,) = photos
     check_fpir(fpir)
     GalleryFile.open(gallery).close()  # before the model is loaded
     found = Gallery(gallery, opened(model, checkpoint, device, data_root, plugin, no_plugins))

@@ -22,6 +22,7 @@ from maskrec.inference.evaluating.evaluated_subject import EVALUATIONS
 from maskrec.inference.evaluating.evaluation_values import to_plain, write_evaluation, write_figures
 from maskrec.inference.evaluating.prepared_evaluation import WhatToEvaluate, prepare_evaluation
 from maskrec.inference.evaluating.result_tables import final_tables, interval_lines
+from maskrec.inference.galleries.measured_searches import measured_searches
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.writing import evaluations_yaml
 
@@ -102,6 +103,8 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
         progress.line(f"note: {line}")
     thresholds = {f"{label}.{name}": t for label, each in evaluated.items() for name, t in each.thresholds.items()}
     decisions = Decisions(thresholds, once.risk, once.probe, gathered.measured_on, galleries=once.galleries)
+    for line in measured_searches(decisions):
+        progress.line(line)
     sentences = {label: str(error) for label, error in failed.items()}
     return MeasuredModel(evaluated, tested, decisions, caveats, (*notes, *once.notes), sentences)
 

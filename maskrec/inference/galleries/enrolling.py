@@ -95,13 +95,20 @@ def faces_to_enrol(model: FaceModel, photos: Photo | Sequence[Photo], settings: 
         UsageError: the list is empty; a photo that cannot be read, shows several faces or not one, or is given twice.
     """
     given = photos_of(photos)
-    named = [_named(item, number, given.one, settings.bgr) for number, item in enumerate(given.items)]
-    if not named:
+    named: list[tuple[NamedPhoto, bytes]] = []
+    faults: dict[int, UsageError] = {}
+    for number, item in enumerate(given.items):
+        try:
+            named.append(_named(item, number, given.one, settings.bgr))
+        except UsageError as error:
+            faults[number] = error
+    if not named and not faults:
         raise UsageError("the list of photos is empty; name at least one")
     faces = model.source.intended([photo for photo, _ in named], settings.aligned, settings.face)
-    faults = [face for face in faces if isinstance(face, UsageError)]
+    read = [number for number in range(len(named) + len(faults)) if number not in faults]
+    faults |= {number: face for number, face in zip(read, faces, strict=True) if isinstance(face, UsageError)}
     if faults:
-        raise _refused(faults, len(named))
+        raise _refused([faults[number] for number in sorted(faults)])
     found = [face for face in faces if isinstance(face, Face)]
     rows = model.unit_rows(np.stack([face.image for face in found]))
     answer = []
@@ -137,11 +144,9 @@ def _named(item: Any, number: int, alone: bool, bgr: bool) -> tuple[NamedPhoto, 
     return photo, encode_image(photo.pixels, "png")
 
 
-def _refused(faults: Sequence[UsageError], photos: int) -> UsageError:
-    """The first fault, with how many there are."""
-    more = f" ({len(faults)} of {photos} photos cannot be enrolled)" if len(faults) > 1 else ""
-    tail = f"{more}; nothing was added"
-    first = faults[0]
-    if isinstance(first, SettingError):
+def _refused(faults: Sequence[UsageError]) -> UsageError:
+    """All faults, a sentence each on a line of its own."""
+    tail, first = "; nothing was added", faults[0]
+    if len(faults) == 1 and isinstance(first, SettingError):
         return SettingError(first.before, first.name, first.values, f"{first.after}{tail}")
-    return UsageError(f"{said_on_command_line(first)}{tail}")
+    return UsageError("\n".join(f"{said_on_command_line(fault)}{tail}" for fault in faults))

@@ -6,27 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from maskrec.base.console import escaped
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.inference.galleries.checking_enrolled import check_enrolled
 from maskrec.inference.galleries.enrolled import EnrolledPerson, Removed
-from maskrec.inference.galleries.enrolling import Added, EnrolSettings, FaceToEnrol, faces_to_enrol
+from maskrec.inference.galleries.enrolling import Added, EnrolSettings, faces_to_enrol
+from maskrec.inference.galleries.enrolment_notes import enrolment_notes
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.gallery_findings import GalleryReport
-from maskrec.inference.galleries.loaded_gallery import LoadedGallery, SearchSettings
+from maskrec.inference.galleries.loaded_gallery import LoadedGallery, checked_settings
 from maskrec.inference.galleries.person_names import checked_name
 from maskrec.inference.galleries.photo_search import in_batches, search_photos
 from maskrec.inference.galleries.repeated_photos import refuse_enrolled
 from maskrec.inference.galleries.search_answer import SearchAnswer
-from maskrec.inference.galleries.search_risk import check_fpir
 from maskrec.inference.photos.face_finding import WhichFace
 from maskrec.inference.photos.photo_embeddings import RejectedPhoto
 from maskrec.inference.photos.photo_input import Photo, photos_of, read_photo
 
 if TYPE_CHECKING:
     from maskrec.inference.face_model import FaceModel
+    from maskrec.inference.galleries.rebuilt_gallery import RebuiltGallery
 
 
 def open_gallery(path: str | Path, model: FaceModel | str | Path | Mapping[str, Any]) -> Gallery:
@@ -134,8 +132,9 @@ class Gallery:
         if loaded is not None and len(loaded):
             refuse_enrolled(name, [each.new for each in new], [each.name for each in new], loaded)
         notes = [f"{each.name}: {note}" for each in new for note in each.face.notes]
-        notes += self._looks_like_others(name, new, loaded) if loaded is not None and len(loaded) else []
-        with self._open(write=True) if self.path.exists() else self._create() as file:
+        notes += enrolment_notes(name, new, loaded) if loaded is not None and len(loaded) else []
+        ours = self.model.gallery_model
+        with self._open(write=True) if self.path.exists() else GalleryFile.create(self.path, ours) as file:
             person = file.add(name, [each.new for each in new])
         return Added(person, len(new), (*self.model.notes, *notes))
 
@@ -164,7 +163,7 @@ class Gallery:
             UsageError: not a photo, no face on it, nobody enrolled, or a rate that the people of the model's evaluation
                 cannot carry.
         """
-        settings = _checked(fpir, top, masked, aligned)
+        settings = checked_settings(fpir, top, masked, aligned)
         (answer,) = search_photos(self.model, self._searchable(), [read_photo(photo, bgr=bgr)], settings)
         if isinstance(answer, UsageError):
             raise answer
@@ -184,7 +183,7 @@ class Gallery:
 
         Args and errors: as in ``search``; an error is raised where it is not about one photo.
         """
-        settings = _checked(fpir, top, masked, aligned)
+        settings = checked_settings(fpir, top, masked, aligned)
         first = 0
         for batch in in_batches(photos_of(photos).read(bgr=bgr)):
             answers = search_photos(self.model, self._searchable(), batch, settings)
@@ -205,22 +204,26 @@ class Gallery:
         with self._open() as file:
             return check_enrolled(file, self.model, alarms)
 
-    def _looks_like_others(self, name: str, new: Sequence[FaceToEnrol], loaded: LoadedGallery) -> Iterator[str]:
-        """Notes on photos that a search would find somebody else on."""
-        rows = np.stack([each.new.embedding for each in new])
-        try:
-            searched = loaded.search([each.face for each in new], rows, SearchSettings(top=1))
-        except UsageError as error:
-            yield f"whether somebody else of the gallery is on the photos was not looked at: {error}"
-            return
-        for each, answer in zip(new, searched, strict=True):
-            if isinstance(answer, UsageError):
-                yield f"{each.name}: whether somebody else of the gallery is on it was not looked at: {answer}"
-            elif (found := answer.found) is not None and found.name != name:
-                yield (
-                    f"{each.name} looks like {escaped(found.name)}, who is enrolled: distance {found.distance:.4f}, at "
-                    f"or below the threshold {found.threshold:.4f}; check the photo"
-                )
+    def rebuild(
+        self,
+        model: FaceModel,
+        path: str | Path,
+        photos: str | Path | None = None,
+        *,
+        face: WhichFace = "only",
+        aligned: bool = False,
+    ) -> RebuiltGallery:
+        """Make the gallery anew for another model, as another file; this one stays as it is.
+
+        Args: the new model and file; the others are those of ``RebuildSettings``.
+
+        Raises:
+            UsageError, MaskrecError: as in ``rebuild_gallery``.
+        """
+        from maskrec.inference.galleries.rebuilding_gallery import RebuildSettings, rebuild_gallery
+
+        settings = RebuildSettings(None if photos is None else Path(photos), face, aligned)
+        return rebuild_gallery(self.path, model, Path(path), settings)
 
     def _searchable(self) -> LoadedGallery:
         loaded = self._load()
@@ -245,13 +248,3 @@ class Gallery:
             file.close()
             raise
         return file
-
-    def _create(self) -> GalleryFile:
-        return GalleryFile.create(self.path, self.model.gallery_model)
-
-
-def _checked(fpir: float, top: int, masked: bool | None, aligned: bool) -> SearchSettings:
-    check_fpir(fpir)
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise UsageError(f"top must be at least 1, not {top!r}; it is how many people are named")
-    return SearchSettings(fpir, top, masked, aligned)

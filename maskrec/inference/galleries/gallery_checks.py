@@ -12,7 +12,7 @@ import numpy as np
 
 from maskrec.base.words import counted
 from maskrec.inference.galleries.alarm_thresholds import alarm_thresholds
-from maskrec.inference.galleries.compared_faces import GalleryComparisons
+from maskrec.inference.galleries.compared_faces import FacePairs, GalleryComparisons
 from maskrec.inference.galleries.enrolled import EnrolledFaces
 from maskrec.inference.galleries.finding_sentences import FindingSentences
 from maskrec.inference.galleries.gallery_findings import KINDS, CheckedPerson, GalleryReport
@@ -24,6 +24,8 @@ from maskrec.metrics.arrays import Floats
 from maskrec.metrics.comparison_tiles import Indices
 
 _SAME_PHOTO = 1e-3  # distance of two embeddings of one face
+_COPY = 0.1  # of a face in two files of one picture, such as a smaller or a more compressed one
+_COPIES_NAMED = 5
 
 
 def check_gallery(
@@ -55,7 +57,7 @@ def check_gallery(
     findings += [say.unlike(each) for each in names.unlike(own)]
     findings += [say.alike(each, [int(shown[one]) for one in each.people]) for each in names.alike]
     order = list(KINDS)
-    notes = (*_notes(faces, len(poor), len(repeated), shown), *thresholds.notes)
+    notes = (*_notes(faces, len(poor), len(repeated), shown), *_copies(faces, compared, own), *thresholds.notes)
     return GalleryReport(
         tuple(sorted(findings, key=lambda each: order.index(each.kind))),
         tuple(_people(faces, compared, thresholds.nearest_limits(), shown)),
@@ -106,6 +108,23 @@ def _people(
             name, *counts, faces.names[int(faces.people[theirs])], (faces.photo_names[mine], faces.photo_names[theirs]),
             one.distance, worded_conditions(one.condition), float(limits[one.condition]),
         )  # fmt: skip
+
+
+def _copies(faces: EnrolledFaces, compared: GalleryComparisons, own: FacePairs) -> Iterator[str]:
+    """A note on pairs of one person's photos that are nearer than two photos are."""
+    near = np.flatnonzero(own.distances <= _COPY)
+    if not len(near):
+        return
+    named = []
+    for pair in near[:_COPIES_NAMED]:
+        one, other = (int(compared.used[end[pair]]) for end in (own.left, own.right))
+        person = faces.names[int(faces.people[one])]
+        named.append(f"{faces.photo_names[one]} and {faces.photo_names[other]} of {person}")
+    more = f" and {len(near) - len(named):,} more" if len(near) > len(named) else ""
+    yield (
+        f"{counted(len(near), 'pair')} of one person's photos may be one picture in two files, at most {_COPY} apart "
+        f"({'; '.join(named)}{more}): copies vouch for each other; keep one, and add another photo"
+    )
 
 
 def _notes(faces: EnrolledFaces, poor: int, repeated: int, shown: Indices) -> Iterator[str]:

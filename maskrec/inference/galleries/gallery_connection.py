@@ -48,7 +48,7 @@ class GalleryConnection:
     """
 
     def __init__(self, path: Path, *, write: bool) -> None:
-        self.path = path
+        self.path, self._write = path, write
         size = require_header(path)
         if write:
             require_writable(path)
@@ -105,8 +105,10 @@ class GalleryConnection:
             yield self.sqlite
 
     def close(self) -> None:
-        """Nothing can be asked of it afterwards."""
+        """Nothing can be asked of it afterwards. Files that only reading put beside the gallery are removed."""
         self.sqlite.close()
+        if not self._write and self._alone is None:
+            _remove_empty_log(self.path)
 
     def _opened(self, mode: str) -> sqlite3.Connection:
         connection = connect(self.path, mode)
@@ -172,6 +174,23 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise
+
+
+def _remove_empty_log(path: Path) -> None:
+    """Remove an empty ``-wal`` with its ``-shm``, unless somebody uses them.
+
+    SQLite does that under its own locks, when the last connection that may write is closed.
+    """
+    log = beside(path, "-wal")
+    if not log.exists() or _size(log) or not all(os.access(each, os.W_OK) for each in (path, log.parent)):
+        return
+    with suppress(sqlite3.Error, DamagedGalleryError):
+        connection = connect(path, "mode=rw")
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            require_schema(connection)
+        finally:
+            connection.close()
 
 
 def _size(path: Path) -> int:

@@ -27,6 +27,8 @@ def require_header(path: Path) -> int:
         raise UsageError(f"{path} does not exist; name a gallery, or make it with maskrec gallery add") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}); name a gallery") from error
+    if not header:
+        raise UsageError(f"{path} is an empty file, not a gallery; name one, or a new file to make one")
     if not header.startswith(_MAGIC) or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise UsageError(f"{path} is not a gallery; name one, or a new file to make one")
     if (version := int.from_bytes(header[60:64], "big")) != FORMAT:
@@ -47,11 +49,14 @@ def require_writable(path: Path) -> None:
     """Refuse to change what is read-only, before SQLite opens it for reading instead.
 
     Raises:
-        UsageError: the file or its folder is read-only.
+        UsageError: the file, its folder or its disk is read-only.
     """
     for place, what in ((path, "file"), (path.resolve().parent, "folder")):
-        if not os.access(place, os.W_OK):
-            raise UsageError(f"{path} cannot be changed: its {what} is read-only; change its permissions, or copy it")
+        if os.access(place, os.W_OK):
+            continue
+        if os.statvfs(place).f_flag & os.ST_RDONLY:
+            raise UsageError(f"{path} cannot be changed: its disk is mounted read-only; copy it to another disk")
+        raise UsageError(f"{path} cannot be changed: its {what} is read-only; change its permissions, or copy it")
 
 
 def beside(path: Path, ending: str) -> Path:

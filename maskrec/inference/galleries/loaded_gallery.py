@@ -21,7 +21,7 @@ from maskrec.inference.galleries.pair_scoring import (
 )
 from maskrec.inference.galleries.row_index import NearRows, RowIndex
 from maskrec.inference.galleries.search_answer import GalleryCandidate, SearchedFace
-from maskrec.inference.galleries.search_risk import SearchRisk, require_risk, risk_of_search
+from maskrec.inference.galleries.search_risk import SearchRisk, check_fpir, require_risk, risk_of_search
 
 if TYPE_CHECKING:
     from maskrec.inference.deciding.decisions import Decisions
@@ -44,6 +44,18 @@ class SearchSettings:
     top: int = 5
     masked: bool | None = None
     aligned: bool = False
+
+
+def checked_settings(fpir: float, top: int, masked: bool | None, aligned: bool) -> SearchSettings:
+    """The settings.
+
+    Raises:
+        UsageError: a rate that is not inside (0, 1), or fewer than one person to name.
+    """
+    check_fpir(fpir)
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise UsageError(f"top must be at least 1, not {top!r}; it is how many people are named")
+    return SearchSettings(fpir, top, masked, aligned)
 
 
 class LoadedGallery:

@@ -60,7 +60,7 @@ def refused_search(
     wanted = f"about {counted(needed, 'person')} would carry it" if needed else str(error)
     carried = [lowest_far(risk, name) for name in names]
     return UsageError(
-        f"a false positive identification rate of {fpir:g} with {counted(rows, 'row')} is more than the "
+        f"a false positive identification rate of {fpir:g} with {counted(rows, 'row')} is lower than the "
         f"{counted(risk.people, 'person')} of the evaluation{_where(measured_on)} can carry; {wanted}"
         f"{_possible(carried, rows, fpir)}"
     )

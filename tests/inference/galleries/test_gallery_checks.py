@@ -82,6 +82,17 @@ def found(report: GalleryReport) -> list[tuple[str, tuple[str, ...], tuple[str, 
     return [(each.kind, each.people, tuple(one.photo for one in each.photos)) for each in report.findings]
 
 
+def test_photos_of_a_person_that_are_nearly_one_picture_are_noted(risk: Risk) -> None:
+    report = check_gallery(Planted(noise=0.02).add("Ann", 0, 0, 0, 0).add("Bo", 1, 2).faces(), risk)
+    (note,) = [each for each in report.notes if "one picture" in each]
+    assert note.startswith(
+        "6 pairs of one person's photos may be one picture in two files, at most 0.1 apart (0.jpg and "
+    )
+    assert "0.jpg and 1.jpg of Ann; " in note
+    assert " of Ann and 1 more): copies vouch for each other" in note
+    assert "Bo" not in note
+
+
 def test_a_gallery_without_faults_has_no_findings_and_names_each_nearest_stranger(risk: Risk) -> None:
     faces = Planted().add("Ann", 0, 0).add("Bo", 1, 1).add("Cy", 2, 2, 2).faces()
     report = check_gallery(faces, risk)

@@ -94,6 +94,35 @@ def test_a_reader_that_sees_another_moment_is_not_used(path: Path, monkeypatch: 
     connection.close()
 
 
+def test_a_disk_that_is_mounted_read_only_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mounting takes a right that tests do not have, so the system's two answers are replaced."""
+    small_gallery(path, {"Ann": 1})
+    mounted = os.statvfs_result((4096, 4096, 9, 9, 9, 9, 9, 9, os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    with pytest.raises(UsageError, match="its file is read-only; change its permissions"):
+        GalleryFile.open(path, write=True)
+    monkeypatch.setattr(os, "statvfs", lambda place: mounted)
+    with pytest.raises(UsageError, match="its disk is mounted read-only; copy it to another disk"):
+        GalleryFile.open(path, write=True)
+
+
+def test_reading_leaves_nothing_beside_the_gallery(path: Path) -> None:
+    small_gallery(path, {"Ann": 2})
+    before = path.read_bytes()
+    with GalleryFile.open(path) as first:
+        with GalleryFile.open(path) as second:
+            assert len(second.people()) == 1
+        assert len(list(path.parent.iterdir())) == 3  # the first one still uses them
+        assert len(first.faces().ids) == 2
+    assert list(path.parent.iterdir()) == [path]
+    assert path.read_bytes() == before
+    with GalleryFile.open(path, write=True) as writer:
+        writer.add("Bob", [new_face(9)])
+        with GalleryFile.open(path) as reader:
+            assert len(reader.people()) == 2
+        assert Path(f"{path}-wal").stat().st_size  # what is not in the file yet stays
+
+
 def test_an_empty_gallery(path: Path) -> None:
     GalleryFile.create(path, MODEL).close()
     with GalleryFile.open(path) as gallery:

@@ -8,6 +8,8 @@ import pytest
 from compared_people import some_people
 
 from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.galleries import measured_searches as module
+from maskrec.inference.galleries.measured_searches import measured_searches
 from maskrec.inference.galleries.search_risk import risk_of_search
 from maskrec.metrics import count_risk, measure_galleries
 
@@ -36,3 +38,17 @@ def test_what_was_not_measured_is_not_stated(rows_of: dict[int, int]) -> None:
 
 def test_a_model_without_searched_galleries_states_the_formulas_only() -> None:
     assert risk_of_search(Decisions(risk=RISK), "net", {BARE: 30}, 0.2).measured_fpir is None
+
+
+def test_an_evaluation_says_what_searches_in_its_largest_galleries_gave(monkeypatch: pytest.MonkeyPatch) -> None:
+    decisions = Decisions(risk=RISK, galleries=GALLERIES)
+    (refused,) = [line for line in measured_searches(decisions) if line.startswith("bare")]
+    assert refused.endswith("people do not carry a false positive identification rate of 0.01")
+    monkeypatch.setattr(module, "FPIR", 0.2)
+    (said,) = [line for line in measured_searches(decisions) if line.startswith("bare")]
+    rows = GALLERIES.sizes("bare")[-1]
+    measured = risk_of_search(decisions, "net", {BARE: rows}, 0.2).measured_fpir
+    assert measured is not None
+    assert said.startswith(f"bare searches in galleries of {rows} rows: decided at a false positive identification ra")
+    assert f" of 0.2, it was {measured.rate:.2g}, {measured.low:.2g} to {measured.high:.2g} (95 %), in 10 d" in said
+    assert list(measured_searches(Decisions(risk=RISK))) == []

@@ -23,7 +23,7 @@ from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.face_model import FaceModel
 from maskrec.inference.galleries.enrolled import FaceQuality, NewFace
-from maskrec.inference.galleries.gallery import Gallery
+from maskrec.inference.galleries.gallery import Gallery, open_gallery
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.rebuilding_gallery import RebuildSettings, rebuild_gallery
 from maskrec.inference.galleries.rebuilt_gallery import RebuiltGallery
@@ -101,7 +101,7 @@ def contents(path: Path) -> dict[tuple[str, str], tuple[np.ndarray[Any, Any], in
 def test_from_kept_photos_it_is_as_if_enrolled_by_the_new_model(place: Path) -> None:
     old = enrolled(place, keep=True, masked=True)
     before = old.read_bytes()
-    answer = rebuilt(old)
+    answer = open_gallery(old, OLD).rebuild(NEW, old.with_name("new.gallery"), aligned=True)
     assert (answer.faces, answer.people, answer.come_again, answer.lost) == (5, 3, (), ())
     assert str(answer) == f"{place}/new.gallery: 3 people, 5 faces"
     found = contents(answer.path)

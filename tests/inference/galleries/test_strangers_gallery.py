@@ -88,7 +88,7 @@ def not_ours(path: Path) -> dict[str, Callable[[], object]]:
         "does not exist": path.unlink,
         "is not a gallery; name one": database,
         "is not a gallery; name one, or": lambda: path.write_text("Ann,Bob\n" * 100),
-        "is not a gallery; name one, or a": lambda: path.write_bytes(b""),
+        "is an empty file, not a gallery; name one, or a": lambda: path.write_bytes(b""),
         "it is a folder, not a regular file": replace(path.mkdir),
         "it is a named pipe, not a regular file": replace(lambda: os.mkfifo(path)),
         "Too many levels of symbolic links": replace(lambda: path.symlink_to(path)),
