@@ -14,6 +14,7 @@ from torch import nn
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
+from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.model_folder import ModelFolder, is_model_folder, read_model_folder
@@ -212,7 +213,8 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
         raise UsageError("init takes a run directory, not an exported file")
     source = open_run(data_root / init.location, catalog, decide=False).network
     load_weights(backbone, source.state_dict(), f"init: {init.location}")
-    theirs, ours = replace(source.input_spec, size=1), replace(backbone.input_spec, size=1)  # type: ignore[type-var]
+    specs: list[InputSpec] = [source.input_spec, backbone.input_spec]  # type: ignore[list-item]
+    theirs, ours = (replace(spec, size=1) for spec in specs)
     if theirs != ours:
         others = ", ".join(
             f"{each.name}: {getattr(theirs, each.name)}"
