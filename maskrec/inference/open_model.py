@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from torch import nn
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.contracts.context import Context
-from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.plain_thresholds import read_thresholds
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.model_folder import ModelFolder, is_model_folder, read_model_folder
@@ -201,27 +200,6 @@ def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Mo
     if opened.source == "file":
         return open_exported(location).network
     return open_run(location, catalog, decide=False).network
-
-
-def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, data_root: Path) -> None:
-    """Start from another run's backbone weights; that its faces are placed or normalised otherwise is said.
-
-    Raises:
-        UsageError: not a run, or one whose backbone differs.
-    """
-    if init.source != "run":
-        raise UsageError("init takes a run directory, not an exported file")
-    source = open_run(data_root / init.location, catalog, decide=False).network
-    load_weights(backbone, source.state_dict(), f"init: {init.location}")
-    specs: list[InputSpec] = [source.input_spec, backbone.input_spec]  # type: ignore[list-item]
-    theirs, ours = (replace(spec, size=1) for spec in specs)
-    if theirs != ours:
-        others = ", ".join(
-            f"{each.name}: {getattr(theirs, each.name)}"
-            for each in fields(theirs)
-            if getattr(theirs, each.name) != getattr(ours, each.name)
-        )
-        say(f"note: init: {init.location} was trained on other images than this run ({others} there)", error=True)
 
 
 def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Module:
