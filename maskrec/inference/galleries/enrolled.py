@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,29 @@ class NewFace:
     photo: bytes | None = None
 
 
+class PhotoHashes(Sequence[str]):
+    """The SHA-256 of photos, each made a string when it is asked for: a million strings take long and 120 MB.
+
+    Args:
+        digests: uint8 ``(n, 32)``; zeros where not known.
+    """
+
+    def __init__(self, digests: NDArray[np.uint8]) -> None:
+        self.digests = digests
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return PhotoHashes(self.digests[place])
+        digest = self.digests[place].tobytes()
+        return digest.hex() if any(digest) else ""
+
+    def __iter__(self) -> Iterator[str]:
+        return (digest.hex() if any(digest) else "" for digest in map(bytes, self.digests))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrolledFaces:
     """All faces of a gallery, as arrays in one order.
@@ -80,7 +104,7 @@ class EnrolledFaces:
     masked: NDArray[np.int8]
     quality: NDArray[np.float32]
     photo_names: tuple[str, ...]
-    photo_sha256: tuple[str, ...]
+    photo_sha256: Sequence[str]
 
 
 class EnrolledPerson(NamedTuple):

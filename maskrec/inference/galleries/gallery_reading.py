@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.inference.galleries.embedding_reading import StoredBlock, read_embeddings
-from maskrec.inference.galleries.enrolled import EnrolledFaces, EnrolledPerson
+from maskrec.inference.galleries.enrolled import EnrolledFaces, EnrolledPerson, PhotoHashes
 from maskrec.inference.galleries.gallery_errors import DamagedGalleryError
 from maskrec.inference.galleries.person_names import LONGEST_NAME
 from maskrec.inference.galleries.row_blocks import (
@@ -19,8 +19,6 @@ from maskrec.inference.galleries.row_blocks import (
     decode_rows,
     rows_of_blocks,
 )
-
-_NO_PHOTO = "0" * 64
 
 
 def read_people(connection: sqlite3.Connection, name: str | None = None) -> list[EnrolledPerson]:
@@ -83,8 +81,6 @@ def read_faces(readers: Sequence[sqlite3.Connection], width: int) -> EnrolledFac
     read_embeddings(readers, blocks)
     if (np.diff(np.sort(rows["face"])) == 0).any():  # a third of the time of np.unique
         raise DamagedGalleryError("two of its faces have one number")
-    hashes = rows["photo"].tobytes().hex()
-    found = [hashes[i : i + 64] for i in range(0, len(hashes), 64)]
     return EnrolledFaces(
         ids=rows["face"].astype(np.int64),
         people=_places(rows["person"], numbers),
@@ -93,7 +89,7 @@ def read_faces(readers: Sequence[sqlite3.Connection], width: int) -> EnrolledFac
         masked=rows["masked"].copy(),
         quality=rows["quality"].astype(np.float32),
         photo_names=tuple(photo_names),
-        photo_sha256=tuple("" if one == _NO_PHOTO else one for one in found),
+        photo_sha256=PhotoHashes(rows["photo"].copy()),
     )
 
 

@@ -48,7 +48,8 @@ def test_what_is_added_is_there_when_opened_again(path: Path) -> None:
     assert faces.masked.tolist() == [1, 0, -1, 0]
     given = [new_face(seed) for seed in (1, 2, 3, 4)]
     assert faces.photo_names == tuple(face.photo_name for face in given)
-    assert faces.photo_sha256 == tuple(face.photo_sha256 for face in given)
+    assert tuple(faces.photo_sha256) == tuple(face.photo_sha256 for face in given)
+    assert (faces.photo_sha256[0], len(faces.photo_sha256[1:])) == (given[0].photo_sha256, 3)
     np.testing.assert_array_equal(faces.embeddings, [face.embedding for face in given])
     np.testing.assert_array_equal(faces.quality[:, 0], [41.0, 42.0, 43.0, 44.0])
     assert np.isnan(faces.quality[:, 2]).all()
