@@ -82,9 +82,12 @@ def _folder(out: Path | None, overwrite: bool) -> Iterator[Path]:
 def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder: Path) -> MeasuredModel:
     prepared = prepare_evaluation(what, catalog, progress, folder)
     asked, embed, caveats, notes = prepared.asked, prepared.embed, prepared.caveats, prepared.notes
-    evaluated = dict(_shown(asked.evaluate(embed), "evaluate", progress.line, folder))
-    choosing = embed.asked
-    tested = dict(_shown(asked.test(embed, evaluated), "test", progress.line, folder))
+    try:
+        evaluated = dict(_shown(asked.evaluate(embed), "evaluate", progress.line, folder))
+        choosing = embed.asked
+        tested = dict(_shown(asked.test(embed, evaluated), "test", progress.line, folder))
+    finally:
+        prepared.save()
     progress.note("counting error rates")
     gathered = gather(choosing, embed)
     once = measure_once(gathered, what.evaluations.seed, what.workers)
