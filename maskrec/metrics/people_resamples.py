@@ -75,7 +75,7 @@ class PeopleOfPairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class PeopleSpread:
     """A figure with its standard error over people.
 
     Args:
@@ -98,7 +98,7 @@ class Spread:
         return 2 * NormalDist().cdf(-abs(self.value) / self.error)
 
 
-def spread_of_mean(values: Floats, people: PeopleOfPairs) -> Spread:
+def spread_of_mean(values: Floats, people: PeopleOfPairs) -> PeopleSpread:
     """The mean of a number a pair, with its dyadic cluster-robust standard error, which needs no resamples.
 
     It is what ``spread_over_people`` tends to as the draws get more.
@@ -113,12 +113,12 @@ def spread_of_mean(values: Floats, people: PeopleOfPairs) -> Spread:
     of_people = np.bincount(both, np.concatenate([apart, np.where(two, apart, 0.0)]), len(numbers))
     of_couples = np.bincount(_couples(both.reshape(2, -1)[:, two], len(numbers)), apart[two])
     shared = float(np.sum(of_people**2)) - float(np.sum(of_couples**2))
-    return Spread(float(values.mean()), float(np.sqrt(max(shared, float(np.sum(apart**2))))) / len(values))
+    return PeopleSpread(float(values.mean()), float(np.sqrt(max(shared, float(np.sum(apart**2))))) / len(values))
 
 
 def spread_over_people(
     statistics: Sequence[Statistic], people: PeopleOfPairs, seed: int = 0, draws: int = DRAWS
-) -> list[Spread]:
+) -> list[PeopleSpread]:
     """Each figure of the pairs, and its standard error; all from the same resamples.
 
     Args:
@@ -132,7 +132,7 @@ def spread_over_people(
         _variances(statistics, weights(people, seed, draws)) for weights in (_of_people, _of_couples, _of_pairs)
     )
     variances = np.maximum(shared - 2 * couples, alone)
-    return [Spread(value, float(np.sqrt(each))) for value, each in zip(measured, variances, strict=True)]
+    return [PeopleSpread(value, float(np.sqrt(each))) for value, each in zip(measured, variances, strict=True)]
 
 
 def measure_once(statistic: Statistic, pairs: int) -> float:

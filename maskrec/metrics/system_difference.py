@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.paired_decisions import POWER, Discordant, discordant, smallest_found
 from maskrec.metrics.paired_figures import tar_difference, weighted_tar
-from maskrec.metrics.people_resamples import PeopleOfPairs, Spread, measure_once, spread_of_mean, spread_over_people
+from maskrec.metrics.people_resamples import (
+    PeopleOfPairs,
+    PeopleSpread,
+    measure_once,
+    spread_of_mean,
+    spread_over_people,
+)
 from maskrec.metrics.seed_differences import SeedDifference, seed_difference
 
 Decisions = Sequence[NDArray[np.bool_]]
@@ -35,7 +41,7 @@ class SystemDifference:
 
     first: tuple[float, ...]
     second: tuple[float, ...]
-    people: Spread
+    people: PeopleSpread
     pairs: int
     decisions: Discordant | None = None
     seeds: SeedDifference | None = None

@@ -1,4 +1,4 @@
-"""Spread over people: against plain sums over pairs of pairs, weights against repeated pairs."""
+"""PeopleSpread over people: against plain sums over pairs of pairs, weights against repeated pairs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maskrec.metrics.paired_figures import tar_difference, weighted_tar
 from maskrec.metrics.people_resamples import (
     DrawnWeights,
     PeopleOfPairs,
-    Spread,
+    PeopleSpread,
     measure_once,
     spread_of_mean,
     spread_over_people,
@@ -102,7 +102,7 @@ def test_equal_systems_do_not_differ_and_far_ones_do() -> None:
     distances = np.where(same, rng.normal(0, 1, 600), rng.normal(3, 1, 600))
     worse = np.where(same, distances + rng.normal(1.2, 0.3, 600), distances)
     equal = compare_tar([distances], [distances], same, 0.05, pairs)
-    assert (equal.value, equal.people, equal.p_value()) == (0.0, Spread(0.0, 0.0), 1.0)
+    assert (equal.value, equal.people, equal.p_value()) == (0.0, PeopleSpread(0.0, 0.0), 1.0)
     found = compare_tar([distances], [worse], same, 0.05, pairs)
     plain = [tar_at_far(roc(each[same], each[~same]), 0.05).tar for each in (distances, worse)]
     assert (found.first, found.second) == ((plain[0],), (plain[1],))
