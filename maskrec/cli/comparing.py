@@ -12,6 +12,8 @@ import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
+from maskrec.base.words import counted
+from maskrec.cli.model_options import Cache, ClearCache, ready_cache
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, listed, open_catalog
 from maskrec.cli.running import DataRoot, root_of_data
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from maskrec.inference.comparing.comparing_models import Comparison
     from maskrec.inference.comparing.judged_differences import JudgedDifference
+    from maskrec.inference.comparing.seed_spreads import SeedSpread
 
 
 def compare(
@@ -45,6 +48,8 @@ def compare(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", min=0, help="Loader processes; 0 loads in this one.")
     ] = None,
+    cache: Cache = None,
+    clear_cache: ClearCache = False,
     data_root: DataRoot = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
@@ -68,11 +73,12 @@ def compare(
     catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
     settings = Train(epochs=1, precision="float32", channels_last=True, device=device)
     opened = open_compared(models, on, overrides, catalog, root)
+    ready_cache(cache, clear_cache, quiet=as_json)
     pick_device(device, "--device")
     set_threads(settings)
     progress = Progress(None if as_json else Console(soft_wrap=True), unit="images")
     count = known_workers(settings.workers if workers is None else workers)
-    found = compare_models(opened, Compute.pick(settings), count, catalog, progress, rates)
+    found = compare_models(opened, Compute.pick(settings), count, catalog, progress, rates, cache)
     if as_json:
         say(json.dumps(found.to_plain(), indent=2, allow_nan=False))
         return
@@ -96,13 +102,17 @@ def _print(found: Comparison) -> None:
 
     for system in found.systems:
         say(f"{system.letter}  {system.title}")
-    for other in found.systems[1:]:
-        rows = [each for each in found.differences if each.second == other.letter]
+    for system in found.systems:
+        if spreads := [each for each in found.spreads if each.system == system.letter]:
+            say(f"\n{system.letter} over its seeds")
+            print_table(_spread_table(spreads))
+        rows = [each for each in found.differences if each.second == system.letter]
         for heading in dict.fromkeys((each.label, each.occasion) for each in rows):
             mine = [each for each in rows if (each.label, each.occasion) == heading]
-            say(f"\n{other.letter} against {mine[0].first}: {heading[0]}, {_OCCASIONS[heading[1]]}")
+            say(f"\n{system.letter} against {mine[0].first}: {heading[0]}, {_OCCASIONS[heading[1]]}")
             print_table(_table(mine))
-    for line in _said(found):
+    say("")
+    for line in (*_outcomes(found), *_notes(found)):
         say(line)
 
 
@@ -116,27 +126,59 @@ def _table(rows: list[JudgedDifference]) -> Table:
     from maskrec.cli.text_tables import plain_table
 
     first, second = rows[0].first, rows[0].second
-    difference, p = f"{second} - {first} [95 %]", "p"
-    numbers = (first, second, difference, p, "80 % found")
-    table = plain_table("pairs", "figure", first, second, difference, p, "80 % found", second + " is", numbers=numbers)
+    difference, smallest, verdict = f"{second} - {first} [95 %]", "smallest found", f"{second} is"
+    numbers = (first, second, difference, "p", smallest)
+    table = plain_table("pairs", "figure", first, second, difference, "p", smallest, verdict, numbers=numbers)
     for row in rows:
         interval = f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]"
-        shown_p = "-" if row.p is None else f"{row.p:.3g}" if row.p >= 0.001 else "<0.001"
-        smallest = "-" if row.smallest is None else f"{row.smallest:.4f}"
+        p = "-" if row.p is None else f"{row.p:.3f}" if row.p >= 0.001 else "<0.001"
+        least = "-" if row.smallest is None else f"{row.smallest:.4f}"
         values = [f"{value:.4f}" for value in row.values]
-        table.add_row(row.condition.replace("_", " "), row.measure, *values, interval, shown_p, smallest, row.verdict)
+        table.add_row(row.condition.replace("_", " "), row.measure, *values, interval, p, least, row.verdict)
     return table
 
 
-def _said(found: Comparison) -> Iterator[str]:
-    """What the table cannot say by itself."""
-    tests = sum(each.p is not None for each in found.differences)
-    yield ""
-    yield f"p-values are corrected for {tests} tests (Holm); better or worse is said at 0.05 and below"
-    yield "80 % found: the smallest difference that these pairs would find four times in five"
+def _spread_table(rows: list[SeedSpread]) -> Table:
+    from maskrec.cli.text_tables import plain_table
+
+    columns = ("mean", "standard deviation", "lowest", "highest")
+    table = plain_table("evaluation", "pairs", "figure", *columns, numbers=columns)
+    for row in rows:
+        cells = [f"{value:.4f}" for value in (row.mean, row.deviation, min(row.values), max(row.values))]
+        table.add_row(row.label, row.condition.replace("_", " "), row.measure, *cells)
+    return table
+
+
+def _outcomes(found: Comparison) -> Iterator[str]:
+    """What came out, a sentence for each system that was compared with the first."""
+    for system in found.systems[1:]:
+        verdicts = [each.verdict for each in found.differences if each.second == system.letter]
+        against, judged = found.systems[0].letter, len(verdicts) - verdicts.count("not judged")
+        if not judged:
+            yield f"{system.letter} against {against}: nothing could be judged"
+            continue
+        better, worse = verdicts.count("better"), verdicts.count("worse")
+        shown = f"better in {better} and worse in {worse}" if better or worse else "no difference was found in any"
+        yield f"{system.letter} against {against}: {shown} of {counted(judged, 'figure')} that could be judged"
+    if len(found.systems) == 1:
+        yield "these are trainings of one recipe, so there is nothing to compare them with; name another run as well"
+    elif tests := sum(each.p is not None for each in found.differences):
+        yield (
+            f"p-values are corrected for {counted(tests, 'test')} (Holm), and 0.05 decides; smallest found: the "
+            "difference that would be found four times in five"
+        )
+
+
+def _notes(found: Comparison) -> Iterator[str]:
+    """What the tables cannot say by themselves."""
+    reasons: dict[str, list[str]] = {}
     for each in found.differences:
         if each.note:
-            yield f"note: {each.label}, {each.condition.replace('_', ' ')}, {each.measure}: not judged: {each.note}"
+            reasons.setdefault(each.note, []).append(f"{each.measure} of {each.condition.replace('_', ' ')} pairs")
+    for reason, figures in reasons.items():
+        distinct = list(dict.fromkeys(figures))
+        shown = ", ".join(distinct[:4]) + (f" and {len(distinct) - 4} more" if len(distinct) > 4 else "")
+        yield f"note: not judged, because of {reason}: {shown}"
     if found.left_out:
         yield f"note: not compared, because they decide no listed pairs: {', '.join(found.left_out)}"
-    yield from (f"note: {caveat}" for caveat in found.caveats)
+    yield from (f"note: {each}" for each in found.notes)

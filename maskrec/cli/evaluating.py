@@ -11,6 +11,7 @@ import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
+from maskrec.cli.model_options import Cache, ClearCache, ready_cache
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.running import DataRoot, root_of_data
 
@@ -51,6 +52,8 @@ def evaluate(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", min=0, help="Loader processes; 0 loads in this one.")
     ] = None,
+    cache: Cache = None,
+    clear_cache: ClearCache = False,
     data_root: DataRoot = None,
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
@@ -74,7 +77,8 @@ def evaluate(
     evaluations, root = _evaluations(subject, file, overrides, catalog, root)
     if at_most is not None:
         evaluations = _with_limit(evaluations, at_most)
-    _run(subject, evaluations, catalog, root, device, workers, out, overwrite)
+    ready_cache(cache, clear_cache)
+    _run(subject, evaluations, catalog, root, device, workers, out, overwrite, cache)
 
 
 def _sorted_words(words: list[str], backbone: str | None) -> tuple[Path | None, Path | None, list[str]]:
@@ -131,6 +135,7 @@ def _run(
     workers: int | None,
     out: Path | None,
     overwrite: bool,
+    cache: Path | None,
 ) -> None:
     from rich.console import Console
 
@@ -148,7 +153,7 @@ def _run(
     count = known_workers(settings.workers if workers is None else workers)
     progress = Progress(Console(soft_wrap=True), unit="images")
     # A run's own evaluations give the figures that it has, to the last bit.
-    what = WhatToEvaluate(subject, evaluations, root, compute, count, share_bare=evaluations.train is None)
+    what = WhatToEvaluate(subject, evaluations, root, compute, count, evaluations.train is None, cache)
     measured = evaluate_model(what, catalog, progress, out, overwrite)
     said = f"wrote the model folder {out}" if out is not None else "nothing was written; --out DIR keeps the results"
     progress.line(said)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from maskrec.base.console import say
 from maskrec.base.errors import UsageError
+from maskrec.base.words import counted
 from maskrec.cli.options import open_catalog
 from maskrec.cli.running import root_of_data
 
@@ -24,6 +26,31 @@ ModelPath = Annotated[
 ]
 Checkpoint = Annotated[Literal["best", "last"], typer.Option("--checkpoint", help="Of a run: which weights.")]
 Device = Annotated[str, typer.Option("--device", metavar="D", help="auto, cpu, cuda or cuda:N.")]
+
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache", metavar="DIR", help="Keep embeddings in this folder, and use those that are there. Off by default."
+    ),
+]
+ClearCache = Annotated[bool, typer.Option("--clear-cache", help="First remove the embeddings that --cache DIR keeps.")]
+
+
+def ready_cache(folder: Path | None, clear: bool, quiet: bool = False) -> None:
+    """Say where embeddings are kept, and remove those that are there if asked to.
+
+    Raises:
+        UsageError: ``clear`` without a folder, or a file that cannot be removed.
+    """
+    if folder is None:
+        if clear:
+            raise UsageError("--clear-cache removes what --cache DIR keeps; name the folder with --cache DIR")
+        return
+    from maskrec.inference.embedding_cache import clear_cache
+
+    removed = f"; removed {counted(clear_cache(folder), 'file')} of them first" if clear else ""
+    if not quiet:
+        say(f"note: embeddings, which are biometric data, are kept in {folder}; --clear-cache removes them{removed}")
 
 
 def model_named(text: str) -> str | dict[str, Any]:

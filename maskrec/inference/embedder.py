@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -20,6 +21,7 @@ from maskrec.contracts.collectives import gather_rows, shard_bounds
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
+from maskrec.inference.embedding_cache import EmbeddingCache
 from maskrec.inference.image_digests import ImageDigests
 from maskrec.inference.model import Model, eval_mode
 from maskrec.inference.torch_network import embed_images
@@ -41,6 +43,7 @@ class Embedder:
             is recognized by its pixels. Others are then embedded in smaller batches, which may change the last bits.
         progress: shows how far a set is; None shows nothing.
         digests: notes the content of every image that is loaded; None notes nothing.
+        cache: embeddings kept on disk; None keeps none.
     """
 
     model: Model
@@ -51,6 +54,7 @@ class Embedder:
     share_bare: bool = False
     progress: Progress | None = None
     digests: ImageDigests | None = None
+    cache: EmbeddingCache | None = None
     _kept: dict[tuple[int, View], tuple[PairSet, NDArray[np.float32]]] = field(default_factory=dict, init=False)
     _bare: dict[tuple[bytes, View], Tensor] = field(default_factory=dict, init=False)
 
@@ -148,7 +152,8 @@ class Embedder:
     @torch.no_grad()
     def _embed_loaded(self, loaded: LoadedBatch, masks: Tensor | None, label: str, view: View) -> Tensor:
         images = worn_images(loaded, masks, self.seed, label)
-        return embed_images(self.model, self.compute, seen(images, view))
+        embed = partial(embed_images, self.model, self.compute)
+        return embed(seen(images, view)) if self.cache is None else self.cache.embed(seen(images, view), embed)
 
 
 def worn_images(loaded: LoadedBatch, masks: Tensor | None, seed: int, label: str) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.metrics.arrays import Floats, distances_of_both
-from maskrec.metrics.people_resamples import Statistic, Weights
+from maskrec.metrics.people_resamples import Chosen, DrawnWeights, Statistic
 
 
 def tar_difference(first: Sequence[Floats], second: Sequence[Floats], same: NDArray[np.bool_], far: float) -> Statistic:
@@ -28,7 +28,7 @@ def tar_difference(first: Sequence[Floats], second: Sequence[Floats], same: NDAr
     """
     systems = [[weighted_tar(each, same, far) for each in models] for models in (first, second)]
 
-    def measure(weights: Weights) -> Floats:
+    def measure(weights: DrawnWeights) -> Floats:
         before, after = (np.mean([tar(weights) for tar in models], axis=0) for models in systems)
         found: Floats = after - before
         return found
@@ -45,30 +45,28 @@ def weighted_tar(distances: Floats, same: NDArray[np.bool_], far: float) -> Stat
     order = np.flatnonzero(~same)[np.argsort(impostor, kind="stable")]
     nearest, beyond = np.sort(impostor), np.full(len(same), len(impostor) + 1)
     beyond[same] = np.searchsorted(nearest, genuine, "right")  # impostors at most as far as each genuine pair
-    one_person = same.astype(np.float32)
 
-    def measure(weights: Weights) -> Floats:
-        accepted = _accepted(weights, order, far)
-        hits = (beyond <= accepted.min()).astype(np.float32) @ weights
-        some = np.flatnonzero((beyond > accepted.min()) & (beyond <= accepted.max()))
+    def measure(drawn: DrawnWeights) -> Floats:
+        accepted = _accepted(drawn, order, ~same, far)
+        some = np.flatnonzero(same & (beyond > accepted.min()))  # not accepted in every draw
         some = some[np.argsort(beyond[some], kind="stable")]
-        sums = np.cumsum(np.concatenate([np.zeros((1, weights.shape[1]), np.float32), weights[some]]), axis=0)
-        hits = hits + sums[np.searchsorted(beyond[some], accepted, "right"), np.arange(weights.shape[1])]
+        sums = np.zeros((len(some) + 1, len(accepted)))
+        np.cumsum(drawn.rows[some], axis=0, out=sums[1:])
+        taken = np.searchsorted(beyond[some], accepted, "right")
+        missed = sums[-1] - sums[taken, np.arange(len(accepted))]
         with np.errstate(invalid="ignore"):
-            found: Floats = hits.astype(np.float64) / (one_person @ weights).astype(np.float64)
+            found: Floats = 1 - missed / drawn.total(same)
         return np.where(accepted < 0, np.nan, found)
 
     return measure
 
 
-def _accepted(weights: Weights, order: NDArray[np.int64], far: float) -> NDArray[np.int64]:
+def _accepted(drawn: DrawnWeights, order: NDArray[np.int64], different: Chosen, far: float) -> NDArray[np.int64]:
     """How many of the nearest impostors each draw accepts, ``(draws,)``; -1 where it has none of any weight."""
-    two_people = np.zeros(len(weights), np.float32)
-    two_people[order] = 1
-    every = (two_people @ weights).astype(np.float64)
+    every = drawn.total(different)
     reach = min(len(order), 16 + int(4 * far * len(order)))
     while True:
-        sums = np.cumsum(weights[order[:reach]], axis=0)
+        sums = np.cumsum(drawn.rows[order[:reach]], axis=0, dtype=np.float64)
         if reach == len(order) or bool(np.all(sums[-1] > far * every)):
             break
         reach = min(len(order), 4 * reach)

@@ -12,7 +12,7 @@ of their own, and twice its variance is taken out: to first order what remains i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import factorial
 from statistics import NormalDist
@@ -27,8 +27,30 @@ DRAWS = 2000
 _AT_ONCE = 1 << 22  # weights
 
 Weights = NDArray[np.float32]
-Statistic = Callable[[Weights], Floats]
-"""Weights ``(pairs, draws)`` to a figure of each draw ``(draws,)``; nan where the draw has no pairs to measure."""
+Chosen = NDArray[np.bool_]
+
+
+@dataclass(slots=True, eq=False)
+class DrawnWeights:
+    """Weights of pairs in some draws, and their sums, which many figures need.
+
+    Args:
+        rows: float32 ``(pairs, draws)``, whole numbers; sums of them are exact up to 2**24.
+    """
+
+    rows: Weights
+    _totals: dict[bytes, Floats] = field(default_factory=dict)
+
+    def total(self, chosen: Chosen) -> Floats:
+        """The weight of some pairs in each draw, ``(draws,)``; ``chosen`` is bool ``(pairs,)``."""
+        key = chosen.tobytes()
+        if key not in self._totals:
+            self._totals[key] = (chosen.astype(np.float32) @ self.rows).astype(np.float64)
+        return self._totals[key]
+
+
+Statistic = Callable[[DrawnWeights], Floats]
+"""Weights to a figure of each draw ``(draws,)``; nan where the draw has no pairs to measure."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +75,7 @@ class PeopleOfPairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class PeopleSpread:
     """A figure with its standard error over people.
 
     Args:
@@ -76,7 +98,7 @@ class Spread:
         return 2 * NormalDist().cdf(-abs(self.value) / self.error)
 
 
-def spread_of_mean(values: Floats, people: PeopleOfPairs) -> Spread:
+def spread_of_mean(values: Floats, people: PeopleOfPairs) -> PeopleSpread:
     """The mean of a number a pair, with its dyadic cluster-robust standard error, which needs no resamples.
 
     It is what ``spread_over_people`` tends to as the draws get more.
@@ -89,15 +111,14 @@ def spread_of_mean(values: Floats, people: PeopleOfPairs) -> Spread:
     numbers, both = np.unique(np.concatenate([people.one, people.other]), return_inverse=True)
     two = people.one != people.other
     of_people = np.bincount(both, np.concatenate([apart, np.where(two, apart, 0.0)]), len(numbers))
-    couples = np.unique(np.sort(np.stack([people.one, people.other])[:, two], axis=0), axis=1, return_inverse=True)[1]
-    of_couples = np.bincount(couples.reshape(-1), apart[two])
+    of_couples = np.bincount(_couples(both.reshape(2, -1)[:, two], len(numbers)), apart[two])
     shared = float(np.sum(of_people**2)) - float(np.sum(of_couples**2))
-    return Spread(float(values.mean()), float(np.sqrt(max(shared, float(np.sum(apart**2))))) / len(values))
+    return PeopleSpread(float(values.mean()), float(np.sqrt(max(shared, float(np.sum(apart**2))))) / len(values))
 
 
 def spread_over_people(
     statistics: Sequence[Statistic], people: PeopleOfPairs, seed: int = 0, draws: int = DRAWS
-) -> list[Spread]:
+) -> list[PeopleSpread]:
     """Each figure of the pairs, and its standard error; all from the same resamples.
 
     Args:
@@ -106,17 +127,23 @@ def spread_over_people(
         seed: of the resamples.
         draws: how many, at least 2.
     """
-    measured = [float(each(np.ones((len(people), 1), np.float32))[0]) for each in statistics]
+    measured = [measure_once(each, len(people)) for each in statistics]
     shared, couples, alone = (
         _variances(statistics, weights(people, seed, draws)) for weights in (_of_people, _of_couples, _of_pairs)
     )
     variances = np.maximum(shared - 2 * couples, alone)
-    return [Spread(value, float(np.sqrt(each))) for value, each in zip(measured, variances, strict=True)]
+    return [PeopleSpread(value, float(np.sqrt(each))) for value, each in zip(measured, variances, strict=True)]
+
+
+def measure_once(statistic: Statistic, pairs: int) -> float:
+    """The figure of pairs that all weigh 1."""
+    return float(statistic(DrawnWeights(np.ones((pairs, 1), np.float32)))[0])
 
 
 def _variances(statistics: Sequence[Statistic], blocks: Iterator[Weights]) -> Floats:
     """The variance of each figure over the draws that measure it; 0 where fewer than two do."""
-    found: Floats = np.concatenate([np.stack([each(block) for each in statistics]) for block in blocks], axis=1)
+    parts = ([each(drawn) for each in statistics] for drawn in map(DrawnWeights, blocks))
+    found: Floats = np.concatenate([np.stack(part) for part in parts], axis=1)
     measured = [row[np.isfinite(row)] for row in found]
     return np.array([np.var(row, ddof=1) if len(row) > 1 else 0.0 for row in measured])
 
@@ -146,11 +173,17 @@ def _of_people(people: PeopleOfPairs, seed: int, draws: int) -> Iterator[Weights
 
 def _of_couples(people: PeopleOfPairs, seed: int, draws: int) -> Iterator[Weights]:
     """Pairs of the same two people weigh alike; pairs of one person weigh 1."""
-    ends = np.sort(np.stack([people.one, people.other]), axis=0)
-    couples, which = np.unique(ends, axis=1, return_inverse=True)
+    numbers, both = np.unique(np.concatenate([people.one, people.other]), return_inverse=True)
+    couples = _couples(both.reshape(2, -1), len(numbers))
     single = (people.one == people.other)[:, None]
-    for weights in _blocks(couples.shape[1], len(people), draws, seed, 1):
-        yield np.where(single, np.float32(1), weights[which.reshape(-1)])
+    for weights in _blocks(int(couples.max()) + 1, len(people), draws, seed, 1):
+        yield np.where(single, np.float32(1), weights[couples])
+
+
+def _couples(ends: Indices, people: int) -> Indices:
+    """Which two people each pair shows, numbered from 0; ``ends`` is ``(2, n)``, from 0 to ``people - 1``."""
+    found: Indices = np.unique(ends.min(axis=0) * people + ends.max(axis=0), return_inverse=True)[1]
+    return found
 
 
 def _of_pairs(people: PeopleOfPairs, seed: int, draws: int) -> Iterator[Weights]:

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.paired_decisions import POWER, Discordant, discordant, smallest_found
 from maskrec.metrics.paired_figures import tar_difference, weighted_tar
-from maskrec.metrics.people_resamples import PeopleOfPairs, Spread, spread_of_mean, spread_over_people
+from maskrec.metrics.people_resamples import (
+    PeopleOfPairs,
+    PeopleSpread,
+    measure_once,
+    spread_of_mean,
+    spread_over_people,
+)
 from maskrec.metrics.seed_differences import SeedDifference, seed_difference
 
 Decisions = Sequence[NDArray[np.bool_]]
@@ -35,7 +41,7 @@ class SystemDifference:
 
     first: tuple[float, ...]
     second: tuple[float, ...]
-    people: Spread
+    people: PeopleSpread
     pairs: int
     decisions: Discordant | None = None
     seeds: SeedDifference | None = None
@@ -104,8 +110,9 @@ def compare_tar(
     Raises:
         ValueError: pairs of one kind only, or distances that are not finite.
     """
-    whole = np.ones((len(same), 1), np.float32)
-    rates = [tuple(float(weighted_tar(each, same, far)(whole)[0]) for each in models) for models in (first, second)]
+    rates = [
+        tuple(measure_once(weighted_tar(each, same, far), len(same)) for each in models) for models in (first, second)
+    ]
     spread = spread_over_people([tar_difference(first, second, same, far)], people)[0]
     return SystemDifference(rates[0], rates[1], spread, int(np.count_nonzero(same)), seeds=_seeds(*rates))
 

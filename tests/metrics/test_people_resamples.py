@@ -1,4 +1,4 @@
-"""Spread over people: against plain sums over pairs of pairs, weights against repeated pairs."""
+"""PeopleSpread over people: against plain sums over pairs of pairs, weights against repeated pairs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from maskrec.metrics import roc, tar_at_far
 from maskrec.metrics.paired_figures import tar_difference, weighted_tar
 from maskrec.metrics.people_resamples import (
+    DrawnWeights,
     PeopleOfPairs,
-    Spread,
-    Weights,
+    PeopleSpread,
+    measure_once,
     spread_of_mean,
     spread_over_people,
 )
@@ -51,8 +52,8 @@ def test_resamples_spread_as_the_closed_form(of_people: float) -> None:
     person = of_people * rng.normal(size=90)
     values = rng.normal(size=800) + person[pairs.one] + person[pairs.other]
 
-    def mean(weights: Weights) -> np.ndarray:
-        return (values @ weights) / weights.sum(axis=0)
+    def mean(drawn: DrawnWeights) -> np.ndarray:
+        return (values @ drawn.rows) / drawn.total(np.ones(800, bool))
 
     found, expected = spread_over_people([mean], pairs)[0], spread_of_mean(values, pairs)
     assert found.value == pytest.approx(expected.value, abs=1e-6)
@@ -89,7 +90,7 @@ def test_weighted_tar_is_that_of_repeated_pairs(drawn: tuple[np.ndarray, np.ndar
     again = np.repeat(np.arange(len(same)), weights)
     expected = tar_at_far(roc(distances[again][same[again]], distances[again][~same[again]]), far).tar
     columns = np.stack([weights, np.ones_like(weights), np.where(same, 1, 0)], axis=1).astype(np.float32)
-    found = weighted_tar(distances, same, far)(columns)
+    found = weighted_tar(distances, same, far)(DrawnWeights(columns))
     assert found[0] == pytest.approx(expected, abs=1e-12)
     assert found[1] == pytest.approx(tar_at_far(roc(distances[same], distances[~same]), far).tar, abs=1e-12)
     assert np.isnan(found[2])  # no pair of two people weighs anything
@@ -101,7 +102,7 @@ def test_equal_systems_do_not_differ_and_far_ones_do() -> None:
     distances = np.where(same, rng.normal(0, 1, 600), rng.normal(3, 1, 600))
     worse = np.where(same, distances + rng.normal(1.2, 0.3, 600), distances)
     equal = compare_tar([distances], [distances], same, 0.05, pairs)
-    assert (equal.value, equal.people, equal.p_value()) == (0.0, Spread(0.0, 0.0), 1.0)
+    assert (equal.value, equal.people, equal.p_value()) == (0.0, PeopleSpread(0.0, 0.0), 1.0)
     found = compare_tar([distances], [worse], same, 0.05, pairs)
     plain = [tar_at_far(roc(each[same], each[~same]), 0.05).tar for each in (distances, worse)]
     assert (found.first, found.second) == ((plain[0],), (plain[1],))
@@ -113,8 +114,8 @@ def test_equal_systems_do_not_differ_and_far_ones_do() -> None:
     assert accuracy.value == pytest.approx(right[1].mean() - right[0].mean())
     assert accuracy.p_value() == max(accuracy.decisions.p_value(), accuracy.people.p_value())  # type: ignore[union-attr]
     assert compare_accuracy([right[0]], [right[0]], pairs).p_value() == 1.0
-    several = tar_difference([distances, worse], [worse, worse], same, 0.05)(np.ones((600, 1), np.float32))
-    assert several[0] == pytest.approx((plain[1] - plain[0]) / 2)
+    several = measure_once(tar_difference([distances, worse], [worse, worse], same, 0.05), 600)
+    assert several == pytest.approx((plain[1] - plain[0]) / 2)
 
 
 def test_seeds_are_judged_by_welchs_test() -> None:

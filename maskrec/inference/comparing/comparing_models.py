@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from maskrec.base.progress import Progress
@@ -12,6 +13,7 @@ from maskrec.inference.comparing.compared_systems import ComparedSystem, systems
 from maskrec.inference.comparing.judged_differences import JudgedDifference, judge
 from maskrec.inference.comparing.measured_pairs import require_equal
 from maskrec.inference.comparing.model_answers import ask_model
+from maskrec.inference.comparing.seed_spreads import SeedSpread, seed_spreads
 from maskrec.plugin.catalog import Catalog
 from maskrec.runtime.compute import Compute
 
@@ -23,18 +25,20 @@ class Comparison:
     Args:
         systems: that were compared.
         differences: each later system against the first.
+        spreads: over the trainings of each recipe that was trained several times.
         seed: by which masks were drawn.
         hashes: of what was measured, by pair set.
         left_out: labels of evaluations that decide no pairs.
-        caveats: what must be said beside every figure.
+        notes: what must be said beside the figures.
     """
 
     systems: tuple[ComparedSystem, ...]
     differences: tuple[JudgedDifference, ...]
+    spreads: tuple[SeedSpread, ...]
     seed: int
     hashes: dict[str, dict[str, str]]
     left_out: tuple[str, ...]
-    caveats: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON knows it."""
@@ -47,9 +51,9 @@ class Comparison:
             "measured_on": self.hashes,
             "tests": sum(each.p is not None for each in self.differences),
             "differences": [each.to_plain() for each in self.differences],
+            "over_seeds": [each.to_plain() for each in self.spreads],
             "left_out": list(self.left_out),
-            "caveats": list(self.caveats),
-            "notes": [f"{m.model.word}: {note}" for s in self.systems for m in s.models for note in m.notes],
+            "notes": list(self.notes),
         }
 
 
@@ -60,6 +64,7 @@ def compare_models(
     catalog: Catalog,
     progress: Progress,
     fars: Sequence[float] | None = None,
+    cache: Path | None = None,
 ) -> Comparison:
     """Evaluate all models under one seed of masks and judge how they differ.
 
@@ -70,6 +75,7 @@ def compare_models(
         catalog: where names are looked up.
         progress: shows lines and bars.
         fars: at which TAR is compared; None takes those of the evaluations.
+        cache: folder in which embeddings are kept; None keeps none.
 
     Raises:
         UsageError: they were not measured on equal people, photos and masks, or no evaluation decides pairs.
@@ -77,15 +83,27 @@ def compare_models(
     """
     answers = []
     for model in models:
-        answers.append(ask_model(model, compute, workers, catalog, progress))
+        answers.append(ask_model(model, compute, workers, catalog, progress, cache))
         require_equal((models[0].word, answers[0].pairs), (model.word, answers[-1].pairs))
     progress.note("resampling people")
     systems = systems_of(answers)
     return Comparison(
         tuple(systems),
         tuple(judge(systems, fars)),
+        tuple(seed_spreads(systems, fars)),
         models[0].evaluations.seed,
         {label: each.summary() for label, each in answers[0].pairs.items()},
         answers[0].left_out,
-        tuple(dict.fromkeys(caveat for each in answers for caveat in each.caveats)),
+        tuple(dict.fromkeys(_notes(systems))),
     )
+
+
+def _notes(systems: Sequence[ComparedSystem]) -> Iterator[str]:
+    models = [model for system in systems for model in system.models]
+    if len(systems) > 1 and any(len(each.models) == 1 and each.models[0].model.recipe for each in systems):
+        yield "a recipe that was trained once is judged as this one model: another seed may turn out otherwise"
+    for label, rows in models[0].answers.items():
+        if not all(row.named for row in rows):
+            yield f"{label}: its pairs do not say who is on them, so images are resampled instead of people"
+    yield from (caveat for each in models for caveat in each.caveats)
+    yield from (f"{each.model.word}: {note}" for each in models for note in each.notes)

@@ -100,7 +100,7 @@ def _measured(one: ComparedSystem, other: ComparedSystem, fars: Sequence[float] 
 def _note(found: SystemDifference, answers: ConditionAnswers, far: float | None = None) -> str:
     """Why a difference is not judged; empty where it is."""
     if not found.comparable:
-        return "one training does not say how much its recipe's seeds differ; train it again with other seeds"
+        return "a system of a single training, which does not say how much its seeds differ"
     if answers.people.count < FEWEST_PEOPLE:
         return f"fewer than {FEWEST_PEOPLE} people"
     if far is not None and far * int((~answers.same).sum()) < FEWEST_EVENTS:

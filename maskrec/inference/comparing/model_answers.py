@@ -74,7 +74,12 @@ class ModelAnswers:
 
 
 def ask_model(
-    model: ComparedModel, compute: Compute, workers: int, catalog: Catalog, progress: Progress
+    model: ComparedModel,
+    compute: Compute,
+    workers: int,
+    catalog: Catalog,
+    progress: Progress,
+    cache: Path | None = None,
 ) -> ModelAnswers:
     """Evaluate a model as ``maskrec evaluate`` does, and take its decisions one by one.
 
@@ -84,13 +89,14 @@ def ask_model(
         workers: loader processes.
         catalog: where names are looked up.
         progress: shows lines and bars.
+        cache: folder in which embeddings are kept; None keeps none.
 
     Raises:
         RecipeError: evaluators or pairs that cannot be built, or people who were trained on.
         UsageError: no evaluation decides pairs.
         MaskrecError: an image that cannot be read, embeddings that are not finite, or an evaluator that fails.
     """
-    what = WhatToEvaluate(model.subject, model.evaluations, model.data_root, compute, workers)
+    what = WhatToEvaluate(model.subject, model.evaluations, model.data_root, compute, workers, cache=cache)
     with tempfile.TemporaryDirectory(prefix="maskrec-") as folder:
         prepared = prepare_evaluation(what, catalog, progress, Path(folder))
         asked, left_out = _deciding(prepared)
@@ -101,6 +107,8 @@ def ask_model(
         except MaskrecError as error:
             error.args = (f"{model.word}: {error}",)
             raise
+        finally:
+            prepared.save()
     decided = {label: [_plain(each) for each in _distinct(rows)] for label, rows in found.items()}
     sets = {each.pairs.label: each.pairs for rows in found.values() for each in rows}
     digests = prepared.embed.digests.of_sets

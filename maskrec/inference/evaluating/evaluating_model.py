@@ -89,13 +89,16 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
     prepared = prepare_evaluation(what, catalog, progress, folder)
     asked, embed, caveats, notes = prepared.asked, prepared.embed, prepared.caveats, prepared.notes
     failed: dict[str, MaskrecError] = {}
-    answers = _one_by_one(asked, lambda one: one.evaluate(embed), failed, progress.line)
-    evaluated = dict(_shown(answers, "evaluate", progress.line, folder))
-    if failed and not evaluated:
-        raise next(iter(failed.values()))
-    choosing = embed.asked
-    answers = _one_by_one(asked, lambda one: one.test(embed, evaluated), failed, progress.line)
-    tested = dict(_shown(answers, "test", progress.line, folder))
+    try:
+        answers = _one_by_one(asked, lambda one: one.evaluate(embed), failed, progress.line)
+        evaluated = dict(_shown(answers, "evaluate", progress.line, folder))
+        if failed and not evaluated:
+            raise next(iter(failed.values()))
+        choosing = embed.asked
+        answers = _one_by_one(asked, lambda one: one.test(embed, evaluated), failed, progress.line)
+        tested = dict(_shown(answers, "test", progress.line, folder))
+    finally:
+        prepared.save()
     progress.note("counting error rates")
     gathered = gather(choosing, embed)
     once = measure_once(gathered, what.evaluations.seed, what.workers)

@@ -9,6 +9,7 @@ from maskrec.base.progress import Progress
 from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.embedder import Embedder
+from maskrec.inference.embedding_cache import EmbeddingCache, open_cache
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
 from maskrec.inference.evaluating.building_evaluators import build_evaluators, check_people
 from maskrec.inference.evaluating.evaluated_subject import EvaluatedSubject
@@ -29,6 +30,7 @@ class WhatToEvaluate:
         compute: where and how.
         workers: loader processes.
         share_bare: whether bare images that several sets have are embedded once.
+        cache: folder in which embeddings are kept; None keeps none.
     """
 
     subject: EvaluatedSubject
@@ -37,6 +39,7 @@ class WhatToEvaluate:
     compute: Compute
     workers: int
     share_bare: bool = True
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,15 @@ class PreparedEvaluation:
     pair_sets: tuple[PairSet, ...]
     caveats: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def save(self) -> None:
+        """Write the embeddings that are new, where they are kept.
+
+        Raises:
+            MaskrecError: a disk that takes no more.
+        """
+        if self.embed.cache is not None:
+            self.embed.cache.save()
 
 
 def prepare_evaluation(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder: Path) -> PreparedEvaluation:
@@ -90,4 +102,16 @@ def prepare_evaluation(what: WhatToEvaluate, catalog: Catalog, progress: Progres
     embed = Embedder(
         subject.model, compute, evaluations.seed, what.workers, share_bare=what.share_bare, progress=progress
     )
+    embed.cache = _cache(what, progress)
     return PreparedEvaluation(asked, embed, tuple(pairs for _, pairs in builder.pair_sets), caveats, notes)
+
+
+def _cache(what: WhatToEvaluate, progress: Progress) -> EmbeddingCache | None:
+    if what.cache is None:
+        return None
+    subject = what.subject
+    built = [subject.weights.kind, subject.backbone, subject.seed, subject.image_size, what.evaluations.image_size]
+    cache = open_cache(what.cache, subject.model, subject.weights.sha256, built, what.compute)
+    if cache.note:
+        progress.line(f"note: {cache.note}")
+    return cache
