@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -194,26 +194,6 @@ def open_backbone(opened: Opened, *, catalog: Catalog, data_root: Path) -> nn.Mo
     if opened.source == "file":
         return open_exported(location).network
     return open_run(location, catalog, decide=False).network
-
-
-def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, data_root: Path) -> None:
-    """Start from another run's backbone weights; that its faces are placed or normalised otherwise is said.
-
-    Raises:
-        UsageError: not a run, or one whose backbone differs.
-    """
-    if init.source != "run":
-        raise UsageError("init takes a run directory, not an exported file")
-    source = open_run(data_root / init.location, catalog, decide=False).network
-    load_weights(backbone, source.state_dict(), f"init: {init.location}")
-    theirs, ours = replace(source.input_spec, size=1), replace(backbone.input_spec, size=1)  # type: ignore[type-var]
-    if theirs != ours:
-        others = ", ".join(
-            f"{each.name}: {getattr(theirs, each.name)}"
-            for each in fields(theirs)
-            if getattr(theirs, each.name) != getattr(ours, each.name)
-        )
-        say(f"note: init: {init.location} was trained on other images than this run ({others} there)", error=True)
 
 
 def _build(named: NamedBackbone, catalog: Catalog, context: Context) -> nn.Module:

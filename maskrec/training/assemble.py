@@ -19,7 +19,8 @@ from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
 from maskrec.inference.evaluating.pair_checks import landmark_problems
 from maskrec.inference.evaluating.training_data import givens_of
-from maskrec.inference.open_model import load_initial_weights, open_backbone
+from maskrec.inference.initial_weights import load_initial_weights
+from maskrec.inference.open_model import open_backbone
 from maskrec.recipe.component_answers import metrics_of
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.problems import RecipeProblems
