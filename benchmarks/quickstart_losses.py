@@ -49,8 +49,8 @@ def accuracies(name: str, epochs: int, folder: Path) -> dict[str, float]:
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
     (answer,) = json.loads((run_dir / "result.json").read_text(encoding="utf-8"))["test"].values()
-    rows = [row for table in answer["tables"].values() for row in table if "condition" in row]
-    return {row["condition"]: row["accuracy"] for row in rows if "accuracy" in row}
+    conditions = {"all": "accuracy", **{name: f"accuracy/{name}" for name in ("bare", "one_masked", "both_masked")}}
+    return {condition: answer["metrics"][metric] for condition, metric in conditions.items()}
 
 
 def main() -> None:
