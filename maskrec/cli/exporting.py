@@ -63,13 +63,17 @@ def card_path(out: Path) -> Path:
 def write_card(card: Path, out: Path, model: str, spec: InputSpec, parity: str, licence: str | None) -> None:
     """Write the card of an exported file, from what the run behind the model recorded."""
     from maskrec.base.files import write_text
+    from maskrec.inference.exported.run_export import run_behind
     from maskrec.report.model_card import ExportedFile, model_card
-    from maskrec.report.run_facts import is_reported, read_facts
+    from maskrec.report.run_facts import is_reported, read_facts, with_record_of
 
     height, width = spec.canvas
     reads = f"RGB images of {height} x {width} pixels, aligned as '{spec.alignment}'"
     folder = Path(model)
     facts = read_facts(folder) if is_reported(folder) else None
+    run = None if facts is None else run_behind(folder)
+    if facts is not None and run is not None and run != folder:
+        facts = with_record_of(facts, read_facts(run))
     write_text(card, model_card(ExportedFile(out.name, model, reads, parity, licence), facts))
 
 

@@ -1,8 +1,8 @@
-"""A backbone that starts from another run's weights."""
+"""A run's start from another run's backbone weights."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 from torch import nn
@@ -26,12 +26,13 @@ def load_initial_weights(backbone: nn.Module, init: Opened, catalog: Catalog, da
         raise UsageError("init takes a run directory, not an exported file")
     source = open_run(data_root / init.location, catalog, decide=False).network
     load_weights(backbone, source.state_dict(), f"init: {init.location}")
-    specs: list[InputSpec] = [source.input_spec, backbone.input_spec]  # type: ignore[list-item]
-    theirs, ours = (replace(spec, size=1) for spec in specs)
-    if theirs != ours:
-        others = ", ".join(
-            f"{each.name}: {getattr(theirs, each.name)}"
-            for each in fields(theirs)
-            if getattr(theirs, each.name) != getattr(ours, each.name)
-        )
-        say(f"note: init: {init.location} was trained on other images than this run ({others} there)", error=True)
+    _say_other_images(source.input_spec, backbone.input_spec, init)  # type: ignore[arg-type]
+
+
+def _say_other_images(theirs: InputSpec, ours: InputSpec, init: Opened) -> None:
+    """Say in what the images differ that both networks expect; the size does not count."""
+    names = [each.name for each in fields(ours) if each.name != "size"]
+    others = [f"{name}: {getattr(theirs, name)}" for name in names if getattr(theirs, name) != getattr(ours, name)]
+    if others:
+        said = f"was trained on other images than this run ({', '.join(others)} there)"
+        say(f"note: init: {init.location} {said}", error=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,17 @@ def read_facts(path: Path) -> RunFacts:
         recipe=recipe,
         record=record,
         result=result,
+    )
+
+
+def with_record_of(measured: RunFacts, run: RunFacts) -> RunFacts:
+    """What was measured of a model folder, with all else from the run whose weights it measured."""
+    return replace(
+        run,
+        answers=measured.answers,
+        result=measured.result,
+        caveats=tuple(dict.fromkeys([*measured.caveats, *run.caveats])),
+        problems=(*measured.problems, *run.problems),
     )
 
 

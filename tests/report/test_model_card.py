@@ -12,7 +12,7 @@ from recorded_runs import write_run
 
 from maskrec.report.markdown_text import fenced, inline
 from maskrec.report.model_card import ExportedFile, model_card
-from maskrec.report.run_facts import read_facts
+from maskrec.report.run_facts import read_facts, with_record_of
 
 Runs = Callable[..., Path]
 FILE = ExportedFile("net.onnx", "runs/mine", "RGB images of 112 x 112 pixels, aligned as 'arcface'")
@@ -94,6 +94,14 @@ def test_names_of_strangers_do_nothing(finished_run: Runs) -> None:
     assert not {"<", "`", "$"} & set(before_licence)
     assert len([line for line in card.splitlines() if line.startswith("# ")]) == 2  # the second stands in a fence
     assert "`````text\nmaskrec run '```\n# no\n````'\n`````" in rest
+
+
+def test_a_measured_folder_has_the_record_of_its_run(finished_run: Runs, tmp_path: Path) -> None:
+    run = recorded(write_run(tmp_path / "run", finished=False), photos={"photos": 77, "people": 5})
+    facts = with_record_of(read_facts(finished_run("measured")), read_facts(run))
+    said = sections(model_card(FILE, facts))
+    assert "Number of photos: 77\n" in said["The photos it learned from"]
+    assert "| one masked |" in said["What was measured"]
 
 
 def test_text_of_markdown() -> None:

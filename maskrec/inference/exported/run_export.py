@@ -56,7 +56,7 @@ def export_opened(
     """
     check_destination(out)
     decisions = model.decisions or Decisions()
-    run = None if where is None else _run_behind(where)
+    run = None if where is None else run_behind(where)
     if run is None:
         faces = partial(cartoon_faces, model.spec, "a backbone alone has no evaluation pairs")
         return export(model, decisions, out, faces, licence=licence)
@@ -67,7 +67,7 @@ def export_opened(
     return export(model, decisions, out, faces, recipe_hash=recipe_hash, provenance=provenance, licence=licence)
 
 
-def _run_behind(where: Path) -> Path | None:
+def run_behind(where: Path) -> Path | None:
     """The run whose weights are opened, where it is on this machine."""
     if is_model_folder(where):
         weights = read_model_folder(where).weights
