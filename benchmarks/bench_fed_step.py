@@ -30,9 +30,9 @@ from maskrec.recipe.checking import resolve
 from maskrec.runtime.epoch_batches import epoch_places
 from maskrec.runtime.loading import EpochLoader, LoadedBatch
 from maskrec.training.assemble import assemble
-from maskrec.training.prefetching import PreparedBatch
-from maskrec.training.step_window import StepWindow
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.prefetching import PreparedBatch
+from maskrec.training.steps.step_window import StepWindow
+from maskrec.training.steps.train_step import TrainStep
 from maskrec.training.worker_choice import MOST, WorkerChoice
 
 LFW = Path(__file__).parents[2] / "shared" / "faces"

@@ -32,12 +32,12 @@ from maskrec.runtime.epoch_batches import epoch_places
 from maskrec.runtime.loading import load
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.training.assemble import Assembly, assemble
-from maskrec.training.display import Display
-from maskrec.training.observing import Observers
-from maskrec.training.recording import Recorder
-from maskrec.training.run_log import RunLog
-from maskrec.training.train_state import TrainState
-from maskrec.training.train_step import TrainStep
+from maskrec.training.checkpoints.train_state import TrainState
+from maskrec.training.records.display import Display
+from maskrec.training.records.observing import Observers
+from maskrec.training.records.recording import Recorder
+from maskrec.training.records.run_log import RunLog
+from maskrec.training.steps.train_step import TrainStep
 from maskrec.training.trainer import Trainer
 from maskrec.training.worker_choice import WorkerChoice
 

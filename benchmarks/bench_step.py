@@ -29,7 +29,7 @@ from maskrec.runtime.epoch_batches import epoch_batches, shard_places
 from maskrec.runtime.loading import LoadedBatch, load
 from maskrec.runtime.model_input import apply_transforms
 from maskrec.training.assemble import Assembly, assemble
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.train_step import TrainStep
 
 RECIPES = ("quickstart", "arcface_inception", "triplet_inception", "arcface_seresnext101", "distill_masked")
 MOST_OPERATIONS, MOST_READS = 700, 0

@@ -27,8 +27,8 @@ from torch.utils._pytree import tree_leaves
 
 from maskrec.base.console import say, table
 from maskrec.runtime.compute import Compute
-from maskrec.training.activation_checkpointing import recompute_activations
-from maskrec.training.optimizing import build_optimizer
+from maskrec.training.steps.activation_checkpointing import recompute_activations
+from maskrec.training.steps.optimizing import build_optimizer
 
 RECIPES = {
     "arcface_inception": (64, 128, 256, 512),

@@ -180,7 +180,7 @@ def _tell_other_processes() -> None:
     """Before the processes of a run meet, this one ends: those whose command line is right would wait for it."""
     if os.environ.get("WORLD_SIZE", "1") == "1":
         return
-    from maskrec.training.rendezvous import say_ended
+    from maskrec.training.processes.rendezvous import say_ended
 
     sys.stderr.flush()
     say_ended()

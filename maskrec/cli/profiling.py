@@ -38,7 +38,7 @@ def profile(
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read by torch's first import: its trace writer talks on stderr
     from maskrec.recipe.checking import resolve
-    from maskrec.training.distributed import several_processes_started
+    from maskrec.training.processes.distributed import several_processes_started
     from maskrec.training.profiling_run import profile_plan
 
     if several_processes_started():

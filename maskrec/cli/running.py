@@ -47,7 +47,7 @@ def run(
     """Train and evaluate as a recipe says, and write a run directory."""
     from maskrec.contracts.collectives import rank
     from maskrec.recipe.checking import resolve
-    from maskrec.training.distributed import on_each_process, process_group, several_processes_started
+    from maskrec.training.processes.distributed import on_each_process, process_group, several_processes_started
     from maskrec.training.runner import start
 
     def read() -> tuple[Plan, Catalog, Path]:
@@ -78,7 +78,7 @@ def resume(
 ) -> None:
     """Continue a run; only train.epochs and machine settings can be changed."""
     from maskrec.contracts.collectives import rank
-    from maskrec.training.distributed import on_each_process, process_group
+    from maskrec.training.processes.distributed import on_each_process, process_group
     from maskrec.training.runner import resume as go_on
 
     def read() -> tuple[Catalog, dict[str, Any]]:

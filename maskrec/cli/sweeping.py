@@ -40,7 +40,7 @@ def sweep(
     no_plugins: NoPlugins = False,
 ) -> None:
     """Train a recipe with every combination of values, and compare; the same command goes on."""
-    from maskrec.training.distributed import several_processes_started
+    from maskrec.training.processes.distributed import several_processes_started
     from maskrec.training.sweeps.combinations import read_grid
     from maskrec.training.sweeps.sweep import sweep as make
     from maskrec.training.sweeps.swept_runs import RecipeUse, swept_runs

@@ -14,8 +14,8 @@ from maskrec.contracts.component_calls import frozen_modules
 from maskrec.plugin.catalog import Catalog
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.small_batches import LossInput, loss_input
-from maskrec.training.optimizing import trained_parameters
-from maskrec.training.random_state import seed_process
+from maskrec.training.steps.optimizing import trained_parameters
+from maskrec.training.steps.random_state import seed_process
 
 LOSS_PARTS = ("miner", "memory", "margin", "criterion", "head")
 """The parts that are checked inside of a loss too."""

@@ -14,7 +14,7 @@ from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped
 from maskrec.contracts.global_state import restore_settings, settings
 from maskrec.images.encoding import encode_image
-from maskrec.training.random_state import keep_random_state, seed_process
+from maskrec.training.steps.random_state import keep_random_state, seed_process
 
 EPOCHS, STEPS = 1, 4
 _BATCH, _PIXELS, _WIDTH, _CLASSES = 6, 12, 5, 3

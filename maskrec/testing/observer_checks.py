@@ -21,7 +21,7 @@ from maskrec.contracts.global_state import restore_settings, settings
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError, contract_check
 from maskrec.testing.observed_training import Notify, train_observed
-from maskrec.training.observing import Observers
+from maskrec.training.records.observing import Observers
 
 
 @contract_check("observer", since="0.1")

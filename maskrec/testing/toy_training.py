@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from maskrec.testing.candidate import EMBEDDING_SIZE
 from maskrec.testing.loss_calls import LABELS, gradients_of, value_of
 from maskrec.testing.small_batches import LossInput, loss_input
-from maskrec.training.optimizing import trained_parameters
+from maskrec.training.steps.optimizing import trained_parameters
 
 _FEATURES = 12
 _RATE = 0.03

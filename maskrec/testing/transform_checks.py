@@ -28,7 +28,7 @@ from maskrec.testing.coordinate_faces import (
     sources,
     tensors_of,
 )
-from maskrec.training.random_state import keep_random_state
+from maskrec.training.steps.random_state import keep_random_state
 
 _SIZE, _FACES = 48, 12
 _OFF = 0.75  # pixels that a landmark may be away from its pixels: coordinates are rounded to a quarter of one

@@ -2,20 +2,23 @@
 
 1. ``runner.py`` locks the run directory and runs the steps below; ``plugin/host.py`` has loaded the plugins by then.
 2. ``assemble.py`` builds the components (``runtime/builder.py``), ``checks/`` looks at them before anything is trained;
-   ``run_record.py`` writes recipe and provenance.
-3. ``checkpoint_files.py`` chooses the checkpoint, ``runtime/weight_files.py`` reads it, ``checkpoint.py`` restores it.
-4. ``trainer.py`` is the loop, ``train_state.py`` its position; ``runtime/loading.py`` loads each epoch's batches, by as
-   many processes as ``worker_choice.py`` says; ``batch_preparation.py`` copies and transforms them
-   (``runtime/model_input.py``), on a GPU ahead of the steps (``prefetching.py``); ``step_window.py`` collects the steps
-   until a row of metrics is due, and reads their numbers then.
-5. ``train_step.py`` is one step: loss (``loss_scale.py`` in float16), ``gradients.py``, ``optimizer_step.py``,
-   ``moving_average.py``; ``checks/first_batch.py`` looks at the first one, ``finite_step.py`` at each.
+   ``records/run_record.py`` writes recipe and provenance.
+3. ``checkpoints/checkpoint_files.py`` chooses the checkpoint, ``runtime/weight_files.py`` reads it,
+   ``checkpoints/checkpoint.py`` restores it.
+4. ``trainer.py`` is the loop, ``checkpoints/train_state.py`` its position; ``runtime/loading.py`` loads each epoch's
+   batches, by as many processes as ``worker_choice.py`` says; ``steps/batch_preparation.py`` copies and transforms them
+   (``runtime/model_input.py``), on a GPU ahead of the steps (``steps/prefetching.py``); ``steps/step_window.py``
+   collects the steps until a row of metrics is due, and reads their numbers then.
+5. ``steps/train_step.py`` is one step: loss (``loss_scale.py`` in float16), ``gradients.py``, ``optimizer_step.py``,
+   ``moving_average.py``; ``checks/first_batch.py`` looks at the first one, ``steps/finite_step.py`` at each.
    ``compiled_network.py`` and ``activation_checkpointing.py`` change how it computes.
-6. ``optimizing.py`` builds the optimizer with its starting rates; ``schedule.py`` sets the learning rate of each step.
+6. ``steps/optimizing.py`` builds the optimizer with its starting rates; ``steps/schedule.py`` sets the learning rate of
+   each step.
 7. ``transforms/synthetic_mask.py`` masks a batch's faces; ``faces/masks/painting.py`` draws the masks.
-8. ``run_log.py`` records (``recording.py``), notifies observers (``observing.py``), displays (``display.py``).
+8. ``records/run_log.py`` records (``recording.py``), notifies observers (``observing.py``), displays (``display.py``).
 9. ``evaluating.py`` runs the evaluators after an epoch and on the test pairs; ``inference/embedder.py`` embeds them.
-10. Thresholds: ``save_best`` of ``checkpoint_files.py`` stores them in and beside the best checkpoint;
-    ``final_test.py`` applies them.
-11. ``held_out.py`` keeps samples for the validation loss where the recipe asks, ``validation_loss.py`` computes it.
+10. Thresholds: ``trainer.py``'s ``save_best`` stores them in and beside the best checkpoint; ``final_test.py`` applies
+    them.
+
+``processes/`` is how several processes meet, agree and end.
 """

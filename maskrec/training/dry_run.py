@@ -13,8 +13,8 @@ from maskrec.runtime.epoch_batches import epoch_batches, shard_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
 from maskrec.training.checks.trial_evaluation import try_evaluators
-from maskrec.training.component_scalars import component_scalars
-from maskrec.training.train_step import TrainStep
+from maskrec.training.records.component_scalars import component_scalars
+from maskrec.training.steps.train_step import TrainStep
 from maskrec.training.validation_loss import try_validation
 
 

@@ -13,10 +13,10 @@ from maskrec.inference.evaluating.evaluation_values import from_plain, to_plain
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
 from maskrec.training.assemble import Assembly
-from maskrec.training.best_decisions import measure_best
+from maskrec.training.checkpoints.best_decisions import measure_best
+from maskrec.training.checkpoints.train_state import TrainState
 from maskrec.training.evaluating import apply_to_test_pairs
-from maskrec.training.run_log import RunLog
-from maskrec.training.train_state import TrainState
+from maskrec.training.records.run_log import RunLog
 
 
 def test_best(

@@ -11,11 +11,11 @@ import torch
 from maskrec.base.files import write_atomically
 from maskrec.recipe.plan import Plan
 from maskrec.runtime.compute import deterministic_algorithms, set_threads
-from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import assemble
-from maskrec.training.random_state import seed_process
 from maskrec.training.step_times import WARM_UP, StepTimes, measure_steps
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.allocator import keep_freed_memory
+from maskrec.training.steps.random_state import seed_process
+from maskrec.training.steps.train_step import TrainStep
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog

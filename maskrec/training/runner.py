@@ -17,20 +17,19 @@ from maskrec.recipe.sections import change_train
 from maskrec.runtime.compute import deterministic_algorithms, set_threads
 from maskrec.runtime.run_directory import RunDirectory, name_directory, open_directory, read_json
 from maskrec.runtime.run_plan import read_plan
-from maskrec.training.allocator import keep_freed_memory
 from maskrec.training.assemble import Assembly, assemble
-from maskrec.training.checkpoint import restore_networks
-from maskrec.training.checkpoint_files import has_checkpoint, read_last
+from maskrec.training.checkpoints.checkpoint import restore_networks
+from maskrec.training.checkpoints.checkpoint_files import has_checkpoint, read_last
+from maskrec.training.checkpoints.train_state import TrainState
 from maskrec.training.checks.trial_evaluation import try_evaluators
-from maskrec.training.display import Display
-from maskrec.training.distributed import broadcast_object, on_each_process, on_rank_zero, process_group
-from maskrec.training.failure_record import recording_failure
-from maskrec.training.observing import Observers
-from maskrec.training.random_state import seed_process
-from maskrec.training.recording import Recorder
-from maskrec.training.run_log import RunLog
-from maskrec.training.run_messages import conclude, introduce
-from maskrec.training.run_record import (
+from maskrec.training.processes.distributed import broadcast_object, on_each_process, on_rank_zero, process_group
+from maskrec.training.records.display import Display
+from maskrec.training.records.failure_record import recording_failure
+from maskrec.training.records.observing import Observers
+from maskrec.training.records.recording import Recorder
+from maskrec.training.records.run_log import RunLog
+from maskrec.training.records.run_messages import conclude, introduce
+from maskrec.training.records.run_record import (
     CHANGEABLE,
     MACHINE_SETTINGS,
     keep_plugin_files,
@@ -41,8 +40,9 @@ from maskrec.training.run_record import (
     resume_command,
     write_run_record,
 )
-from maskrec.training.train_state import TrainState
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.allocator import keep_freed_memory
+from maskrec.training.steps.random_state import seed_process
+from maskrec.training.steps.train_step import TrainStep
 from maskrec.training.trainer import Trainer
 from maskrec.training.validation_loss import try_validation
 from maskrec.training.worker_choice import WorkerChoice

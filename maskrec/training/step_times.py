@@ -16,8 +16,8 @@ from maskrec.contracts.component_calls import stored_reader
 from maskrec.runtime.epoch_batches import Place, epoch_batches, shard_places
 from maskrec.runtime.loader_processes import known_workers
 from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
-from maskrec.training.step_window import StepWindow
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.step_window import StepWindow
+from maskrec.training.steps.train_step import TrainStep
 
 PHASES = ("wait", "copy", "transform", "forward", "head", "backward", "optimizer", "rest")
 """The parts of a step, in order; together they are the whole of it."""

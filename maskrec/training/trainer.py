@@ -19,16 +19,16 @@ from maskrec.runtime.epoch_batches import Batches, grouped, shard_places
 from maskrec.runtime.loading import EpochLoader, LoadedBatch
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.training.assemble import Assembly
-from maskrec.training.checkpoint import networks_state, shard_state
-from maskrec.training.checkpoint_files import save_best, save_last, save_start
+from maskrec.training.checkpoints.checkpoint import networks_state, shard_state
+from maskrec.training.checkpoints.checkpoint_files import save_best, save_last, save_start
+from maskrec.training.checkpoints.train_state import TrainState
 from maskrec.training.checks.global_batches import agreed_batches, restore_sampler, sampler_state
-from maskrec.training.distributed import any_process_interrupted, barrier, broadcast_object
 from maskrec.training.evaluating import evaluate_all
 from maskrec.training.final_test import result_of, resumable, test_best
-from maskrec.training.run_log import RunLog
-from maskrec.training.step_window import ReadStep, StepWindow, batches_in_words
-from maskrec.training.train_state import TrainState
-from maskrec.training.train_step import TrainStep
+from maskrec.training.processes.distributed import any_process_interrupted, barrier, broadcast_object
+from maskrec.training.records.run_log import RunLog
+from maskrec.training.steps.step_window import ReadStep, StepWindow, batches_in_words
+from maskrec.training.steps.train_step import TrainStep
 from maskrec.training.validation_loss import ValidationLoss
 from maskrec.training.worker_choice import WorkerChoice
 

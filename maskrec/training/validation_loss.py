@@ -22,12 +22,12 @@ from maskrec.runtime.epoch_batches import Batches, shard_places
 from maskrec.runtime.loading import LoadedBatch, load
 from maskrec.runtime.model_input import apply_transforms, batch_to
 from maskrec.training.held_out import PartOfData, validation_batches
-from maskrec.training.random_state import keep_random_state
+from maskrec.training.steps.random_state import keep_random_state
 
 if TYPE_CHECKING:
     from maskrec.contracts.kinds import Loss, Transform
     from maskrec.training.assemble import Assembly
-    from maskrec.training.train_step import TrainStep
+    from maskrec.training.steps.train_step import TrainStep
 
 
 @dataclass(frozen=True)

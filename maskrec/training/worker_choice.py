@@ -14,7 +14,7 @@ from maskrec.runtime.compute import Compute
 from maskrec.runtime.epoch_batches import Place
 from maskrec.runtime.loader_processes import known_workers
 from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
-from maskrec.training.rendezvous import environment_number
+from maskrec.training.processes.rendezvous import environment_number
 
 FEWEST, MOST = 4, 8
 """Batches that are measured; the first steps of them fill caches and do not count."""

@@ -27,7 +27,7 @@ from maskrec.faces.normalising import normalise
 from maskrec.losses.margins.arcface import ArcFace
 from maskrec.losses.template_distillation import TemplateDistillation
 from maskrec.losses.weighted_sum import WeightedSum
-from maskrec.training.optimizing import trained_parameters
+from maskrec.training.steps.optimizing import trained_parameters
 
 FACES = Path(__file__).parents[2] / "../shared/faces"
 

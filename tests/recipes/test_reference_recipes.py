@@ -14,7 +14,7 @@ from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.recipe.shipped import shipped_recipe
-from maskrec.training.optimizing import parameter_groups
+from maskrec.training.steps.optimizing import parameter_groups
 
 MODELS = ("arcface_inception", "triplet_inception", "arcface_seresnext101")
 

@@ -27,10 +27,10 @@ from maskrec.plugin.host import discover
 from maskrec.runtime.epoch_batches import shard_places
 from maskrec.runtime.loading import LoadedBatch, load
 from maskrec.training.assemble import Assembly, assemble
-from maskrec.training.checkpoint import networks_state, shard_state
-from maskrec.training.distributed import process_group
-from maskrec.training.step_window import StepWindow
-from maskrec.training.train_step import TrainStep
+from maskrec.training.checkpoints.checkpoint import networks_state, shard_state
+from maskrec.training.processes.distributed import process_group
+from maskrec.training.steps.step_window import StepWindow
+from maskrec.training.steps.train_step import TrainStep
 
 PEOPLE, STEPS = 40, 3
 # Fifteen images of four people: parts of 7 and 8, or of 3, 4, 4 and 4, and no person is in one part only.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from maskrec.backbones.inception_resnet_v1 import InceptionResnetV1
 from maskrec.backbones.timm_backbone import TimmBackbone
 from maskrec.base.errors import UsageError
-from maskrec.training.activation_checkpointing import recompute_activations
+from maskrec.training.steps.activation_checkpointing import recompute_activations
 
 
 class Kept:

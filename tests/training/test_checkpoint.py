@@ -18,7 +18,7 @@ from maskrec.base.errors import UsageError
 from maskrec.plugin.host import discover
 from maskrec.runtime.state_tree import load_tree, save_tree
 from maskrec.runtime.weight_files import load_weights
-from maskrec.training.checkpoint import random_state, restore_random_state, seed_process
+from maskrec.training.checkpoints.checkpoint import random_state, restore_random_state, seed_process
 from maskrec.training.runner import resume
 
 

@@ -15,7 +15,7 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.state_tree import load_tree
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
-from maskrec.training.checkpoint_files import has_checkpoint, read_last, save_last
+from maskrec.training.checkpoints.checkpoint_files import has_checkpoint, read_last, save_last
 
 FIRST_FORM = (
     '{"dict": [["backbone", {"dict": [["w", {"tensor": "/w"}]]}], ["evaluations", {"dict": []}], '

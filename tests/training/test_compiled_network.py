@@ -12,7 +12,7 @@ from run_comparison import differences
 from torch import nn
 
 from maskrec.contracts.problem import RecipeError
-from maskrec.training.compiled_network import CompiledNetwork, compiled
+from maskrec.training.steps.compiled_network import CompiledNetwork, compiled
 
 
 def settings(**changes: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
 from maskrec.training.dry_run import dry_run
 from maskrec.training.runner import start
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.train_step import TrainStep
 
 REPORTING = Path(__file__).with_name("reporting.py")
 BRIGHT = {"bright": {"use": "brightness"}}

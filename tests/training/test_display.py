@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from maskrec.training.display import Display
+from maskrec.training.records.display import Display
 
 
 class Clock:

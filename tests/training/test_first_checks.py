@@ -23,7 +23,7 @@ from maskrec.training.assemble import assemble, check_built
 from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.dry_run import dry_run
 from maskrec.training.runner import resume, start
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.train_step import TrainStep
 
 MISTAKES = Path(__file__).with_name("mistakes.py")
 PLACE = r"\((\S*/)?mistakes\.py:\d+\)"

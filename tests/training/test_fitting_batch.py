@@ -18,9 +18,9 @@ from maskrec.runtime.epoch_batches import epoch_places
 from maskrec.runtime.loading import load
 from maskrec.runtime.state_tree import load_tree
 from maskrec.training.assemble import assemble
-from maskrec.training.checkpoint import networks_state
-from maskrec.training.fitting_batch import TRIES, largest_that_fits
-from maskrec.training.train_step import TrainStep
+from maskrec.training.checkpoints.checkpoint import networks_state
+from maskrec.training.steps.fitting_batch import TRIES, largest_that_fits
+from maskrec.training.steps.train_step import TrainStep
 
 SMALL_STEPS: dict[str, Any] = {
     "backbone": {"use": "normed"},

@@ -16,8 +16,8 @@ from maskrec.base.errors import MaskrecError
 from maskrec.plugin.host import discover
 from maskrec.runtime import compute
 from maskrec.runtime.compute import Compute
-from maskrec.training.loss_scale import LossScale
 from maskrec.training.runner import resume
+from maskrec.training.steps.loss_scale import LossScale
 
 HALF = "train.precision=float16"
 CPU = torch.device("cpu")

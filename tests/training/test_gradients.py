@@ -14,8 +14,14 @@ from torch import Tensor, multiprocessing, nn
 
 from maskrec.base.errors import MaskrecError
 from maskrec.contracts.collectives import all_reduce_max, all_reduce_sum
-from maskrec.training.distributed import CHUNK_BYTES, broadcast_values, in_chunks, on_every_process, on_rank_zero
-from maskrec.training.gradients import average_gradients, clip_gradients, scale_shard_gradients
+from maskrec.training.processes.distributed import (
+    CHUNK_BYTES,
+    broadcast_values,
+    in_chunks,
+    on_every_process,
+    on_rank_zero,
+)
+from maskrec.training.steps.gradients import average_gradients, clip_gradients, scale_shard_gradients
 
 LARGE = CHUNK_BYTES // 4 + 1000
 

@@ -12,7 +12,7 @@ from warm_python import run_python
 
 _COUNT_FAULTS = """
 import resource, sys, torch
-from maskrec.training.allocator import keep_freed_memory
+from maskrec.training.steps.allocator import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else None
 def taken():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -46,5 +46,5 @@ def test_tensors_of_one_size_take_their_pages_once() -> None:
 
 def test_what_the_environment_says_is_left_alone() -> None:
     environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "131072"}
-    code = "from maskrec.training.allocator import keep_freed_memory; print(keep_freed_memory())"
+    code = "from maskrec.training.steps.allocator import keep_freed_memory; print(keep_freed_memory())"
     assert run_python(["-c", code], env=environment).stdout == "False\n"

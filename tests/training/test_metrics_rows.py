@@ -21,8 +21,8 @@ from maskrec.runtime.epoch_batches import epoch_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
 from maskrec.training.runner import resume
-from maskrec.training.step_window import read_scalars
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.step_window import read_scalars
+from maskrec.training.steps.train_step import TrainStep
 
 TWELVE = "data.people=24"  # 96 pictures in batches of 8
 KEEPING = {"loss": {"use": "push", "keep": "sum"}, "backbone": {"use": "linear", "batch_norm": True, "dropout": 0.5}}

@@ -10,7 +10,7 @@ from torch import nn
 
 from maskrec.backbones.timm_backbone import TimmBackbone
 from maskrec.recipe.plan import Optimizer
-from maskrec.training.optimizing import parameter_groups
+from maskrec.training.steps.optimizing import parameter_groups
 
 
 def names(groups: list[dict[str, Any]], *modules: nn.Module) -> dict[str, set[str]]:

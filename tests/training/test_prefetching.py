@@ -24,8 +24,8 @@ from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch
-from maskrec.training.prefetching import PreparedBatch, asked_ahead, prepared_ahead
 from maskrec.training.runner import start
+from maskrec.training.steps.prefetching import PreparedBatch, asked_ahead, prepared_ahead
 
 
 def batch(number: int) -> PreparedBatch:

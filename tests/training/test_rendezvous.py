@@ -16,8 +16,8 @@ from warm_python import Program
 
 from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.problem import Mark, Problem, RecipeError
-from maskrec.training.distributed import _lost_connection
-from maskrec.training.rendezvous import Launched, Waiting, gather, meet, say_ended
+from maskrec.training.processes.distributed import _lost_connection
+from maskrec.training.processes.rendezvous import Launched, Waiting, gather, meet, say_ended
 
 
 def free_port() -> int:
@@ -64,7 +64,7 @@ def test_what_a_dead_process_signed_does_not_count() -> None:
 
 
 def test_who_is_missing_is_said_and_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskrec.training.rendezvous._SECONDS_BEFORE_A_WORD", 0.1)
+    monkeypatch.setattr("maskrec.training.processes.rendezvous._SECONDS_BEFORE_A_WORD", 0.1)
     lines: list[str] = []
     store = dist.HashStore()
     threading.Timer(0, meeting_of, (store, [2], 4, 1)).start()
@@ -148,7 +148,7 @@ def test_a_command_line_that_is_refused_ends_the_other_processes(refused: int, t
 
 
 def test_a_process_that_nobody_waits_for_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskrec.training.rendezvous.PATIENCE_AT_AN_END", 0.2)
+    monkeypatch.setattr("maskrec.training.processes.rendezvous.PATIENCE_AT_AN_END", 0.2)
     usual = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     for name, value in usual.items():
         monkeypatch.setenv(name, value)

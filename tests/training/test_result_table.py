@@ -9,7 +9,7 @@ import pytest
 from maskrec.base.console import cells
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.inference.evaluating.result_tables import by_condition, decision_rows, final_tables
-from maskrec.training.summary import epoch_line
+from maskrec.training.records.summary import epoch_line
 
 METRICS = {
     "accuracy/both_masked": 0.5,

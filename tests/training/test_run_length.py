@@ -20,7 +20,7 @@ from maskrec.recipe.plan import Scheduler
 from maskrec.recipe.torch_optim import scheduler_class
 from maskrec.runtime.run_plan import read_plan
 from maskrec.training.run_length import RunLength
-from maskrec.training.schedule import Schedule
+from maskrec.training.steps.schedule import Schedule
 
 Train = Callable[..., Path]
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -18,7 +18,7 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.problem import RecipeError
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.state_tree import load_tree, read_checksum
-from maskrec.training.failure_record import recording_failure
+from maskrec.training.records.failure_record import recording_failure
 
 Train = Callable[..., Path]
 PIECES = Path(__file__).with_name("pieces.py")

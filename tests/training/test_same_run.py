@@ -17,7 +17,7 @@ from maskrec.base.errors import UsageError
 from maskrec.inference.open_model import open_run
 from maskrec.plugin.host import discover
 from maskrec.runtime.state_tree import load_tree, save_tree
-from maskrec.training.recording import Recorder
+from maskrec.training.records.recording import Recorder
 
 Train = Callable[..., Path]
 

@@ -15,9 +15,9 @@ from maskrec.contracts.collectives import shard_bounds
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.training.assemble import assemble
-from maskrec.training.checkpoint import networks_state, restore_networks, shard_state
-from maskrec.training.shard_recutting import overlapping_shards
-from maskrec.training.train_step import TrainStep
+from maskrec.training.checkpoints.checkpoint import networks_state, restore_networks, shard_state
+from maskrec.training.checkpoints.shard_recutting import overlapping_shards
+from maskrec.training.steps.train_step import TrainStep
 
 HEAD = {"use": "sharded", "centres_per_class": 2}
 LOSS = {"use": "margin_softmax", "margin": {"use": "cos"}, "learn_scale": True, "head": HEAD}

@@ -18,12 +18,12 @@ from maskrec.plugin.host import discover
 from maskrec.runtime.epoch_batches import epoch_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
-from maskrec.training.checkpoint import networks_state
-from maskrec.training.finite_step import SavedBuffers, largest_values
-from maskrec.training.moving_average import moving_average, update_unless
-from maskrec.training.optimizer_step import match_layouts, step_unless, takes_flag
-from maskrec.training.step_window import ReadStep, StepWindow
-from maskrec.training.train_step import TrainStep
+from maskrec.training.checkpoints.checkpoint import networks_state
+from maskrec.training.steps.finite_step import SavedBuffers, largest_values
+from maskrec.training.steps.moving_average import moving_average, update_unless
+from maskrec.training.steps.optimizer_step import match_layouts, step_unless, takes_flag
+from maskrec.training.steps.step_window import ReadStep, StepWindow
+from maskrec.training.steps.train_step import TrainStep
 
 NORMED = {"use": "linear", "batch_norm": True, "dropout": 0.5}
 FAULTS: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.training.assemble import assemble
 from maskrec.training.step_times import PHASES, WARM_UP, PhaseClock, StepTimes, measure_steps
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.train_step import TrainStep
 
 
 def times(

@@ -15,8 +15,8 @@ from maskrec.plugin.host import discover
 from maskrec.runtime.epoch_batches import epoch_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
-from maskrec.training.step_window import StepWindow
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.step_window import StepWindow
+from maskrec.training.steps.train_step import TrainStep
 
 
 def moved(run: Path, before: Path) -> dict[str, float]:

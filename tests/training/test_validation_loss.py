@@ -27,7 +27,7 @@ from maskrec.recipe.writing import resolved_yaml
 from maskrec.runtime.state_tree import load_tree
 from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.held_out import hold_out, validation_batches
-from maskrec.training.train_step import TrainStep
+from maskrec.training.steps.train_step import TrainStep
 from maskrec.training.validation_loss import ValidationLoss, _copied
 
 Train = Callable[..., Path]

@@ -15,7 +15,7 @@ from small_recipe import PIECES, write_recipe
 from maskrec.contracts.collectives import rank
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
-from maskrec.training.distributed import process_group
+from maskrec.training.processes.distributed import process_group
 from maskrec.training.runner import resume, start
 
 

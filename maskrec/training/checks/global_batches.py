@@ -13,7 +13,7 @@ from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import frozen_modules, keeps_state, restore_state, state_of
 from maskrec.contracts.kinds import Sampler
 from maskrec.runtime.epoch_batches import Batches, batches_digest, epoch_batches
-from maskrec.training.distributed import all_gather_object
+from maskrec.training.processes.distributed import all_gather_object
 
 
 def first_batches(sampler: Sampler, samples: int, who: str) -> Batches:

@@ -18,11 +18,11 @@ from maskrec.contracts.sample import Sample
 from maskrec.inference.embedder import Embedder, require_pair_set
 from maskrec.inference.model import Model
 from maskrec.training.evaluating import apply_to_test_pairs, evaluate_all
-from maskrec.training.random_state import random_state, restore_random_state
+from maskrec.training.steps.random_state import random_state, restore_random_state
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly
-    from maskrec.training.train_step import TrainStep
+    from maskrec.training.steps.train_step import TrainStep
 
 IMAGES = 8
 _OTHERS = 61  # rows of noise, so that repeated embeddings are not equal

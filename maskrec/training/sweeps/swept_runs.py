@@ -15,7 +15,7 @@ from maskrec.recipe.plan import Plan
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.training.assemble import check_built
-from maskrec.training.run_record import refuse_edited_recipe, refuse_incomplete, refuse_other_recipe
+from maskrec.training.records.run_record import refuse_edited_recipe, refuse_incomplete, refuse_other_recipe
 from maskrec.training.sweeps.combinations import Combination, SweepGrid
 
 

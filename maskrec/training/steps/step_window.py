@@ -11,7 +11,7 @@ from torch import Tensor
 
 from maskrec.contracts.collectives import exact_dtype
 from maskrec.contracts.events import Stepped
-from maskrec.training.finite_step import Evidence, Verdict
+from maskrec.training.steps.finite_step import Evidence, Verdict
 
 
 @dataclass(frozen=True, slots=True)

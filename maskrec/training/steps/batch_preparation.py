@@ -10,7 +10,7 @@ from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import LoadedBatch
 from maskrec.runtime.model_input import apply_transforms, batch_to
 from maskrec.training.checks.first_batch import FirstBatch
-from maskrec.training.prefetching import PreparedBatch, prepared_ahead
+from maskrec.training.steps.prefetching import PreparedBatch, prepared_ahead
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly

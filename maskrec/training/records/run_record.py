@@ -22,7 +22,7 @@ from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.starting_point import starting_point
 from maskrec.runtime.state_tree import DamagedFileError, read_plain_values
 from maskrec.training.assemble import Assembly
-from maskrec.training.distributed import all_gather_object
+from maskrec.training.processes.distributed import all_gather_object
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog

@@ -14,7 +14,7 @@ from maskrec.inference.deciding.stored_decisions import DecisionFiles, read_deci
 from maskrec.inference.embedder import Embedder
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.state_tree import read_checksum
-from maskrec.training.distributed import broadcast_object, on_rank_zero
+from maskrec.training.processes.distributed import broadcast_object, on_rank_zero
 
 
 def measure_best(

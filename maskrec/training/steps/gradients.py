@@ -9,8 +9,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from maskrec.contracts.call_loss import sharded_modules
 from maskrec.contracts.collectives import all_reduce_sum, sum_host_numbers, world_size
-from maskrec.training.distributed import CHUNK_BYTES, in_chunks
+from maskrec.training.processes.distributed import CHUNK_BYTES, in_chunks
 
 
 def replicate(backbone: nn.Module, device: torch.device) -> nn.Module:
@@ -49,6 +50,12 @@ def _fill_missing(weights: Sequence[nn.Parameter]) -> None:
     for weight, processes in zip(weights, present, strict=True):
         if weight.grad is None and processes:
             weight.grad = torch.zeros_like(weight)
+
+
+def shard_tensors(loss: nn.Module) -> set[int]:
+    """Identities of the parameters and buffers of a loss that this process alone holds."""
+    modules = sharded_modules(loss).values()
+    return {id(tensor) for module in modules for tensor in (*module.parameters(), *module.buffers())}
 
 
 def scale_shard_gradients(weights: Sequence[nn.Parameter]) -> None:

@@ -13,14 +13,14 @@ from maskrec.base.words import typed_line
 from maskrec.contracts.call_loss import sharded_modules
 from maskrec.contracts.collectives import rank, world_size
 from maskrec.runtime.weight_files import load_weights
-from maskrec.training.distributed import all_gather_object
-from maskrec.training.optimizer_step import match_layouts
-from maskrec.training.optimizing import frozen_tensors
-from maskrec.training.random_state import random_state, restore_random_state, seed_process
-from maskrec.training.shard_recutting import own_shard
+from maskrec.training.checkpoints.shard_recutting import own_shard
+from maskrec.training.processes.distributed import all_gather_object
+from maskrec.training.steps.optimizer_step import match_layouts
+from maskrec.training.steps.optimizing import frozen_tensors
+from maskrec.training.steps.random_state import random_state, restore_random_state, seed_process
 
 if TYPE_CHECKING:
-    from maskrec.training.train_step import TrainStep
+    from maskrec.training.steps.train_step import TrainStep
 
 
 def networks_state(stepper: TrainStep) -> dict[str, Any]:

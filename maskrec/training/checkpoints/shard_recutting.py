@@ -17,7 +17,7 @@ from maskrec.contracts.call_loss import sharded_modules
 from maskrec.contracts.collectives import rank, shard_bounds, world_size
 
 if TYPE_CHECKING:
-    from maskrec.training.train_step import TrainStep
+    from maskrec.training.steps.train_step import TrainStep
 
 Shard = Mapping[str, Any]
 

@@ -21,7 +21,7 @@ from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-
 
 from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
-from maskrec.training import early_ends
+from maskrec.training.processes import early_ends
 
 PATIENCE = 120.0
 """Seconds that a process waits for the others."""

@@ -11,27 +11,34 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maskrec.contracts.call_into import call_into
-from maskrec.contracts.call_loss import call_loss, looking_at_losses, sharded_modules
+from maskrec.contracts.call_loss import call_loss, looking_at_losses
 from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import diagnostics, frozen_modules
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.compute import Compute
-from maskrec.training import distributed, fitting_batch
-from maskrec.training.activation_checkpointing import recompute_activations
-from maskrec.training.batch_preparation import BatchPreparation
 from maskrec.training.checks.first_batch import FirstBatch, promised_by
-from maskrec.training.compiled_network import compiled
-from maskrec.training.component_scalars import component_scalars
-from maskrec.training.finite_step import Evidence, FiniteGuard, SavedBuffers, Verdict, largest_values
-from maskrec.training.gradients import average_gradients, clip_gradients, replicate, scale_shard_gradients
-from maskrec.training.loss_scale import LossScale
-from maskrec.training.moving_average import moving_average, update_unless
-from maskrec.training.optimizer_step import step_unless, takes_flag
-from maskrec.training.optimizing import build_optimizer, frozen_tensors, trained_parameters
-from maskrec.training.prefetching import PreparedBatch
-from maskrec.training.random_state import keep_random_state
-from maskrec.training.schedule import Schedule
-from maskrec.training.step_window import StepNumbers, StepResult
+from maskrec.training.processes import distributed
+from maskrec.training.records.component_scalars import component_scalars
+from maskrec.training.steps import fitting_batch
+from maskrec.training.steps.activation_checkpointing import recompute_activations
+from maskrec.training.steps.batch_preparation import BatchPreparation
+from maskrec.training.steps.compiled_network import compiled
+from maskrec.training.steps.finite_step import Evidence, FiniteGuard, SavedBuffers, Verdict, largest_values
+from maskrec.training.steps.gradients import (
+    average_gradients,
+    clip_gradients,
+    replicate,
+    scale_shard_gradients,
+    shard_tensors,
+)
+from maskrec.training.steps.loss_scale import LossScale
+from maskrec.training.steps.moving_average import moving_average, update_unless
+from maskrec.training.steps.optimizer_step import step_unless, takes_flag
+from maskrec.training.steps.optimizing import build_optimizer, frozen_tensors, trained_parameters
+from maskrec.training.steps.prefetching import PreparedBatch
+from maskrec.training.steps.random_state import keep_random_state
+from maskrec.training.steps.schedule import Schedule
+from maskrec.training.steps.step_window import StepNumbers, StepResult
 
 if TYPE_CHECKING:
     from maskrec.contracts.sample import Batch
@@ -54,7 +61,7 @@ class TrainStep:
         self.compute = Compute.pick(train)
         self.backbone: nn.Module = self._prepared(assembly.backbone)
         self.loss: nn.Module = assembly.loss.to(self.compute.device, self.compute.dtype)
-        self.shard = _shard_tensors(self.loss)
+        self.shard = shard_tensors(self.loss)
         for module in (self.backbone, self.loss):
             distributed.broadcast_values(self._common(module.parameters(), module.buffers()))
         self.optimizer = build_optimizer(plan.optimizer, self.backbone, self.loss)
@@ -240,11 +247,5 @@ class TrainStep:
         """
         if world_size() == 1:
             return
-        left_out = _shard_tensors(self.loss) | frozen_tensors(self.loss)  # a module may have replaced a buffer
+        left_out = shard_tensors(self.loss) | frozen_tensors(self.loss)  # a module may have replaced a buffer
         distributed.broadcast_values(SavedBuffers(self._modules, left_out).tensors())
-
-
-def _shard_tensors(loss: nn.Module) -> set[int]:
-    """Identities of the parameters and buffers that this process alone holds."""
-    modules = sharded_modules(loss).values()
-    return {id(tensor) for module in modules for tensor in (*module.parameters(), *module.buffers())}

@@ -20,13 +20,13 @@ from maskrec.contracts.collectives import rank, world_size
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_plain_values, read_tree, save_tree
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
-from maskrec.training.distributed import on_each_process, on_every_process, on_rank_zero
-from maskrec.training.shard_recutting import overlapping_shards
+from maskrec.training.checkpoints.shard_recutting import overlapping_shards
+from maskrec.training.processes.distributed import on_each_process, on_every_process, on_rank_zero
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from maskrec.training.train_state import TrainState
+    from maskrec.training.checkpoints.train_state import TrainState
 
 FIRST = "first_checkpoint"
 

@@ -13,10 +13,10 @@ from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import Ended, EpochEnded, Evaluated, Started, Stepped, Stop
 from maskrec.inference.evaluating.evaluation_values import write_evaluation, write_figures
 from maskrec.inference.evaluating.result_tables import final_tables
-from maskrec.training.display import Display
-from maskrec.training.observing import Observers
-from maskrec.training.recording import Recorder
-from maskrec.training.summary import epoch_line
+from maskrec.training.records.display import Display
+from maskrec.training.records.observing import Observers
+from maskrec.training.records.recording import Recorder
+from maskrec.training.records.summary import epoch_line
 
 
 @dataclass(frozen=True)

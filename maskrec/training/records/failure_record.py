@@ -11,7 +11,7 @@ from maskrec.base.files import now, write_json
 from maskrec.base.words import typed_line
 from maskrec.contracts.collectives import rank
 from maskrec.runtime.run_directory import RunDirectory
-from maskrec.training.distributed import on_rank_zero
+from maskrec.training.processes.distributed import on_rank_zero
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from maskrec.base import interrupts
 from maskrec.base.errors import MaskrecError
 from maskrec.base.words import one_line
 from maskrec.contracts.collectives import gather_host_number, rank, world_size
-from maskrec.training.rendezvous import Launched, environment_number, meet
+from maskrec.training.processes.rendezvous import Launched, environment_number, meet
 
 T = TypeVar("T")
 
