@@ -61,6 +61,7 @@ class TrainStep:
         self.compute = Compute.pick(train)
         self.backbone: nn.Module = self._prepared(assembly.backbone)
         self.loss: nn.Module = assembly.loss.to(self.compute.device, self.compute.dtype)
+        self._modules = {"backbone": self.backbone, "loss": self.loss}
         self.shard = shard_tensors(self.loss)
         for module in (self.backbone, self.loss):
             distributed.broadcast_values(self._common(module.parameters(), module.buffers()))
@@ -83,10 +84,6 @@ class TrainStep:
         if self.train.sync_batchnorm and self.compute.device.type == "cuda" and world_size() > 1:
             backbone = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # type: ignore[no-untyped-call]
         return self.compute.place(backbone)
-
-    @property
-    def _modules(self) -> dict[str, nn.Module]:
-        return {"backbone": self.backbone, "loss": self.loss}
 
     @property
     def evaluated(self) -> nn.Module:
