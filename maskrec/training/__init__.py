@@ -9,14 +9,17 @@
    batches, by as many processes as ``worker_choice.py`` says; ``steps/batch_preparation.py`` copies and transforms them
    (``runtime/model_input.py``), on a GPU ahead of the steps (``steps/prefetching.py``); ``steps/step_window.py``
    collects the steps until a row of metrics is due, and reads their numbers then.
-5. ``steps/train_step.py`` is one step: loss (``loss_scale.py`` in float16), ``gradients.py``, ``optimizer_step.py``,
-   ``moving_average.py``; ``checks/first_batch.py`` looks at the first one, ``steps/finite_step.py`` at each.
-   ``compiled_network.py`` and ``activation_checkpointing.py`` change how it computes.
+5. ``steps/train_step.py`` is one step: loss (``steps/loss_scale.py`` in float16), ``steps/gradients.py``,
+   ``steps/optimizer_step.py``, ``steps/moving_average.py``; ``checks/first_batch.py`` looks at the first one,
+   ``steps/finite_step.py`` at each. ``steps/compiled_network.py`` and ``steps/activation_checkpointing.py`` change how
+   it computes.
 6. ``steps/optimizing.py`` builds the optimizer with its starting rates; ``steps/schedule.py`` sets the learning rate of
    each step.
 7. ``transforms/synthetic_mask.py`` masks a batch's faces; ``faces/masks/painting.py`` draws the masks.
-8. ``records/run_log.py`` records (``recording.py``), notifies observers (``observing.py``), displays (``display.py``).
-9. ``evaluating.py`` runs the evaluators after an epoch and on the test pairs; ``inference/embedder.py`` embeds them.
+8. ``records/run_log.py`` records (``records/recording.py``), notifies observers
+   (``records/observing.py``), displays (``records/display.py``).
+9. ``validation_loss.py`` computes the loss of what ``held_out.py`` keeps back; ``evaluating.py`` runs the evaluators
+   after an epoch and on the test pairs; ``inference/embedder.py`` embeds them.
 10. Thresholds: ``trainer.py``'s ``save_best`` stores them in and beside the best checkpoint; ``final_test.py`` applies
     them.
 

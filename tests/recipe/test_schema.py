@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from built_in_recipes import recipes_of_built_ins
 from jsonschema import Draft202012Validator
 
 from maskrec.plugin.catalog import Catalog
@@ -14,8 +15,6 @@ from maskrec.plugin.host import discover
 from maskrec.recipe.node import plain
 from maskrec.recipe.reading import read_text
 from maskrec.recipe.schema import recipe_schema
-
-RECIPES = Path(__file__).parents[2] / "recipes"
 
 Schema = dict[str, Any]
 
@@ -38,7 +37,7 @@ def toys(catalog: Catalog) -> dict[str, Any]:
     return recipe_schema(catalog)[0]
 
 
-@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("recipe", recipes_of_built_ins(), ids=lambda path: path.stem)
 def test_every_shipped_recipe_fits(schema: dict[str, Any], recipe: Path) -> None:
     root = read_text(recipe.read_text(), recipe.name).root
     assert root is not None

@@ -179,8 +179,17 @@ def assert_both_end_as_one(name: str, both: tuple[Path, Path]) -> None:
         assert together["gradient_norm"] == pytest.approx(alone["gradient_norm"], abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["validated_photos", "validated_people"])
-def test_the_validation_loss_of_two_processes_is_that_of_one(name: str, both: tuple[Path, Path]) -> None:
+def test_the_validation_loss_of_two_processes_is_that_of_one(both: tuple[Path, Path]) -> None:
+    assert_validated_as_one("validated_photos", both)
+
+
+@pytest.mark.slow
+def test_so_is_that_of_held_out_people(others: tuple[Path, Path]) -> None:
+    assert_validated_as_one("validated_people", others)
+
+
+def assert_validated_as_one(name: str, both: tuple[Path, Path]) -> None:
+    """The rows of the validation loss."""
     alone, together = (
         [row["loss"] for row in rows_without_times(folder / name) if row["kind"] == "validation"] for folder in both
     )
