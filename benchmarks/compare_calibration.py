@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from maskrec.metrics import best_threshold, pair_distances
-from maskrec.metrics.paired_figures import tar_difference
-from maskrec.metrics.people_resamples import PeopleOfPairs, spread_over_people
+from maskrec.metrics.people_resamples import PeopleOfPairs
+from maskrec.metrics.swapped_answers import tar_spread
 from maskrec.metrics.system_difference import compare_accuracy
 
 CALLED, ERRORS, POWER = 0.05, (0.03, 0.07), 0.8
@@ -107,8 +107,7 @@ def rates(pairs: Pairs, times: int, far: float) -> Iterator[tuple[str, float, bo
         called = [compare_accuracy([a], [b], pairs.people).p_value() <= CALLED for a, b in both]
         yield f"{pairs.name}: accuracy, swapped by {what}", float(np.mean(called)), what == "pair"
     both = [swapped(*distances, pairs.people.one, rng) for _ in range(times)]
-    spreads = spread_over_people([tar_difference([a], [b], pairs.same, far) for a, b in both], pairs.people)
-    called = [each.p_value() <= CALLED for each in spreads]
+    called = [tar_spread(a, b, pairs.same, far, pairs.people).p_value() <= CALLED for a, b in both]
     yield f"{pairs.name}: TAR at FAR {far:g}, swapped by first person", float(np.mean(called)), True
 
 

@@ -81,10 +81,12 @@ class PeopleSpread:
     Args:
         value: as measured.
         error: standard error when people are drawn again.
+        tested: the p-value of another test of the same difference; None where the error says it.
     """
 
     value: float
     error: float
+    tested: float | None = None
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Ends of the interval, by the normal distribution."""
@@ -93,6 +95,8 @@ class PeopleSpread:
 
     def p_value(self) -> float:
         """Of the figure being 0 but for these people, two-sided."""
+        if self.tested is not None:
+            return self.tested
         if not self.error:
             return 0.0 if self.value else 1.0
         return 2 * NormalDist().cdf(-abs(self.value) / self.error)
@@ -107,13 +111,29 @@ def spread_of_mean(values: Floats, people: PeopleOfPairs) -> PeopleSpread:
         values: float64 ``(n,)``.
         people: of the pairs.
     """
-    apart = values - values.mean()
-    numbers, both = np.unique(np.concatenate([people.one, people.other]), return_inverse=True)
-    two = people.one != people.other
-    of_people = np.bincount(both, np.concatenate([apart, np.where(two, apart, 0.0)]), len(numbers))
-    of_couples = np.bincount(_couples(both.reshape(2, -1)[:, two], len(numbers)), apart[two])
-    shared = float(np.sum(of_people**2)) - float(np.sum(of_couples**2))
-    return PeopleSpread(float(values.mean()), float(np.sqrt(max(shared, float(np.sum(apart**2))))) / len(values))
+    mean = float(values.mean())
+    return PeopleSpread(mean, SharedPeople(people).error((values - mean) / len(values)))
+
+
+class SharedPeople:
+    """Which pairs share people: for standard errors of sums over pairs.
+
+    Args:
+        people: of the pairs.
+    """
+
+    def __init__(self, people: PeopleOfPairs) -> None:
+        numbers, both = np.unique(np.concatenate([people.one, people.other]), return_inverse=True)
+        self._ends, self._people, self._two = both, len(numbers), people.one != people.other
+        self._couples = _couples(both.reshape(2, -1)[:, self._two], len(numbers))
+
+    def error(self, parts: Floats) -> float:
+        """The dyadic cluster-robust standard error of the sum of ``parts``, ``(n,)``, which add up to 0."""
+        twice = np.concatenate([parts, np.where(self._two, parts, 0.0)])
+        of_people = np.bincount(self._ends, twice, self._people)
+        of_couples = np.bincount(self._couples, parts[self._two])
+        shared = float(np.sum(of_people**2)) - float(np.sum(of_couples**2))
+        return float(np.sqrt(max(shared, float(np.sum(parts**2)))))
 
 
 def spread_over_people(

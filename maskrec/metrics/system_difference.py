@@ -20,6 +20,7 @@ from maskrec.metrics.people_resamples import (
     spread_over_people,
 )
 from maskrec.metrics.seed_differences import SeedDifference, seed_difference
+from maskrec.metrics.swapped_answers import tar_spread
 
 Decisions = Sequence[NDArray[np.bool_]]
 """Of each model of a system, whether it decides each pair rightly."""
@@ -98,7 +99,9 @@ def compare_accuracy(first: Decisions, second: Decisions, people: PeopleOfPairs)
 def compare_tar(
     first: Sequence[Floats], second: Sequence[Floats], same: NDArray[np.bool_], far: float, people: PeopleOfPairs
 ) -> SystemDifference:
-    """TAR of two systems at a FAR: a bootstrap over people, in which each model finds its threshold anew.
+    """TAR of two systems at a FAR: two models by exchanging their answers, more by a bootstrap over people.
+
+    Each model finds its threshold anew in each exchange and each resample.
 
     Args:
         first: of the first system's models, float64 ``(n,)``: distances.
@@ -113,7 +116,10 @@ def compare_tar(
     rates = [
         tuple(measure_once(weighted_tar(each, same, far), len(same)) for each in models) for models in (first, second)
     ]
-    spread = spread_over_people([tar_difference(first, second, same, far)], people)[0]
+    if len(first) == len(second) == 1:
+        spread = tar_spread(first[0], second[0], same, far, people)
+    else:
+        spread = spread_over_people([tar_difference(first, second, same, far)], people)[0]
     return SystemDifference(rates[0], rates[1], spread, int(np.count_nonzero(same)), seeds=_seeds(*rates))
 
 

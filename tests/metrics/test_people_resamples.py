@@ -102,13 +102,18 @@ def test_equal_systems_do_not_differ_and_far_ones_do() -> None:
     distances = np.where(same, rng.normal(0, 1, 600), rng.normal(3, 1, 600))
     worse = np.where(same, distances + rng.normal(1.2, 0.3, 600), distances)
     equal = compare_tar([distances], [distances], same, 0.05, pairs)
-    assert (equal.value, equal.people, equal.p_value()) == (0.0, PeopleSpread(0.0, 0.0), 1.0)
+    assert (equal.value, equal.people, equal.p_value()) == (0.0, PeopleSpread(0.0, 0.0, 1.0), 1.0)
     found = compare_tar([distances], [worse], same, 0.05, pairs)
     plain = [tar_at_far(roc(each[same], each[~same]), 0.05).tar for each in (distances, worse)]
     assert (found.first, found.second) == ((plain[0],), (plain[1],))
     assert found.people.value == pytest.approx(plain[1] - plain[0])
-    assert found.p_value() < 0.001
+    assert found.p_value() == 0.001  # not one of 999 exchanges is as far from 0
     assert found.interval()[1] < 0
+    swapped = compare_tar([worse], [distances], same, 0.05, pairs)
+    assert (swapped.value, swapped.people.error) == pytest.approx((-found.value, found.people.error))
+    three = compare_tar([distances, distances], [worse, worse], same, 0.05, pairs)
+    assert three.people.tested is None  # several models: the bootstrap
+    assert three.people.error == pytest.approx(found.people.error, rel=0.6)
     right = [(each <= 1.5) == same for each in (distances, worse)]
     accuracy = compare_accuracy([right[0]], [right[1]], pairs)
     assert accuracy.value == pytest.approx(right[1].mean() - right[0].mean())
