@@ -161,7 +161,7 @@ def _outcomes(found: Comparison) -> Iterator[str]:
         shown = f"better in {better} and worse in {worse}" if better or worse else "no difference was found in any"
         yield f"{system.letter} against {against}: {shown} of {counted(judged, 'figure')} that could be judged"
     if len(found.systems) == 1:
-        yield "these are trainings of one recipe, so there is nothing to compare them with; name another run as well"
+        yield "these are trainings of one recipe; name another run to compare them with"
     elif tests := sum(each.p is not None for each in found.differences):
         yield (
             f"p-values are corrected for {counted(tests, 'test')} (Holm), and 0.05 decides; smallest found: the "

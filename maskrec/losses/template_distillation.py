@@ -41,7 +41,7 @@ class TemplateDistillation(nn.Module):
     alike whatever its size.
 
     Teachers are neither optimised nor saved and stay in eval mode; their weights must be there again for a resume. A
-    projection is trained with the student and saved with the run, and is no part of the network that is exported.
+    projection is trained with the student and saved with the run, and is not part of the exported network.
 
     Args:
         teacher: a backbone, ``{run: DIR}`` or ``{file: model.onnx}``; or several by a label of your choice:
