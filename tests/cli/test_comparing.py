@@ -153,7 +153,7 @@ def test_seeds_of_one_recipe_are_one_system(compare: Cli) -> None:
     assert "a system of a single training, which does not say how much its seeds differ: accuracy of all pairs" in said
     alone = compare("a5", "a6")
     assert alone.returncode == 0
-    assert "these are trainings of one recipe, so there is nothing to compare them with" in alone.stdout
+    assert "these are trainings of one recipe; name another run to compare them with" in alone.stdout
 
 
 def test_models_without_a_recipe_are_compared_on_a_file(compare: Cli) -> None:
