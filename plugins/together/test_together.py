@@ -149,7 +149,11 @@ def test_an_iresnet_trains_on_real_faces_likewise(tmp_path, monkeypatch):
     assert recorded_in_mlflow(tmp_path, halted)[0].info.status == "FINISHED"
 
 
-@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+# A recipe that names a plugin's component is an error without it, so the others are compared.
+OF_BUILT_INS = sorted(name for name, path in shipped_recipes().items() if "use: maskrec-" not in path.read_text())
+
+
+@pytest.mark.parametrize("name", OF_BUILT_INS)
 @pytest.mark.parametrize("demo", [False, True], ids=["as it is", "demo"])
 def test_a_shipped_recipe_resolves_to_the_same_bytes(name, demo, tmp_path):
     with_plugins, without = (
