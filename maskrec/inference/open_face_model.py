@@ -85,8 +85,8 @@ def _named_backbone(where: str | Path | Mapping[str, Any], catalog: Catalog, roo
     name = str(written.get("use", ""))
     if not isinstance(where, Mapping) and not catalog.find(name, "backbone"):
         raise UsageError(
-            f"{where} does not exist and is not the name of a backbone (`maskrec list backbones`); name "
-            f"{MODELS_AND_BACKBONES}"
+            f"{where} does not exist and is not the name of a backbone (`maskrec list backbones`); "
+            f"install its plugin, or name {MODELS_AND_BACKBONES}"
         )
     text = json.dumps(written, default=str)
     named = resolve_written_backbone(text, "the model", catalog=catalog, data_root=root)

