@@ -48,6 +48,7 @@ SMALL += ["train.evaluate_every=1", "train.log_every=1", "train.device=cpu"]
 EACH = {
     "triplet_inception": ["sampler.identities_per_batch=8", "sampler.images_per_identity=4"],
     "distill_masked": ["sampler.batch_size=32", f"loss.parts.template.teacher={NETWORK}"],
+    "masked_dlib": ["sampler.batch_size=32", f"loss.parts.template.teacher={NETWORK}"],
     "arcface_efficientnet_b3": ["sampler.batch_size=32", "scheduler.warmup_steps=2"],
 }
 PAIRS = ("evaluate.{}.{}.identities=24", "evaluate.{}.{}.images_per_identity=4", "evaluate.{}.{}.pairs=240")
@@ -58,7 +59,7 @@ NAMES = (*RECORDED, *sorted(shipped_recipes()), *map(str, GIVEN))
 def small_demo(name: str, folder: Path) -> Path:
     """The run of a shipped recipe's demo."""
     torch.set_num_threads(1)
-    held_out = name in ("quickstart", "distill_masked")
+    held_out = name in ("quickstart", "distill_masked", "distill_start", "masked_dlib")
     label, choosing = ("held_out", "pairs") if held_out else ("masked_lfw", "evaluation")
     fewer = [each.format(label, pairs) for pairs in (choosing, "test") for each in PAIRS]
     catalog = discover(plugins=False)
