@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ import typer
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.words import counted
-from maskrec.cli.model_options import Cache, ClearCache, ready_cache
+from maskrec.cli.model_options import Cache, ClearCache, ready_cache, require_evaluations, sorted_words
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, listed, open_catalog
 from maskrec.cli.running import DataRoot, root_of_data
 
@@ -65,11 +64,8 @@ def compare(
     from maskrec.runtime.compute import Compute, pick_device, set_threads
     from maskrec.runtime.loader_processes import known_workers
 
-    given, rates = list(words or []), _rates(far)
-    models = [word for word in given if "=" not in word or word.lstrip()[:1] == "{" or os.path.exists(word)]  # noqa: PTH110 (also of a word too long for a path)
-    overrides = [word for word in given if word not in models]
-    if on is not None and not on.exists():
-        raise UsageError(f"the evaluations file {on} does not exist; name one, or leave it out for the runs' own")
+    (models, overrides), rates = sorted_words(words or [], model_maps=True), _rates(far)
+    require_evaluations(on)
     catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
     settings = Train(epochs=1, precision="float32", channels_last=True, device=device)
     opened = open_compared(models, on, overrides, catalog, root)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
-from maskrec.cli.model_options import Cache, ClearCache, ready_cache
+from maskrec.cli.model_options import Cache, ClearCache, ready_cache, require_evaluations, sorted_words
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.running import DataRoot, root_of_data
 
@@ -71,8 +70,7 @@ def evaluate(
     elif overwrite:
         raise UsageError("--overwrite replaces the folder of --out; name it with --out DIR")
     catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
-    if file is not None and not file.exists():
-        raise UsageError(f"the evaluations file {file} does not exist; name one, or leave it out for a run's own")
+    require_evaluations(file)
     subject = _open(model, backbone, catalog, root)
     evaluations, root = _evaluations(subject, file, overrides, catalog, root)
     if at_most is not None:
@@ -83,8 +81,7 @@ def evaluate(
 
 def _sorted_words(words: list[str], backbone: str | None) -> tuple[Path | None, Path | None, list[str]]:
     """Model, evaluations file and overrides."""
-    paths = [word for word in words if "=" not in word or os.path.exists(word)]  # noqa: PTH110 (also of a word too long for a path)
-    overrides = [word for word in words if word not in paths]
+    paths, overrides = sorted_words(words)
     most = 1 if backbone is not None else 2
     if len(paths) > most:
         also = " beside --backbone" if backbone is not None else ""

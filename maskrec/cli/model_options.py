@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -51,6 +52,31 @@ def ready_cache(folder: Path | None, clear: bool, quiet: bool = False) -> None:
     removed = f"; removed {counted(clear_cache(folder), 'file')} of them first" if clear else ""
     if not quiet:
         say(f"note: embeddings, which are biometric data, are kept in {folder}; --clear-cache removes them{removed}")
+
+
+def sorted_words(words: Sequence[str], model_maps: bool = False) -> tuple[list[str], list[str]]:
+    """Models and files, and the ``KEY=VALUE`` overrides; a path that exists is not an override, whatever its name.
+
+    Args:
+        words: of the command line.
+        model_maps: whether a word that begins with ``{`` names a model.
+    """
+    named = [
+        word
+        for word in words
+        if "=" not in word or (model_maps and word.lstrip()[:1] == "{") or os.path.exists(word)  # noqa: PTH110 (also of a word too long for a path)
+    ]
+    return named, [word for word in words if word not in named]
+
+
+def require_evaluations(file: Path | None) -> None:
+    """A file of evaluations that is named must be there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if file is not None and not file.exists():
+        raise UsageError(f"the evaluations file {file} does not exist; name one, or leave it out for a run's own")
 
 
 def model_named(text: str) -> str | dict[str, Any]:

@@ -141,8 +141,8 @@ def _without_people(dataset: Dataset, labels: Rows, settings: Validation, random
     chosen = np.sort(random.choice(people, count, replace=False))
     if counts[np.isin(people, chosen)].max() < 2:
         raise ValueError(
-            f"each of the {count} people held out has one photo only, so there is no pair of one person to measure the "
-            "loss on; set a larger `fraction`, or another seed"
+            f"each of the {count} people held out has one photo only, so the loss finds no two photos "
+            "of one person to measure; set a larger `fraction`, or another seed"
         )
     held, kept = np.isin(labels, chosen), np.setdiff1d(np.arange(dataset.num_classes), chosen)
     numbers = np.full(dataset.num_classes, -1, np.int64)
@@ -167,11 +167,11 @@ def _photos(labels: Rows, settings: Validation, random: np.random.Generator) -> 
     people, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if settings.images_per_identity is None:
         amounts = (settings.fraction or 0) * counts
-        wanted = np.floor(amounts + random.random(len(people))).astype(np.int64)  # on average the fraction
-        wanted = np.minimum(wanted, counts - 1)
+        asked = np.floor(amounts + random.random(len(people))).astype(np.int64)  # on average the fraction
+        asked = np.minimum(asked, counts - 1)
     else:
-        wanted = np.full(len(people), settings.images_per_identity)
-    short = np.flatnonzero(wanted >= counts)
+        asked = np.full(len(people), settings.images_per_identity)
+    short = np.flatnonzero(asked >= counts)
     if len(short):
         raise ValueError(
             f"all photos of {len(short):,} of {len(people):,} people would be held out: label {people[short[0]]} has "
@@ -181,7 +181,7 @@ def _photos(labels: Rows, settings: Validation, random: np.random.Generator) -> 
     order = np.lexsort((random.random(len(labels)), places))
     rank_in_person = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     chosen = np.zeros(len(labels), np.bool_)
-    chosen[order] = rank_in_person < np.repeat(wanted, counts)
+    chosen[order] = rank_in_person < np.repeat(asked, counts)
     if not chosen.any():
         raise ValueError(
             f"`fraction` {settings.fraction:g} holds out no photo of {len(people):,} people with at most "

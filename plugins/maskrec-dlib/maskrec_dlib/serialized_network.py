@@ -175,7 +175,7 @@ class _Reader:
     def fraction(self) -> float:
         """A number that is finite."""
         mantissa, exponent = self.integer(), self.integer()
-        if abs(exponent) > 1000 or abs(mantissa) >= 1 << 63:  # infinities and what is no number have 32000 and more
+        if abs(exponent) > 1000 or abs(mantissa) >= 1 << 63:  # infinities and NaN have 32000 and more
             raise ValueError(f"a number before byte {self._place} is not finite")
         return math.ldexp(mantissa, exponent) if mantissa.bit_length() + exponent <= 1000 else self._too_large()
 

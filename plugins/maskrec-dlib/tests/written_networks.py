@@ -90,7 +90,7 @@ def run(layers: tuple[Layer, ...], images: Tensor) -> Tensor:
     """The layers in float64 on normalized images ``(B, 3, S, S)``; tags are kept as their own numbers in dlib say.
 
     A block's input is its first tag. Where the block halves, its convolutions' output is the second tag, and the third
-    one is no tag but a skip back to the first.
+    one is not a tag but a skip back to the first.
     """
     maps = images.double()
     tags: list[Tensor] = []
