@@ -23,6 +23,6 @@ def test_some_thousand_mutated_inputs(tmp_path: Path) -> None:
         counts[words[0].strip(",")] = [read + int(words[-5]), refused + int(words[-4])]
     assert set(counts) == {*DATA, *MODELS}
     # If all inputs were refused, or all read, nothing would be tested.
-    assert all(read > 20 and refused > 20 for read, refused in map(counts.__getitem__, DATA)), counts
-    assert all(read > 0 and refused > 20 for read, refused in map(counts.__getitem__, MODELS[:4])), counts
+    assert all(read > 10 and refused > 10 for read, refused in map(counts.__getitem__, DATA)), counts
+    assert all(read > 0 and refused > 10 for read, refused in map(counts.__getitem__, MODELS[:4])), counts
     assert counts["report"][0] > 0, "a report is made of whatever can be read"
