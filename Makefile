@@ -65,7 +65,7 @@ coverage: $(STAMP)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# A hundred thousand mutated .rec, .idx, .bin, tar and CSV files; anything but a sentence is a failure.
+# A hundred thousand mutated files of data, runs, models and galleries; anything but a sentence is a failure.
 fuzz: $(STAMP)
 	$(BIN)/python tests/fuzz/mutate.py --inputs 100000 --seed 1
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from record_writing import write_records
 
 from maskrec.images.insightface.record_labels import MAGIC
 from maskrec.images.tars.tarfiles import write_tar
 from maskrec.runtime.tree_structure import encode_tree
-from tests.support.record_writing import write_records
 
 
 def records(folder: Path) -> list[tuple[bytes, bytes]]:
