@@ -94,8 +94,8 @@ class DlibResNet(nn.Module):
         yield from _problems(size)
         if values.get("weights", "published") == "published" and size not in (None, SIZE):
             yield Problem(
-                f"the published weights of dlib_resnet were trained at {SIZE} pixels, and at {size} they tell people apart "
-                "much worse until they are trained further",
+                f"the published weights of dlib_resnet were trained at {SIZE} pixels, and at {size} they tell people "
+                "apart much worse until they are trained further",
                 "image_size",
                 "remove image_size",
                 note=True,
