@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="keeps embeddings in this folder")
     parser.add_argument("--workers", type=int, default=usable_processors() - 1, help="loader processes")
     given = parser.parse_args()
-    catalog, compute = discover(), Compute.pick(Train(precision="float32"))
+    catalog, compute = discover(), Compute.pick(Train(epochs=1, precision="float32", channels_last=True))
     models = open_compared(given.models, EVALUATIONS, [], catalog, given.data_root)
     progress = Progress(Console(stderr=True), unit="images")
     answers = [ask_model(each, compute, given.workers, catalog, progress, given.cache) for each in models]
