@@ -50,7 +50,7 @@ class DlibResNet(nn.Module):
             path is a file in dlib's form (``.dat``), or this network's state_dict as safetensors or as a torch file
             with tensors only; None starts from random weights.
         image_size: side of the canvas in pixels, 103 to 1024; by default 150, at which the published weights were
-            trained.
+            trained. At others they tell people apart much worse until they are trained further.
         context: while a checkpoint is being opened, the weights are not loaded.
 
     Raises:
@@ -89,8 +89,17 @@ class DlibResNet(nn.Module):
 
     @staticmethod
     def check(values: Mapping[str, Any], context: CheckContext) -> Iterator[Problem]:
-        """Report an image size that the network cannot take."""
-        yield from _problems(context.givens.get("image_size"))
+        """Report an image size that the network cannot take, or that the published weights were not made for."""
+        size = context.givens.get("image_size")
+        yield from _problems(size)
+        if values.get("weights", "published") == "published" and size not in (None, SIZE):
+            yield Problem(
+                f"the published weights of dlib_resnet were trained at {SIZE} pixels, and at {size} they tell people "
+                "apart much worse until they are trained further",
+                "image_size",
+                "remove image_size",
+                note=True,
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalized images ``(B, 3, S, S)`` to embeddings ``(B, 128)`` before L2."""

@@ -186,6 +186,15 @@ def test_a_size_that_cannot_be_is_refused_in_the_same_words_by_check_and_constru
     assert str(raised.value) == problem.message
 
 
+@pytest.mark.parametrize(
+    ("weights", "size", "notes"), [("published", 112, 1), ("published", 150, 0), ("published", None, 0), (None, 112, 0)]
+)
+def test_the_published_weights_at_another_size_are_noted(weights, size, notes):
+    problems = list(DlibResNet.check({"weights": weights}, CheckContext({"image_size": size})))
+    assert [problem.note for problem in problems] == [True] * notes
+    assert all(f"at {size} they tell people apart much worse" in problem.message for problem in problems)
+
+
 def test_its_parameters_are_all_annotated():
     parameters = read_parameters(DlibResNet, "backbone")
     assert [p.name for p in parameters if not p.given] == ["weights"]
