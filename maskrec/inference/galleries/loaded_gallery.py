@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,11 +59,17 @@ class LoadedGallery:
         faces: all of them.
         decisions: of the model.
         model: it, in words.
+        states: how many faces of each mask state are searched, where ``faces`` are the nearest of more; None: these.
     """
 
-    def __init__(self, faces: EnrolledFaces, decisions: Decisions, model: str) -> None:
+    def __init__(
+        self, faces: EnrolledFaces, decisions: Decisions, model: str, states: Mapping[int, int] | None = None
+    ) -> None:
         self.faces, self.decisions, self.model = faces, decisions, model
         self._index = RowIndex(faces.embeddings, faces.people, faces.masked)
+        if states is None:
+            states = {state: int(np.count_nonzero(faces.masked == state)) for state in self._index.states}
+        self._states = states
         self._people = LikelyPeople(faces)
         self._risks: dict[tuple[int, float], SearchRisk | UsageError] = {}
 
@@ -117,8 +123,8 @@ class LoadedGallery:
         """What searches with a face of this mask state risk, or why they are not decided; worked out once."""
         if (state, fpir) not in self._risks:
             rows_of: Counter[int] = Counter()
-            for each in self._index.states:
-                rows_of[int(pair_conditions(each, state))] += int((self.faces.masked == each).sum())
+            for each, count in self._states.items():
+                rows_of[int(pair_conditions(each, state))] += count
             try:
                 self._risks[state, fpir] = risk_of_search(self.decisions, self.model, rows_of, fpir)
             except UsageError as error:

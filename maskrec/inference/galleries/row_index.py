@@ -27,7 +27,9 @@ _PART = 32  # rows of which the greatest similarity is kept
 _ACROSS = _BLOCK // _PART  # parts of a block
 _TURN = 8  # blocks that a thread works on before it takes others
 _AT_ONCE = 4096  # rows whose copies are in memory at once
-_ROUNDING = 1e-4  # more than the same similarity, computed twice in float32, can differ by
+
+ROUNDING = 1e-4
+"""More than one similarity, computed twice in float32, can differ by."""
 
 
 class NearRows(NamedTuple):
@@ -151,7 +153,7 @@ class RowIndex:
             rows = self._counted[number].of_parts(parts)
             rows = rows[self.masked[rows] == self.states[number]]
             similar = np.concatenate([self.embeddings[part] @ probe for part in _slices(rows)])
-            least = _similarity_of_person(similar, self.people[rows], people) - _ROUNDING
+            least = _similarity_of_person(similar, self.people[rows], people) - ROUNDING
             if taken == used or rest < least:
                 break
             taken = min(4 * taken, used)
