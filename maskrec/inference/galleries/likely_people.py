@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 4096  # rows that are scored at once, about: their copies in float64 take 16 MB
 
 
-class SearchedRows(NamedTuple):
+class SoughtFaces(NamedTuple):
     """Faces of one mask state that are searched.
 
     Args:
@@ -55,7 +55,7 @@ class LikelyPeople:
         self._by_person = np.argsort(faces.people, kind="stable")
         self._starts = np.searchsorted(faces.people[self._by_person], np.arange(len(faces.names) + 1))
 
-    def candidates(self, searched: SearchedRows, near: Sequence[NearRows]) -> list[list[GalleryCandidate]]:
+    def candidates(self, searched: SoughtFaces, near: Sequence[NearRows]) -> list[list[GalleryCandidate]]:
         """Who each face may be, the likeliest first.
 
         Args:
@@ -83,7 +83,7 @@ class LikelyPeople:
             answer[face].append(candidate)
         return answer
 
-    def _scored(self, searched: SearchedRows, pairs: Sequence[tuple[int, int]]) -> Iterator[GalleryCandidate]:
+    def _scored(self, searched: SoughtFaces, pairs: Sequence[tuple[int, int]]) -> Iterator[GalleryCandidate]:
         """Pairs of a face and a person."""
         some: list[tuple[int, NDArray[np.int64]]] = []
         waiting = 0
@@ -98,7 +98,7 @@ class LikelyPeople:
             yield from self._scored_at_once(searched, some)
 
     def _scored_at_once(
-        self, searched: SearchedRows, pairs: Sequence[tuple[int, Indices]]
+        self, searched: SoughtFaces, pairs: Sequence[tuple[int, Indices]]
     ) -> Iterator[GalleryCandidate]:
         """Pairs of a face and all rows of a person."""
         counts = [len(own) for _, own in pairs]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.inference.galleries.enrolled import EnrolledFaces
-from maskrec.inference.galleries.likely_people import LikelyPeople, SearchedRows
+from maskrec.inference.galleries.likely_people import LikelyPeople, SoughtFaces
 from maskrec.inference.galleries.pair_scoring import mask_number, pair_conditions
 from maskrec.inference.galleries.row_index import RowIndex
 from maskrec.inference.galleries.search_answer import SearchedFace
@@ -99,7 +99,7 @@ class LoadedGallery:
             if isinstance(stated, UsageError):
                 answers |= dict.fromkeys(places.tolist(), stated)
                 continue
-            searched = SearchedRows(rows[places], state, risk, stated, settings.top)
+            searched = SoughtFaces(rows[places], state, risk, stated, settings.top)
             try:
                 found = self._people.candidates(searched, [near[place] for place in places])
             except ValueError as error:  # too few pairs of one person were measured
