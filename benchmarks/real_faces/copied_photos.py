@@ -1,7 +1,7 @@
 """How near the embeddings of one picture in two files are, and how near two photos of one person come by themselves.
 
     python benchmarks/real_faces/copied_photos.py MODEL --lfw lfw --landmarks lfw_landmarks.csv \\
-        [--galleries 200] [--cache embeddings.npz]
+        [--galleries 150] [--cache embeddings.npz]
 
 ``maskrec gallery check`` notes photos of one person that are so near that they may be one picture in two files. Copies
 of ``--galleries`` photos of LFW (drawn by a seed, from people with two or more) are made as photos are copied: stored
@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from gallery_faults import MOST_PHOTOS, Lfw, read_arguments, read_lfw
+from gallery_faults import MOST_PHOTOS, Lfw, photos_of_several, read_arguments, read_lfw
 from numpy.typing import NDArray
 
 from maskrec.base.errors import MaskrecError, UsageError
@@ -74,18 +74,18 @@ def main() -> None:
     """Print a row for each kind of copy, one for pairs of one person's photos, and the nearest of these."""
     arguments = read_arguments(__doc__ or "")
     model = open_face_model(str(arguments.model), device="cpu")
-    lfw = read_lfw(model, arguments)
-    draw = np.random.default_rng(SEED)
-    photos = [lfw.paths[place] for place in draw.permutation(len(lfw.paths))[: arguments.galleries]]
-    rows = [model_row(model, str(arguments.lfw / photo), None) for photo in photos]
+    paths = [str(path) for mine in photos_of_several(arguments.lfw) for path in mine]
+    photos = [paths[place] for place in np.random.default_rng(SEED).permutation(len(paths))[: arguments.galleries]]
+    rows = [model_row(model, photo, None) for photo in photos]
     print("distance               |      n | median |   99 % | within " + " ".join(f"{bound:5.2f}" for bound in BOUNDS))
     for kind, change in COPIES.items():
         apart = []
         for photo, row in zip(photos, rows, strict=True):
-            copy = None if row is None else model_row(model, str(arguments.lfw / photo), change)
+            copy = None if row is None else model_row(model, photo, change)
             if row is not None and copy is not None:
                 apart.append(float(np.linalg.norm(row - copy)))
         print(line(kind, np.array(apart)), flush=True)
+    lfw = read_lfw(model, arguments)
     one, other, apart_own = own_pairs(lfw)
     print(line("two photos of a person", apart_own))
     for pair in np.argsort(apart_own)[:NAMED].tolist():
