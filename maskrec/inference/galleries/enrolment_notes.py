@@ -13,7 +13,7 @@ from maskrec.inference.galleries.enrolling import FaceToEnrol
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.loaded_gallery import LoadedGallery, SearchSettings
 from maskrec.inference.galleries.person_names import near_name
-from maskrec.inference.galleries.repeated_photos import refuse_enrolled
+from maskrec.inference.galleries.repeated_photos import copy_notes, refuse_enrolled
 
 if TYPE_CHECKING:
     from maskrec.inference.face_model import FaceModel
@@ -34,13 +34,13 @@ def compared_with_enrolled(name: str, new: Sequence[FaceToEnrol], file: GalleryF
     Raises:
         UsageError: a photo is enrolled already, or the file is damaged.
     """
-    faces = [each.new for each in new]
+    faces, photos = [each.new for each in new], [each.name for each in new]
     near = file.near(faces)
     if not len(near.faces.people):
-        return []
+        return list(copy_notes(name, faces, photos, near.faces))
     loaded = LoadedGallery(near.faces, model.decisions, model.origin, near.states)
-    refuse_enrolled(name, faces, [each.name for each in new], loaded)
-    return list(enrolment_notes(name, new, loaded))
+    refuse_enrolled(name, faces, photos, loaded)
+    return [*enrolment_notes(name, new, loaded), *copy_notes(name, faces, photos, near.faces)]
 
 
 def enrolment_notes(name: str, new: Sequence[FaceToEnrol], loaded: LoadedGallery) -> Iterator[str]:

@@ -84,7 +84,8 @@ def test_people_are_ranked_by_the_odds_of_their_best_row_and_found_by_its_condit
     odds: dict[str, float] = {}
     found: set[str] = set()
     for number in range(rows):
-        distance = float(np.linalg.norm(embeddings[number].astype(np.float64) - row.astype(np.float64)))
+        apart = embeddings[number].astype(np.float64) - row.astype(np.float64)
+        distance = float(np.linalg.norm(apart[None], axis=1)[0])  # without an axis it is rounded otherwise
         mine = -1 if state is None else int(state)
         value, threshold = odds_and_threshold(distance, int(masked[number]), mine, DECISIONS.risk, fpir, rows)
         name = f"p{people[number]}"
