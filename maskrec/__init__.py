@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from maskrec.faces.normalising import normalise
     from maskrec.inference.face_model import FaceModel
     from maskrec.inference.galleries.gallery import Gallery, open_gallery
+    from maskrec.inference.galleries.grouped_photos import group_photos
     from maskrec.inference.open_face_model import open_face_model as open
     from maskrec.plugin.component import Component, hookimpl
 
@@ -84,6 +85,7 @@ _HOMES = {
     "all_reduce_sum": "maskrec.contracts.collectives",
     "call_loss": "maskrec.contracts.call_loss",
     "gather_rows": "maskrec.contracts.collectives",
+    "group_photos": "maskrec.inference.galleries.grouped_photos",
     "hookimpl": "maskrec.plugin.component",
     "normalise": "maskrec.faces.normalising",
     "open": "maskrec.inference.open_face_model:open_face_model",
@@ -145,6 +147,7 @@ __all__ = [
     "all_reduce_sum",
     "call_loss",
     "gather_rows",
+    "group_photos",
     "hookimpl",
     "normalise",
     "open",

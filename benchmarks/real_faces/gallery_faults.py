@@ -184,11 +184,16 @@ def read_arguments(description: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def photos_of_several(lfw: Path) -> list[list[Path]]:
+    """The photos of each person who has two or more."""
+    folders = sorted(folder for folder in lfw.iterdir() if folder.is_dir())
+    photos = [sorted(folder.glob("*.jpg")) for folder in folders]
+    return [mine for mine in photos if len(mine) >= PHOTOS]
+
+
 def read_lfw(model: FaceModel, arguments: argparse.Namespace) -> Lfw:
     """Everybody with two or more photos; embedded, or taken from the cache."""
-    folders = sorted(folder for folder in arguments.lfw.iterdir() if folder.is_dir())
-    photos = [sorted(folder.glob("*.jpg")) for folder in folders]
-    several = [mine for mine in photos if len(mine) >= PHOTOS]
+    several = photos_of_several(arguments.lfw)
     paths = [path.relative_to(arguments.lfw).as_posix() for mine in several for path in mine]
     people = np.repeat(np.arange(len(several)), [len(mine) for mine in several])
     made_from = f"{model.gallery_model.fingerprint} {len(paths)}"

@@ -86,6 +86,7 @@ def _print_lines(answers: Iterable[dict[str, Any]]) -> int:
 
 
 def _each_file(gallery: Gallery, folder: Path, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    from maskrec.inference.galleries.photo_folder import photos_in
     from maskrec.inference.photos.photo_embeddings import RejectedPhoto
 
     for answer in gallery.search_each(photos_in(folder), **settings):
@@ -93,19 +94,6 @@ def _each_file(gallery: Gallery, folder: Path, settings: dict[str, Any]) -> Iter
             yield {"photo": answer.name, "error": answer.reason}
         else:
             yield answer.to_plain()
-
-
-def photos_in(folder: Path) -> list[Path]:
-    """All files below a folder, in order of their names; hidden ones are left out.
-
-    Raises:
-        UsageError: no files.
-    """
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    found = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    if not found:
-        raise UsageError(f"{folder}: no photos are in the folder; name one that has some")
-    return found
 
 
 def _each_line(gallery: Gallery, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:

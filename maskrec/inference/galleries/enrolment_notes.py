@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
 from maskrec.inference.galleries.enrolling import FaceToEnrol
+from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.loaded_gallery import LoadedGallery, SearchSettings
 from maskrec.inference.galleries.person_names import near_name
+from maskrec.inference.galleries.repeated_photos import copy_notes, refuse_enrolled
+
+if TYPE_CHECKING:
+    from maskrec.inference.face_model import FaceModel
+
+
+def compared_with_enrolled(name: str, new: Sequence[FaceToEnrol], file: GalleryFile, model: FaceModel) -> list[str]:
+    """Compare new faces with a gallery's: those of photos that are enrolled are refused, others noted.
+
+    Args:
+        name: of the person, as it is kept.
+        new: their new faces, at least one.
+        file: the gallery; its embeddings are read once, a block at a time.
+        model: that it is of.
+
+    Returns:
+        What is to be checked, a sentence each.
+
+    Raises:
+        UsageError: a photo is enrolled already, or the file is damaged.
+    """
+    faces, photos = [each.new for each in new], [each.name for each in new]
+    near = file.near(faces)
+    if not len(near.faces.people):
+        return list(copy_notes(name, faces, photos, near.faces))
+    loaded = LoadedGallery(near.faces, model.decisions, model.origin, near.states)
+    refuse_enrolled(name, faces, photos, loaded)
+    return [*enrolment_notes(name, new, loaded), *copy_notes(name, faces, photos, near.faces)]
 
 
 def enrolment_notes(name: str, new: Sequence[FaceToEnrol], loaded: LoadedGallery) -> Iterator[str]:
@@ -19,7 +49,7 @@ def enrolment_notes(name: str, new: Sequence[FaceToEnrol], loaded: LoadedGallery
     Args:
         name: of the person, as it is kept.
         new: their new faces, at least one.
-        loaded: the gallery before; at least one face is enrolled.
+        loaded: the gallery before, or its part near these faces; at least one face is enrolled.
     """
     if name not in loaded.faces.names and (near := near_name(name, loaded.faces.names)):
         yield f"{name} is a new person; did you mean {escaped(near)}, who is enrolled?"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from maskrec.inference.galleries.enrolling import quality_of
 from maskrec.inference.galleries.photo_search import in_batches
 from maskrec.inference.galleries.quality_bounds import QualityBounds
 from maskrec.inference.photos.found_face import Face
-from maskrec.inference.photos.photo_input import GivenPhotos, NamedPhoto, UnreadPhoto
+from maskrec.inference.photos.photo_input import GivenPhotos, NamedPhoto, Photo, UnreadPhoto
 
 if TYPE_CHECKING:
     from maskrec.inference.face_model import FaceModel
@@ -56,19 +55,19 @@ class FolderFaces:
 
 
 def faces_of_photos(
-    model: FaceModel, paths: Sequence[Path], progress: Callable[[int], None] | None = None
+    model: FaceModel, photos: Sequence[Photo], progress: Callable[[int], None] | None = None
 ) -> FolderFaces:
     """Find and embed every face.
 
     Args:
         model: does both.
-        paths: of the photos.
+        photos: each as for ``FaceModel.find``.
         progress: is called with the number of photos that are done.
     """
     found: list[FolderFace] = []
     rejected: list[str] = []
     done = empty = 0
-    for batch in in_batches(GivenPhotos(paths, False).read()):
+    for batch in in_batches(GivenPhotos(photos, False).read()):
         read = [(done + place, photo) for place, photo in enumerate(batch) if isinstance(photo, NamedPhoto)]
         rejected += [photo.reason for photo in batch if isinstance(photo, UnreadPhoto)]
         per_photo = model.source.find([photo for _, photo in read])

@@ -10,13 +10,12 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.inference.galleries.checking_enrolled import check_enrolled
 from maskrec.inference.galleries.enrolled import EnrolledPerson, Removed
 from maskrec.inference.galleries.enrolling import Added, EnrolSettings, faces_to_enrol
-from maskrec.inference.galleries.enrolment_notes import enrolment_notes
+from maskrec.inference.galleries.enrolment_notes import compared_with_enrolled
 from maskrec.inference.galleries.gallery_file import GalleryFile
 from maskrec.inference.galleries.gallery_findings import GalleryReport
 from maskrec.inference.galleries.loaded_gallery import LoadedGallery, checked_settings
 from maskrec.inference.galleries.person_names import checked_name
 from maskrec.inference.galleries.photo_search import in_batches, search_photos
-from maskrec.inference.galleries.repeated_photos import refuse_enrolled
 from maskrec.inference.galleries.search_answer import SearchAnswer
 from maskrec.inference.photos.face_finding import WhichFace
 from maskrec.inference.photos.photo_embeddings import RejectedPhoto
@@ -128,13 +127,10 @@ class Gallery:
         """
         name = checked_name(name)
         new = faces_to_enrol(self.model, photos, EnrolSettings(face, masked, aligned, bgr, keep_photos))
-        loaded = self._load() if self.path.exists() else None
-        if loaded is not None and len(loaded):
-            refuse_enrolled(name, [each.new for each in new], [each.name for each in new], loaded)
         notes = [f"{each.name}: {note}" for each in new for note in each.face.notes]
-        notes += enrolment_notes(name, new, loaded) if loaded is not None and len(loaded) else []
         ours = self.model.gallery_model
         with self._open(write=True) if self.path.exists() else GalleryFile.create(self.path, ours) as file:
+            notes += compared_with_enrolled(name, new, file, self.model)
             person = file.add(name, [each.new for each in new])
         return Added(person, len(new), (*self.model.notes, *notes))
 

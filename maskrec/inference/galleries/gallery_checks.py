@@ -18,13 +18,13 @@ from maskrec.inference.galleries.finding_sentences import FindingSentences
 from maskrec.inference.galleries.gallery_findings import KINDS, CheckedPerson, GalleryReport
 from maskrec.inference.galleries.pair_scoring import UNKNOWN, worded_conditions
 from maskrec.inference.galleries.quality_bounds import QualityBounds
+from maskrec.inference.galleries.repeated_photos import COPIED
 from maskrec.inference.galleries.wrong_names import WrongNames
 from maskrec.metrics import Risk
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.comparison_tiles import Indices
 
 _SAME_PHOTO = 1e-3  # distance of two embeddings of one face
-_COPY = 0.1  # of a face in two files of one picture, such as a smaller or a more compressed one
 _COPIES_NAMED = 5
 
 
@@ -112,7 +112,7 @@ def _people(
 
 def _copies(faces: EnrolledFaces, compared: GalleryComparisons, own: FacePairs) -> Iterator[str]:
     """A note on pairs of one person's photos that are nearer than two photos are."""
-    near = np.flatnonzero(own.distances <= _COPY)
+    near = np.flatnonzero(own.distances <= COPIED)
     if not len(near):
         return
     named = []
@@ -122,7 +122,7 @@ def _copies(faces: EnrolledFaces, compared: GalleryComparisons, own: FacePairs) 
         named.append(f"{faces.photo_names[one]} and {faces.photo_names[other]} of {person}")
     more = f" and {len(near) - len(named):,} more" if len(near) > len(named) else ""
     yield (
-        f"{counted(len(near), 'pair')} of one person's photos may be one picture in two files, at most {_COPY} apart "
+        f"{counted(len(near), 'pair')} of one person's photos may be one picture in two files, at most {COPIED} apart "
         f"({'; '.join(named)}{more}): copies vouch for each other; keep one, and add another photo"
     )
 

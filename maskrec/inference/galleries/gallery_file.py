@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.inference.galleries.adding_faces import add_people
 from maskrec.inference.galleries.enrolled import EnrolledFaces, EnrolledPerson, GalleryModel, NewFace, Removed
@@ -17,6 +19,7 @@ from maskrec.inference.galleries.gallery_connection import GalleryConnection
 from maskrec.inference.galleries.gallery_errors import WAIT, explained
 from maskrec.inference.galleries.gallery_reading import read_faces, read_people, read_photo, read_photo_numbers
 from maskrec.inference.galleries.gallery_schema import read_model
+from maskrec.inference.galleries.near_faces import NearFaces, read_near_faces
 from maskrec.inference.galleries.new_galleries import make_gallery
 from maskrec.inference.galleries.person_names import checked_name
 from maskrec.inference.galleries.removing_people import remove_person, remove_photo, rename_person, wipe
@@ -119,6 +122,19 @@ class GalleryFile:
         """
         with self._connection.reading_at_once() as readers:
             return read_faces(readers, self.model.width)
+
+    def near(self, faces: Sequence[NewFace]) -> NearFaces:
+        """The part of the gallery that new faces are compared with; the rest is looked at and not kept.
+
+        Args:
+            faces: at least one.
+
+        Raises:
+            UsageError: what is read is damaged.
+        """
+        rows, hashes = np.stack([each.embedding for each in faces]), [each.photo_sha256 for each in faces]
+        with self._connection.reading_at_once() as readers:
+            return read_near_faces(readers, self.model.width, rows, hashes)
 
     def add(self, name: str, faces: Sequence[NewFace]) -> EnrolledPerson:
         """Enrol faces of a person, new or known; when it returns they are on the disk.

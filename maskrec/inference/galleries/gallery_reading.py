@@ -27,11 +27,12 @@ def read_people(connection: sqlite3.Connection, name: str | None = None) -> list
     Raises:
         DamagedGalleryError: that cannot be read.
     """
-    numbers, names = _people(connection, name)
-    rows = np.concatenate([np.empty(0, ROW), *(rows for _, rows in rows_of_blocks(connection))])
+    numbers, names = people_of(connection, name)
+    some = (rows for _, rows in rows_of_blocks(connection))
     if name is not None:
-        rows = rows[np.isin(rows["person"], numbers)]
-    places = _places(rows["person"], numbers)
+        some = (rows[np.isin(rows["person"], numbers)] for rows in some)
+    rows = np.concatenate([np.empty(0, ROW), *some])
+    places = places_of_people(rows["person"], numbers)
     kept = dict(connection.execute("SELECT person, count(*) FROM photos GROUP BY person"))
     count = len(names)
     masked, bare, unknown = (np.bincount(places[rows["masked"] == state], minlength=count) for state in (1, 0, -1))
@@ -66,8 +67,8 @@ def read_faces(readers: Sequence[sqlite3.Connection], width: int) -> EnrolledFac
         DamagedGalleryError: something in it cannot be read.
     """
     connection = readers[0]
-    numbers, names = _people(connection)
-    total = _total(connection, width)
+    numbers, names = people_of(connection)
+    total = require_lengths(connection, width)
     rows, embeddings = np.empty(total, ROW), np.empty((total, width), np.float32)
     photo_names: list[str] = []
     blocks: list[StoredBlock] = []
@@ -79,11 +80,10 @@ def read_faces(readers: Sequence[sqlite3.Connection], width: int) -> EnrolledFac
         photo_names += decode_photo_names(stored_names, faces)
         blocks.append(StoredBlock(place, embeddings[block]))
     read_embeddings(readers, blocks)
-    if (np.diff(np.sort(rows["face"])) == 0).any():  # a third of the time of np.unique
-        raise DamagedGalleryError("two of its faces have one number")
+    require_distinct(rows["face"])
     return EnrolledFaces(
         ids=rows["face"].astype(np.int64),
-        people=_places(rows["person"], numbers),
+        people=places_of_people(rows["person"], numbers),
         names=tuple(names),
         embeddings=embeddings,
         masked=rows["masked"].copy(),
@@ -117,8 +117,12 @@ def read_photo(connection: sqlite3.Connection, face: int) -> tuple[str, str, byt
     return _names([person])[0], decode_photo_names(stored, 1)[0], photo
 
 
-def _people(connection: sqlite3.Connection, name: str | None = None) -> tuple[NDArray[np.int64], list[str]]:
-    """Their numbers, ascending, and their names: all, or the one of that name."""
+def people_of(connection: sqlite3.Connection, name: str | None = None) -> tuple[NDArray[np.int64], list[str]]:
+    """Their numbers, ascending, and their names: all, or the one of that name.
+
+    Raises:
+        DamagedGalleryError: a name that cannot be.
+    """
     query = "SELECT id, name FROM people WHERE ?1 IS NULL OR name = ?1 ORDER BY id"
     found = connection.execute(query, (name,)).fetchall()
     return np.array([number for number, _ in found], np.int64), _names([each for _, each in found])
@@ -132,16 +136,34 @@ def _names(found: list[object]) -> list[str]:
     return names
 
 
-def _places(people: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each face's person is among ``numbers``."""
+def places_of_people(people: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each face's person is among ``numbers``.
+
+    Raises:
+        DamagedGalleryError: a face is nobody's.
+    """
     places = np.searchsorted(numbers, people)
     if len(people) and (not len(numbers) or (numbers[np.minimum(places, len(numbers) - 1)] != people).any()):
         raise DamagedGalleryError("a face in it is nobody's")
     return places
 
 
-def _total(connection: sqlite3.Connection, width: int) -> int:
-    """How many faces; memory is asked for by it, so it must be what the file can hold."""
+def require_distinct(faces: NDArray[np.int64]) -> None:
+    """Check that no two faces have one number.
+
+    Raises:
+        DamagedGalleryError: two have.
+    """
+    if (np.diff(np.sort(faces)) == 0).any():  # a third of the time of np.unique
+        raise DamagedGalleryError("two of its faces have one number")
+
+
+def require_lengths(connection: sqlite3.Connection, width: int) -> int:
+    """How many faces; memory is asked for by it, so it must be what the file can hold.
+
+    Raises:
+        DamagedGalleryError: it is not.
+    """
     query = "SELECT coalesce(sum(faces), 0), coalesce(sum(length(embeddings)), 0) FROM blocks"
     faces, size = connection.execute(query).fetchone()
     (pages,), (page,) = (connection.execute(f"PRAGMA {what}").fetchone() for what in ("page_count", "page_size"))

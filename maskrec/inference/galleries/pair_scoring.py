@@ -101,7 +101,9 @@ def place_among_strangers(distances: ArrayLike, conditions: ArrayLike, risk: Ris
     return _cautious(distances, conditions, lambda name, values: np.interp(values, *_strangers(risk, name)), np.maximum)
 
 
-def ranked(distances: ArrayLike, conditions: ArrayLike, risk: Risk) -> tuple[NDArray[np.int64], Floats]:
+def ranked(
+    distances: ArrayLike, conditions: ArrayLike, risk: Risk, lists: ArrayLike | None = None
+) -> tuple[NDArray[np.int64], Floats]:
     """Pairs from the likeliest to be one person to the least likely, and the odds of each.
 
     By ``log_odds``; equal odds by ``place_among_strangers``, and what is equal there as it was given.
@@ -110,15 +112,18 @@ def ranked(distances: ArrayLike, conditions: ArrayLike, risk: Risk) -> tuple[NDA
         distances: ``(n,)``, as for ``log_odds``.
         conditions: ``(n,)``.
         risk: the model's.
+        lists: ``(n,)``, numbers of several lists that are ranked each for itself; None: it is one.
 
     Returns:
-        Indices ``(n,)``, and the logarithms ``(n,)`` in the order that the pairs were given in.
+        Indices ``(n,)``, those of the lists one after the other, and the logarithms ``(n,)`` in the order that the
+        pairs were given in.
 
     Raises:
         ValueError: as in ``log_odds``.
     """
     odds = log_odds(distances, conditions, risk)
-    return np.lexsort([place_among_strangers(distances, conditions, risk), -odds]), odds
+    keys = [place_among_strangers(distances, conditions, risk), -odds]
+    return np.lexsort(keys if lists is None else [*keys, np.asarray(lists)]), odds
 
 
 def _cautious(

@@ -11,6 +11,25 @@ from maskrec.base.words import plain_name
 from maskrec.inference.photos.photo_input import photo_file
 
 
+def photos_in(folder: Path) -> list[Path]:
+    """All files below a folder, in order of their names; hidden ones are left out.
+
+    Raises:
+        UsageError: it is not a folder, or has no files.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder; name a folder of photos")
+    found = _files_below(folder)
+    if not found:
+        raise UsageError(f"{folder}: no photos are in the folder; name one that has some")
+    return found
+
+
+def _files_below(folder: Path) -> list[Path]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
 class PhotoOnDisk(NamedTuple):
     """A file that holds a photo.
 
@@ -44,10 +63,8 @@ class PhotoFolder:
         self._by_hash: dict[str, PhotoOnDisk] = {}
         self._by_name: dict[tuple[str, str], PhotoOnDisk] = {}
         self.unread: list[str] = []
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for path in _files_below(folder):
             parts = path.relative_to(folder).parts
-            if any(part.startswith(".") for part in parts):
-                continue
             try:
                 found = PhotoOnDisk(path, hashlib.sha256(photo_file(str(path), str(path))).hexdigest())
             except UsageError as error:

@@ -27,6 +27,7 @@ from maskrec.inference.galleries.gallery_errors import WAIT
 from maskrec.inference.galleries.row_blocks import add_block, read_block, rows_of_blocks
 
 _TRY = 0.25  # seconds
+_LISTED, _LONGEST_LISTED = 10, 80  # photos that a sentence lists, and characters of each
 
 
 def remove_person(connection: sqlite3.Connection, path: Path, width: int, name: str) -> int:
@@ -76,15 +77,24 @@ def remove_photo(connection: sqlite3.Connection, path: Path, width: int, name: s
             known += [names[each] for each in own]
     chosen = photo if photo in known else PurePath(photo).name
     if chosen not in known:
-        near = did_you_mean(chosen, known, "maskrec gallery check names photos")
+        near = did_you_mean(escaped(chosen), map(escaped, known), "name one of them")
         raise UsageError(
-            f"{escaped(photo)} is not among the {counted(len(known), 'photo')} of {name} in {path}; {near}"
+            f"{escaped(photo)} is not among the {counted(len(known), 'photo')} of {name} in {path} "
+            f"({_listed(known)}); {near}"
         )
     if set(known) == {chosen}:
         raise UsageError(f"{escaped(photo)} is the only photo of {name} in {path}; remove the person, or add one first")
     faces = _delete_faces(connection, width, person, chosen)
     _count_up(connection)
     return faces
+
+
+def _listed(photos: Sequence[str]) -> str:
+    """Names of photos as a sentence lists them: the first of many, each once and not too long."""
+    names = list(dict.fromkeys(escaped(each) for each in photos))
+    shown = [each if len(each) <= _LONGEST_LISTED else f"{each[:_LONGEST_LISTED]}..." for each in names[:_LISTED]]
+    more = len(names) - len(shown)
+    return f"{', '.join(shown)} and {more:,} more" if more else ", ".join(shown)
 
 
 def rename_person(connection: sqlite3.Connection, path: Path, name: str, new: str) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError
-from maskrec.inference.galleries.enrolled import NewFace
+from maskrec.inference.galleries.enrolled import EnrolledFaces, NewFace
 from maskrec.inference.galleries.loaded_gallery import LoadedGallery
+
+COPIED = 0.25
+"""L2 between embeddings of a face, within which it may be of one picture in two files.
+
+Measured with MobileFaceNet (``benchmarks/real_faces/copied_photos.py``): a picture stored anew as JPEG of quality 80 is
+within it in 95 of 100 cases, and of 14,508 pairs of photos of one person in LFW two are, both of one picture.
+"""
 
 _SAME_PICTURE = 1e-3  # L2 between embeddings of equal pixels, in whatever file; copies of less quality are further away
 _SAME_FACE = 0.05  # of one face of one file, computed on other devices; two faces of a photo are further away
@@ -35,6 +42,27 @@ def refuse_repeated(new: Sequence[NewFace], names: Sequence[str]) -> None:
         apart = np.linalg.norm(rows[:number] - rows[number], axis=1)
         if apart.min() <= _SAME_PICTURE:
             raise _refused(names[number], f"shows the same picture as {names[int(apart.argmin())]}")
+
+
+def copy_notes(person: str, new: Sequence[NewFace], names: Sequence[str], faces: EnrolledFaces) -> Iterator[str]:
+    """A sentence on each photo that may be a picture that the person has already, or that was given before it.
+
+    Args:
+        person: whose faces they are to be.
+        new: the faces, at least one.
+        names: of their photos, as messages call them.
+        faces: of the gallery, the nearest people's at least.
+    """
+    own = np.flatnonzero([faces.names[each] == person for each in faces.people])
+    rows = np.concatenate([faces.embeddings[own], *(each.embedding[None] for each in new)]).astype(np.float64)
+    photos = [*(faces.photo_names[place] for place in own), *names]
+    for number, name in enumerate(names, start=len(own)):
+        apart = np.linalg.norm(rows[:number] - rows[number], axis=1)
+        if number and apart.min() <= COPIED:
+            yield (
+                f"{name} may be one picture with {escaped(photos[int(apart.argmin())])} of {person}: {apart.min():.2f} "
+                f"apart, where two photos of a person are over {COPIED}; copies vouch for each other, so add another"
+            )
 
 
 def refuse_enrolled(person: str, new: Sequence[NewFace], names: Sequence[str], loaded: LoadedGallery) -> None:

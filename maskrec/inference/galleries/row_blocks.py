@@ -54,6 +54,11 @@ class RowBlock(NamedTuple):
     photo_names: list[str]
     embeddings: NDArray[np.float32]
 
+    @classmethod
+    def empty(cls, width: int) -> RowBlock:
+        """Without faces."""
+        return cls(np.empty(0, ROW), [], np.empty((0, width), np.float32))
+
     def part(self, places: NDArray[np.intp]) -> RowBlock:
         """The faces at these places."""
         return RowBlock(self.rows[places], [self.photo_names[place] for place in places], self.embeddings[places])

@@ -24,9 +24,12 @@ Answer = TypeVar("Answer")
 
 _BLOCK = 2048  # rows that are multiplied at once: the similarities of 64 probes (512 KiB) stay in the cache
 _PART = 32  # rows of which the greatest similarity is kept
+_ACROSS = _BLOCK // _PART  # parts of a block
 _TURN = 8  # blocks that a thread works on before it takes others
 _AT_ONCE = 4096  # rows whose copies are in memory at once
-_ROUNDING = 1e-4  # more than the same similarity, computed twice in float32, can differ by
+
+ROUNDING = 1e-4
+"""More than one similarity, computed twice in float32, can differ by."""
 
 
 class NearRows(NamedTuple):
@@ -39,6 +42,29 @@ class NearRows(NamedTuple):
 
     rows: Indices
     distances: Floats
+
+
+class _CountedRows:
+    """The rows that the parts of one mask state are made of.
+
+    Args:
+        masked: int8 ``(n,)``, the mask state of each row.
+        state: the one that counts; None: all rows do.
+    """
+
+    def __init__(self, masked: NDArray[np.int8], state: int | None) -> None:
+        self.rows = np.arange(len(masked)) if state is None else np.flatnonzero(masked == state)
+        self.starts = np.searchsorted(self.rows, np.arange(0, len(masked) + _BLOCK, _BLOCK))
+
+    def of_block(self, block: int) -> Indices:
+        """Places of a block's rows that count, in the block."""
+        return self.rows[self.starts[block] : self.starts[block + 1]] - block * _BLOCK
+
+    def of_parts(self, parts: Indices) -> Indices:
+        """The rows of some parts: those of part 0 of a block are the first that counts, and every ``_ACROSS``-th."""
+        blocks, first = np.divmod(parts, _ACROSS)
+        places = (self.starts[blocks] + first)[:, None] + np.arange(0, _BLOCK, _ACROSS)
+        return np.asarray(self.rows[places[places < self.starts[blocks + 1][:, None]]])
 
 
 class RowIndex:
@@ -55,7 +81,8 @@ class RowIndex:
         self.embeddings, self.people, self.masked = embeddings, people, masked
         states, counts = np.unique(masked, return_counts=True)
         self.states: list[int] = states.tolist()
-        self._commonest = self.states[int(counts.argmax())] if self.states else None
+        commonest = self.states[int(counts.argmax())] if self.states else None
+        self._counted = [_CountedRows(masked, None if each == commonest else each) for each in self.states]
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -77,11 +104,11 @@ class RowIndex:
     def _greatest_of_parts(self, probes: Rows32) -> Rows32:
         """The greatest similarity of each part's rows of each state: ``(states, p, parts)``, -inf where it has none.
 
-        A part is every ``_BLOCK / _PART``-th row of a block, so that the maximum is taken over whole rows of memory.
-        For the commonest state it is that of all rows: no less, and found in half of the time.
+        A part is every ``_BLOCK / _PART``-th of a block's rows that count, so that the maximum is taken over whole
+        rows of similarities.
         """
         blocks = -(-len(self) // _BLOCK)
-        best = np.empty((len(self.states), len(probes), blocks * (_BLOCK // _PART)), np.float32)
+        best = np.empty((len(self.states), len(probes), blocks * _ACROSS), np.float32)
         work = partial(self._fill, probes, best)
         self._each(lambda turn: work(range(turn * _TURN, min((turn + 1) * _TURN, blocks))), -(-blocks // _TURN))
         return best
@@ -95,53 +122,42 @@ class RowIndex:
 
     def _fill(self, probes: Rows32, best: Rows32, blocks: range) -> None:
         """Compute the greatest similarities of some blocks' parts."""
-        across = _BLOCK // _PART
-        similar = np.empty((len(probes), _BLOCK), np.float32)
-        of_state = np.empty_like(similar) if len(self.states) > 1 else similar
+        similar = np.empty((_BLOCK, len(probes)), np.float32)  # a row of it is a row of the index
+        of_state = np.empty_like(similar)
         for block in blocks:
-            first = block * _BLOCK
-            rows = self.embeddings[first : first + _BLOCK]
-            similar[:, len(rows) :] = -np.inf
-            np.matmul(probes, rows.T, out=similar[:, : len(rows)])
-            for number, state in enumerate(self.states):
+            rows = self.embeddings[block * _BLOCK : (block + 1) * _BLOCK]
+            np.matmul(rows, probes.T, out=similar[: len(rows)])
+            for number, each in enumerate(self._counted):
+                own = each.of_block(block)
                 counted = similar
-                if state != self._commonest:
-                    counted = np.add(similar, self._hidden(first, state), out=of_state)
-                parts = best[number, :, block * across : (block + 1) * across]
-                np.max(counted.reshape(len(probes), _PART, across), axis=1, out=parts)
-
-    def _hidden(self, first: int, state: int) -> Rows32:
-        """What is added to the similarities of a block so that rows of other states are never the greatest."""
-        hidden = np.full(_BLOCK, -np.inf, np.float32)
-        masked = self.masked[first : first + _BLOCK]
-        hidden[: len(masked)][masked == state] = 0.0
-        return hidden
+                if len(own) < len(rows):  # every place is inside; "clip" only saves a copy that "raise" makes
+                    np.take(similar, own, axis=0, out=of_state[: len(own)], mode="clip")
+                    counted = of_state
+                padded = -(-len(own) // _ACROSS) * _ACROSS
+                counted[len(own) : padded] = -np.inf
+                parts = counted[:padded].reshape(-1, _ACROSS, len(probes))
+                best[number, :, block * _ACROSS : (block + 1) * _ACROSS] = parts.max(axis=0, initial=-np.inf).T
 
     def _nearest_of_probe(self, probe: Rows32, best: Rows32, people: int) -> NearRows:
-        found = [self._nearest_of_state(probe, *each, people) for each in zip(self.states, best, strict=True)]
+        each = zip(range(len(self.states)), best, strict=True)
+        found = [self._nearest_of_state(probe, number, own, people) for number, own in each]
         if not found:
             return NearRows(np.empty(0, np.int64), np.empty(0))
         return NearRows(*map(np.concatenate, zip(*found, strict=True)))
 
-    def _nearest_of_state(self, probe: Rows32, state: int, best: Rows32, people: int) -> tuple[Indices, Floats]:
+    def _nearest_of_state(self, probe: Rows32, number: int, best: Rows32, people: int) -> tuple[Indices, Floats]:
         used = int(np.count_nonzero(best > -np.inf))
         taken = min(people + 2, used)  # nearly always enough: each of the nearest people is in a part of their own
         while True:
             parts, rest = _greatest(best, taken)
-            rows = self._rows_of(parts, state)
+            rows = self._counted[number].of_parts(parts)
+            rows = rows[self.masked[rows] == self.states[number]]
             similar = np.concatenate([self.embeddings[part] @ probe for part in _slices(rows)])
-            least = _similarity_of_person(similar, self.people[rows], people) - _ROUNDING
+            least = _similarity_of_person(similar, self.people[rows], people) - ROUNDING
             if taken == used or rest < least:
                 break
             taken = min(4 * taken, used)
         return self._exact(probe, np.sort(rows[similar >= least]), people)
-
-    def _rows_of(self, parts: Indices, state: int) -> Indices:
-        across = _BLOCK // _PART
-        firsts = parts // across * _BLOCK + parts % across
-        rows = (firsts[:, None] + np.arange(_PART) * across).ravel()
-        rows = rows[rows < len(self)]
-        return np.asarray(rows[self.masked[rows] == state])
 
     def _exact(self, probe: Rows32, rows: Indices, people: int) -> tuple[Indices, Floats]:
         """The nearest people of these rows, by distances in float64."""

@@ -14,6 +14,8 @@ from compared_people import people_risk
 from onnx_graphs import linear_model, write_model
 from PIL import Image
 
+import maskrec
+from maskrec.base.errors import UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
@@ -75,6 +77,35 @@ def test_each_face_is_in_the_table_with_its_group_and_the_sheet_shows_them(
     assert (again.returncode, again.stdout) == (2, "")
     assert "out holds results already" in again.stderr
     assert (folder / "out" / "groups.csv").read_bytes() == before
+
+
+def test_in_python_the_groups_are_those_of_the_command(maskrec_here: Here, folder: Path) -> None:
+    model = maskrec.open(folder / "model.onnx", device="cpu")
+    done: list[int] = []
+    found = maskrec.group_photos(folder / "photos", model, far=0.01, masked=False, progress=done.append)
+    assert [[found.names[face.photo] for face in group] for group in found.groups] == [
+        ["a1.png", "a2.png", "below/a3.png"], ["b1.png", "b2.png"], ["c1.png"]
+    ]  # fmt: skip
+    assert [(found.names[face.photo], face.poor) for face in found.poor] == [("flat.png", "blurred")]
+    assert (done[-1], repr(found)) == (8, f"GroupedPhotos({found.counts()})")
+    command = maskrec_here(
+        "gallery", "group", "photos", "--model", "model.onnx", "--bare", "--far", "0.01", "--out", "same", cwd=folder
+    )
+    shown = str(found).replace(f"{folder}/", "")  # what cannot be read is named as it was given
+    assert command.stdout == f"{shown}\nwrote groups.csv and groups.png to same\n"
+    assert (folder / "same" / "groups.csv").read_text(encoding="utf-8") == found.table()
+
+
+def test_in_python_photos_of_any_kind_are_grouped(folder: Path) -> None:
+    paths = [folder / "photos" / name for name in ("a1.png", "b1.png", "a2.png")]
+    given = [paths[0], paths[1].read_bytes(), np.asarray(Image.open(paths[2]))]
+    found = maskrec.group_photos(given, folder / "model.onnx", far=0.01, masked=False)
+    assert found.names == [str(paths[0]), "photos[1]", "photos[2]"]
+    assert [[face.photo for face in group] for group in found.groups] == [[0, 2], [1]]
+    with pytest.raises(UsageError, match=r"a1\.png is not a folder; name a folder of photos"):
+        maskrec.group_photos(paths[0], folder / "model.onnx", far=0.01)
+    with pytest.raises(UsageError, match="the photos: no face that can be compared was found in 1 file"):
+        maskrec.group_photos([folder / "photos" / "flat.png"], folder / "model.onnx", far=0.01)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from maskrec.inference.galleries.gallery_findings import GalleryReport
 from maskrec.metrics import NotEnoughPeopleError, Risk, count_risk, normalise
 
 SIZE = 16
-PHOTO_NOISE = 0.1
+PHOTO_NOISE = 0.25  # two photos of a person are about 0.35 apart: no copies
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_photos_of_a_person_that_are_nearly_one_picture_are_noted(risk: Risk) ->
     report = check_gallery(Planted(noise=0.02).add("Ann", 0, 0, 0, 0).add("Bo", 1, 2).faces(), risk)
     (note,) = [each for each in report.notes if "one picture" in each]
     assert note.startswith(
-        "6 pairs of one person's photos may be one picture in two files, at most 0.1 apart (0.jpg and "
+        "6 pairs of one person's photos may be one picture in two files, at most 0.25 apart (0.jpg and "
     )
     assert "0.jpg and 1.jpg of Ann; " in note
     assert " of Ann and 1 more): copies vouch for each other" in note

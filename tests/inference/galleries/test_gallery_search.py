@@ -84,7 +84,8 @@ def test_people_are_ranked_by_the_odds_of_their_best_row_and_found_by_its_condit
     odds: dict[str, float] = {}
     found: set[str] = set()
     for number in range(rows):
-        distance = float(np.linalg.norm(embeddings[number].astype(np.float64) - row.astype(np.float64)))
+        apart = embeddings[number].astype(np.float64) - row.astype(np.float64)
+        distance = float(np.linalg.norm(apart[None], axis=1)[0])  # without an axis it is rounded otherwise
         mine = -1 if state is None else int(state)
         value, threshold = odds_and_threshold(distance, int(masked[number]), mine, DECISIONS.risk, fpir, rows)
         name = f"p{people[number]}"
@@ -97,6 +98,32 @@ def test_people_are_ranked_by_the_odds_of_their_best_row_and_found_by_its_condit
     assert len({each.name for each in answer.candidates}) == len(answer.candidates)
     assert (answer.found is not None) == bool(found)  # whoever is found is named, whatever `top` is
     assert len(answer.candidates) - len(expected) in (0, 1)
+
+
+def listed(answer: SearchedFace | UsageError) -> object:
+    """An answer as it can be compared."""
+    if isinstance(answer, UsageError):
+        return str(answer)
+    return [tuple(getattr(each, name) for name in each.__slots__) for each in answer.candidates], answer.risk.far
+
+
+@pytest.mark.parametrize("decisions", [DECISIONS, Decisions(risk=people_risk(60))], ids=["all", "bare only"])
+def test_faces_that_are_searched_together_are_answered_as_each_alone(decisions: Decisions) -> None:
+    rng, rows, count = np.random.default_rng(4), 400, 90  # about 80 rows of each person for each of 30 faces a state
+    embeddings, people = normalise(rng.normal(size=(rows, 8))).astype(np.float32), rng.integers(0, 5, rows)
+    loaded = LoadedGallery(enrolled(embeddings, people, np.zeros(rows, np.int8)), decisions, "m")
+    noise = rng.normal(size=(count, 8)) * rng.choice([0.05, 0.3], (count, 1))
+    probes = normalise(embeddings[:count] + noise).astype(np.float32)
+    faces = [face([False, True, None][int(state)]) for state in rng.integers(0, 3, len(probes))]
+    asked = SearchSettings(fpir=0.9, top=3)
+    together = loaded.search(faces, probes, asked)
+    alone = [loaded.search([one], row[None], asked)[0] for one, row in zip(faces, probes, strict=True)]
+    assert [listed(each) for each in together] == [listed(each) for each in alone]
+    assert [each.face for each in together if isinstance(each, SearchedFace)] == [
+        one for one, each in zip(faces, together, strict=True) if isinstance(each, SearchedFace)
+    ]
+    refused = sum(isinstance(each, UsageError) for each in together)
+    assert refused == (0 if decisions is DECISIONS else sum(one.masked is not False for one in faces))
 
 
 def test_a_row_of_other_condition_can_decide_where_the_one_of_best_odds_does_not() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,23 @@ def test_one_photo_and_an_old_name_leave_no_trace(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="is the only photo of"):
             gallery.remove_photo(ann, hers[2].photo_name)
         assert (before != [], gallery.revision) == (True, revision + 1)
+
+
+def test_the_photos_that_are_there_are_named_where_the_given_one_is_not(tmp_path: Path) -> None:
+    (ann, hers), (bob, his) = person(1, 2, 9000), person(2, 14, 3000)
+    names = ["front.jpg", "a\x1b[31m.jpg"]
+    with GalleryFile.create(tmp_path / "g", MODEL) as gallery:
+        gallery.add(ann, [replace(each, photo_name=name) for each, name in zip(hers, names, strict=True)])
+        gallery.add(bob, [replace(each, photo_name=f"{number}{'x' * 90}") for number, each in enumerate(his)])
+        with pytest.raises(UsageError) as refused:
+            gallery.remove_photo(ann, "zzzzzz")
+        assert str(refused.value).endswith(" (front.jpg, a\\x1b[31m.jpg); name one of them")
+        with pytest.raises(UsageError, match=r"\(front.jpg, .*\); did you mean front.jpg\?"):
+            gallery.remove_photo(ann, "photos/frnt.jpg")
+        with pytest.raises(UsageError) as refused:
+            gallery.remove_photo(bob, "zzzzzz")
+        assert f" (0{'x' * 79}..., 1{'x' * 79}..., " in str(refused.value)
+        assert str(refused.value).endswith("... and 4 more); name one of them")
 
 
 @pytest.mark.parametrize("seed", [1, 23])
