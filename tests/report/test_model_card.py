@@ -21,10 +21,8 @@ from maskrec.report.run_facts import read_facts, with_record_of
 Runs = Callable[..., Path]
 FILE = ExportedFile("net.onnx", "runs/mine", "RGB images of 112 x 112 pixels, aligned as 'arcface'")
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-KINDS = {
-    "inline",
-    *(f"{kind}_{end}" for kind in ("paragraph", "bullet_list", "list_item") for end in ("open", "close")),
-}
+PARTS = ("paragraph", "bullet_list", "list_item")
+KINDS = {"inline", *(f"{part}_{end}" for part in PARTS for end in ("open", "close"))}
 HOSTILE = "<script>alert(1)</script> [x](https://x.example) `a` |\n\n# Top\n| a | \u202e1. **b** $m$ ![](y)"
 
 
