@@ -26,6 +26,7 @@ from maskrec.inference.evaluating.prepared_evaluation import WhatToEvaluate, pre
 from maskrec.inference.evaluating.result_tables import final_tables, interval_lines
 from maskrec.inference.galleries.measured_searches import measured_searches
 from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.provenance import versions
 from maskrec.recipe.writing import evaluations_yaml
 
 Say = Callable[[str], None]
@@ -168,6 +169,7 @@ def _write(what: WhatToEvaluate, measured: MeasuredModel, out: Path, building: P
         "name": subject.name,
         "model": subject.model.origin,
         "measured_on": measured.decisions.measured_on,
+        "versions": versions(),
         "caveats": measured.caveats,
         "notes": measured.notes,
         "evaluate": plain,
