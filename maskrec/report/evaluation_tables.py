@@ -60,7 +60,7 @@ def summary_table(answer: AnswerFacts) -> PageTable | None:
             ]
         )
     caption = f"{answer.label}, {stage_words(answer)}: accuracy and true accept rates with 95 % intervals"
-    caption += "".join(f". {each}" for each in _rare_rates(answer, found, fars))
+    caption += "".join(f". {each}." for each in _rare_rates(answer, found, fars))
     return PageTable(caption, columns, rows, frozenset(range(1, len(columns))))
 
 
