@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.words import one_line
+from maskrec.contracts.component_calls import Metrics
 from maskrec.contracts.context import Context
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
@@ -54,7 +56,7 @@ def build_evaluators(
     size = getattr(model.network, "embedding_size", None)
     givens = {"seed": evaluations.seed, "image_size": image_size, "embedding_size": size, "run_dir": folder}
     builder = Builder(catalog, evaluations.seed, context, opener, givens)
-    built, declared, refused = {}, {}, dict[str, RecipeError]()
+    built, declared, refused = dict[str, Any](), dict[str, Metrics](), dict[str, RecipeError]()
     hint = _give_training_data(builder, evaluations, model, run)
     for label, spec in evaluations.evaluate.items():
         problems, before = RecipeProblems(_missing_givens(builder, spec, hint)), len(builder.pair_sets)
