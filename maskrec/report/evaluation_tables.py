@@ -47,7 +47,8 @@ def summary_table(answer: AnswerFacts) -> PageTable | None:
     columns = ["pairs", "number", "accuracy [95 %]", *(f"TAR at FAR {far:g} [95 %]" for far in fars)]
     columns += [name.upper() for name in others]
     rows = []
-    for condition in [*(name for name in found if name != "all"), *(name for name in found if name == "all")]:
+    own = [name for name in found if name != "all"]
+    for condition in own if len(own) == 1 else [*own, *(name for name in found if name == "all")]:
         tars = [interval(_tar(answer, condition, far), "tar", "low", "high") for far in fars]
         end = "" if condition == "all" else f"/{condition}"
         rows.append(
