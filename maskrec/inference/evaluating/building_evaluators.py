@@ -74,8 +74,8 @@ def build_evaluators(
             built[label], declared[label] = evaluator, metrics
     if not built and refused:
         every = RecipeProblems()
-        for error in refused.values():
-            every.take(error)
+        for each in refused.values():
+            every.take(each)
         every.refuse()
     return builder, AskedEvaluators(evaluations.evaluate, built, declared, {"the model": model.network}), refused
 
