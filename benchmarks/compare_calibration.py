@@ -1,21 +1,21 @@
 """How often ``maskrec compare`` calls two systems different when they are not, and how often it finds that they are.
 
-    python benchmarks/compare_calibration.py [--faces FACES] [--times 1000] [--embeddings KEPT.npz] [--far 0.01]
+    python benchmarks/compare_calibration.py [--faces FACES [--cache KEPT]] [--times 1000] [--far 0.01]
 
 Without --faces: distances of synthetic people, some of whom are harder than others, and of two systems that err alike
-and apart. With it: MobileFaceNet on LFW's 6,000 pairs, bare or with the right face masked, and the same network with 96
-of its 128 numbers as the second system; FACES holds lfw, lfw_pairs.txt, lfw_landmarks.csv and
-mobilefacenet.safetensors, and mobilefacenet is in plugins/maskrec-insightface.
+and apart. With it: MobileFaceNet on LFW's 6,000 pairs, bare and with the right face masked, as
+real_faces/masked_lfw.yaml says, and the same network with 96 of its 128 numbers as the second system; KEPT is the
+folder of ``maskrec evaluate --cache``.
 
 Swapped: both systems' answers exchanged at random, by pair or by first person, so that neither is better; called
-different at 0.05, as for a single test. Resampled: 65 pairs gained and 35 lost of 6,000 (a net 0.005), their answers
-drawn again for the same pairs of people. Exits with 1 where a rate is out of its range.
+different at 0.05, as for a single test (with --exchanges 99 instead of the command's 999 its level is the same).
+Resampled: 65 pairs gained and 35 lost of 6,000 (a net 0.005), their answers drawn again for the same pairs of people.
+Exits with 1 where a rate is out of its range.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ import numpy as np
 
 from maskrec.metrics import best_threshold, pair_distances
 from maskrec.metrics.people_resamples import PeopleOfPairs
-from maskrec.metrics.swapped_answers import tar_spread
+from maskrec.metrics.swapped_answers import EXCHANGES, tar_spread
 from maskrec.metrics.system_difference import compare_accuracy
 
 CALLED, ERRORS, POWER = 0.05, (0.03, 0.07), 0.8
@@ -55,34 +55,13 @@ def synthetic(count: int = 6000, people: int = 1500) -> Pairs:
     return Pairs("synthetic people", PeopleOfPairs(one, other), same, first, second)
 
 
-def real(faces: Path, kept: Path | None) -> Iterator[Pairs]:
+def real(faces: Path, cache: Path | None) -> Iterator[Pairs]:
     """LFW, bare and with one face masked."""
-    from maskrec.contracts.context import Context
-    from maskrec.inference.embedder import Embedder
-    from maskrec.inference.evaluating.evaluated_subject import open_written_subject
-    from maskrec.pairs.lfw_pairs import lfw_pairs
-    from maskrec.plugin.host import discover
-    from maskrec.recipe.plan import Train
-    from maskrec.runtime.compute import Compute
+    from real_faces.masked_lfw import masked_lfw
 
-    backbone = "{use: mobilefacenet, weights: mobilefacenet.safetensors}"
-    model = open_written_subject(backbone, discover([]), faces).model
-    context, landmarks = Context(input_spec=model.spec, path="lfw"), faces / "lfw_landmarks.csv"
-    pairs = lfw_pairs(
-        faces / "lfw_pairs.txt", faces / "lfw", context, model.spec.size, 17, landmarks, masks=["none", "one"]
-    )
-    key = hashlib.sha256((faces / "mobilefacenet.safetensors").read_bytes()).hexdigest()
-    if kept is not None and kept.exists():
-        with np.load(kept) as stored:
-            if str(stored["model"]) != key or len(stored["rows"]) != len(pairs.images):
-                sys.exit(f"{kept} is of other weights or images; remove it")
-            rows = stored["rows"]
-    else:
-        rows = Embedder(model, Compute.pick(Train(epochs=1, precision="float32", device="cpu")), 17, workers=0)(pairs)
-        if kept is not None:
-            np.savez(kept, rows=rows, model=key)
+    pairs, rows = masked_lfw(faces, cache)
     names = np.unique(np.array(pairs.identities), return_inverse=True)[1]
-    for number, name in ((0, "LFW, bare"), (1, "LFW, one masked")):
+    for number, name in enumerate(("LFW, bare", "LFW, one masked")):
         chosen = pairs.condition == number
         left, right = pairs.left[chosen], pairs.right[chosen]
         distances = [pair_distances(each, left, right, "squared_l2", True) for each in (rows, rows[:, :96])]
@@ -95,7 +74,7 @@ def swapped(one: np.ndarray, other: np.ndarray, units: np.ndarray, rng: np.rando
     return [np.where(exchanged, other, one), np.where(exchanged, one, other)]
 
 
-def rates(pairs: Pairs, times: int, far: float) -> Iterator[tuple[str, float, bool]]:
+def rates(pairs: Pairs, times: int, far: float, exchanges: int) -> Iterator[tuple[str, float, bool]]:
     """How often equal systems are called different."""
     rng, distances = np.random.default_rng(1), (pairs.first, pairs.second)
     cuts = [best_threshold(each[pairs.same], each[~pairs.same]).threshold for each in distances]
@@ -107,7 +86,7 @@ def rates(pairs: Pairs, times: int, far: float) -> Iterator[tuple[str, float, bo
         called = [compare_accuracy([a], [b], pairs.people).p_value() <= CALLED for a, b in both]
         yield f"{pairs.name}: accuracy, swapped by {what}", float(np.mean(called)), what == "pair"
     both = [swapped(*distances, pairs.people.one, rng) for _ in range(times)]
-    called = [tar_spread(a, b, pairs.same, far, pairs.people).p_value() <= CALLED for a, b in both]
+    called = [tar_spread(a, b, pairs.same, far, pairs.people, exchanges=exchanges).p_value() <= CALLED for a, b in both]
     yield f"{pairs.name}: TAR at FAR {far:g}, swapped by first person", float(np.mean(called)), True
 
 
@@ -125,15 +104,18 @@ def main() -> int:
     """Print a row for each rate; 1 where one is out of range."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path)
-    parser.add_argument("--embeddings", type=Path, help="kept here, and taken from here")
+    parser.add_argument("--cache", type=Path, metavar="KEPT", help="embeddings are kept here, and taken from here")
     parser.add_argument("--times", type=int, default=1000)
     parser.add_argument("--far", type=float, default=0.01)
+    parser.add_argument(
+        "--exchanges", type=int, default=EXCHANGES, help="of a test of TAR; 99 take a tenth of the time"
+    )
     arguments = parser.parse_args()
     faces = arguments.faces
-    sets = [synthetic()] if faces is None else list(real(faces, arguments.embeddings))
+    sets = [synthetic()] if faces is None else list(real(faces, arguments.cache))
     missed = 0
     for pairs in sets:
-        for name, rate, held in rates(pairs, arguments.times, arguments.far):
+        for name, rate, held in rates(pairs, arguments.times, arguments.far, arguments.exchanges):
             ok = not held or ERRORS[0] <= rate <= ERRORS[1]
             goal = "goal 3 to 7 %" if held else "for information"
             missed += not ok

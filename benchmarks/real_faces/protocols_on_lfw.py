@@ -1,37 +1,31 @@
 """Figures of the protocols without listed pairs on LFW, beside those of a plain implementation that shares no code.
 
-    python benchmarks/real_faces/protocols_on_lfw.py MODEL.onnx FACES [--folds 10] [--embeddings KEPT.npz]
+    python benchmarks/real_faces/protocols_on_lfw.py FACES [--cache KEPT]
 
-FACES holds lfw, lfw_pairs.txt and lfw_landmarks.csv, as for yardstick.yaml. Left photos of LFW's pairs are bare, the
-right ones wear a mask; groups are first letters of names, which mean nothing. The plain one takes all distances in
-float64 at once, scikit-learn's ``roc_curve``, and searches person by person. Exits with 1 where two figures differ by
-more than 1e-9. Embeddings are kept in --embeddings, by the bytes of the model.
+All images of LFW's ten folds, each bare and masked, by MobileFaceNet: those of masked_lfw.yaml, which says what FACES
+holds; KEPT is the folder of ``maskrec evaluate --cache``. Groups are first letters of names, which mean nothing. The
+plain one takes all distances in float64 at once (about 6 GB), scikit-learn's ``roc_curve``, and searches person by
+person. Exits with 1 where two figures differ by more than 1e-9.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from masked_lfw import masked_lfw
 from sklearn.metrics import roc_curve
 
-from maskrec.contracts.context import Context
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
 from maskrec.evaluators.by_group import ByGroup
 from maskrec.evaluators.identification import Identification
 from maskrec.evaluators.masked_gallery import MaskedGallery
-from maskrec.inference.embedder import Embedder
-from maskrec.inference.open_model import open_exported
-from maskrec.pairs.lfw_pairs import lfw_pairs
-from maskrec.recipe.plan import Train
-from maskrec.runtime.compute import Compute
 
 FARS, FPIRS, RANKS = (1e-3, 1e-4, 1e-5), (0.1, 0.01), (1, 5, 10)
 
@@ -52,28 +46,14 @@ class Images:
         return squared, self.names[one][:, None] == self.names[other], self.photos[one][:, None] != self.photos[other]
 
 
-def embeddings(model: Path, pairs: PairSet, kept: Path | None) -> np.ndarray:
-    """Of every image, from the file where the model and the number of images are those that it was written with."""
-    key = hashlib.sha256(model.read_bytes()).hexdigest()
-    if kept is not None and kept.exists():
-        with np.load(kept) as stored:
-            if str(stored["model"]) == key and len(stored["rows"]) == len(pairs.images):
-                return np.array(stored["rows"])
-    compute = Compute.pick(Train(epochs=1, precision="float32", device="cpu"))
-    rows = Embedder(open_exported(model), compute, seed=17, workers=0)(pairs)
-    if kept is not None:
-        np.savez(kept, rows=rows, model=key)
-    return rows
-
-
-def plain_tar(images: Images, one: np.ndarray, other: np.ndarray, far: float) -> tuple[float, float]:
-    """TAR at the largest threshold whose FAR is not above ``far``, by scikit-learn; and the FAR there."""
+def plain_tars(images: Images, one: np.ndarray, other: np.ndarray) -> list[tuple[float, float]]:
+    """TAR at the largest threshold whose FAR is not above each of ``FARS``, by scikit-learn; and the FAR there."""
     squared, same, apart = images.compared(one, other)
     if np.array_equal(one, other):
         apart &= np.triu(np.ones(apart.shape, bool), 1)
     fpr, tpr, _ = roc_curve(same[apart], -squared[apart], drop_intermediate=False)
-    at = np.flatnonzero(fpr <= far)[-1]
-    return float(tpr[at]), float(fpr[at])
+    places = [np.flatnonzero(fpr <= far)[-1] for far in FARS]
+    return [(float(tpr[at]), float(fpr[at])) for at in places]
 
 
 def plain_searches(images: Images, probes: np.ndarray) -> tuple[list[int], list[float], list[float]]:
@@ -117,8 +97,7 @@ def figures(pairs: PairSet, rows: np.ndarray, folder: Path) -> Iterator[tuple[st
 
     answer = MaskedGallery(pairs, fars=FARS).evaluate(embed)
     for name, one, other in (("one_masked", bare, masked), ("both_masked", masked, masked)):
-        for far in FARS:
-            tar, measured = plain_tar(images, one, other, far)
+        for far, (tar, measured) in zip(FARS, plain_tars(images, one, other), strict=True):
             row = next(r for r in answer.tables["tar_at_far"] if (r["condition"], r["far"]) == (name, far))
             yield f"masked_gallery tar@far={far:g}/{name}", row["tar"], tar
             yield f"masked_gallery measured FAR of {far:g}/{name}", row["measured_far"], measured
@@ -158,19 +137,10 @@ def figures(pairs: PairSet, rows: np.ndarray, folder: Path) -> Iterator[tuple[st
 def main() -> int:
     """Print every figure twice; 1 where two differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
     parser.add_argument("faces", type=Path)
-    parser.add_argument("--folds", type=int, default=10, help="how many of LFW's ten folds, the first ones")
-    parser.add_argument("--embeddings", type=Path, help="kept here, and taken from here")
+    parser.add_argument("--cache", type=Path, metavar="KEPT", help="embeddings are kept here, and taken from here")
     arguments = parser.parse_args()
-    spec = open_exported(arguments.model).spec
-    faces, context = arguments.faces, Context(input_spec=spec, path="lfw")
-    with tempfile.TemporaryDirectory() as folder:
-        lines = (faces / "lfw_pairs.txt").read_text(encoding="utf-8").splitlines()
-        file = Path(folder) / "pairs.txt"
-        file.write_text("\n".join([f"{arguments.folds}\t300", *lines[1 : 1 + 600 * arguments.folds], ""]))
-        pairs = lfw_pairs(file, faces / "lfw", context, spec.size, 17, faces / "lfw_landmarks.csv", masks="one")
-    rows = embeddings(arguments.model, pairs, arguments.embeddings)
+    pairs, rows = masked_lfw(arguments.faces, arguments.cache)
     people = len(set(pairs.identities or ()))
     print(f"{len(pairs.images):,} images of {people:,} people")
     apart = 0

@@ -62,8 +62,12 @@ class Progress:
         if self._bar is not None:
             self._bar.update(self._task, completed=done)
 
-    def update(self, done: int, status: str, description: str | None = None) -> None:
-        """``done`` units are done in all; ``status`` is what else there is to say."""
+    def update(self, done: int, status: str, description: str | None = None) -> bool:
+        """``done`` units are done in all; ``status`` is what else there is to say.
+
+        Returns:
+            Whether a line with it was printed, which stays.
+        """
         self._measure(done)
         self.description = description or self.description
         text = "  ".join(part for part in (self._pace_text(), status, self._remaining_text()) if part)
@@ -73,6 +77,8 @@ class Progress:
             self.last_line = time.monotonic()
             count = self.count.format(done=done, total=self.total)
             self.line("  ".join(part for part in (self.description, count, text) if part))
+            return True
+        return False
 
     def _measure(self, done: int) -> None:
         """Count; the time until the first units are finished is that of workers that start, and says nothing."""

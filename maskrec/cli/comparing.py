@@ -73,7 +73,7 @@ def compare(
     pick_device(device, "--device")
     set_threads(settings)
     progress = Progress(None if as_json else Console(soft_wrap=True), unit="images")
-    count = known_workers(settings.workers if workers is None else workers)
+    count = known_workers(settings.workers) if workers is None else workers
     found = compare_models(opened, Compute.pick(settings), count, catalog, progress, rates, cache)
     if as_json:
         say(json.dumps(found.to_plain(), indent=2, allow_nan=False))

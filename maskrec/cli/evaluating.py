@@ -147,7 +147,7 @@ def _run(
     pick_device(device, "--device")
     set_threads(settings)
     compute = Compute.pick(replace(settings, device=device))
-    count = known_workers(settings.workers if workers is None else workers)
+    count = known_workers(settings.workers) if workers is None else workers
     progress = Progress(Console(soft_wrap=True), unit="images")
     # A run's own evaluations give the figures that it has, to the last bit.
     what = WhatToEvaluate(subject, evaluations, root, compute, count, evaluations.train is None, cache)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
@@ -16,8 +16,9 @@ from torch.nn.functional import interpolate
 from maskrec.base.errors import MaskrecError
 from maskrec.base.progress import Progress
 from maskrec.base.random import SeededDraws
-from maskrec.base.words import type_shown
+from maskrec.base.words import counted, type_shown
 from maskrec.contracts.collectives import gather_rows, shard_bounds
+from maskrec.contracts.component_calls import origin_of
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
 from maskrec.faces.masks import MASK_TYPES, put_on_masks
@@ -101,7 +102,8 @@ class Embedder:
         masks = mask_numbers(pairs)
         own = range(*shard_bounds(len(pairs.images)))
         rows = list(self._counted(self._embed_batches(pairs.images, own, masks, pairs.label, view), pairs, len(own)))
-        return _finite(gather_rows(torch.cat(rows) if rows else self._no_rows()), pairs.label).cpu().numpy()
+        whole = gather_rows(torch.cat(rows) if rows else self._no_rows())
+        return _finite(whole, pairs.label, partial(origin_of, pairs.images)).cpu().numpy()
 
     def _counted(self, batches: Iterator[Tensor], pairs: PairSet, images: int) -> Iterator[Tensor]:
         """The batches, counted on the screen."""
@@ -213,8 +215,14 @@ def _some(loaded: LoadedBatch, rows: list[int]) -> LoadedBatch:
     return replace(loaded, landmarks=landmarks, **{name: getattr(loaded, name)[rows] for name in columns})
 
 
-def _finite(rows: Tensor, label: str) -> Tensor:
-    if not bool(torch.isfinite(rows).all()):
+def _finite(rows: Tensor, label: str, origin: Callable[[int], tuple[str, bool]] | None = None) -> Tensor:
+    wrong = torch.nonzero(~torch.isfinite(rows).all(dim=1)).flatten().tolist()
+    if wrong and origin is not None and len(wrong) < len(rows):
+        raise MaskrecError(
+            f"{label}: the network's embeddings of {len(wrong):,} of {counted(len(rows), 'image')} are not finite, the "
+            f"first of {origin(wrong[0])[0]}; take such images out, or use other weights"
+        )
+    if wrong:
         raise MaskrecError(f"{label}: the network's embeddings are not finite; its training has diverged")
     return rows
 

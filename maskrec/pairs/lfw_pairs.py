@@ -43,7 +43,7 @@ def lfw_pairs(
             to its own folder or to ``root``. Without it photos are treated as already aligned.
         masks: which faces of a pair wear a mask: ``none``, ``one`` (the right one), ``both``, or a list of these: all
             pairs once each way.
-        types: mask types to choose from, evenly (a list) or by weight (a map); by default all.
+        types: mask types to choose from, evenly (a list) or by weight (a map); by default the five of the reference.
 
     Returns:
         Pairs with ``fold`` and ``identities``; the images of masked copies carry their mask type.

@@ -176,8 +176,19 @@ class PairReader:
         folds = set(self.folds)
         if folds and folds != set(range(len(folds))):
             self.problems.add(name, f"folds are {sorted(folds)[:20]}: number them from 0 without gaps")
+        elif len(folds) > 1:
+            self._check_kinds(name)
         if len(set(self.same)) == 1:
             self.problems.add(name, f"only pairs of {'one person' if self.same[0] else 'two people'}; both are needed")
+
+    def _check_kinds(self, name: str) -> None:
+        """Report a kind of pairs that is in one fold only: its threshold would be chosen without any of that kind."""
+        for kind, words in ((True, "one person"), (False, "two people")):
+            found = {fold for fold, same in zip(self.folds, self.same, strict=True) if same == kind}
+            if len(found) == 1:
+                self.problems.add(
+                    name, f"all pairs of {words} are in fold {min(found)}: spread both kinds over the folds"
+                )
 
 
 def _mark(rows: pd.DataFrame, row: int) -> Mark:

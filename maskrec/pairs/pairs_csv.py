@@ -51,7 +51,7 @@ def pairs_csv(
             to its own folder or to ``root``. Without it photos are treated as already aligned.
         masks: simulated masks to put on: ``none``, ``one`` (the right face), ``both``, or a list of these: all pairs
             once each way.
-        types: mask types to choose from, evenly (a list) or by weight (a map); by default all.
+        types: mask types to choose from, evenly (a list) or by weight (a map); by default the five of the reference.
         photos_masked: all photos already show masks (as in the reference), instead of the columns.
         allow_same_photo: whether one photo may be on both sides of a pair.
 

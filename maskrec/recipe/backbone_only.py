@@ -54,7 +54,14 @@ def resolve_backbone(
 
 
 def resolve_written_backbone(
-    text: str, shown: str, *, catalog: Catalog, data_root: Path = Path(), seed: int = 0, image_size: int | None = None
+    text: str,
+    shown: str,
+    *,
+    catalog: Catalog,
+    data_root: Path = Path(),
+    seed: int = 0,
+    image_size: int | None = None,
+    typed: bool = False,
 ) -> NamedBackbone:
     """A backbone that is written out: ``{use: NAME, ...}``.
 
@@ -65,13 +72,14 @@ def resolve_written_backbone(
         data_root: what its paths are relative to.
         seed: the seed that it is built with.
         image_size: side of the canvas in pixels, or None for the backbone's own.
+        typed: whether the user wrote this very text, so that messages may point into it.
 
     Raises:
         RecipeError: all problems at once; exit code 3 where a plugin that it needs is broken.
     """
-    part = part_of_text(text, shown)
+    part = part_of_text(text, shown, typed)
     component = part.root
-    part = RecipePart(replace(component, value={}), part.problems, part.unread)
+    part = RecipePart(replace(component, value={}), part.problems, part.unread, typed=typed)
     part.values = {"seed": seed} | ({} if image_size is None else {"image_size": image_size})
     return _resolved(part, component, catalog, data_root)
 

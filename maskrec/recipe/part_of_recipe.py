@@ -32,6 +32,7 @@ class RecipePart:
         values: ``seed`` and ``image_size``, as far as they are there.
         of_a_run: whether a run resolved it. Its names are qualified, so that a requirement that is not met is reported
             where a component needs it, and nowhere else.
+        typed: whether the user knows its text, so that problems show where in it they are; its name alone otherwise.
     """
 
     root: Node
@@ -40,6 +41,7 @@ class RecipePart:
     requires: tuple[str, ...] | None = None
     values: dict[str, Any] = field(default_factory=dict)
     of_a_run: bool = False
+    typed: bool = True
 
     def __post_init__(self) -> None:
         self.requires = read_requires(self.root, RecipeProblems() if self.of_a_run else self.problems)
@@ -78,7 +80,8 @@ class RecipePart:
         """Raise RecipeError with all problems, if there are any."""
         errors = [problem for problem in each_once(self.problems.entries, self.unread) if not problem.note]
         if errors:
-            raise RecipeError(errors, self.problems.broken_plugin)
+            shown = errors if self.typed else [_without_position(problem) for problem in errors]
+            raise RecipeError(shown, self.problems.broken_plugin)
 
     def notes(self) -> list[Problem]:
         """What is worth knowing and not an error."""
@@ -117,12 +120,13 @@ def read_part(
     return RecipePart(root, problems, layers.problems, of_a_run=of_a_run)
 
 
-def part_of_text(text: str, shown: str) -> RecipePart:
+def part_of_text(text: str, shown: str, typed: bool = True) -> RecipePart:
     """A recipe that is given as text.
 
     Args:
         text: YAML.
         shown: what messages call it.
+        typed: whether the user wrote it so, as for `RecipePart`.
 
     Raises:
         RecipeError: it is not a map that can be read.
@@ -133,7 +137,11 @@ def part_of_text(text: str, shown: str) -> RecipePart:
         if not problems.errors:
             problems.error(f"{shown} must be a map such as {{use: NAME}}", "", Mark(shown, 1, 1))
         _raise_errors(problems)
-    return RecipePart(reading.root, problems, reading.problems)
+    return RecipePart(reading.root, problems, reading.problems, typed=typed)
+
+
+def _without_position(problem: Problem) -> Problem:
+    return replace(problem, mark=problem.mark and Mark(problem.mark.file))
 
 
 def _raise_errors(problems: RecipeProblems) -> NoReturn:

@@ -19,7 +19,7 @@ from maskrec.report.evaluation_tables import (
     transfer_sentences,
     transferred_table,
 )
-from maskrec.report.figure_words import count, rate, short
+from maskrec.report.figure_words import count, distance, rate
 from maskrec.report.page_parts import (
     Block,
     FacePair,
@@ -71,7 +71,9 @@ def _blocks(facts: RunFacts, answer: AnswerFacts, name: str, faces: Faces | None
     else:
         yield Heading("Distances and the threshold")
         yield Words(
-            "Pairs at or below the threshold are called one person. Drag it, and see what it costs each kind of pairs."
+            "Pairs at or below the threshold are called one person. Drag it, and see what it costs each kind of pairs. "
+            f"It moves in {count(histograms.bins)} steps, so what it shows can differ a little from the figures at an "
+            "exact threshold."
         )
         yield threshold_slider(answer, histograms, name)
         yield from _curves(histograms, name)
@@ -129,7 +131,7 @@ def _decisions(answer: AnswerFacts, name: str) -> Iterator[Block]:
     table = PageTable(
         "Confusion matrix", ["pairs", "called same", "called different"], cells, frozenset({1, 2}), folded=True
     )
-    note = f"All pairs at the threshold {short(answer.deciding)}." if answer.deciding is not None else ""
+    note = f"All pairs at the threshold {distance(answer.deciding)}." if answer.deciding is not None else ""
     yield Plots([Plot("Confusion matrix", confusion_plot(f"{name}-confusion", counts), (), table, note)])
     if (classes := classes_table(answer)) is not None:
         yield classes
@@ -156,14 +158,15 @@ def _mistakes(facts: RunFacts, answer: AnswerFacts, faces: Faces | None) -> Iter
         yield PicturedPairs([_face_pair(answer, row, faces) for row in answer.worst])
         return
     command = shlex.join(["maskrec", "report", str(facts.path), "--faces"])
-    yield Words(f"Faces and names are biometric data, so they are shown only when asked for: {command}")
+    yield Words("Faces and names are biometric data, so they are shown only when asked for:")
+    yield Words(command, command=True)
     yield mistakes_table(answer.worst)
 
 
 def _face_pair(answer: AnswerFacts, row: Row, faces: Faces) -> FacePair:
     left, right = mapping(row.get("left")), mapping(row.get("right"))
     condition = CONDITION_WORDS.get(text(row.get("condition")), "")
-    numbers = f"distance {short(row.get('distance'))}, threshold {short(row.get('threshold'))}"
+    numbers = f"distance {distance(row.get('distance'))}, threshold {distance(row.get('threshold'))}"
     uris = (_uri(answer, left, faces), _uri(answer, right, faces))
     return FacePair(*uris, _image_words(left), _image_words(right), f"{mistake_words(row)}: {numbers}, {condition}")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from maskrec.report.answer_facts import CONDITION_WORDS, AnswerFacts
-from maskrec.report.figure_words import count, interval, rate, short
+from maskrec.report.figure_words import count, distance, interval, rate
 from maskrec.report.page_parts import PageTable
 from maskrec.report.plain_values import Row, number, text, whole
 
 _MOST_RATES = 3
+_FEW = 10  # expected false accepts below which a rate says little, as evaluators and galleries have it
 
 
 def accuracy_of(answer: AnswerFacts, condition: str) -> Row:
@@ -46,7 +47,8 @@ def summary_table(answer: AnswerFacts) -> PageTable | None:
     columns = ["pairs", "number", "accuracy [95 %]", *(f"TAR at FAR {far:g} [95 %]" for far in fars)]
     columns += [name.upper() for name in others]
     rows = []
-    for condition in [*(name for name in found if name != "all"), *(name for name in found if name == "all")]:
+    own = [name for name in found if name != "all"]
+    for condition in own if len(own) == 1 else [*own, *(name for name in found if name == "all")]:
         tars = [interval(_tar(answer, condition, far), "tar", "low", "high") for far in fars]
         end = "" if condition == "all" else f"/{condition}"
         rows.append(
@@ -59,7 +61,20 @@ def summary_table(answer: AnswerFacts) -> PageTable | None:
             ]
         )
     caption = f"{answer.label}, {stage_words(answer)}: accuracy and true accept rates with 95 % intervals"
+    caption += "".join(f". {each}." for each in _rare_rates(answer, found, fars))
     return PageTable(caption, columns, rows, frozenset(range(1, len(columns))))
+
+
+def _rare_rates(answer: AnswerFacts, conditions: Sequence[str], fars: Sequence[float]) -> Iterator[str]:
+    """Which rates some of the rows have too few pairs for."""
+    pairs = [whole(accuracy_of(answer, condition).get("different_pairs")) for condition in conditions]
+    fewest = min((each for each in pairs if each is not None), default=None)
+    rare = [far for far in fars if fewest is not None and fewest * far < _FEW]
+    if rare:
+        yield (
+            f"The row with the fewest has {count(fewest)} different pairs: fewer than {_FEW} false accepts are to be "
+            f"expected there at FAR {' and '.join(f'{far:g}' for far in rare)}, and such a rate says little"
+        )
 
 
 def stage_words(answer: AnswerFacts) -> str:
@@ -112,7 +127,7 @@ def transferred_table(answer: AnswerFacts) -> PageTable | None:
             [
                 CONDITION_WORDS.get(chosen, chosen),
                 "highest accuracy" if target is None else f"FAR {target:g}",
-                short(row.get("threshold")),
+                distance(row.get("threshold")),
                 CONDITION_WORDS.get(condition, condition) + own,
                 interval(row, "far", "far_low", "far_high"),
                 interval(row, "frr", "frr_low", "frr_high"),
@@ -163,8 +178,8 @@ def mask_table(answer: AnswerFacts) -> PageTable | None:
 def mistakes_table(worst: list[Row]) -> PageTable:
     """The worst mistakes without faces and names."""
     rows = [
-        [mistake_words(row), CONDITION_WORDS.get(text(row.get("condition")), ""), short(row.get("distance")),
-         short(row.get("threshold")), count(row.get("pair"))]
+        [mistake_words(row), CONDITION_WORDS.get(text(row.get("condition")), ""), distance(row.get("distance")),
+         distance(row.get("threshold")), count(row.get("pair"))]
         for row in worst
     ]  # fmt: skip
     columns = ["mistake", "pairs", "distance", "threshold", "place in the set"]

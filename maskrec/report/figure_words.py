@@ -34,6 +34,12 @@ def short(value: Any) -> str:
     return NOTHING if found is None else f"{found:.4g}"
 
 
+def distance(value: Any) -> str:
+    """A distance or threshold in four significant digits, the last ones also where they are zeros: ``1.500``."""
+    found = number(value)
+    return NOTHING if found is None else f"{found:#.4g}"
+
+
 def count(value: Any) -> str:
     """A whole number with its thousands separated."""
     found = whole(value)

@@ -8,14 +8,22 @@ from collections.abc import Iterable
 from maskrec.base.console import escaped
 from maskrec.report.page_parts import PageTable
 
-_SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$=^@:])")
-_NUMBERED = re.compile(r"^(\d+)\.(?=\s|$)")
+# An underscore within a word, and a sign that stands for itself anywhere but at the start of a line, begin nothing;
+# links of their own are addresses, `www.`, mail and `@name`.
+_SIGNS = re.compile(
+    r"[\\`*\[\]<|~$]"
+    r"|(?<![^\W_])_|_(?![^\W_])"
+    r"|&(?=#?\w+;)"
+    r"|:(?=//)|(?<=\bwww)\.|(?<!\w)@|@(?=[\w-]+\.)",
+    re.IGNORECASE,
+)
+_AT_START = re.compile(r"^([-+>#=])|^(\d+)([.)])(?=\s|$)")
 
 
 def inline(text: str) -> str:
     """Text for a line of Markdown: one line, every sign that could begin markup, a link, a list or HTML escaped."""
-    line = _SIGNS.sub(r"\\\1", escaped(" ".join(text.split())))
-    return _NUMBERED.sub(r"\1\\.", f"\\{line}" if line.startswith("-") else line)
+    line = _SIGNS.sub(r"\\\g<0>", escaped(" ".join(text.split())))
+    return _AT_START.sub(lambda found: f"{found[2] or ''}\\{found[1] or found[3]}", line)
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ def read_metric_rows(path: Path) -> MetricRows:
             damaged += 1
     problems = []
     if torn:
-        problems.append(f"the last line of {path.name} is torn, as a kill leaves it; it is not shown")
+        problems.append(f"the last line of {path.name} is torn, as a kill leaves it")
     if damaged:
         problems.append(
             f"{counted(damaged, 'line')} of {path.name} cannot be read and {'is' if damaged == 1 else 'are'} not shown"

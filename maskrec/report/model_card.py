@@ -155,7 +155,7 @@ def _groups(facts: RunFacts | None) -> Iterator[str]:
     if not tables:
         yield (
             "Not measured: nobody knows whether it takes people of some groups for one another more often than those "
-            "of others. The evaluator by\\_group measures it."
+            "of others. The evaluator by_group measures it."
         )
 
 

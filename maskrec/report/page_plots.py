@@ -56,8 +56,11 @@ def distribution_plot(name: str, histograms: Histograms, condition: str, unit: s
             axes.stairs(shares, ends, color=INK[kind], linewidth=1.2)
         axes.set_xlim(histograms.low, histograms.high)
         axes.set_ylim(bottom=0)
+        # In percent at round steps: short numbers, so that the label beside them stays in the picture.
+        axes.yaxis.get_major_locator().set_params(steps=[1, 2, 5, 10])
+        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
         axes.set_xlabel(unit)
-        axes.set_ylabel("share of pairs")
+        axes.set_ylabel("% of the pairs")
 
     description = f"How the distances of same and of different people are distributed: {words}."
     return draw_svg(draw, name, f"Distances, {words}", description, height=2.3)
@@ -146,7 +149,7 @@ def confusion_plot(name: str, counts: Sequence[Sequence[int]]) -> str:
                     fontweight="bold",
                     parse_math=False,
                 )
-                axes.text(x, y + 0.24, f"{shares[y][x]:.1%}", ha="center", va="center", parse_math=False)
+                axes.text(x, y + 0.24, f"{100 * shares[y][x]:.1f} %", ha="center", va="center", parse_math=False)
         axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5))
         axes.set_xticks([0, 1], ["called same", "called different"])
         axes.set_yticks([0, 1], ["same\nperson", "different\npeople"])

@@ -11,14 +11,19 @@ from maskrec.report.plain_values import mapping, text, texts, whole
 from maskrec.report.run_facts import RecipeValue, RunFacts
 
 
-def record_sections(facts: RunFacts) -> Iterator[PageSection]:
-    """The recipe, the provenance, the commands."""
+def record_sections(facts: RunFacts, with_faces: bool = False) -> Iterator[PageSection]:
+    """The recipe, the provenance, the commands.
+
+    Args:
+        facts: of the run.
+        with_faces: whether the page shows faces.
+    """
     if facts.recipe:
         yield PageSection("recipe", "Recipe", [_recipe_table(facts), *_recipe_files(facts)])
     blocks = list(_provenance(facts))
     if blocks:
         yield PageSection("provenance", "Provenance", blocks)
-    yield PageSection("again", "Again", list(_commands(facts)))
+    yield PageSection("again", "Again", list(_commands(facts, with_faces)))
 
 
 def _recipe_table(facts: RunFacts) -> PageTable:
@@ -42,7 +47,7 @@ def _recipe_files(facts: RunFacts) -> Iterator[Block]:
 
 def _provenance(facts: RunFacts) -> Iterator[Block]:
     record = facts.record
-    if versions := mapping(record.get("versions")):
+    if versions := mapping(record.get("versions") or facts.result.get("versions")):
         yield PageTable("Versions", ["what", "version"], [[name, text(each)] for name, each in versions.items()])
     components = mapping(record.get("components"))
     if components:
@@ -58,7 +63,8 @@ def _provenance(facts: RunFacts) -> Iterator[Block]:
     data = mapping(record.get("data"))
     rows = [["data root", text(record.get("data_root"))], *([name, text(each)[:16]] for name, each in data.items())]
     weights = mapping(record.get("weights"))
-    rows += [[f"weights, {name}", text(each)] for name, each in weights.items() if text(each)]
+    rows += [[f"weights, {name}", _hash_start(name, text(each))] for name, each in weights.items() if text(each)]
+    rows += [[f"backbone, {name}", text(each)] for name, each in mapping(record.get("backbone")).items()]
     rows += [["started from", text(mapping(record.get("start")).get("words"))]]
     rows += [
         ["measured on", "; ".join(texts(facts.result.get("measured_on")) or (text(facts.result.get("measured_on")),))]
@@ -68,6 +74,10 @@ def _provenance(facts: RunFacts) -> Iterator[Block]:
         yield PageTable("Data and weights, by the start of their SHA-256", ["what", "which"], rows)
     if facts.starts:
         yield _starts(facts)
+
+
+def _hash_start(name: str, value: str) -> str:
+    return value[:16] if name == "sha256" else value
 
 
 def _starts(facts: RunFacts) -> PageTable:
@@ -86,7 +96,7 @@ def _starts(facts: RunFacts) -> PageTable:
     return PageTable("Starts", ["at", "command", "on", "processes"], rows, frozenset({3}))
 
 
-def _commands(facts: RunFacts) -> Iterator[Block]:
+def _commands(facts: RunFacts, with_faces: bool) -> Iterator[Block]:
     if facts.command:
         root = text(facts.record.get("data_root"))
         yield Words("The command that started this run" + (f", with its data below {root}:" if root else ":"))
@@ -98,4 +108,4 @@ def _commands(facts: RunFacts) -> Iterator[Block]:
     yield Words("To measure it again:")
     yield Words(shlex.join(["maskrec", "evaluate", path]), command=True)
     yield Words("To make this page again:")
-    yield Words(shlex.join(["maskrec", "report", path]), command=True)
+    yield Words(shlex.join(["maskrec", "report", path, *(["--faces"] if with_faces else [])]), command=True)

@@ -83,7 +83,7 @@ def report_page(facts: RunFacts, faces: Faces | None = None) -> Page:
     sections = [
         *([training] if training is not None else []),
         *evaluation_sections(facts, shown, faces),
-        *record_sections(facts),
+        *record_sections(facts, with_faces=faces is not None),
     ]
     summary = summary_table(shown[0]) if shown else None
     return Page(facts.name, facts.state.word, outcome(facts, shown), [*warnings(facts, shown)], summary, sections)

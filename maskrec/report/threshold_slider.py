@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from maskrec.report.answer_facts import CONDITION_WORDS, AnswerFacts, Histograms
-from maskrec.report.figure_words import count, percent, rate, short
+from maskrec.report.figure_words import count, distance, percent, rate
 from maskrec.report.page_parts import PageTable, Plot, ThresholdSlider
 from maskrec.report.page_plots import distribution_plot, histogram_edges
 from maskrec.report.plain_values import number
@@ -39,7 +39,7 @@ def threshold_slider(answer: AnswerFacts, histograms: Histograms, name: str) -> 
     data = {"low": histograms.low, "high": histograms.high, "bins": histograms.bins, "counts": counts, "boxes": boxes}
     data["order"] = list(histograms.conditions)  # JSON objects that are sorted lose it
     rates = _rates(histograms, place)
-    return ThresholdSlider(name, plots, rates, histograms.bins, place, short(edges[place]), marks, data)
+    return ThresholdSlider(name, plots, rates, histograms.bins, place, distance(edges[place]), marks, data)
 
 
 def _is_one_condition(histograms: Histograms) -> bool:

@@ -57,7 +57,7 @@ def epoch_batches(sampler: Sampler, epoch: int, samples: int | None = None, who:
 def _yielded(sampler: Sampler, most: int, epoch: int, who: str) -> Batches:
     """The first ``most`` batches that the sampler yields; says what is waited for where one takes long."""
     batches: Batches = []
-    with Watch(lambda: f"batch {len(batches) + 1} of epoch {epoch + 1} from {who}") as watch:
+    with Watch(lambda: f"{who}, which chooses the samples of batch {len(batches) + 1} of epoch {epoch + 1}") as watch:
         watch.begin()
         for batch in islice(iter(sampler), most):
             batches.append(_indices(batch, len(batches) + 1, epoch, who))

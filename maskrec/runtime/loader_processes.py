@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.processors import usable_processors
 from maskrec.base.system_limits import limits_named
 from maskrec.base.waiting import Watch
+from maskrec.base.words import counted
 from maskrec.recipe.plan import Workers
 from maskrec.runtime.buffers import SharedBatches
 
 
 def known_workers(workers: Workers) -> int:
-    """The number of loader processes where nothing is measured: with ``auto`` two."""
-    return 2 if isinstance(workers, str) else workers
+    """The number of loader processes where nothing is measured: with ``auto`` two; never more than processors."""
+    return min(2 if isinstance(workers, str) else workers, usable_processors())
 
 
 @dataclass(slots=True)
@@ -73,7 +75,17 @@ def _waited_for(loader: DataLoader[Any], number: int) -> str:
         return "the loader's end"
     samples = [str(index) for _, index in batches[number][:_NAMED]]
     more = ", ..." if len(batches[number]) > _NAMED else ""
-    return f"batch {number + 1} of {len(batches)}: samples {', '.join(samples)}{more}"
+    reading = _reading(loader.num_workers, number == 0)
+    return f"batch {number + 1} of {len(batches)}: {reading} {', '.join(samples)}{more}"
+
+
+def _reading(processes: int, first: bool) -> str:
+    """What is done meanwhile."""
+    if not processes:
+        return "this process reads samples"
+    one = processes == 1
+    verb = ("reads" if one else "read") if not first else ("starts and reads" if one else "start and read")
+    return f"{counted(processes, 'loader process')} {verb} samples"
 
 
 _END = object()

@@ -153,7 +153,7 @@ class Candidate:
 @lru_cache(maxsize=64)
 def _resolved(catalog: Catalog, entry: Registered, text: str, around: str) -> Spec:
     """The checked component; kept, because most checks build it several times."""
-    part = part_of_text(text, f"the options of {entry.name}")
+    part = part_of_text(text, f"the options of {entry.name}", typed=False)
     node = part.root.child(entry.name)
     assert node is not None
     spec = part.components(catalog).component(node, entry.kind, entry.name, entry.component.part, around)

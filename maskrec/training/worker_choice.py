@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 from maskrec.base.processors import usable_processors
+from maskrec.base.words import counted, counted_are
 from maskrec.recipe.plan import Workers
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.epoch_batches import Place
@@ -40,6 +41,11 @@ class WorkerChoice:
     def __init__(self, asked: Workers, compute: Compute, say: Callable[[str], object]) -> None:
         self.workers, self.compute, self.say = known_workers(asked), compute, say
         self._open = asked == "auto"
+        if not isinstance(asked, str) and self.workers < asked:
+            self.say(
+                f"train.workers is {asked}, but this process may use {counted(self.workers, 'processor')}: "
+                f"{counted_are(self.workers, 'loader process')} started"
+            )
 
     def batches(self, loader: EpochLoader, places: Sequence[Sequence[Place]]) -> Iterator[LoadedBatch]:
         """An epoch's batches in order; the first ones of the run are measured where that is needed.

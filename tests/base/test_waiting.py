@@ -46,7 +46,8 @@ def test_a_sample_that_takes_long_is_named(workers: int, capfd: pytest.CaptureFi
     assert len(list(load(Slow(stops=False), [[(0, 1), (1, 2)], [(2, 7), (3, 4)]], workers, pin=False))) == 2
     said = capfd.readouterr().err
     assert "still waiting, since " in said
-    assert "for batch 2 of 2: samples 7, 4" in said
+    reader = "1 loader process reads" if workers else "this process reads"
+    assert f"for batch 2 of 2: {reader} samples 7, 4" in said
     assert "batch 1" not in said
 
 
@@ -54,7 +55,7 @@ def test_a_sample_that_takes_long_is_named(workers: int, capfd: pytest.CaptureFi
 def test_a_process_that_is_stopped_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     assert len(list(load(Slow(stops=True), [[(0, 1)], [(1, 7)]], 1, pin=False))) == 2
     said = capfd.readouterr().err
-    assert "for batch 2 of 2: samples 7; stopped processes: " in said
+    assert "for batch 2 of 2: 1 loader process reads samples 7; stopped processes: " in said
     assert "`kill -CONT " in said
 
 

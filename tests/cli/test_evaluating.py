@@ -272,6 +272,7 @@ def test_wrong_words_are_said(evaluate: Cli) -> None:
         (("--backbone", weights, "other.yaml", "run"), "run is one word too many beside --backbone"),
         (("--backbone", weights), "starts from random weights"),
         (("--backbone", "{use: plane}", "other.yaml"), "--backbone:1:7: "),
+        (("timm", "other.yaml"), "the model: `backbone` lacks `model`, which backbone timm needs"),
         (("--backbone", "plain", "other.yaml"), "--backbone must be a map such as {use: NAME}"),
         (("--backbone", "{use: [}", "other.yaml"), "--backbone:1:"),
         (("run", "train.epochs=3"), "command line:1:1: `train` cannot be changed here"),

@@ -34,7 +34,7 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(
     card = (run.parent / "model_card.md").read_text()
     record, result = (json.loads((run / name).read_text()) for name in ("provenance.json", "result.json"))
     assert "Number of photos: 48\n- Number of people: 6\n" in card
-    assert "\nWhat file\\:pieces.py/plain starts with, which it does not state.\n" in card
+    assert "\nWhat file:pieces.py/plain starts with, which it does not state.\n" in card
     (row,) = [row for row in result["evaluate"]["held_out"]["tables"]["accuracy"] if row["condition"] == "all"]
     assert f"| {row['accuracy']:.4f} \\[{row['low']:.4f}, {row['high']:.4f}\\] |" in card
     assert 'license_name: "weights: CC BY 4.0"' in card

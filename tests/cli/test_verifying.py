@@ -170,6 +170,17 @@ def test_what_is_not_a_model_is_one_sentence(maskrec_here: Cli, folder: Path, mo
     assert "Traceback" not in done.stderr
 
 
+def test_a_problem_of_a_named_backbone_points_into_no_text_that_nobody_typed(maskrec_here: Cli, folder: Path) -> None:
+    for model, said in (
+        ("{use: timm}", "maskrec: the model: `backbone` lacks `model`, which backbone timm needs: a string\n"),
+        ("{use: tim, model: x}", "maskrec: the model: no backbone is called 'tim'\n    did you mean timm?"),
+    ):
+        done = maskrec_here("verify", model, "a.png", "b.png", "--aligned", cwd=folder)
+        assert done.returncode == 2
+        assert done.stderr.startswith(said)
+        assert "^" not in done.stderr
+
+
 def test_an_exported_file_needs_no_plugin_and_no_large_library(folder: Path) -> None:
     """In an interpreter of its own, as the imports are what is tested."""
     code = (

@@ -14,6 +14,7 @@ from maskrec.base.errors import UsageError
 from maskrec.contracts.evaluation import Threshold
 from maskrec.inference.deciding.decision import decide, in_unit_l2, stored_threshold
 from maskrec.inference.deciding.decisions import Decisions
+from maskrec.inference.deciding.verify_result import VerifyResult
 from maskrec.metrics import Risk, count_risk, normalise
 
 
@@ -86,6 +87,23 @@ def test_a_measured_threshold_decides_and_says_what_it_risks(risk: Risk) -> None
     assert tenth is not None
     assert half.probability == risk.probability("bare", 0.9, 0.5)
     assert tenth.probability == risk.probability("bare", 0.9, 0.1)
+
+
+def test_a_decision_against_the_probability_says_why_both_are_right(risk: Risk) -> None:
+    """Just above the threshold of a low rate a pair is called different, and is likely of one person."""
+    decisions, cut = Decisions(risk=risk), risk.threshold("bare", 0.001).value
+    likely, unlikely = (decide(cut + 0.001, "bare", decisions, 0.001, prior) for prior in (0.9, 1e-6))
+    accepted = decide(cut, "bare", decisions, 0.001, prior=1e-6)
+    assert likely is not None
+    assert unlikely is not None
+    assert accepted is not None
+    assert (likely.probability or 0) > 0.5 > (unlikely.probability or 1)
+    assert (likely.prior, unlikely.prior) == (0.9, 1e-6)
+    said = "both are right: the decision keeps to a false accept rate of {:.2g}, and the probability weighs"
+    for found, expected in ((likely, True), (unlikely, False), (accepted, True)):
+        text = str(VerifyResult(cut, (found,), "bare", (None, None)))  # type: ignore[arg-type]
+        assert (said.format(found.far) in text) is expected
+        assert expected is (f"against a prior of {found.prior:.2g}" in text)
 
 
 def test_without_a_rate_the_lowest_that_the_data_carries_decides(risk: Risk) -> None:

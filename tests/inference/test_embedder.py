@@ -210,6 +210,27 @@ def test_embeddings_that_are_not_finite_are_an_error_that_names_the_set() -> Non
         list(embedder(Infinite()).embed_samples(Faces(2), "photos"))
 
 
+class InfiniteWhereDark(nn.Module):
+    """Embeddings of a network that some images take out of its range."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``(B, 2)``."""
+        return (1 / (images.amax(dim=(1, 2, 3)) - images.amin(dim=(1, 2, 3))))[:, None].expand(-1, 2)
+
+
+class OneFlat(Faces):
+    """Faces of which the second one has one colour."""
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = super().__getitem__(index)
+        return replace(sample, image=torch.zeros_like(sample.image)) if index == 1 else sample
+
+
+def test_an_image_whose_embedding_is_not_finite_is_named() -> None:
+    with pytest.raises(MaskrecError, match=r"embeddings of 1 of 3 images are not finite, the first of 1; take such"):
+        embedder(InfiniteWhereDark())(pair_set(OneFlat(3), label="held_out"))
+
+
 def test_samples_of_any_kind_are_embedded_batch_by_batch() -> None:
     faces = Faces(5)
     parts = list(embedder(batch_size=2).embed_samples(faces, "photos"))

@@ -83,14 +83,22 @@ def test_masked_names_and_folds_as_columns(photos: Path) -> None:
     rows = [
         ["a1.png", 0, "a2.png", 0, 0, 1, "Ann", "Ann", 0, "x"],
         ["a2.png", 0, "b1.png", 1, 1, 1, "Ann", "Bob", 1, ""],
-        ["a1.png", 0, "b2.png", 1, 0, 0, "Ann", "Bob", 1, ""],
+        ["a1.png", 0, "b2.png", 1, 0, 0, "Ann", "Bob", 0, ""],
+        ["b1.png", 1, "b2.png", 1, 1, 0, "Bob", "Bob", 1, ""],
     ]
     pairs = _open(path=_write(photos / "t.csv", rows, columns))
-    assert [CONDITIONS[i] for i in pairs.condition] == ["one_masked", "both_masked", "bare"]
+    assert [CONDITIONS[i] for i in pairs.condition] == ["one_masked", "both_masked", "bare", "one_masked"]
     assert pairs.fold is not None
-    assert pairs.fold.tolist() == [0, 1, 1]
+    assert pairs.fold.tolist() == [0, 1, 0, 1]
     assert pairs.identities is not None
-    assert [pairs.identities[i] for i in pairs.right] == ["Ann", "Bob", "Bob"]
+    assert [pairs.identities[i] for i in pairs.right] == ["Ann", "Bob", "Bob", "Bob"]
+
+
+def test_a_kind_of_pairs_in_one_fold_only_is_refused(photos: Path) -> None:
+    columns = [*COLUMNS, "fold"]
+    rows = [[*ROWS[0], 0], [*ROWS[1], 0], [*ROWS[2], 0], [*ROWS[3], 1]]
+    message = _complaint(path=_write(photos / "t.csv", rows, columns))
+    assert message == f"{photos / 't.csv'}: all pairs of one person are in fold 0: spread both kinds over the folds"
 
 
 def test_one_photo_on_both_sides_is_refused_unless_allowed(photos: Path) -> None:

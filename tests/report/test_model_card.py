@@ -7,7 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from recorded_runs import write_run
 
 from maskrec.report.markdown_text import fenced, inline
@@ -16,6 +20,9 @@ from maskrec.report.run_facts import read_facts, with_record_of
 
 Runs = Callable[..., Path]
 FILE = ExportedFile("net.onnx", "runs/mine", "RGB images of 112 x 112 pixels, aligned as 'arcface'")
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+PARTS = ("paragraph", "bullet_list", "list_item")
+KINDS = {"inline", *(f"{part}_{end}" for part in PARTS for end in ("open", "close"))}
 HOSTILE = "<script>alert(1)</script> [x](https://x.example) `a` |\n\n# Top\n| a | \u202e1. **b** $m$ ![](y)"
 
 
@@ -48,7 +55,7 @@ def test_its_facts_are_the_runs(finished_run: Runs) -> None:
     )
     result = json.loads((run / "result.json").read_text())
     said = sections(card := model_card(FILE, read_facts(run)))
-    assert said["What it started from"] == "Distilled start\\: the run runs/START."
+    assert said["What it started from"] == "Distilled start: the run runs/START."
     assert "Number of photos: 12,345\n- Number of people: 90" in said["The photos it learned from"]
     assert said["How to make it again"].endswith("```text\nmaskrec run 'a b.yaml'\n```")
     rows = [line for line in said["What was measured"].splitlines() if line.startswith("| ")]
@@ -89,7 +96,7 @@ def test_names_of_strangers_do_nothing(finished_run: Runs) -> None:
     matter = front_matter(card)
     assert matter["license_name"] == 'MIT: "x"'
     assert "b" not in matter
-    plain = card.replace("\\<", "").replace("\\`", "").replace("\\[", "").replace("\\!", "").replace("\\$", "")
+    plain = card.replace("\\<", "").replace("\\`", "").replace("\\[", "").replace("\\$", "")
     before_licence, _, rest = plain.partition("## Licences")
     assert not {"<", "`", "$"} & set(before_licence)
     assert len([line for line in card.splitlines() if line.startswith("# ")]) == 2  # the second stands in a fence
@@ -108,8 +115,29 @@ def test_text_of_markdown() -> None:
     assert inline("1. a") == "1\\. a"
     assert inline("- a") == "\\- a"
     assert inline("runs/a-b.onnx 0.5") == "runs/a-b.onnx 0.5"
-    assert inline("a|b\n<c>") == "a\\|b \\<c\\>"
+    assert inline("a|b\n<c>") == "a\\|b \\<c>"
     assert fenced("a ```` b").splitlines() == ["`````text", "a ```` b", "`````"]
+
+
+@pytest.mark.parametrize(
+    "text", ["by_group: FAR = 0.01 (95 %), a-b + c > d # e {f} ! g ^ h", "tar@far=0.001/bare", "a & b, 3."]
+)
+def test_signs_that_begin_nothing_stay_as_they_are(text: str) -> None:
+    assert inline(text) == text
+
+
+@given(st.text(alphabet="ab1.)_*`~[]()<>!&;#+-=|\\$:/@ \n", max_size=30))
+@example("https://a.b www.a.b a@b.c &amp; &#35; **b** _i_ [x](y) <b> ![](z)")
+@example("---")
+@example("1. - + # >")
+def test_a_reader_of_markdown_shows_the_text_and_nothing_else(text: str) -> None:
+    shown = " ".join(text.split())
+    for before in ("", "- "):
+        tokens = MARKDOWN.parse(f"{before}{inline(text)}")
+        inner = [child for token in tokens for child in token.children or ()]
+        assert "".join(child.content for child in inner) == shown
+        assert {child.type for child in inner} <= {"text", "text_special"}
+        assert {token.type for token in tokens} <= KINDS
 
 
 def test_without_an_evaluation_and_without_a_run(tmp_path: Path) -> None:

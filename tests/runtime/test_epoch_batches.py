@@ -35,4 +35,4 @@ def test_a_sampler_that_is_waited_for_is_named(
     assert epoch_batches(Waits(), 0, 4, "sampler: mine") == [[0, 1], [2, 3]]
     said = capsys.readouterr().err
     assert "still waiting, since " in said
-    assert "for batch 2 of epoch 1 from sampler: mine" in said
+    assert "for sampler: mine, which chooses the samples of batch 2 of epoch 1" in said

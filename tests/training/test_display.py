@@ -66,6 +66,24 @@ def test_a_line_every_ten_seconds(clock: Clock) -> None:
     assert [line.split()[3] for line in lines] == ["3/100", "6/100", "9/100", "12/100"]
 
 
+def test_a_line_before_the_next_row_repeats_no_number(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Display(3, 100, 0, Console(file=stream, width=200)) as display:
+        display.step(0, 1, 0.5, 0.01, 1234.5)
+        for step in (2, 3):
+            clock.now += 11.0
+            display.advance(0, step)
+        display.step(0, 4, 0.25, 0.01, 1234.5)
+        clock.now += 11.0
+        display.advance(0, 5)
+    lines = stream.getvalue().splitlines()
+    assert [line.partition("  ETA")[0] for line in lines] == [
+        "epoch 1/3  step 2/100  loss 0.5000  lr 0.01  1,234 images/s",
+        "epoch 1/3  step 3/100",
+        "epoch 1/3  step 5/100  loss 0.2500  lr 0.01  1,234 images/s",
+    ]
+
+
 def test_what_users_and_plugins_say_is_shown_as_it_is(clock: Clock) -> None:
     stream = io.StringIO()
     Display(1, 1, 0, Console(file=stream, width=200)).line("[/data/x.csv] [bold]tripped")

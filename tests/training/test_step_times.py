@@ -9,6 +9,7 @@ import pytest
 from face_sets import write_face_set
 from small_recipe import PIECES, write_recipe
 
+from maskrec.base.processors import usable_processors
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
 from maskrec.training.assemble import assemble
@@ -107,7 +108,7 @@ def test_reading_is_told_from_decoding_where_the_data_set_can(maskrec_cli, tmp_p
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[1:5]] == ["PHASE", "read", "decode", "wait"]
     assert all(line.endswith("one loader process") and float(line.split()[1]) >= 0 for line in lines[2:4])
-    assert "train.workers is auto (2 in this measurement)" in done.stdout
+    assert f"train.workers is auto ({min(2, usable_processors())} in this measurement)" in done.stdout
 
 
 def test_a_trace_in_a_folder_that_does_not_exist_is_refused_first(maskrec_here, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from probe_runs import probe, rows
 from run_comparison import assert_same_run
 
+from maskrec.base.processors import usable_processors
 from maskrec.contracts.sample import Sample
 from maskrec.runtime.compute import Compute
 from maskrec.runtime.loading import EpochLoader
@@ -94,8 +98,25 @@ def test_what_would_need_more_processors_is_said(monkeypatch: pytest.MonkeyPatch
 
 def test_an_epoch_that_is_too_short_is_not_measured() -> None:
     choice, said, labels = chosen([], [[(number, number)] for number in range(FEWEST)])
-    assert (choice.workers, labels) == (2, [0, 1, 2, 3])
-    assert said == ["train.workers: auto is 2; an epoch of 4 batches is too short to measure"]
+    number = min(2, usable_processors())
+    assert (choice.workers, labels) == (number, [0, 1, 2, 3])
+    assert said == [f"train.workers: auto is {number}; an epoch of 4 batches is too short to measure"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no process to processors")
+def test_there_are_no_more_processes_than_processors() -> None:
+    """In a process of its own that is bound to one of them; the loader of torch would warn there."""
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from maskrec.training.worker_choice import WorkerChoice\n"
+        "from maskrec.runtime.loader_processes import known_workers\n"
+        "for asked in (3, 1, 0, 'auto'): print(WorkerChoice(asked, None, print).workers, known_workers(asked))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
+    assert done.stdout.splitlines() == [
+        "train.workers is 3, but this process may use 1 processor: 1 loader process is started",
+        *("1 1", "1 1", "0 0", "1 1"),
+    ]
 
 
 def test_a_run_is_the_same_as_with_a_number_of_processes(

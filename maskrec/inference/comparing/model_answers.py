@@ -99,6 +99,8 @@ def ask_model(
     what = WhatToEvaluate(model.subject, model.evaluations, model.data_root, compute, workers, cache=cache)
     with tempfile.TemporaryDirectory(prefix="maskrec-") as folder:
         prepared = prepare_evaluation(what, catalog, progress, Path(folder))
+        for error in prepared.refused.values():
+            raise error
         asked, left_out = _deciding(prepared)
         prepared.embed.digests = ImageDigests()
         try:

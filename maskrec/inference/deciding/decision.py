@@ -37,6 +37,7 @@ class Decision:
         frr_comparisons: of how many; without an interval, because whose they are is not kept.
         probability: of being one person, calibrated, for the prior that was given; None without measured distances.
         source: what the threshold was measured on, in words.
+        prior: what the probability took as that of one person before looking; None without a probability.
     """
 
     same: bool
@@ -50,6 +51,7 @@ class Decision:
     frr_comparisons: int | None = None
     probability: float | None = None
     source: str = ""
+    prior: float | None = None
 
     def __repr__(self) -> str:
         parts = [f"{'same' if self.same else 'different'}, {self.condition}: threshold {self.threshold:.4f}"]
@@ -80,9 +82,10 @@ def decide(
         found = _measured_threshold(decisions, condition, far)
         if found is not None:
             frr, comparisons = _false_rejects(risk, condition, found.value)
+            probability = _probability(risk, condition, distance, prior)
             return Decision(
                 distance <= found.value, condition, found.value, found.far, found.low, found.high, found.people, frr,
-                comparisons, _probability(risk, condition, distance, prior), decisions.measured_on,
+                comparisons, probability, decisions.measured_on, None if probability is None else prior,
             )  # fmt: skip
     stored = stored_threshold(decisions.thresholds, condition, far)
     if stored is None:

@@ -88,6 +88,11 @@ def _decision_lines(decision: Decision, with_source: bool) -> list[str]:
         lines += [f"  measured on {decision.source}"] if with_source else []
     if decision.probability is not None:
         lines.append(f"  probability of being one person {_probability(decision.probability)}")
+        if decision.same != (decision.probability >= 0.5) and decision.far is not None and decision.prior is not None:
+            lines.append(
+                f"  both are right: the decision keeps to a false accept rate of {decision.far:.2g}, "
+                f"and the probability weighs this distance against a prior of {decision.prior:.2g}"
+            )
     return lines
 
 

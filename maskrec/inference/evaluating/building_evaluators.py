@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.words import one_line
+from maskrec.contracts.component_calls import Metrics
 from maskrec.contracts.context import Context
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
@@ -33,8 +35,8 @@ def build_evaluators(
     catalog: Catalog,
     folder: Path,
     run: Path | None = None,
-) -> tuple[Builder, AskedEvaluators]:
-    """The evaluators, and the builder that has their pair sets.
+) -> tuple[Builder, AskedEvaluators, dict[str, RecipeError]]:
+    """The evaluators, the builder that has their pair sets, and by label what is wrong with those that are left out.
 
     What they ask of the training data (its labels) is answered by the data of the run that the weights come from.
 
@@ -48,26 +50,34 @@ def build_evaluators(
         run: the run that the weights come from; None for others, whose training data is not known.
 
     Raises:
-        RecipeError: all that is wrong with them at once.
+        RecipeError: none of them can be built; all that is wrong with them at once.
     """
     opener = partial(open_backbone, catalog=catalog, data_root=context.data_root)
     size = getattr(model.network, "embedding_size", None)
     givens = {"seed": evaluations.seed, "image_size": image_size, "embedding_size": size, "run_dir": folder}
-    builder, problems = Builder(catalog, evaluations.seed, context, opener, givens), RecipeProblems()
-    built, declared = {}, {}
+    builder = Builder(catalog, evaluations.seed, context, opener, givens)
+    built, declared, refused = dict[str, Any](), dict[str, Metrics](), dict[str, RecipeError]()
     hint = _give_training_data(builder, evaluations, model, run)
     for label, spec in evaluations.evaluate.items():
-        missing = _missing_givens(builder, spec, hint)
-        problems.entries += missing
+        problems, before = RecipeProblems(_missing_givens(builder, spec, hint)), len(builder.pair_sets)
         try:
-            if not missing:
-                built[label] = builder.build(spec)
-                declared[label] = metrics_of(builder.target(spec), spec, problems) or {}
+            problems.refuse()
+            evaluator = builder.build(spec)
+            metrics = metrics_of(builder.target(spec), spec, problems) or {}
+            sets = builder.pair_sets[before:]
+            problems.entries += [each for named, pairs in sets for each in landmark_problems(named, pairs)]
+            problems.refuse()
         except RecipeError as error:
-            problems.take(error)
-    problems.entries += [each for spec, pairs in builder.pair_sets for each in landmark_problems(spec, pairs)]
-    problems.refuse()
-    return builder, AskedEvaluators(evaluations.evaluate, built, declared, {"the model": model.network})
+            refused[label] = error
+            del builder.pair_sets[before:]
+        else:
+            built[label], declared[label] = evaluator, metrics
+    if not built and refused:
+        every = RecipeProblems()
+        for each in refused.values():
+            every.take(each)
+        every.refuse()
+    return builder, AskedEvaluators(evaluations.evaluate, built, declared, {"the model": model.network}), refused
 
 
 def check_people(builder: Builder, run: Path | None, catalog: Catalog) -> TrainedPeople:

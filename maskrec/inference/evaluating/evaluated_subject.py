@@ -84,7 +84,7 @@ def open_subject(where: Path, catalog: Catalog, data_root: Path = Path()) -> Eva
         UsageError: as in `open_model`.
     """
     if not os.path.lexists(where) and catalog.find(str(where), "backbone"):
-        return open_written_subject(json.dumps({"use": str(where)}), catalog, data_root)
+        return open_written_subject(json.dumps({"use": str(where)}), catalog, data_root, "the model", typed=False)
     require_model(where, MODELS_AND_BACKBONES)
     if is_model_folder(where):
         return _folder(where, catalog)
@@ -97,13 +97,22 @@ def open_subject(where: Path, catalog: Catalog, data_root: Path = Path()) -> Eva
     return EvaluatedSubject(model, ModelWeights("onnx", file_sha256(where), where), where.stem)
 
 
-def open_written_subject(text: str, catalog: Catalog, data_root: Path = Path()) -> EvaluatedSubject:
+def open_written_subject(
+    text: str, catalog: Catalog, data_root: Path = Path(), shown: str = "--backbone", typed: bool = True
+) -> EvaluatedSubject:
     """Open a backbone that is written out, ``{use: NAME, weights: ...}``.
+
+    Args:
+        text: the component.
+        catalog: where names are looked up.
+        data_root: what its paths are relative to.
+        shown: what messages call the text.
+        typed: whether the user wrote it so, and messages may point into it.
 
     Raises:
         UsageError: it cannot be built, or starts from random weights.
     """
-    named = resolve_written_backbone(text, "--backbone", catalog=catalog, data_root=data_root)
+    named = resolve_written_backbone(text, shown, catalog=catalog, data_root=data_root, typed=typed)
     name = named.backbone.name.rpartition("/")[2] if isinstance(named.backbone, Spec) else named.backbone.location.stem
     return _named(named, f"the backbone {name}", name, catalog, data_root)
 

@@ -13,7 +13,9 @@ from maskrec.base.errors import MaskrecError
 from maskrec.base.files import write_json, write_text
 from maskrec.base.progress import Progress
 from maskrec.base.whole_folders import whole_folder
+from maskrec.base.words import one_line
 from maskrec.contracts.evaluation import Evaluation
+from maskrec.contracts.problem import RecipeError
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.deciding.measuring_decisions import gather, measure_once
 from maskrec.inference.deciding.model_folder import NAME, ModelFolder, write_model_folder
@@ -24,6 +26,7 @@ from maskrec.inference.evaluating.prepared_evaluation import WhatToEvaluate, pre
 from maskrec.inference.evaluating.result_tables import final_tables, interval_lines
 from maskrec.inference.galleries.measured_searches import measured_searches
 from maskrec.plugin.catalog import Catalog
+from maskrec.recipe.provenance import versions
 from maskrec.recipe.writing import evaluations_yaml
 
 Say = Callable[[str], None]
@@ -63,7 +66,7 @@ def evaluate_model(
         overwrite: whether a model folder that is there is replaced.
 
     Raises:
-        RecipeError: evaluators or pairs that cannot be built, or people who were trained on.
+        RecipeError: no evaluator can be built, or people were trained on.
         MaskrecError: an image that cannot be read or an evaluator that fails, where nothing else is measured; a disk
             that takes no more.
     """
@@ -88,7 +91,9 @@ def _folder(out: Path | None, overwrite: bool) -> Iterator[Path]:
 def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder: Path) -> MeasuredModel:
     prepared = prepare_evaluation(what, catalog, progress, folder)
     asked, embed, caveats, notes = prepared.asked, prepared.embed, prepared.caveats, prepared.notes
-    failed: dict[str, MaskrecError] = {}
+    failed: dict[str, MaskrecError] = dict(prepared.refused)
+    for label, error in failed.items():
+        progress.line(f"failed {label}: {_sentence(error)}")
     try:
         answers = _one_by_one(asked, lambda one: one.evaluate(embed), failed, progress.line)
         evaluated = dict(_shown(answers, "evaluate", progress.line, folder))
@@ -108,8 +113,13 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
     decisions = Decisions(thresholds, once.risk, once.probe, gathered.measured_on, galleries=once.galleries)
     for line in measured_searches(decisions):
         progress.line(line)
-    sentences = {label: str(error) for label, error in failed.items()}
+    sentences = {label: _sentence(error) for label, error in failed.items()}
     return MeasuredModel(evaluated, tested, decisions, caveats, (*notes, *once.notes), sentences)
+
+
+def _sentence(error: MaskrecError) -> str:
+    """What is wrong, on one line; the file of a recipe and the place in it are known from the evaluator's label."""
+    return " ".join(error.sentence().split()) if isinstance(error, RecipeError) else one_line(error)
 
 
 def _one_by_one(
@@ -124,7 +134,7 @@ def _one_by_one(
             yield from ask(replace(asked, built={label: evaluator}))
         except MaskrecError as error:
             failed[label] = error
-            line(f"failed {label}: {error}")
+            line(f"failed {label}: {_sentence(error)}")
 
 
 def _shown(
@@ -159,6 +169,7 @@ def _write(what: WhatToEvaluate, measured: MeasuredModel, out: Path, building: P
         "name": subject.name,
         "model": subject.model.origin,
         "measured_on": measured.decisions.measured_on,
+        "versions": versions(),
         "caveats": measured.caveats,
         "notes": measured.notes,
         "evaluate": plain,

@@ -43,7 +43,7 @@ def pair_faces(folder: Path, asked: Mapping[str, Sequence[int]], catalog: Catalo
     size = evaluations.image_size or subject.image_size or subject.model.spec.size
     context = Context(data_root=own.data_root, input_spec=subject.model.spec, device="cpu")
     with tempfile.TemporaryDirectory(prefix="maskrec-") as scratch:
-        builder, _ = build_evaluators(evaluations, subject.model, size, context, catalog, Path(scratch), subject.run)
+        builder, _, _ = build_evaluators(evaluations, subject.model, size, context, catalog, Path(scratch), subject.run)
         return {
             (pairs.label, index): picture
             for _, pairs in builder.pair_sets

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskrec.base.progress import Progress
 from maskrec.contracts.context import Context
 from maskrec.contracts.pair_set import PairSet
+from maskrec.contracts.problem import RecipeError
 from maskrec.inference.embedder import Embedder
 from maskrec.inference.embedding_cache import EmbeddingCache, open_cache
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
@@ -52,6 +54,7 @@ class PreparedEvaluation:
         pair_sets: all that were built for them.
         caveats: what must be said beside every figure.
         notes: what else was said.
+        refused: by label what is wrong with evaluators that could not be built.
     """
 
     asked: AskedEvaluators
@@ -59,6 +62,7 @@ class PreparedEvaluation:
     pair_sets: tuple[PairSet, ...]
     caveats: tuple[str, ...]
     notes: tuple[str, ...]
+    refused: Mapping[str, RecipeError] = field(default_factory=dict)
 
     def save(self) -> None:
         """Write the embeddings that are new, where they are kept.
@@ -80,12 +84,12 @@ def prepare_evaluation(what: WhatToEvaluate, catalog: Catalog, progress: Progres
         folder: where evaluators may write.
 
     Raises:
-        RecipeError: evaluators or pairs that cannot be built, or people who were trained on.
+        RecipeError: no evaluator can be built, or people were trained on.
     """
     subject, evaluations = what.subject, what.evaluations
     size = evaluations.image_size or subject.image_size or subject.model.spec.size
     context = Context(data_root=what.data_root, input_spec=subject.model.spec, device=str(what.compute.device))
-    builder, asked = build_evaluators(evaluations, subject.model, size, context, catalog, folder, subject.run)
+    builder, asked, refused = build_evaluators(evaluations, subject.model, size, context, catalog, folder, subject.run)
     trained = check_people(builder, subject.run, catalog)
     caveats = tuple(dict.fromkeys(c for c in (*trained.caveats, *(p.caveat for _, p in builder.pair_sets)) if c))
     notes = (
@@ -103,7 +107,7 @@ def prepare_evaluation(what: WhatToEvaluate, catalog: Catalog, progress: Progres
         subject.model, compute, evaluations.seed, what.workers, share_bare=what.share_bare, progress=progress
     )
     embed.cache = _cache(what, progress)
-    return PreparedEvaluation(asked, embed, tuple(pairs for _, pairs in builder.pair_sets), caveats, notes)
+    return PreparedEvaluation(asked, embed, tuple(pairs for _, pairs in builder.pair_sets), caveats, notes, refused)
 
 
 def _cache(what: WhatToEvaluate, progress: Progress) -> EmbeddingCache | None:

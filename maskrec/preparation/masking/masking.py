@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -189,7 +190,9 @@ def masking(source: Source, destination: Path, settings: MaskSettings, tars: boo
     """
     if source.items.landmarks is None:
         raise UsageError(
-            f"{source.path}: masks are put on by landmarks, but there are none; `maskrec data align` finds them"
+            f"{source.path}: masks are put on by landmarks, and these faces come without any; find them with "
+            f"`{shlex.join(['maskrec', 'data', 'align', str(source.path), 'aligned'])}`, then run "
+            f"`{shlex.join(['maskrec', 'data', 'mask', 'aligned', str(destination)])}`"
         )
     if all(item.masked for item in source.items):
         raise UsageError(f"{source.path}: all faces there are already masked")

@@ -13,7 +13,7 @@ function share(part, whole, digits) {
 }
 
 function significant(value) {
-  return String(Number(value.toPrecision(4)));
+  return value.toPrecision(4);
 }
 
 function start(part) {

@@ -44,8 +44,9 @@ class Display:
         self.advance(epoch, step)
 
     def advance(self, epoch: int, step: int) -> None:
-        """A step is made, whose numbers may be read later."""
-        self.progress.update(step, self.status, f"epoch {epoch + 1}/{self.epochs}")
+        """A step is made, whose numbers may be read later; a line that stays says those of an earlier one once."""
+        if self.progress.update(step, self.status, f"epoch {epoch + 1}/{self.epochs}"):
+            self.status = ""
 
     def evaluating(self, text: str) -> None:
         """An evaluation has begun."""

@@ -358,7 +358,8 @@ def test_sources_without_landmarks(faces: Path, tmp_path: Path) -> None:
     rows = [{"path": row["path"], "identity": row["identity"]} for row in read(faces / "faces.csv")]
     bare = write_faces(tmp_path / "bare")
     save(bare, rows)
-    with pytest.raises(UsageError, match="`maskrec data align` finds them"):
+    following = rf"`maskrec data align {bare}.* aligned`, then run `maskrec data mask aligned {tmp_path / 'out'}`"
+    with pytest.raises(UsageError, match=following):
         run(bare, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
