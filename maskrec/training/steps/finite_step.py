@@ -88,34 +88,43 @@ class FiniteGuard:
             evidence: of this process.
             scale: by which losses were multiplied; None without one.
         """
-        means, largest = _over_processes(losses, evidence)
-        tail = [] if norm is None else [norm.to(means.device, means.dtype).reshape(1)]
-        wrong = ~torch.cat([means, largest, *tail]).isfinite().all()
+        together = _over_processes(losses, evidence)
+        tail = [] if norm is None else [norm.to(together.device, together.dtype).reshape(1)]
+        wrong = _not_finite(torch.cat([together, *tail]) if tail else together)
         counted = wrong
         if scale is not None:  # gradients that only the scale made too large: the next step has a smaller one
-            counted = wrong & ~(torch.cat([means, largest[1:]]).isfinite().all() & (scale > 1))
-        before = self.ended
-        count = self.skipped + (counted & ~before)
-        self.ended = before | (count > self.max_skipped)
+            counted = wrong & (_not_finite(together[:-1]) | (scale <= 1))
+        fresh = counted > self.ended  # none once the run has ended
+        count = self.skipped + fresh
+        self.ended = self.ended | (count > self.max_skipped)
         self.skipped = count.clamp(max=self.max_skipped)
-        return _total(means), Verdict(wrong | self.ended, counted & ~before, self.ended, evidence)
+        return _total(together, len(losses)), Verdict(wrong | self.ended, fresh, self.ended, evidence)
 
 
-def _over_processes(losses: Sequence[Tensor], evidence: Evidence) -> tuple[Tensor, Tensor]:
-    """Each loss's mean, and the largest gradient and the largest buffer, not finite where one of any process is not."""
+def _over_processes(losses: Sequence[Tensor], evidence: Evidence) -> Tensor:
+    """The sum over processes of each loss, of the largest buffer and of the largest gradient, in this order."""
     device = losses[0].device
     exact = exact_dtype(device)
-    nothing = torch.zeros((), dtype=exact, device=device)
-    largest = [values.max() if len(values) else nothing for values in (evidence.gradients, evidence.buffers)]
-    together = all_reduce_sum(torch.stack([*(loss.detach().to(exact) for loss in losses), *largest]))
-    return together[: len(losses)] / world_size(), together[len(losses) :]
+    largest = [
+        values.max() if values.numel() else torch.zeros((), dtype=exact, device=device)
+        for values in (evidence.buffers, evidence.gradients)
+    ]
+    return all_reduce_sum(torch.stack([*(loss.detach().to(exact) for loss in losses), *largest]))
 
 
-def _total(means: Tensor) -> Tensor:
-    """The mean of the losses of a step's batches, added up in their order."""
-    total = means[0] / len(means)
-    for mean in means[1:]:
-        total = total + mean / len(means)
+def _not_finite(values: Tensor) -> Tensor:
+    """Whether any value is not finite: only of those is the difference to itself another number than 0."""
+    return (values - values).ne(0).any()
+
+
+def _total(sums: Tensor, count: int) -> Tensor:
+    """The mean over processes and over the ``count`` losses of a step's batches, added up in their order."""
+    means = sums[:count] / world_size() if world_size() > 1 else sums
+    if count == 1:
+        return means[0]
+    total = means[0] / count
+    for mean in means[1:count]:
+        total = total + mean / count
     return total
 
 
@@ -124,7 +133,9 @@ def largest_values(tensors: Sequence[Tensor]) -> Tensor:
     found = []
     for (device, _), group in groupby(tensors, key=lambda tensor: (tensor.device, tensor.dtype)):
         norms = torch._foreach_norm([tensor.detach() for tensor in group], math.inf)
-        found.append(torch.stack(list(norms)).to(exact_dtype(device)))
+        found.append(torch.stack(norms).to(exact_dtype(device)))
+    if len(found) == 1:
+        return found[0]
     return torch.cat(found) if found else torch.zeros(0)
 
 
@@ -163,9 +174,13 @@ class SavedBuffers:
         found = {name: buffers.get(key) for name, buffers, key in self._slots}
         return {name: each for name, each in found.items() if each is not None and _has_real_numbers(each)}
 
-    @torch.no_grad()
     def keep(self) -> None:
         """Remember their values."""
+        if self._slots:
+            self._keep()
+
+    @torch.no_grad()
+    def _keep(self) -> None:
         now = self._now()
         if not self._kept or not _same_objects(now, self._tensors):
             self._tensors = now
@@ -173,12 +188,16 @@ class SavedBuffers:
         for kept in self._kept:
             torch._foreach_copy_(kept.before, kept.tensors)
 
-    @torch.no_grad()
     def put_back(self, skipped: Tensor) -> None:
         """Give them the values that were kept last, where the boolean ``skipped`` is true.
 
         A module that has put other tensors in their places makes this wait for the device.
         """
+        if self._slots:
+            self._put_back(skipped)
+
+    @torch.no_grad()
+    def _put_back(self, skipped: Tensor) -> None:
         if not _same_objects(self._now(), self._tensors):
             if skipped:
                 self._put_objects_back()

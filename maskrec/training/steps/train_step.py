@@ -124,7 +124,7 @@ class TrainStep:
         known = self._change_unless(verdict)
         if begins:
             self.buffers.look_again()
-        if takes_flag(self.optimizer):
+        if known is not None and takes_flag(self.optimizer):
             known = None  # read in the first step only, and not on every process: none of them may act on it
         return StepResult(numbers, embeddings, labels.to(embeddings.device, non_blocking=True), known)
 
@@ -189,7 +189,7 @@ class TrainStep:
             if value.requires_grad:
                 with call_into(plan.loss.who, "failed in backward", self.loss):
                     scaled = value if self.scale is None else self.scale.multiply(value)
-                    (scaled / parts).backward()  # type: ignore[no-untyped-call]
+                    (scaled / parts if parts > 1 else scaled).backward()  # type: ignore[no-untyped-call]
         if first is not None:
             first.gradients(value, self.backbone, self.loss)
             self.first = None
@@ -211,10 +211,11 @@ class TrainStep:
             and of the networks' statistics before it.
         """
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        averaged = isinstance(self.network, DistributedDataParallel)
-        backbone = [] if averaged else [weight for weight in self.backbone.parameters() if weight.requires_grad]
-        average_gradients([*backbone, *self._common(trained_parameters(self.loss))])
-        scale_shard_gradients([weight for weight in weights if id(weight) in self.shard])
+        if world_size() > 1:
+            averaged = isinstance(self.network, DistributedDataParallel)
+            backbone = [] if averaged else [weight for weight in self.backbone.parameters() if weight.requires_grad]
+            average_gradients([*backbone, *self._common(trained_parameters(self.loss))])
+            scale_shard_gradients([weight for weight in weights if id(weight) in self.shard])
         trained = [weight for weight in weights if weight.grad is not None and weight.numel()]
         gradients = [weight.grad for weight in trained if weight.grad is not None]
         if self.scale is not None:
