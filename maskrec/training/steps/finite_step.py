@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import is_
 
 import torch
 from torch import Tensor, nn
@@ -95,10 +96,14 @@ class FiniteGuard:
         if scale is not None:  # gradients that only the scale made too large: the next step has a smaller one
             counted = wrong & (_not_finite(together[:-1]) | (scale <= 1))
         fresh = counted > self.ended  # none once the run has ended
-        count = self.skipped + fresh
-        self.ended = self.ended | (count > self.max_skipped)
-        self.skipped = count.clamp(max=self.max_skipped)
-        return _total(together, len(losses)), Verdict(wrong | self.ended, fresh, self.ended, evidence)
+        if self.max_skipped:
+            count = self.skipped + fresh
+            self.ended = self.ended | (count > self.max_skipped)
+            self.skipped = count.clamp(max=self.max_skipped)
+        else:  # nothing to count, which every step would pay for
+            self.ended = self.ended | counted
+        skipped = self.ended if counted is wrong and not self.max_skipped else wrong | self.ended
+        return _total(together, len(losses)), Verdict(skipped, fresh, self.ended, evidence)
 
 
 def _over_processes(losses: Sequence[Tensor], evidence: Evidence) -> Tensor:
@@ -132,7 +137,7 @@ def largest_values(tensors: Sequence[Tensor]) -> Tensor:
     """``(n,)`` largest absolute values of tensors that are not empty, in float64; not finite where any value is not."""
     found = []
     for (device, _), group in groupby(tensors, key=lambda tensor: (tensor.device, tensor.dtype)):
-        norms = torch._foreach_norm([tensor.detach() for tensor in group], math.inf)
+        norms = torch._foreach_norm([each.detach() if each.requires_grad else each for each in group], math.inf)
         found.append(torch.stack(norms).to(exact_dtype(device)))
     if len(found) == 1:
         return found[0]
@@ -250,7 +255,7 @@ def _slots(module: nn.Module) -> Iterator[tuple[str, dict[str, Tensor | None], s
 
 
 def _same_objects(one: Sequence[object], other: Sequence[object]) -> bool:
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+    return len(one) == len(other) and all(map(is_, one, other))
 
 
 def _has_real_numbers(tensor: Tensor) -> bool:
