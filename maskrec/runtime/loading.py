@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -51,15 +51,11 @@ class LoadedBatch:
         """The batch on a device, its images contiguous; the same batch where it is so already."""
         if self.images.device == device and self.images.is_contiguous():
             return self
-        return LoadedBatch(
-            images=self.images.to(device, non_blocking=True).contiguous(),
-            labels=self.labels.to(device, non_blocking=True),
-            landmarks=None if self.landmarks is None else self.landmarks.to(device, non_blocking=True),
-            masked=self.masked.to(device, non_blocking=True),
-            indices=self.indices.to(device, non_blocking=True),
-            positions=self.positions.to(device, non_blocking=True),
-            whole=self.whole,
-        )
+        moved = {name: getattr(self, name) for name in ("images", "labels", "masked", "indices", "positions")}
+        moved = {name: value.to(device, non_blocking=True) for name, value in moved.items()}
+        moved["images"] = moved["images"].contiguous()
+        landmarks = None if self.landmarks is None else self.landmarks.to(device, non_blocking=True)
+        return replace(self, landmarks=landmarks, **moved)
 
 
 def load(

@@ -23,7 +23,7 @@ from maskrec.training.steps import fitting_batch
 from maskrec.training.steps.activation_checkpointing import recompute_activations
 from maskrec.training.steps.batch_preparation import BatchPreparation
 from maskrec.training.steps.compiled_network import compiled
-from maskrec.training.steps.finite_step import Evidence, FiniteGuard, SavedBuffers, Verdict, largest_values
+from maskrec.training.steps.finite_step import Evidence, FiniteGuard, Verdict, largest_values
 from maskrec.training.steps.gradients import (
     average_gradients,
     clip_gradients,
@@ -37,6 +37,7 @@ from maskrec.training.steps.optimizer_step import step_unless, takes_flag
 from maskrec.training.steps.optimizing import build_optimizer, frozen_tensors, trained_parameters
 from maskrec.training.steps.prefetching import PreparedBatch
 from maskrec.training.steps.random_state import keep_random_state
+from maskrec.training.steps.saved_buffers import SavedBuffers
 from maskrec.training.steps.schedule import Schedule
 from maskrec.training.steps.step_window import StepNumbers, StepResult
 
