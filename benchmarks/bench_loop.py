@@ -53,7 +53,7 @@ from maskrec.training.steps.train_step import TrainStep
 from maskrec.training.trainer import Trainer
 from maskrec.training.worker_choice import WorkerChoice
 
-BATCH, MOST_MS, MOST_CALLS = 8, 1.0, 550
+BATCH, MOST_MS, MOST_CALLS = 8, 1.0, 450
 SHORT = 100  # steps whose calls are counted
 
 
