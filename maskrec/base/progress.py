@@ -70,15 +70,18 @@ class Progress:
         """
         self._measure(done)
         self.description = description or self.description
-        text = "  ".join(part for part in (self._pace_text(), status, self._remaining_text()) if part)
         if self._bar is not None:
+            text = self._text(status)
             self._bar.update(self._task, completed=done, status=text, description=self.description)
         elif time.monotonic() - self.last_line > _SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()
-            count = self.count.format(done=done, total=self.total)
+            count, text = self.count.format(done=done, total=self.total), self._text(status)
             self.line("  ".join(part for part in (self.description, count, text) if part))
             return True
         return False
+
+    def _text(self, status: str) -> str:
+        return "  ".join(part for part in (self._pace_text(), status, self._remaining_text()) if part)
 
     def _measure(self, done: int) -> None:
         """Count; the time until the first units are finished is that of workers that start, and says nothing."""

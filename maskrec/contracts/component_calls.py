@@ -174,8 +174,9 @@ def diagnostics(component: object, who: str = "") -> dict[str, float | Tensor]:
 def _number(name: object, value: Any, who: str) -> float | Tensor:
     """A number, or a tensor's without its graph: torch warns where a tensor that carries gradients becomes a float."""
     if hasattr(value, "detach") and value.numel() == 1 and not value.is_complex():
-        scalar: Tensor = value.detach().reshape(()).clone()  # read later, when the component may have changed its own
-        return scalar
+        scalar: Tensor = value.detach() if value.requires_grad else value
+        # Read later, when the component may have changed its own.
+        return (scalar.reshape(()) if scalar.ndim else scalar).clone()
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError) as error:  # of no number, of a word, of a tensor of several

@@ -22,7 +22,7 @@ def set_name(component: Any, who: str) -> None:
 
 def name_of(component: Any) -> str:
     """What `set_name` kept, or the name of the component's type, or of the function that it is."""
-    if inspect.isroutine(component):
+    kept = getattr(component, "__dict__", {}).get(_ATTRIBUTE)
+    if kept is None and inspect.isroutine(component):  # asked last: it takes longest, and each step asks for names
         return f"{component.__module__}.{component.__qualname__}"
-    own = getattr(component, "__dict__", {})
-    return str(own.get(_ATTRIBUTE, type(component).__name__))
+    return type(component).__name__ if kept is None else str(kept)

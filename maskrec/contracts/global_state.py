@@ -16,39 +16,44 @@ from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-Setting = tuple[str, Any, Callable[[Any], object]]  # how a sentence names it, its value, what sets it
+Settings = tuple[Any, ...]  # values, in the order of `_named`; empty before torch is imported
 
 
-def settings(component: object = None) -> list[Setting]:
-    """The settings that a call into ``component`` has to leave as they are. Nothing before torch is imported."""
+def settings(component: object = None) -> Settings:
+    """The values of the settings that a call into ``component`` has to leave as they are."""
     torch = sys.modules.get("torch")
     if torch is None:
-        return []
-    found: list[Setting] = [
-        ("torch.is_grad_enabled()", torch.is_grad_enabled(), torch.set_grad_enabled),
-        ("torch.get_default_dtype()", torch.get_default_dtype(), torch.set_default_dtype),
-    ]
+        return ()
     if isinstance(component, torch.nn.Module) and hasattr(component, "training"):  # set by Module.__init__
-        found.append(("its `training` flag", component.training, component.train))
-    return found
+        return torch.is_grad_enabled(), torch.get_default_dtype(), component.training
+    return torch.is_grad_enabled(), torch.get_default_dtype()
 
 
-def settings_at_import() -> list[Setting]:
+def _named(component: Any) -> Iterator[tuple[str, Callable[[Any], object]]]:
+    """How a sentence names each setting, and what sets it."""
+    torch = sys.modules["torch"]
+    yield "torch.is_grad_enabled()", torch.set_grad_enabled
+    yield "torch.get_default_dtype()", torch.set_default_dtype
+    yield "its `training` flag", lambda value: component.train(value)
+
+
+def settings_at_import() -> Settings:
     """The settings as torch has them when it was just imported."""
-    values: dict[str, Any] = {}
-    if (torch := sys.modules.get("torch")) is not None:
-        values = {"torch.is_grad_enabled()": True, "torch.get_default_dtype()": torch.float32}
-    return [(name, values[name], put_back) for name, _, put_back in settings()]
+    torch = sys.modules.get("torch")
+    return () if torch is None else (True, torch.float32)
 
 
-def restore_settings(before: list[Setting], component: object = None) -> list[str]:
+def restore_settings(before: Settings, component: object = None) -> list[str]:
     """Set what differs from ``before`` back.
 
     Returns:
         What differed, in words: ``torch.is_grad_enabled() from True to False``.
     """
+    now = settings(component)
+    if now == before or not before:
+        return []
     changed = []
-    for (name, old, put_back), (_, new, _) in zip(before, settings(component), strict=False):
+    for (name, put_back), old, new in zip(_named(component), before, now, strict=False):
         if old != new:
             changed.append(f"{name} from {old} to {new}")
             put_back(old)

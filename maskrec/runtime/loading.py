@@ -48,7 +48,9 @@ class LoadedBatch:
     whole: int | None = None
 
     def to(self, device: torch.device) -> LoadedBatch:
-        """The batch on a device, its images contiguous."""
+        """The batch on a device, its images contiguous; the same batch where it is so already."""
+        if self.images.device == device and self.images.is_contiguous():
+            return self
         moved = {name: getattr(self, name) for name in ("images", "labels", "masked", "indices", "positions")}
         moved = {name: value.to(device, non_blocking=True) for name, value in moved.items()}
         moved["images"] = moved["images"].contiguous()

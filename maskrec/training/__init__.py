@@ -11,8 +11,8 @@
    collects the steps until a row of metrics is due, and reads their numbers then.
 5. ``steps/train_step.py`` is one step: loss (``steps/loss_scale.py`` in float16), ``steps/gradients.py``,
    ``steps/optimizer_step.py``, ``steps/moving_average.py``; ``checks/first_batch.py`` looks at the first one,
-   ``steps/finite_step.py`` at each. ``steps/compiled_network.py`` and ``steps/activation_checkpointing.py`` change how
-   it computes.
+   ``steps/finite_step.py`` at each, and ``steps/saved_buffers.py`` undoes what one has done to buffers.
+   ``steps/compiled_network.py`` and ``steps/activation_checkpointing.py`` change how it computes.
 6. ``steps/optimizing.py`` builds the optimizer with its starting rates; ``steps/schedule.py`` sets the learning rate of
    each step.
 7. ``transforms/synthetic_mask.py`` masks a batch's faces; ``faces/masks/painting.py`` draws the masks.

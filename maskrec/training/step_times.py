@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
@@ -19,8 +19,8 @@ from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
 from maskrec.training.steps.step_window import StepWindow
 from maskrec.training.steps.train_step import TrainStep
 
-PHASES = ("wait", "copy", "transform", "forward", "head", "backward", "optimizer", "rest")
-"""The parts of a step, in order; together they are the whole of it."""
+PHASES = ("wait", "copy", "transform", "forward", "head", "backward", "optimizer", "loop")
+"""The parts of a step; together they are the whole of it."""
 WARM_UP = 3
 """Steps before the first that counts: caches fill and libraries choose their algorithms."""
 LOADED_ALONE = 64
@@ -35,7 +35,8 @@ class StepTimes:
 
     Args:
         phases: seconds of a step by the names of ``PHASES``; ``wait`` is for loaded images, ``head`` the loss with its
-            class centres or miner, ``optimizer`` the update alone, ``rest`` averaging and counting.
+            class centres or miner, ``optimizer`` the update alone, ``loop`` the training loop's own work before,
+            between and after them: whether everything is finite, clipping, diagnostics, the moving average.
         images: of a step.
         load: seconds in which one process reads and decodes one image.
         workers: loader processes that were used.
@@ -84,7 +85,7 @@ class StepTimes:
             "transform": "use fewer transforms or fewer mask types, or transform on a GPU (train.device)",
             "head": "use a head or miner that needs less for this many identities, or a smaller batch",
             "optimizer": "use a fused optimizer such as sgd or adamw, or a larger batch",
-            "rest": "use a larger batch, or leave out observers and the moving average (train.ema)",
+            "loop": "use a larger batch, or leave out the moving average (train.ema)",
         }
         return f"the bottleneck is {_NAMES[name]}: {share:.0%} of a step; {remedies[name]}"
 
@@ -102,32 +103,44 @@ _NAMES = {
     "transform": "the transforms",
     "head": "the loss",
     "optimizer": "the optimizer's update",
-    "rest": "what follows the optimizer's update",
+    "loop": "the training loop's own work",
 }
 
 
 class PhaseClock:
     """Seconds spent in each phase of the steps that a `TrainStep` makes while the clock is open.
 
-    Hooks of modules and of the optimizer mark where phases begin, so that training itself holds no clock. On CUDA each
-    mark waits for the device, which makes a step slower than in a run, and the shares right.
+    Hooks of modules and of the optimizer, and a wrapper of the step's ``backward``, mark where phases begin, so that
+    training itself holds no clock. On CUDA each mark waits for the device, which makes a step slower than in a run, and
+    the shares right.
 
     Args:
         stepper: whose steps are measured.
     """
 
     def __init__(self, stepper: TrainStep) -> None:
-        self._compute = stepper.compute
+        self._stepper, self._compute = stepper, stepper.compute
         self.seconds = dict.fromkeys(PHASES, 0.0)
-        self._phase, self._began = "rest", 0.0
+        self._phase, self._began = "loop", 0.0
         optimizer, network, loss = stepper.optimizer, stepper.network, stepper.loss
         self._hooks = [
-            network.register_forward_pre_hook(lambda *_: self.begin("forward")),
             network.register_forward_hook(lambda *_: self.begin("head")),
             loss.register_forward_hook(lambda *_: self.begin("backward")),
             optimizer.register_step_pre_hook(lambda *_: self.begin("optimizer")),
-            optimizer.register_step_post_hook(lambda *_: self.begin("rest")),
+            optimizer.register_step_post_hook(lambda *_: self.begin("loop")),
         ]
+        vars(stepper)["backward"] = self._timed(stepper.backward)
+
+    def _timed(self, backward: Callable[..., Any]) -> Callable[..., Any]:
+        """The forward and backward pass of a batch: it begins with the one, and the loop's own work follows it."""
+
+        def timed(*given: Any) -> Any:
+            self.begin("forward")
+            found = backward(*given)
+            self.begin("loop")
+            return found
+
+        return timed
 
     def begin(self, phase: str) -> None:
         """The time since the last mark belongs to the phase that it began; ``phase`` begins now."""
@@ -142,7 +155,8 @@ class PhaseClock:
 
     def close(self) -> None:
         """The last phase ends; the modules are as they were."""
-        self.begin("rest")
+        self.begin("loop")
+        del vars(self._stepper)["backward"]
         for hook in self._hooks:
             hook.remove()
 
@@ -150,7 +164,7 @@ class PhaseClock:
 def measure_steps(stepper: TrainStep, steps: int, trace: Any = None) -> StepTimes:
     """Train for some steps after ``WARM_UP`` others, as a run would, and measure them.
 
-    A step here is of one batch. With ``train.accumulate`` above 1 all phases but the optimizer's and the rest are
+    A step here is of one batch. With ``train.accumulate`` above 1 all phases but the optimizer's and the loop's are
     multiplied by it, as one step of the run has them.
 
     Args:
@@ -172,8 +186,10 @@ def measure_steps(stepper: TrainStep, steps: int, trace: Any = None) -> StepTime
                 clock.begin("copy")
                 moved = batch.to(stepper.compute.prepares_on)
                 clock.begin("transform")
+                prepared = stepper.prepare(moved, epoch, number)
+                clock.begin("loop")
                 window = StepWindow()
-                window.add(stepper.step([stepper.prepare(moved, epoch, number)]), 1, len(batch.labels))
+                window.add(stepper.step([prepared]), 1, len(batch.labels))
                 (step,) = window.read()
                 if step.not_finite:
                     what = stepper.what_of(step.loss, step.evidence)
@@ -189,7 +205,7 @@ def measure_steps(stepper: TrainStep, steps: int, trace: Any = None) -> StepTime
         clock.close()
     batches = plan.train.accumulate
     phases = {
-        name: seconds / steps * (1 if name in ("optimizer", "rest") else batches)
+        name: seconds / steps * (1 if name in ("optimizer", "loop") else batches)
         for name, seconds in clock.seconds.items()
     }
     return StepTimes(phases, images / steps * batches, load_seconds, workers, steps, read_seconds)

@@ -96,10 +96,10 @@ class Trainer:
 
     def _loaded(self, loader: EpochLoader, whole: Batches) -> Iterator[LoadedBatch]:
         """This process's part of each global batch from the position on."""
-        before = self.state.position.batches
+        before, alone = self.state.position.batches, world_size() == 1
         sizes = iter(map(len, whole[before:]))
         for loaded in self.workers.batches(loader, shard_places(whole)[before:]):
-            yield replace(loaded, whole=next(sizes))
+            yield loaded if alone else replace(loaded, whole=next(sizes))
             del loaded  # otherwise its memory would stay in use while the next one is loaded
 
     def _row_is_due(self, window: StepWindow) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from maskrec.runtime.epoch_batches import epoch_places
 from maskrec.runtime.loading import load
 from maskrec.training.assemble import assemble
 from maskrec.training.checkpoints.checkpoint import networks_state
-from maskrec.training.steps.finite_step import SavedBuffers, largest_values
+from maskrec.training.steps.finite_step import Evidence, FiniteGuard, largest_values
 from maskrec.training.steps.moving_average import moving_average, update_unless
 from maskrec.training.steps.optimizer_step import match_layouts, step_unless, takes_flag
+from maskrec.training.steps.saved_buffers import SavedBuffers
 from maskrec.training.steps.step_window import ReadStep, StepWindow
 from maskrec.training.steps.train_step import TrainStep
 
@@ -250,6 +252,30 @@ def test_buffers_of_every_kind_come_back() -> None:
         buffers.put_back(torch.tensor(skipped))
         before = before if skipped else changed
         assert differences(dict(module.state_dict()), dict(before)) == []
+
+
+@pytest.mark.parametrize("most", [0, 1])
+@pytest.mark.parametrize("scale", [None, 1.0, 2.0])
+def test_a_verdict_is_what_its_numbers_say(most: int, scale: float | None) -> None:
+    bad, guard, counted, ended = (math.nan, math.inf, -math.inf), FiniteGuard(most, torch.device("cpu")), 0, False
+    fine = ((1.0, -2.0), 3.0, 4.0, 5.0)  # losses, largest buffer, largest gradient, norm
+    faults = [((1.0, each), 3.0, 4.0, 5.0) for each in bad] + [((1.0, -2.0), math.inf, 4.0, 5.0)]
+    faults += [((1.0, -2.0), 3.0, math.nan, 5.0), ((1.0, -2.0), 3.0, 4.0, math.inf), ((1e300, 1e300), 3.0, 4.0, 5.0)]
+    for losses, buffer, gradient, norm in (fine, faults[-1], *faults[4:6], fine, *faults, fine):
+        evidence = Evidence(torch.tensor([gradient]).double(), torch.tensor([buffer]).double(), (), ())
+        factor = None if scale is None else torch.tensor(scale)
+        loss, verdict = guard.judge(
+            torch.tensor(losses, dtype=torch.float64).unbind(), torch.tensor(norm), evidence, factor
+        )
+        assert str(float(loss)) == str(losses[0] / 2 + losses[1] / 2)
+        wrong = not all(map(math.isfinite, (*losses, buffer, gradient, norm)))
+        only_scale = all(map(math.isfinite, (*losses, buffer))) and scale == 2.0
+        counts = wrong and not only_scale and not ended
+        counted += counts
+        ended = ended or counted > most
+        found = (bool(each) for each in (verdict.skipped, verdict.not_finite, verdict.ended))
+        assert tuple(found) == (wrong or ended, counts, ended)
+    assert ended
 
 
 def test_the_largest_value_of_each_tensor_shows_what_is_not_finite() -> None:

@@ -43,9 +43,10 @@ def test_each_step_passes_through_all_phases_in_their_order(
 
     monkeypatch.setattr(PhaseClock, "begin", noted)
     found = measure_steps(stepper, 2)
-    one = ["copy", "transform", "forward", "head", "backward", "optimizer", "rest", "wait"]
+    passes = ["forward", "head", "backward"]
+    one = ["copy", "transform", "loop", *passes, "loop", "optimizer", "loop", "wait"]
     # Waiting begins before the first step, and anew after the warm-up.
-    assert marks == ["wait", *one * WARM_UP, "wait", *one * 2, "rest"]
+    assert marks == ["wait", *one * WARM_UP, "wait", *one * 2, "loop"]
     assert list(found.phases) == list(PHASES)
     assert min(found.phases.values()) >= 0
     assert (found.images, found.steps, found.workers) == (32, 2, 0)  # two batches of 16 a step
@@ -59,6 +60,7 @@ def test_nothing_measures_a_step_after_the_clock_is_closed(stepper: TrainStep) -
     assert [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in hooked] == before
     assert not stepper.optimizer._optimizer_step_pre_hooks
     assert not stepper.optimizer._optimizer_step_post_hooks
+    assert "backward" not in vars(stepper)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_nothing_measures_a_step_after_the_clock_is_closed(stepper: TrainStep) -
         (times(head=0.6, forward=0.4), "the loss: 60% of a step"),
         (times(copy=0.6, forward=0.4), "the copy to the device: 60% of a step"),
         (times(optimizer=0.6, forward=0.4), "the optimizer's update: 60% of a step"),
-        (times(rest=0.6, forward=0.4), "what follows the optimizer's update: 60% of a step"),
+        (times(loop=0.6, forward=0.4), "the training loop's own work: 60% of a step; use a larger batch"),
     ],
 )
 def test_the_bottleneck_is_named_with_what_to_change(found: StepTimes, said: str) -> None:

@@ -1,9 +1,9 @@
-"""Whether a step is finite, and how it is undone where it is not: on the device, without waiting for it."""
+"""Whether a step is finite: on the device, without waiting for it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -88,34 +88,47 @@ class FiniteGuard:
             evidence: of this process.
             scale: by which losses were multiplied; None without one.
         """
-        means, largest = _over_processes(losses, evidence)
-        tail = [] if norm is None else [norm.to(means.device, means.dtype).reshape(1)]
-        wrong = ~torch.cat([means, largest, *tail]).isfinite().all()
+        together = _over_processes(losses, evidence)
+        tail = [] if norm is None else [norm.to(together.device, together.dtype).reshape(1)]
+        wrong = _not_finite(torch.cat([together, *tail]) if tail else together)
         counted = wrong
         if scale is not None:  # gradients that only the scale made too large: the next step has a smaller one
-            counted = wrong & ~(torch.cat([means, largest[1:]]).isfinite().all() & (scale > 1))
-        before = self.ended
-        count = self.skipped + (counted & ~before)
-        self.ended = before | (count > self.max_skipped)
-        self.skipped = count.clamp(max=self.max_skipped)
-        return _total(means), Verdict(wrong | self.ended, counted & ~before, self.ended, evidence)
+            counted = wrong & (_not_finite(together[:-1]) | (scale <= 1))
+        fresh = counted > self.ended  # none once the run has ended
+        if self.max_skipped:
+            count = self.skipped + fresh
+            self.ended = self.ended | (count > self.max_skipped)
+            self.skipped = count.clamp(max=self.max_skipped)
+        else:  # nothing to count, which every step would pay for
+            self.ended = self.ended | counted
+        skipped = self.ended if counted is wrong and not self.max_skipped else wrong | self.ended
+        return _total(together, len(losses)), Verdict(skipped, fresh, self.ended, evidence)
 
 
-def _over_processes(losses: Sequence[Tensor], evidence: Evidence) -> tuple[Tensor, Tensor]:
-    """Each loss's mean, and the largest gradient and the largest buffer, not finite where one of any process is not."""
+def _over_processes(losses: Sequence[Tensor], evidence: Evidence) -> Tensor:
+    """The sum over processes of each loss, of the largest buffer and of the largest gradient, in this order."""
     device = losses[0].device
     exact = exact_dtype(device)
-    nothing = torch.zeros((), dtype=exact, device=device)
-    largest = [values.max() if len(values) else nothing for values in (evidence.gradients, evidence.buffers)]
-    together = all_reduce_sum(torch.stack([*(loss.detach().to(exact) for loss in losses), *largest]))
-    return together[: len(losses)] / world_size(), together[len(losses) :]
+    largest = [
+        values.max() if values.numel() else torch.zeros((), dtype=exact, device=device)
+        for values in (evidence.buffers, evidence.gradients)
+    ]
+    return all_reduce_sum(torch.stack([*(loss.detach().to(exact) for loss in losses), *largest]))
 
 
-def _total(means: Tensor) -> Tensor:
-    """The mean of the losses of a step's batches, added up in their order."""
-    total = means[0] / len(means)
-    for mean in means[1:]:
-        total = total + mean / len(means)
+def _not_finite(values: Tensor) -> Tensor:
+    """Whether any value is not finite: only of those is the difference to itself another number than 0."""
+    return (values - values).ne(0).any()
+
+
+def _total(sums: Tensor, count: int) -> Tensor:
+    """The mean over processes and over the ``count`` losses of a step's batches, added up in their order."""
+    means = sums[:count] / world_size() if world_size() > 1 else sums
+    if count == 1:
+        return means[0]
+    total = means[0] / count
+    for mean in means[1:count]:
+        total = total + mean / count
     return total
 
 
@@ -123,121 +136,8 @@ def largest_values(tensors: Sequence[Tensor]) -> Tensor:
     """``(n,)`` largest absolute values of tensors that are not empty, in float64; not finite where any value is not."""
     found = []
     for (device, _), group in groupby(tensors, key=lambda tensor: (tensor.device, tensor.dtype)):
-        norms = torch._foreach_norm([tensor.detach() for tensor in group], math.inf)
-        found.append(torch.stack(list(norms)).to(exact_dtype(device)))
+        norms = torch._foreach_norm([each.detach() if each.requires_grad else each for each in group], math.inf)
+        found.append(torch.stack(norms).to(exact_dtype(device)))
+    if len(found) == 1:
+        return found[0]
     return torch.cat(found) if found else torch.zeros(0)
-
-
-class SavedBuffers:
-    """The buffers that a checkpoint holds, such as the statistics of batch norm: kept before a step, put back after it.
-
-    A step that is not finite must leave them as they were, and whether it was finite is known on the device only: so
-    they are written after each step, with their old values or with their new ones.
-
-    Args:
-        modules: by the name that stands before their buffers' names.
-        left_out: identities of buffers that are not saved.
-    """
-
-    def __init__(self, modules: Mapping[str, nn.Module], left_out: Collection[int] = ()) -> None:
-        self.modules, self.left_out = dict(modules), frozenset(left_out)
-        self.look_again()
-
-    def look_again(self) -> None:
-        """Find the modules' buffers; some make theirs in their first forward pass."""
-        self._slots = [
-            (f"{side}.{name}", buffers, key)
-            for side, module in self.modules.items()
-            for name, buffers, key in _slots(module)
-            if id(buffers[key]) not in self.left_out
-        ]
-        self._tensors: list[Tensor | None] = []
-        self._kept: list[_Kept] = []
-
-    def tensors(self) -> list[Tensor]:
-        """All of them, as they are now."""
-        return [each for each in self._now() if each is not None]
-
-    def floating(self) -> dict[str, Tensor]:
-        """Those of floating point numbers that are not empty, by name, as they are now."""
-        found = {name: buffers.get(key) for name, buffers, key in self._slots}
-        return {name: each for name, each in found.items() if each is not None and _has_real_numbers(each)}
-
-    @torch.no_grad()
-    def keep(self) -> None:
-        """Remember their values."""
-        now = self._now()
-        if not self._kept or not _same_objects(now, self._tensors):
-            self._tensors = now
-            self._kept = _kept_by_type([tensor for tensor in now if tensor is not None and _writable(tensor)])
-        for kept in self._kept:
-            torch._foreach_copy_(kept.before, kept.tensors)
-
-    @torch.no_grad()
-    def put_back(self, skipped: Tensor) -> None:
-        """Give them the values that were kept last, where the boolean ``skipped`` is true.
-
-        A module that has put other tensors in their places makes this wait for the device.
-        """
-        if not _same_objects(self._now(), self._tensors):
-            if skipped:
-                self._put_objects_back()
-            return
-        for kept in self._kept:
-            torch._foreach_copy_(kept.after, kept.tensors)
-            torch.where(skipped, kept.flat_before, kept.flat_after, out=kept.flat_after)
-            torch._foreach_copy_(kept.tensors, kept.after)
-
-    def _put_objects_back(self) -> None:
-        for kept in self._kept:
-            torch._foreach_copy_(kept.tensors, kept.before)
-        for (_, buffers, key), tensor in zip(self._slots, self._tensors, strict=True):
-            buffers[key] = tensor
-
-    def _now(self) -> list[Tensor | None]:
-        return [buffers.get(key) for _, buffers, key in self._slots]
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """Buffers of one type and device, and two flat copies of them with views of each buffer's part."""
-
-    tensors: list[Tensor]
-    flat_before: Tensor
-    before: list[Tensor]
-    flat_after: Tensor
-    after: list[Tensor]
-
-
-def _kept_by_type(tensors: Sequence[Tensor]) -> list[_Kept]:
-    groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
-    for tensor in tensors:
-        groups.setdefault((tensor.device, tensor.dtype), []).append(tensor)
-    return [_Kept(group, *_flat(group), *_flat(group)) for group in groups.values()]
-
-
-def _flat(tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    sizes = [tensor.numel() for tensor in tensors]
-    flat = tensors[0].new_empty(sum(sizes))
-    return flat, [part.view(each.shape) for part, each in zip(flat.split_with_sizes(sizes), tensors, strict=True)]
-
-
-def _slots(module: nn.Module) -> Iterator[tuple[str, dict[str, Tensor | None], str]]:
-    """Name, the dict that holds it and its key there, of each buffer that ``state_dict`` holds."""
-    for path, inner in module.named_modules():
-        for key, tensor in inner._buffers.items():
-            if tensor is not None and key not in inner._non_persistent_buffers_set:
-                yield f"{path}.{key}" if path else key, inner._buffers, key
-
-
-def _same_objects(one: Sequence[object], other: Sequence[object]) -> bool:
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
-
-
-def _has_real_numbers(tensor: Tensor) -> bool:
-    return bool(tensor.numel()) and tensor.is_floating_point()
-
-
-def _writable(tensor: Tensor) -> bool:
-    """Not expanded: what no step can write in place needs no copy."""
-    return all(stride or size <= 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True))

@@ -17,8 +17,8 @@ from maskrec.contracts.call_loss import call_loss
 from maskrec.contracts.collectives import world_size
 from maskrec.contracts.sample import Batch
 from maskrec.runtime.compute import Compute
-from maskrec.training.steps.finite_step import SavedBuffers
 from maskrec.training.steps.random_state import keep_random_state
+from maskrec.training.steps.saved_buffers import SavedBuffers
 
 if TYPE_CHECKING:
     from maskrec.training.assemble import Assembly

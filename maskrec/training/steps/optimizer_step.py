@@ -24,12 +24,10 @@ def step_unless(optimizer: torch.optim.Optimizer, skipped: Tensor) -> bool | Non
     Returns:
         Whether the step was skipped; None where nobody has read it.
     """
-    begins = _begins(optimizer)
-    if not takes_flag(optimizer) or begins:
+    if not takes_flag(optimizer) or _begins(optimizer):
         if skipped:
             return True
-        if begins:
-            _begin_late_momentum(optimizer)
+        _begin_late_momentum(optimizer)
         optimizer.step()
         return False
     optimizer.found_inf = skipped.float()  # type: ignore[attr-defined]
@@ -42,6 +40,8 @@ def step_unless(optimizer: torch.optim.Optimizer, skipped: Tensor) -> bool | Non
 
 def _begins(optimizer: torch.optim.Optimizer) -> bool:
     """Whether a weight with a gradient has no state yet, in an optimizer that keeps some."""
+    if len(optimizer.state) == sum(len(group["params"]) for group in optimizer.param_groups):
+        return False  # all have one: no need to look for each, in every step
     return any(
         weight.grad is not None and weight not in optimizer.state
         for group in optimizer.param_groups

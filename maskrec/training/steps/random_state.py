@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def seed_process(seed: int, step: int) -> None:
 def keep_random_state() -> Callable[[], None]:
     """What puts the global generators of this process back to what they are now; quicker than `random_state`."""
     torch_state, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    cuda_state = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    cuda_state = torch.cuda.get_rng_state() if _has_cuda() else None
 
     def put_back() -> None:
         torch.set_rng_state(torch_state)
@@ -34,6 +35,12 @@ def keep_random_state() -> Callable[[], None]:
         random.setstate(python_state)
 
     return put_back
+
+
+@cache
+def _has_cuda() -> bool:
+    """Asked in each step, and torch looks for a driver each time."""
+    return torch.cuda.is_available()
 
 
 def random_state() -> dict[str, Any]:

@@ -107,13 +107,17 @@ class Schedule:
             for _ in range(epochs):
                 self.epoch_ended()
 
-    def snapshot(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Everything that `step_ended` changes, for `restore`."""
+    def snapshot(self) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+        """Everything that `step_ended` changes, for `restore`; None where that is nothing."""
+        if self.by_step is None:
+            return None
         groups = [{n: v for n, v in group.items() if n != "params"} for group in self.optimizer.param_groups]
         return _copied(self.state_dict()), groups
 
-    def restore(self, snapshot: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
+    def restore(self, snapshot: tuple[dict[str, Any], list[dict[str, Any]]] | None) -> None:
         """Put everything back to what it was at `snapshot`, the rates of the optimizer too."""
+        if snapshot is None:
+            return
         state, groups = snapshot
         for group, before in zip(self.optimizer.param_groups, groups, strict=True):
             group.update(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -72,21 +73,21 @@ class ReadStep:
 
 
 class StepWindow:
-    """Collects steps until a row is due."""
+    """Collects steps until a row is due.
+
+    Attributes:
+        batches: how many of the sampler's batches the steps are made of.
+        images: of them, on all processes together.
+    """
 
     def __init__(self) -> None:
         self._steps: list[tuple[StepNumbers, int]] = []
-        self.images, self.began = 0, time.monotonic()
+        self.batches, self.images, self.began = 0, 0, time.monotonic()
         self.embeddings = self.labels = torch.zeros(0)
         self.known_skipped = False
 
     def __len__(self) -> int:
         return len(self._steps)
-
-    @property
-    def batches(self) -> int:
-        """How many of the sampler's batches the steps are made of."""
-        return sum(batches for _, batches in self._steps)
 
     @property
     def images_per_second(self) -> float:
@@ -97,6 +98,7 @@ class StepWindow:
         """Add a step over ``batches`` of the sampler's batches with ``images`` images on all processes together."""
         self._show(result)
         self._steps.append((result.numbers, batches))
+        self.batches += batches
         self.images += images
         self.known_skipped = bool(result.known_skipped)
 
@@ -167,18 +169,17 @@ def _tensors_of(numbers: StepNumbers) -> list[Tensor]:
 def read_scalars(tensors: Sequence[Tensor]) -> list[float]:
     """Tensors of one number each as numbers; one wait for each device."""
     found = [0.0] * len(tensors)
-    for device in {tensor.device for tensor in tensors}:
-        places: dict[torch.dtype, list[int]] = {}
-        for place, tensor in enumerate(tensors):
-            if tensor.device == device:
-                places.setdefault(tensor.dtype, []).append(place)
+    devices: dict[torch.device, dict[torch.dtype, list[int]]] = {}
+    for place, tensor in enumerate(tensors):
+        devices.setdefault(tensor.device, {}).setdefault(tensor.dtype, []).append(place)
+    for device, groups in devices.items():
         rows = [
-            torch.stack([tensors[place].detach().reshape(()) for place in group]).to(exact_dtype(device))
-            for group in places.values()
+            torch.stack([each.reshape(()) if each.ndim else each for each in map(tensors.__getitem__, group)])
+            for group in groups.values()
         ]
-        order = [place for group in places.values() for place in group]
-        for place, value in zip(order, torch.cat(rows).tolist(), strict=True):
-            found[place] = value
+        numbers = torch.cat([row.to(exact_dtype(device)) for row in rows]).tolist()
+        for place, number in zip(chain.from_iterable(groups.values()), numbers, strict=True):
+            found[place] = number
     return found
 
 

@@ -23,7 +23,7 @@ from maskrec.training.steps import fitting_batch
 from maskrec.training.steps.activation_checkpointing import recompute_activations
 from maskrec.training.steps.batch_preparation import BatchPreparation
 from maskrec.training.steps.compiled_network import compiled
-from maskrec.training.steps.finite_step import Evidence, FiniteGuard, SavedBuffers, Verdict, largest_values
+from maskrec.training.steps.finite_step import Evidence, FiniteGuard, Verdict, largest_values
 from maskrec.training.steps.gradients import (
     average_gradients,
     clip_gradients,
@@ -37,6 +37,7 @@ from maskrec.training.steps.optimizer_step import step_unless, takes_flag
 from maskrec.training.steps.optimizing import build_optimizer, frozen_tensors, trained_parameters
 from maskrec.training.steps.prefetching import PreparedBatch
 from maskrec.training.steps.random_state import keep_random_state
+from maskrec.training.steps.saved_buffers import SavedBuffers
 from maskrec.training.steps.schedule import Schedule
 from maskrec.training.steps.step_window import StepNumbers, StepResult
 
@@ -124,7 +125,7 @@ class TrainStep:
         known = self._change_unless(verdict)
         if begins:
             self.buffers.look_again()
-        if takes_flag(self.optimizer):
+        if known is not None and takes_flag(self.optimizer):
             known = None  # read in the first step only, and not on every process: none of them may act on it
         return StepResult(numbers, embeddings, labels.to(embeddings.device, non_blocking=True), known)
 
@@ -189,7 +190,7 @@ class TrainStep:
             if value.requires_grad:
                 with call_into(plan.loss.who, "failed in backward", self.loss):
                     scaled = value if self.scale is None else self.scale.multiply(value)
-                    (scaled / parts).backward()  # type: ignore[no-untyped-call]
+                    (scaled / parts if parts > 1 else scaled).backward()  # type: ignore[no-untyped-call]
         if first is not None:
             first.gradients(value, self.backbone, self.loss)
             self.first = None
@@ -211,10 +212,11 @@ class TrainStep:
             and of the networks' statistics before it.
         """
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        averaged = isinstance(self.network, DistributedDataParallel)
-        backbone = [] if averaged else [weight for weight in self.backbone.parameters() if weight.requires_grad]
-        average_gradients([*backbone, *self._common(trained_parameters(self.loss))])
-        scale_shard_gradients([weight for weight in weights if id(weight) in self.shard])
+        if world_size() > 1:
+            averaged = isinstance(self.network, DistributedDataParallel)
+            backbone = [] if averaged else [weight for weight in self.backbone.parameters() if weight.requires_grad]
+            average_gradients([*backbone, *self._common(trained_parameters(self.loss))])
+            scale_shard_gradients([weight for weight in weights if id(weight) in self.shard])
         trained = [weight for weight in weights if weight.grad is not None and weight.numel()]
         gradients = [weight.grad for weight in trained if weight.grad is not None]
         if self.scale is not None:
