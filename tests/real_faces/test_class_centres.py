@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,23 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripts import REAL_FACES, script_module
 
 from maskrec.contracts.evaluation import Evaluation
 from maskrec.contracts.events import Evaluated, Stepped
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "real_faces"
-
-
-def module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("class_centres", FOLDER / "class_centres.py")
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-class_centres = module()
+class_centres = script_module(REAL_FACES / "class_centres.py")
 
 
 def by_loops(rows: np.ndarray[Any, Any], labels: list[int]) -> float:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 from face_sets import write_face_set
 from PIL import Image
+from scripts import REAL_FACES, script_module
 from warm_python import run_python
 
 from maskrec.faces.masks import MASK_TYPES
@@ -20,18 +19,12 @@ from maskrec.faces.masks.types import FAMILIES
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.face_columns import LANDMARK_COLUMNS
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "real_faces" / "mask_state.py"
+SCRIPT = REAL_FACES / "mask_state.py"
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mask_state", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules["mask_state"] = loaded  # dataclasses look their module up
-    spec.loader.exec_module(loaded)
-    return loaded
+    return script_module(SCRIPT)
 
 
 def test_types_that_are_fitted_are_not_measured(script: ModuleType) -> None:

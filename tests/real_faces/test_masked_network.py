@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from scripts import REAL_FACES, script_module
 
 from maskrec.metrics.people_resamples import PeopleOfPairs
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "real_faces" / "masked_network.py"
 TYPES = ("kn95", "scarf")
 CONDITIONS = ("one_masked", "both_masked")
 Rates = dict[tuple[str, str], float]
@@ -19,12 +17,7 @@ Rates = dict[tuple[str, str], float]
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("masked_network", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+    return script_module(REAL_FACES / "masked_network.py")
 
 
 def decisions(bare: float, masked: float, seed: int, pairs: int = 1000) -> dict[tuple[str, str], np.ndarray]:

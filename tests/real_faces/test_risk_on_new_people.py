@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from compared_people import some_people
+from scripts import REAL_FACES, script_module
 
 from maskrec.metrics import count_risk
 from maskrec.metrics.distance_counts import BINS
 
-
-def module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        name, Path(__file__).parents[2] / "benchmarks" / "real_faces" / f"{name}.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[name] = loaded  # its dataclass looks itself up
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-benchmark = module("risk_on_new_people")
+benchmark = script_module(REAL_FACES / "risk_on_new_people.py")
 
 
 def shares(seed: int, middle: float) -> np.ndarray:

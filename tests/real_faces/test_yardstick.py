@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import shutil
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
@@ -15,6 +13,7 @@ import onnx
 import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
+from scripts import REAL_FACES, script_module
 from warm_python import run_python
 
 from maskrec.contracts.context import Context
@@ -26,22 +25,12 @@ from maskrec.pairs.pairs_csv import pairs_csv
 from maskrec.plugin.host import discover
 from maskrec.recipe.evaluations_only import resolve_evaluations
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "real_faces"
 FACES = Path(__file__).parents[2].parent / "shared" / "faces"
 PEOPLE = [f"Person_{letter}" for letter in "ABCDEFGH"]
 POINTS = np.array(ARCFACE_POINTS)
 
 
-def module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-flat_polygons = module("flat_polygons")
+flat_polygons = script_module(REAL_FACES / "flat_polygons.py")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +57,7 @@ def lfw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(script: str, *arguments: object) -> str:
-    done = run_python([FOLDER / script, *arguments])
+    done = run_python([REAL_FACES / script, *arguments])
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -151,9 +140,11 @@ def evaluate(*words: object) -> str:
 
 def test_the_yardstick_names_every_mask_type_once() -> None:
     named = (
-        resolve_evaluations(FOLDER / "yardstick.yaml", catalog=discover(), data_root=FACES) if FACES.is_dir() else None
+        resolve_evaluations(REAL_FACES / "yardstick.yaml", catalog=discover(), data_root=FACES)
+        if FACES.is_dir()
+        else None
     )
-    plain = yaml.safe_load((FOLDER / "yardstick.yaml").read_text())["evaluate"]
+    plain = yaml.safe_load((REAL_FACES / "yardstick.yaml").read_text())["evaluate"]
     assert list(plain) == ["bare", *MASK_TYPES]
     for label, evaluator in plain.items():
         assert (evaluator["use"], evaluator["fars"], evaluator["pairs"]["use"]) == ("verification", [0.01], "lfw_pairs")
@@ -162,7 +153,7 @@ def test_the_yardstick_names_every_mask_type_once() -> None:
             {"masks": None, "types": None} if label == "bare" else {"masks": ["one", "both"], "types": [label]}
         )
     if FACES.is_dir():
-        named = resolve_evaluations(FOLDER / "yardstick.yaml", catalog=discover(), data_root=FACES)
+        named = resolve_evaluations(REAL_FACES / "yardstick.yaml", catalog=discover(), data_root=FACES)
         assert list(named.evaluate) == list(plain)
 
 
@@ -173,7 +164,7 @@ def test_the_yardstick_measures_a_row_a_condition(lfw: Path, flat: Path, tmp_pat
     shutil.copy(lfw / "pairs.txt", root / "lfw_pairs.txt")
     (root / "lfw_landmarks.csv").write_text((lfw / "landmarks.csv").read_text().replace("photos/", "lfw/"))
     without = [f"evaluate.{name}=null" for name in MASK_TYPES if name != "n95"]
-    words = (tmp_path / "net.onnx", FOLDER / "yardstick.yaml", "--data-root", root)
+    words = (tmp_path / "net.onnx", REAL_FACES / "yardstick.yaml", "--data-root", root)
     said = evaluate(*words, *without, "--out", tmp_path / "model")
     found = json.loads((tmp_path / "model" / "result.json").read_text())["evaluate"]
     rows = {label: {row["condition"]: row for row in each["tables"]["accuracy"]} for label, each in found.items()}
@@ -190,7 +181,7 @@ def test_the_yardstick_measures_a_row_a_condition(lfw: Path, flat: Path, tmp_pat
 
 def test_pairs_of_aligned_faces_are_measured_by_their_file(flat: Path, tmp_path: Path) -> None:
     write_network(tmp_path / "net.onnx")
-    evaluate(tmp_path / "net.onnx", FOLDER / "flat_polygons.yaml", "--data-root", flat, "--out", tmp_path / "model")
+    evaluate(tmp_path / "net.onnx", REAL_FACES / "flat_polygons.yaml", "--data-root", flat, "--out", tmp_path / "model")
     found = json.loads((tmp_path / "model" / "result.json").read_text())["evaluate"]
     assert {label: each["tables"]["accuracy"][-1]["condition"] for label, each in found.items()} == {
         name: name for name in ("bare", "one_masked", "both_masked")
