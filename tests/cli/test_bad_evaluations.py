@@ -138,6 +138,23 @@ def test_bad_pairs_are_a_sentence_and_the_others_are_measured(
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_what_is_said_is_of_the_pairs_that_were_measured_alone(maskrec_here: Here, place: Path, tmp_path: Path) -> None:
+    write_pairs(place / "bad.csv", absent(pairs()))
+    words: dict[str, Any] = {
+        "use": "verification", "fars": [0.5], "pairs": {"use": "pairs_csv", "path": "good.csv"},
+    }  # fmt: skip
+    worn = {**words["pairs"], "photos_masked": True}  # its first set can be built, and has a caveat
+    evaluate = {"bad": {**words, "pairs": worn, "test": {"use": "pairs_csv", "path": "bad.csv"}}, "good": words}
+    (place / "half.yaml").write_text(json.dumps({"evaluate": evaluate}))
+    done = maskrec_here("evaluate", "model.onnx", "half.yaml", "--workers", 0, "--out", tmp_path / "out", cwd=place)
+    assert done.returncode == 1
+    assert list(json.loads((tmp_path / "out" / "result.json").read_text())["failed"]) == ["bad"]
+    thresholds = json.loads((tmp_path / "out" / "thresholds.json").read_text())
+    assert "good.pairs" in thresholds["measured_on"]
+    assert "bad.pairs" not in thresholds["measured_on"]
+    assert "masks that photos of these pairs already show" not in done.stdout
+
+
 def test_where_nothing_can_be_measured_the_place_in_the_file_is_shown(maskrec_here: Here, place: Path) -> None:
     write_pairs(place / "bad.csv", absent(pairs()))
     text = "evaluate:\n  bad: {use: verification, pairs: {use: pairs_csv, path: bad.csv}}\n"

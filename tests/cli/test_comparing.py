@@ -228,3 +228,16 @@ def test_embeddings_that_are_not_finite_are_said_with_their_model(compare: Cli) 
     said = refused(compare, "a5", broken, "--on", "other.yaml", code=1)
     assert broken in said
     assert "embeddings are not finite" in said
+
+
+def test_all_evaluations_that_cannot_be_used_are_named_at_once(compare: Cli, trained: Path, tmp_path: Path) -> None:
+    bad = "".join(
+        f"  {name}: {{use: verification, pairs: {{use: pairs_csv, path: {name}.csv}}}}\n" for name in ("one", "two")
+    )
+    (tmp_path / "bad.yaml").write_text(OTHER + bad)
+    for name in ("one", "two"):
+        (trained / f"{name}.csv").write_text("path,target,pair_path,pair_target\nabsent.png,0,gone.png,0\n")
+    answer = compare("a5", "b6", "--on", tmp_path / "bad.yaml", "--data-root", ".")
+    assert answer.returncode == 2
+    assert "one.csv:2" in answer.stderr
+    assert "two.csv:2" in answer.stderr

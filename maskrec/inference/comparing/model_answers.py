@@ -19,6 +19,7 @@ from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.comparing.compared_models import ComparedModel
 from maskrec.inference.comparing.measured_pairs import MeasuredPairs, measured_pairs
 from maskrec.inference.evaluating.asking_evaluators import AskedEvaluators
+from maskrec.inference.evaluating.building_evaluators import refuse_all
 from maskrec.inference.evaluating.prepared_evaluation import PreparedEvaluation, WhatToEvaluate, prepare_evaluation
 from maskrec.inference.image_digests import ImageDigests
 from maskrec.metrics.arrays import Floats
@@ -99,8 +100,7 @@ def ask_model(
     what = WhatToEvaluate(model.subject, model.evaluations, model.data_root, compute, workers, cache=cache)
     with tempfile.TemporaryDirectory(prefix="maskrec-") as folder:
         prepared = prepare_evaluation(what, catalog, progress, Path(folder))
-        for error in prepared.refused.values():
-            raise error
+        refuse_all(prepared.refused.values())
         asked, left_out = _deciding(prepared)
         prepared.embed.digests = ImageDigests()
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,17 @@ def build_evaluators(
             del builder.pair_sets[before:]
         else:
             built[label], declared[label] = evaluator, metrics
-    if not built and refused:
-        every = RecipeProblems()
-        for each in refused.values():
-            every.take(each)
-        every.refuse()
+    if not built:
+        refuse_all(refused.values())
     return builder, AskedEvaluators(evaluations.evaluate, built, declared, {"the model": model.network}), refused
+
+
+def refuse_all(errors: Iterable[RecipeError]) -> None:
+    """Raise RecipeError with the problems of all errors at once, if there are any."""
+    every = RecipeProblems()
+    for each in errors:
+        every.take(each)
+    every.refuse()
 
 
 def check_people(builder: Builder, run: Path | None, catalog: Catalog) -> TrainedPeople:
