@@ -230,7 +230,7 @@ def test_a_new_name_that_is_nearly_an_enrolled_one_is_noted(maskrec_here: Cli, f
         ("Person 1", "1/0", ""),
         ("Person 2", "2/0", ""),
         ("Angela Merkl", "3/0", "note: Angela Merkl is a new person; did you mean Angela Merkel, who is enrolled?\n"),
-        ("Angela Merkl", "3/1", "note: crops/3/1.png may be one picture with 0.png of Angela Merkl: "),  # a cartoon
+        ("Angela Merkl", "3/1", "note: crops/3/1.png may be the same picture as 0.png of Angela Merkl: "),  # a cartoon
     ):
         done = maskrec_here("gallery", "add", "near", name, f"crops/{photo}.png", *MODEL, "--aligned", cwd=folder)
         assert (done.returncode, done.stderr) == (0, "")

@@ -60,8 +60,9 @@ def copy_notes(person: str, new: Sequence[NewFace], names: Sequence[str], faces:
         apart = np.linalg.norm(rows[:number] - rows[number], axis=1)
         if number and apart.min() <= COPIED:
             yield (
-                f"{name} may be one picture with {escaped(photos[int(apart.argmin())])} of {person}: {apart.min():.2f} "
-                f"apart, where two photos of a person are over {COPIED}; copies vouch for each other, so add another"
+                f"{name} may be the same picture as {escaped(photos[int(apart.argmin())])} of {person}: they are "
+                f"{apart.min():.2f} apart, and two photos are nearly always more than {COPIED} apart; copies vouch for "
+                "each other, so add another photo"
             )
 
 

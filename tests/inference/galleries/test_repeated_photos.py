@@ -26,10 +26,10 @@ def test_copies_of_own_photos_and_of_each_other_are_noted_and_others_are_not(tmp
         names = [f"photos/{each.photo_name}" for each in new]
         notes = list(copy_notes("Ann", new, names, file.near(new).faces))
     assert [note.partition(": ")[0] for note in notes] == [
-        "photos/small.jpg may be one picture with front.jpg of Ann",
-        "photos/b.jpg may be one picture with photos/a.jpg of Ann",
+        "photos/small.jpg may be the same picture as front.jpg of Ann",
+        "photos/b.jpg may be the same picture as photos/a.jpg of Ann",
     ]
-    assert "0.24 apart, where two photos of a person are over 0.25; copies vouch" in notes[0]
+    assert "they are 0.24 apart, and two photos are nearly always more than 0.25 apart; copies vouch" in notes[0]
 
 
 def test_the_first_photos_of_a_gallery_are_compared_with_each_other(tmp_path: Path) -> None:

@@ -67,6 +67,19 @@ def test_many_rows_are_found_across_blocks(rows: int) -> None:
     check(index, np.concatenate([unit_rows(2, 8, rng), embeddings[[0, -1]]]), 5)
 
 
+@pytest.mark.parametrize("rows", [40, 2047, 5000])
+def test_the_greatest_similarity_of_each_part_is_that_of_its_rows_alone(rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    embeddings = unit_rows(rows, 8, rng)
+    embeddings[: rows // 2 : 3] = embeddings[0]  # the first block's are the greatest, and must not stay for later ones
+    masked = rng.choice(np.array([-1, 0, 1], np.int8), rows, p=[0.01, 0.9, 0.09])
+    index, probes = RowIndex(embeddings, np.arange(rows), masked), embeddings[[0, -1]]
+    for number, best in enumerate(index._greatest_of_parts(probes)):
+        own = (index._counted[number].of_parts(np.array([part])) for part in range(best.shape[1]))
+        plain = [(probes @ embeddings[each].T).max(axis=1, initial=-np.inf) for each in own]
+        assert np.allclose(best, np.array(plain).T, rtol=0, atol=1e-6)
+
+
 def test_one_person_with_the_nearest_thousand_rows_hides_nobody() -> None:
     rng = np.random.default_rng(1)
     embeddings = unit_rows(9000, 8, rng)
