@@ -80,7 +80,7 @@ def _row(facts: RunFacts, folder: Path) -> dict[str, str]:
         "folder": os.path.relpath(facts.path, folder),
         "state": state.word,
         "epochs": "–" if state.word == "measured" else f"{state.epoch} of {state.epochs or '?'}",
-        "started": _started(facts) or "–",
+        "started": _started(facts).replace("T", " ") or "–",
         "measured on": f"{answers[0].label}, {answers[0].stage}" if answers else "–",
         **accuracies,
         "note": ", ".join(notes) or "–",
