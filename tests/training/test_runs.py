@@ -126,6 +126,18 @@ def test_a_run_directory_in_use_is_refused(train: Train, tmp_path: Path) -> None
     train("run")
 
 
+def test_a_run_that_failed_has_let_its_directory_go(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(MaskrecError, match="not finite") as kept:  # and with it every frame of the run
+        train("run", {"loss": {"use": "exploding"}})
+    code = (
+        "from pathlib import Path; from maskrec.runtime.run_directory import open_directory\n"
+        "open_directory(Path('run')).lock()"
+    )
+    other = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert (other.returncode, other.stderr) == (0, "")
+    assert kept.value
+
+
 def test_a_recipe_that_cannot_be_built_leaves_no_directory(train: Train, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="batch_size 4096 is more than the 48"):
         train("run", {"sampler": {"use": "shuffled", "batch_size": 4096}})

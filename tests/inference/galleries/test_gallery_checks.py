@@ -144,6 +144,9 @@ def test_with_one_photo_a_wrong_face_cannot_be_told_from_a_second_name(risk: Ris
     ((kind, people, _),) = found(report)
     assert (kind, people) == ("two_names", ("Ann", "Bo"))
     assert "or Ann's only photo is under the wrong name" in report.findings[0].sentence
+    assert "as are 2 of 2 pairs of their photos" in report.findings[0].sentence
+    alone = check_gallery(Planted().add("Ann", 0).add("Bo", 0).add("Cy", 1, 1).faces(), risk)
+    assert "pairs of their photos" not in alone.findings[0].sentence
     assert any(note.startswith("2 people of 3 have one photo") for note in report.notes)
 
 
