@@ -146,6 +146,7 @@ def test_both_names_of_the_domain_of_onnx_are_one() -> None:
         (b"\x08\x01\x08\x02", "occurs twice"),
         (bytes_field(7, b"") * 2, "occurs twice"),
         (bytes_field(99, b"x"), "unknown field 99"),
+        (bytes_field(26, b"x"), "^device configurations$"),
         (bytes_field(7, b"") + bytes_field(8, bytes_field(1, b"\xff")), "not UTF-8"),
     ],
 )

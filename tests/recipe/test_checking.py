@@ -179,6 +179,7 @@ def test_every_recipe_needs_its_sections(check: Check, whole: str, section: str,
         ("seed: 3", "image_size: true", "must be a whole number or null"),
         ("seed: 3", "init: 5", "must be a path or null"),
         ("seed: 3", "init: runs/x", "the run directory runs/x does not exist"),
+        ("seed: 3", f"init: {'x' * 5000}", "does not exist"),  # the system refuses the name itself
         ("seed: 3", "requires: maskrec", "must be a list"),
         ("seed: 3", "requires: [3]", "takes names and versions"),
         ("seed: 3", "requires: ['a b']", "takes names and versions"),

@@ -76,6 +76,11 @@ def test_what_the_checker_accepts_fits(toys: dict[str, Any], whole: str) -> None
         ("loss: {use: toy_loss}", ""),
         ("{use: toy_net}", "{run: x, file: y}"),
         ("path: pairs.csv", "path: 3"),
+        ("lr: 1e-1", "lr: 1e-1, decay_norm_and_bias: 3"),
+        ("train:", "scheduler: {use: onecycle, max_lr: 1, every: week}\ntrain:"),
+        ("train:", "scheduler: {use: onecycle, max_lr: 1, warmup_steps: x}\ntrain:"),
+        ("epochs: 2", "epochs: 2, validation: {fraction: x}"),
+        ("epochs: 2", "epochs: 2, validation: {fracton: 0.1}"),
     ],
 )
 def test_what_the_checker_refuses_does_not_fit(toys: dict[str, Any], whole: str, old: str, new: str) -> None:

@@ -165,6 +165,18 @@ def test_workers_change_no_byte(
     assert tree(tmp_path / "workers") == undisturbed
 
 
+def test_what_is_in_a_tar_is_not_kept_a_second_time(photos: Path, tmp_path: Path) -> None:
+    this = job(photos, tmp_path / "tars", tars=True)
+    job_module.run(this, shard=(1, 2))
+    parts = tmp_path / "tars" / ".parts"
+    (parts / "faces-000001.tar").mkdir()  # in the way of the second tar
+    job_module.run(this, shard=(2, 2))
+    with pytest.raises(MaskrecError, match=r"faces-000001\.tar could not be written"):
+        merge(this.destination, Meter())
+    assert [path.name for path in this.destination.glob("*.tar")] == ["faces-000000.tar"]
+    assert sorted(path.name for path in parts.glob("*.data")) == [f"{group:08d}.data" for group in range(2, 7)]
+
+
 def test_merging_says_which_shards_are_missing(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no data set was started there"):
         merge(tmp_path / "nowhere", Meter())
