@@ -156,10 +156,19 @@ def test_files_that_lead_nowhere(tmp_path: Path, files: dict[str, str], words: s
     assert words in said[0]
 
 
-def test_a_long_chain_is_refused_before_long(tmp_path: Path) -> None:
-    files = {f"r{n}": f"extends: r{n + 1}.yaml\n" for n in range(40)}
-    _, said = layers(tmp_path, top="extends: r0.yaml\n", **files)
-    assert "more than 20" in said[0]
+@pytest.mark.parametrize("text", ["", "- a\n"])
+def test_a_file_without_a_recipe_is_named_at_its_start(tmp_path: Path, text: str) -> None:
+    (tmp_path / "top.yaml").write_text(text)
+    (problem,) = read_layers(tmp_path / "top.yaml", ()).problems
+    assert problem.mark is not None
+    assert (problem.mark.line, problem.mark.column) == (1, 1)
+
+
+@pytest.mark.parametrize(("length", "said"), [(20, []), (21, ["more than 20 recipes extend each other"])])
+def test_a_long_chain_is_refused_before_long(tmp_path: Path, length: int, said: list[str]) -> None:
+    files = {f"r{n}": f"extends: r{n + 1}.yaml\n" for n in range(1, length)}
+    files[f"r{length}"] = "seed: 1\n"
+    assert layers(tmp_path, top="extends: r1.yaml\n", **files)[1] == said
 
 
 def test_overrides_are_read_by_the_rules_of_recipes(tmp_path: Path) -> None:

@@ -195,6 +195,12 @@ def test_blocks_find_what_loops_find(rows: int, columns: int, seed: int, one_set
     assert len(found[0]) == len(expected)
 
 
+def test_a_cosine_of_exactly_the_least_is_alike() -> None:
+    rows = np.array([[1, 0], [0.5, 0], [0, 1]], np.float32)
+    found = alike(rows, rows, 0.5, one_set=True)
+    assert [each.tolist() for each in found] == [[0], [1], [0.5]]
+
+
 def test_photos_of_a_person_are_spread_evenly(two_sets: Path) -> None:
     for photo in range(3, 10):
         save(two_sets / "train" / "P0" / f"{photo}.png", 0, photo)
