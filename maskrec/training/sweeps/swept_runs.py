@@ -34,8 +34,8 @@ class RecipeUse:
     path: Path
     catalog: Catalog
     data_root: Path
-    demo: bool = False
-    plugin_files: tuple[Path, ...] = ()
+    demo: bool
+    plugin_files: tuple[Path, ...]
 
     def plan(self, overrides: Sequence[str], problems: RecipeProblems, built: bool) -> Plan | None:
         """The plan with these changes, checked by stages 1 and 2, and by stage 3 where it is to be ``built``."""
