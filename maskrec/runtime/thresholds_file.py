@@ -3,21 +3,23 @@
 The form ``maskrec-thresholds-2`` is a JSON object::
 
     {"form": "maskrec-thresholds-2", "weights": CHECKSUM, "measured_on": "...", "files": {NAME: SHA-256, ...},
-     "thresholds": {LABEL: {NAME: {"value": 1.04, "distance": "l2", ...}}}}
+     "sha256": SHA-256, "thresholds": {LABEL: {NAME: {"value": 1.04, "distance": "l2", ...}}}}
 
+``sha256`` is of ``thresholds`` as compact JSON, and shows values that were changed later; older files do not have it.
 The form before it was the value of ``thresholds`` alone; both are read. Single thresholds are those of
 ``contracts/plain_thresholds.py``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from maskrec.base.files import write_json
+from maskrec.base.files import compact_json, write_json
 from maskrec.base.plain_json import read_json_object
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.plain_thresholds import read_thresholds
@@ -37,12 +39,14 @@ class ThresholdsFile:
         weights: checksum of the weights that they hold for; None in the form before this one, which does not say.
         files: SHA-256 of the files that were measured with the same weights, by name.
         measured_on: the pairs, in words.
+        changed: whether the thresholds are not those that were written.
     """
 
     thresholds: Mapping[str, Threshold]
     weights: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     measured_on: str = ""
+    changed: bool = False
 
 
 def write_thresholds(
@@ -65,7 +69,7 @@ def write_thresholds(
         MaskrecError: a disk that takes no more.
     """
     content = {"form": THRESHOLDS_FORM, "weights": weights, "measured_on": measured_on, "files": dict(files or {})}
-    write_json(path, {**content, "thresholds": thresholds})
+    write_json(path, {**content, "sha256": _sha256(thresholds), "thresholds": thresholds})
 
 
 def read_thresholds_file(path: Path) -> ThresholdsFile:
@@ -86,7 +90,9 @@ def read_thresholds_file(path: Path) -> ThresholdsFile:
         raise ValueError("its checksums are not 64 hexadecimal digits")
     if not isinstance(measured_on, str) or len(measured_on) > _LONGEST_TEXT:
         raise ValueError("its `measured_on` is not a short text")
-    return ThresholdsFile(_flat(content.get("thresholds")), weights, files, measured_on)
+    plain = content.get("thresholds")
+    changed = "sha256" in content and content["sha256"] != _sha256(plain)
+    return ThresholdsFile(_flat(plain), weights, files, measured_on, changed)
 
 
 def thresholds_beside(path: Path) -> Path:
@@ -97,6 +103,10 @@ def thresholds_beside(path: Path) -> Path:
 def is_checksum(value: object) -> bool:
     """Whether the value is a SHA-256 as 64 hexadecimal digits."""
     return isinstance(value, str) and _CHECKSUM.fullmatch(value) is not None
+
+
+def _sha256(thresholds: Any) -> str:
+    return hashlib.sha256(compact_json(thresholds)).hexdigest()
 
 
 def _flat(plain: Any) -> dict[str, Threshold]:

@@ -149,9 +149,15 @@ def test_another_form_of_model_json_is_a_sentence(
         (lambda content: content.update(weights="x"), "checksums"),
         (lambda content: content.update(weights="1" * 64), "was made for other weights"),
         (lambda content: content.update(files=[]), "checksums"),
-        (lambda content: content["files"].update({"risk.npz": "1" * 64}), "risk.npz was not measured with these"),
+        (
+            lambda content: content["files"].update({"risk.npz": "1" * 64}),
+            "risk.npz was damaged or changed after",
+        ),
         (lambda content: content["files"].update({"risk.npz": 5}), "checksums"),
-        (lambda content: content["files"].update({"galleries.npz": "1" * 64}), "galleries.npz was not measured with"),
+        (lambda content: content["files"].pop("risk.npz"), "risk.npz was measured with other weights"),
+        (threshold_becomes(value=0.5), "thresholds.json was changed after it was measured; make it again"),
+        (lambda content: content.update(sha256=None), "was changed after it was measured"),
+        (lambda content: content["files"].update({"galleries.npz": "1" * 64}), "galleries.npz was damaged or changed"),
         (lambda content: content.update(measured_on="x" * 5000), "`measured_on`"),
         (lambda content: content.update(thresholds=[]), "not an object of objects"),
         (lambda content: content["thresholds"].update(held_out=3), "not an object of objects"),
@@ -209,6 +215,11 @@ def test_a_probe_and_error_rates_of_another_form_are_a_sentence_even_with_their_
         digest = hashlib.sha256(kept).hexdigest()
         changed(folder / "thresholds.json", lambda content, n=name, d=digest: content["files"].update({n: d}))  # type: ignore[misc]
     read_model_folder(folder)
+
+
+def test_thresholds_of_before_they_had_a_checksum_are_read(folder: Path) -> None:
+    changed(folder / "thresholds.json", lambda content: content.pop("sha256"))
+    assert read_model_folder(folder).decisions.risk is not None
 
 
 def test_a_folder_of_before_galleries_were_searched_is_read(folder: Path) -> None:

@@ -138,7 +138,7 @@ def test_files_of_other_weights_are_not_believed(tmp_path: Path, capsys: pytest.
     decisions = open_model(one, discover([PROBES])).decisions
     assert decisions is not None
     assert decisions.risk is None
-    assert "best.risk.npz was not measured with these weights and is ignored" in capsys.readouterr().err
+    assert "best.risk.npz was damaged or changed after it was measured and cannot be used" in capsys.readouterr().err
     decisions = open_model(other, discover([PROBES])).decisions
     assert decisions is not None
     assert decisions.risk is None

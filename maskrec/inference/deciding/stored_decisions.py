@@ -23,6 +23,7 @@ from maskrec.metrics.risk_file import LARGEST_RISK, read_risk, risk_bytes
 from maskrec.runtime.thresholds_file import ThresholdsFile, read_thresholds_file, write_thresholds
 
 _LARGEST_PROBE = 1 << 20  # bytes
+_AGAIN = "make it again with maskrec evaluate"
 
 _T = TypeVar("_T")
 
@@ -121,9 +122,11 @@ def read_decisions(files: DecisionFiles, weights: str | None) -> FoundDecisions:
     if manifest.weights is None:  # the form before this one
         return FoundDecisions(Decisions(manifest.thresholds))
     if manifest.weights != weights:
-        note = f"{files.thresholds} was made for other weights and is ignored; make it again with maskrec evaluate"
+        note = f"{files.thresholds} was made for other weights and cannot be used; {_AGAIN}"
         return FoundDecisions(Decisions(), (note,))
     notes: list[str] = []
+    if manifest.changed:
+        notes.append(f"{files.thresholds} was changed after it was measured; {_AGAIN}, or ask for another rate")
     decisions = Decisions(manifest.thresholds, measured_on=manifest.measured_on)
     content = _believed(files.risk, manifest, LARGEST_RISK, notes)
     if content is not None:
@@ -152,13 +155,15 @@ def _believed(path: Path, manifest: ThresholdsFile, most: int, notes: list[str])
         content = read_regular(path, most)
     except FileNotFoundError:
         if path.name in manifest.files:
-            notes.append(f"{path} is gone; make it again with maskrec evaluate")
+            notes.append(f"{path} is gone; {_AGAIN}")
         return None
     except OSError as error:
         raise unreadable(path, error) from error
     if manifest.files.get(path.name) == _sha256(content):
         return content
-    notes.append(f"{path} was not measured with these weights and is ignored; make it again with maskrec evaluate")
+    known = path.name in manifest.files
+    what = "was damaged or changed after it was measured" if known else "was measured with other weights"
+    notes.append(f"{path} {what} and cannot be used; {_AGAIN}")
     return None
 
 
