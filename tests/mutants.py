@@ -27,11 +27,21 @@ from mutant_runs import Copies, Noted, Outcome, TreeError, in_order
 from mutation import Mutant, draw, named
 
 ROOT = Path(__file__).parents[1]
+# Tests of the commands that use a trained model.
+OF_MODELS = (
+    "test_evaluating.py",
+    "test_bad_evaluations.py",
+    "test_comparing.py",
+    "test_exporting.py",
+    "test_verifying.py",
+    "test_gallery_commands.py",
+    "galleries",
+)
 # A room's tests; folders and rooms that are not there (yet) are passed over.
 ROOMS: dict[str, tuple[str, ...]] = {
     "training": ("tests/training",),
     "runtime": ("tests/runtime", "tests/training"),
-    "inference": ("tests/inference", "tests/training"),
+    "inference": ("tests/inference", *(f"tests/cli/{each}" for each in OF_MODELS), "tests/training"),
     "recipe": ("tests/recipe", "tests/cli/test_checking.py"),
     "preparation": ("tests/preparation",),
 }

@@ -18,6 +18,7 @@ import yaml
 from onnx import TensorProto, helper
 from onnx_graphs import SPEC, linear_model, matrix_of, write_model
 from run_comparison import largest_difference
+from safetensors.torch import save_file
 from small_recipe import PIECES
 
 from maskrec.base.errors import MaskrecError, UsageError
@@ -217,6 +218,17 @@ def test_a_run_that_has_lost_its_plugin_or_its_checkpoint_is_refused_in_a_senten
         open_run_of(run)
     with pytest.raises(UsageError, match="not a run directory"):
         open_run_of(tmp_path)
+
+
+def test_a_run_whose_start_is_gone_opens_with_its_own_weights(train: Train, tmp_path: Path) -> None:
+    network = {"use": "timm", "model": "test_resnet", "neck": "linear_bn", "embedding_size": 8}
+    first = train("first", {"backbone": network})
+    kept = first / "checkpoints" / "best.safetensors"
+    weights = {key.removeprefix("trunk."): value for key, value in load_tree(kept)["backbone"].items()}
+    save_file({key: value for key, value in weights.items() if "neck" not in key}, tmp_path / "start.safetensors")
+    second = train("second", {"backbone": {**network, "pretrained": "start.safetensors"}})
+    (tmp_path / "start.safetensors").unlink()
+    assert open_model(second, discover([PIECES])).spec == open_model(first, discover([PIECES])).spec
 
 
 def test_another_runs_backbone_is_a_start(train: Train) -> None:

@@ -20,6 +20,7 @@ from maskrec.plugin.host import discover
 from maskrec.recipe.checking import check_recipe, resolve
 from maskrec.recipe.plan import Plan
 from maskrec.training.assemble import assemble, check_built
+from maskrec.training.checks.gradient_checks import note_unused
 from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.dry_run import dry_run
 from maskrec.training.runner import resume, start
@@ -277,6 +278,23 @@ def test_a_parameter_of_the_loss_that_the_first_batch_does_not_use_is_noted(
     dry_run(planned(catalog, tmp_path, section("loss", "losses", "unused")), catalog, tmp_path)
     said = "note: loss: file:mistakes.py/losses: the parameter unused gets no gradient in the first batch"
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, ""),
+        (1, "the parameter w0 gets no gradient"),
+        (3, "the parameters w0, w1, w2 get no gradient"),
+        (4, "the parameters w0, w1, w2, ... get no gradient"),
+    ],
+)
+def test_three_unused_parameters_are_named(count: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    loss = torch.nn.ParameterDict({f"w{number}": torch.nn.Parameter(torch.zeros(1)) for number in range(count)})
+    note_unused(loss, "loss: mine")
+    note = capsys.readouterr().err
+    assert note.startswith(f"note: loss: mine: {said} in the first batch" if said else "")
+    assert bool(note) == bool(said)
 
 
 def test_checking_changes_nothing_that_a_run_draws(catalog: Catalog, tmp_path: Path) -> None:

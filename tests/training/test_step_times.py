@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from face_sets import write_face_set
 from small_recipe import PIECES, write_recipe
 
@@ -99,6 +100,16 @@ def test_the_command(maskrec_cli, maskrec_here, tmp_path: Path) -> None:
     again = maskrec_here(*words)
     assert again.returncode == 2
     assert "trace.json exists; name a new file or remove it" in again.stderr
+
+
+def test_as_many_threads_as_the_recipe_says(maskrec_here, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        words = ("profile", write_recipe(tmp_path), "--plugin", PIECES, "--steps", 1, f"train.threads={before + 1}")
+        done = maskrec_here(*words)
+        assert (done.returncode, torch.get_num_threads()) == (0, before + 1)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_reading_is_told_from_decoding_where_the_data_set_can(maskrec_cli, tmp_path: Path) -> None:
