@@ -18,7 +18,7 @@ from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_param
 from maskrec.recipe.annotations import describe, holds_component
 from maskrec.recipe.component_answers import check_rest, check_values
 from maskrec.recipe.meant_givens import given_meant, given_meant_by
-from maskrec.recipe.merging import OPENED
+from maskrec.recipe.merging import OPENED, is_opened
 from maskrec.recipe.nesting import Nesting
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Opened, Spec
@@ -195,8 +195,3 @@ class Components:
 
 def _of(entry: Registered) -> str:
     return f"{entry.noun} {entry.versioned}"
-
-
-def is_opened(node: Node) -> bool:
-    """Whether the value is a backbone to be opened: no ``use``, but ``run`` or ``file``."""
-    return node.child("use") is None and any(node.child(name) is not None for name in OPENED)

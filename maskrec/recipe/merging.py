@@ -81,3 +81,8 @@ def _dropped(below: Node, above: Node, path: str) -> Problem:
 def _nothing_to_remove(below: Node, node: Node, name: str, path: str) -> Problem:
     hint = nearest(name, below.map or {}, nothing="the section has no labels to remove")
     return Problem(f"`{name}: null` removes an inherited label, but `{name}` was not inherited", path, hint, node.label)
+
+
+def is_opened(node: Node) -> bool:
+    """Whether the value is a backbone to be opened: no ``use``, but ``run`` or ``file``."""
+    return node.child("use") is None and any(node.child(name) is not None for name in OPENED)

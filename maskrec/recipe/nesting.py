@@ -8,7 +8,7 @@ from typing import Any, Protocol, Union, get_origin
 from maskrec.contracts.kinds import Kind
 from maskrec.plugin.catalog import Catalog, LookupFailed
 from maskrec.recipe.annotations import component_marker, describe, holds_component, is_union, item_annotation, members
-from maskrec.recipe.merging import OPENED
+from maskrec.recipe.merging import OPENED, is_opened
 from maskrec.recipe.node import Node, plain, show
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.problems import RecipeProblems
@@ -82,10 +82,12 @@ class Nesting:
         return INVALID
 
     def _fitting(self, slots: list[Any], node: Node) -> Any:
-        """Among several kinds, the first that has a component of this name."""
+        """Among several kinds, the first that has a component of this name, or that is opened as the node says."""
         use = node.child("use")
         for member in slots:
             kind, part = _wanted(member)
+            if kind == "backbone" and is_opened(node):
+                return member
             try:
                 self.components.catalog.lookup(kind, str(use.value if use else ""), self.components.requires, part)
                 return member

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from maskrec.base.words import one_line
+from maskrec.base.words import article, one_line
 from maskrec.recipe.annotations import describe, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Optimizer, Scheduler
@@ -53,7 +53,7 @@ def _use(node: Node, section: str, problems: RecipeProblems) -> str:
         problems.error(f"`{section}` has no `use`", f"{section}.use", node.label, f"write `use: {example}`")
         return ""
     if not isinstance(use.value, str) or not use.value:
-        message = f"`use` must be the name of a {section} such as {example}, not {show(plain(use))}"
+        message = f"`use` must be the name of {article(section)} such as {example}, not {show(plain(use))}"
         problems.error(message, f"{section}.use", use.mark)
         return ""
     return use.value

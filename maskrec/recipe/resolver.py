@@ -11,8 +11,8 @@ from maskrec.base.words import article
 from maskrec.contracts.problem import Mark
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.component_answers import metrics_of
-from maskrec.recipe.components import Components, is_opened
-from maskrec.recipe.merging import LABELLED
+from maskrec.recipe.components import Components
+from maskrec.recipe.merging import LABELLED, is_opened
 from maskrec.recipe.named_files import check_files
 from maskrec.recipe.node import Node, marks_by_path, nearest, plain, show
 from maskrec.recipe.optimization import names_of_sections, read_optimizer, read_scheduler, try_both

@@ -73,7 +73,8 @@ class ToySum:
 class ToyDistill:
     def __init__(self, teacher: Backbone | None = None, others: list[Backbone] = [],
                  miner: Literal["hard"] | Annotated[Callable, Part("miner")] = "hard",
-                 both: tuple[Backbone, Backbone] | None = None, anything=3, base: Loss | float = 1.0) -> None: ...
+                 both: tuple[Backbone, Backbone] | None = None, anything=3, base: Loss | float = 1.0,
+                 either: Loss | Backbone | None = None) -> None: ...
 
 
 class ToyMiner:

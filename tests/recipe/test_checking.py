@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from maskrec.contracts.problem import RecipeError
+from maskrec.contracts.context import CheckContext
+from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.checking import Checked, check_recipe, resolve
+from maskrec.recipe.component_answers import check_rest
 from maskrec.recipe.plan import Best, Opened, Spec
+from maskrec.recipe.problems import RecipeProblems
+from maskrec.recipe.values import INVALID
 
 Check = Callable[..., Checked]
 Loss = Callable[[str], str]
@@ -38,6 +42,38 @@ def only(checked: Checked) -> tuple[str, int, int, str]:
 
 def notes(checked: Checked) -> list[str]:
     return [problem.message for problem in checked.problems if problem.note]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("toy_loss", "loss"), ("toy_net", "backbone")])
+def test_a_parameter_takes_a_component_of_each_of_its_kinds(check: Check, whole: str, name: str, kind: str) -> None:
+    checked = check(whole.replace("{use: toy_loss}", f"{{use: toy_distill, either: {{use: {name}}}}}"))
+    assert checked.plan is not None, errors(checked)
+    assert checked.plan.loss.parameters["either"].kind == kind
+
+
+def test_a_parameter_of_several_kinds_takes_a_network_that_is_opened(check: Check, whole: str, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").touch()
+    checked = check(whole.replace("{use: toy_loss}", "{use: toy_distill, either: {file: net.onnx}}"))
+    assert checked.plan is not None, errors(checked)
+    assert isinstance(checked.plan.loss.parameters["either"], Opened)
+
+
+class Sees:
+    """Its check says which parameters it was shown."""
+
+    def __init__(self, table: dict[str, float] | None = None, rates: list[float] | None = None, margin: float = 1.0):
+        pass
+
+    @staticmethod
+    def check(values: dict[str, Any], context: CheckContext) -> Iterator[Problem]:
+        yield Problem(f"saw {sorted(values)}", "margin")
+
+
+@pytest.mark.parametrize("invalid", [{"table": {"a": INVALID}}, {"rates": [1.0, INVALID]}, {"table": INVALID}])
+def test_a_check_sees_no_value_that_was_refused_whole_or_in_part(invalid: dict[str, Any]) -> None:
+    spec, problems = Spec("loss", "m/sees", "loss", {**invalid, "margin": 3.0}), RecipeProblems()
+    check_rest(Sees, spec, (), CheckContext(), problems)
+    assert [problem.message for problem in problems.entries] == ["saw ['margin']"]
 
 
 def test_a_whole_recipe_comes_to_a_plan(check: Check, whole: str) -> None:
@@ -196,6 +232,10 @@ def test_every_recipe_needs_its_sections(check: Check, whole: str, section: str,
         ("seed: 3", "observe: {a: {use: 3}}", "must be the name of an observer, not 3"),
         ("seed: 3", "observe: {a: {use: toy_loss}}", "toy_loss is a loss"),
         ("seed: 3", "observe: {a: {use: toy_observer, run_dir: x}}", "given by the run itself"),
+        ("use: sgd", "use: 3", "`use` must be the name of an optimizer such as sgd, not 3"),
+        ("use: sgd, ", "", "`optimizer` has no `use` | write `use: sgd`"),
+        ("train:", "scheduler: {use: [onecycle]}\ntrain:", "must be the name of a scheduler such as multistep"),
+        ("{use: toy_loss}", "{use: toy_distill, either: {use: toy_data}}", "toy_data is a dataset, not a loss"),
         ("epochs: 2", "epochs: 0", "at least 1"),
         ("epochs: 2", "epochs: 2, acumulate: 2", "did you mean `accumulate`?"),
         ("epochs: 2", "epochs: 2.0", "whole number"),
@@ -377,6 +417,7 @@ def test_a_component_defaults_to_what_its_target_says(check: Check, with_loss: L
     assert plan is not None
     assert plan.loss.parameters == {
         "teacher": None, "others": [], "miner": "hard", "both": None, "anything": 3, "base": 1.0,
+        "either": None,
     }  # fmt: skip
 
 

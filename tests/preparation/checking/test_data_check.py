@@ -329,6 +329,16 @@ def test_a_pair_file_that_contradicts_itself(clean: Path) -> None:
     assert only(report, "labels").places == (f"{clean / 'pairs.csv'}:3",)
 
 
+def test_people_of_a_pair_file_are_named_by_folders_that_agree_with_its_targets(clean: Path) -> None:
+    columns = ("path", "target", "pair_path", "pair_target")
+    write_csv(clean / "pairs.csv", columns, [("Person 0/0.jpg", 7, "Person 1/1.jpg", 3)])
+    (faces,) = open_sets(clean / "pairs.csv")
+    assert list(faces.people) == ["Person 0", "Person 1"]
+    write_csv(clean / "pairs.csv", columns, [("Person 0/0.jpg", 7, "Person 0/1.jpg", 3)])
+    (faces,) = open_sets(clean / "pairs.csv")
+    assert list(faces.people) == ["target 7", "target 3"]
+
+
 def test_a_mask_that_an_evaluation_puts_on_is_not_on_the_photo(clean: Path) -> None:
     columns = ("path", "target", "pair_path", "pair_target", "masked", "pair_masked", "mask_type", "pair_mask_type")
     write_csv(clean / "p.csv", columns, [("Person 0/0.jpg", 0, "Person 0/1.jpg", 0, 0, 1, "n95", "kn95")])

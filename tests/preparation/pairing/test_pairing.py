@@ -119,6 +119,7 @@ def test_one_person_in_two_spellings_is_not_divided(tmp_path: Path, one: str, ot
 def test_no_person_is_in_two_files_and_the_numbers_are_as_requested(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "faces")
     made = make_pairs(faces, tmp_path / "pairs", SMALL)
+    assert made.scarcest == {}  # no number was lowered
     out = tmp_path / "pairs"
     train, test = read(out / "train.csv"), read(out / "test.csv")
     same, different = read(out / "eval_same.csv"), read(out / "eval_diff.csv")

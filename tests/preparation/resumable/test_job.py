@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from maskrec.base import waiting
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.problem import Problems
 from maskrec.images.csv_table import read_table
@@ -58,6 +60,19 @@ class Copies:
                 path = f"{name}-{copy}.jpg"
                 outcome.files.append((path, hashlib.sha256(data + copy.encode()).hexdigest().encode() * 20))
                 outcome.rows.append({"path": path, "identity": item.identity, "source": item.key})
+        return outcome
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Takes its time for the first photo's group."""
+
+    do: Any
+
+    def __call__(self, items: Sequence[Item], names: Sequence[str]) -> Outcome:
+        if items[0].key.startswith("person 0"):
+            time.sleep(1.5)
+        outcome: Outcome = self.do(items, names)
         return outcome
 
 
@@ -175,6 +190,17 @@ def test_what_is_in_a_tar_is_not_kept_a_second_time(photos: Path, tmp_path: Path
         merge(this.destination, Meter())
     assert [path.name for path in this.destination.glob("*.tar")] == ["faces-000000.tar"]
     assert sorted(path.name for path in parts.glob("*.data")) == [f"{group:08d}.data" for group in range(2, 7)]
+
+
+def test_a_group_that_takes_long_is_named(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(waiting, "AFTER", 0.1)
+    this = job(photos, tmp_path / "faces")
+    job_module.run(replace(this, process=Slow(this.process)))
+    said = capsys.readouterr().err
+    assert "still waiting, since " in said
+    assert "for a group of 3 photos, person 0/0" in said.replace("'", "")
 
 
 def test_merging_says_which_shards_are_missing(photos: Path, tmp_path: Path) -> None:
