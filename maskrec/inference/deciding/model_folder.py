@@ -18,6 +18,7 @@ from maskrec.base.errors import UsageError
 from maskrec.base.files import write_json
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.regular_files import open_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.input_spec import LARGEST_CANVAS, InputSpec
 from maskrec.contracts.plain_input_spec import input_spec_from_plain, input_spec_to_plain
 from maskrec.inference.deciding.decisions import Decisions
@@ -63,8 +64,8 @@ class ModelWeights:
             found = file_sha256(self.file)
         except OSError as error:
             raise UsageError(
-                f"{folder} is for the weights in {self.file}, which cannot be read ({error.strerror}); put them back, "
-                f"or {_AGAIN}"
+                f"{folder} is for the weights in {self.file}, which cannot be read ({os_reason(error)}); "
+                f"put them back, or {_AGAIN}"
             ) from error
         self.require_same(found, folder)
 
@@ -168,8 +169,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     except FileNotFoundError as error:
         raise UsageError(f"{path} is not a model folder: it has no {NAME}; {_AGAIN}") from error
     except (OSError, ValueError, TypeError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path / NAME} cannot be read ({said}); {_AGAIN}") from error
+        raise UsageError(f"{path / NAME} cannot be read ({os_reason(error)}); {_AGAIN}") from error
     found = read_decisions(DecisionFiles(path), weights.sha256)
     if found.notes:
         raise UsageError(found.notes[0])

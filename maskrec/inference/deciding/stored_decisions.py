@@ -16,6 +16,7 @@ from maskrec.base.errors import UsageError
 from maskrec.base.files import json_bytes, write_bytes
 from maskrec.base.plain_json import parse_object
 from maskrec.base.regular_files import read_regular
+from maskrec.base.words import os_reason
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics.galleries_file import LARGEST_GALLERIES, galleries_bytes, read_galleries
@@ -183,8 +184,7 @@ def _probe(content: bytes, path: Path) -> MaskProbe:
 
 def unreadable(path: Path, error: Exception) -> UsageError:
     """The sentence for a file of decisions that cannot be read."""
-    said = getattr(error, "strerror", None) or error
-    return UsageError(f"{path} cannot be read ({said}); make it again with maskrec evaluate")
+    return UsageError(f"{path} cannot be read ({os_reason(error)}); make it again with maskrec evaluate")
 
 
 def _sha256(content: bytes) -> str:

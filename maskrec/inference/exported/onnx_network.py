@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.regular_files import read_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, read_metadata
 from maskrec.inference.exported.onnx_safety import LARGEST_FILE, CheckedFile, check_onnx
@@ -113,7 +114,7 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); name an ONNX file") from error
+        raise UsageError(f"{path} cannot be read ({os_reason(error)}); name an ONNX file") from error
 
 
 def _checked(content: bytes, path: Path) -> CheckedFile:

@@ -15,7 +15,7 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import Lock, json_bytes, not_written, write_atomically
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.regular_files import memory_size, read_regular
-from maskrec.base.words import differences
+from maskrec.base.words import differences, os_reason
 from maskrec.preparation.resumable.other_work import Differ, other_work
 from maskrec.preparation.sources.photo_source import FACES_FILE, UNFINISHED
 
@@ -90,7 +90,7 @@ class JobFolder:
             self.destination.mkdir(parents=True, exist_ok=True)
             others = sorted(entry.name for entry in self.destination.iterdir() if entry.name != PARTS)
         except OSError as error:
-            raise UsageError(f"{self.destination}: {error.strerror}; name a folder that can be created") from error
+            raise UsageError(f"{self.destination}: {os_reason(error)}; name a folder that can be created") from error
         if others:
             raise UsageError(
                 f"{self.destination}: holds {others[0]!r} but not a data set that was started here; name a new folder"
