@@ -23,10 +23,10 @@ from torch import Tensor, nn
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically
+from maskrec.base.hashing import file_sha256
 from maskrec.base.regular_files import open_regular
 from maskrec.base.words import os_reason
 from maskrec.contracts.plain_input_spec import input_spec_to_plain
-from maskrec.inference.deciding.model_folder import file_sha256
 from maskrec.inference.model import Model
 from maskrec.recipe.provenance import versions
 from maskrec.runtime.compute import Compute

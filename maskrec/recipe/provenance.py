@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskrec.base.regular_files import open_regular
+from maskrec.base.hashing import file_sha256
 from maskrec.plugin.registered import normalise, with_version
 from maskrec.recipe.node import COMMAND_LINE
 from maskrec.recipe.plan import Opened, Plan, Spec
@@ -158,11 +158,7 @@ def _file_hash(path: Path) -> str:
         return "a folder"
     if not path.is_file():
         return "missing"
-    digest = hashlib.sha256()
-    with open_regular(path) as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(path)
 
 
 def command_line() -> list[str]:

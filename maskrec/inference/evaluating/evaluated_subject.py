@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError
-from maskrec.inference.deciding.model_folder import ModelWeights, file_sha256, is_model_folder, read_model_folder
+from maskrec.base.hashing import file_sha256
+from maskrec.inference.deciding.model_folder import ModelWeights, is_model_folder, read_model_folder
 from maskrec.inference.deciding.shipped_decisions import shipped_folder
 from maskrec.inference.model import Model, weights_checksum
 from maskrec.inference.model_forms import MODELS_AND_BACKBONES, RECIPES, require_model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.hashing import sha256_of
 from maskrec.base.random import SeededDraws
 from maskrec.base.regular_files import LARGEST_RECORD, read_regular
 from maskrec.base.version import __version__
@@ -85,7 +85,7 @@ def provenance_of(run_dir: Path) -> tuple[str, dict[str, Any]]:
     record = read_json(run.provenance)
     prints = {place: value for place, value in record.get("data", {}).items() if isinstance(value, str)}
     said = {"maskrec": __version__, "run": record.get("name", ""), "demo": record.get("demo", False), "data": prints}
-    return hashlib.sha256(read_regular(run.recipe, LARGEST_RECORD)).hexdigest(), said
+    return sha256_of(read_regular(run.recipe, LARGEST_RECORD)), said
 
 
 def faces_of_run(run_dir: Path, catalog: Catalog, spec: InputSpec) -> ComparedFaces:
