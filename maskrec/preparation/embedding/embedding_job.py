@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from maskrec.base.csv_writing import csv_bytes
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import json_bytes, write_bytes
 from maskrec.base.plain_json import read_json_object
@@ -23,7 +24,6 @@ from maskrec.base.words import counted, differences
 from maskrec.inference.face_model import FaceModel
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, opened_model
 from maskrec.preparation.resumable import worker_pool
-from maskrec.preparation.resumable.finishing import table
 from maskrec.preparation.resumable.job import GROUP
 from maskrec.preparation.resumable.job_folder import REJECTED_COLUMNS, JobFolder, is_group_record
 from maskrec.preparation.resumable.meter import Meter
@@ -196,7 +196,7 @@ def _assemble(job: EmbeddingJob, parts: EmbeddingParts, work: dict[str, Any]) ->
         rejected += record["rejected"]
         pieces.append(np.frombuffer(parts.data_path(group).read_bytes(), "<f4"))
     files = job.files
-    write_bytes(files.rejected, table(REJECTED_COLUMNS, rejected))
+    write_bytes(files.rejected, csv_bytes(REJECTED_COLUMNS, rejected))
     if not described:
         raise MaskrecError(
             f"no embedding was made of {counted(len(job.source.items), 'photo')} in {job.source.path}; "
@@ -204,7 +204,7 @@ def _assemble(job: EmbeddingJob, parts: EmbeddingParts, work: dict[str, Any]) ->
         )
     rows = np.concatenate(pieces).reshape(len(described), -1)
     cells = ([str(number), *(row[name] for name in COLUMNS[1:])] for number, row in enumerate(described))
-    write_bytes(files.csv, table(COLUMNS, cells))
+    write_bytes(files.csv, csv_bytes(COLUMNS, cells))
     content = io.BytesIO()
     np.savez(content, embeddings=rows)
     write_bytes(files.npz, content.getvalue())

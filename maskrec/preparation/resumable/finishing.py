@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maskrec.base.csv_writing import csv_bytes
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import compact_json, not_written
 from maskrec.base.regular_files import memory_size, open_regular, read_regular
@@ -139,14 +140,14 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
     targets = {identity: target for target, identity in enumerate(sorted({row[1] for row in rows}))}
     if work["output"] == "tars":
         _write_tars(parts, work, targets)
-    parts.place(parts.destination / REJECTED, table(REJECTED_COLUMNS, rejected), durable=True)
+    parts.place(parts.destination / REJECTED, csv_bytes(REJECTED_COLUMNS, rejected), durable=True)
     if _has_pairs(work):
         content, said = kept_pairs(rows, targets, work["source"]["photos"])
         parts.place(parts.destination / PAIRS, content, durable=True)
         meter.say(said)
     columns = work["columns"]
     filled = ([str(targets[row[1]]) if name == "target" else row[2][name] for name in columns] for row in rows)
-    parts.place(parts.destination / FACES, table(columns, filled), durable=True)
+    parts.place(parts.destination / FACES, csv_bytes(columns, filled), durable=True)
     try:
         parts.finish()
     except OSError as error:
@@ -196,15 +197,6 @@ def _collect(parts: JobFolder, work: dict[str, Any]) -> tuple[list[_Row], list[t
             rows.append((row["path"], row["identity"], row))
         rejected += [(source, reason, detail) for source, reason, detail in record["rejected"]]
     return sorted(rows, key=lambda row: row[0]), sorted(rejected)
-
-
-def table(columns: Sequence[str], rows: Any) -> bytes:
-    """A CSV file as bytes."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue().encode("utf-8")
 
 
 def _write_tars(parts: JobFolder, work: dict[str, Any], targets: dict[str, int]) -> None:
