@@ -54,16 +54,16 @@ def places_of_values(plan: Plan) -> dict[str, str]:
     }
 
 
-def component_rows(specs: Iterable[tuple[str, Spec]], catalog: Catalog) -> dict[str, dict[str, str]]:
+def component_rows(specs: Iterable[Spec], catalog: Catalog) -> dict[str, dict[str, str]]:
     """Per component path: qualified name, distribution, version, target and the hash of its package's sources."""
     rows = {}
     hash_of = cache(package_hash)  # most components are of one package
-    for path, spec in specs:
+    for spec in specs:
         entry = catalog.lookup(spec.kind, spec.name)
         provider, target = entry.provider, entry.component.target
         module = target.partition(":")[0]
         source = _file_hash(provider.file) if provider.file else hash_of(module.partition(".")[0])
-        rows[path] = {
+        rows[spec.path] = {
             "name": spec.name,
             "distribution": provider.distribution,
             "version": provider.version,

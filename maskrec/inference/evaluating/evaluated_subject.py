@@ -20,7 +20,7 @@ from maskrec.inference.unfinished_run import unfinished_notes
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.part_of_recipe import read_part
-from maskrec.recipe.plan import Spec, walk
+from maskrec.recipe.plan import Spec
 from maskrec.recipe.provenance import component_rows, missing_components
 from maskrec.recipe.writing import written_component
 from maskrec.runtime.run_directory import RunDirectory, read_json
@@ -122,7 +122,7 @@ def _named(named: NamedBackbone, shown: str, name: str, catalog: Catalog, data_r
     model = open_named(named, shown, catalog, data_root)
     weights = ModelWeights("backbone", weights_checksum(model.network))
     plain = written_component(named.backbone, data_root)
-    specs = ((path, spec) for path, spec in walk(named.backbone, "backbone") if isinstance(spec, Spec))
+    specs = named.backbone.specs() if isinstance(named.backbone, Spec) else ()
     return EvaluatedSubject(
         model,
         weights,

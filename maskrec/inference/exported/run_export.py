@@ -33,7 +33,6 @@ from maskrec.inference.open_model import open_backbone
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.evaluations_only import NamedEvaluations, resolve_evaluations
 from maskrec.recipe.part_of_recipe import read_part
-from maskrec.recipe.plan import Spec
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.run_plan import catalog_of_run, data_root_of
@@ -156,8 +155,8 @@ def _evaluation_pairs(
     evaluations: NamedEvaluations, catalog: Catalog, data_root: Path, spec: InputSpec
 ) -> PairSet | None:
     """The first pair set that an evaluator is given."""
-    found = [value for each in evaluations.evaluate.values() for _, value in each.walk() if isinstance(value, Spec)]
-    named = next((value for value in found if value.kind == "pairs"), None)
+    found = (part for each in evaluations.evaluate.values() for part in each.specs())
+    named = next((part for part in found if part.kind == "pairs"), None)
     if named is None:
         return None
     context = Context(data_root=data_root, input_spec=spec, restoring=True)
