@@ -16,7 +16,7 @@ from maskrec.base.files import compact_json, not_written
 from maskrec.base.regular_files import memory_size, open_regular, read_regular
 from maskrec.base.words import counted
 from maskrec.images.tars.tarfiles import write_tar
-from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder, is_group_record
+from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder
 from maskrec.preparation.resumable.kept_pairs import PAIRS, kept_pairs
 from maskrec.preparation.resumable.meter import Meter
 
@@ -178,19 +178,11 @@ def _nothing(destination: Path) -> str:
     return f"{destination}: none of these photos gave a face; {destination / REJECTED} gives the reason for each"
 
 
-def _records(parts: JobFolder, groups: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    for group in range(groups):
-        record = parts.record(group)
-        if record is None or not is_group_record(record):
-            raise MaskrecError(f"{parts.record_path(group)}: missing or damaged; run the same command again")
-        yield group, record
-
-
 def _collect(parts: JobFolder, work: dict[str, Any]) -> tuple[list[_Row], list[tuple[str, str, str]]]:
     """All rows by path, all rejected photos by source; paths of faces in tars begin with the tar's name."""
     rows: list[_Row] = []
     rejected: list[tuple[str, str, str]] = []
-    for group, record in _records(parts, work["groups"]):
+    for group, record in parts.records(work["groups"]):
         for row in record["rows"]:
             if work["output"] == "tars":
                 row["path"] = f"{tar_path(parts, group).name}/{row['path']}"

@@ -122,6 +122,18 @@ class JobFolder:
         except (OSError, ValueError):  # absent, or lost in a power cut: the group is done again
             return None
 
+    def records(self, groups: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Number and record of each of the first ``groups`` groups, which must all be finished.
+
+        Raises:
+            MaskrecError: a record is missing or damaged.
+        """
+        for group in range(groups):
+            record = self.record(group)
+            if record is None or not _is_group_record(record):
+                raise MaskrecError(f"{self.record_path(group)}: missing or damaged; run the same command again")
+            yield group, record
+
     def holds(self, group: int, tar: Path | None = None) -> bool:
         """Whether a group is finished and its files match its record; reads them.
 
@@ -130,7 +142,7 @@ class JobFolder:
             tar: the finished tar that would contain the group, for a data set in tars.
         """
         record = self.record(group)
-        if record is None or not is_group_record(record):
+        if record is None or not _is_group_record(record):
             return False
         if tar is not None and tar.exists():
             return True
@@ -181,7 +193,7 @@ class JobFolder:
         shutil.rmtree(self.destination / FINISHED, ignore_errors=True)
 
 
-def is_group_record(record: dict[str, Any]) -> bool:
+def _is_group_record(record: dict[str, Any]) -> bool:
     """Whether a group's record has the form that ``job.outcome_record`` gives it."""
     files, rows, rejected = (record.get(name) for name in ("files", "rows", "rejected"))
     return (
