@@ -14,6 +14,7 @@ from typing import Any, TextIO, TypeVar
 
 from maskrec.base.errors import MaskrecError
 from maskrec.base.plain_json import read_json_object
+from maskrec.base.words import os_reason
 
 _T = TypeVar("_T")
 
@@ -54,8 +55,9 @@ def write_atomically(
 
 def not_written(path: Path, error: OSError) -> MaskrecError:
     """The sentence for a file that could not be written."""
-    what = error.strerror or str(error)
-    return MaskrecError(f"{path} could not be written: {what}; free some space and run the same command again")
+    return MaskrecError(
+        f"{path} could not be written: {os_reason(error)}; free some space and run the same command again"
+    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -48,6 +48,11 @@ def key_of(*parts: int | str) -> int:
     return _signed(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
 
 
+def seed_of(*parts: int | str) -> int:
+    """``key_of`` without its sign, for generators that take a seed of 0 to 2^63 - 1."""
+    return key_of(*parts) & (2**63 - 1)
+
+
 def _uniform(streams: Tensor) -> Tensor:
     """float32 in [0, 1) from what ``mix64`` would finalise."""
     return _shift_right(_mix_upper(streams), _BITS_24).to(torch.float32) * 2.0**-24

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.words import os_reason
 
 try:
     import resource
@@ -105,8 +106,7 @@ def limits_named(remedy: str, workers: int = 0) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None or isinstance(error, (ConnectionError, BrokenPipeError)):
             raise
-        reason = error.strerror or str(error)
         raise limit_reached(error) or MaskrecError(
-            f"worker processes cannot be started: the system gives them no semaphores or shared memory ({reason}); "
-            f"make /dev/shm writable (docker run --shm-size=1g), or use {remedy}"
+            f"worker processes cannot be started: the system gives them no semaphores or shared memory "
+            f"({os_reason(error)}); make /dev/shm writable (docker run --shm-size=1g), or use {remedy}"
         ) from error

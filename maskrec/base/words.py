@@ -102,6 +102,11 @@ def one_line(error: BaseException) -> str:
     return text or type(error).__name__
 
 
+def os_reason(error: Exception) -> str:
+    """Why a file could not be used: what the system says (``Permission denied``), else the exception's message."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def type_shown(value: object) -> str:
     """What a value is, as messages say it: ``None``, ``a dict``, ``an int``."""
     if value is None:

@@ -93,7 +93,7 @@ def _say_failure(recipe: str, error: MaskrecError, plan: Plan | None = None) -> 
     if plan is None:
         say(f"maskrec: {error}", error=True)
         return error.exit_code
-    specs = [spec for _, spec in plan.specs() if str(error).startswith(spec.who)]
+    specs = [spec for spec in plan.specs() if str(error).startswith(spec.who)]
     mark = max(specs, key=lambda spec: len(spec.who)).mark if specs else None
     say(Problem(str(error), mark=mark or Mark(recipe)).render(), error=True)
     return error.exit_code

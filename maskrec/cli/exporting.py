@@ -9,6 +9,7 @@ import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
+from maskrec.base.words import os_reason
 from maskrec.cli.model_options import Checkpoint, ModelPath, opened
 from maskrec.cli.options import NoPlugins, PluginFiles
 from maskrec.cli.running import DataRoot
@@ -91,6 +92,6 @@ def licence_text(given: str) -> str:
     try:
         return read_regular(path, 1 << 16).decode()
     except OSError as error:
-        raise UsageError(f"--licence {given} cannot be read ({error.strerror}); name a text file") from error
+        raise UsageError(f"--licence {given} cannot be read ({os_reason(error)}); name a text file") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"--licence {given} is not a text in UTF-8; name a text file") from error

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.regular_files import is_folder
+from maskrec.base.words import os_reason
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.problem import Problem, Problems
 from maskrec.contracts.sample import Sample, SampleColumns
@@ -152,5 +153,5 @@ def _entries(folder: Path, problems: Problems) -> list[os.DirEntry[str]]:
                 key=lambda entry: entry.name,
             )
     except OSError as error:
-        problems.add(folder, f"cannot be read as a folder ({error.strerror or error})")
+        problems.add(folder, f"cannot be read as a folder ({os_reason(error)})")
         return []

@@ -12,6 +12,7 @@ from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.kinds import Pairs
 from maskrec.contracts.problem import Problem, refuse
+from maskrec.contracts.rate_names import far_name, tar_name
 from maskrec.evaluators.condition_tables import Row
 from maskrec.evaluators.identified_images import (
     TYPES,
@@ -84,7 +85,7 @@ class MaskedGallery:
     def metrics(values: Mapping[str, Any]) -> dict[str, Literal["min", "max"]]:
         """``tar@far=F/CONDITION``; a condition that the images do not have is not returned."""
         fars, conditions = values.get("fars", _FARS), values.get("conditions", _CONDITIONS)
-        return {f"tar@far={far:g}/{condition}": "max" for condition in conditions for far in fars}
+        return {f"{tar_name(far)}/{condition}": "max" for condition in conditions for far in fars}
 
     def evaluate(self, embed: Embed) -> Evaluation:
         """TAR at each FAR by condition, and by mask type."""
@@ -97,9 +98,9 @@ class MaskedGallery:
         for condition, each in compared.items():
             for rate in (found for far in self.fars if (found := each.at(far)) is not None):
                 rows.append(_rate_row(condition, each, rate))
-                metrics[f"tar@far={rate.target:g}/{condition}"] = rate.tar
+                metrics[f"{tar_name(rate.target)}/{condition}"] = rate.tar
                 if rate.enough and rate.threshold is not None:
-                    thresholds[f"far={rate.target:g}/{condition}"] = self._threshold(condition, rate)
+                    thresholds[f"{far_name(rate.target)}/{condition}"] = self._threshold(condition, rate)
                 if condition == "one_masked" and rate.threshold is not None:
                     kinds += _kind_rows(each, images, rate)
         if not metrics:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.contracts.decided_pairs import DecidedPairs
+from maskrec.contracts.rate_names import tar_name
 from maskrec.evaluators.condition_tables import Row, one_kind_note
 from maskrec.evaluators.measuring import Floats, Measured, conditions
 from maskrec.metrics import (
@@ -66,7 +67,7 @@ class Scores:
 
     def metrics(self) -> dict[str, float]:
         """By name."""
-        rates = {self.part.key(f"tar@far={rate.target:g}"): rate.tar for rate in self.rates}
+        rates = {self.part.key(tar_name(rate.target)): rate.tar for rate in self.rates}
         return rates | {
             self.part.key("auc"): self.curve.auc(),
             self.part.key("eer"): self.curve.eer(),

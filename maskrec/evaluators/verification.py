@@ -14,6 +14,7 @@ from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.kinds import Pairs
 from maskrec.contracts.problem import Problem, refuse
+from maskrec.contracts.rate_names import far_name, tar_name
 from maskrec.evaluators.condition_tables import Row, class_table, confusion_table
 from maskrec.evaluators.confusion_plot import confusion_png
 from maskrec.evaluators.measuring import Measured, measure, require_both_kinds
@@ -97,7 +98,7 @@ class Verification:
             "best_accuracy": "max",
             "auc": "max",
             "eer": "min",
-            **{f"tar@far={far:g}": "max" for far in values.get("fars", _FARS)},
+            **{tar_name(far): "max" for far in values.get("fars", _FARS)},
         }
         return {f"{name}{end}": mode for end in ("", *(f"/{c}" for c in CONDITIONS)) for name, mode in names.items()}
 
@@ -141,7 +142,7 @@ class Verification:
         scored = [score(part, self.fars) for part in parts_of(measured) if part.measurable]
         for scores in scored:
             part = scores.part
-            names = {part.key("best"): None, "best": None, **{part.key(f"far={far:g}"): None for far in self.fars}}
+            names = {part.key("best"): None, "best": None, **{part.key(far_name(far)): None for far in self.fars}}
             stored = [name for name in names if name in evaluation.thresholds]
             mine = [applied_row(part, name, evaluation.thresholds[name].value) for name in stored]
             metrics |= scores.metrics() | {part.key("accuracy"): mine[0]["accuracy"]}
@@ -195,7 +196,7 @@ class Verification:
             scores.best.threshold, "squared_l2", self.normalize, f"{of}: the threshold of highest accuracy"
         )
         rated = {
-            part.key(f"far={rate.target:g}"): Threshold(
+            part.key(far_name(rate.target)): Threshold(
                 rate.threshold,
                 "squared_l2",
                 self.normalize,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import LARGEST_TABLE, read_regular
-from maskrec.base.words import did_you_mean
+from maskrec.base.words import did_you_mean, os_reason
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.images.insightface.binfile import is_bin, not_a_text
 
@@ -88,7 +88,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         content = read_regular(path, LARGEST_TABLE)
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise UsageError(f"{path}: cannot be read ({os_reason(error)})") from error
     except UnicodeDecodeError as error:
         if is_bin(path, content):
             raise UsageError(not_a_text(path)) from error

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import LARGEST_PHOTO, read_regular
+from maskrec.base.words import os_reason
 from maskrec.images.jpeg_header import plain_jpeg_size
 from maskrec.images.pillow_pixels import (
     FORMAT_NAMES,
@@ -43,7 +44,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error}); fix it or remove it") from error
+        raise UsageError(f"{path}: cannot be read ({os_reason(error)}); fix it or remove it") from error
     return decode_image(data, path)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_descriptor
 from maskrec.base.system_limits import may_keep_open
+from maskrec.base.words import os_reason
 
 
 class Readable(Protocol):
@@ -48,8 +49,7 @@ class RandomAccessFile:
             if not kept:
                 os.close(handle)
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise UsageError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
+            raise UsageError(f"{path}: cannot be read ({os_reason(error)}); check its name and permissions") from error
 
     def read(self, offset: int, count: int) -> bytes:
         """``count`` bytes from ``offset``; a request beyond the file's end is rejected before any memory is allocated.
@@ -77,7 +77,7 @@ class RandomAccessFile:
                 offset += len(piece)
                 count -= len(piece)
         except OSError as error:
-            raise UsageError(f"{self.path}: cannot be read at byte {offset} ({error.strerror or error})") from error
+            raise UsageError(f"{self.path}: cannot be read at byte {offset} ({os_reason(error)})") from error
         finally:
             if not kept and handle is not None:
                 os.close(handle)

@@ -23,9 +23,10 @@ from torch import Tensor, nn
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically
+from maskrec.base.hashing import file_sha256
 from maskrec.base.regular_files import open_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.plain_input_spec import input_spec_to_plain
-from maskrec.inference.deciding.model_folder import file_sha256
 from maskrec.inference.model import Model
 from maskrec.recipe.provenance import versions
 from maskrec.runtime.compute import Compute
@@ -104,7 +105,7 @@ def open_cache(folder: Path, model: Model, weights: str, built: Any, compute: Co
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--cache {folder}: it cannot be used ({error.strerror}); name a folder") from error
+        raise UsageError(f"--cache {folder}: it cannot be used ({os_reason(error)}); name a folder") from error
     about = {
         "weights": weights,
         "built": built,
@@ -130,7 +131,7 @@ def clear_cache(folder: Path) -> int:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise UsageError(f"{path} cannot be removed ({error.strerror}); remove it yourself") from error
+            raise UsageError(f"{path} cannot be removed ({os_reason(error)}); remove it yourself") from error
     return len(found)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import LARGEST_TABLE, read_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.problem import Mark, Problems
 from maskrec.images.insightface.binfile import is_bin, not_a_text
 from maskrec.images.photos import file_problem
@@ -26,8 +27,7 @@ def read_lines(path: Path) -> list[tuple[Mark, str]]:
     except (OSError, ValueError) as error:
         if is_bin(path, content) and not isinstance(error, OSError):
             raise UsageError(not_a_text(path)) from error
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UsageError(f"{path}: cannot be read as a list in UTF-8 ({reason})") from error
+        raise UsageError(f"{path}: cannot be read as a list in UTF-8 ({os_reason(error)})") from error
     lines = text.replace("\r\n", "\n").split("\n")
     found = [(Mark(str(path), number), line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     if not found:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import is_folder
-from maskrec.base.words import spellings
+from maskrec.base.words import os_reason, spellings
 from maskrec.contracts.context import CheckContext, Context
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem, Problems, refuse
@@ -145,8 +145,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _LITTER]
     except OSError as error:
         raise UsageError(
-            f"{folder}: cannot be read as a folder ({error.strerror or error}); in RMFRD {BARE} and {MASKED} are side "
-            "by side"
+            f"{folder}: cannot be read as a folder ({os_reason(error)}); in RMFRD {BARE} and {MASKED} are side by side"
         ) from error
 
 

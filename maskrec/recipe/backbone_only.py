@@ -9,7 +9,7 @@ from pathlib import Path
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.node import Node
 from maskrec.recipe.part_of_recipe import RecipePart, part_of_text, read_part
-from maskrec.recipe.plan import Opened, Spec, walk
+from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.problems import as_note
 
 
@@ -98,7 +98,7 @@ def _resolved(part: RecipePart, node: Node | None, catalog: Catalog, data_root: 
 
 def _other_versions(built: Spec | Opened, catalog: Catalog) -> Iterator[str]:
     """A note for each plugin of which another version is installed than the backbone was made with."""
-    specs = (value for _, value in walk(built, built.path) if isinstance(value, Spec))
+    specs = built.specs() if isinstance(built, Spec) else ()
     for there in dict.fromkeys(catalog.lookup(spec.kind, spec.name).provider for spec in specs):
         before = catalog.versions.get(there.distribution, there.version)
         if before != there.version and there.distribution != "maskrec":

@@ -50,13 +50,16 @@ class Spec:
         """Path and value of this component and of everything in it, as `walk` gives them."""
         return walk(self, self.path)
 
+    def specs(self) -> Iterator[Spec]:
+        """This component and every one inside of it, nested ones after the one around them."""
+        return (value for _, value in self.walk() if isinstance(value, Spec))
+
     def mark_of(self, path: str) -> Mark | None:
         """Where a parameter, named from this component (``parts.arc.margin``), or what is nearest to it stands."""
         marks: dict[str, Mark] = {}
-        for place, value in self.walk():
-            if isinstance(value, Spec):
-                marks |= {f"{place}.{name}": mark for name, mark in value.marks.items()}
-                marks |= {place: value.mark} if value.mark else {}
+        for spec in self.specs():
+            marks |= {f"{spec.path}.{name}": mark for name, mark in spec.marks.items()}
+            marks |= {spec.path: spec.mark} if spec.mark else {}
         return closest_mark(marks, f"{self.path}.{path}")
 
 
@@ -209,15 +212,14 @@ class Plan:
 
     def walk(self) -> Iterator[tuple[str, Any]]:
         """Path and value of all components and of everything in them, in the order of the recipe; without ``init``."""
-        for top in (self.backbone, self.data, self.sampler, self.loss):
+        sections = (self.transforms, self.evaluate, self.observe)
+        in_sections = (spec for section in sections for spec in section.values())
+        for top in (self.backbone, self.data, self.sampler, self.loss, *in_sections):
             yield from walk(top, top.path)
-        for section in (self.transforms, self.evaluate, self.observe):
-            for spec in section.values():
-                yield from spec.walk()
 
-    def specs(self) -> Iterator[tuple[str, Spec]]:
-        """Path and spec of every component, nested ones after the one around them."""
-        return ((path, value) for path, value in self.walk() if isinstance(value, Spec))
+    def specs(self) -> Iterator[Spec]:
+        """Every component, nested ones after the one around them."""
+        return (value for _, value in self.walk() if isinstance(value, Spec))
 
 
 def walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -231,12 +233,9 @@ def walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield value.path, value
         for name, inner in value.parameters.items():
             yield from walk(inner, f"{value.path}.{name}")
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
+    elif isinstance(value, (Mapping, list, tuple)):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
             yield from walk(inner, f"{path}.{key}")
-    elif isinstance(value, (list, tuple)):
-        for number, inner in enumerate(value):
-            yield from walk(inner, f"{path}.{number}")
     else:
         yield path, value
 

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskrec.base.regular_files import open_regular
+from maskrec.base.hashing import file_sha256
 from maskrec.plugin.registered import normalise, with_version
 from maskrec.recipe.node import COMMAND_LINE
 from maskrec.recipe.plan import Opened, Plan, Spec
@@ -54,16 +54,16 @@ def places_of_values(plan: Plan) -> dict[str, str]:
     }
 
 
-def component_rows(specs: Iterable[tuple[str, Spec]], catalog: Catalog) -> dict[str, dict[str, str]]:
+def component_rows(specs: Iterable[Spec], catalog: Catalog) -> dict[str, dict[str, str]]:
     """Per component path: qualified name, distribution, version, target and the hash of its package's sources."""
     rows = {}
     hash_of = cache(package_hash)  # most components are of one package
-    for path, spec in specs:
+    for spec in specs:
         entry = catalog.lookup(spec.kind, spec.name)
         provider, target = entry.provider, entry.component.target
         module = target.partition(":")[0]
         source = _file_hash(provider.file) if provider.file else hash_of(module.partition(".")[0])
-        rows[path] = {
+        rows[spec.path] = {
             "name": spec.name,
             "distribution": provider.distribution,
             "version": provider.version,
@@ -158,11 +158,7 @@ def _file_hash(path: Path) -> str:
         return "a folder"
     if not path.is_file():
         return "missing"
-    digest = hashlib.sha256()
-    with open_regular(path) as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(path)
 
 
 def command_line() -> list[str]:

@@ -15,6 +15,7 @@ import yaml
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.node import Node, Scalar
 from maskrec.recipe.scalars import read_plain
@@ -56,7 +57,7 @@ def load_text(path: Path, shown: str) -> str:
         with open_regular(path) as stream:
             raw = stream.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
-        raise UnreadableError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise UnreadableError(f"{shown} cannot be read ({os_reason(error)})") from error
     if len(raw) > LARGEST_FILE:
         raise UnreadableError(f"{shown} is larger than {LARGEST_FILE // 1024} KiB, the limit for recipes")
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from maskrec.base.errors import UsageError
 from maskrec.base.shipped_folders import shipped_folder
 from maskrec.base.words import nearest as near_names
+from maskrec.base.words import os_reason
 from maskrec.recipe.node import nearest
 
 PREFIX = "maskrec:"
@@ -73,7 +74,7 @@ def copy_recipe(name: str, destination: Path) -> Path:
     except FileExistsError:
         raise UsageError(f"{target} already exists; name another file to copy to") from None
     except OSError as error:
-        raise UsageError(f"{target} cannot be written ({error.strerror})") from error
+        raise UsageError(f"{target} cannot be written ({os_reason(error)})") from error
     return target
 
 

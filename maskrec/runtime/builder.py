@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from maskrec.base.errors import UsageError
-from maskrec.base.random import key_of
+from maskrec.base.random import seed_of
 from maskrec.base.words import one_line
 from maskrec.contracts.call_into import call_into, source_of
 from maskrec.contracts.component_calls import scope_of
@@ -76,7 +76,7 @@ class Builder:
         values = {name: map_leaves(value, partial(self._leaf, kind=kind)) for name, value in spec.parameters.items()}
         self._ask_check(target, spec, values, kind)
         values |= self._given_values(target, spec, kind, values)
-        torch.manual_seed(key_of(self.seed, spec.path) & (2**63 - 1))
+        torch.manual_seed(seed_of(self.seed, spec.path))
         built = self._call(target, spec, values)
         self._check_members(built, spec)
         if spec.kind in ("loss", "part"):  # those that a component around them calls

@@ -11,6 +11,7 @@ from typing import Any
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import Lock, remove_leftovers
 from maskrec.base.plain_json import read_json_object
+from maskrec.base.words import os_reason
 
 _OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
 
@@ -149,7 +150,7 @@ def name_directory(parent: Path, name: str) -> RunDirectory:
             continue
         except OSError as error:
             raise MaskrecError(
-                f"{path} cannot be created: {error.strerror}; give --run-dir a folder that is writable"
+                f"{path} cannot be created: {os_reason(error)}; give --run-dir a folder that is writable"
             ) from error
         return RunDirectory(path)
     raise MaskrecError(f"{parent / name} already has a thousand runs of this second; give --run-dir a name")
@@ -168,7 +169,7 @@ def open_directory(path: Path) -> RunDirectory:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MaskrecError(
-            f"{path} cannot be created: {error.strerror}; give --run-dir a folder that is writable"
+            f"{path} cannot be created: {os_reason(error)}; give --run-dir a folder that is writable"
         ) from error
     run = RunDirectory(path)
     run.refuse_foreign()

@@ -20,6 +20,7 @@ from torch import Tensor
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically
 from maskrec.base.regular_files import check_regular, memory_size
+from maskrec.base.words import os_reason
 from maskrec.runtime.tensor_writing import bytes_of, write_tensors
 from maskrec.runtime.tree_structure import decode_tree, encode_tree
 
@@ -137,7 +138,7 @@ def _read(path: Path, with_tensors: bool) -> tuple[str | None, str, dict[str, Te
     except FileNotFoundError as error:
         raise DamagedFileError(f"{path} does not exist") from error
     except OSError as error:
-        raise DamagedFileError(f"{path} cannot be read ({error.strerror})") from error
+        raise DamagedFileError(f"{path} cannot be read ({os_reason(error)})") from error
     try:
         with safe_open(path, framework="pt") as file:
             checksum, structure = _header(path, file.metadata() or {})

@@ -12,7 +12,6 @@ The form before it was the value of ``thresholds`` alone; both are read. Single 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.files import compact_json, write_json
+from maskrec.base.hashing import sha256_of
 from maskrec.base.plain_json import read_json_object
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.plain_thresholds import read_thresholds
@@ -106,7 +106,7 @@ def is_checksum(value: object) -> bool:
 
 
 def _sha256(thresholds: Any) -> str:
-    return hashlib.sha256(compact_json(thresholds)).hexdigest()
+    return sha256_of(compact_json(thresholds))
 
 
 def _flat(plain: Any) -> dict[str, Threshold]:

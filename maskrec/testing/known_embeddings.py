@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.base.random import key_of
+from maskrec.base.random import seed_of
 from maskrec.base.words import plain_name
 from maskrec.contracts.evaluation import View
 from maskrec.contracts.pair_set import PairSet
@@ -63,7 +63,7 @@ def embeddings(noise: float) -> RowsOf:
     """Embeddings with ``noise`` beside 1 of the person; with infinite noise they say nothing about people."""
 
     def rows_of(pairs: PairSet) -> NDArray[np.float64]:
-        rng = np.random.default_rng(key_of(pairs.label) & (2**63 - 1))
+        rng = np.random.default_rng(seed_of(pairs.label))
         people = rng.standard_normal((len(pairs.images), _WIDTH))[people_of(pairs)]
         own = rng.standard_normal(people.shape)
         return own if np.isinf(noise) else people + noise * own

@@ -113,8 +113,8 @@ def labels_out_of_range(candidate: Candidate) -> None:
 
 def _asks_for_classes(candidate: Candidate, spec: Spec) -> bool:
     """Whether the component, or one inside of it, is given the number of classes."""
-    for _, each in spec.walk():
-        if isinstance(each, Spec) and each.kind in ("loss", "part"):
+    for each in spec.specs():
+        if each.kind in ("loss", "part"):
             target = candidate.catalog.load(candidate.catalog.lookup(each.kind, each.name))
             names = {info.name for info in read_parameters(target, "loss") if info.given}
             if names & {"num_classes", "class_counts"}:

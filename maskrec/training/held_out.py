@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.base.random import key_of
+from maskrec.base.random import seed_of
 from maskrec.contracts.component_calls import (
     batch_reader,
     masked_samples,
@@ -114,7 +114,7 @@ def hold_out(dataset: Dataset, settings: Validation, held: Held, seed: int) -> H
         ValueError: too little is left on either side; the sentence says what to change.
     """
     labels = np.asarray(dataset.labels, dtype=np.int64)
-    random = np.random.default_rng(key_of(seed, "validation") & (2**63 - 1))
+    random = np.random.default_rng(seed_of(seed, "validation"))
     if held == "people":
         return _without_people(dataset, labels, settings, random)
     chosen = _photos(labels, settings, random)
@@ -202,7 +202,7 @@ def validation_batches(labels: Sequence[int], size: int, seed: int) -> list[list
         seed: the run's.
     """
     people, places = np.unique(np.asarray(labels, np.int64), return_inverse=True)
-    random = np.random.default_rng(key_of(seed, "validation", "order") & (2**63 - 1))
+    random = np.random.default_rng(seed_of(seed, "validation", "order"))
     order = np.argsort(random.permutation(len(people))[places], kind="stable").tolist()
     batches = [order[start : start + size] for start in range(0, len(order), size)]
     if len(batches) > 1 and 2 * len(batches[-1]) < size:

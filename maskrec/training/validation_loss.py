@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from maskrec.base.errors import PluginError
-from maskrec.base.random import key_of
+from maskrec.base.random import key_of, seed_of
 from maskrec.base.words import one_line
 from maskrec.contracts.call_into import call_into
 from maskrec.contracts.call_loss import call_loss
@@ -66,7 +66,7 @@ class ValidationLoss:
         stepper, plan = self.stepper, self.assembly.plan
         put_back = keep_random_state()
         try:
-            torch.manual_seed(key_of(plan.seed, "validation") & (2**63 - 1))
+            torch.manual_seed(seed_of(plan.seed, "validation"))
             with torch.no_grad(), eval_mode(stepper.backbone):
                 loss = _copied(stepper.loss, plan.loss.who).eval()
                 transforms = {

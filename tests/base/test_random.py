@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskrec.base.random import SeededDraws, key_of, mix64
+from maskrec.base.random import SeededDraws, key_of, mix64, seed_of
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -99,3 +99,9 @@ def test_cuda_gives_the_same_bits() -> None:
     cpu, cuda = (SeededDraws(5, 1, "a", torch.arange(1000, device=device)) for device in ("cpu", "cuda"))
     assert torch.equal(cpu.uniform("x", (3,)), cuda.uniform("x", (3,)).cpu())
     assert torch.equal(cpu.integers("x", 0, 999), cuda.integers("x", 0, 999).cpu())
+
+
+def test_a_seed_is_the_key_without_its_sign() -> None:
+    keys, seeds = ([each("part", number) for number in range(64)] for each in (key_of, seed_of))
+    assert min(keys) < 0
+    assert seeds == [key % 2**63 for key in keys]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maskrec.base.words import byte_size, counted, did_you_mean, differences, nearest, one_line, typed_line
+from maskrec.base.words import byte_size, counted, did_you_mean, differences, nearest, one_line, os_reason, typed_line
 
 
 def test_the_likeliest_name_comes_first_and_an_unlike_one_not_at_all() -> None:
@@ -79,3 +79,11 @@ def test_what_nobody_can_read_is_not_printed_as_a_difference() -> None:
 )  # fmt: skip
 def test_a_size_has_three_digits_whatever_its_unit(count: int, words: str) -> None:
     assert byte_size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(OSError(13, "Permission denied", "a.txt"), "Permission denied"), (OSError("odd"), "odd"), (ValueError("a"), "a")],
+)
+def test_a_reason_is_what_the_system_says_else_the_errors_text(error: Exception, reason: str) -> None:
+    assert os_reason(error) == reason

@@ -134,8 +134,8 @@ UNNOTICED = (
     Known(
         "every component's weights from one seed",
         "maskrec/runtime/builder.py",
-        "key_of(self.seed, spec.path)",
-        'key_of(self.seed, "")',
+        "seed_of(self.seed, spec.path)",
+        'seed_of(self.seed, "")',
         ("tests/training/test_component_seeds.py",),
     ),
     Known(

@@ -11,6 +11,7 @@ from typing import Any
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
+from maskrec.base.words import os_reason
 from maskrec.images.insightface.plain_objects import ByteArray, ByteType, Named, RefusedError, call, fill, named
 
 _MARK = object()
@@ -40,9 +41,7 @@ def read_pickle(path: Path) -> object:
                 raise RefusedError(f"{len(data) - data.tell()} bytes follow its end")
             return content
     except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror or error}); check its name and permissions"
-        ) from error
+        raise UsageError(f"{path}: cannot be read ({os_reason(error)}); check its name and permissions") from error
     except RefusedError as error:
         raise UsageError(f"{path}: {error}; none of its code was run: it is not a plain verification file") from error
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:

@@ -20,6 +20,7 @@ from maskrec.base.errors import UsageError
 from maskrec.base.files import write_atomically, write_json
 from maskrec.base.plain_json import parse_json
 from maskrec.base.regular_files import LARGEST_TABLE, open_regular, read_regular
+from maskrec.base.words import os_reason
 
 FORMAT, VERSION = "maskrec faces", 1
 
@@ -141,7 +142,7 @@ def read_face_index(folder: Path, stem: str) -> FaceIndex:
     try:
         header = parse_json(read_regular(path, LARGEST_TABLE))
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"it is damaged: {error}"
+        reason = os_reason(error) if isinstance(error, OSError) else f"it is damaged: {error}"
         raise UsageError(f"{path}: cannot be read ({reason}); is the folder complete?") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise UsageError(f"{path}: not an index of faces that maskrec wrote")
@@ -168,7 +169,7 @@ def _map(path: Path, header: dict[str, Any]) -> memoryview:
         with open_regular(path) as stream:
             content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error}); is the folder complete?") from error
+        raise UsageError(f"{path}: cannot be read ({os_reason(error)}); is the folder complete?") from error
     if zlib.crc32(content) != header.get("checksum"):
         raise UsageError(f"{path}: its checksum does not match, so it is damaged; copy or make it again")
     return content

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
 from maskrec.base.system_limits import may_keep_open
+from maskrec.base.words import os_reason
 from maskrec.images.packed.face_index import DataFile
 
 
@@ -38,9 +39,7 @@ class MappedFiles:
             try:
                 size = path.stat().st_size
             except OSError as error:
-                raise UsageError(
-                    f"{path}: cannot be read ({error.strerror or error}); is the folder complete?"
-                ) from error
+                raise UsageError(f"{path}: cannot be read ({os_reason(error)}); is the folder complete?") from error
             if size != file.size:
                 what = "truncated" if size < file.size else "changed"
                 raise UsageError(
@@ -75,7 +74,7 @@ class MappedFiles:
                 stream.seek(offset)
                 return stream.read(size)
         except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror or error}); is it still there?") from error
+            raise UsageError(f"{path}: cannot be read ({os_reason(error)}); is it still there?") from error
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "files": self.files}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import write_bytes
+from maskrec.base.words import os_reason
 from maskrec.images.packed.face_index import DataFile, FaceIndex, write_face_index
 from maskrec.images.random_access import RandomAccessFile
 from maskrec.images.tars.faces import STEM, index_tars, stored_index, tars_in
@@ -46,7 +47,7 @@ def remote_index(tars: Sequence[RemoteFile]) -> FaceIndex | None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise MaskrecError(
-                f"{folder}: cannot be created ({error.strerror}); set XDG_CACHE_HOME to another folder"
+                f"{folder}: cannot be created ({os_reason(error)}); set XDG_CACHE_HOME to another folder"
             ) from error
         write_bytes(folder / f"{STEM}.index", content.fetch(0, content.size))
         write_bytes(folder / f"{STEM}.json", said)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any, Literal
 
+from maskrec.contracts.rate_names import tar_name
 from maskrec.inference.comparing.compared_systems import ComparedSystem
 from maskrec.inference.comparing.model_answers import ConditionAnswers
 from maskrec.metrics.enough_people import FEWEST_EVENTS, FEWEST_PEOPLE
@@ -94,7 +95,7 @@ def _measured(one: ComparedSystem, other: ComparedSystem, fars: Sequence[float] 
             for far in first[0].fars if fars is None else fars:
                 apart = [[each.distances for each in models] for models in (first, second)]
                 found = compare_tar(apart[0], apart[1], first[0].same, far, first[0].people)
-                yield _Measured((*about, f"tar@far={far:g}"), found, _note(found, first[0], far))
+                yield _Measured((*about, tar_name(far)), found, _note(found, first[0], far))
 
 
 def _note(found: SystemDifference, answers: ConditionAnswers, far: float | None = None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from maskrec.contracts.rate_names import tar_name
 from maskrec.inference.comparing.compared_systems import ComparedSystem
 from maskrec.metrics.paired_figures import weighted_tar
 from maskrec.metrics.people_resamples import measure_once
@@ -60,4 +61,4 @@ def seed_spreads(systems: Sequence[ComparedSystem], fars: Sequence[float] | None
                 for far in models[0].fars if fars is None else fars:
                     rates = (weighted_tar(each.distances, each.same, far) for each in models)
                     values = tuple(measure_once(rate, len(models[0].same)) for rate in rates)
-                    yield SeedSpread(*about, f"tar@far={far:g}", values)
+                    yield SeedSpread(*about, tar_name(far), values)

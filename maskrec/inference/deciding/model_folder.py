@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -16,8 +15,9 @@ from typing import Any, Literal
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import write_json
+from maskrec.base.hashing import file_sha256
 from maskrec.base.plain_json import read_json_object
-from maskrec.base.regular_files import open_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.input_spec import LARGEST_CANVAS, InputSpec
 from maskrec.contracts.plain_input_spec import input_spec_from_plain, input_spec_to_plain
 from maskrec.inference.deciding.decisions import Decisions
@@ -28,7 +28,6 @@ FORM = "maskrec-model-1"
 NAME = "model.json"
 _LARGEST = 1 << 20  # bytes
 _LONGEST_PATH = 4096
-_BLOCK = 1 << 20
 _AGAIN = "make it again with maskrec evaluate"
 
 Kind = Literal["run", "onnx", "backbone"]
@@ -63,8 +62,8 @@ class ModelWeights:
             found = file_sha256(self.file)
         except OSError as error:
             raise UsageError(
-                f"{folder} is for the weights in {self.file}, which cannot be read ({error.strerror}); put them back, "
-                f"or {_AGAIN}"
+                f"{folder} is for the weights in {self.file}, which cannot be read ({os_reason(error)}); "
+                f"put them back, or {_AGAIN}"
             ) from error
         self.require_same(found, folder)
 
@@ -168,27 +167,13 @@ def read_model_folder(path: Path) -> ModelFolder:
     except FileNotFoundError as error:
         raise UsageError(f"{path} is not a model folder: it has no {NAME}; {_AGAIN}") from error
     except (OSError, ValueError, TypeError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path / NAME} cannot be read ({said}); {_AGAIN}") from error
+        raise UsageError(f"{path / NAME} cannot be read ({os_reason(error)}); {_AGAIN}") from error
     found = read_decisions(DecisionFiles(path), weights.sha256)
     if found.notes:
         raise UsageError(found.notes[0])
     components = content.get("components")
     known = components if isinstance(components, dict) else None
     return ModelFolder(path, name, weights, spec, found.decisions, backbone, seed, image_size, known)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a regular file.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    with open_regular(path) as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _path_from(folder: Path, weights: Path) -> str:

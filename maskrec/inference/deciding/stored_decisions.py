@@ -6,7 +6,6 @@ other weights is never taken for these. It is written last: files that it does n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +13,10 @@ from typing import Any, TypeVar
 
 from maskrec.base.errors import UsageError
 from maskrec.base.files import json_bytes, write_bytes
+from maskrec.base.hashing import sha256_of
 from maskrec.base.plain_json import parse_object
 from maskrec.base.regular_files import read_regular
+from maskrec.base.words import os_reason
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics.galleries_file import LARGEST_GALLERIES, galleries_bytes, read_galleries
@@ -98,7 +99,7 @@ def write_decisions(
     for path, content in contents.items():
         if content is not None:
             write_bytes(path, content)
-    hashes = {path.name: _sha256(content) for path, content in contents.items() if content is not None}
+    hashes = {path.name: sha256_of(content) for path, content in contents.items() if content is not None}
     write_thresholds(files.thresholds, plain, weights, hashes, decisions.measured_on)
     for path, content in contents.items():
         if content is None:
@@ -159,7 +160,7 @@ def _believed(path: Path, manifest: ThresholdsFile, most: int, notes: list[str])
         return None
     except OSError as error:
         raise unreadable(path, error) from error
-    if manifest.files.get(path.name) == _sha256(content):
+    if manifest.files.get(path.name) == sha256_of(content):
         return content
     known = path.name in manifest.files
     what = "was damaged or changed after it was measured" if known else "was measured with other weights"
@@ -183,9 +184,4 @@ def _probe(content: bytes, path: Path) -> MaskProbe:
 
 def unreadable(path: Path, error: Exception) -> UsageError:
     """The sentence for a file of decisions that cannot be read."""
-    said = getattr(error, "strerror", None) or error
-    return UsageError(f"{path} cannot be read ({said}); make it again with maskrec evaluate")
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return UsageError(f"{path} cannot be read ({os_reason(error)}); make it again with maskrec evaluate")

@@ -133,9 +133,8 @@ def _missing_givens(builder: Builder, spec: Spec, hint: str) -> list[Problem]:
 
 def _asked_beyond(builder: Builder, spec: Spec) -> Iterator[tuple[Spec, str]]:
     """The givens that components need and that the builder does not have."""
-    for _, each in spec.walk():
-        if isinstance(each, Spec):
-            kind = spec.kind if each.kind == "part" else each.kind
-            for info in read_parameters(builder.target(each), kind):
-                if info.given and info.default is EMPTY and info.name not in {*builder.givens, "context"}:
-                    yield each, info.name
+    for each in spec.specs():
+        kind = spec.kind if each.kind == "part" else each.kind
+        for info in read_parameters(builder.target(each), kind):
+            if info.given and info.default is EMPTY and info.name not in {*builder.givens, "context"}:
+                yield each, info.name

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import MaskrecError
-from maskrec.inference.deciding.model_folder import ModelWeights, file_sha256, is_model_folder, read_model_folder
+from maskrec.base.hashing import file_sha256
+from maskrec.inference.deciding.model_folder import ModelWeights, is_model_folder, read_model_folder
 from maskrec.inference.deciding.shipped_decisions import shipped_folder
 from maskrec.inference.model import Model, weights_checksum
 from maskrec.inference.model_forms import MODELS_AND_BACKBONES, RECIPES, require_model
@@ -19,7 +20,7 @@ from maskrec.inference.unfinished_run import unfinished_notes
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.part_of_recipe import read_part
-from maskrec.recipe.plan import Spec, walk
+from maskrec.recipe.plan import Spec
 from maskrec.recipe.provenance import component_rows, missing_components
 from maskrec.recipe.writing import written_component
 from maskrec.runtime.run_directory import RunDirectory, read_json
@@ -121,7 +122,7 @@ def _named(named: NamedBackbone, shown: str, name: str, catalog: Catalog, data_r
     model = open_named(named, shown, catalog, data_root)
     weights = ModelWeights("backbone", weights_checksum(model.network))
     plain = written_component(named.backbone, data_root)
-    specs = ((path, spec) for path, spec in walk(named.backbone, "backbone") if isinstance(spec, Spec))
+    specs = named.backbone.specs() if isinstance(named.backbone, Spec) else ()
     return EvaluatedSubject(
         model,
         weights,

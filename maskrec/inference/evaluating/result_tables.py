@@ -8,6 +8,7 @@ from typing import Any
 from maskrec.base.words import counted, counted_are
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Evaluation
+from maskrec.contracts.rate_names import tar_name
 from maskrec.inference.evaluating.protocol_tables import aligned, protocol_tables
 
 _ALL = "all pairs"
@@ -35,7 +36,7 @@ def caution_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator
     """
     few = [row for row in tables.get("tar_at_far", ()) if row.get("condition") == "all" and row.get("note")]
     if few and all(_are_numbers(row, "far", "expected_false_accepts", "different_pairs") for row in few):
-        rates = " and ".join(f"{row['expected_false_accepts']:.2g} at tar@far={row['far']:g}" for row in few)
+        rates = " and ".join(f"{row['expected_false_accepts']:.2g} at {tar_name(row['far'])}" for row in few)
         yield (
             f"note: of {counted(few[0]['different_pairs'], 'different pair')}, the false accepts to be expected are "
             f"{rates}; "
@@ -104,7 +105,7 @@ def interval_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[st
         ):
             rows.setdefault(_condition(row), {"pairs": f"{row['same_pairs'] + row['different_pairs']:,}"})
         if _condition(row) in rows and _are_numbers(row, "far", "tar", "low", "high"):
-            rows[_condition(row)][f"tar@far={row['far']:g} [95 %]"] = f"{row['tar']:.4f} {_interval(row)}"
+            rows[_condition(row)][f"{tar_name(row['far'])} [95 %]"] = f"{row['tar']:.4f} {_interval(row)}"
     if not rows:
         return []
     return aligned(rows, list(dict.fromkeys(name for row in rows.values() for name in row)))

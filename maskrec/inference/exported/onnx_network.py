@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.base.hashing import sha256_of
 from maskrec.base.regular_files import read_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, read_metadata
 from maskrec.inference.exported.onnx_safety import LARGEST_FILE, CheckedFile, check_onnx
@@ -45,7 +46,7 @@ class OnnxNetwork:
     def __init__(self, path: Path, content: bytes | None = None, threads: int | None = None) -> None:
         content = _content(path) if content is None else content
         self.path, self.metadata = path, _metadata(_checked(content, path), path)
-        self.weights_sha256 = self.metadata.weights or hashlib.sha256(content).hexdigest()
+        self.weights_sha256 = self.metadata.weights or sha256_of(content)
         self.input_spec: InputSpec = self.metadata.input_spec
         self.session = make_session(content, str(path), threads)
         self.input_name, self.one_by_one = _input(self.session, path, self.input_spec.canvas)
@@ -113,7 +114,7 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); name an ONNX file") from error
+        raise UsageError(f"{path} cannot be read ({os_reason(error)}); name an ONNX file") from error
 
 
 def _checked(content: bytes, path: Path) -> CheckedFile:

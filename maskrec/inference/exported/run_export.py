@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from maskrec.base.errors import MaskrecError
+from maskrec.base.hashing import sha256_of
 from maskrec.base.random import SeededDraws
 from maskrec.base.regular_files import LARGEST_RECORD, read_regular
 from maskrec.base.version import __version__
@@ -33,7 +33,6 @@ from maskrec.inference.open_model import open_backbone
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.evaluations_only import NamedEvaluations, resolve_evaluations
 from maskrec.recipe.part_of_recipe import read_part
-from maskrec.recipe.plan import Spec
 from maskrec.runtime.builder import Builder
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.runtime.run_plan import catalog_of_run, data_root_of
@@ -85,7 +84,7 @@ def provenance_of(run_dir: Path) -> tuple[str, dict[str, Any]]:
     record = read_json(run.provenance)
     prints = {place: value for place, value in record.get("data", {}).items() if isinstance(value, str)}
     said = {"maskrec": __version__, "run": record.get("name", ""), "demo": record.get("demo", False), "data": prints}
-    return hashlib.sha256(read_regular(run.recipe, LARGEST_RECORD)).hexdigest(), said
+    return sha256_of(read_regular(run.recipe, LARGEST_RECORD)), said
 
 
 def faces_of_run(run_dir: Path, catalog: Catalog, spec: InputSpec) -> ComparedFaces:
@@ -156,8 +155,8 @@ def _evaluation_pairs(
     evaluations: NamedEvaluations, catalog: Catalog, data_root: Path, spec: InputSpec
 ) -> PairSet | None:
     """The first pair set that an evaluator is given."""
-    found = [value for each in evaluations.evaluate.values() for _, value in each.walk() if isinstance(value, Spec)]
-    named = next((value for value in found if value.kind == "pairs"), None)
+    found = (part for each in evaluations.evaluate.values() for part in each.specs())
+    named = next((part for part in found if part.kind == "pairs"), None)
     if named is None:
         return None
     context = Context(data_root=data_root, input_spec=spec, restoring=True)

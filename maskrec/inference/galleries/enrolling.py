@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from PIL import Image
 
 from maskrec.base.console import escaped
 from maskrec.base.errors import SettingError, UsageError, said_on_command_line
+from maskrec.base.hashing import sha256_of
 from maskrec.base.words import counted
 from maskrec.images.encoding import encode_image
 from maskrec.inference.galleries.enrolled import EnrolledPerson, FaceQuality, NewFace
@@ -115,9 +115,7 @@ def faces_to_enrol(model: FaceModel, photos: Photo | Sequence[Photo], settings: 
     for (photo, content), face, row in zip(named, found, rows, strict=True):
         seen = face if settings.masked is None else replace(face, masked=settings.masked)
         kept = content if settings.keep_photos else None
-        new = NewFace(
-            row, seen.masked, quality_of(face), PurePath(photo.name).name, hashlib.sha256(content).hexdigest(), kept
-        )
+        new = NewFace(row, seen.masked, quality_of(face), PurePath(photo.name).name, sha256_of(content), kept)
         notes = (*seen.notes, *([photo.note] if photo.note else []))
         answer.append(FaceToEnrol(photo.name, replace(seen, notes=notes), new))
     refuse_repeated([each.new for each in answer], [each.name for each in answer])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import memory_size, open_regular
+from maskrec.base.words import os_reason
 from maskrec.inference.galleries.gallery_schema import APPLICATION_ID, FORMAT, PAGE
 
 _MAGIC = b"SQLite format 3\0"
@@ -26,7 +27,7 @@ def require_header(path: Path) -> int:
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist; name a gallery, or make it with maskrec gallery add") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); name a gallery") from error
+        raise UsageError(f"{path} cannot be read ({os_reason(error)}); name a gallery") from error
     if not header:
         raise UsageError(f"{path} is an empty file, not a gallery; name one, or a new file to make one")
     if not header.startswith(_MAGIC) or int.from_bytes(header[68:72], "big") != APPLICATION_ID:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskrec.base.console import escaped
+from maskrec.base.csv_writing import csv_text
 from maskrec.base.errors import UsageError
 from maskrec.base.words import counted
 from maskrec.inference.galleries.face_groups import FaceGroups, group_folder_faces, require_rate
@@ -106,14 +105,12 @@ class GroupedPhotos:
 
     def table(self) -> str:
         """A CSV with a row a face, as they are in the photos; groups count from 1."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
         places = {id(face): place for place, face in enumerate(self.compared)}
         sizes = [len(group) for group in self.members()]
-        for face in self.found.faces:
-            writer.writerow([*self._found(face), *self._grouped(places.get(id(face)), sizes), face.poor])
-        return text.getvalue()
+        rows = (
+            [*self._found(face), *self._grouped(places.get(id(face)), sizes), face.poor] for face in self.found.faces
+        )
+        return csv_text(COLUMNS, rows)
 
     def _found(self, face: FolderFace) -> list[object]:
         box = [f"{edge:.1f}" for edge in face.face.box]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from maskrec.base.errors import UsageError
+from maskrec.base.hashing import sha256_of
 from maskrec.base.words import plain_name
 from maskrec.inference.photos.photo_input import photo_file
 
@@ -66,7 +66,7 @@ class PhotoFolder:
         for path in _files_below(folder):
             parts = path.relative_to(folder).parts
             try:
-                found = PhotoOnDisk(path, hashlib.sha256(photo_file(str(path), str(path))).hexdigest())
+                found = PhotoOnDisk(path, sha256_of(photo_file(str(path), str(path))))
             except UsageError as error:
                 self.unread.append(str(error))
                 continue

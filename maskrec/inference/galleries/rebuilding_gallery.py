@@ -7,7 +7,6 @@ leaves the old gallery as it was, and whoever must come again is still in it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from maskrec.base.console import escaped
 from maskrec.base.errors import UsageError, said_on_command_line
 from maskrec.base.files import write_atomically
+from maskrec.base.hashing import sha256_of
 from maskrec.base.whole_folders import is_running
 from maskrec.inference.galleries.enrolled import EnrolledFaces, NewFace
 from maskrec.inference.galleries.enrolling import quality_of
@@ -161,7 +161,7 @@ class _Rebuilding:
 
     def _found(self, person: str, rows: Sequence[int]) -> Iterator[_Found]:
         """The photos of a person that can be read, each once."""
-        kept = {hashlib.sha256(content).hexdigest(): content for _, _, content in self.file.kept_photos(person)}
+        kept = {sha256_of(content): content for _, _, content in self.file.kept_photos(person)}
         taken: set[str] = set()
         for row in rows:
             state = int(self.faces.masked[row])
@@ -190,7 +190,7 @@ class _Rebuilding:
         if given is None:
             return None
         content = photo_file(str(given.path), str(given.path))
-        digest = hashlib.sha256(content).hexdigest()
+        digest = sha256_of(content)
         if enrolled.sha256 and digest != enrolled.sha256:
             self.changed.append(f"{given.path} is not the file that was enrolled; it was taken by its name")
         return _Found(enrolled, read_photo(content, name=str(given.path)), digest, None)

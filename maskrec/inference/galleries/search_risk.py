@@ -121,7 +121,7 @@ def check_fpir(fpir: float) -> None:
     Raises:
         UsageError: it is not.
     """
-    if isinstance(fpir, bool) or not isinstance(fpir, (int, float)) or not 0 < fpir < 1:
+    if not isinstance(fpir, (int, float)) or not 0 < fpir < 1:
         raise UsageError(
             f"a false positive identification rate must be inside (0, 1), not {fpir!r}; 0.01 is one search in a hundred"
         )

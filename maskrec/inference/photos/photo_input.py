@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maskrec.base.errors import UsageError
-from maskrec.base.words import one_line, type_shown
+from maskrec.base.words import one_line, os_reason, type_shown
 from maskrec.images.array_pixels import array_to_rgb
 from maskrec.images.decoding import decode_image, read_bytes
 from maskrec.images.pillow_pixels import most_pixels, opened, orientation_of, rgb_pixels, turned
@@ -182,8 +182,9 @@ def photo_file(path: str, name: str) -> bytes:
             f"{name}: it is a folder, not a photo; name a file in it, or use `maskrec embed` for a whole folder"
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        reason = getattr(error, "strerror", None) or one_line(error)
-        raise UsageError(f"{name}: cannot be read ({reason}); name an image file that can be opened") from error
+        raise UsageError(
+            f"{name}: cannot be read ({os_reason(error)}); name an image file that can be opened"
+        ) from error
 
 
 def _from_bytes(data: bytes, name: str) -> NamedPhoto:

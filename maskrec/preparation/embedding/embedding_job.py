@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from maskrec.base.csv_writing import csv_bytes
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import json_bytes, write_bytes
 from maskrec.base.plain_json import read_json_object
@@ -23,9 +23,8 @@ from maskrec.base.words import counted, differences
 from maskrec.inference.face_model import FaceModel
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, opened_model
 from maskrec.preparation.resumable import worker_pool
-from maskrec.preparation.resumable.finishing import table
 from maskrec.preparation.resumable.job import GROUP
-from maskrec.preparation.resumable.job_folder import REJECTED_COLUMNS, JobFolder, is_group_record
+from maskrec.preparation.resumable.job_folder import REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.photo_source import Source
 
@@ -191,12 +190,12 @@ def _remaining(job: EmbeddingJob, parts: EmbeddingParts, meter: Meter) -> list[w
 def _assemble(job: EmbeddingJob, parts: EmbeddingParts, work: dict[str, Any]) -> str:
     """Write the files, the record last; the sentence for the user."""
     described, rejected, pieces = [], [], []
-    for group, record in _records(parts, work["groups"]):
+    for group, record in parts.records(work["groups"]):
         described += record["rows"]
         rejected += record["rejected"]
         pieces.append(np.frombuffer(parts.data_path(group).read_bytes(), "<f4"))
     files = job.files
-    write_bytes(files.rejected, table(REJECTED_COLUMNS, rejected))
+    write_bytes(files.rejected, csv_bytes(REJECTED_COLUMNS, rejected))
     if not described:
         raise MaskrecError(
             f"no embedding was made of {counted(len(job.source.items), 'photo')} in {job.source.path}; "
@@ -204,21 +203,13 @@ def _assemble(job: EmbeddingJob, parts: EmbeddingParts, work: dict[str, Any]) ->
         )
     rows = np.concatenate(pieces).reshape(len(described), -1)
     cells = ([str(number), *(row[name] for name in COLUMNS[1:])] for number, row in enumerate(described))
-    write_bytes(files.csv, table(COLUMNS, cells))
+    write_bytes(files.csv, csv_bytes(COLUMNS, cells))
     content = io.BytesIO()
     np.savez(content, embeddings=rows)
     write_bytes(files.npz, content.getvalue())
     write_bytes(files.record, json_bytes(work))
     made = f"{counted(len(rows), 'embedding')} of {rows.shape[1]} numbers in {files.npz}, what each is in {files.csv}"
     return f"{made}; {counted(len(rejected), 'photo')} in {files.rejected}"
-
-
-def _records(parts: EmbeddingParts, groups: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    for group in range(groups):
-        record = parts.record(group)
-        if record is None or not is_group_record(record):
-            raise MaskrecError(f"{parts.record_path(group)}: missing or damaged; run the same command again")
-        yield group, record
 
 
 def fingerprint(model: FaceModel) -> str:

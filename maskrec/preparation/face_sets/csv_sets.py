@@ -11,6 +11,7 @@ import pandas as pd
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.problem import Problems
 from maskrec.images.face_table import contradictions, first_rows, read_frame, read_points, read_rows, target_gaps
 from maskrec.preparation.face_sets.face_set import FaceSet, Role
@@ -40,7 +41,7 @@ def _is_pairs(path: Path) -> bool:
         with open_regular(path) as stream:
             return b"pair_path" in stream.readline(65_536)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise UsageError(f"{path}: cannot be read ({os_reason(error)})") from error
 
 
 def _fill_faces(faces: FaceSet) -> None:

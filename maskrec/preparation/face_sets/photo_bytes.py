@@ -8,6 +8,7 @@ from pathlib import Path
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
+from maskrec.base.words import os_reason
 from maskrec.images.decoding import read_bytes
 from maskrec.images.tars.tarfiles import Member, read_members
 
@@ -32,8 +33,7 @@ class FileBytes:
         except NotADirectoryError:
             return _member(file)
         except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise UsageError(f"{file}: cannot be read ({reason})") from error
+            raise UsageError(f"{file}: cannot be read ({os_reason(error)})") from error
 
 
 def _member(file: str) -> bytes:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from maskrec.base.errors import UsageError
 from maskrec.base.plain_json import read_json_object
+from maskrec.base.words import os_reason
 from maskrec.faces.landmarks import landmark_fault
 from maskrec.faces.masks import (
     FREE_TYPES,
@@ -218,6 +219,6 @@ def from_work(file: Path) -> MaskSettings:
         tuples = {name: tuple(values[name]) for name in ("height", "cheeks", "colors")}
         return MaskSettings(**{**values, **tuples, "plan": MaskPlan(**values["plan"])})
     except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
+        raise UsageError(f"{file}: cannot be read ({os_reason(error)})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file} is not a work.json written by `maskrec {COMMAND}` ({error!r})") from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maskrec.base.csv_writing import csv_bytes
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import not_written, write_atomically
 from maskrec.base.version import __version__
@@ -20,7 +21,6 @@ from maskrec.base.words import byte_size, counted
 from maskrec.images.packed.face_index import VERSION, write_face_index
 from maskrec.images.packed.packed import STEM, data_name, group_size, open_packed
 from maskrec.preparation.packing.groups import RECORDED, GroupWriter, group_index
-from maskrec.preparation.resumable.finishing import table
 from maskrec.preparation.resumable.job_folder import REJECTED, REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
 from maskrec.preparation.sources.photo_source import Source
@@ -185,7 +185,7 @@ def _put_together(packing: Packing, parts: PackParts, meter: Meter) -> None:
         raise UsageError(f"{packing.source.path}: {images}, none of which can be decoded")
     rejected = [row for record in records for row in record["rejected"]]
     index = group_index(kept, records, packing.side)
-    parts.place(parts.destination / REJECTED, table(REJECTED_COLUMNS, rejected), durable=True)
+    parts.place(parts.destination / REJECTED, csv_bytes(REJECTED_COLUMNS, rejected), durable=True)
     write_face_index(parts.folder, STEM, index)
     try:
         for name in (f"{STEM}.index", f"{STEM}.json"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from maskrec.base.errors import UsageError
+from maskrec.base.hashing import sha256_of
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.base.version import __version__
@@ -32,16 +32,12 @@ def manifest_of(
         "faces": [
             {
                 "path": seen_from(out, place_of(file.parent, file.name)),
-                "sha256": _hash(read_regular(file, LARGEST_TABLE)),
+                "sha256": sha256_of(read_regular(file, LARGEST_TABLE)),
             }
             for file in inputs
         ],
-        "files": {name: {**counts, "sha256": _hash(content)} for name, (content, counts) in contents.items()},
+        "files": {name: {**counts, "sha256": sha256_of(content)} for name, (content, counts) in contents.items()},
     }
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -15,18 +13,12 @@ from maskrec.preparation.pairing.pair_sampling import Pair
 from maskrec.preparation.pairing.splits import Image, Person
 
 Row = Sequence[object]
+Table = tuple[Sequence[str], list[Row]]  # the columns, and the rows in their order
 _PAIR_HEADER = columns_of(
     *("path", "target", "pair_path", "pair_target", "condition", "masked", "pair_masked", "mask_type"),
     *("pair_mask_type", "identity", "pair_identity", "photo", "pair_photo"),
     known=PAIR_COLUMNS,
 )
-
-
-def written(rows: Iterable[Row]) -> bytes:
-    """The rows as a UTF-8 CSV file."""
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue().encode()
 
 
 def seen_from(folder: Path, path: str) -> str:
@@ -40,7 +32,7 @@ def _seen_from(folder: Path, path: str, current: str) -> str:
     return Path(os.path.relpath(path, os.path.realpath(folder))).as_posix()
 
 
-def train_rows(images: Sequence[Image], out: Path) -> list[Row]:
+def train_rows(images: Sequence[Image], out: Path) -> Table:
     """``path,target,identity,masked``, with masks also ``mask_type,source``, and the landmarks if there are any.
 
     Targets count from 0 without gaps.
@@ -56,23 +48,23 @@ def train_rows(images: Sequence[Image], out: Path) -> list[Row]:
         worn = [face.mask_type, image.photo] if with_types else []
         row = [seen_from(out, face.path), numbers[face.identity], face.identity, int(face.masked), *worn]
         rows.append([*row, *face.landmarks])
-    return [header, *sorted(rows, key=lambda row: (row[1], row[0]))]
+    return header, sorted(rows, key=lambda row: (row[1], row[0]))
 
 
-def pair_rows(pairs: Sequence[Pair], out: Path, people: Sequence[Person]) -> list[Row]:
+def pair_rows(pairs: Sequence[Pair], out: Path, people: Sequence[Person]) -> Table:
     """The reference's four columns; which face wears a mask, present or put on, and its type; the identities."""
     numbers = {person.identity: person.number for person in people}
-    rows: list[Row] = [_PAIR_HEADER]
+    rows: list[Row] = []
     for pair in pairs:
         left, right = (image.face for image in pair)
         wearing = sum(bool(image.put_on or image.face.masked) for image in pair)
         named = [item for face in (left, right) for item in (seen_from(out, face.path), numbers[face.identity])]
         worn = [CONDITIONS[wearing], int(left.masked), int(right.masked), *(image.mask_type for image in pair)]
         rows.append([*named, *worn, left.identity, right.identity, *(image.photo for image in pair)])
-    return rows
+    return _PAIR_HEADER, rows
 
 
-def landmark_rows(images: Iterable[Image], out: Path) -> list[Row]:
+def landmark_rows(images: Iterable[Image], out: Path) -> Table:
     """``path`` and the five points of every file that occurs in a pair, once."""
     points = {seen_from(out, image.face.path): image.face.landmarks for image in images}
-    return [columns_of("path", "landmarks"), *([path, *points[path]] for path in sorted(points))]
+    return columns_of("path", "landmarks"), [[path, *points[path]] for path in sorted(points)]

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from maskrec.base.csv_writing import csv_bytes
 from maskrec.base.errors import UsageError
 from maskrec.base.files import Lock, remove_leftovers, write_bytes, write_json
 from maskrec.base.words import counted
 from maskrec.preparation.masking.mask_plan import MaskPlan
 from maskrec.preparation.pairing.manifest import MANIFEST, manifest_of, refuse_strangers
-from maskrec.preparation.pairing.pair_rows import landmark_rows, pair_rows, train_rows, written
+from maskrec.preparation.pairing.pair_rows import landmark_rows, pair_rows, train_rows
 from maskrec.preparation.pairing.pair_sampling import (
     Pair,
     Sides,
@@ -165,22 +166,22 @@ def _contents(
                 f"{settings.train_faces} faces; raise --train-share, or use --train-share 0"
             )
         known = {image.face.identity for image in images}
-        contents["train.csv"] = written(train_rows(images, out)), {"people": len(known), "faces": len(images)}
+        contents["train.csv"] = csv_bytes(*train_rows(images, out)), {"people": len(known), "faces": len(images)}
     drawn: list[Pair] = []
     if settings.evaluation:
         same, different = _draw(splits["evaluation"], settings.evaluation, settings, "evaluation")
         for name, pairs in (("eval_same.csv", same), ("eval_diff.csv", different)):
-            contents[name] = written(pair_rows(pairs, out, splits["evaluation"])), count_pairs(pairs)
+            contents[name] = csv_bytes(*pair_rows(pairs, out, splits["evaluation"])), count_pairs(pairs)
         drawn += same + different
     if settings.test:
         same, different = _draw(splits["test"], settings.test // 2, settings, "test")
         both = same + different
         both = [both[place] for place in SeededOrder(settings.seed, "pairs/test").order("rows", len(both)).tolist()]
-        contents["test.csv"] = written(pair_rows(both, out, splits["test"])), count_pairs(both)
+        contents["test.csv"] = csv_bytes(*pair_rows(both, out, splits["test"])), count_pairs(both)
         drawn += both
     if landmarks:
         points = landmark_rows([image for pair in drawn for image in pair], out)
-        contents["landmarks.csv"] = written(points), {"faces": len(points) - 1}
+        contents["landmarks.csv"] = csv_bytes(*points), {"faces": len(points[1])}
     return contents
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from maskrec.base.errors import UsageError
 from maskrec.base.plain_json import read_json_object
+from maskrec.base.words import os_reason
 from maskrec.faces.masks import REFERENCE_TYPES
 from maskrec.preparation.masking.mask_plan import MaskPlan
 
@@ -110,7 +111,7 @@ def from_manifest(file: Path) -> PairSettings:
             raise UsageError(f"{file} was written by {written['command']}, not by {COMMAND}")
         return _from_dict(written["settings"])
     except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
+        raise UsageError(f"{file}: cannot be read ({os_reason(error)})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file} is not a pairs.json written by `maskrec data pairs` ({error!r})") from error
 

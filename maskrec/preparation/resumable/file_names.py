@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from maskrec.base.errors import UsageError
+from maskrec.base.words import os_reason
 
 _LONGEST = 120  # bytes of a name that is tried
 _UNFIT = (errno.EILSEQ, errno.EINVAL)  # what file systems say of characters that they do not have
@@ -61,7 +62,7 @@ def _name_the_first(tried: str, new: dict[str, str], folder: Path) -> None:
         except OSError as error:
             raise UsageError(
                 f"{folder}: its file system cannot have the name {new.get(character, character)!r} "
-                f"({error.strerror}); choose a folder on another disk, or write tars with --tars"
+                f"({os_reason(error)}); choose a folder on another disk, or write tars with --tars"
             ) from error
 
 

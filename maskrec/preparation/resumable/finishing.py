@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maskrec.base.csv_writing import csv_bytes
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import compact_json, not_written
 from maskrec.base.regular_files import memory_size, open_regular, read_regular
 from maskrec.base.words import counted
 from maskrec.images.tars.tarfiles import write_tar
-from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder, is_group_record
+from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder
 from maskrec.preparation.resumable.kept_pairs import PAIRS, kept_pairs
 from maskrec.preparation.resumable.meter import Meter
 
@@ -139,14 +140,14 @@ def assemble(parts: JobFolder, meter: Meter) -> None:
     targets = {identity: target for target, identity in enumerate(sorted({row[1] for row in rows}))}
     if work["output"] == "tars":
         _write_tars(parts, work, targets)
-    parts.place(parts.destination / REJECTED, table(REJECTED_COLUMNS, rejected), durable=True)
+    parts.place(parts.destination / REJECTED, csv_bytes(REJECTED_COLUMNS, rejected), durable=True)
     if _has_pairs(work):
         content, said = kept_pairs(rows, targets, work["source"]["photos"])
         parts.place(parts.destination / PAIRS, content, durable=True)
         meter.say(said)
     columns = work["columns"]
     filled = ([str(targets[row[1]]) if name == "target" else row[2][name] for name in columns] for row in rows)
-    parts.place(parts.destination / FACES, table(columns, filled), durable=True)
+    parts.place(parts.destination / FACES, csv_bytes(columns, filled), durable=True)
     try:
         parts.finish()
     except OSError as error:
@@ -177,34 +178,17 @@ def _nothing(destination: Path) -> str:
     return f"{destination}: none of these photos gave a face; {destination / REJECTED} gives the reason for each"
 
 
-def _records(parts: JobFolder, groups: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    for group in range(groups):
-        record = parts.record(group)
-        if record is None or not is_group_record(record):
-            raise MaskrecError(f"{parts.record_path(group)}: missing or damaged; run the same command again")
-        yield group, record
-
-
 def _collect(parts: JobFolder, work: dict[str, Any]) -> tuple[list[_Row], list[tuple[str, str, str]]]:
     """All rows by path, all rejected photos by source; paths of faces in tars begin with the tar's name."""
     rows: list[_Row] = []
     rejected: list[tuple[str, str, str]] = []
-    for group, record in _records(parts, work["groups"]):
+    for group, record in parts.records(work["groups"]):
         for row in record["rows"]:
             if work["output"] == "tars":
                 row["path"] = f"{tar_path(parts, group).name}/{row['path']}"
             rows.append((row["path"], row["identity"], row))
         rejected += [(source, reason, detail) for source, reason, detail in record["rejected"]]
     return sorted(rows, key=lambda row: row[0]), sorted(rejected)
-
-
-def table(columns: Sequence[str], rows: Any) -> bytes:
-    """A CSV file as bytes."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue().encode("utf-8")
 
 
 def _write_tars(parts: JobFolder, work: dict[str, Any], targets: dict[str, int]) -> None:

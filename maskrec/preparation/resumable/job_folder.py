@@ -15,7 +15,7 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import Lock, json_bytes, not_written, write_atomically
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.regular_files import memory_size, read_regular
-from maskrec.base.words import differences
+from maskrec.base.words import differences, os_reason
 from maskrec.preparation.resumable.other_work import Differ, other_work
 from maskrec.preparation.sources.photo_source import FACES_FILE, UNFINISHED
 
@@ -90,7 +90,7 @@ class JobFolder:
             self.destination.mkdir(parents=True, exist_ok=True)
             others = sorted(entry.name for entry in self.destination.iterdir() if entry.name != PARTS)
         except OSError as error:
-            raise UsageError(f"{self.destination}: {error.strerror}; name a folder that can be created") from error
+            raise UsageError(f"{self.destination}: {os_reason(error)}; name a folder that can be created") from error
         if others:
             raise UsageError(
                 f"{self.destination}: holds {others[0]!r} but not a data set that was started here; name a new folder"
@@ -122,6 +122,18 @@ class JobFolder:
         except (OSError, ValueError):  # absent, or lost in a power cut: the group is done again
             return None
 
+    def records(self, groups: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Number and record of each of the first ``groups`` groups, which must all be finished.
+
+        Raises:
+            MaskrecError: a record is missing or damaged.
+        """
+        for group in range(groups):
+            record = self.record(group)
+            if record is None or not _is_group_record(record):
+                raise MaskrecError(f"{self.record_path(group)}: missing or damaged; run the same command again")
+            yield group, record
+
     def holds(self, group: int, tar: Path | None = None) -> bool:
         """Whether a group is finished and its files match its record; reads them.
 
@@ -130,7 +142,7 @@ class JobFolder:
             tar: the finished tar that would contain the group, for a data set in tars.
         """
         record = self.record(group)
-        if record is None or not is_group_record(record):
+        if record is None or not _is_group_record(record):
             return False
         if tar is not None and tar.exists():
             return True
@@ -181,7 +193,7 @@ class JobFolder:
         shutil.rmtree(self.destination / FINISHED, ignore_errors=True)
 
 
-def is_group_record(record: dict[str, Any]) -> bool:
+def _is_group_record(record: dict[str, Any]) -> bool:
     """Whether a group's record has the form that ``job.outcome_record`` gives it."""
     files, rows, rejected = (record.get(name) for name in ("files", "rows", "rejected"))
     return (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from maskrec.base.csv_writing import csv_bytes
 from maskrec.base.words import counted
 from maskrec.images.face_columns import PAIR_COLUMNS, columns_of
 from maskrec.images.insightface.binfile import FOLDS, folds_of
@@ -35,17 +34,15 @@ def kept_pairs(
     by_image = {image: (path, identity) for image, path, identity in numbered if faces[image] == 1}
     kept = [image // 2 for image in sorted(by_image) if image % 2 == 0 and image + 1 in by_image]
     folds = _folds(kept, images // 2)
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_COLUMNS if folds else _COLUMNS[:-1])
+    lines: list[list[object]] = []
     for place, pair in enumerate(kept):
         sides = [(path, targets[name]) for path, name in (by_image[2 * pair], by_image[2 * pair + 1])]
-        writer.writerow([*sides[0], *sides[1], *folds[place : place + 1]])
+        lines.append([*sides[0], *sides[1], *folds[place : place + 1]])
     lost = images // 2 - len(kept)
     said = f"{counted(len(kept), 'pair')} in {PAIRS}"
     if lost:
         said += f"; {counted(lost, 'pair')} left out, of which an image gave no face or several"
-    return stream.getvalue().encode(), said
+    return csv_bytes(_COLUMNS if folds else _COLUMNS[:-1], lines), said
 
 
 def _folds(kept: Sequence[int], pairs: int) -> list[int]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import is_folder
+from maskrec.base.words import os_reason
 from maskrec.images.folder_layout import WORN, worn_by_folder
 from maskrec.images.people_by_place import folder_fault, person_by_place
 from maskrec.preparation.sources.photo_columns import PhotoColumns
@@ -93,4 +94,4 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".") and entry.name != "Thumbs.db"]
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be read as a folder ({error.strerror or error})") from error
+        raise UsageError(f"{folder}: cannot be read as a folder ({os_reason(error)})") from error

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import open_regular
+from maskrec.base.words import os_reason
 from maskrec.images.decoding import read_bytes
 from maskrec.preparation.sources.photo_columns import Item, PhotoColumns
 
@@ -115,8 +116,7 @@ class FileReader:
                 return read_piece(self.root / item.place[0], *item.place[1:])
             return read_bytes(self.root / item.place)
         except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise UsageError(f"{item.key}: cannot be read ({reason})") from error
+            raise UsageError(f"{item.key}: cannot be read ({os_reason(error)})") from error
 
 
 def read_piece(path: Path, offset: int, size: int) -> bytes:

@@ -49,7 +49,7 @@ def people_notes(dataset: Dataset, pair_sets: Sequence[tuple[Spec, PairSet]]) ->
 
 def loss_with_classes(plan: Plan, builder: Builder) -> str:
     """The first loss of the plan that asks for the classes; empty where none does."""
-    for _, spec in plan.specs():
+    for spec in plan.specs():
         if spec.path.split(".")[0] == "loss" and _NEEDS_CLASSES & _asked(builder.target(spec)):
             return spec.name
     return ""

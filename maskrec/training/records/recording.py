@@ -14,6 +14,7 @@ from maskrec.base.console import say
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.plain_json import parse_json
 from maskrec.base.regular_files import LARGEST_TABLE, read_regular
+from maskrec.base.words import os_reason
 from maskrec.contracts.collectives import rank
 
 
@@ -56,7 +57,7 @@ class Recorder:
             self.stream.write(json.dumps(_finite(row), ensure_ascii=False, allow_nan=False).encode() + b"\n")
             self.stream.flush()
         except OSError as error:
-            raise MaskrecError(f"{self.path} could not be written: {error.strerror}; make room and resume") from error
+            raise MaskrecError(f"{self.path} could not be written: {os_reason(error)}; make room and resume") from error
 
     def size(self) -> int:
         """Bytes written so far, brought to the disk."""
@@ -81,7 +82,7 @@ def _rows(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); the run directory is damaged") from error
+        raise UsageError(f"{path} cannot be read ({os_reason(error)}); the run directory is damaged") from error
 
 
 def _damage(rows: bytes, keep: int) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maskrec.base.console import table
-from maskrec.base.files import write_text
+from maskrec.base.csv_writing import csv_bytes
+from maskrec.base.files import write_bytes
 from maskrec.metrics.intervals import t_interval
 from maskrec.runtime.run_directory import RunDirectory, read_json
 from maskrec.training.sweeps.swept_runs import SweptRun
@@ -104,13 +103,10 @@ def shown_table(rows: Sequence[Row], first: str | None) -> str:
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Every metric, a row for each combination and metric; atomically."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*rows[0].values, *_COLUMNS])
-    for values, _, spreads in rows:
-        for name, spread in spreads.items():
-            writer.writerow([*values.values(), name, *_cells(spread)])
-    write_text(path, text.getvalue())
+    found = (
+        [*values.values(), name, *_cells(spread)] for values, _, spreads in rows for name, spread in spreads.items()
+    )
+    write_bytes(path, csv_bytes([*rows[0].values, *_COLUMNS], found))
 
 
 def _cells(spread: Spread) -> Iterator[object]:

@@ -11,8 +11,9 @@ import onnx
 import torch
 from small_recipe import PIECES
 
+from maskrec.base.hashing import file_sha256
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.deciding.model_folder import ModelFolder, ModelWeights, file_sha256, write_model_folder
+from maskrec.inference.deciding.model_folder import ModelFolder, ModelWeights, write_model_folder
 from maskrec.inference.galleries.enrolled import GalleryModel
 from maskrec.inference.galleries.model_fingerprint import gallery_model_of
 from maskrec.inference.open_face_model import open_face_model
