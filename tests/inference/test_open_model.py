@@ -335,7 +335,7 @@ def test_a_run_that_is_still_training_opens_with_its_weights_so_far_and_wrong_th
     (run / "result.json").unlink()
     for checkpoint in ("best", "last"):
         (note,) = open_face_model(run, checkpoint=checkpoint, catalog=catalog, device="cpu").notes  # type: ignore[arg-type]
-        assert note.startswith(f"{run} stopped before its end: these are its {checkpoint} weights, of epoch ")
+        assert note.startswith(f"{run} stopped before its end: these are its {checkpoint} weights")
         assert note.endswith(f"; `maskrec resume {run}` continues it")
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdin is not None
