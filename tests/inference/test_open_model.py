@@ -41,7 +41,8 @@ HOLD = """
 import sys
 from pathlib import Path
 from maskrec.runtime.run_directory import RunDirectory
-RunDirectory(Path(sys.argv[1])).lock()
+run = RunDirectory(Path(sys.argv[1]))
+run.lock()  # released with the object
 print("held", flush=True)
 sys.stdin.read()
 """
