@@ -1,0 +1,1 @@
+"""Built-in networks that turn faces into embeddings."""

@@ -72,7 +72,8 @@ def evaluate(
     catalog, root = open_catalog(plugin, no_plugins), root_of_data(data_root)
     require_evaluations(file)
     subject = _open(model, backbone, catalog, root)
-    evaluations, root = _evaluations(subject, file, overrides, catalog, root)
+    shown = f"--backbone '{backbone}'" if model is None else str(model)
+    evaluations, root = _evaluations(subject, file, overrides, catalog, root, shown)
     if at_most is not None:
         evaluations = _with_limit(evaluations, at_most)
     ready_cache(cache, clear_cache)
@@ -105,11 +106,11 @@ def _open(model: Path | None, backbone: str | None, catalog: Catalog, root: Path
 
 
 def _evaluations(
-    subject: EvaluatedSubject, file: Path | None, overrides: list[str], catalog: Catalog, root: Path
+    subject: EvaluatedSubject, file: Path | None, overrides: list[str], catalog: Catalog, root: Path, shown: str
 ) -> tuple[NamedEvaluations, Path]:
     from maskrec.inference.evaluating.chosen_evaluations import choose_evaluations
 
-    return choose_evaluations(subject, file, overrides, catalog, root, "maskrec evaluate MODEL FILE.yaml")
+    return choose_evaluations(subject, file, overrides, catalog, root, shown, "maskrec evaluate MODEL FILE.yaml")
 
 
 def _with_limit(evaluations: NamedEvaluations, at_most: float) -> NamedEvaluations:

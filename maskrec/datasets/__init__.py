@@ -1,0 +1,1 @@
+"""Built-in data sets of labelled faces to train on."""

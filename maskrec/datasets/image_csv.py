@@ -64,7 +64,7 @@ class ImageCsv:
         if landmarks is not None and points is not None:
             problems.add(landmarks, f"{path} already has landmark columns: use one or the other")
         elif landmarks is not None:
-            points, boxes = read_landmarks(landmarks, base, problems).of(paths, problems)
+            points, boxes = read_landmarks(landmarks, base, problems).of(paths, problems, absent_reported=True)
         problems.raise_errors(str(path))
         self.labels: list[int] = faces.frame["target"].tolist()
         self.num_classes = max(self.labels) + 1

@@ -1,0 +1,1 @@
+"""Built-in evaluators, and the tables and figures that they share."""

@@ -87,7 +87,7 @@ class Identification:
             yield Problem(f"enrolled must be at least 1, not {values['enrolled']}", "enrolled")
         ranks = list(values.get("ranks", _RANKS))
         if not ranks or min(ranks) < 1 or len(set(ranks)) < len(ranks):
-            yield Problem(f"ranks must be at least 1, none twice and not none at all, not {ranks}", "ranks")
+            yield Problem(f"ranks must be a list of distinct whole numbers from 1, at least one, not {ranks}", "ranks")
         yield from required_rate_problems(values.get("fpirs", _FPIRS), "fpirs", "false positive identification rate")
 
     @staticmethod

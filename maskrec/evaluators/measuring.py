@@ -1,4 +1,4 @@
-"""The first step of both evaluators: embed a pair set, measure its distances, split them by condition."""
+"""The first step of evaluators that measure pairs: embed a pair set, measure distances, split them by condition."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""From bytes to pixels: decoding, the canvas, face tables, record files, tars and packed faces."""

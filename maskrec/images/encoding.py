@@ -1,4 +1,4 @@
-"""Pixels to the bytes of image files; the same pixels, the same bytes."""
+"""Encodes pixels as JPEG or PNG files; the same pixels give the same bytes."""
 
 from __future__ import annotations
 

@@ -62,7 +62,10 @@ class FaceTable:
         if "identity" in self.frame:
             return self.texts("identity")
         if "target" not in self.frame:
-            raise UsageError(f"{self.table.path}:1: no column identity or target, so the people are unknown; add one")
+            raise UsageError(
+                f"{self.table.path}:1: neither a column `identity` nor `target`, so the people are unknown; add one of "
+                "them"
+            )
         return name_targets(self.frame["target"].clip(lower=0).tolist())
 
     def places(self, root: Path) -> list[str]:
@@ -85,14 +88,14 @@ class FaceTable:
                 problems.add(self.table.mark(row), f"{places[row]}: {said}")
 
     def check_people(self, problems: Problems) -> None:
-        """Report, where the file has both, rows whose target has another identity before, or the reverse."""
+        """Report, where the file has both, rows whose target has another identity in an earlier row, or the reverse."""
         if "identity" not in self.frame or "target" not in self.frame:
             return
         for one, other in (("target", "identity"), ("identity", "target")):
             for row, first in contradictions(self.frame[one], self.frame[other]):
                 key, (value, before) = self.frame[one].iloc[row], self.frame[other].iloc[[row, first]]
                 said = f"target {key} is" if one == "target" else f"{key!r} has target"
-                problems.add(self.table.mark(row), f"{said} {value!r} here and {before!r} before")
+                problems.add(self.table.mark(row), f"{said} {value!r} here and {before!r} in {self.table.mark(first)}")
 
 
 def first_rows(keys: ArrayLike) -> NDArray[np.int64]:

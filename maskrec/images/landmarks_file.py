@@ -36,10 +36,21 @@ class Landmarks:
     points: NDArray[np.float64]
     boxes: NDArray[np.float64] | None
 
-    def of(self, photos: Sequence[str], problems: Problems) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Points and boxes of these photos; photos that it does not list are problems, and NaN."""
+    def of(
+        self, photos: Sequence[str], problems: Problems, absent_reported: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Points and boxes of these photos; photos that it does not list are problems, and NaN.
+
+        Args:
+            photos: the path of each.
+            problems: collects them.
+            absent_reported: whether ``problems`` already has the photos whose files do not exist; they are then not
+                reported a second time.
+        """
         rows = self.rows_of(photos, problems)
         for photo in np.flatnonzero(rows == _MISSING).tolist():
+            if absent_reported and not os.path.lexists(photos[photo]):
+                continue
             problems.add(photos[photo], f"no landmarks for it in {self.path}; `maskrec data align` finds them")
         return _picked(self.points, rows), None if self.boxes is None else _picked(self.boxes, rows)
 

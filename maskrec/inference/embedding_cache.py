@@ -72,7 +72,7 @@ class EmbeddingCache:
         """Write what is new, beside what another process has written meanwhile.
 
         Raises:
-            MaskrecError: a disk that takes no more.
+            MaskrecError: the disk is full or not writable.
         """
         if not self._new:
             return

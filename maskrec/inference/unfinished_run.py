@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 
 from maskrec.runtime.run_directory import RunDirectory
@@ -21,5 +23,10 @@ def unfinished_notes(run_dir: Path, checkpoint: str) -> tuple[str, ...]:
     state = read_plain_values(run.checkpoint(checkpoint))
     epoch = state.get("epoch") if isinstance(state, dict) else None
     of = f", of epoch {epoch + 1}" if isinstance(epoch, int) else ""
-    which = "best" if checkpoint == "best" else "last"
-    return (f"{run_dir} has not finished: these are its {which} weights so far{of}",)
+    which = f"its {'best' if checkpoint == 'best' else 'last'} weights"
+    if (holder := run.holder) is not None:
+        return (f"{run_dir} is still training ({holder}): these are {which} so far{of}",)
+    if sys.platform != "linux":  # the system does not say whether a process trains it
+        return (f"{run_dir} has not finished: these are {which} so far{of}",)
+    command = shlex.join(["maskrec", "resume", str(run_dir)])
+    return (f"{run_dir} stopped before its end: these are {which}{of}; `{command}` continues it",)

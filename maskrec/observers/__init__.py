@@ -1,0 +1,1 @@
+"""Built-in observers: what is recorded, drawn or stopped during a run."""

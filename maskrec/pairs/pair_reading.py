@@ -165,7 +165,8 @@ class PairReader:
             for row in np.flatnonzero(differs).tolist():
                 now, before = photos[name].iloc[[row, int(first[row])]].tolist()
                 column = "photo" if name == "source" else name
-                said = f"{photos['path'][row]} has {column} {now!r} here and {before!r} before"
+                place = _mark(photos, int(first[row]))
+                said = f"{photos['path'][row]} has {column} {now!r} here and {before!r} in {place}"
                 self.problems.add(_mark(photos, row), said)
 
     def _check_files(self, name: str) -> None:

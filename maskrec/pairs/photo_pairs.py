@@ -127,11 +127,12 @@ def build_pair_set(
     set's place in the recipe and the photo's number.
 
     Raises:
-        UsageError: all ``problems``, those of the landmarks file with them.
+        UsageError: all ``problems``, those of the landmarks file with them; photos whose files do not exist are there
+            already.
     """
     points, boxes = None, None
     if landmarks is not None:
-        points, boxes = read_landmarks(landmarks, root, problems).of(pairs.paths, problems)
+        points, boxes = read_landmarks(landmarks, root, problems).of(pairs.paths, problems, absent_reported=True)
     problems.raise_errors(context.path or "the pair set")
     photos = Photos(pairs.paths, image_size, context.alignment, points, boxes)
     left, right = np.asarray(pairs.left, np.int64), np.asarray(pairs.right, np.int64)

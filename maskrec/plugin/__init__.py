@@ -1,0 +1,1 @@
+"""Plugins: components and hooks, how they are found, loaded and checked, and the catalog of them."""

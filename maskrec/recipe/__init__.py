@@ -1,0 +1,1 @@
+"""Recipes: reading, layering and checking them into a plan."""

@@ -71,8 +71,8 @@ class Components:
             broken = error.failure is not None and str(error.failure) in error.hint
             report = self.problems.plugin_error if broken else self.problems.error
             exact = error.missing in self.catalog.versions
-            told = bool(error.missing) and not self.problems.not_installed(error.missing, exact)
-            report(error.message, f"{path}.use", use.mark, "" if told else error.hint)
+            already_hinted = bool(error.missing) and not self.problems.not_installed(error.missing, exact)
+            report(error.message, f"{path}.use", use.mark, "" if already_hinted else error.hint)
             return None
         self._note_renamed(found, use.value, f"{path}.use", use.mark)
         return found

@@ -46,7 +46,7 @@ def _note_naming(path: str, mark: Mark | None, problems: RecipeProblems) -> None
 
 
 def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, problems: RecipeProblems) -> None:
-    if there(data_root / value):
+    if exists_on_disk(data_root / value):
         return
     name = path.rpartition(".")[2]
     message = f"`{name}` names {value.as_posix()}, which does not exist{_looked(value, data_root)}"
@@ -65,11 +65,11 @@ def _way_to_data(problems: RecipeProblems, data_root: Path) -> str:
     ]
     folders = {Path(mark.file).parent for _, mark in relative if mark is not None and mark.file != COMMAND_LINE}
     for folder in sorted(folders):
-        if all(there(folder / value) for value, _ in relative):
+        if all(exists_on_disk(folder / value) for value, _ in relative):
             return f"the files are beside the recipe: add --data-root {folder.as_posix()}"
     for value, _ in relative:
         for start in range(1, len(value.parts)):
-            if there(data_root / (found := Path(*value.parts[start:]))):
+            if exists_on_disk(data_root / (found := Path(*value.parts[start:]))):
                 return (
                     f"{(data_root / found).as_posix()} exists: move it and the files beside it to where the recipe "
                     f"expects them, {(data_root / value).parent.as_posix()}"
@@ -79,7 +79,7 @@ def _way_to_data(problems: RecipeProblems, data_root: Path) -> str:
 
 def _check_opened(opened: Opened, data_root: Path, problems: RecipeProblems) -> None:
     place = data_root / opened.location
-    if there(place) and (opened.source == "file" or place.is_dir()):
+    if exists_on_disk(place) and (opened.source == "file" or place.is_dir()):
         return
     what = "run directory" if opened.source == "run" else "file"
     message = f"the {what} {opened.location.as_posix()} does not exist{_looked(opened.location, data_root)}"
@@ -90,7 +90,7 @@ def _looked(value: Path, data_root: Path) -> str:
     return "" if value.is_absolute() or data_root == Path() else f" (looked in {data_root.as_posix()})"
 
 
-def there(path: Path) -> bool:
+def exists_on_disk(path: Path) -> bool:
     """Whether the path exists; a path that the system rejects does not."""
     try:
         return path.exists()

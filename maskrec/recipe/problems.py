@@ -19,7 +19,7 @@ class RecipeProblems(Problems):
         data_named: whether the command line names data.
         broken_plugin: whether one of them is caused by a plugin that the recipe needs.
         unmet: by distribution, the problem that it is required and not installed.
-        told: the distributions that are not installed and that a hint says how to install.
+        with_install_hint: the distributions that are not installed and that a hint says how to install.
     """
 
     missing: list[Problem] = field(default_factory=list)
@@ -27,7 +27,7 @@ class RecipeProblems(Problems):
     data_named: bool = False
     broken_plugin: bool = False
     unmet: dict[str, Problem] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)
+    with_install_hint: set[str] = field(default_factory=set)
 
     def not_installed(self, distribution: str, exact: bool) -> bool:
         """Whether a component of a distribution that is not installed needs a hint of its own: one command says it.
@@ -40,8 +40,8 @@ class RecipeProblems(Problems):
         if unmet is not None and exact:
             del self.unmet[distribution]
             self.entries.remove(unmet)
-        first = distribution not in self.told and distribution not in self.unmet
-        self.told.add(distribution)
+        first = distribution not in self.with_install_hint and distribution not in self.unmet
+        self.with_install_hint.add(distribution)
         return first
 
     def plugin_error(self, message: str, path: str, mark: Mark | None, hint: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The sections that are not components: ``train``, ``optimizer``, ``scheduler`` and the values at the top."""
+"""The sections that are not components: ``train`` and the values at the top; what ``optimization.py`` shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text that marks refer to."""
+"""A text with its name, in which positions become marks (file, line, column) for messages."""
 
 from __future__ import annotations
 

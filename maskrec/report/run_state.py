@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from maskrec.base.files import Lock
 from maskrec.base.plain_json import read_json_object
 from maskrec.report.metric_rows import MetricRows
 from maskrec.report.plain_values import mapping, rows, text, whole
@@ -42,7 +41,7 @@ def state_of(run: Path, record: Mapping[str, Any], result: Mapping[str, Any], me
     planned = whole(mapping(starts[-1].get("train")).get("epochs")) if starts else whole(result.get("epochs"))
     step = max((whole(row.get("step")) or 0 for row in metrics.rows), default=whole(result.get("steps")) or 0)
     epoch = max((whole(row.get("epoch")) or 0 for row in metrics.of_kind("epoch")), default=0)
-    if (holder := Lock(run / ".lock", str(run), run / "owner.json").holder()) is not None:
+    if (holder := RunDirectory(run).holder) is not None:
         return RunState("running", holder, step, epoch, planned)
     done = whole(result.get("epochs"))
     if not result or (planned is not None and done is not None and planned > done):

@@ -106,13 +106,18 @@ class RunDirectory:
         run_id: str | None = read_json(self.provenance).get("run_id")
         return run_id
 
+    @property
+    def holder(self) -> str | None:
+        """Which other process trains this run, in words; None where none does, and where the system does not say."""
+        return self._new_lock().holder()
+
     def lock(self) -> None:
         """Take the folder for this process until it ends, however it ends; remove what killed ones left half written.
 
         Raises:
             MaskrecError: another process holds it; the message says which.
         """
-        self._lock = Lock(self.path / ".lock", str(self.path), self.path / "owner.json")
+        self._lock = self._new_lock()
         self._lock.take()
         remove_leftovers(self.path)
 
@@ -121,6 +126,9 @@ class RunDirectory:
         if self._lock is not None:
             self._lock.give_back()
             self._lock = None
+
+    def _new_lock(self) -> Lock:
+        return Lock(self.path / ".lock", str(self.path), self.path / "owner.json")
 
     def refuse_foreign(self) -> None:
         """Refuse a folder that holds something other than a run.

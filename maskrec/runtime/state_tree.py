@@ -84,7 +84,7 @@ def save_tree(tree: Any, path: Path) -> str:
         The checksum.
 
     Raises:
-        MaskrecError: as `pack_tree`, or a disk that takes no more; the file before stays as it was.
+        MaskrecError: as `pack_tree`, or the disk is full or not writable; the file before stays as it was.
     """
     packed = pack_tree(tree)
     write_atomically(path, packed.write)

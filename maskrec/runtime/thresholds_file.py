@@ -66,7 +66,7 @@ def write_thresholds(
         measured_on: the pairs, in words.
 
     Raises:
-        MaskrecError: a disk that takes no more.
+        MaskrecError: the disk is full or not writable.
     """
     content = {"form": THRESHOLDS_FORM, "weights": weights, "measured_on": measured_on, "files": dict(files or {})}
     write_json(path, {**content, "sha256": _sha256(thresholds), "thresholds": thresholds})

@@ -46,7 +46,8 @@ def save_checkpoint(
         keep: where the file that is there now stays, once the new one is written.
 
     Raises:
-        MaskrecError: a tensor that is not finite, or a disk that takes no more; the files before stay as they were.
+        MaskrecError: a tensor that is not finite, or the disk is full or not writable; the files before stay as
+            they were.
     """
     packed = pack_tree({**state, "evaluations": dict(evaluations), "thresholds_form": THRESHOLDS_FORM})
 
@@ -97,7 +98,7 @@ def read_checkpoint(path: Path, run_id: str | None = None, *, resuming: bool = F
             )
         say(f"note: {path} has no checksum, so damage in it would go unnoticed", error=True)
     elif run_id is not None and state.get("run_id") != run_id:
-        raise UsageError(f"{path} belongs to another run than its provenance.json; put the file of this run back")
+        raise UsageError(f"{path} is from a different run than provenance.json; restore the file of this run")
     if problem := form_problem(state, resumable=stored.checksum is not None):
         raise DamagedFileError(f"{path} is not a checkpoint of this form of maskrec: {problem}")
     return state

@@ -1,0 +1,1 @@
+"""Built-in samplers: in which order and batches a data set is read."""

@@ -48,7 +48,7 @@ def cannot_change_training(candidate: Candidate) -> None:
 
 @contract_check("observer", since="0.1")
 def its_errors_stop_nothing(candidate: Candidate) -> None:
-    """Where it fails, as on a disk that takes no more, or in a run that diverges, the training goes on."""
+    """Where it fails, as on a disk that is full, or in a run that diverges, the training goes on."""
     with _folder() as run_dir:
         observer = candidate.build(run_dir=run_dir)
         shutil.rmtree(run_dir)

@@ -20,8 +20,10 @@
    (``records/observing.py``), displays (``records/display.py``).
 9. ``validation_loss.py`` computes the loss of what ``held_out.py`` keeps back; ``evaluating.py`` runs the evaluators
    after an epoch and on the test pairs; ``inference/embedder.py`` embeds them.
-10. Thresholds: ``trainer.py``'s ``save_best`` stores them in and beside the best checkpoint; ``final_test.py`` applies
-    them.
+10. Thresholds: ``trainer.py`` calls ``save_best`` of ``checkpoints/checkpoint_files.py``, which stores them in the best
+    checkpoint, and beside it with ``runtime/thresholds_file.py``; ``final_test.py`` applies them.
+
+Items 1 to 5 are in the order of a run, items 6 to 10 by topic.
 
 ``processes/`` is how several processes meet, agree and end.
 """

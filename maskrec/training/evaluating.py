@@ -22,7 +22,7 @@ def evaluate_all(assembly: Assembly, embed: Embed) -> dict[str, Evaluation]:
     """
     answers = {}
     for label, answer in assembly.asked.evaluate(embed):
-        _hold_to_best(assembly, label, answer)
+        _require_best_metric(assembly, label, answer)
         answers[label] = answer
     return answers
 
@@ -36,7 +36,7 @@ def apply_to_test_pairs(assembly: Assembly, embed: Embed, chosen: Mapping[str, E
     return dict(assembly.asked.test(embed, chosen))
 
 
-def _hold_to_best(assembly: Assembly, label: str, evaluation: Evaluation) -> None:
+def _require_best_metric(assembly: Assembly, label: str, evaluation: Evaluation) -> None:
     """The metric that chooses the best epoch is there, which an evaluator may declare without returning it."""
     best = assembly.plan.train.best
     of, _, name = best.metric.partition(".") if best is not None else ("", "", "")

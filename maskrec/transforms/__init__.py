@@ -1,0 +1,1 @@
+"""Built-in transforms of batches of faces, masks among them."""

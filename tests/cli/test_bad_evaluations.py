@@ -112,7 +112,7 @@ def black(rows: list[Pair]) -> list[Pair]:
         (absent, "bad.csv:2: {place}/absent.png: no such file"),
         (one_kind, "bad.csv: only pairs of one person; both are needed"),
         (twice, "bad.csv:66: the same pair as in bad.csv:2; remove one"),
-        (contradictory, """bad.csv:66: {place}/0<i>"1".png has target '7' here and '0' before"""),
+        (contradictory, """bad.csv:66: {place}/0<i>"1".png has target '7' here and '0' in bad.csv:2"""),
         (gap, "bad.csv: folds are [0, 2]: number them from 0 without gaps"),
         (one_kind_a_fold, "bad.csv: all pairs of one person are in fold 1: spread both kinds over the folds"),
         (black, "embeddings of 1 of 33 images are not finite, the first of {place}/black.png; take such images out"),

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from small_recipe import PIECES, write_recipe
 
 from maskrec.cli.app import run_app
+from maskrec.inference.comparing.compared_models import USAGE
 from maskrec.inference.open_model import open_model
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import resolve
@@ -186,7 +187,9 @@ def test_kept_embeddings_are_used_again_and_change_nothing(compare: Cli, tmp_pat
 def test_a_run_that_was_killed_is_compared_and_that_is_said(compare: Cli, tmp_path: Path) -> None:
     killed = shutil.copytree("b6", tmp_path / "killed")
     (killed / "result.json").unlink()
-    assert f"note: {killed}: {killed} has not finished: these are its best weights" in compare("a5", killed).stdout
+    assert (
+        f"note: {killed}: {killed} stopped before its end: these are its best weights" in compare("a5", killed).stdout
+    )
 
 
 def refused(compare: Cli, *words: object, code: int = 2) -> str:
@@ -211,7 +214,7 @@ def test_what_cannot_be_compared_is_one_sentence(compare: Cli, tmp_path: Path) -
         (("a5", "./a5"), "a5 is a5; a comparison needs models that can differ"),
         (("a5", copy), "has the same weights as a5; a comparison needs models that can differ, so leave one out"),
         (("a5", changed), "is evaluated otherwise than a5 (evaluate.held_out.pairs.pairs 60 there, 18 here)"),
-        (("a5", stored), "has no evaluations of its own; name a file: maskrec compare RUN RUN --on FILE.yaml"),
+        (("a5", stored), f"{stored} has no evaluations of its own; name a file: {USAGE}"),
         (("a5", "b6", "--on", "absent.yaml"), "the evaluations file absent.yaml does not exist"),
         (("a5", "absent"), "absent does not exist"),
         (("a5", "b6", "--on", "gallery.yaml"), "none of the evaluations (others) decides pairs one by one"),

@@ -288,9 +288,18 @@ def test_a_run_that_has_not_finished_is_evaluated_with_its_best_weights_so_far(e
     Path("run/result.json").unlink()
     answer = evaluate("run", "other.yaml")
     assert answer.returncode == 0
-    assert "note: run has not finished: these are its best weights so far, of epoch 2" in answer.stdout
+    assert (
+        "note: run stopped before its end: these are its best weights, of epoch 2; `maskrec resume run`"
+        in answer.stdout
+    )
     Path("run/checkpoints/best.safetensors").unlink()
-    assert "these are its last weights so far" in evaluate("run", "other.yaml").stdout
+    assert "these are its last weights" in evaluate("run", "other.yaml").stdout
+
+
+def test_a_model_without_evaluations_is_named_as_it_was_written(evaluate: Cli) -> None:
+    """A folder of the file's name without its ending may stand beside it."""
+    write_model(Path("net.onnx"), linear_model(), metadata_entries(OnnxMetadata(InputSpec(32, alignment="arcface"))))
+    assert "net.onnx has no evaluations of its own; name a file:" in refused(evaluate, "net.onnx")
 
 
 def test_a_run_that_cannot_be_opened_is_one_sentence(evaluate: Cli) -> None:
@@ -384,7 +393,7 @@ def test_what_evaluators_ask_of_the_training_data_the_runs_recipe_answers(evalua
     Path("run/recipe.yaml").write_text(yaml.safe_dump(recipe))
     said = refused(evaluate, "run", *words)
     assert "asking needs `labels` of the training data" in said
-    assert "it cannot be asked (" in said
+    assert "the training data cannot be opened (" in said
     assert "gone" in said
 
 

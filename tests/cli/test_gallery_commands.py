@@ -243,7 +243,7 @@ def test_the_help_cuts_no_sentence(maskrec_here: Cli, folder: Path) -> None:
     done = maskrec_here("gallery", "--help", cwd=folder)
     commands = " ".join(done.stdout.partition("Commands:")[2].split())
     assert (done.returncode, commands.count("."), "..." in commands) == (0, 8, False)
-    assert "rebuild Make a gallery anew for another model, from kept or given photos." in commands
+    assert "rebuild Rebuild a gallery for another model, from kept or given photos." in commands
 
 
 def test_what_could_not_be_wiped_yet_is_said_with_exit_code_1(

@@ -197,10 +197,10 @@ def test_gaps_between_targets(tmp_path: Path, targets: list[int], words: str) ->
 def test_identities_that_disagree(tmp_path: Path) -> None:
     rows = [[_photo(tmp_path / f"{i}.png"), i % 2, name] for i, name in enumerate(["Ann", "Bob", "Bob", "Bob", ""])]
     message = _complaint(_write(tmp_path / "t.csv", ["path", "target", "identity"], rows), _context(), 8)
-    assert "t.csv:4: target 0 is 'Bob' here and 'Ann' before" in message
+    assert f"t.csv:4: target 0 is 'Bob' here and 'Ann' in {tmp_path / 't.csv'}:2" in message
     assert "t.csv:6: the identity is empty" in message
     rows = [[f"{i}.png", i, "Ann"] for i in range(2)]
-    assert "t.csv:3: 'Ann' has target 1 here and 0 before" in _complaint(
+    assert f"t.csv:3: 'Ann' has target 1 here and 0 in {tmp_path / 't.csv'}:2" in _complaint(
         _write(tmp_path / "t.csv", ["path", "target", "identity"], rows), _context(), 8
     )
 
@@ -230,6 +230,10 @@ def test_landmarks_that_are_missing_or_given_twice(tmp_path: Path) -> None:
     train = _write(tmp_path / "train.csv", ["path", "target"], [[n, i] for i, n in enumerate(names)])
     file = _write(tmp_path / "points.csv", ["path", *LANDMARKS], [[names[0], *POINTS]])
     assert "1.png: no landmarks for it" in _complaint(train, _context(), 8, landmarks=file)
+    without = _write(tmp_path / "absent.csv", ["path", "target"], [[names[0], 0], ["absent.png", 1]])
+    said = _complaint(without, _context(), 8, landmarks=file)
+    assert said.endswith("absent.png: no such file")
+    assert "no landmarks" not in said
     twice = _write(tmp_path / "points.csv", ["path", *LANDMARKS], [[n, *POINTS] for n in (*names, names[0])])
     assert "points.csv:4: '0.png' is listed twice, before in line 2" in _complaint(
         train, _context(), 8, landmarks=twice

@@ -111,8 +111,8 @@ def test_parameters_out_of_range() -> None:
     pairs = NamedPeople().pairs
     for values, sentence in (
         ({"enrolled": 0}, "enrolled must be at least 1, not 0"),
-        ({"ranks": (0, 1)}, r"ranks must be at least 1, .*not \[0, 1\]"),
-        ({"ranks": ()}, "not none at all"),
+        ({"ranks": (0, 1)}, r"ranks must be a list of distinct .*not \[0, 1\]"),
+        ({"ranks": ()}, "distinct whole numbers from 1, at least one"),
         ({"fpirs": (0.0,)}, r"rate must be inside \(0, 1\), not 0"),
     ):
         with pytest.raises(ValueError, match=sentence):

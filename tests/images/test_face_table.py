@@ -119,13 +119,13 @@ def test_people_twice_files_and_contradictions(tmp_path: Path) -> None:
     problems.entries.clear()
     faces.check_people(problems)
     assert _said(problems) == [
-        f"{path}:4: target 0 is 'Bo' here and 'Ann' before",
-        f"{path}:6: 'Cy' has target 2 here and 1 before",
+        f"{path}:4: target 0 is 'Bo' here and 'Ann' in {path}:2",
+        f"{path}:6: 'Cy' has target 2 here and 1 in {path}:5",
     ]
     assert faces.people()[2] == "Bo"
     numbered = read_faces(_write(path, "path,target", "a,12", "b,3"), problems, ALL)
     assert numbered.people() == ["000012", "000003"]
-    with pytest.raises(UsageError, match="no column identity or target"):
+    with pytest.raises(UsageError, match="neither a column `identity` nor `target`"):
         read_faces(_write(path, "path", "a"), problems, ALL).people()
 
 

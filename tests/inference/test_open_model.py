@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,15 @@ from maskrec.recipe.plan import Opened
 from maskrec.runtime.state_tree import load_tree, save_tree
 
 Train = Callable[..., Path]
+HOLD = """
+import sys
+from pathlib import Path
+from maskrec.runtime.run_directory import RunDirectory
+run = RunDirectory(Path(sys.argv[1]))
+run.lock()  # released with the object
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 def write_onnx(path: Path, batch: str | int, metadata: str | None) -> np.ndarray[Any, Any]:
@@ -337,7 +348,21 @@ def test_a_run_that_is_still_training_opens_with_its_weights_so_far_and_wrong_th
     (run / "result.json").unlink()
     for checkpoint in ("best", "last"):
         (note,) = open_face_model(run, checkpoint=checkpoint, catalog=catalog, device="cpu").notes  # type: ignore[arg-type]
-        assert note.startswith(f"{run} has not finished: these are its {checkpoint} weights so far")
+        assert note.startswith(f"{run} stopped before its end: these are its {checkpoint} weights")
+        assert note.endswith(f"; `maskrec resume {run}` continues it")
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    (note,) = open_face_model(run, catalog=catalog, device="cpu").notes
+    assert note.startswith(f"{run} is still training (process {holder.pid} on ")
+    assert "): these are its best weights so far" in note
+    assert "resume" not in note
+    holder.stdin.close()
+    assert holder.wait(60) == 0
+    holder.stdout.close()
+    (note,) = open_face_model(run, catalog=catalog, device="cpu").notes
+    assert note.startswith(f"{run} stopped before its end")
 
     best = run / "checkpoints" / "best.safetensors"
     state = load_tree(best)

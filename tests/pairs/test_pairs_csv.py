@@ -159,7 +159,7 @@ def test_everything_wrong_is_reported_at_once(photos: Path) -> None:
     for line, words in [
         (3, "absent.png: no such file"),
         (4, "empty.png: the file is empty"),
-        (5, "has target '7' here and '0' before"),
+        (5, f"has target '7' here and '0' in {photos / 't.csv'}:2"),
         (6, "the same pair as in"),
         (7, "the path is empty"),
         (8, "target is ''"),
@@ -167,6 +167,14 @@ def test_everything_wrong_is_reported_at_once(photos: Path) -> None:
         (10, "2 values"),
     ]:
         assert _has(message, f"t.csv:{line}", words), (line, message)
+
+
+def test_a_photo_that_does_not_exist_is_reported_once(photos: Path) -> None:
+    """Its landmarks cannot exist either, and no command finds them."""
+    file = _write(photos / "t.csv", [*ROWS, ["a1.png", 0, "absent.png", 1]])
+    message = _complaint(path=file, landmarks=_landmarks(photos))
+    assert message.endswith("absent.png: no such file")
+    assert "no landmarks" not in message
 
 
 def test_files_of_the_wrong_kind_of_pairs(photos: Path) -> None:
@@ -365,7 +373,7 @@ def test_a_masked_photo_shows_one_mask(photos: Path) -> None:
         ["a1.png", 0, "b1.png", 1, 1, 0, "kn95", "", "one_masked"],
     ]
     message = _complaint(path=_write(photos / "t.csv", rows, WORN))
-    assert _has(message, "t.csv:3", "has mask_type 'kn95' here and 'n95' before")
+    assert _has(message, "t.csv:3", f"has mask_type 'kn95' here and 'n95' in {photos / 't.csv'}:2")
 
 
 def test_types_of_masks_that_are_not_put_on_are_rejected(photos: Path) -> None:

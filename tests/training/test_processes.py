@@ -262,7 +262,7 @@ def test_a_shard_that_does_not_say_how_it_is_cut_goes_on_only_with_as_many_proce
 
 @pytest.mark.parametrize(
     ("foreign", "says"),
-    [(False, "does not exist"), (True, "does not belong to last.safetensors: its checksum is another")],
+    [(False, "does not exist"), (True, "does not belong to last.safetensors: its checksum does not match")],
 )
 def test_a_shard_that_is_missing_or_of_another_run_is_a_sentence(
     foreign: bool, says: str, tmp_path: Path, both: tuple[Path, Path]

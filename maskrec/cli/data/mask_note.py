@@ -1,4 +1,4 @@
-"""What several data commands say of masks."""
+"""Texts on masks that several data commands share: a note where masks are unknown, and mask types for help."""
 
 from __future__ import annotations
 

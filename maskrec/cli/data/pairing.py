@@ -93,7 +93,7 @@ def pairs(
     open_to = {name for name in ("evaluation", "test") if given[name] is None and not again}
     open_to |= {"shares"} if not again and not any(share is not None for share in shares.values()) else set()
     made = make_pairs(faces, out, settings, masked or (), ALL_FIVE if preset else ONE_EACH, open_to)
-    say(_told(made, out, settings))
+    say(_summary(made, out, settings))
 
 
 def _settings(
@@ -138,7 +138,7 @@ _COLUMNS = {
 """Counts by their names in the manifest, and what they are called in the table."""
 
 
-def _told(made: Written, out: Path, asked: PairSettings) -> str:
+def _summary(made: Written, out: Path, asked: PairSettings) -> str:
     """What was written, as a table, and how to train on it or name it in a recipe."""
     from maskrec.preparation.pairing.starter_recipe import RECIPE
 

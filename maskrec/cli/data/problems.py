@@ -61,7 +61,7 @@ def show(report: Report, everything: bool = False) -> None:
         print_table(_counts({key: len(found) for key, found in by_kind.items()}))
     for (severity, kind), found in by_kind.items():
         for problem in found if everything else found[:SHOWN]:
-            _line(_told(problem))
+            _line(_problem_text(problem))
         if len(found) > SHOWN and not everything:
             _line(f"{severity}: {len(found) - SHOWN:,} more of {KINDS.get(kind, kind)}; --all prints them")
     if report.problems:
@@ -110,7 +110,7 @@ def _people(faces: FaceSet) -> dict[str, int]:
     return counts
 
 
-def _told(problem: SetProblem) -> str:
+def _problem_text(problem: SetProblem) -> str:
     """``severity: place: message`` for one place, else the message with its places below."""
     message = _one_line(problem.message)
     if len(problem.places) == 1:

@@ -19,6 +19,6 @@ for name, command, summary in (
     ("rename", people.rename, "Give a person another name."),
     ("check", checking_gallery.check, "Say what poisons a gallery: wrong photos, one person twice, poor faces."),
     ("group", grouping_faces.group, "Group the unknown faces of a folder by person."),
-    ("rebuild", rebuilding.rebuild, "Make a gallery anew for another model, from kept or given photos."),
+    ("rebuild", rebuilding.rebuild, "Rebuild a gallery for another model, from kept or given photos."),
 ):  # without a summary click cuts the first sentence of a docstring at 45 characters
     app.command(name, short_help=summary)(command)

@@ -1,4 +1,4 @@
-"""``maskrec gallery rebuild``: a gallery made anew for another model."""
+"""``maskrec gallery rebuild``: a gallery rebuilt for another model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def rebuild(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Make a gallery anew for another model, as a file beside the old one, from kept or given photos.
+    """Rebuild a gallery for another model, as a file beside the old one, from kept or given photos.
 
     Lists who must come again. Exit code 0: all photos are in the new gallery; 1: some are not; 2: no new gallery.
     """

@@ -79,7 +79,7 @@ def _written(word: str) -> bool:
 def _open(word: str, file: Path | None, overrides: Sequence[str], catalog: Catalog, root: Path) -> ComparedModel:
     written = _written(word)
     subject = open_written_subject(word, catalog, root, "MODEL") if written else open_subject(Path(word), catalog, root)
-    evaluations, data_root = choose_evaluations(subject, file, overrides, catalog, root, USAGE)
+    evaluations, data_root = choose_evaluations(subject, file, overrides, catalog, root, word, USAGE)
     recipe, seed = (None, None) if subject.run is None else _recipe_of(subject.run)
     return ComparedModel(word, subject, evaluations, data_root, recipe, seed)
 

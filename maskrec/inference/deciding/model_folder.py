@@ -122,7 +122,7 @@ def write_model_folder(
         place: where it is built, when that is elsewhere.
 
     Raises:
-        MaskrecError: a disk that takes no more.
+        MaskrecError: the disk is full or not writable.
     """
     weights = folder.weights
     into = place or folder.path
@@ -159,7 +159,7 @@ def read_model_folder(path: Path) -> ModelFolder:
             raise ValueError("its `name` is not a short text")
         weights = _weights(content.get("weights"), path)
         if (weights.kind == "backbone") != isinstance(backbone, dict):
-            raise ValueError("its `backbone` is not what its weights are of")
+            raise ValueError("its `backbone` must be given exactly when its weights are of a registered backbone")
         seed, image_size = content.get("seed", 0), content.get("image_size")
         if type(seed) is not int or not 0 <= seed < 2**63 or not (image_size is None or _is_size(image_size)):
             raise ValueError("its `seed` or `image_size` is out of range")
@@ -184,7 +184,7 @@ def _path_from(folder: Path, weights: Path) -> str:
 
 def _weights(plain: Any, folder: Path) -> ModelWeights:
     if not isinstance(plain, dict) or plain.get("kind") not in ("run", "onnx", "backbone"):
-        raise ValueError("its `weights` are of no kind that is known")
+        raise ValueError("the kind of its `weights` is unknown")
     kind, sha256 = plain["kind"], plain.get("sha256")
     path, checkpoint = plain.get("path", ""), plain.get("checkpoint", "")
     if not isinstance(sha256, str) or not is_checksum(sha256):
@@ -192,7 +192,7 @@ def _weights(plain: Any, folder: Path) -> ModelWeights:
     if not isinstance(path, str) or len(path) > _LONGEST_PATH or "\0" in path or (kind != "backbone") != bool(path):
         raise ValueError("the `path` of its weights is not a path")
     if checkpoint not in (("best", "last", "previous") if kind == "run" else ("",)):
-        raise ValueError("the `checkpoint` of its weights is not one of a run")
+        raise ValueError("`checkpoint` must be best, last or previous for a run, and empty otherwise")
     return ModelWeights(kind, sha256, Path(os.path.normpath(Path(os.path.realpath(folder)) / path)), checkpoint)
 
 

@@ -89,7 +89,7 @@ def write_decisions(
         weights: checksum of the weights.
 
     Raises:
-        MaskrecError: a disk that takes no more.
+        MaskrecError: the disk is full or not writable.
     """
     contents = {
         files.risk: None if decisions.risk is None else risk_bytes(decisions.risk),

@@ -119,7 +119,7 @@ def _give_training_data(builder: Builder, evaluations: NamedEvaluations, model: 
     try:
         builder.givens |= givens_of(open_training_data(run, model.spec, builder.catalog))
     except MaskrecError as error:  # the data may be on another machine
-        return f"it cannot be asked ({one_line(error)[:200]}); bring it back, or choose another evaluator"
+        return f"the training data cannot be opened ({one_line(error)[:200]}); restore it, or choose another evaluator"
     return ""
 
 

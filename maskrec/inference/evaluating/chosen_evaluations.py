@@ -13,7 +13,13 @@ from maskrec.runtime.run_plan import catalog_of_run
 
 
 def choose_evaluations(
-    subject: EvaluatedSubject, file: Path | None, overrides: Sequence[str], catalog: Catalog, root: Path, usage: str
+    subject: EvaluatedSubject,
+    file: Path | None,
+    overrides: Sequence[str],
+    catalog: Catalog,
+    root: Path,
+    shown: str,
+    usage: str,
 ) -> tuple[NamedEvaluations, Path]:
     """The evaluations, and what their paths are relative to.
 
@@ -23,6 +29,7 @@ def choose_evaluations(
         overrides: ``key.path=value`` from the command line.
         catalog: where names are looked up.
         root: what the file's paths are relative to.
+        shown: the model as the user wrote it, for the message.
         usage: how the command names a file, for the message.
 
     Raises:
@@ -33,7 +40,7 @@ def choose_evaluations(
         return resolve_evaluations(file, catalog=catalog, overrides=overrides, data_root=root), root
     own = subject.own
     if own is None:
-        raise UsageError(f"{subject.name} has no evaluations of its own; name a file: {usage}")
+        raise UsageError(f"{shown} has no evaluations of its own; name a file: {usage}")
     catalog = catalog_of_run(own.path.parent, catalog) if own.of_a_run else catalog
     found = resolve_evaluations(
         own.path, catalog=catalog, overrides=overrides, data_root=own.data_root, of_a_run=own.of_a_run

@@ -67,8 +67,8 @@ def evaluate_model(
 
     Raises:
         RecipeError: no evaluator can be built, or people were trained on.
-        MaskrecError: an image that cannot be read or an evaluator that fails, where nothing else is measured; a disk
-            that takes no more.
+        MaskrecError: an image that cannot be read or an evaluator that fails, where nothing else is measured; or
+            the disk is full or not writable.
     """
     with _folder(out, overwrite) as building:
         measured = _measure(what, catalog, progress, building)

@@ -68,7 +68,7 @@ class PreparedEvaluation:
         """Write the embeddings that are new, where they are kept.
 
         Raises:
-            MaskrecError: a disk that takes no more.
+            MaskrecError: the disk is full or not writable.
         """
         if self.embed.cache is not None:
             self.embed.cache.save()

@@ -53,7 +53,8 @@ def export(
 
     Raises:
         UsageError: another ending, a file that is there already, a folder that is not, or a model that is an ONNX file.
-        MaskrecError: the network cannot be exported, the file would differ from it, or the disk takes no more; nothing
+        MaskrecError: the network cannot be exported, the file would differ from it, or the disk is full or not
+            writable; nothing
             was written.
     """
     check_destination(out)

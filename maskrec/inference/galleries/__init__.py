@@ -12,6 +12,6 @@ wrong with it; ``row_blocks.py`` holds faces in blocks, which ``adding_faces.py`
 ``row_index.py`` finds the nearest people, ``likely_people.py`` and ``pair_scoring.py`` score them, ``search_risk.py``
 decides, and ``search_refusal.py`` says what cannot be decided. ``grouped_photos.py`` groups unknown faces.
 
-``rebuilding_gallery.py`` makes a gallery anew for another model, from kept photos and those of ``photo_folder.py``;
+``rebuilding_gallery.py`` rebuilds a gallery for another model, from kept photos and those of ``photo_folder.py``;
 ``rebuilt_gallery.py`` says who must come again.
 """

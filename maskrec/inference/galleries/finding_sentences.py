@@ -71,7 +71,7 @@ class FindingSentences:
         further = f"where {unlike_beyond(pair.limit)}"
         if found.certain:
             sentence = (
-                f"{person}, {named}: somebody else, whom nobody enrolled is like: {pair.distance:.2f} from "
+                f"{person}, {named}: somebody else, who resembles no enrolled person: {pair.distance:.2f} from "
                 f"{self._of(pair.other).photo}, the nearest of {person}'s other photos, {further}; remove it"
             )
         else:

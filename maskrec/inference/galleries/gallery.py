@@ -209,7 +209,7 @@ class Gallery:
         face: WhichFace = "only",
         aligned: bool = False,
     ) -> RebuiltGallery:
-        """Make the gallery anew for another model, as another file; this one stays as it is.
+        """Rebuild the gallery for another model, as another file; this one stays as it is.
 
         Args: the new model and file; the others are those of ``RebuildSettings``.
 

@@ -102,7 +102,7 @@ class GalleryFile:
         if (model.fingerprint, model.width) != (self.model.fingerprint, self.model.width):
             raise UsageError(
                 f"{self.path} is a gallery of another model ({self.model.words}), not of {model.words}; name that "
-                "model, or make the gallery anew with maskrec gallery rebuild"
+                "model, or rebuild the gallery with maskrec gallery rebuild"
             )
 
     def people(self) -> list[EnrolledPerson]:

@@ -11,6 +11,7 @@ from maskrec.base.words import os_reason
 from maskrec.inference.galleries.gallery_schema import APPLICATION_ID, FORMAT, PAGE
 
 _MAGIC = b"SQLite format 3\0"
+_GIVE = "give the path of a gallery, or of a new file to create one"
 
 
 def require_header(path: Path) -> int:
@@ -29,9 +30,9 @@ def require_header(path: Path) -> int:
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({os_reason(error)}); name a gallery") from error
     if not header:
-        raise UsageError(f"{path} is an empty file, not a gallery; name one, or a new file to make one")
+        raise UsageError(f"{path} is an empty file, not a gallery; {_GIVE}")
     if not header.startswith(_MAGIC) or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise UsageError(f"{path} is not a gallery; name one, or a new file to make one")
+        raise UsageError(f"{path} is not a gallery; {_GIVE}")
     if (version := int.from_bytes(header[60:64], "big")) != FORMAT:
         raise UsageError(f"{path} is a gallery of format {version}, and this maskrec reads {FORMAT}; update maskrec")
     if int.from_bytes(header[16:18], "big") != PAGE:

@@ -140,11 +140,11 @@ def places_of_people(people: NDArray[np.int64], numbers: NDArray[np.int64]) -> N
     """Where each face's person is among ``numbers``.
 
     Raises:
-        DamagedGalleryError: a face is nobody's.
+        DamagedGalleryError: a face belongs to no person.
     """
     places = np.searchsorted(numbers, people)
     if len(people) and (not len(numbers) or (numbers[np.minimum(places, len(numbers) - 1)] != people).any()):
-        raise DamagedGalleryError("a face in it is nobody's")
+        raise DamagedGalleryError("a face in it belongs to no person")
     return places
 
 
@@ -168,7 +168,7 @@ def require_lengths(connection: sqlite3.Connection, width: int) -> int:
     faces, size = connection.execute(query).fetchone()
     (pages,), (page,) = (connection.execute(f"PRAGMA {what}").fetchone() for what in ("page_count", "page_size"))
     if type(faces) is not int or type(size) is not int or size != faces * width * 4 or not 0 <= size <= pages * page:
-        raise DamagedGalleryError("its blocks have other lengths than they say")
+        raise DamagedGalleryError("the lengths of its blocks do not match the data")
     return faces
 
 

@@ -1,4 +1,4 @@
-"""A gallery made anew for another model, from photos that it kept or that are given.
+"""A gallery rebuilt for another model, from photos that it kept or that are given.
 
 Embeddings of one model say nothing to another, so every photo is embedded again. The new gallery is another file:
 it gets its name when all of it is on the disk, and the old one is opened for reading only. So a kill at any moment
@@ -51,7 +51,7 @@ class RebuildSettings:
 
 
 def rebuild_gallery(old: Path, model: FaceModel, new: Path, settings: RebuildSettings) -> RebuiltGallery:
-    """Make a gallery anew, for another model.
+    """Rebuild a gallery for another model.
 
     A photo that was kept is taken from the gallery, and kept again; others from the folder, where the one with the same
     bytes counts before ``NAME/photo``. A face's mask state stays what it was, where that was known.
@@ -137,7 +137,7 @@ class _Rebuilding:
             first = self.lost[0] if self.lost else None
             said = "nobody is enrolled in it" if first is None else f"{escaped(first.photo)}: {first.reason}"
             raise UsageError(
-                f"{self.file.path} cannot be made anew, because no photo of its people can be embedded ({said}); name "
+                f"{self.file.path} cannot be rebuilt, because no photo of its people can be embedded ({said}); name "
                 "the folder of their photos (--photos FOLDER), or enrol them again"
             )
 

@@ -1,4 +1,4 @@
-"""What became of a gallery that was made anew: who is in it, and who must come again."""
+"""What became of a gallery that was rebuilt: who is in it, and who must come again."""
 
 from __future__ import annotations
 

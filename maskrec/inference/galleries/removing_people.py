@@ -111,7 +111,7 @@ def rename_person(connection: sqlite3.Connection, path: Path, name: str, new: st
     """
     person = _enrolled(connection, path, name)
     if new == name:
-        raise UsageError(f"{name} is the name already; give another one")
+        raise UsageError(f"the new name equals the old one, {name}; give another one")
     query = "SELECT name FROM people WHERE plain_name = ? AND id != ?"
     if (other := connection.execute(query, (plain_name(new), person)).fetchone()) is not None:
         raise UsageError(f"{escaped(str(other[0]))} is enrolled in {path} already; choose another name")

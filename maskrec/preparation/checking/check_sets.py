@@ -148,8 +148,8 @@ def _should_share_nobody(photos: DistinctPhotos, report: Report) -> list[tuple[i
         left, right = photos.sets[one], photos.sets[other]
         if left.group == right.group:
             continue
-        both_told = bool(left.role and right.role)
-        if not both_told and len(np.intersect1d(photos.numbers[one], photos.numbers[other])):
+        both_have_roles = bool(left.role and right.role)
+        if not both_have_roles and len(np.intersect1d(photos.numbers[one], photos.numbers[other])):
             report.notes.append(
                 f"{left.path} and {right.path} name the same photos, so their people are not compared; "
                 "use --train and --test where they must not share people"

@@ -28,7 +28,7 @@ def find_duplicates(photos: DistinctPhotos, examined: Examined, most: int | None
     usable = np.flatnonzero(examined.usable)
     equal = _equal_groups(examined.digests, usable)
     for group in equal:
-        yield from _told(group, people, "the same photo", None)
+        yield from _group_problems(group, people, "the same photo", None)
     if most is None:
         return
     representatives = np.setdiff1d(usable, np.concatenate([group[1:] for group in equal]) if equal else [])
@@ -39,7 +39,7 @@ def find_duplicates(photos: DistinctPhotos, examined: Examined, most: int | None
     for group in groups_of(pairs, len(photos)):
         hashes = examined.hashes[group]
         furthest = int(differing_bits(hashes, np.broadcast_to(hashes[0], hashes.shape)).max())
-        yield from _told(group, people, "nearly the same photo", furthest)
+        yield from _group_problems(group, people, "nearly the same photo", furthest)
 
 
 def _equal_groups(digests: NDArray[np.uint64], usable: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -87,7 +87,7 @@ class _People:
         return len({plain_name(name) for name in self.names(left) + self.names(right)}) == 1
 
 
-def _told(group: NDArray[np.int64], people: _People, what: str, bits: int | None) -> Iterator[SetProblem]:
+def _group_problems(group: NDArray[np.int64], people: _People, what: str, bits: int | None) -> Iterator[SetProblem]:
     numbers: Sequence[int] = group.tolist()
     if bits is None and len(numbers) > 1 and all(people.meant(numbers[0], other) for other in numbers[1:]):
         return

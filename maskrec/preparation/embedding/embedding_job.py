@@ -124,7 +124,7 @@ def embed_source(job: EmbeddingJob, *, workers: int = 1, meter: Meter | None = N
         meter: receives what is finished.
 
     Raises:
-        UsageError: the files exist and are of other work, or cannot be written there.
+        UsageError: the files exist and were made with other settings, or cannot be written there.
         MaskrecError: the disk is full, another process works on it, a worker died, or no photo gave an embedding (the
             list of rejected photos is written).
     """
@@ -168,7 +168,7 @@ def _complete(files: EmbeddingFiles, work: dict[str, Any]) -> bool:
         parts = ("settings", "source", "maskrec")
         one, other = ({name: way.get(name) for name in parts} for way in (there, work))
         ways = "; ".join(differences(one, other))
-        raise UsageError(f"{files.npz} exists and is of other work ({ways}); name another file with --out")
+        raise UsageError(f"{files.npz} exists and was made with other settings ({ways}); name another file with --out")
     if not files.npz.exists() or not files.csv.exists():
         raise UsageError(f"{files.record} says that {files.npz} is complete, and it is gone; remove {files.record}")
     return True

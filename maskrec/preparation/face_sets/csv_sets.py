@@ -49,7 +49,7 @@ def _fill_faces(faces: FaceSet) -> None:
     try:
         table = read_rows(faces.path, rows, _FIELDS)
         if "identity" not in table and "target" not in table:
-            raise UsageError("no column identity or target, so the people are unknown; add one")
+            raise UsageError("neither a column `identity` nor `target`, so the people are unknown; add one of them")
         points = read_points(table, broken)
         frame = read_frame(table, _FIELDS, rows)
     finally:
@@ -97,7 +97,9 @@ def _check_agreement(faces: FaceSet, names: Sequence[str], targets: Sequence[str
     for what, other in (("person", "target"), ("target", "person")):
         keys, values = columns[what], columns[other]
         for row, before in contradictions(keys, values):
-            message = f"{what} {keys[row]!r} has {other} {values[row]!r} here and {values[before]!r} before"
+            message = (
+                f"{what} {keys[row]!r} has {other} {values[row]!r} here and {values[before]!r} in {faces.mark(before)}"
+            )
             faces.error("labels", message, faces.place(row), faces.place(before), people=(names[row],))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from maskrec.contracts.problem import Problem, Problems
+from maskrec.contracts.problem import Mark, Problem, Problems
 from maskrec.images.photos import place_of
 from maskrec.preparation.sources.photo_columns import PhotoColumns
 
@@ -101,7 +101,11 @@ class FaceSet(PhotoColumns):
 
     def place(self, index: int) -> str:
         """``FILE:LINE: photo`` where a table names it, else the photo."""
-        return self.photo(index) if self.lines is None else f"{self.path}:{self.lines[index]}: {self.photo(index)}"
+        return self.photo(index) if self.lines is None else f"{self.mark(index)}: {self.photo(index)}"
+
+    def mark(self, index: int) -> Mark:
+        """The line of the table that names a photo; the set itself where no table does."""
+        return Mark(str(self.path), 0 if self.lines is None else self.lines[index])
 
     def real(self, index: int) -> str:
         """The same text for the same photo in every set."""

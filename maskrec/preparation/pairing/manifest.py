@@ -40,7 +40,7 @@ def manifest_of(
     }
 
 
-def refuse_strangers(out: Path, manifest: Mapping[str, Any]) -> None:
+def refuse_other_pairs(out: Path, manifest: Mapping[str, Any]) -> None:
     """Raise UsageError where ``out`` holds files that this command would not have written.
 
     Faces are compared before settings: other faces allow other numbers of pairs, so those follow from them.

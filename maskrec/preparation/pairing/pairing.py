@@ -13,7 +13,7 @@ from maskrec.base.errors import UsageError
 from maskrec.base.files import Lock, remove_leftovers, write_bytes, write_json
 from maskrec.base.words import counted
 from maskrec.preparation.masking.mask_plan import MaskPlan
-from maskrec.preparation.pairing.manifest import MANIFEST, manifest_of, refuse_strangers
+from maskrec.preparation.pairing.manifest import MANIFEST, manifest_of, refuse_other_pairs
 from maskrec.preparation.pairing.pair_rows import landmark_rows, pair_rows, train_rows
 from maskrec.preparation.pairing.pair_sampling import (
     Pair,
@@ -107,7 +107,7 @@ def make_pairs(
     lock = Lock(out / ".lock", what=str(out))
     lock.take()
     try:
-        refuse_strangers(out, manifest)
+        refuse_other_pairs(out, manifest)
         kept = _changed_since(out / RECIPE, recipe)
         # The manifest first: after a kill it identifies the files, and the same command completes them.
         write_json(out / MANIFEST, manifest)

@@ -36,7 +36,7 @@ def measure_best(
         line: shows a line to the user.
 
     Raises:
-        MaskrecError: an image that cannot be read, or a disk that takes no more.
+        MaskrecError: an image that cannot be read, or the disk is full or not writable.
     """
     path = run.checkpoint("best")
     files = DecisionFiles(path.parent, f"{path.stem}.")

@@ -43,7 +43,7 @@ def save_last(
         evaluations: of the best epoch so far.
 
     Raises:
-        MaskrecError: on every process: a tensor that is not finite, or a disk that takes no more.
+        MaskrecError: on every process: a tensor that is not finite, or the disk is full or not writable.
     """
     shards = [row for row in on_every_process(lambda: _write_shard(run, shard)) if row is not None]
     whole = {**state, "run_id": run.run_id, "shards": shards}
@@ -181,7 +181,7 @@ def _read_shard(run: RunDirectory, name: str, row: Mapping[str, str]) -> dict[st
     path = run.checkpoint(name).with_name(row["file"])
     stored = read_tree(path)
     if stored.checksum != row["checksum"]:
-        raise DamagedFileError(f"{path} does not belong to {run.checkpoint(name).name}: its checksum is another")
+        raise DamagedFileError(f"{path} does not belong to {run.checkpoint(name).name}: its checksum does not match")
     shard: dict[str, Any] = stored.tree
     return shard
 

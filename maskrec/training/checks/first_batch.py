@@ -222,5 +222,5 @@ def _brings(canvas: tuple[int, int]) -> str:
 def _other_labels(seen: LoadedBatch, promised: Promised) -> list[tuple[int, int, int]]:
     """Index, label and what ``labels`` says, for each sample of the batch where the two differ."""
     pairs = zip(seen.indices.tolist(), seen.labels.tolist(), strict=True)
-    told = ((index, label, int(promised.labels[index])) for index, label in pairs)
-    return [row for row in told if row[1] != row[2]]
+    promises = ((index, label, int(promised.labels[index])) for index, label in pairs)
+    return [row for row in promises if row[1] != row[2]]

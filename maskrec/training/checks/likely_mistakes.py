@@ -86,8 +86,8 @@ def _raw_photos_are_taken_as_aligned(recipe: Recipe) -> Iterator[Problem]:
         other = None if has_landmarks else _other_size(images, recipe.canvas)
         if other:
             yield _note(
-                f"these photos have no landmarks, so they are taken as aligned faces already; the first one has "
-                f"{other[1]} x {other[0]} pixels and is brought to {_sides(recipe.canvas)} as it is",
+                f"these photos have no landmarks, so they are treated as already aligned: the whole photo is resized "
+                f"to {_sides(recipe.canvas)}; the first one has {other[1]} x {other[0]} pixels",
                 spec.path,
                 spec.mark,
                 _ALIGN,

@@ -1,4 +1,4 @@
-"""Several processes, started by ``torchrun -m maskrec run ...``."""
+"""Collectives of the processes that ``torchrun -m maskrec run ...`` started, and the exchange of their errors."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Recorder:
         """Append one row; a number that JSON cannot hold (NaN, infinity) is written as null.
 
         Raises:
-            MaskrecError: the disk takes no more.
+            MaskrecError: the disk is full or not writable.
         """
         if self.stream is None:
             return

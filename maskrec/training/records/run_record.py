@@ -105,7 +105,7 @@ def refuse_incomplete(run: RunDirectory, allow_drift: bool) -> None:
     """Refuse a run that has results or checkpoints but lost what says how they were made.
 
     Raises:
-        UsageError: recipe.yaml or provenance.json is gone; not raised with ``allow_drift``, which is said instead.
+        UsageError: recipe.yaml or provenance.json is missing; not raised with ``allow_drift``, which is said instead.
     """
     for path in (run.recipe, run.provenance):
         if path.exists() or not run.has_results:
@@ -113,10 +113,10 @@ def refuse_incomplete(run: RunDirectory, allow_drift: bool) -> None:
         if not allow_drift:
             lines = " (its lines are in provenance.json)" if path == run.recipe and run.provenance.exists() else ""
             raise UsageError(
-                f"{path} is gone, so nothing shows that this run would stay the same: put it back{lines}, or continue "
-                f"anyway with: {command_words('run', 'RECIPE', '--run-dir', run.path, '--allow-drift')}"
+                f"{path} is missing, so it cannot be verified that the run is unchanged: restore it{lines}, or "
+                f"continue anyway with: {command_words('run', 'RECIPE', '--run-dir', run.path, '--allow-drift')}"
             )
-        say(f"note: {path} is gone; it is written again from this command")
+        say(f"note: {path} is missing; it is written again from this command")
 
 
 def refuse_edited_recipe(run: RunDirectory, catalog: Catalog, allow_drift: bool) -> None:
@@ -154,8 +154,8 @@ def refuse_other_recipe(run: RunDirectory, plan: Plan, catalog: Catalog, plugin_
     if all(change.path in CHANGEABLE for change in changes):
         words = [f"{change.path}={change.after}" for change in changes]
         raise UsageError(
-            f"{run.path} holds this run with {first.path} {first.before} instead of {first.after}{_and_more(changes)}; "
-            f"to continue it so: {resume_command(run.path, plugin_files, words)}"
+            f"{run.path} was made with {first.path} {first.before}, and the command says {first.after}"
+            f"{_and_more(changes)}; to change it: {resume_command(run.path, plugin_files, words)}"
         )
     raise UsageError(
         f"{run.path} holds a run of another recipe (it has {first.path}: {first.before}, this one has "

@@ -1,4 +1,4 @@
-"""A gallery made anew for another model: from kept and given photos, and never at the old one's expense."""
+"""A gallery rebuilt for another model: from kept and given photos, and never at the old one's expense."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_one_photo_and_an_old_name_leave_no_trace(tmp_path: Path) -> None:
         for refused, said in (
             (lambda: gallery.remove_photo(ann, "absent.jpg"), "absent.jpg is not among the 2 photos of"),
             (lambda: gallery.remove_photo("Cid", "absent.jpg"), "Cid is not among the 2 people"),
-            (lambda: gallery.rename("BO", "BO"), "BO is the name already"),
+            (lambda: gallery.rename("BO", "BO"), "the new name equals the old one, BO; give another one"),
             (lambda: gallery.rename(ann, "Bo"), "BO is enrolled in"),
             (lambda: gallery.rename("Cid", "Dan"), "Cid is not among"),
             (lambda: gallery.rename(ann, " "), "is empty"),

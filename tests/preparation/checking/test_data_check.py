@@ -185,7 +185,7 @@ def test_labels_of_a_table(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"path,who\na,b\n", "unknown column 'who'"),
-        (b"path\na\n", "no column identity or target"),
+        (b"path\na\n", "neither a column `identity` nor `target`"),
         (b"path,target\n\xff,0\n", "not UTF-8"),
         (b'path,target\n"a,0\n', "not CSV"),
         (b"path,target,path\na,0,b\n", "listed twice"),

@@ -145,10 +145,10 @@ def test_finished_work_is_not_done_again_and_other_work_is_refused(model: Path, 
     embed_source(job(model, crops, out), meter=said)
     assert said.lines == [f"{out} is already complete"]
     with pytest.raises(
-        UsageError, match=r"exists and is of other work \(.*face.*largest.*; name another file with --out"
+        UsageError, match=r"exists and was made with other settings \(.*face.*largest.*; name another file with --out"
     ):
         embed_source(job(model, crops, out, face="largest"))
-    with pytest.raises(UsageError, match="exists and is of other work"):
+    with pytest.raises(UsageError, match="exists and was made with other settings"):
         embed_source(job(model, crops / "person 1", out))
     assert out.read_bytes() == before
     out.unlink()

@@ -246,7 +246,7 @@ def test_a_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "row", "words"),
     [
-        (["path"], ["a"], "no column identity or target, so the people are unknown"),
+        (["path"], ["a"], "neither a column `identity` nor `target`, so the people are unknown"),
         (["file", "identity"], ["a", "b"], "no column path"),
         (
             ["path", "identity", "left_eye"],
@@ -271,8 +271,8 @@ def test_a_csv_whose_targets_contradict_its_names(tmp_path: Path) -> None:
     rows = [["a", 0, "Ann"], ["b", 0, "Bo"], ["c", 1, "Cy"], ["d", 2, "Cy"]]
     with pytest.raises(UsageError) as refused:
         open_source(_csv(tmp_path / "t.csv", ["path", "target", "identity"], rows))
-    assert "t.csv:3: target 0 is 'Bo' here and 'Ann' before" in str(refused.value)
-    assert "t.csv:5: 'Cy' has target 2 here and 1 before" in str(refused.value)
+    assert f"t.csv:3: target 0 is 'Bo' here and 'Ann' in {tmp_path / 't.csv'}:2" in str(refused.value)
+    assert f"t.csv:5: 'Cy' has target 2 here and 1 in {tmp_path / 't.csv'}:4" in str(refused.value)
 
 
 def test_a_csv_that_names_a_photo_twice(tmp_path: Path) -> None:
