@@ -114,7 +114,7 @@ def test_another_runs_file_is_refused_although_the_previous_one_is_there(run: Ru
     save(run, 2)
     save(other, 7)
     run.checkpoint("last").write_bytes(other.checkpoint("last").read_bytes())
-    with pytest.raises(UsageError, match="belongs to another run"):
+    with pytest.raises(UsageError, match="is from a different run than"):
         read_last(run)
 
 

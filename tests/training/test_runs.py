@@ -276,7 +276,7 @@ def test_another_runs_checkpoint_is_refused_and_a_damaged_one_gives_way_to_the_o
     run, other = train("run"), train("other", None, "train.epochs=3")
     whole = (run / "checkpoints" / "last.safetensors").read_bytes()
     shutil.copy(other / "checkpoints" / "last.safetensors", run / "checkpoints" / "last.safetensors")
-    with pytest.raises(UsageError, match="belongs to another run"):
+    with pytest.raises(UsageError, match="is from a different run than"):
         go_on(run, epochs=3)
     (run / "checkpoints" / "last.safetensors").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     capsys.readouterr()

@@ -133,7 +133,7 @@ def _scaled(embeddings: bytes) -> bytes:
     ("change", "said"),
     [
         (_scaled, "not finite or not of unit length"),
-        (lambda embeddings: embeddings[:-4], "other lengths than they say"),
+        (lambda embeddings: embeddings[:-4], "lengths of its blocks do not match"),
     ],
 )
 def test_a_damaged_embedding_is_seen_although_it_is_not_kept(

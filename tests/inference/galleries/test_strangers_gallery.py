@@ -86,9 +86,9 @@ def not_ours(path: Path) -> dict[str, Callable[[], object]]:
 
     return {
         "does not exist": path.unlink,
-        "is not a gallery; name one": database,
-        "is not a gallery; name one, or": lambda: path.write_text("Ann,Bob\n" * 100),
-        "is an empty file, not a gallery; name one, or a": lambda: path.write_bytes(b""),
+        "is not a gallery; give the path of a gallery": database,
+        "is not a gallery; give the path of a gallery, or": lambda: path.write_text("Ann,Bob\n" * 100),
+        "is an empty file, not a gallery; give the path of a": lambda: path.write_bytes(b""),
         "it is a folder, not a regular file": replace(path.mkdir),
         "it is a named pipe, not a regular file": replace(lambda: os.mkfifo(path)),
         "Too many levels of symbolic links": replace(lambda: path.symlink_to(path)),
@@ -149,15 +149,15 @@ def rows(**values: object) -> bytes:
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("embeddings", b"", "embeddings have another length|other lengths"),
+        ("embeddings", b"", "embeddings have another length|lengths of its blocks"),
         ("embeddings", np.full((3, 32), np.nan, np.float32).tobytes(), "not finite or not of unit length"),
         ("embeddings", np.full((3, 32), np.inf, np.float32).tobytes(), "not finite or not of unit length"),
         ("embeddings", np.full((3, 32), 1.01 / 32**0.5, np.float32).tobytes(), "not finite or not of unit length"),
-        ("embeddings", "text", "other lengths"),
-        ("faces", 2, "other lengths"),
-        ("faces", 1 << 40, "other lengths"),
+        ("embeddings", "text", "lengths of its blocks do not match"),
+        ("faces", 2, "lengths of its blocks do not match"),
+        ("faces", 1 << 40, "lengths of its blocks do not match"),
         ("faces", (1 << 63) - 1, "integer overflow"),
-        ("faces", "many", "other lengths"),
+        ("faces", "many", "lengths of its blocks do not match"),
         ("rows", b"123", "rows have another length"),
         ("rows", rows(person=9), "a face in it belongs to no person"),
         ("rows", rows(person=1 << 60), "a face in it belongs to no person"),
@@ -183,7 +183,7 @@ def test_a_block_that_is_not_what_was_written(path: Path, column: str, value: ob
     ("statement", "said"),
     [
         ("UPDATE gallery SET width = 0", "length of its embeddings is out of range"),
-        ("UPDATE gallery SET width = 33", "other lengths than they say"),
+        ("UPDATE gallery SET width = 33", "lengths of its blocks do not match"),
         ("UPDATE gallery SET width = 'x'", "length of its embeddings is out of range"),
         ("UPDATE gallery SET fingerprint = 'x'", "fingerprint is not 64"),
         ("UPDATE gallery SET words = x'ff'", "not a short text"),
