@@ -89,7 +89,7 @@ def test_raw_photos_are_taken_as_aligned(size: int, said: bool, tmp_path: Path) 
     assert [note.path for note in found] == (["data"] if said else [])
     if said:
         assert "no landmarks" in found[0].message
-        assert "resized to 32 x 32; the first one has 48 x 48 pixels" in found[0].message
+        assert "resized to 32 pixels; the first one has 48 x 48 pixels" in found[0].message
         assert "maskrec data align" in found[0].hint
     with_landmarks = {"use": "image_csv", "path": "faces/faces.csv"}
     assert notes(tmp_path, {**changes, "data": with_landmarks}) == []

@@ -87,7 +87,7 @@ def _raw_photos_are_taken_as_aligned(recipe: Recipe) -> Iterator[Problem]:
         if other:
             yield _note(
                 f"these photos have no landmarks, so they are treated as already aligned: the whole photo is resized "
-                f"to {_sides(recipe.canvas)}; the first one has {other[1]} x {other[0]} pixels",
+                f"to {_sides(recipe.canvas)} pixels; the first one has {other[1]} x {other[0]} pixels",
                 spec.path,
                 spec.mark,
                 _ALIGN,
