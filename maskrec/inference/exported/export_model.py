@@ -54,8 +54,7 @@ def export(
     Raises:
         UsageError: another ending, a file that is there already, a folder that is not, or a model that is an ONNX file.
         MaskrecError: the network cannot be exported, the file would differ from it, or the disk is full or not
-            writable; nothing
-            was written.
+            writable; nothing was written.
     """
     check_destination(out)
     if isinstance(model.network, OnnxBackbone):
