@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -17,6 +17,7 @@ from maskrec.base.files import expand_home
 from maskrec.base.system_limits import limit_reached, raise_open_files_limit
 from maskrec.base.version import __version__
 from maskrec.cli.options import debugging
+from maskrec.cli.usage_errors import USAGE_ERRORS, usage_sentence
 
 INTERRUPTED = 130  # the shell's code for it
 
@@ -110,8 +111,8 @@ def run_app(arguments: list[str] | None = None) -> NoReturn:
         if code == INTERRUPTED:  # newer typer returns this code on an interrupt, older typer raises Abort
             code = interrupts.report()
     except BaseException as error:
-        code = _answer(error)
-        if given[:1] in (["run"], ["resume"]) and isinstance(error, _usage_errors()):
+        code = _answer(error, given)
+        if given[:1] in (["run"], ["resume"]) and isinstance(error, USAGE_ERRORS):
             _tell_other_processes()
     interrupts.uninstall()
     sys.exit(code)
@@ -123,7 +124,7 @@ def _expanded(word: str) -> str:
     return f"{option}={expand_home(value)}" if equals and word.startswith("--") else expand_home(word)
 
 
-def _answer(error: BaseException) -> int:
+def _answer(error: BaseException, given: Sequence[str]) -> int:
     """Report an error to the user; return the exit code."""
     if interrupts.received() or isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return interrupts.report()  # whatever it has become on its way: an interrupted import raises anything
@@ -133,15 +134,15 @@ def _answer(error: BaseException) -> int:
         # the reader of the output has exited; keep the interpreter from flushing into the closed pipe at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    if debugging() and not isinstance(error, _usage_errors()):
+    if debugging() and not isinstance(error, USAGE_ERRORS):
         import traceback
 
         traceback.print_exception(error)
     if isinstance(error, MaskrecError):
         _say(said_on_command_line(error))
         return error.exit_code
-    if isinstance(error, _usage_errors()):
-        return _answer_usage(error)
+    if isinstance(error, USAGE_ERRORS):
+        return _answer_usage(error, given)
     if isinstance(error, OSError) and (reached := limit_reached(error)):
         _say(str(reached))
         return reached.exit_code
@@ -161,18 +162,11 @@ def _answer(error: BaseException) -> int:
     return 1
 
 
-def _usage_errors() -> Any:
-    """The base class of what typer raises for a wrong command line; it has no public name."""
-    return typer.BadParameter.__mro__[2]
-
-
-def _answer_usage(error: Any) -> int:
-    message = error.format_message().replace(": Value error, ", ": ")  # words of pydantic, which typer asks
+def _answer_usage(error: Any, given: Sequence[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
-        say(message, error=True)
-        return int(error.exit_code)
-    command = error.ctx.command_path if getattr(error, "ctx", None) else "maskrec"
-    _say(f"{message.rstrip('.')}; see {command} --help")
+        say(error.format_message(), error=True)
+    else:
+        _say(usage_sentence(error, given))
     return int(error.exit_code)
 
 

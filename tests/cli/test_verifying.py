@@ -150,7 +150,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     ("model", "said"),
     [
         ("absent", "absent does not exist and is not the name of a backbone"),
-        ("absent.onnx", "absent.onnx does not exist"),
+        ("absent.onnx", "absent.onnx does not exist; `maskrec export RUN absent.onnx` writes a run's network"),
         ("a.png", "a.png is not a model"),
         (".", "is not a run directory and not a model folder; name a run directory (with recipe.yaml), a model folder"),
         ("plain.onnx", "plain.onnx: it does not say how its input is normalized; add the metadata entry"),

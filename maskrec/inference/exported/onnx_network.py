@@ -112,7 +112,7 @@ def _content(path: Path) -> bytes:
     try:
         return read_regular(path, LARGEST_FILE)
     except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist") from error
+        raise UsageError(f"{path} does not exist; `maskrec export RUN {path}` writes a run's network") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({os_reason(error)}); name an ONNX file") from error
 
