@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from maskrec.base.errors import UsageError
 from maskrec.base.regular_files import LARGEST_PHOTO, read_regular
-from maskrec.base.words import os_reason
+from maskrec.base.words import one_line, os_reason, typed_line
 from maskrec.images.jpeg_header import plain_jpeg_size
 from maskrec.images.pillow_pixels import (
     FORMAT_NAMES,
@@ -93,9 +93,10 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
             "download it again or remove it"
         ) from error
     except Exception as error:  # decoders raise all kinds of errors on damaged files
+        # What these three say is a sentence; of others the type tells more.
+        reason = one_line(error) if isinstance(error, (OSError, SyntaxError, ValueError)) else typed_line(error)
         # Pillow includes the buffer's address, but the same photo must be rejected with the same message.
-        reason = re.sub(r" <[\w.]+ object at 0x[0-9a-f]+>| at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}")
-        reason = reason.replace("\n", " ")[:200]
+        reason = re.sub(r" <[\w.]+ object at 0x[0-9a-f]+>| at 0x[0-9a-f]+", "", reason)[:200]
         raise UsageError(
             f"{name}: not an image that can be decoded, damaged or truncated ({reason}); download it again or remove it"
         ) from error
