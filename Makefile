@@ -25,14 +25,16 @@ demo: $(STAMP)
 
 # From a folder of photos, one folder a person, to a network that knows masked faces: dlib's, taught on drawn masks by
 # itself, measured, and exported with its card as OUT/masked_dlib.onnx. A night on a CPU; repeated, it goes on.
+# CHANGES are overrides of the recipe, which few photos need: CHANGES='scheduler.warmup_steps=5 train.epochs=20'.
 PHOTOS ?=
 OUT ?= masked_network
+CHANGES ?=
 masked-network: $(STAMP)
 	$(if $(PHOTOS),,$(error name the folder of the photos: make masked-network PHOTOS=photos))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --constraint constraints.txt --editable 'plugins/maskrec-dlib[weights]'
 	$(BIN)/maskrec data align '$(PHOTOS)' '$(OUT)/data/faces' --size 192 --margin 0.25 --central
 	test -e '$(OUT)/data/pairs/test.csv' || $(BIN)/maskrec data pairs '$(OUT)/data/faces' '$(OUT)/data/pairs' --masks none,one,both --types kn95,cloth_dotted,duckbill,scarf
-	$(BIN)/maskrec run recipes/masked_dlib.yaml --data-root '$(OUT)' --run-dir '$(OUT)/run'
+	$(BIN)/maskrec run recipes/masked_dlib.yaml --data-root '$(OUT)' --run-dir '$(OUT)/run' $(CHANGES)
 	$(BIN)/maskrec export '$(OUT)/run' '$(OUT)/masked_dlib.onnx'
 
 # TESTS names folders or files; without it, all of `tests` and `plugins`.

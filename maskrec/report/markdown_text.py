@@ -44,4 +44,5 @@ def table(found: PageTable) -> str:
     head = [inline(name) for name in found.columns]
     marks = ["---:" if place in found.numeric else "---" for place in range(len(head))]
     rows = [head, marks, *([inline(cell) for cell in row] for row in found.rows)]
-    return f"{inline(found.caption)}:\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    end = "" if found.caption.endswith(".") else ":"
+    return f"{inline(found.caption)}{end}\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)

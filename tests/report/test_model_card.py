@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from recorded_runs import write_run
 
-from maskrec.report.markdown_text import fenced, inline
+from maskrec.report.markdown_text import fenced, inline, table
 from maskrec.report.model_card import ExportedFile, model_card
+from maskrec.report.page_parts import PageTable
 from maskrec.report.run_facts import read_facts, with_record_of
 
 Runs = Callable[..., Path]
@@ -109,6 +110,13 @@ def test_a_measured_folder_has_the_record_of_its_run(finished_run: Runs, tmp_pat
     said = sections(model_card(FILE, facts))
     assert "Number of photos: 77\n" in said["The photos it learned from"]
     assert "| one masked |" in said["What was measured"]
+
+
+@pytest.mark.parametrize(
+    ("caption", "shown"), [("rates", "rates:"), ("rates. They say little.", "rates. They say little.")]
+)
+def test_a_caption_ends_with_one_sign(caption: str, shown: str) -> None:
+    assert table(PageTable(caption, ["a"], [["1"]], frozenset())) == f"{shown}\n\n| a |\n| --- |\n| 1 |"
 
 
 def test_text_of_markdown() -> None:
