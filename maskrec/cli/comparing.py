@@ -11,6 +11,7 @@ import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
+from maskrec.base.unit_interval import outside_unit_interval
 from maskrec.base.words import counted
 from maskrec.cli.model_options import Cache, ClearCache, ready_cache, require_evaluations, sorted_words
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, listed, open_catalog
@@ -88,8 +89,9 @@ def _rates(given: list[str] | None) -> list[float] | None:
         rates = [float(word) for word in listed(given)]
     except ValueError:
         raise UsageError(f"--far {','.join(given)}: expected rates such as 0.01") from None
-    if outside := [rate for rate in rates if not 0 < rate < 1]:
-        raise UsageError(f"--far {outside[0]:g}: a false accept rate must be inside (0, 1)")
+    for rate in rates:
+        if said := outside_unit_interval(rate, "a false accept rate"):
+            raise UsageError(f"--far: {said}; 0.01 is one pair in a hundred")
     return list(dict.fromkeys(rates))
 
 

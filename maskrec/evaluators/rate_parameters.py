@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from maskrec.base.unit_interval import outside_unit_interval
 from maskrec.contracts.problem import Problem
 
 
@@ -16,8 +17,8 @@ def rate_problems(rates: Iterable[float], name: str, what: str) -> Iterable[Prob
         what: a rate of it is called in messages.
     """
     listed = list(rates)
-    if outside := [rate for rate in listed if not 0 < rate < 1]:
-        yield Problem(f"a {what} must be inside (0, 1), not {outside[0]:g}", name, "0.01 is one in a hundred")
+    if said := next(filter(None, (outside_unit_interval(rate, f"a {what}") for rate in listed)), ""):
+        yield Problem(said, name, "0.01 is one in a hundred")
     if len({f"{rate:g}" for rate in listed}) < len(listed):
         yield Problem(f"a {what} is listed twice (rates are distinguished by six digits)", name, "list each once")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskrec.base.unit_interval import require_inside_unit_interval
 from maskrec.metrics.accuracy import between
 from maskrec.metrics.arrays import Floats
 from maskrec.metrics.comparison_tiles import TILE_SIDE, ComparedImages, Indices
@@ -95,8 +96,7 @@ def compare_all(images: ComparedImages, condition: int, highest_far: float, side
     Raises:
         ValueError: a rate out of range.
     """
-    if not 0 < highest_far < 1:
-        raise ValueError(f"a false accept rate must be inside (0, 1), not {highest_far}")
+    require_inside_unit_interval(highest_far, "a false accept rate")
     rows, columns = _genuine(images, condition)
     squared = pair_distances(images.rows, rows, columns, "squared_l2", normalize=False)
     count = allowed(highest_far, impostor_comparisons(images, condition))

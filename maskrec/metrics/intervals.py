@@ -11,6 +11,8 @@ from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 
+from maskrec.base.unit_interval import require_inside_unit_interval
+
 
 def wilson(successes: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a binomial share, within [0, 1] (Wilson 1927).
@@ -96,5 +98,4 @@ def binomial_shares(share: float, trials: int) -> np.ndarray[tuple[int], np.dtyp
 
 
 def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be inside (0, 1), not {confidence}")
+    require_inside_unit_interval(confidence, "confidence")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from maskrec.base.unit_interval import require_inside_unit_interval
 from maskrec.base.words import counted
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.metrics.arrays import Floats
@@ -114,8 +115,7 @@ class Risk:
             ValueError: the condition was not measured, or ``far`` is outside (0, 1).
         """
         number = self._measured(condition)
-        if not 0 < far < 1:
-            raise ValueError(f"a false accept rate must be inside (0, 1), not {far}")
+        require_inside_unit_interval(far, "a false accept rate")
         below = cumulative(self.counts.impostor[number])
         comparisons, people = int(below[-1]), int(np.count_nonzero(self.counts.comparisons[number]))
         require_events(condition, far, people, comparisons)
@@ -141,8 +141,7 @@ class Risk:
         Raises:
             ValueError: as in ``threshold``; an ``fpir`` outside (0, 1) or a gallery without rows.
         """
-        if not 0 < fpir < 1:
-            raise ValueError(f"a false positive identification rate must be inside (0, 1), not {fpir}")
+        require_inside_unit_interval(fpir, "a false positive identification rate")
         if gallery_size < 1:
             raise ValueError(f"gallery_size must be at least 1, not {gallery_size}")
         return self.threshold(condition, -math.expm1(math.log1p(-fpir) / gallery_size))
@@ -159,8 +158,7 @@ class Risk:
             NotEnoughPeopleError: under ten comparisons of one person's images, or of two people's.
             ValueError: the condition was not measured; a distance or prior out of range.
         """
-        if not 0 < prior < 1:
-            raise ValueError(f"prior must be inside (0, 1), not {prior}")
+        require_inside_unit_interval(prior, "prior")
         logit = float(self.log_likelihood_ratio(condition, distance)) + math.log(prior) - math.log1p(-prior)
         return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
 

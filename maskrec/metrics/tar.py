@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maskrec.base.unit_interval import require_inside_unit_interval
 from maskrec.metrics.accuracy import between
 from maskrec.metrics.enough_people import FEWEST_EVENTS
 from maskrec.metrics.intervals import quantile_counts, wilson
@@ -53,8 +54,7 @@ def tar_at_far(curve: Roc, target: float, confidence: float = 0.95) -> TarAtFar:
     Raises:
         ValueError: a target outside (0, 1).
     """
-    if not 0 < target < 1:
-        raise ValueError(f"a false accept rate must be inside (0, 1), not {target}")
+    require_inside_unit_interval(target, "a false accept rate")
     vertex = int(np.searchsorted(curve.far, target, "right")) - 1
     half = 1 - (1 - confidence) / 2
     fewest, most = quantile_counts(target, curve.different, half)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from maskrec.base.unit_interval import outside_unit_interval
 from maskrec.contracts.events import Stop
 from maskrec.contracts.problem import Problem, refuse
 
@@ -133,8 +134,8 @@ def _not_finite(event: Stepped) -> str:
 
 def _problems(values: Mapping[str, Any]) -> Iterable[Problem]:
     spread = values.get("minimum_spread", 1e-4)
-    if not 0 < spread < 1:
-        yield Problem(f"minimum_spread must be inside (0, 1), not {spread:g}", "minimum_spread", "1e-4 is the default")
+    if said := outside_unit_interval(spread, "minimum_spread"):
+        yield Problem(said, "minimum_spread", "1e-4 is the default")
     for name in ("every", "patience", "idle_steps"):
         value = values.get(name)
         if value is not None and value < 1:

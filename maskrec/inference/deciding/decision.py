@@ -8,6 +8,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from maskrec.base.errors import UsageError
+from maskrec.base.unit_interval import outside_unit_interval
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.contracts.evaluation import Threshold
 from maskrec.metrics import NotEnoughPeopleError
@@ -124,10 +125,8 @@ def check_rates(far: float | None, prior: float) -> None:
         UsageError: one of them is not.
     """
     for name, value in (("a false accept rate", far), ("a prior probability", prior)):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if value is not None and not (number and 0 < value < 1):
-            shown = f"{value:g}" if number else repr(value)
-            raise UsageError(f"{name} must be inside (0, 1), not {shown}; 0.001 is one in a thousand")
+        if value is not None and (said := outside_unit_interval(value, name)):
+            raise UsageError(f"{said}; 0.001 is one in a thousand")
 
 
 def _measured_threshold(decisions: Decisions, condition: str, far: float | None) -> RiskThreshold | None:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskrec.base.errors import UsageError
+from maskrec.base.unit_interval import outside_unit_interval
 from maskrec.base.words import counted
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.inference.galleries.folder_faces import FolderFace
@@ -113,8 +114,8 @@ def require_rate(risk: Risk, far: float) -> None:
     Raises:
         UsageError: it is outside (0, 1), or the people of the evaluation cannot carry it, with how many could.
     """
-    if not 0 < far < 1:
-        raise UsageError(f"a false accept rate must be inside (0, 1), not {far:g}; 0.0001 is one pair in ten thousand")
+    if said := outside_unit_interval(far, "a false accept rate"):
+        raise UsageError(f"{said}; 0.0001 is one pair in ten thousand")
     refused: UsageError | None = None
     for condition in CONDITIONS:
         try:

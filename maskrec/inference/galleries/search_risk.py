@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from maskrec.base.errors import UsageError
+from maskrec.base.unit_interval import outside_unit_interval
 from maskrec.base.words import counted
 from maskrec.contracts.conditions import CONDITIONS
 from maskrec.inference.galleries.pair_scoring import POSSIBLE, worded_conditions
@@ -121,10 +122,8 @@ def check_fpir(fpir: float) -> None:
     Raises:
         UsageError: it is not.
     """
-    if not isinstance(fpir, (int, float)) or not 0 < fpir < 1:
-        raise UsageError(
-            f"a false positive identification rate must be inside (0, 1), not {fpir!r}; 0.01 is one search in a hundred"
-        )
+    if said := outside_unit_interval(fpir, "a false positive identification rate"):
+        raise UsageError(f"{said}; 0.01 is one search in a hundred")
 
 
 def require_risk(decisions: Decisions, model: str) -> Risk:
