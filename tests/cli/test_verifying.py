@@ -128,7 +128,10 @@ def test_of_several_faces_the_option_is_named_as_it_is_typed(maskrec_cli: Cli, f
         (["a.png", "absent.png"], "absent.png: the file does not exist"),
         (["a.png", "."], "it is a folder, not a photo"),
         (["a.png", "model.onnx"], "model.onnx: not an image"),
-        (["a.png", "cut.jpg"], "cut.jpg: not an image that can be decoded, damaged or truncated (Truncated File Read);"),
+        (
+            ["a.png", "cut.jpg"],
+            "cut.jpg: not an image that can be decoded, damaged or truncated (Truncated File Read);",
+        ),
         (["a.png", "b.png", "--checkpoint", "last"], "which has one set of weights; leave out --checkpoint"),
         (
             ["a.png", "b.png", "--condition", "masked"],

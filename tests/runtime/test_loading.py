@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,34 @@ def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
     wanted = "a.jpg: truncated" if isinstance(error, UsageError) else "sample 3 cannot be read: ValueError: odd"
     with pytest.raises(MaskrecError, match=wanted):
         list(load(faces, places, 2, pin=False))
+
+
+SIX = SampleColumns(np.arange(6), np.zeros((6, 5, 2), np.float32), np.zeros(6, bool))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (None, r"returned None from read_into, which must be SampleColumns"),
+        (replace(SIX, labels=np.arange(5)), r"returned labels of \(5,\) from read_into, which must be an array \(6,\)"),
+        (replace(SIX, labels=list(range(6))), r"returned labels of list from read_into, which must be an array \(6,\)"),
+        (replace(SIX, masked=np.zeros((6, 1), bool)), r"returned masked of \(6, 1\) from read_into"),
+        (replace(SIX, landmarks=np.zeros((6, 2, 5))), r"returned landmarks of \(6, 2, 5\) from read_into"),
+        (replace(SIX, landmarks=None), None),
+        (SIX, None),
+    ],
+)
+def test_what_a_data_set_returns_of_a_batch_is_checked(columns: Any, said: str | None) -> None:
+    class Answering(Faces):
+        def read_into(self, indices: Sequence[int], images: object) -> Any:
+            return columns
+
+    faces, places = Answering(by_pixel=True), _places([6] * 3)
+    if said is None:
+        assert len(list(load(faces, places, 2, pin=False))) == 3
+    else:
+        with pytest.raises(PluginError, match=f"the data set {said}"):
+            list(load(faces, places, 2, pin=False))
 
 
 def test_batches_that_are_kept_stay_as_they_were() -> None:

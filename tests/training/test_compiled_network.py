@@ -31,6 +31,11 @@ def test_the_modes_that_a_recipe_may_name(mode: Any, tmp_path: Path) -> None:
     assert probe_plan(tmp_path, settings(compile=mode)).train.compile == mode
 
 
+@pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
+def test_embeddings_are_copied_where_graphs_overwrite_them(mode: str) -> None:
+    assert CompiledNetwork(nn.Linear(2, 2), mode, "backbone: mine").graphs == (mode == "reduce-overhead")
+
+
 def test_another_mode_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="compile"):
         probe_plan(tmp_path, settings(compile="max"))

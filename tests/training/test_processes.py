@@ -308,6 +308,18 @@ def test_a_run_continues_with_two_processes_and_then_with_one(tmp_path: Path, bo
     assert largest_difference(whole["backbone"], parts["backbone"]) < 1e-9
 
 
+def test_batch_norm_over_each_process_alone_is_said_once(tmp_path: Path) -> None:
+    normed = {"use": "timm", "model": "test_resnet", "embedding_size": 8}
+    runs = {"normed": {**DOUBLE, "backbone": normed, "loss": ARCFACE, "train": {**DOUBLE["train"], "epochs": 1}}}
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        folder.mkdir()
+        done = start_processes(processes, folder, runs)
+        assert [each.returncode for each in done] == [0] * processes, done[0].stderr
+        notes = [line for each in done for line in each.stdout.splitlines() if "batch norm uses the samples" in line]
+        assert notes == ["note: batch norm uses the samples of each of the 2 processes separately"] * (processes - 1)
+
+
 @pytest.mark.slow
 def test_torchrun_runs_the_command_line_itself(tmp_path: Path) -> None:
     from small_recipe import write_recipe
