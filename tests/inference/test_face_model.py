@@ -153,7 +153,7 @@ def test_the_colour_order_applies_to_arrays_beside_files(crops: NDArray[np.uint8
         lambda: model.embed(path, aligned=True, bgr=True),
         lambda: model.embed([path, content], aligned=True, bgr=True),
         lambda: model.embed((each for each in (path, content)), aligned=True, bgr=True),
-        lambda: model.embed([tmp_path / "absent.png"], aligned=True, bgr=True),  # before anything is read
+        lambda: model.verify(tmp_path / "absent.png", content, aligned=True, bgr=True),  # before anything is read
         lambda: model.verify(path, content, aligned=True, bgr=True),
     ):
         with pytest.raises(UsageError, match="bgr=True applies to arrays, and no photo here is one"):

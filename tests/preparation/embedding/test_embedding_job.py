@@ -140,8 +140,10 @@ class _Said(Meter):
 
 def test_finished_work_is_not_done_again_and_other_work_is_refused(model: Path, crops: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces.npz"
-    embed_source(job(model, crops, out))
-    before, said = out.read_bytes(), _Said()
+    first, said = _Said(), _Said()
+    embed_source(job(model, crops, out), meter=first)
+    assert f" in {out}" in first.lines[-1]
+    before = out.read_bytes()
     embed_source(job(model, crops, out), meter=said)
     assert said.lines == [f"{out} is already complete"]
     with pytest.raises(

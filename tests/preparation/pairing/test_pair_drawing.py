@@ -160,6 +160,7 @@ def test_dice_are_their_names(count: int) -> None:
     if count > 1:
         assert one.order("x", count).tolist() != one.order("y", count).tolist() != other.order("y", count).tolist()
         assert (one.numbers("x", count) >= 0).all()
+        assert np.bitwise_or.reduce(one.numbers("x", count)) == 2**63 - 1
 
 
 def test_the_first_numbers_stay_what_they_are() -> None:
