@@ -66,6 +66,11 @@ def advise(text: str) -> None:
     _state.advice = text
 
 
+def advice() -> str:
+    """How the user continues: what was last given to `advise`."""
+    return _state.advice
+
+
 def sentence() -> str:
     """What the user reads at the end: what happened and how to continue."""
     return f"{_WORDS.get(_state.received, _WORDS[signal.SIGINT])}; {_state.advice}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskrec.base.errors import MaskrecError
+from maskrec.base import interrupts
+from maskrec.base.errors import MaskrecError, PluginError
 from maskrec.contracts.call_into import own_words
 from maskrec.contracts.pair_set import PairSet
 from maskrec.inference.embedder import Embedder
@@ -47,17 +48,18 @@ def test_best(
         measure_best(run, pairs, embed, best["evaluations"], log.display.line)
         answers = apply_to_test_pairs(assembly, embed, chosen)
     except MaskrecError as error:
-        raise resumable(error, run) from error
+        raise resumable(error) from error
     metric = assembly.plan.train.best.metric if assembly.plan.train.best else None
     for label, evaluation in answers.items():
         log.tested(state.best.epoch, state.position.step, label, evaluation, metric)
     return {label: to_plain(evaluation) for label, evaluation in answers.items()}
 
 
-def resumable(error: MaskrecError, run: RunDirectory) -> MaskrecError:
-    """The error of an evaluation, with the way to do it again."""
+def resumable(error: MaskrecError) -> MaskrecError:
+    """The error of an evaluation, with the way to do it again: an evaluator that was fixed has changed."""
     kept = own_words(error)
-    kept.args = (f"{error}; the epoch is saved, so fix this and continue with: maskrec resume {run.path}",)
+    drift = " --allow-drift" if isinstance(kept, PluginError) else ""
+    kept.args = (f"{error}; the epoch is saved, so fix this and {interrupts.advice()}{drift}",)
     return kept
 
 

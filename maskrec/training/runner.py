@@ -25,6 +25,7 @@ from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.processes.distributed import broadcast_object, on_each_process, on_rank_zero, process_group
 from maskrec.training.records.display import Display
 from maskrec.training.records.failure_record import recording_failure
+from maskrec.training.records.kept_plugin_files import keep_plugin_files
 from maskrec.training.records.observing import Observers
 from maskrec.training.records.recording import Recorder
 from maskrec.training.records.run_log import RunLog
@@ -32,7 +33,7 @@ from maskrec.training.records.run_messages import conclude, introduce
 from maskrec.training.records.run_record import (
     CHANGEABLE,
     MACHINE_SETTINGS,
-    keep_plugin_files,
+    Drift,
     refuse_edited_recipe,
     refuse_incomplete,
     refuse_other_recipe,
@@ -193,7 +194,7 @@ class _Launch:
         stepper = TrainStep(assembly)
         evaluation_pairs = try_evaluators(assembly, stepper)
         validation = try_validation(assembly, stepper)
-        on_rank_zero(lambda: self._record(assembly, stepper))
+        on_rank_zero(lambda: self._record(assembly, stepper, restoring))
         if stepper.compute.device.type == "cpu":
             keep_freed_memory()
         state, saved = _last_state(run, stepper, assembly, restoring)
@@ -214,9 +215,9 @@ class _Launch:
             trainer.test()
             conclude(trainer)
 
-    def _record(self, assembly: Assembly, stepper: TrainStep) -> None:
-        computed = stepper.compute.record()
-        write_run_record(self.run, self.plan, self.catalog, assembly, self.data_root, self.allow_drift, computed)
+    def _record(self, assembly: Assembly, stepper: TrainStep, restoring: bool) -> None:
+        drift: Drift = "said" if not restoring else "allowed" if self.allow_drift else "refused"
+        write_run_record(self.run, self.plan, self.catalog, assembly, self.data_root, drift, stepper.compute.record())
         keep_plugin_files(self.run, self.plugin_files)
 
 

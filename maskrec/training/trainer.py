@@ -185,7 +185,7 @@ class Trainer:
         try:
             answers = evaluate_all(self.assembly, self.embedder())
         except MaskrecError as error:
-            raise resumable(error, self.run) from error
+            raise resumable(error) from error
         for label, evaluation in answers.items():
             self._note_stop(self.log.evaluated(position.epoch, position.step, label, evaluation))
         if self.state.note_evaluation(train.best, answers):

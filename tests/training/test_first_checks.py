@@ -344,7 +344,8 @@ def test_an_evaluation_that_fails_is_done_again_by_resume(catalog: Catalog, tmp_
     late = {"evaluate": {"held_out": {"use": "late", "pairs": {"use": "noise_pairs"}}}}
     plan = planned(catalog, tmp_path, late, "train.epochs=2")
     (tmp_path / "broken").touch()
-    said = rf"late failed in evaluate: KeyError: 'broken' {PLACE}; the epoch is saved, .*: maskrec resume .*run$"
+    said = rf"late failed in evaluate: KeyError: 'broken' {PLACE}; the epoch is saved, .*: maskrec resume .*run"
+    said += " --allow-drift$"
     with pytest.raises(PluginError, match=said):
         start(plan, catalog, tmp_path, tmp_path / "run")
     position = state(tmp_path / "run")["position"]

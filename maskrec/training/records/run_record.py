@@ -6,7 +6,7 @@ import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
@@ -23,6 +23,7 @@ from maskrec.runtime.starting_point import starting_point
 from maskrec.runtime.state_tree import DamagedFileError, read_plain_values
 from maskrec.training.assemble import Assembly
 from maskrec.training.processes.distributed import all_gather_object
+from maskrec.training.records.kept_plugin_files import it_and_its_copy
 
 if TYPE_CHECKING:
     from maskrec.plugin.catalog import Catalog
@@ -33,6 +34,7 @@ MACHINE_SETTINGS = (
 )
 CHANGEABLE = frozenset(f"train.{name}" for name in ("epochs", *MACHINE_SETTINGS))
 """What `resume` may change."""
+Drift = Literal["refused", "allowed", "said"]
 _OF_A_PROCESS = frozenset({"train.device", "train.workers", "train.threads"})
 
 
@@ -42,12 +44,23 @@ def write_run_record(
     catalog: Catalog,
     assembly: Assembly,
     data_root: Path,
-    allow_drift: bool,
+    drift: Drift,
     computed: Mapping[str, Any],
 ) -> None:
     """Record what this run is; where a record exists, compare with it and add this start to its history.
 
-    ``computed`` is what rank 0 computes on and in, as `Compute.record` has it.
+    Args:
+        run: where it is recorded.
+        plan: of the run.
+        catalog: where its components come from.
+        assembly: what the plan became.
+        data_root: what its paths are relative to.
+        drift: what becomes of components and data that have changed: a run that goes on from a checkpoint refuses or
+            allows them, one that starts over says so.
+        computed: what rank 0 computes on and in, as `Compute.record` has it.
+
+    Raises:
+        UsageError: components or data have changed.
     """
     components = provenance.component_rows(plan.specs(), catalog)
     data = provenance.data_fingerprints(plan, assembly.dataset.labels, data_root)
@@ -56,8 +69,14 @@ def write_run_record(
         data[PATH] = held_out["samples"]
     begun = run.provenance.exists() and (run.recipe.exists() or run.has_results)
     record: dict[str, Any] = read_json(run.provenance) if begun else {"history": []}
-    if begun and not allow_drift:
-        _refuse_drift(run, record, components, data)
+    changed = _changed(record, components, data) if begun else ""
+    if changed and drift == "refused":
+        raise UsageError(
+            f"{run.path}: {changed} changed since this run began, so it would not be the same run; restore "
+            f"{it_and_its_copy(run)}, or continue anyway with --allow-drift"
+        )
+    if changed and drift == "said":
+        say(f"note: {changed} changed since {run.path} was made; no step is saved there, so the run starts with it")
     train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
     started = {"at": now(), "command": provenance.command_line(), "processes": world_size(), "train": train}
     start_row = {**started, "compute": dict(computed)}
@@ -75,7 +94,7 @@ def write_run_record(
         "data": data,
         **({"validation": held_out} if held_out is not None else {}),
         "photos": _photos(plan, assembly),
-        "start": record.get("start") or starting_point(plan, data_root),
+        "start": (record.get("start") if drift != "said" else None) or starting_point(plan, data_root),
         "history": [*record.get("history", []), start_row],
     }
     run.checkpoint("last").parent.mkdir(exist_ok=True)
@@ -213,22 +232,11 @@ def _recipe_text(run: RunDirectory) -> str:
         raise UsageError(f"{error}; the run directory is damaged") from error
 
 
-def _refuse_drift(run: RunDirectory, record: dict[str, Any], components: Any, data: Any) -> None:
+def _changed(record: dict[str, Any], components: Any, data: Any) -> str:
+    """What is not as the record has it: three places at most, empty where nothing is."""
     rows = record.get("components", {})
     before = {path: row.get("sources") if isinstance(row, dict) else None for path, row in rows.items()}
     before |= record.get("data", {})
     after = {path: row["sources"] for path, row in components.items()} | data
     changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-    if changed:
-        raise UsageError(
-            f"{run.path}: {', '.join(changed[:3])} changed since this run began, so it would not be the same run; "
-            "restore it, or continue anyway with --allow-drift"
-        )
-
-
-def keep_plugin_files(run: RunDirectory, files: Sequence[Path]) -> None:
-    """Copy the files given with ``--plugin`` into the run directory, for reading: nothing runs them from there."""
-    for file in files:
-        folder = run.path / "plugins"
-        folder.mkdir(exist_ok=True)
-        write_text(folder / file.name, file.read_text(encoding="utf-8"))
+    return ", ".join(changed[:3])
