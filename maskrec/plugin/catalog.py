@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any
 
@@ -91,6 +92,8 @@ class Catalog:
 
     def _lookup_qualified(self, fitting: list[Registered], noun: str, name: str) -> Registered:
         source, _, bare = name.rpartition("/")
+        if source.endswith(".py") and not source.startswith("file:"):
+            raise LookupFailed(f"{noun} {name!r} names a plugin file without `file:`", f"write file:{name}")
         source = source if source.startswith("file:") else normalise(source)
         theirs = [entry for entry in fitting if entry.provider.distribution == source]
         for entry in theirs:
@@ -128,11 +131,15 @@ class Catalog:
         others = [entry for entry in self.entries if bare in entry.names and _within(entry.provider, allowed)]
         if others:
             return LookupFailed(message, f"{others[0].qualified} is {article(others[0].noun)}, not {article(noun)}")
-        failure = self._failed(allowed)
+        failure = self._failed(allowed, bare)
         if stem := self.declared_by_stem(bare):
             return LookupFailed(message, stem)
         near = did_you_mean(bare, (entry.name for entry in candidates))
-        hints = [way, near, f"a plugin that may provide it failed: {failure}" if failure else ""]
+        hints = [
+            way,
+            near,
+            f"a plugin that may provide it failed: {failure}{self._others_failed(allowed)}" if failure else "",
+        ]
         if not any(hints):
             known = ", ".join(dict.fromkeys(entry.name for entry in candidates))
             provider = name.rpartition("/")[0]
@@ -145,7 +152,8 @@ class Catalog:
 
     def declared_by_stem(self, name: str) -> str:
         """What a ``--plugin`` file declares whose own name was written in place of a component's, or nothing."""
-        theirs = [e for e in self.entries if e.provider.file is not None and e.provider.file.stem == name]
+        stem = name.removesuffix(".py")
+        theirs = [e for e in self.entries if e.provider.file is not None and e.provider.file.stem == stem]
         if not theirs or theirs[0].provider.file is None:
             return ""
         return f"{theirs[0].provider.file.name} declares {', '.join(f'{e.noun} {e.name}' for e in theirs)}"
@@ -156,9 +164,14 @@ class Catalog:
         known = [*self.providers, *(failure.provider for failure in self.failures)]
         return any(provider.file is not None for provider in known)
 
-    def _failed(self, allowed: Set[str] | None) -> Failure | None:
-        """The first skipped plugin among those that may be searched."""
-        return next((f for f in self.failures if f.fatal and _within(f.provider, allowed)), None)
+    def _failed(self, allowed: Set[str] | None, like: str = "") -> Failure | None:
+        """Of the skipped plugins that may be searched the one that is named most like a component, else the first."""
+        failed = [failure for failure in self.failures if failure.fatal and _within(failure.provider, allowed)]
+        return max(failed, key=lambda each: SequenceMatcher(None, like, str(each.provider)).ratio(), default=None)
+
+    def _others_failed(self, allowed: Set[str] | None) -> str:
+        others = sum(failure.fatal and _within(failure.provider, allowed) for failure in self.failures) - 1
+        return f" ({others} more failed; see maskrec plugins)" if others > 0 else ""
 
     def find(self, name: str, kind: str | None = None) -> list[Registered]:
         """Every component of this bare or qualified name, whatever its kind."""

@@ -78,6 +78,8 @@ def test_a_name_is_found(name, requires, qualified):
         ("loss", "maskrec-gone/thing", None, "pip install maskrec-gone"),
         ("loss", "file:other.py/thing", None, "add --plugin other.py"),
         ("loss", "maskrec-bad/thing", None, "plugin maskrec-bad:b 1.0: import: RuntimeError: boom"),
+        ("loss", "other.py/thing", None, "names a plugin file without `file:`: write file:other.py/thing"),
+        ("loss", "mine.py", None, "no loss is called 'mine.py': mine.py declares loss mine"),
         ("loss", "zzzzz", None, "may provide it failed: plugin maskrec-bad:b"),
         ("loss", "zzzzz", ["maskrec-bad>=1"], "may provide it failed: plugin maskrec-bad:b"),
         ("observer", "anything", [], "no observer is installed"),
@@ -93,6 +95,18 @@ def test_a_name_is_not_found_and_the_reason_is_reported(kind, name, requires, sa
     assert said in str(raised.value)
     assert str(raised.value) in (raised.value.message, f"{raised.value.message}: {raised.value.hint}")
     assert isinstance(raised.value, UsageError)
+
+
+def test_of_the_plugins_that_failed_the_one_with_the_likeliest_name_is_blamed():
+    names = ("maskrec-data-stripes", "maskrec-loss-supcon", "maskrec-samplers")
+    failures = [Failure(Provider(f"{name}:p", name, "1.0"), "import", "RuntimeError: boom") for name in names]
+    catalog = Catalog([entry("loss", "arcface", CORE)], failures)
+    for name, blamed in (("supcon_softmax", names[1]), ("stripes", names[0])):
+        with pytest.raises(LookupFailed) as raised:
+            catalog.lookup("loss", name)
+        said = f"it failed: plugin {blamed}:p 1.0: import: RuntimeError: boom (2 more failed; see maskrec plugins)"
+        assert said in str(raised.value)
+        assert raised.value.failure is failures[names.index(blamed)]
 
 
 def test_a_failed_plugin_that_is_not_required_is_not_blamed():
