@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from maskrec.base.words import counted
+from maskrec.contracts.guessing import near_guessing
 from maskrec.report.answer_facts import AnswerFacts
 from maskrec.report.evaluation_tables import accuracy_of, pairs_of
 from maskrec.report.figure_words import percent
@@ -78,6 +79,8 @@ def warnings(facts: RunFacts, shown: Sequence[AnswerFacts]) -> Iterator[str]:
                 f"{answer.label}: the embeddings have collapsed, or nearly so: no threshold separates same from "
                 "different people, and the figures are at the best threshold of the evaluation pairs instead."
             )
+        elif said := near_guessing(answer.metrics):
+            yield f"{answer.label}: {said}."
         if answer.stage == "evaluate":
             yield (
                 f"{answer.label}: no test pairs were measured. Its thresholds were chosen on the same evaluation "

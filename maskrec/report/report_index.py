@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from maskrec.base.errors import UsageError
+from maskrec.contracts.guessing import near_guessing
 from maskrec.report.evaluation_sections import shown_answers
 from maskrec.report.evaluation_tables import accuracy_of
 from maskrec.report.figure_words import interval
@@ -66,6 +67,7 @@ def _row(facts: RunFacts, folder: Path) -> dict[str, str]:
     notes = [
         *(["demo"] if facts.demo or facts.demo_reason else []),
         *(["collapsed"] if any(answer.collapsed for answer in answers) else []),
+        *(["near guessing"] if any(near_guessing(answer.metrics) for answer in answers) else []),
         *(["damaged"] if facts.problems else []),
         *([f"{len(answers)} evaluators"] if len(answers) > 1 else []),
     ]

@@ -235,3 +235,12 @@ def test_another_folder_is_no_run(tmp_path: Path) -> None:
 def test_an_evaluator_that_could_not_measure_is_named(finished_run: Runs) -> None:
     said = said_of(finished_run(result={"failed": {"kn95": "embeddings are not finite."}}))
     assert "kn95 could not be measured: embeddings are not finite." in said
+
+
+def test_a_run_that_hardly_tells_people_apart(finished_run: Runs, measured: Any) -> None:
+    tested = dataclasses.replace(measured[1], metrics={**measured[1].metrics, "auc": 0.55})
+    said = (
+        "held_out: this network hardly tells people apart: the area under the ROC curve is 0.55, and guessing has 0.50."
+    )
+    assert said in said_of(finished_run(tested=tested))
+    assert "hardly" not in said_of(finished_run("other"))

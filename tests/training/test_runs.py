@@ -205,6 +205,14 @@ def test_people_who_choose_the_threshold_and_are_measured_by_it_are_reported(
     assert note in capsys.readouterr().out
 
 
+def test_figures_near_guessing_are_noted_at_the_end(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train("run", {"evaluate": {"held_out": {"use": "verification", "pairs": EVALUATE, "fars": [0.5]}}})
+    area = json.loads((run / "result.json").read_text())["evaluate"]["held_out"]["metrics"]["auc"]
+    assert area < 0.65
+    said = f"the area under the ROC curve is {area:.2f}, and guessing has 0.50; lower the learning rate"
+    assert f"note: held_out: this network hardly tells people apart: {said}" in capsys.readouterr().out
+
+
 def test_masks_on_data_without_landmarks_are_an_error_before_training(train: Train, tmp_path: Path) -> None:
     import cv2
     import numpy as np

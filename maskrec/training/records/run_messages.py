@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from maskrec.contracts.collectives import world_size
+from maskrec.contracts.collectives import rank, world_size
+from maskrec.contracts.guessing import near_guessing
+from maskrec.runtime.run_directory import read_json
 from maskrec.training.checks.global_batches import has_batch_norm
 from maskrec.training.trainer import Trainer
 
@@ -31,6 +33,10 @@ def conclude(trainer: Trainer) -> None:
     if position.stopped:
         line(f"stopped: {position.stopped}")
     line(f"finished: {position.step} steps; results in {trainer.run.result}")
+    result = read_json(trainer.run.result) if rank() == 0 else {}
+    for label, answer in (result.get("test") or result.get("evaluate") or {}).items():
+        if said := near_guessing(answer["metrics"]):
+            line(f"note: {label}: {said}; lower the learning rate, train longer, or train on more people")
     for caveat in trainer.assembly.caveats():
         line(f"note: {caveat}")
     if plan.demo_reason:
