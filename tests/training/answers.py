@@ -68,7 +68,7 @@ class Peeking(MeanSquare):
         return embeddings.square().mean()
 
 
-Answer = Literal["spread", "undeclared", "nan", "word", "nan_threshold", "nan_table"]
+Answer = Literal["spread", "undeclared", "nan", "word", "nan_threshold", "nan_table", "set_details"]
 
 
 class Examiner:
@@ -95,7 +95,8 @@ class Examiner:
         metrics = {"undeclared" if answer == "undeclared" else "spread": spread}
         value = float("nan") if answer == "nan_threshold" else 1.0
         row = {"condition": "bare", "rate": float("nan") if answer == "nan_table" else None}
-        return Evaluation(metrics, {"best": Threshold(value, "l2", True, "here")}, {"rates": [row]})
+        details: Any = {"photos": {"a.jpg"}} if answer == "set_details" else {}
+        return Evaluation(metrics, {"best": Threshold(value, "l2", True, "here")}, {"rates": [row]}, details=details)
 
 
 class Undeclared:

@@ -73,6 +73,7 @@ WRONG = {
     "nan": "returned nan for 'spread'; a metric must be a finite number",
     "word": "returned 'wide' for 'spread'; a metric must be a finite number",
     "nan_threshold": "returned nan for the threshold 'best'",
+    "set_details": r"returned details with a value that JSON cannot hold \(.*set.*\); they must be finite numbers",
     "nan_table": "returned the table 'rates' with a value that JSON cannot hold",
 }
 
