@@ -88,6 +88,8 @@ def sentence_of(who: str, what: str, error: BaseException, component: object = N
         method = getattr(component, what.rpartition(" ")[2], None)
         place = (source_of(method) if inspect.isroutine(method) else "") or source_of(component)
         hint = _signature_hint(who, method) if isinstance(error, TypeError) and "argument" in str(error) else ""
+    if "before Module.__init__() call" in str(error):
+        hint = "; call super().__init__() first in its __init__"
     return f"{who} {what}: {typed_line(error)}{f' ({place})' if place else ''}{hint}"
 
 

@@ -73,8 +73,8 @@ def _dropped(below: Node, above: Node, path: str) -> Problem:
     new = above.child("use") or next(iter((above.map or {}).values()))
     old = below.child("use") or next(iter((below.map or {}).values()))
     names = [name for name in below.map or {} if name != "use"]
-    what = f"; dropped with it: {', '.join(names)}" if names else ""
-    message = f"`{path}` was {old.value} ({old.mark.file}:{old.mark.line}){what}"
+    what = f"; what is written for {old.value} is dropped: {', '.join(names)}" if names else ""
+    message = f"`{path}` is {new.value} instead of {old.value} ({old.mark.file}:{old.mark.line}){what}"
     return Problem(message, path=path, mark=replace(new.mark, text=""), note=True)
 
 

@@ -300,4 +300,5 @@ def test_a_demo_that_replaces_a_component_says_nothing_about_it_and_a_child_does
     merged, said = layers(tmp_path, **files)
     assert merged == {"data": {"use": "b"}}
     assert len(said) == 1
-    assert "dropped with it: path" in said[0]
+    assert "`data` is b instead of a (" in said[0]
+    assert said[0].endswith("base.yaml:1); what is written for a is dropped: path")
