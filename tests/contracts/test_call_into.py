@@ -18,7 +18,7 @@ class _Forgetful(nn.Module):
 @pytest.mark.parametrize("attribute", [nn.Linear(1, 1), nn.Parameter(torch.zeros(1))])
 def test_a_module_that_was_not_initialised_first(attribute: object) -> None:
     said = (
-        r"^loss: mine could not be built: AttributeError: .* \(.*test_call_into\.py:16\); call super\(\)\.__init__\(\)"
+        r"^loss: mine could not be built: AttributeError: .* \(.*test_call_into\.py:15\); call super\(\)\.__init__\(\)"
     )
     with pytest.raises(PluginError, match=said), call_into("loss: mine", "could not be built", _Forgetful):
         _Forgetful(attribute)
