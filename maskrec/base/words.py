@@ -121,7 +121,7 @@ def typed_line(error: BaseException) -> str:
     return name if text == name else f"{name}: {text}"
 
 
-def differences(before: Any, after: Any, prefix: str = "") -> list[str]:
+def differences(before: Any, after: Any, prefix: str = "", form: str = "{} there, {} here") -> list[str]:
     """Where two plain values differ, as ``name X there, Y here``; maps are compared key by key.
 
     What nobody can read (a hash, a list, a map that only one side has) is not printed: ``name differs``. A value that
@@ -131,18 +131,19 @@ def differences(before: Any, after: Any, prefix: str = "") -> list[str]:
         before: what is there already.
         after: what this command would make.
         prefix: names the two.
+        form: of the two values.
     """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         found = []
         for key in [*before, *(key for key in after if key not in before)]:
-            found += differences(before.get(key), after.get(key), f"{prefix}.{key}" if prefix else str(key))
+            found += differences(before.get(key), after.get(key), f"{prefix}.{key}" if prefix else str(key), form)
         return found
     if before == after:
         return []
     texts = [_short(value) for value in (before, after)]
     if None in texts:
         return [f"{prefix} differs" if prefix else "they differ"]
-    return [f"{prefix} {texts[0]} there, {texts[1]} here".strip()]
+    return [f"{prefix} {form.format(*texts)}".strip()]
 
 
 _LONGEST = 60  # characters of a value that is printed

@@ -100,6 +100,10 @@ def _print(found: Comparison) -> None:
 
     for system in found.systems:
         say(f"{system.letter}  {system.title}")
+    for system in found.systems[1:]:
+        if changed := system.differs_from(found.systems[0]):
+            more = f", and {len(changed) - _MOST_CHANGES} more" if len(changed) > _MOST_CHANGES else ""
+            say(f"{found.systems[0].letter} -> {system.letter}: {', '.join(changed[:_MOST_CHANGES])}{more}")
     for system in found.systems:
         if spreads := [each for each in found.spreads if each.system == system.letter]:
             say(f"\n{system.letter} over its seeds")
@@ -114,6 +118,7 @@ def _print(found: Comparison) -> None:
         say(line)
 
 
+_MOST_CHANGES = 6  # that are shown
 _OCCASIONS = {
     "evaluate": "on its evaluation pairs, which choose the thresholds",
     "test": "on its test pairs, with the thresholds of its evaluation pairs",

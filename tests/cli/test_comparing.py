@@ -136,7 +136,12 @@ def test_two_runs_are_compared_on_their_own_evaluations(compare: Cli) -> None:
 
 def test_the_table_says_what_differs_and_what_that_means(compare: Cli) -> None:
     lines = compare("a5", "b6").stdout.splitlines()
-    assert "A  own (a5)" in lines
+    first = lines.index("A  own (a5)")
+    assert lines[first : first + 3] == ["A  own (a5)", "B  own (b6)", "A -> B: seed 5 -> 6, optimizer.lr 0.05 -> 0.06"]
+    assert (
+        "note: masks are drawn by the seed 5 for every model, so figures can differ from those of a run's result"
+        in lines
+    )
     assert "B against A: held_out, on its evaluation pairs, which choose the thresholds" in lines
     head = next(line for line in lines if line.startswith("pairs"))
     assert " ".join(head.split()) == "pairs figure A B B - A [95 %] p smallest found B is"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
+from typing import Any
 
+from maskrec.base.words import differences
+from maskrec.inference.comparing.compared_models import ComparedModel
 from maskrec.inference.comparing.model_answers import ConditionAnswers, ModelAnswers
+
+_FORM = "{} -> {}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +37,19 @@ class ComparedSystem:
         seeds = ", ".join(str(each.model.seed) for each in self.models)
         return f"{first.name}, {len(names)} trainings with the seeds {seeds} ({', '.join(names)})"
 
+    def differs_from(self, other: ComparedSystem) -> list[str]:
+        """Each value of recipe and training data that is another one than that system's, as ``seed 17 -> 18``.
+
+        Empty where one of the two is not a run.
+        """
+        before, after = other.models[0].model, self.models[0].model
+        if before.recipe is None or after.recipe is None:
+            return []
+        single = len(other.models) == len(self.models) == 1
+        found = differences(before.seed, after.seed, "seed", _FORM) if single else []
+        one, two = ({**recipe, "data": {**recipe["data"], "read": data}} for recipe, data in _values(before, after))
+        return found + differences(one, two, form=_FORM)
+
     def answers(self, label: str) -> list[list[ConditionAnswers]]:
         """Of each condition of an evaluation, the answer of each model."""
         return [list(rows) for rows in zip(*(each.answers[label] for each in self.models), strict=True)]
@@ -43,6 +62,11 @@ def systems_of(models: Sequence[ModelAnswers]) -> list[ComparedSystem]:
         recipe = each.model.recipe
         groups.setdefault(f"model {place}" if recipe is None else f"recipe {recipe}", []).append(each)
     return [ComparedSystem(_letters(place), tuple(group)) for place, group in enumerate(groups.values())]
+
+
+def _values(*models: ComparedModel) -> Iterator[list[Any]]:
+    """The recipe and the training data of each."""
+    yield from (json.loads(model.recipe or "[{}, {}]") for model in models)
 
 
 def _letters(place: int) -> str:

@@ -44,7 +44,11 @@ class Comparison:
         """As JSON knows it."""
         return {
             "systems": [
-                {"letter": each.letter, "models": [{"model": m.model.word, "seed": m.model.seed} for m in each.models]}
+                {
+                    "letter": each.letter,
+                    "models": [{"model": m.model.word, "seed": m.model.seed} for m in each.models],
+                    "differs": each.differs_from(self.systems[0]),
+                }
                 for each in self.systems
             ],
             "mask_seed": self.seed,
@@ -94,7 +98,7 @@ def compare_models(
         models[0].evaluations.seed,
         {label: each.summary() for label, each in answers[0].pairs.items()},
         answers[0].left_out,
-        tuple(dict.fromkeys(_notes(systems))),
+        tuple(dict.fromkeys((*_notes(systems), *_mask_notes(systems, models[0].evaluations.seed)))),
     )
 
 
@@ -107,3 +111,9 @@ def _notes(systems: Sequence[ComparedSystem]) -> Iterator[str]:
             yield f"{label}: its pairs do not say who is on them, so images are resampled instead of people"
     yield from (caveat for each in models for caveat in each.caveats)
     yield from (f"{each.model.word}: {note}" for each in models for note in each.notes)
+
+
+def _mask_notes(systems: Sequence[ComparedSystem], seed: int) -> Iterator[str]:
+    trained = {model.model.seed for system in systems for model in system.models}
+    if trained - {seed, None}:
+        yield f"masks are drawn by the seed {seed} for every model, so figures can differ from those of a run's result"
