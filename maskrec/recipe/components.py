@@ -17,7 +17,7 @@ from maskrec.plugin.registered import Registered
 from maskrec.plugin.signature import DeclarationError, ParameterInfo, read_parameters
 from maskrec.recipe.annotations import describe, holds_component
 from maskrec.recipe.component_answers import check_rest, check_values
-from maskrec.recipe.meant_givens import given_meant, given_meant_by
+from maskrec.recipe.meant_givens import given_meant, given_meant_by, what_is_given
 from maskrec.recipe.merging import OPENED, is_opened
 from maskrec.recipe.nesting import Nesting
 from maskrec.recipe.node import Node, nearest, plain, show
@@ -183,7 +183,8 @@ class Components:
             hint = f"for the author of {entry.versioned}: {meant}"
             self.problems.plugin_error(message, f"{path}.{info.name}", node.label, hint)
         else:
-            self.problems.error(message, f"{path}.{info.name}", node.label)
+            hint = what_is_given(kind) if entry.provider.file is not None else ""
+            self.problems.error(message, f"{path}.{info.name}", node.label, hint)
 
     def labels(self, node: Node, path: str) -> None:
         """Labels are used in the names of files, metrics and paths, so they must be plain words."""

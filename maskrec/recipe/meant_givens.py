@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, get_args
 
+from maskrec.base.words import article
 from maskrec.contracts.givens import GIVEN_TYPES, GIVENS
 from maskrec.plugin.signature import ParameterInfo
 from maskrec.recipe.annotations import members, unannotated
@@ -49,6 +50,11 @@ def given_meant_by(info: ParameterInfo, kind: str) -> str:
     several = [given for given in _givens(kind) if "_" in given]  # `label` and `seeds` are words of their own
     near = _same_words(info.name, kind) or get_close_matches(info.name, several, 1, _VERY_NEAR)
     return _question([given for given in near if _takes(info.annotation, GIVEN_TYPES[given])])
+
+
+def what_is_given(kind: str) -> str:
+    """What a run gives components of a kind, for whoever wrote one: ``a loss gets seed, ... by these names``."""
+    return f"a run gives {article(kind)} {', '.join(_givens(kind))} by these names, and a recipe sets all others"
 
 
 def _givens(kind: str) -> tuple[str, ...]:

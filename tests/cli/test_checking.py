@@ -309,3 +309,17 @@ def test_a_python_file_in_place_of_a_recipe_is_said_to_be_one(maskrec_here, tmp_
     assert done.returncode == 2
     assert "mine.py is a Python file, not a recipe; name a recipe and add --plugin mine.py" in done.stderr
     assert "YAML" not in done.stderr
+
+
+def test_who_wrote_a_component_reads_what_a_run_gives_it(maskrec: Cli, tmp_path: Path) -> None:
+    """A sampler's ``targets`` are no given, and a recipe could write them; the author more likely meant ``labels``."""
+    sampler = "class Mine:\n    def __init__(self, targets: list[int]) -> None: ...\n"
+    hook = '@hookimpl\ndef maskrec_samplers():\n    return [Component("mine", ":Mine", "")]\n'
+    (tmp_path / "mine.py").write_text(f"from maskrec import Component, hookimpl\n{sampler}\n\n{hook}")
+    call = maskrec("check", "maskrec:quickstart", "--demo", "sampler.use=mine", "--plugin", "mine.py")
+    assert call.returncode == 2
+    assert "`sampler` lacks `targets`, which sampler mine needs: a list, each a whole number" in call.stderr
+    assert (
+        "a run gives a sampler seed, context, image_size, labels, num_classes, class_counts by these names"
+        in call.stderr
+    )
