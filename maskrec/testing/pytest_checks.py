@@ -47,7 +47,7 @@ def parametrize_with_checks(
 
     Raises:
         UsageError: the source declares no component, or a component or check that is named does not exist.
-        ContractError: the plugin cannot be loaded.
+        PluginError: the plugin cannot be loaded.
     """
     import pytest
 

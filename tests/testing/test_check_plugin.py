@@ -171,11 +171,18 @@ def test_a_wrong_command_line_exits_2(check_plugin, words, sentence):
     assert done.stdout == ""
 
 
-def test_a_plugin_that_cannot_be_loaded_exits_1(check_plugin, tmp_path):
-    (tmp_path / "torn.py").write_text("from maskrec import hookimpl\nraise RuntimeError('torn')\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise RuntimeError('torn')", "import: RuntimeError: torn (torn.py:2)"),
+        ("def torn(:", "import: SyntaxError: invalid syntax (torn.py:2)"),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_exits_3_and_is_named_once(check_plugin, tmp_path, source, said):
+    (tmp_path / "torn.py").write_text(f"from maskrec import hookimpl\n{source}\n", encoding="utf-8")
     done = check_plugin("torn.py")
-    assert done.returncode == 1
-    assert "torn.py: plugin file:torn.py: import: RuntimeError: torn (torn.py:2)" in done.stderr
+    assert done.returncode == 3
+    assert done.stderr == f"maskrec: {tmp_path / 'torn.py'}: {said}\n"
 
 
 def test_the_frame_needs_neither_pytest_nor_torch():

@@ -149,7 +149,7 @@ def test_no_plugin_and_an_empty_or_broken_one_are_no_success(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="declares no component"):
         candidates_of(file)
     file.write_text("1 / 0\n")
-    with pytest.raises(ContractError, match="ZeroDivisionError"):
+    with pytest.raises(PluginError, match="ZeroDivisionError"):
         candidates_of(file)
 
 
