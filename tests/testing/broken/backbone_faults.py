@@ -64,7 +64,7 @@ class PlainMeans(Plain):
 
     def __init__(self) -> None:
         super().__init__()
-        self.means = torch.zeros(3, 1, 1)
+        self.means = torch.rand(3, 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         return super().forward(images - self.means)

@@ -132,11 +132,11 @@ class InnerTable(Fine):
     def __init__(self, embedding_size: int, num_classes: int) -> None:
         super().__init__(embedding_size, num_classes)
         self.inner = nn.Identity()
-        self.inner.table = torch.zeros(num_classes)
-        self.factor = torch.tensor(1.0)  # one number, and no fault
+        self.inner.table = torch.rand(num_classes)
+        self.factor, self.ones = torch.rand(()), torch.ones(num_classes)  # one number and a constant, and no fault
 
     def reduced(self, rows: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-        return super().reduced(rows, logits * self.factor + self.inner.table.to(rows), labels)
+        return super().reduced(rows, logits + self.factor * self.ones.to(rows) + self.inner.table.to(rows), labels)
 
 
 class Unsaved(Fine):
