@@ -38,8 +38,8 @@ def check_plugin(
     """Check that every component of a plugin keeps the contract of its kind.
 
     A table of components and checks, with a sentence for each cause of failures. The exit code is 0 where all pass, 1
-    where one fails, 2 where the command line is wrong, 3 where the plugin cannot be loaded. With --json: {"checks": [{kind, component, check, outcome,
-    message}]}; "outcome" is pass, fail, warn or skip.
+    where one fails, 2 where the command line is wrong, 3 where the plugin cannot be loaded. With --json: {"checks":
+    [{kind, component, check, outcome, message}]}; "outcome" is pass, fail, warn or skip.
     """
     from maskrec.testing.plugin_candidates import candidates_of
     from maskrec.testing.running_checks import bound_checks

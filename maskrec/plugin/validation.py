@@ -24,9 +24,7 @@ class RejectedError(Exception):
         super().__init__(message)
 
 
-def refuse_taken(
-    declared: Iterable[Registered], before: Iterable[Registered], hooks: Mapping[str, Any]
-) -> None:
+def refuse_taken(declared: Iterable[Registered], before: Iterable[Registered], hooks: Mapping[str, Any]) -> None:
     """Raise RejectedError for a name or an alias that a component of the same distribution has already.
 
     Args:

@@ -25,7 +25,6 @@ from maskrec.scaffold.package_facts import HOOK_OF_KIND, PackageFacts
 from maskrec.scaffold.page_blocks import blocks_of
 from maskrec.scaffold.split_file import identifiers, imported_modules, without_hooks
 
-
 # PEP 263: a comment in one of the first two lines, the first of them empty or a comment too.
 _CODING = re.compile(r"\A((?:[ \t\f]*(?:#.*)?\n)?)[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+.*\n")
 

@@ -182,4 +182,5 @@ def builds(candidate: Candidate) -> None:
     except PluginError as error:
         if not isinstance(error.__cause__, _OF_SMALL_DATA):
             raise
-        raise ContractError(f"{one_line(error)}{other_options(candidate, str(error))}") from error
+        said = one_line(error).removeprefix(f"{candidate.name}: ")
+        raise ContractError(f"{said}{other_options(candidate, said)}") from error

@@ -75,7 +75,8 @@ def pair_order_irrelevant(candidate: Candidate) -> None:
     for name, value in numbers_of(one).items():
         if name in again and not math.isclose(value, again[name], rel_tol=1e-6, abs_tol=1e-9):
             raise ContractError(
-                f"{candidate.name} gives {name} = {value:.6g}, and {again[name]:.6g} for the same pairs in another order"
+                f"{candidate.name} gives {name} = {value:.6g}, and {again[name]:.6g} for the same pairs in another "
+                "order"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-import maskrec.testing.loss_training_checks  # noqa: F401 - registers the checks of whole runs
+import maskrec.testing.loss_training_checks
 import maskrec.testing.tensor_checks  # noqa: F401 - registers what backbones are asked too
 from maskrec.base.errors import MaskrecError
 from maskrec.plugin.signature import read_parameters

@@ -165,9 +165,7 @@ def test_an_unmarked_function_beside_a_hook_is_named_with_its_line(install):
     failure = only_failure(discover())
     line = HOOK.count("\n") + 1
     assert not failure.fatal
-    assert re.fullmatch(
-        rf"maskrec_datasets is not marked @hookimpl and was ignored \(.*\.py:{line}\)", failure.message
-    )
+    assert re.fullmatch(rf"maskrec_datasets is not marked @hookimpl and was ignored \(.*\.py:{line}\)", failure.message)
 
 
 def test_without_any_function_like_a_hook_the_sentence_shows_one(install):

@@ -104,7 +104,11 @@ def test_names_and_modules_of_a_source():
 
 
 def test_a_file_in_another_encoding_becomes_a_package_in_utf8(maskrec_here, tmp_path):
-    source = "#!/usr/bin/env python\n# -*- coding: latin-1 -*-\n" + FILE.partition("\n")[2] + '\nCAFE = "café"  # coding: x\n'
+    source = (
+        "#!/usr/bin/env python\n# -*- coding: latin-1 -*-\n"
+        + FILE.partition("\n")[2]
+        + '\nCAFE = "café"  # coding: x\n'
+    )
     (tmp_path / "mine.py").write_bytes(source.encode("latin-1"))
     done = maskrec_here("new", "--from", "mine.py")
     assert done.returncode == 0, done.stderr
