@@ -22,10 +22,13 @@ class Progress:
         console: where to; None for silence.
         count: how a plain line counts, with the fields ``done`` and ``total``.
         unit: what is counted, where its pace is shown.
+        eta: whether the remaining time is shown; units of very different lengths say nothing of it.
     """
 
-    def __init__(self, console: Console | None, count: str = "{done}/{total}", unit: str = "") -> None:
-        self.console, self.count, self.unit = console, count, unit
+    def __init__(
+        self, console: Console | None, count: str = "{done}/{total}", unit: str = "", eta: bool = True
+    ) -> None:
+        self.console, self.count, self.unit, self.eta = console, count, unit, eta
         self.description, self.total, self.done = "", 0, 0
         self.last_line = time.monotonic()
         self._first: float | None = None  # when a unit was finished for the first time
@@ -127,5 +130,5 @@ class Progress:
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
     def _remaining_text(self) -> str:
-        remaining = self.remaining()
+        remaining = self.remaining() if self.eta else ""
         return f"ETA {remaining}" if remaining else ""

@@ -9,9 +9,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def nearest(name: object, known: Iterable[str], most: int = 1) -> list[str]:
-    """The known names that ``name`` may be a misspelling of, the likeliest first."""
-    return difflib.get_close_matches(str(name), list(dict.fromkeys(known)), n=most)
+def nearest(name: object, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
+    """The known names that ``name`` may be a misspelling of, the likeliest first.
+
+    Args:
+        name: what was written.
+        known: what could have been meant.
+        most: how many are given.
+        likeness: the least share of letters that both have in one order, from 0 to 1.
+    """
+    return difflib.get_close_matches(str(name), list(dict.fromkeys(known)), n=most, cutoff=likeness)
 
 
 def did_you_mean(name: object, known: Iterable[str], otherwise: str = "", quote: str = "") -> str:

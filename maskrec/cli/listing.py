@@ -10,7 +10,7 @@ import typer
 
 from maskrec.base.console import say, table, terminal_width
 from maskrec.base.errors import UsageError
-from maskrec.base.words import did_you_mean
+from maskrec.base.words import did_you_mean, nearest
 from maskrec.cli.options import AsJson, NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
@@ -134,7 +134,7 @@ def plugins(as_json: AsJson = False, plugin: PluginFiles = None, no_plugins: NoP
         (failure.provider.name, failure.provider.version, "-", f"{failure.stage}: {failure.message}")
         for failure in catalog.failures
     ]
-    say(table(rows, terminal_width()))
+    say(table(rows))  # never cut: a sentence ends with the place that an author looks for
 
 
 def show(
@@ -158,10 +158,29 @@ def show(
     say(describe(found[0], catalog))
 
 
+_LIKE = 0.75  # of all kinds' names some is like any word: `stripes` and `triplet` share five of seven letters
+
+
+def _of_recipe(name: str) -> str:
+    """What to say where the name is a recipe's; empty where it is not."""
+    from maskrec.recipe.shipped import PREFIX, shipped_recipes
+
+    recipe = f"{PREFIX}{name}" if name in shipped_recipes() else name
+    if not recipe.startswith(PREFIX) and not recipe.endswith((".yaml", ".yml")):
+        return ""
+    return (
+        f"{recipe} is a recipe, and maskrec show describes components: maskrec check {recipe} checks it, maskrec "
+        "recipes lists those that are shipped"
+    )
+
+
 def _nothing_called(catalog: Catalog, name: str, kind: str | None) -> UsageError:
+    if said := _of_recipe(name):
+        return UsageError(said)
     names = [entry.name for entry in catalog.entries if kind in (None, entry.kind, entry.noun)]
+    near = nearest(name.rpartition("/")[2], names, likeness=_LIKE)
     failed = next((failure for failure in catalog.failures if failure.fatal), None)
-    hints = [catalog.declared_by_stem(name) or did_you_mean(name.rpartition("/")[2], names)]
+    hints = [catalog.declared_by_stem(name) or (f"did you mean {near[0]}?" if near else "")]
     hints += [f"a plugin that may provide it failed: {failed.provider.name}"] if failed else []
     hints += [] if catalog.has_files or "/" in name else ["is a --plugin FILE missing?"]
     message = f"no {kind or 'component'} is called {name!r}"

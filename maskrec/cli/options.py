@@ -54,9 +54,7 @@ def open_catalog(
         if failure.fatal and failure.provider.file is not None and not tolerant:
             long_way = failure.stage == "import" and not isinstance(failure.error, SyntaxError)
             traced = "; --debug shows the traceback" if long_way and not debugging() else ""
-            raise PluginError(
-                f"--plugin {failure.provider.file}: {failure.stage}: {failure.message}{traced}"
-            ) from failure.error
+            raise PluginError(f"--plugin {failure.of_named}{traced}") from failure.error
         if not quiet:
             report(failure)
     return catalog

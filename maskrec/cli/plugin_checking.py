@@ -6,16 +6,19 @@ import contextlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maskrec.base.console import say, table, terminal_width
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import PluginError, UsageError
+from maskrec.base.words import nearest
 from maskrec.cli.options import AsJson, PluginFiles
 
 if TYPE_CHECKING:
+    from maskrec.testing.candidate import Candidate
     from maskrec.testing.running_checks import BoundCheck, CheckResult
 
 FAILED = 1
@@ -35,18 +38,15 @@ def check_plugin(
     """Check that every component of a plugin keeps the contract of its kind.
 
     A table of components and checks, with a sentence for each cause of failures. The exit code is 0 where all pass, 1
-    where one fails, 2 where the command line is wrong. With --json: {"checks": [{kind, component, check, outcome,
-    message}]}; "outcome" is pass, fail, warn or skip.
+    where one fails, 2 where the command line is wrong, 3 where the plugin cannot be loaded. With --json: {"checks":
+    [{kind, component, check, outcome, message}]}; "outcome" is pass, fail, warn or skip.
     """
-    from maskrec.testing.contract_check import ContractError
     from maskrec.testing.plugin_candidates import candidates_of
     from maskrec.testing.running_checks import bound_checks
 
-    try:
-        candidates = candidates_of(_source(source), _options(options or []), plugin or ())
-    except ContractError as error:
-        say(f"{source}: {error}", error=True)
-        return FAILED
+    place, files = _source(source), plugin or ()
+    given = _options(options or [], lambda: candidates_of(place, {}, files))
+    candidates = candidates_of(place, given, files)
     results = _results(bound_checks(candidates))
     if as_json:
         print(json.dumps({"checks": [_row(result) for result in results]}, indent=2))
@@ -72,8 +72,8 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _options(texts: list[str]) -> dict[str, dict[str, Any]]:
-    """``NAME.PARAMETER=VALUE`` as recipes read overrides."""
+def _options(texts: list[str], declared: Callable[[], list[Candidate]]) -> dict[str, dict[str, Any]]:
+    """``NAME.PARAMETER=VALUE`` as recipes read overrides; ``declared`` gives the components, for a hint."""
     from maskrec.contracts.problem import Mark, Problem, RecipeError
     from maskrec.recipe.node import Node, plain
     from maskrec.recipe.overrides import apply_override, read_overrides
@@ -82,9 +82,8 @@ def _options(texts: list[str]) -> dict[str, dict[str, Any]]:
     root = Node({}, Mark("command line"))
     for override in read_overrides(texts, problems.append):
         if len(override.path) < 2:
-            problems.append(
-                Problem(f"{override.path[0]!r} names no parameter", hint="write it like my_loss.margin=0.3")
-            )
+            text = next(text for text in texts if text.partition("=")[0].strip() == override.path[0])
+            problems.append(Problem(f"{override.path[0]!r} names no parameter", hint=_meant(text, declared())))
         root = apply_override(root, override, problems.append)
     if problems:
         raise RecipeError(problems)
@@ -92,13 +91,32 @@ def _options(texts: list[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _meant(text: str, candidates: list[Candidate]) -> str:
+    """How to write an option that lacks the component's name, or the parameter's."""
+    from maskrec.plugin.signature import DeclarationError
+
+    known: dict[str, str] = {}  # a parameter's name by its whole one
+    for each in candidates:
+        with contextlib.suppress(PluginError, DeclarationError):  # the check `builds` says it
+            known |= {f"{each.name}.{info.name}": info.name for info in each.parameters() if not info.given}
+    word, _, value = (part.strip() for part in text.partition("="))
+    same = [whole for whole, parameter in known.items() if parameter == word]
+    if same:
+        return f"write {' or '.join(f'{whole}={value}' for whole in same)}"
+    near = nearest(word, known.values())
+    likely = [whole for whole, parameter in known.items() if parameter in near or whole.startswith(f"{word}.")]
+    example = [*likely, *known][:1]
+    return f"write it like {f'{example[0]}={value}' if example else 'my_loss.margin=0.3'}"
+
+
 def _results(checks: list[BoundCheck]) -> list[CheckResult]:
-    """How each ends; what is checked is shown meanwhile."""
+    """How each ends; what is checked is shown meanwhile on a terminal."""
     from rich.console import Console
 
     from maskrec.base.progress import Progress
 
-    progress, results = Progress(Console(stderr=True)), []
+    console = Console(stderr=True)
+    progress, results = Progress(console if console.is_terminal else None, eta=False), []
     progress.begin("checking", len(checks))
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what components print is not an answer
@@ -128,7 +146,7 @@ def _print(results: list[CheckResult]) -> None:
         row = _row(result)
         said = f"does not apply: {result.message}" if result.outcome == "skip" else result.check.summary
         rows.append((row["kind"], row["component"], row["check"], result.outcome.upper(), said))
-    say(table(rows, terminal_width()))
+    say(table(rows, terminal_width() if sys.stdout.isatty() else None))
     for same in _by_cause(results):
         first, *others = same
         say(f"{first.outcome}: {first.check.id}: {first.message}")

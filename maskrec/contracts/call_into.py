@@ -133,7 +133,7 @@ def place_of(error: BaseException, is_own: Callable[[FrameType], bool] | None = 
     found = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         if not _is_library(frame) if is_own is None else is_own(frame):
-            found = f"{_shown(frame.f_code.co_filename)}:{line}"
+            found = f"{shown_file(frame.f_code.co_filename)}:{line}"
     return found
 
 
@@ -144,10 +144,10 @@ def source_of(component: object) -> str:
         file, (_, line) = inspect.getsourcefile(target), inspect.getsourcelines(target)
     except (OSError, TypeError):
         return ""
-    return f"{_shown(file)}:{line}" if file else ""
+    return f"{shown_file(file)}:{line}" if file else ""
 
 
-def _shown(file: str) -> str:
+def shown_file(file: str) -> str:
     """A file as the user would write it: relative where it lies below the current folder."""
     try:
         relative = os.path.relpath(file)

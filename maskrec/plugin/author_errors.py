@@ -9,14 +9,16 @@ from types import FrameType
 from typing import Any
 
 from maskrec.base.words import typed_line
-from maskrec.contracts.call_into import place_of, source_of
+from maskrec.contracts.call_into import place_of, shown_file, source_of
 from maskrec.plugin.component import Component
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
-from maskrec.plugin.validation import RejectedError
+from maskrec.plugin.validation import RejectedError, unmarked
 
 
 def raised_in(error: BaseException, file: Path | None, module: str) -> str:
     """``TYPE: MESSAGE (FILE:LINE)``, the place being the innermost frame of the plugin's own code.
+
+    For a file that is not Python it is the place of the error in that file, whoever imports it.
 
     Args:
         error: what its code raised.
@@ -30,6 +32,9 @@ def raised_in(error: BaseException, file: Path | None, module: str) -> str:
         name = str(frame.f_globals.get("__name__", ""))
         return f"{name}.".startswith(f"{module.partition('.')[0]}.")
 
+    if isinstance(error, SyntaxError) and error.filename:
+        said = " ".join(str(error.msg).split())
+        return f"{type(error).__name__}: {said} ({shown_file(error.filename)}:{error.lineno or 1})"
     place = place_of(error, is_own)
     return f"{typed_line(error)}{f' ({place})' if place else ''}{_neighbour(error, file)}"
 
@@ -68,6 +73,14 @@ def listed_components(hook: str, function: Any, answer: Any) -> list[Any]:
         hint = ": write [Component(...)]" if isinstance(answer, Component) else ""
         raise RejectedError(f"hook {hook}", f"it must return a list of Components, not {what}{hint}{_at(function)}")
     return list(answer)
+
+
+def refuse_without_hooks(plugin: Any) -> None:
+    """Raise RejectedError for a plugin that no hook calls: what was meant as one is named, with its line."""
+    meant = ", ".join(f"{name} is not marked @hookimpl{_at(function)}" for name, function in unmarked(plugin))
+    if meant:
+        raise RejectedError("declaration", f"it has no hook: {meant}; write @hookimpl in the line above def")
+    raise RejectedError("declaration", "it has no hook: write functions marked @hookimpl, such as maskrec_losses")
 
 
 def _at(function: Any) -> str:

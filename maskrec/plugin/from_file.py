@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import spec_from_file_location
+from importlib.util import decode_source, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -26,7 +26,28 @@ class _Loader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        data = self.get_data(path)
+        _refuse_undecodable(data, path)
+        return self.source_to_code(data, path)
+
+
+def _refuse_undecodable(data: bytes, path: str) -> None:
+    """Raise SyntaxError for bytes that are not text in the file's encoding; ``compile`` lets them pass in comments."""
+    try:
+        decode_source(data)
+        return
+    except UnicodeDecodeError as error:
+        wrong = error
+    except SyntaxError:  # within the two lines that may name an encoding
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            wrong = error
+        else:
+            return  # they name one that does not exist, which ``compile`` says
+    line = data.count(b"\n", 0, wrong.start) + 1
+    said = f"the byte 0x{data[wrong.start]:02x} is not {wrong.encoding.upper()}; save the file as UTF-8"
+    raise SyntaxError(said, (path, line, None, None))
 
 
 class _Finder:

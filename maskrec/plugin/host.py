@@ -19,7 +19,7 @@ from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.version import __version__
 from maskrec.contracts.global_state import SharedState
 from maskrec.plugin import hookspecs
-from maskrec.plugin.author_errors import listed_components, raised_in, refuse_hook_arguments
+from maskrec.plugin.author_errors import listed_components, raised_in, refuse_hook_arguments, refuse_without_hooks
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.foreign_code import LIMIT, Noticed, foreign_code
 from maskrec.plugin.hookspecs import KIND_OF_HOOK
@@ -119,6 +119,8 @@ class _Host:
                 stage = "declaration"
                 refuse_hook_arguments(plugin)
                 self.manager.register(plugin, provider.name)
+                if not (self.manager.get_hookcallers(plugin) or []):
+                    refuse_without_hooks(plugin)
                 problems += problems_of(self.manager, plugin, provider)
                 self.entries += self._ask(plugin, provider, module)
         except INTERRUPTS:
@@ -138,18 +140,16 @@ class _Host:
 
     def _ask(self, plugin: Any, provider: Provider, module: str) -> list[Registered]:
         declared: list[Registered] = []
+        hooks: dict[str, Any] = {}
         for hook, kind in KIND_OF_HOOK.items():
             for implementation in getattr(self.manager.hook, hook).get_hookimpls():
                 if implementation.plugin is plugin:
+                    hooks[kind] = implementation.function
                     components = _call(hook, implementation.function, provider, module)
                     declared += [Registered(kind, component, provider) for component in components]
-        if not (self.manager.get_hookcallers(plugin) or []):
-            raise RejectedError(
-                "declaration", "it has no hook: write functions marked @hookimpl, such as maskrec_losses"
-            )
         for entry in declared:
-            check_entry(entry)
-        refuse_taken(declared, self.entries)
+            check_entry(entry, hooks[entry.kind])
+        refuse_taken(declared, self.entries, hooks)
         return declared
 
 

@@ -65,6 +65,11 @@ class Failure:
     def __str__(self) -> str:
         return f"{self.provider.who}: {self.stage}: {self.message}"
 
+    @property
+    def of_named(self) -> str:
+        """The same for a user who named the plugin: ``/FOLDER/mine.py: import: ...``."""
+        return f"{self.provider.file or self.provider.who}: {self.stage}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class Registered:

@@ -25,6 +25,9 @@ from maskrec.scaffold.package_facts import HOOK_OF_KIND, PackageFacts
 from maskrec.scaffold.page_blocks import blocks_of
 from maskrec.scaffold.split_file import identifiers, imported_modules, without_hooks
 
+# PEP 263: a comment in one of the first two lines, the first of them empty or a comment too.
+_CODING = re.compile(r"\A((?:[ \t\f]*(?:#.*)?\n)?)[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+.*\n")
+
 
 @dataclass(frozen=True, slots=True)
 class WrittenPackage:
@@ -98,7 +101,7 @@ def package_of_file(file: Path, into: Path, catalog: Catalog, distribution: str 
             raise UsageError(
                 f"{file}: {component.name} has the target {component.target!r}, which the file does not define"
             )
-    source = decode_source(read_regular(place, LARGEST_RECORD))
+    source = _CODING.sub("\\1", decode_source(read_regular(place, LARGEST_RECORD)))  # it is written as UTF-8
     facts = facts_of(source, module, distribution_name(distribution, module), ours)
     return _write(facts, without_hooks(source, hooks, str(file)), into)
 

@@ -52,6 +52,7 @@ class PackageFacts:
             self.trial(),
             "\n".join(f"    {line}" for override in change for line in _as_yaml(override)),
             self.hooks(),
+            f'options={{"{first.name}": {{}}}}',
         )
 
     def trial(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import maskrec.testing.tensor_checks  # noqa: F401 - registers what losses are asked too
 from maskrec.base.errors import MaskrecError
 from maskrec.base.words import one_line
 from maskrec.contracts.input_spec import InputSpec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,6 +18,7 @@ FIRST_RELEASE = (0, 1)
 DECLARATION = "declaration"
 """Stands for every kind, in `contract_check`: what is asked of a declaration."""
 
+_NUMBERS = re.compile(r"(?<![\w:])[-+]?\d[\d.,e+-]*")
 _REGISTERED: list[ContractCheck] = []
 
 
@@ -25,12 +27,13 @@ class ContractError(AssertionError):
 
     Args:
         message: the sentence; it names the component.
-        cause: equal for failures that one change to the component would end; by default the message itself.
+        cause: equal for failures that one change to the component would end; by default the message, whatever
+            numbers it names, such as the shape of a batch. The number of a line counts.
     """
 
     def __init__(self, message: str, cause: str = "") -> None:
         super().__init__(message)
-        self.cause = cause or message
+        self.cause = cause or _NUMBERS.sub("#", message)
 
 
 class Skipped(Exception):  # noqa: N818 - as pytest calls it

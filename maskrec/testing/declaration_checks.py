@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from maskrec.base.errors import PluginError
 from maskrec.base.version import __version__
+from maskrec.base.words import one_line
 from maskrec.contracts.givens import GIVEN_TYPES
 from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
@@ -17,10 +18,13 @@ from maskrec.plugin.signature import DeclarationError, ParameterInfo, parameter_
 from maskrec.recipe.annotations import is_union, members, unannotated
 from maskrec.recipe.meant_givens import given_meant_by
 from maskrec.recipe.values import settable
+from maskrec.testing.build_hints import other_options
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import DECLARATION, ContractError, Skipped, contract_check
 
 LONGEST_SUMMARY = 90
+_OF_SMALL_DATA = (AssertionError, IndexError, RuntimeError)
+"""What a constructor may raise where the checks' data is smaller than its default expects."""
 _SEQUENCES = (Sequence, Collection, Iterable)  # a data set's labels may be any of these, and need not be a list
 
 
@@ -170,9 +174,13 @@ def builds(candidate: Candidate) -> None:
     except RecipeError as error:
         missing = [info.name for info in candidate.parameters() if info.required and info.name not in candidate.options]
         misspelt = [name for name in _misspelt_givens(candidate) if name in missing]
-        example = f"{candidate.name}.{missing[0]}=VALUE" if missing and not misspelt else ""
-        how = f"; give it as an option, {example} after `check-plugin`, or `options` in a test" if example else ""
+        how = "" if misspelt or error.broken_plugin else other_options(candidate, error.sentence(), missing)
         said = f"{candidate.name} cannot be built from its options: {error.sentence()}{how}"
         raise ContractError(said, _cause_of_givens(candidate) if misspelt == missing != [] else "") from error
     except DeclarationError as error:
         raise ContractError(f"{candidate.name} cannot be built: {error}") from error
+    except PluginError as error:
+        if not isinstance(error.__cause__, _OF_SMALL_DATA):
+            raise
+        said = one_line(error).removeprefix(f"{candidate.name}: ")
+        raise ContractError(f"{said}{other_options(candidate, said)}") from error

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from maskrec.contracts.component_calls import Metrics, declared_metrics
 from maskrec.contracts.conditions import CONDITIONS
-from maskrec.contracts.evaluation import Evaluation
+from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.contracts.pair_set import PairSet
+from maskrec.inference.evaluating.evaluation_values import to_plain
 from maskrec.recipe.plan import Spec
 from maskrec.runtime.builder import Builder
 from maskrec.testing.candidate import Candidate
@@ -151,13 +153,23 @@ def answers_of(candidate: Candidate) -> EvaluatorAnswers:
     return _LAST[0]
 
 
-def numbers_in(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of plain values with its place: ``metrics.accuracy``."""
+def numbers_of(answer: Evaluation) -> dict[str, float]:
+    """The metrics that are numbers, which the others must be too."""
+    return {name: value for name, value in answer.metrics.items() if isinstance(value, Real)}
+
+
+def leaves_of(answer: Evaluation) -> Iterator[tuple[str, Any]]:
+    """Every value of an answer without its figures, with its place: ``metrics.accuracy``."""
+    thresholds = {name: each for name, each in answer.thresholds.items() if isinstance(each, Threshold)}
+    return _leaves({**to_plain(replace(answer, thresholds=thresholds)), "details": dict(answer.details)}, "")
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from numbers_in(inner, f"{place}.{key}" if place else str(key))
+            yield from _leaves(inner, f"{place}.{key}" if place else str(key))
     elif isinstance(value, (list, tuple)):
         for number, inner in enumerate(value):
-            yield from numbers_in(inner, f"{place}.{number}")
+            yield from _leaves(inner, f"{place}.{number}")
     else:
         yield place, value

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from maskrec.contracts.evaluation import Evaluation, Threshold
 from maskrec.inference.evaluating.evaluation_values import to_plain
 from maskrec.testing.candidate import Candidate
 from maskrec.testing.contract_check import ContractError, Skipped, contract_check
-from maskrec.testing.evaluated_pairs import answers_of, numbers_in
+from maskrec.testing.evaluated_pairs import answers_of, leaves_of, numbers_of
 from maskrec.testing.known_embeddings import USUAL, in_another_order
 
 _BEST = {"accuracy": 1.0, "best_accuracy": 1.0, "auc": 1.0, "eer": 0.0}
@@ -30,7 +32,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def perfect_embeddings_are_best(candidate: Candidate) -> None:
     """Embeddings that tell everybody apart give the best values: 1.0 for an accuracy, never worse than random ones."""
     answers = answers_of(candidate)
-    declared, perfect, random = answers.declared, answers.perfect.metrics, answers.random.metrics
+    declared, perfect, random = answers.declared, numbers_of(answers.perfect), numbers_of(answers.random)
     for name, value in perfect.items():
         best = _known(_BEST, name)
         if best is not None and not math.isclose(value, best, abs_tol=1e-9):
@@ -50,14 +52,14 @@ def perfect_embeddings_are_best(candidate: Candidate) -> None:
 def random_embeddings_are_chance(candidate: Candidate) -> None:
     """Embeddings that say nothing about people give an accuracy, AUC and EER near 0.5, and are never the best."""
     answers = answers_of(candidate)
-    perfect, random = answers.perfect.metrics, answers.random.metrics
+    perfect, random = numbers_of(answers.perfect), numbers_of(answers.random)
     for name, value in random.items():
         chance = _known(_CHANCE, name)
         if chance is not None and not abs(value - chance) <= answers.far_from_chance(name.partition("/")[2]):
             raise ContractError(
                 f"{candidate.name} gives {name} = {value:.4g} for random embeddings, expected about {chance:g}"
             )
-    if all(random[name] == value for name, value in perfect.items() if name in random):
+    if perfect and all(random[name] == value for name, value in perfect.items() if name in random):
         raise ContractError(f"{candidate.name} gives random embeddings the metrics of perfect ones; does it use them?")
 
 
@@ -69,11 +71,12 @@ def pair_order_irrelevant(candidate: Candidate) -> None:
     if one.metrics.keys() != other.metrics.keys():
         name = sorted(one.metrics.keys() ^ other.metrics.keys())[0]
         raise ContractError(f"{candidate.name} returns {name!r} for one order of the same pairs only")
-    for name, value in one.metrics.items():
-        if not math.isclose(value, other.metrics[name], rel_tol=1e-6, abs_tol=1e-9):
+    again = numbers_of(other)
+    for name, value in numbers_of(one).items():
+        if name in again and not math.isclose(value, again[name], rel_tol=1e-6, abs_tol=1e-9):
             raise ContractError(
-                f"{candidate.name} gives {name} = {value:.6g}, and {other.metrics[name]:.6g} for the same pairs in "
-                "another order"
+                f"{candidate.name} gives {name} = {value:.6g}, and {again[name]:.6g} for the same pairs in another "
+                "order"
             )
 
 
@@ -93,10 +96,15 @@ def declared_metrics_only(candidate: Candidate) -> None:
 
 @contract_check("evaluator", since="0.1")
 def finite_numbers(candidate: Candidate) -> None:
-    """Every number that it returns is finite, on perfect embeddings as on usual ones."""
+    """Metrics and thresholds are numbers, and every number is finite, on perfect embeddings as on usual ones."""
     answers = answers_of(candidate)
     for method, answer in (("evaluate", answers.perfect), *answers.by_method()):
-        for place, value in numbers_in(to_plain(answer)):
+        for place, value in _measures(answer):
+            if not isinstance(value, Real):
+                raise ContractError(
+                    f"{candidate.name} returned {type_shown(value)} for {place} from {method}, which must be a number"
+                )
+        for place, value in leaves_of(answer):
             if isinstance(value, (float, np.floating)) and not math.isfinite(value):
                 raise ContractError(
                     f"{candidate.name} returned {value} for {place} from {method}; report nothing there"
@@ -110,7 +118,7 @@ def plain_values(candidate: Candidate) -> None:
         for name, threshold in answer.thresholds.items():
             if not isinstance(threshold, Threshold):
                 raise ContractError(f"{candidate.name} returned {type_shown(threshold)} as the threshold {name!r}")
-        for place, value in numbers_in(to_plain(answer)):
+        for place, value in leaves_of(answer):
             if not _kept_by_json(value):
                 raise ContractError(
                     f"{candidate.name} returned {type_shown(value)} for {place} from {method}; JSON knows numbers, "
@@ -136,6 +144,8 @@ def thresholds_from_evaluation(candidate: Candidate) -> None:
                 f"{candidate.name} returned a threshold {name!r} from test that is not the evaluation's; a threshold "
                 "that was chosen on test pairs flatters the model"
             )
+    if not all(isinstance(each.value, Real) for each in evaluation.thresholds.values()):
+        raise Skipped("its thresholds are not numbers; see the check `finite_numbers`")
     lower = {name: replace(each, value=each.value / 2) for name, each in evaluation.thresholds.items()}
     again = answers.built().test(USUAL, replace(evaluation, thresholds=lower))
     if _measured(again) == _measured(answer):
@@ -150,6 +160,14 @@ def _known(values: dict[str, float], name: str) -> float | None:
     if condition and condition not in CONDITIONS:
         return None
     return values.get("auc" if plain.startswith("tar@far=") and values is _BEST else plain)
+
+
+def _measures(answer: Evaluation) -> Iterator[tuple[str, Any]]:
+    """The metrics, and where thresholds are, with their places."""
+    yield from ((f"metrics.{name}", value) for name, value in answer.metrics.items())
+    for name, threshold in answer.thresholds.items():
+        if isinstance(threshold, Threshold):
+            yield f"thresholds.{name}.value", threshold.value
 
 
 def _better(one: float, other: float, declared: Metrics, name: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-import maskrec.testing.loss_training_checks  # noqa: F401 - registers the checks of whole runs
+import maskrec.testing.loss_training_checks
+import maskrec.testing.tensor_checks  # noqa: F401 - registers what backbones are asked too
 from maskrec.base.errors import MaskrecError
 from maskrec.plugin.signature import read_parameters
 from maskrec.recipe.plan import Spec
@@ -95,6 +96,13 @@ def _extremes(loss: nn.Module) -> list[LossInput]:
     return [given.with_embeddings(rows) for rows in found]
 
 
+_IGNORED = -100
+_OF_CROSS_ENTROPY = (
+    " (-100 is the ignore_index of F.cross_entropy and F.nll_loss, which leave such samples out silently; "
+    "-F.log_softmax(logits, dim=1).gather(1, labels[:, None]).mean() is the same and refuses them)"
+)
+
+
 @contract_check("loss", since="0.1")
 def labels_out_of_range(candidate: Candidate) -> None:
     """A label that is not a class is refused."""
@@ -108,6 +116,7 @@ def labels_out_of_range(candidate: Candidate) -> None:
             continue
         raise ContractError(
             f"{candidate.name} returned {float(value):.6g} for the label {label} of {CLASSES} classes; raise an error"
+            f"{_OF_CROSS_ENTROPY if label == _IGNORED else ''}"
         )
 
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import PluginError, UsageError
 from maskrec.base.words import did_you_mean
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.plugin.registered import normalise
 from maskrec.testing.candidate import Candidate
-from maskrec.testing.contract_check import ContractError
 
 Options = Mapping[str, Mapping[str, Any]]
 
@@ -27,7 +26,7 @@ def candidates_of(source: str | Path, options: Options | None = None, files: Seq
 
     Raises:
         UsageError: the source declares no component, or options are for a component that it does not declare.
-        ContractError: the plugin, or a part of it, cannot be loaded.
+        PluginError: the plugin, or a part of it, cannot be loaded.
     """
     file = Path(source) if isinstance(source, Path) or str(source).endswith(".py") else None
     name = f"file:{file.name}" if file is not None else normalise(str(source))
@@ -50,4 +49,4 @@ def _refuse_failures(catalog: Catalog, name: str) -> None:
             continue
         if failure.stage == "metadata":  # not installed, or unreadable
             raise UsageError(f"{failure}; install the plugin into this environment, or name its .py file")
-        raise ContractError(str(failure))
+        raise PluginError(failure.of_named) from failure.error

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskrec.base.errors import UsageError
+from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.words import did_you_mean
 from maskrec.testing.contract_check import ContractError, Skipped
 from maskrec.testing.plugin_candidates import Options, candidates_of
@@ -47,35 +47,53 @@ def parametrize_with_checks(
 
     Raises:
         UsageError: the source declares no component, or a component or check that is named does not exist.
-        ContractError: the plugin cannot be loaded.
+        PluginError: the plugin cannot be loaded.
     """
     import pytest
 
+    __tracebackhide__ = True
     expected = expected_failures or {}
-    candidates = [each for each in candidates_of(source, options, files) if not kinds or each.kind in kinds]
-    bound = bound_checks(candidates)
-    _refuse_unknown(bound, expected)
+    try:
+        candidates = [each for each in candidates_of(source, options, files) if not kinds or each.kind in kinds]
+        bound = bound_checks(candidates)
+        _refuse_unknown(bound, expected)
+    except MaskrecError as error:
+        raise _alone(error) from None
     cases = []
     for each in bound:
         reason = expected.get(each.candidate.name, {}).get(each.check.id)
         marks = [pytest.mark.xfail(reason=reason, raises=ContractError, strict=True)] if reason is not None else []
-        cases.append(pytest.param(partial(_call, each), id=each.id, marks=marks))
+        cases.append(pytest.param(_Call(each), id=each.id, marks=marks))
     return pytest.mark.parametrize("check", cases)
 
 
-def _call(bound: BoundCheck) -> None:
-    import pytest
+@dataclass(frozen=True, slots=True, repr=False)
+class _Call:
+    """What a test calls; pytest prints it beside a failure."""
 
-    __tracebackhide__ = True
-    try:
-        bound()
-    except Skipped as reason:
-        pytest.skip(str(reason))
-    except ContractError as error:
-        if not bound.check.only_warns:
-            raise
-        message = f"{bound.id} fails, which will be an error in the next minor release of maskrec: {error}"
-        warnings.warn(message, NewCheckWarning, stacklevel=2)
+    bound: BoundCheck
+
+    def __repr__(self) -> str:
+        return self.bound.id
+
+    def __call__(self) -> None:
+        import pytest
+
+        __tracebackhide__ = True
+        try:
+            self.bound()
+        except Skipped as reason:
+            pytest.skip(str(reason))
+        except ContractError as error:
+            if not self.bound.check.only_warns:
+                raise _alone(error) from None
+            message = f"{self.bound.id} fails, which will be an error in the next minor release of maskrec: {error}"
+            warnings.warn(message, NewCheckWarning, stacklevel=2)
+
+
+def _alone(error: MaskrecError | ContractError) -> MaskrecError | ContractError:
+    """The error without the way to it through maskrec's source: its sentence names the author's line."""
+    return error.with_traceback(None)
 
 
 def _refuse_unknown(bound: Sequence[BoundCheck], expected: ExpectedFailures) -> None:

@@ -94,7 +94,7 @@ def _failed(candidate: Candidate, error: MaskrecError, raised: BaseException | N
     said = said.replace(f"{candidate.name}: {candidate.entry.qualified}", candidate.entry.qualified)
     place = place_of(root)
     named = said if candidate.name in said else f"{candidate.name}: {said}"
-    return ContractError(named, f"{type(root).__name__} at {place}" if place else named)
+    return ContractError(named, f"{type(root).__name__} at {place}" if place else "")
 
 
 def bound_checks(candidates: Iterable[Candidate]) -> list[BoundCheck]:

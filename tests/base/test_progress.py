@@ -49,6 +49,16 @@ def test_a_line_every_ten_seconds_with_count_status_and_remaining_time(clock: Cl
     assert stream.getvalue().count("\n") == 1
 
 
+def test_without_an_eta_no_remaining_time_is_shown(clock: Clock) -> None:
+    console, stream = quiet_console()
+    progress = Progress(console, eta=False)
+    progress.begin("checking", 50)
+    progress.update(1, "one")
+    clock.now += 55
+    progress.update(40, "two")
+    assert stream.getvalue() == "checking  40/50  two\n"
+
+
 def test_what_was_done_before_does_not_count_for_the_pace(clock: Clock) -> None:
     progress = Progress(None)
     progress.begin("aligning", 100)

@@ -231,6 +231,28 @@ def test_show_knows_near_names_and_failed_plugins(maskrec_cli, twenty):
 
 
 @pytest.mark.parametrize(
+    ("name", "recipe"), [("maskrec:quickstart",) * 2, ("my.yaml",) * 2, ("quickstart", "maskrec:")]
+)
+def test_show_says_that_a_recipe_is_one(maskrec_cli, name, recipe):
+    done = maskrec_cli("show", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"maskrec: {recipe}")
+    assert f"is a recipe, and maskrec show describes components: maskrec check {recipe}" in done.stderr
+    assert "maskrec recipes lists" in done.stderr
+
+
+def test_show_guesses_only_what_is_like_the_name(maskrec_cli):
+    done = maskrec_cli("show", "stripes")
+    assert done.stderr == "maskrec: no component is called 'stripes'; is a --plugin FILE missing?\n"
+    assert "did you mean triplet? or is a --plugin FILE missing?" in maskrec_cli("show", "tripplet").stderr
+
+
+def test_plugins_cuts_no_problem_in_a_narrow_terminal(maskrec_cli, twenty):
+    done = maskrec_cli("plugins", path=[twenty], env={"COLUMNS": "40"})
+    assert f"import: RuntimeError: boom{AT_3}" in done.stdout
+
+
+@pytest.mark.parametrize(
     ("source", "code", "said"),
     [
         ("raise RuntimeError('boom')", 3, "import: RuntimeError: boom"),

@@ -75,6 +75,28 @@ def test_a_file_that_failed_is_tried_again(tmp_path):
     assert import_file(file).x == 1
 
 
+@pytest.mark.parametrize(
+    ("source", "line", "said"),
+    [
+        (b"# caf\xe9\nx = 1\n", 1, "the byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        (b"x = 1\ny = 2\n\n# caf\xe9\n", 4, "the byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        (b"# coding: ascii\nx = 1\nz = 'caf\xc3\xa9'\n", 3, "the byte 0xc3 is not ASCII; save the file as UTF-8"),
+    ],
+)
+def test_bytes_that_are_not_text_are_refused_with_their_line_also_in_comments(tmp_path, source, line, said):
+    file = tmp_path / "latin.py"
+    file.write_bytes(source)
+    with pytest.raises(SyntaxError) as caught:
+        import_file(file)
+    assert (caught.value.msg, caught.value.filename, caught.value.lineno) == (said, str(file), line)
+
+
+def test_a_file_may_say_its_encoding(tmp_path):
+    file = tmp_path / "said.py"
+    file.write_bytes("# coding: latin-1\nx = 'café'\n".encode("latin-1"))
+    assert import_file(file).x == "café"
+
+
 def test_its_module_name_is_an_identifier_and_two_files_never_share_one(tmp_path):
     files = [tmp_path / name for name in ("a-b.py", "a_b.py", "1.py", "ü.py")] + [tmp_path / "x" / "a_b.py"]
     names = [module_name(file).rpartition(".")[2] for file in files]

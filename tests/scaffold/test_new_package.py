@@ -166,6 +166,7 @@ def test_the_example_plugin_is_such_a_package_with_a_test_of_its_own(packages):
         {
             "maskrec-example-loss": "maskrec-new-loss",
             "maskrec_example_loss": "maskrec_new_loss",
+            "example_mv_softmax": "new_loss",  # before the name that it holds
             "mv_softmax": "new_loss",
         },
     )

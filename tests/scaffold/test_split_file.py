@@ -103,6 +103,32 @@ def test_names_and_modules_of_a_source():
     assert imported_modules("import a.b, c\ndef f():\n    from d.e import g\n    from . import h") == ["a", "c", "d"]
 
 
+def test_a_file_in_another_encoding_becomes_a_package_in_utf8(maskrec_here, tmp_path):
+    source = (
+        "#!/usr/bin/env python\n# -*- coding: latin-1 -*-\n"
+        + FILE.partition("\n")[2]
+        + '\nCAFE = "café"  # coding: x\n'
+    )
+    (tmp_path / "mine.py").write_bytes(source.encode("latin-1"))
+    done = maskrec_here("new", "--from", "mine.py")
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "maskrec-mine" / "maskrec_mine" / "mine.py").read_bytes()
+    assert written.startswith(b'#!/usr/bin/env python\n"""Two losses')
+    assert written.endswith('CAFE = "café"  # coding: x\n'.encode())
+    tests = (tmp_path / "maskrec-mine" / "tests" / "test_contract.py").read_text(encoding="utf-8")
+    assert 'options={"one": {}},' in tests
+
+
+def test_a_file_that_is_not_text_is_refused_with_its_line(maskrec_here, tmp_path):
+    (tmp_path / "mine.py").write_bytes(f"# café\n{FILE}".encode("latin-1"))
+    for words in (("new", "--from"), ("check-plugin",), ("show", "one", "--plugin")):
+        done = maskrec_here(*words, "mine.py")
+        assert done.returncode == 3
+        assert done.stderr.endswith(
+            "import: SyntaxError: the byte 0xe9 is not UTF-8; save the file as UTF-8 (mine.py:1)\n"
+        )
+
+
 def test_a_file_with_several_components_becomes_a_package(maskrec_here, tmp_path):
     (tmp_path / "My-Losses.py").write_text(FILE, encoding="utf-8")
     done = maskrec_here("new", "--from", "My-Losses.py", "--distribution", "Their.Losses", "--into", "deep/down")

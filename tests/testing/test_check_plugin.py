@@ -133,6 +133,103 @@ def test_a_cause_is_printed_once_with_the_other_checks_that_it_fails(check_plugi
     ]
 
 
+SIZED = '''
+from maskrec import Component, hookimpl
+
+
+@hookimpl
+def maskrec_samplers():
+    yield Component("some_people", ":SomePeople", "a few people a batch")
+
+
+@hookimpl
+def maskrec_losses():
+    yield Component("no_mean", ":NoMean", "forgets the mean")
+    yield Component("ignores", ":Ignores", "a softmax over cosines")
+
+
+class SomePeople:
+    """A few people.
+
+    Args:
+        labels: of the data.
+        people: in a batch.
+    """
+
+    def __init__(self, labels: list[int], people: int = 16):
+        PROBLEM
+
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Ignores(nn.Module):
+    """A softmax.
+
+    Args:
+        embedding_size: of the backbone.
+        num_classes: of the data.
+    """
+
+    def __init__(self, embedding_size: int, num_classes: int):
+        super().__init__()
+        self.linear = nn.Linear(embedding_size, num_classes)
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(self.linear(embeddings), labels)
+
+
+class NoMean(Ignores):
+    __doc__ = Ignores.__doc__
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(self.linear(embeddings), labels, reduction="none")
+'''
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            "raise ValueError(f'people must be at most {len(set(labels))}, not {people}')",
+            "some_people cannot be built from its options: people must be at most 5, not 16",
+        ),
+        (
+            "assert people <= len(set(labels)), 'too many'",
+            "file:sized.py/some_people could not be built: AssertionError: too many (sized.py:25)",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_small_data_says_so_and_how_to_set_it(check_plugin, tmp_path, problem, said):
+    (tmp_path / "sized.py").write_text(SIZED.replace("PROBLEM", problem), encoding="utf-8")
+    done = check_plugin("sized.py")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("fail: builds")]
+    assert line == (
+        f"fail: builds: {said} (the checks give it 42 faces of 5 people); set it by `maskrec check-plugin sized.py "
+        'some_people.people=VALUE`, in a test by options={"some_people": {"people": VALUE}}'
+    )
+
+
+def test_a_cause_is_one_whatever_numbers_it_names_and_an_ignored_label_is_explained(
+    check_plugin, tmp_path, monkeypatch
+):
+    """In a pipe: whole rows, and nothing of the progress."""
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("maskrec.base.progress._SECONDS_BETWEEN_LINES", -1.0)
+    (tmp_path / "sized.py").write_text(SIZED.replace("PROBLEM", "raise ValueError"), encoding="utf-8")
+    done = check_plugin("sized.py")
+    assert done.stderr == ""
+    assert "…" not in done.stdout
+    said = [line for line in done.stdout.splitlines() if line.startswith("fail: ")]
+    assert len([line for line in said if "a loss must return a scalar tensor" in line]) == 1
+    (ignored,) = [line for line in said if "labels_out_of_range: ignores returned" in line]
+    assert "for the label -100 of 5 classes; raise an error (-100 is the ignore_index of F.cross_entropy" in ignored
+    assert ignored.endswith(
+        "-F.log_softmax(logits, dim=1).gather(1, labels[:, None]).mean() is the same and refuses them)"
+    )
+
+
 def test_json_has_a_row_a_check(check_plugin):
     done = check_plugin("chord.py", "--json", "chord.power=2")
     rows = {row["check"]: row for row in json.loads(done.stdout)["checks"]}
@@ -161,7 +258,9 @@ def test_a_distribution_is_found_beside_a_folder_of_its_name(check_plugin, tmp_p
         (["."], ". is a folder; name the installed distribution"),
         (["chord.py", "cord.power=2"], "which chord.py does not declare; did you mean chord?"),
         (["chord.py", "chord.power"], "an override is `key.path=value`"),
-        (["chord.py", "power=2"], "'power' names no parameter"),
+        (["chord.py", "power=2"], "'power' names no parameter\n    write chord.power=2\n"),
+        (["chord.py", "powr=2"], "'powr' names no parameter\n    write it like chord.power=2\n"),
+        (["chord.py", "chord=2"], "'chord' names no parameter\n    write it like chord.power=2\n"),
     ],
 )
 def test_a_wrong_command_line_exits_2(check_plugin, words, sentence):
@@ -171,11 +270,18 @@ def test_a_wrong_command_line_exits_2(check_plugin, words, sentence):
     assert done.stdout == ""
 
 
-def test_a_plugin_that_cannot_be_loaded_exits_1(check_plugin, tmp_path):
-    (tmp_path / "torn.py").write_text("from maskrec import hookimpl\nraise RuntimeError('torn')\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise RuntimeError('torn')", "import: RuntimeError: torn (torn.py:2)"),
+        ("def torn(:", "import: SyntaxError: invalid syntax (torn.py:2)"),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_exits_3_and_is_named_once(check_plugin, tmp_path, source, said):
+    (tmp_path / "torn.py").write_text(f"from maskrec import hookimpl\n{source}\n", encoding="utf-8")
     done = check_plugin("torn.py")
-    assert done.returncode == 1
-    assert "torn.py: plugin file:torn.py: import: RuntimeError: torn (torn.py:2)" in done.stderr
+    assert done.returncode == 3
+    assert done.stderr == f"maskrec: {tmp_path / 'torn.py'}: {said}\n"
 
 
 def test_the_frame_needs_neither_pytest_nor_torch():

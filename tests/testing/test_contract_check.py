@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,38 @@ def test_ids_name_the_component_and_the_check_and_expected_failures_are_strict(p
     assert [case.marks for name, case in found.items() if name != "distance-scaled-builds" and case.marks] == []
 
 
+SUITE = """
+from maskrec.testing import parametrize_with_checks
+
+
+@parametrize_with_checks("distances.py")
+def test_contract(check) -> None:
+    check()
+"""
+
+
+def test_a_failure_in_a_test_is_its_sentence_without_the_source_of_maskrec(plugin: Path) -> None:
+    """Options are missing, so that ``builds`` fails; then the plugin cannot be imported."""
+    (plugin.parent / "test_mine.py").write_text(SUITE, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "scaled-builds", "test_mine.py"]
+    done = subprocess.run(command, cwd=plugin.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done
+    report = done.stdout.partition("= FAILURES =")[2].partition("= short test summary")[0].strip("=\n").splitlines()
+    assert [line for line in report if line.startswith("E ")] == [
+        "E       maskrec.testing.contract_check.ContractError: scaled cannot be built from its options: `scaled` lacks "
+        "`factor`, which distance scaled needs: a number; set it by `maskrec check-plugin distances.py "
+        'scaled.factor=VALUE`, in a test by options={"scaled": {"factor": VALUE}}'
+    ]
+    assert "check = distance-scaled-builds" in report
+    assert report[-1] == "test_mine.py:7: ContractError"
+    assert len(report) <= 12, report
+    plugin.write_text("1 / 0\n", encoding="utf-8")
+    done = subprocess.run(command, cwd=plugin.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done
+    assert f"{plugin}: import: ZeroDivisionError: division by zero (distances.py:1)" in done.stdout
+    assert "plugin_candidates" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
@@ -149,7 +183,7 @@ def test_no_plugin_and_an_empty_or_broken_one_are_no_success(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="declares no component"):
         candidates_of(file)
     file.write_text("1 / 0\n")
-    with pytest.raises(ContractError, match="ZeroDivisionError"):
+    with pytest.raises(PluginError, match="ZeroDivisionError"):
         candidates_of(file)
 
 

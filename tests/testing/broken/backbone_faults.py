@@ -10,6 +10,7 @@ from maskrec import Component, InputSpec, hookimpl
 
 FAILS = {
     "other_size": {"embedding_shape"},
+    "plain_means": {"tensors_registered"},
     "unit_length": {"not_normalised"},
     "noise_in_eval": {"deterministic_in_eval_mode", "independent_of_the_batch", "exports_to_onnx"},
     "batch_mean_out": {"independent_of_the_batch"},
@@ -25,6 +26,7 @@ FAILS = {
 def maskrec_backbones() -> list[Component]:
     return [
         Component("other_size", ":OtherSize", "returns more numbers than it says"),
+        Component("plain_means", ":PlainMeans", "keeps a tensor as a plain attribute"),
         Component("unit_length", ":UnitLength", "normalises its embeddings"),
         Component("noise_in_eval", ":NoiseInEval", "adds noise in eval mode too"),
         Component("batch_mean_out", ":BatchMeanOut", "subtracts the batch's mean"),
@@ -55,6 +57,17 @@ class OtherSize(Plain):
     def __init__(self) -> None:
         super().__init__()
         self.embedding_size = 7
+
+
+class PlainMeans(Plain):
+    """Subtracts means that stay on the CPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.means = torch.rand(3, 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images - self.means)
 
 
 class UnitLength(Plain):

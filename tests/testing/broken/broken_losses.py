@@ -17,6 +17,8 @@ FAILS: dict[str, set[str]] = {
     "detached": {"gradient_reaches_embeddings"},
     "unused_weight": {"parameters_trained"},
     "hidden_weight": {"parameters_trained"},
+    "plain_centres": {"tensors_registered"},
+    "inner_table": {"tensors_registered"},
     "unsaved": {"parameters_saved", "state_round_trip"},
     "trains_teacher": {"frozen_parts"},
     "counts_the_first": {"batch_order"},
@@ -37,6 +39,8 @@ def maskrec_losses() -> Iterator[Component]:
     yield Component("detached", ":Detached", "gives the network no gradient")
     yield Component("unused_weight", ":UnusedWeight", "has a parameter that it does not use")
     yield Component("hidden_weight", ":HiddenWeight", "keeps a weight in a list")
+    yield Component("plain_centres", ":PlainCentres", "draws its centres and never trains them")
+    yield Component("inner_table", ":InnerTable", "keeps a table in a module of its own")
     yield Component("unsaved", ":Unsaved", "leaves its weight out of its state")
     yield Component("trains_teacher", ":TrainsTeacher", "gives what is frozen a gradient")
     yield Component("counts_the_first", ":CountsTheFirst", "takes the first samples more seriously")
@@ -107,6 +111,32 @@ class HiddenWeight(Fine):
 
     def reduced(self, rows: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         return super().reduced(rows, logits + self.biases[0], labels)
+
+
+class PlainCentres(Fine):
+    __doc__ = Fine.__doc__
+
+    def __init__(self, embedding_size: int, num_classes: int) -> None:
+        super().__init__(embedding_size, num_classes)
+        self.centres = torch.randn(num_classes, embedding_size)
+        self.last: Tensor | None = None
+
+    def reduced(self, rows: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        self.last = rows.detach()  # of a batch, and no fault
+        return super().reduced(rows, logits + rows @ self.centres.T.to(rows), labels)
+
+
+class InnerTable(Fine):
+    __doc__ = Fine.__doc__
+
+    def __init__(self, embedding_size: int, num_classes: int) -> None:
+        super().__init__(embedding_size, num_classes)
+        self.inner = nn.Identity()
+        self.inner.table = torch.rand(num_classes)
+        self.factor, self.ones = torch.rand(()), torch.ones(num_classes)  # one number and a constant, and no fault
+
+    def reduced(self, rows: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        return super().reduced(rows, logits + self.factor * self.ones.to(rows) + self.inner.table.to(rows), labels)
 
 
 class Unsaved(Fine):

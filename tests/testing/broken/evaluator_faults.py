@@ -16,6 +16,9 @@ FAILS = {
     "second_half": {"pair_order_irrelevant"},
     "undeclared": {"declared_metrics_only"},
     "not_a_number": {"finite_numbers"},
+    "text_metric": {"finite_numbers"},
+    "nested_metric": {"finite_numbers"},
+    "text_threshold": {"finite_numbers"},
     "numpy_count": {"plain_values"},
     "text_figure": {"plain_values"},
     "own_threshold": {"thresholds_from_evaluation"},
@@ -33,6 +36,9 @@ def maskrec_evaluators() -> list[Component]:
         Component("second_half", ":SecondHalf", "measures the second half of the pairs only"),
         Component("undeclared", ":Undeclared", "returns one metric more"),
         Component("not_a_number", ":NotANumber", "returns NaN"),
+        Component("text_metric", ":TextMetric", "returns a metric as text"),
+        Component("nested_metric", ":NestedMetric", "returns a map as a metric"),
+        Component("text_threshold", ":TextThreshold", "returns a threshold as text"),
         Component("numpy_count", ":NumpyCount", "has a numpy integer in a table"),
         Component("text_figure", ":TextFigure", "returns a figure as text"),
         Component("own_threshold", ":OwnThreshold", "returns a threshold of the test pairs"),
@@ -122,6 +128,37 @@ class NotANumber(Plain):
 
     def evaluate(self, embed) -> Evaluation:
         return replace(super().evaluate(embed), tables={"spread": [{"deviation": float("nan")}]})
+
+
+class TextMetric(Plain):
+    """Returns its accuracy as text."""
+
+    def evaluate(self, embed) -> Evaluation:
+        found = super().evaluate(embed)
+        return replace(found, metrics={name: f"{value:.3f}" for name, value in found.metrics.items()})
+
+
+class NestedMetric(Plain):
+    """Returns a map in place of a number."""
+
+    def evaluate(self, embed) -> Evaluation:
+        found = super().evaluate(embed)
+        return replace(found, metrics={name: {"all": value} for name, value in found.metrics.items()})
+
+
+class TextThreshold(Plain):
+    """Returns its threshold as text, and reads it in the test."""
+
+    def evaluate(self, embed) -> Evaluation:
+        found = super().evaluate(embed)
+        best = found.thresholds["best"]
+        return replace(found, thresholds={"best": replace(best, value=str(best.value))})
+
+    def test(self, embed, evaluation: Evaluation) -> Evaluation:
+        distances = distances_of(embed, self.test_pairs)
+        threshold = evaluation.thresholds["best"]
+        value = accuracy(distances, self.test_pairs.same, float(threshold.value))
+        return Evaluation({"accuracy": value}, {"best": threshold})
 
 
 class NumpyCount(Plain):
