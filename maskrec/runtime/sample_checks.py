@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import type_shown
+from maskrec.contracts.component_calls import method_of
 from maskrec.contracts.sample import Sample, SampleColumns
 
 Shape = tuple[int, ...]
@@ -28,6 +30,23 @@ def sample_problem(sample: Any, shape: Shape | None) -> str | None:
     if not isinstance(sample, Sample):
         return f"is {type_shown(sample)}; a data set must return a Sample"
     return image_problem(sample.image, shape) or _label_problem(sample) or _landmarks_problem(sample)
+
+
+def number_of(samples: Any, index: int) -> int:
+    """A sample's number as messages give it: that of the whole data set, of which these may be a part."""
+    place = method_of(samples, "place_in_whole")
+    return index if place is None else int(place(index))
+
+
+def image_of(samples: Any, index: int) -> Tensor | None:
+    """The image of a sample, whose shape all others must have; None where it is wrong, as its next reader says."""
+    try:
+        sample = samples[index]
+    except INTERRUPTS:
+        raise
+    except BaseException:  # third-party code; also SystemExit
+        return None
+    return sample.image if sample_problem(sample, None) is None else None
 
 
 def image_problem(image: Any, shape: Shape | None) -> str | None:

@@ -118,6 +118,46 @@ def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
         list(load(faces, places, 2, pin=False))
 
 
+class Stated(Faces):
+    """A data set: the image ``at`` has another label than `labels` say."""
+
+    num_classes = 150
+
+    def __init__(self, at: int, by_batch: bool) -> None:
+        super().__init__(by_pixel=True)
+        self.at, self.labels = at, [index * 3 for index in range(50)]
+        if by_batch:
+            self.read_into = self._filled
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = super().__getitem__(index)
+        return replace(sample, label=149) if index == self.at else sample
+
+    def _filled(self, indices: Sequence[int], images: Any) -> SampleColumns:
+        samples = [self[index] for index in indices]
+        images[:] = torch.stack([sample.image for sample in samples]).permute(0, 2, 3, 1).numpy()
+        masked = np.array([sample.masked for sample in samples])
+        return SampleColumns(np.array([sample.label for sample in samples]), None, masked)
+
+
+@pytest.mark.parametrize("by_batch", [False, True])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_label_that_the_data_set_does_not_state_is_refused_in_any_batch(workers: int, by_batch: bool) -> None:
+    places = [[(8 * batch + row, 8 * batch + row) for row in range(8)] for batch in range(5)]
+    batches = load(Stated(33, by_batch), places, workers, pin=False, who="data: mine/people")
+    labels = [next(batches).labels.tolist() for _ in range(4)]
+    assert labels == [[3 * index for _, index in batch] for batch in places[:4]]
+    said = "^data: mine/people: sample 33 has the label 149, and its data set's `labels` say 99$"
+    with pytest.raises(PluginError, match=said):
+        next(batches)
+
+
+def test_images_of_pairs_promise_no_label() -> None:
+    images = Stated(3, by_batch=False)
+    del images.labels
+    assert [batch.labels.tolist() for batch in load(images, [[(0, 3)]], 0, pin=False)] == [[149]]
+
+
 SIX = SampleColumns(np.arange(6), np.zeros((6, 5, 2), np.float32), np.zeros(6, bool))
 
 

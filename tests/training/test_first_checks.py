@@ -115,7 +115,10 @@ SHOWN = {
     "data float": (section("data", "sets", "float"), r"sample \d+ has an image of torch\.float32 \(3, 8, 8\)"),
     "data ones": (section("data", "sets", "ones"), "returns black images"),
     "data small": (section("data", "sets", "small"), r"returns images of \(3, 7, 7\), and the canvas .* \(3, 8, 8\)"),
-    "data label": (section("data", "sets", "label"), r"returns sample \d+ with the label \d, and its `labels` say \d"),
+    "data label": (
+        section("data", "sets", "label"),
+        rf"^data: {WHO}sets: sample \d+ has the label \d, and its .* `labels` say \d",
+    ),
     "data labels": (section("data", "sets", "labels"), "gives sample 7 the label 6, and labels go from 0 to .* = 5"),
     "data few": (section("data", "sets", "few"), "has 23 labels for 24 samples"),
     "data names": (section("data", "sets", "names"), "has 5 identities for 6 classes; "),
