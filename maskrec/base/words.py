@@ -46,7 +46,7 @@ def byte_size(count: int) -> str:
     return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {_UNITS[power - 1]}"
 
 
-_PLURALS = {"person": "people", "gallery": "galleries", "loader process": "loader processes"}
+_PLURALS = {"person": "people", "gallery": "galleries", "process": "processes", "loader process": "loader processes"}
 
 
 def counted(count: int, what: str) -> str:
