@@ -108,11 +108,11 @@ def os_reason(error: Exception) -> str:
 
 
 def type_shown(value: object) -> str:
-    """What a value is, as messages say it: ``None``, ``a dict``, ``an int``."""
+    """What a value is, as messages say it: ``None``, ``a dict``, ``an int``, ``an ndarray``."""
     if value is None:
         return "None"
     name = type(value).__name__
-    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+    return f"{'an' if name[0] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
 
 
 def typed_line(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
 from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
+from maskrec.runtime.sample_checks import sample_problem
 
 
 class Faces:
@@ -164,11 +166,14 @@ SIX = SampleColumns(np.arange(6), np.zeros((6, 5, 2), np.float32), np.zeros(6, b
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        (None, r"returned None from read_into, which must be SampleColumns"),
-        (replace(SIX, labels=np.arange(5)), r"returned labels of \(5,\) from read_into, which must be an array \(6,\)"),
-        (replace(SIX, labels=list(range(6))), r"returned labels of list from read_into, which must be an array \(6,\)"),
-        (replace(SIX, masked=np.zeros((6, 1), bool)), r"returned masked of \(6, 1\) from read_into"),
-        (replace(SIX, landmarks=np.zeros((6, 2, 5))), r"returned landmarks of \(6, 2, 5\) from read_into"),
+        (None, r"returned None from read_into; it must return SampleColumns"),
+        (
+            replace(SIX, labels=np.arange(5)),
+            r"returned an array \(5,\) for labels from read_into; they must be an array",
+        ),
+        (replace(SIX, labels=list(range(6))), r"returned a list for labels from read_into; they must be an"),
+        (replace(SIX, masked=np.zeros((6, 1), bool)), r"returned an array \(6, 1\) for masked from read_into"),
+        (replace(SIX, landmarks=np.zeros((6, 2, 5))), r"returned an array \(6, 2, 5\) for landmarks from read_into"),
         (replace(SIX, landmarks=None), None),
         (SIX, None),
     ],
@@ -257,6 +262,26 @@ def test_a_wrong_sample_is_named_in_the_same_words_whatever_the_workers(wrong: A
         said[workers] = str(raised.value)
     assert said[0] == said[2]
     assert said[0].startswith("data: mine: sample 7 ") or (first == 7 and "sample 2 has an image" in said[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"image": np.zeros((3, 8, 6), np.uint8)},
+            r"has an ndarray as its image; .* \(3, H, W\): torch.from_numpy makes",
+        ),
+        ({"image": None}, r"has None as its image; an image must be a uint8 tensor \(3, H, W\)$"),
+        ({"label": "seven"}, "has the label 'seven'; a label must be an integer"),
+        ({"masked": 1}, "has masked=1; it must be True or False"),
+        ({"landmarks": [1, 2]}, r"has a list as its landmarks; they must be a tensor \(5, 2\) or None"),
+        ({"landmarks": torch.zeros(10)}, r"has a tensor of shape \(10,\) as its landmarks; they must"),
+    ],
+)
+def test_what_is_wrong_with_a_sample_is_a_sentence(changes: dict[str, Any], said: str) -> None:
+    problem = sample_problem(replace(Faces()[3], **changes), None)
+    assert problem is not None
+    assert re.match(said, problem)
 
 
 def test_floating_point_images_are_refused() -> None:

@@ -86,11 +86,11 @@ SHOWN = {
     ),
     "loss list": (
         section("loss", "losses", "list"),
-        "returned a list from diagnostics, which must be a dict of numbers",
+        "returned a list from diagnostics; it must return a dict of numbers",
     ),
     "loss word": (
         section("loss", "losses", "word"),
-        "returned a str for 'active' from diagnostics, which must be a num",
+        "returned a str for 'active' from diagnostics; it must be a num",
     ),
     "loss eval": (
         section("loss", "losses", "eval"),
@@ -175,14 +175,17 @@ SHOWN = {
     "evaluator raises": (evaluated("raises"), f"failed in evaluate: AttributeError: .* {PLACE}$"),
     "evaluator exits": (evaluated("exits"), f"failed in evaluate: SystemExit: 0 {PLACE}$"),
     "evaluator test": (evaluated("test"), f"failed in test: KeyError: 'threshold' {PLACE}$"),
-    "evaluator dict": (evaluated("dict"), "returned a dict, which must be an Evaluation"),
+    "evaluator dict": (
+        evaluated("dict"),
+        r"returned a dict; it must return an Evaluation, such as Evaluation\(\{'score': value\}\)",
+    ),
     "evaluator photos": (
         evaluated("photos"),
-        f"failed in evaluate: TypeError: embed was given a Noise, which must be a PairSet; .* {PLACE}$",
+        f"failed in evaluate: TypeError: embed was given a Noise, and it takes a PairSet; .* {PLACE}$",
     ),
     "evaluator unannotated": (
         {"evaluate": {"held_out": {"use": "unannotated", "pairs": {"use": "noise_pairs"}}}},
-        f"embed was given a dict, which must be a PairSet; annotate the parameter .*: `pairs: Pairs` .* {PLACE}$",
+        rf"embed was given a dict, and it takes a PairSet; annotate .* \(from maskrec import Pairs\) {PLACE}$",
     ),
     "evaluator no embed": (
         {"evaluate": {"held_out": {"use": "no_embed", "pairs": {"use": "noise_pairs"}}}},
