@@ -109,9 +109,7 @@ def declared_metrics(target: Any, name: str, values: Mapping[str, Any]) -> Metri
         raise PluginError(f"the metrics of {name} must be a map of names to min or max, not {type_shown(found)}")
     wrong = [key for key, mode in found.items() if mode not in ("min", "max") or not isinstance(key, str)]
     if wrong:
-        raise PluginError(
-            f"{name} declares {found[wrong[0]]!r} for {wrong[0]!r}; each metric is a name with min or max"
-        )
+        raise PluginError(f"{name} declares {found[wrong[0]]!r} for {wrong[0]!r}; a metric is a name with min or max")
     return dict(found)
 
 
