@@ -34,7 +34,10 @@ class StatedLabels:
         """
         if self.labels is None:
             return
-        stated = np.fromiter((self.labels[index] for index in indices.tolist()), np.int64, len(indices))
+        if isinstance(self.labels, np.ndarray):
+            stated = self.labels[indices]
+        else:  # looked up one by one: a list of millions is not copied
+            stated = np.fromiter(map(self.labels.__getitem__, indices.tolist()), np.int64, len(indices))
         rows = np.flatnonzero(labels != stated)
         if len(rows):
             row = int(rows[0])

@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import time
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -155,9 +156,21 @@ def test_a_label_that_the_data_set_does_not_state_is_refused_in_any_batch(worker
 
 
 def test_images_of_pairs_promise_no_label() -> None:
-    images = Stated(3, by_batch=False)
-    del images.labels
-    assert [batch.labels.tolist() for batch in load(images, [[(0, 3)]], 0, pin=False)] == [[149]]
+    class Named(Faces):
+        """Images with names of people as their labels, and no classes."""
+
+        labels = ("Ann",) * 50
+
+    assert [batch.labels.tolist() for batch in load(Named(), [[(0, 3)]], 0, pin=False)] == [[9]]
+
+
+@pytest.mark.parametrize("kept", [list, tuple, np.array, torch.tensor, lambda labels: array("q", labels)])
+def test_labels_may_be_stated_in_any_sequence(kept: Any) -> None:
+    faces = Stated(4, by_batch=False)
+    faces.labels = kept(faces.labels)
+    assert [batch.labels.tolist() for batch in load(faces, [[(0, 3), (1, 7)]], 0, pin=False)] == [[9, 21]]
+    with pytest.raises(PluginError, match="sample 4 has the label 149, and its data set's `labels` say 12"):
+        list(load(faces, [[(0, 3), (1, 4)]], 0, pin=False))
 
 
 SIX = SampleColumns(np.arange(6), np.zeros((6, 5, 2), np.float32), np.zeros(6, bool))

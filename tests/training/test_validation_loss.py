@@ -111,15 +111,16 @@ def test_a_wrong_label_of_held_out_people_is_not_numbered_away(wrong: Any) -> No
 
         def __getitem__(self, index: int) -> Sample:
             sample = super().__getitem__(index)
-            return replace(sample, label=wrong) if index == 3 else sample
+            return replace(sample, label=wrong) if index == 12 else sample
 
         def read_into(self, indices: Any, space: Any) -> SampleColumns:
             return replace(super().read_into(indices, space), labels=np.array([self[index].label for index in indices]))
 
     held = hold_out(Wrong(), Validation(fraction=0.4), "people", 0)
-    part = next(each for each in (held.trained, held.validation) if 3 in each.rows)
+    part = next(each for each in (held.trained, held.validation) if 12 in each.rows)
+    assert part.rows.tolist().index(12) != 12
     said = "must be an integer" if wrong == "Ann" else "and its data set's `labels` say"
-    with pytest.raises(PluginError, match=f"^data: mine/x: sample 3 has the label .*{said}"):
+    with pytest.raises(PluginError, match=f"^data: mine/x: sample 12 has the label .*{said}"):
         list(load(part, [[(row, row) for row in range(len(part))]], 0, False, "data: mine/x"))
     if wrong != "Ann":
         assert part.read_into is not None
