@@ -53,7 +53,7 @@ def byte_size(count: int) -> str:
     return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {_UNITS[power - 1]}"
 
 
-_PLURALS = {"person": "people", "gallery": "galleries", "loader process": "loader processes"}
+_PLURALS = {"person": "people", "gallery": "galleries", "process": "processes", "loader process": "loader processes"}
 
 
 def counted(count: int, what: str) -> str:
@@ -115,11 +115,11 @@ def os_reason(error: Exception) -> str:
 
 
 def type_shown(value: object) -> str:
-    """What a value is, as messages say it: ``None``, ``a dict``, ``an int``."""
+    """What a value is, as messages say it: ``None``, ``a dict``, ``an int``, ``an ndarray``."""
     if value is None:
         return "None"
     name = type(value).__name__
-    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+    return f"{'an' if name[0] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
 
 
 def typed_line(error: BaseException) -> str:

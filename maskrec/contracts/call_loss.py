@@ -14,7 +14,7 @@ along the first dimension, and a run goes on with another number of processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -92,8 +92,20 @@ def looking_at_losses(look: Look) -> Iterator[None]:
 
 
 def _refuse_no_scalar(value: object, who: str) -> None:
+    must = "a loss must return a scalar tensor"
     shape = getattr(value, "shape", None)
     if shape is None or not hasattr(value, "requires_grad"):
-        raise PluginError(f"{who} returned {type_shown(value)}; a loss must return a scalar tensor")
+        raise PluginError(f"{who} returned {type_shown(value)}; {must}{_remedy(value)}")
     if len(shape):
-        raise PluginError(f"{who} returned a tensor of shape {tuple(shape)}; a loss must return a scalar tensor")
+        raise PluginError(f"{who} returned a tensor of shape {tuple(shape)}; {must}: call .mean()")
+
+
+def _remedy(value: object) -> str:
+    """How the author makes a scalar tensor of what a loss returned, as the end of a sentence."""
+    if value is None:
+        return ": end forward with `return`"
+    if isinstance(value, (tuple, list, Mapping)):
+        return " alone: its diagnostics() reports other values"
+    if hasattr(value, "__float__"):
+        return ": float(), .item() and .numpy() lose the gradient, so return the tensor itself"
+    return ""

@@ -1,7 +1,6 @@
 """The one place that asks a component for what its contract leaves optional; everybody else calls these functions.
 
-``check``, ``metrics`` and ``parameters`` are asked of a target, before it is built; everything else is asked of the
-built component.
+``check``, ``metrics`` and ``parameters`` are asked of a target before it is built, everything else of the component.
 """
 
 from __future__ import annotations
@@ -62,8 +61,7 @@ def ask_check(
         name: what the target is called in messages.
         values: all parameters by name, defaults filled in.
         context: the givens that are known.
-        later: givens that are not known yet; a ``KeyError`` for one of them means "nothing to say", since the check
-            is asked again once they are.
+        later: givens that are not known yet; a ``KeyError`` for one of them is passed over: the check is asked again.
 
     Raises:
         PluginError: the check raised, or yielded something other than ``Problem``.
@@ -102,15 +100,17 @@ def declared_metrics(target: Any, name: str, values: Mapping[str, Any]) -> Metri
     if stated is None:
         raise PluginError(f"{name} has no static `metrics`, so it cannot say what it measures")
     try:
-        found = dict(stated(dict(values)))
+        found = stated(dict(values))
     except INTERRUPTS:
         raise
     except BaseException as error:  # third-party code; also SystemExit
         raise PluginError(sentence_of(f"the metrics of {name}", "failed", error, target)) from error
+    if not isinstance(found, Mapping):
+        raise PluginError(f"the metrics of {name} must be a map of names to min or max, not {type_shown(found)}")
     wrong = [key for key, mode in found.items() if mode not in ("min", "max") or not isinstance(key, str)]
     if wrong:
-        raise PluginError(f"the metrics of {name} must be min or max, not {found[wrong[0]]!r} for {wrong[0]!r}")
-    return found
+        raise PluginError(f"{name} declares {found[wrong[0]]!r} for {wrong[0]!r}; a metric is a name with min or max")
+    return dict(found)
 
 
 def scope_of(loss: object) -> str:
@@ -167,7 +167,7 @@ def diagnostics(component: object, who: str = "") -> dict[str, float | Tensor]:
     with call_into(who, "failed in diagnostics", component):
         answer = asked()
     if not isinstance(answer, Mapping):
-        raise PluginError(f"{who} returned {type_shown(answer)} from diagnostics, which must be a dict of numbers")
+        raise PluginError(f"{who} returned {type_shown(answer)} from diagnostics; it must return a dict of numbers")
     return {str(name): _number(name, value, who) for name, value in answer.items()}
 
 
@@ -181,7 +181,7 @@ def _number(name: object, value: Any, who: str) -> float | Tensor:
         return float(value)
     except (TypeError, ValueError, RuntimeError) as error:  # of no number, of a word, of a tensor of several
         shown = f"a tensor of shape {tuple(value.shape)}" if hasattr(value, "shape") else type_shown(value)
-        raise PluginError(f"{who} returned {shown} for {name!r} from diagnostics, which must be a number") from error
+        raise PluginError(f"{who} returned {shown} for {name!r} from diagnostics; it must be a number") from error
 
 
 def keeps_state(component: object) -> bool:

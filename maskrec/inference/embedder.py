@@ -185,8 +185,8 @@ def require_pair_set(given: object) -> None:
         return
     hint = "give it the whole set: its embeddings have one row for each of its images"
     if isinstance(given, Mapping):
-        hint = "annotate the parameter of __init__ that it comes from: `pairs: Pairs` (maskrec.contracts.kinds)"
-    raise TypeError(f"embed was given {type_shown(given)}, which must be a PairSet; {hint}")
+        hint = "annotate the parameter of __init__ that it comes from: `pairs: Pairs` (from maskrec import Pairs)"
+    raise TypeError(f"embed was given {type_shown(given)}, and it takes a PairSet; {hint}")
 
 
 def seen(images: Tensor, view: View) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from maskrec.base.files import expand_home
 from maskrec.base.words import article
-from maskrec.contracts.kinds import Kind, Part
+from maskrec.contracts.kinds import KINDS, Kind, Part
 from maskrec.recipe.node import show
 
 _LISTS = (list, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
@@ -28,6 +28,10 @@ _WORDS: dict[Any, str] = {
 }
 
 
+class NotForRecipesError(ValueError):
+    """An annotation or default that no recipe can write."""
+
+
 def unannotated(annotation: Any) -> bool:
     """Whether a value for this annotation cannot be checked."""
     return annotation in (inspect.Parameter.empty, Any, object)
@@ -40,6 +44,22 @@ def component_marker(annotation: Any) -> Kind | Part | None:
             if isinstance(extra, Kind | Part):
                 return extra
     return None
+
+
+def refuse_classes(annotation: Any) -> None:
+    """Refuse a component's class where the alias for one is meant: ``PairSet`` for ``Pairs``.
+
+    Raises:
+        NotForRecipesError: the sentence says what to annotate.
+    """
+    for member in members(annotation):
+        name = getattr(member, "__name__", "")
+        alias = "Pairs" if name == "PairSet" else name
+        if str(getattr(member, "__module__", "")).startswith("maskrec.contracts.") and alias.lower() in KINDS:
+            raise NotForRecipesError(
+                f"{name} cannot be written in a recipe; for its author: annotate it `{alias}` (from maskrec import "
+                f"{alias})"
+            )
 
 
 def holds_component(annotation: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from maskrec.base.words import article, one_line
-from maskrec.recipe.annotations import describe, unannotated
+from maskrec.recipe.annotations import NotForRecipesError, describe, unannotated
 from maskrec.recipe.node import Node, nearest, plain, show
 from maskrec.recipe.plan import Optimizer, Scheduler
 from maskrec.recipe.problems import RecipeProblems
@@ -21,7 +21,7 @@ from maskrec.recipe.torch_optim import (
     try_out,
     try_schedule,
 )
-from maskrec.recipe.values import INVALID, NotForRecipesError, check_value, normalized_default, to_plain
+from maskrec.recipe.values import INVALID, check_value, normalized_default, to_plain
 
 GROUPS = ("backbone", "loss")
 _OPTIMIZER_FIELDS = ("use", "groups", "decay_norm_and_bias")

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 from maskrec.recipe.annotations import (
+    NotForRecipesError,
     choices,
     describe,
     holds_component,
     is_union,
     item_annotation,
     members,
+    refuse_classes,
     strict,
     unannotated,
 )  # fmt: skip
@@ -29,10 +31,6 @@ INVALID = object()
 """Stands for a value that has been rejected."""
 
 EMPTY = inspect.Parameter.empty
-
-
-class NotForRecipesError(ValueError):
-    """An annotation or default that no recipe can write."""
 
 
 def check_value(
@@ -69,6 +67,8 @@ def check_value(
         return normalized_default(default, annotation)
     narrowed = narrow(annotation, node)
     try:
+        if node.map is not None:
+            refuse_classes(annotation)
         return _validate(narrowed, value)
     except NotForRecipesError as error:
         whose = f" of {owner}" if owner else ""
@@ -82,6 +82,8 @@ def check_value(
 def _such_as(name: str, value: Any, default: Any) -> str:
     """A type that a parameter may have meant, as a signature has it: ``, such as `scale: float = 3.0```."""
     typical = value if default is EMPTY or default is None else default
+    if isinstance(value, Mapping) and "pairs" in name:
+        return f", such as `{name}: Pairs` (from maskrec import Pairs)"
     if not isinstance(typical, bool | int | float | str):
         return ""
     optional = " | None" if default is None else ""

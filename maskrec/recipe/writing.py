@@ -9,10 +9,11 @@ from typing import Any
 
 import yaml
 
+from maskrec.recipe.annotations import NotForRecipesError
 from maskrec.recipe.evaluations_only import NamedEvaluations
 from maskrec.recipe.plan import Opened, Plan, Spec, map_leaves
 from maskrec.recipe.scalars import read_plain, write_plain
-from maskrec.recipe.values import NotForRecipesError, to_plain
+from maskrec.recipe.values import to_plain
 
 HEADING = "# Resolved by maskrec: every default written out, every name qualified.\n"
 

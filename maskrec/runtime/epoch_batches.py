@@ -22,7 +22,9 @@ Place = tuple[int, int]  # position in the global epoch, index in the data set
 _T = TypeVar("_T")
 
 
-def epoch_batches(sampler: Sampler, epoch: int, samples: int | None = None, who: str = "the sampler") -> Batches:
+def epoch_batches(
+    sampler: Sampler, epoch: int, samples: int | None = None, who: str = "the sampler", again: bool = False
+) -> Batches:
     """The global batches of an epoch.
 
     Args:
@@ -30,6 +32,7 @@ def epoch_batches(sampler: Sampler, epoch: int, samples: int | None = None, who:
         epoch: from 0.
         samples: how many samples the data set has; None where that is not known.
         who: names the sampler in messages.
+        again: whether it has been asked for them before.
 
     Raises:
         PluginError: the sampler raises, yields more or fewer batches than its length, an empty one, something other
@@ -42,7 +45,9 @@ def epoch_batches(sampler: Sampler, epoch: int, samples: int | None = None, who:
         batches = _yielded(sampler, length + 1, epoch, who)
     if len(batches) != length:
         found = f"more than {length}" if len(batches) > length else str(len(batches))
-        raise PluginError(f"{who} yields {found} batches in epoch {epoch + 1}, and its length is {length}")
+        when = " when it is asked a second time" if again else ""
+        hint = "; __iter__ must begin anew at every call" if again else ""
+        raise PluginError(f"{who} yields {found} batches in epoch {epoch + 1}{when}, and its length is {length}{hint}")
     for number, batch in enumerate(batches, start=1):
         if not batch:
             raise PluginError(f"{who} yields an empty batch, number {number} of epoch {epoch + 1}")

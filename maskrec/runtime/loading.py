@@ -20,7 +20,8 @@ from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches, buffers_for
 from maskrec.runtime.epoch_batches import Place
 from maskrec.runtime.loader_processes import HandedBatches, iterate
-from maskrec.runtime.sample_checks import columns_problem, sample_problem
+from maskrec.runtime.sample_checks import columns_problem, image_of, number_of, sample_problem
+from maskrec.runtime.stated_labels import StatedLabels
 
 
 class Samples(Protocol):
@@ -71,7 +72,8 @@ def load(
         who: names the data set in messages: ``data: maskrec/image_csv``.
 
     Raises:
-        PluginError: the data set raises, or returns something other than samples of one size.
+        PluginError: the data set raises, or returns something other than samples of one size with the labels that it
+            states.
         MaskrecError: a sample cannot be read (the data set's own message), or a loader process was killed.
     """
     with EpochLoader(samples, workers, pin, who) as loader:
@@ -92,6 +94,7 @@ class EpochLoader:
 
     def __init__(self, samples: Samples, workers: int, pin: bool, who: str = "") -> None:
         self.samples, self.workers, self.pin, self.who = samples, workers, pin, who
+        self._stated = StatedLabels(samples, who)
         self._loader: DataLoader[Any] | None = None
         self._handed = HandedBatches((), None)
 
@@ -105,6 +108,7 @@ class EpochLoader:
         for parcel in iterate(self._loader):
             if isinstance(parcel, Exception):
                 raise parcel
+            self._stated.hold(parcel.labels, parcel.places[:, 1])
             yield _unpacked(parcel, self._handed.slots)
             del parcel  # otherwise its slot would stay in use for one more batch
 
@@ -113,7 +117,8 @@ class EpochLoader:
         return loader.num_workers == workers and (slots is None or max(map(len, places), default=0) <= slots.rows)
 
     def _begun(self, places: Sequence[Sequence[Place]], workers: int) -> DataLoader[Any]:
-        first = _first_image(self.samples, places) if workers else None
+        index = next((place[1] for batch in places for place in batch), None) if workers else None
+        first = None if index is None else image_of(self.samples, index)
         self._handed = HandedBatches(places, buffers_for(first, max(map(len, places), default=0), workers))
         shape = None if first is None else tuple(first.shape)
         return DataLoader(
@@ -133,17 +138,6 @@ class EpochLoader:
 
     def __exit__(self, *_: object) -> None:
         self._loader = None
-
-
-def _first_image(samples: Samples, places: Sequence[Sequence[Place]]) -> Tensor | None:
-    """The first image, whose shape all others must have; None where it is wrong: a worker reports that."""
-    try:
-        sample = samples[next(place for batch in places for place in batch)[1]]
-    except INTERRUPTS:
-        raise
-    except BaseException:  # a worker meets the same error and reports it in its place
-        return None
-    return sample.image if sample_problem(sample, None) is None else None
 
 
 class _Parcel(NamedTuple):
@@ -224,9 +218,10 @@ class _Placed:
         except INTERRUPTS:
             raise
         except BaseException as error:  # also SystemExit: a data set must not end the program
-            return failure_of(f"{self.who}sample {index}", "cannot be read", error, self.samples)
+            sample_named = f"{self.who}sample {number_of(self.samples, index)}"
+            return failure_of(sample_named, "cannot be read", error, self.samples)
         if problem is not None:
-            return PluginError(f"{self.who}sample {index} {problem}")
+            return PluginError(f"{self.who}sample {number_of(self.samples, index)} {problem}")
         self.shape = self.shape or tuple(sample.image.shape)
         return sample
 

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskrec.base.interrupts import INTERRUPTS
 from maskrec.base.words import type_shown
+from maskrec.contracts.component_calls import method_of
 from maskrec.contracts.sample import Sample, SampleColumns
 
 Shape = tuple[int, ...]
@@ -30,10 +32,28 @@ def sample_problem(sample: Any, shape: Shape | None) -> str | None:
     return image_problem(sample.image, shape) or _label_problem(sample) or _landmarks_problem(sample)
 
 
+def number_of(samples: Any, index: int) -> int:
+    """A sample's number as messages give it: that of the whole data set, of which these may be a part."""
+    place = method_of(samples, "place_in_whole")
+    return index if place is None else int(place(index))
+
+
+def image_of(samples: Any, index: int) -> Tensor | None:
+    """The image of a sample, whose shape all others must have; None where it is wrong, as its next reader says."""
+    try:
+        sample = samples[index]
+    except INTERRUPTS:
+        raise
+    except BaseException:  # third-party code; also SystemExit
+        return None
+    return sample.image if sample_problem(sample, None) is None else None
+
+
 def image_problem(image: Any, shape: Shape | None) -> str | None:
     """What is wrong with a sample's image."""
     if not isinstance(image, Tensor):
-        return f"has {type_shown(image)} as its image, which must be a uint8 tensor (3, H, W)"
+        made = ": torch.from_numpy makes one" if isinstance(image, np.ndarray) else ""
+        return f"has {type_shown(image)} as its image; an image must be a uint8 tensor (3, H, W){made}"
     found = f"has an image of {image.dtype} {tuple(image.shape)}"
     if image.dtype != torch.uint8:
         return f"{found}; images must be torch.uint8 with values from 0 to 255: they are divided by 255 later"
@@ -48,9 +68,9 @@ def _label_problem(sample: Sample) -> str | None:
     try:
         operator.index(sample.label)
     except TypeError:
-        return f"has the label {sample.label!r}, which must be an integer"
+        return f"has the label {sample.label!r}; a label must be an integer"
     if not isinstance(sample.masked, (bool, np.bool_)):
-        return f"has masked={sample.masked!r}, which must be True or False"
+        return f"has masked={sample.masked!r}; it must be True or False"
     return None
 
 
@@ -58,22 +78,22 @@ def _landmarks_problem(sample: Sample) -> str | None:
     points = sample.landmarks
     if points is None or (isinstance(points, Tensor) and points.shape == (5, 2)):
         return None
-    shown = tuple(points.shape) if isinstance(points, Tensor) else type(points).__name__
-    return f"has landmarks of {shown}, which must be a tensor (5, 2) or None"
+    shown = f"a tensor of shape {tuple(points.shape)}" if isinstance(points, Tensor) else type_shown(points)
+    return f"has {shown} as its landmarks; they must be a tensor (5, 2) or None"
 
 
 def columns_problem(columns: Any, rows: int) -> str | None:
     """What is wrong with what ``read_into`` returned for ``rows`` samples, as the end of a sentence."""
     if not isinstance(columns, SampleColumns):
-        return f"returned {type_shown(columns)} from read_into, which must be SampleColumns"
+        return f"returned {type_shown(columns)} from read_into; it must return SampleColumns"
     shapes = {"labels": (rows,), "masked": (rows,), "landmarks": (rows, 5, 2)}
     for name, shape in shapes.items():
         array = getattr(columns, name)
         if array is None and name == "landmarks":
             continue
         if not isinstance(array, np.ndarray) or array.shape != shape:
-            found = array.shape if isinstance(array, np.ndarray) else type(array).__name__
-            return f"returned {name} of {found} from read_into, which must be an array {shape}"
+            found = f"an array {array.shape}" if isinstance(array, np.ndarray) else type_shown(array)
+            return f"returned {found} for {name} from read_into; they must be an array {shape}"
     return None
 
 

@@ -142,7 +142,7 @@ def assemble(
         observers=observers,
         pair_sets=tuple(builder.pair_sets),
         declared=declared,
-        component_notes=(*builder.notes, *likely_mistakes(built)),
+        component_notes=(*builder.notes, *problems.entries, *likely_mistakes(built)),
         held_out=held_out,
     )
 

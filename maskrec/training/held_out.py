@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,17 +35,18 @@ class PartOfData:
     Args:
         whole: the data set.
         rows: places in it, in order.
-        labels: of these samples where they are numbered anew; None keeps those of ``whole``.
+        numbers: the label of each class where they are numbered anew; None keeps those of ``whole``.
         num_classes: of the labels.
         identities: names by label, or None.
     """
 
     def __init__(
-        self, whole: Dataset, rows: Rows, labels: Rows | None, num_classes: int, identities: Sequence[str] | None
+        self, whole: Dataset, rows: Rows, numbers: Rows | None, num_classes: int, identities: Sequence[str] | None
     ) -> None:
         self.whole, self.rows, self.num_classes, self.identities = whole, rows, num_classes, identities
-        self._renumbered = labels is not None
-        self.labels = (np.asarray(whole.labels, np.int64)[rows] if labels is None else labels).tolist()
+        self._numbers = numbers
+        labels = np.asarray(whole.labels, np.int64)[rows]
+        self.labels = (labels if numbers is None else numbers[labels]).tolist()
         self.has_landmarks = whole.has_landmarks
         self.caveat = str(getattr(whole, "caveat", ""))
         masked, shards = masked_samples(whole), shards_of(whole)
@@ -56,7 +58,17 @@ class PartOfData:
 
     def __getitem__(self, index: int) -> Sample:
         sample = self.whole[int(self.rows[index])]
-        return replace(sample, label=self.labels[index]) if self._renumbered else sample
+        if self._numbers is None or not isinstance(sample, Sample):
+            return sample
+        try:
+            label = np.array([operator.index(sample.label)])
+        except TypeError:  # whoever reads it says that it must be an integer
+            return sample
+        return replace(sample, label=int(self._numbered(label)[0]))
+
+    def place_in_whole(self, index: int) -> int:
+        """The number that a sample has in the data set, as messages name it."""
+        return int(self.rows[index])
 
     @property
     def read_into(self) -> ReadInto | None:
@@ -67,11 +79,22 @@ class PartOfData:
 
         def read(indices: Sequence[int], space: NDArray[np.uint8]) -> SampleColumns:
             columns = reader(self.rows[np.asarray(indices, np.int64)].tolist(), space)
-            if not self._renumbered or not isinstance(columns, SampleColumns):
+            if self._numbers is None or not isinstance(columns, SampleColumns):
                 return columns
-            return replace(columns, labels=np.array([self.labels[index] for index in indices], dtype=np.int64))
+            return replace(columns, labels=self._numbered(columns.labels))
 
         return read
+
+    def _numbered(self, labels: Any) -> Any:
+        """Labels of ``whole``, as they were read, in the numbers of this part.
+
+        What is not a label of ``whole`` stays, so that whoever reads it refuses it.
+        """
+        numbers = self._numbers
+        if numbers is None or not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
+            return labels
+        inside = (labels >= 0) & (labels < len(numbers))
+        return np.where(inside, numbers[np.where(inside, labels, 0)], labels)
 
     @property
     def read_stored(self) -> ReadStored | None:
@@ -150,8 +173,8 @@ def _without_people(dataset: Dataset, labels: Rows, settings: Validation, random
     names = None if dataset.identities is None else [dataset.identities[each] for each in (*kept, *chosen)]
     trained, validation = np.flatnonzero(~held), np.flatnonzero(held)
     return HeldOut(
-        PartOfData(dataset, trained, numbers[labels[trained]], len(kept), names and names[: len(kept)]),
-        PartOfData(dataset, validation, numbers[labels[validation]], dataset.num_classes, names),
+        PartOfData(dataset, trained, numbers, len(kept), names and names[: len(kept)]),
+        PartOfData(dataset, validation, numbers, dataset.num_classes, names),
         "people",
     )
 

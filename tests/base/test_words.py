@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from maskrec.base.words import byte_size, counted, did_you_mean, differences, nearest, one_line, os_reason, typed_line
+from maskrec.base.words import (
+    byte_size,
+    counted,
+    did_you_mean,
+    differences,
+    nearest,
+    one_line,
+    os_reason,
+    type_shown,
+    typed_line,
+)
 
 
 def test_the_likeliest_name_comes_first_and_an_unlike_one_not_at_all() -> None:
@@ -19,6 +30,14 @@ def test_a_hint_quotes_the_name_or_says_something_else() -> None:
     assert did_you_mean("cosfac", ["cosface"], quote="`") == "did you mean `cosface`?"
     assert did_you_mean("zzz", ["cosface"], "there is cosface") == "there is cosface"
     assert did_you_mean("zzz", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "None"), (3, "an int"), ({}, "a dict"), (np.zeros(1), "an ndarray"), (np.float32(1), "a float32")],
+)
+def test_what_a_value_is_has_its_article(value: object, shown: str) -> None:
+    assert type_shown(value) == shown
 
 
 class UnspeakableError(Exception):

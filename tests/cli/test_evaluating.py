@@ -436,7 +436,7 @@ def test_a_run_whose_plugin_is_missing_is_one_sentence_for_every_command(
             "more: int = 1",
             "return Evaluation({'x': 1.0}, notes='a word')",
             3,
-            "a str for `notes`, which must be a list",
+            "a str for `notes`; it must be a list of strings",
         ),
     ],
 )

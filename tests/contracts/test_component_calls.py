@@ -129,9 +129,10 @@ def test_what_a_check_changes_in_its_values_changes_nothing() -> None:
     [
         (None, "mine/eval has no static `metrics`"),
         (lambda values: {}["x"], "the metrics of mine/eval failed: KeyError: 'x'"),
-        (lambda values: 3, "the metrics of mine/eval failed: TypeError: "),
-        (lambda values: {"iou": "low"}, "the metrics of mine/eval must be min or max, not 'low' for 'iou'"),
-        (lambda values: {1: "min"}, "the metrics of mine/eval must be min or max, not 'min' for 1"),
+        (lambda values: 3, "the metrics of mine/eval must be a map of names to min or max, not an int"),
+        (lambda values: ["iou"], "the metrics of mine/eval must be a map of names to min or max, not a list"),
+        (lambda values: {"iou": "low"}, "mine/eval declares 'low' for 'iou'; a metric is a name with min or max"),
+        (lambda values: {1: "min"}, "mine/eval declares 'min' for 1; a metric is a name with min or max"),
     ],
 )
 def test_metrics_that_are_not_declared_well(metrics: Any, said: str) -> None:

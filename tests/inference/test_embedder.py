@@ -87,7 +87,7 @@ def test_rows_are_read_only_because_the_next_call_returns_them_too() -> None:
     embed, pairs = embedder(), pair_set(Faces(3))
     with pytest.raises(ValueError, match="read-only"):
         embed(pairs)[:] = 1
-    with pytest.raises(TypeError, match="embed was given None, which must be a PairSet"):
+    with pytest.raises(TypeError, match="embed was given None, and it takes a PairSet"):
         embed(None)  # type: ignore[arg-type]
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from maskrec.contracts.pair_set import PairSet
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.components import Components
 from maskrec.recipe.problems import RecipeProblems
 from maskrec.recipe.reading import read_text
+from maskrec.recipe.values import EMPTY, INVALID, check_value
 
 _numbers = itertools.count()
 
@@ -118,6 +121,27 @@ def test_a_parameter_without_a_type_is_taken_and_its_plugin_is_named(bad: Bad, p
     assert note.note
     assert note.message == f"`margin` could not be checked: this parameter of {WHO} has no type"
     assert note.hint == f"for its author: write the type in the signature, such as `{typed}`"
+
+
+@pytest.mark.parametrize("annotation", [PairSet, PairSet | None])
+def test_the_class_of_a_component_is_not_its_annotation(annotation: Any) -> None:
+    root, problems = read_text("{use: synthetic_pairs}", "r").root, RecipeProblems()
+    assert root is not None
+    assert check_value(root, annotation, "evaluate.it.pairs", problems, owner="evaluator mine/it") is INVALID
+    (problem,) = problems.errors
+    assert problem.message == (
+        "`pairs` of evaluator mine/it cannot be set by a recipe: PairSet cannot be written in a recipe; for its "
+        "author: annotate it `Pairs` (from maskrec import Pairs)"
+    )
+    assert problems.broken_plugin
+
+
+def test_pairs_without_a_type_are_noted_with_theirs() -> None:
+    root, problems = read_text("{use: synthetic_pairs}", "r").root, RecipeProblems()
+    assert root is not None
+    check_value(root, EMPTY, "evaluate.it.test_pairs", problems, owner="evaluator mine/it")
+    (note,) = problems.entries
+    assert note.hint.endswith("in the signature, such as `test_pairs: Pairs` (from maskrec import Pairs)")
 
 
 def test_a_default_in_the_place_of_a_given_is_noted(bad: Bad) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +20,7 @@ from maskrec.base.errors import MaskrecError, PluginError, UsageError
 from maskrec.contracts.sample import Sample, SampleColumns
 from maskrec.runtime.buffers import SharedBatches
 from maskrec.runtime.loading import EpochLoader, LoadedBatch, load
+from maskrec.runtime.sample_checks import sample_problem
 
 
 class Faces:
@@ -118,17 +121,72 @@ def test_a_batch_that_cannot_be_filled(error: Exception) -> None:
         list(load(faces, places, 2, pin=False))
 
 
+class Stated(Faces):
+    """A data set: the image ``at`` has another label than `labels` say."""
+
+    num_classes = 150
+
+    def __init__(self, at: int, by_batch: bool) -> None:
+        super().__init__(by_pixel=True)
+        self.at, self.labels = at, [index * 3 for index in range(50)]
+        if by_batch:
+            self.read_into = self._filled
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = super().__getitem__(index)
+        return replace(sample, label=149) if index == self.at else sample
+
+    def _filled(self, indices: Sequence[int], images: Any) -> SampleColumns:
+        samples = [self[index] for index in indices]
+        images[:] = torch.stack([sample.image for sample in samples]).permute(0, 2, 3, 1).numpy()
+        masked = np.array([sample.masked for sample in samples])
+        return SampleColumns(np.array([sample.label for sample in samples]), None, masked)
+
+
+@pytest.mark.parametrize("by_batch", [False, True])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_label_that_the_data_set_does_not_state_is_refused_in_any_batch(workers: int, by_batch: bool) -> None:
+    places = [[(8 * batch + row, 8 * batch + row) for row in range(8)] for batch in range(5)]
+    batches = load(Stated(33, by_batch), places, workers, pin=False, who="data: mine/people")
+    labels = [next(batches).labels.tolist() for _ in range(4)]
+    assert labels == [[3 * index for _, index in batch] for batch in places[:4]]
+    said = "^data: mine/people: sample 33 has the label 149, and its data set's `labels` say 99$"
+    with pytest.raises(PluginError, match=said):
+        next(batches)
+
+
+def test_images_of_pairs_promise_no_label() -> None:
+    class Named(Faces):
+        """Images with names of people as their labels, and no classes."""
+
+        labels = ("Ann",) * 50
+
+    assert [batch.labels.tolist() for batch in load(Named(), [[(0, 3)]], 0, pin=False)] == [[9]]
+
+
+@pytest.mark.parametrize("kept", [list, tuple, np.array, torch.tensor, lambda labels: array("q", labels)])
+def test_labels_may_be_stated_in_any_sequence(kept: Any) -> None:
+    faces = Stated(4, by_batch=False)
+    faces.labels = kept(faces.labels)
+    assert [batch.labels.tolist() for batch in load(faces, [[(0, 3), (1, 7)]], 0, pin=False)] == [[9, 21]]
+    with pytest.raises(PluginError, match="sample 4 has the label 149, and its data set's `labels` say 12"):
+        list(load(faces, [[(0, 3), (1, 4)]], 0, pin=False))
+
+
 SIX = SampleColumns(np.arange(6), np.zeros((6, 5, 2), np.float32), np.zeros(6, bool))
 
 
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        (None, r"returned None from read_into, which must be SampleColumns"),
-        (replace(SIX, labels=np.arange(5)), r"returned labels of \(5,\) from read_into, which must be an array \(6,\)"),
-        (replace(SIX, labels=list(range(6))), r"returned labels of list from read_into, which must be an array \(6,\)"),
-        (replace(SIX, masked=np.zeros((6, 1), bool)), r"returned masked of \(6, 1\) from read_into"),
-        (replace(SIX, landmarks=np.zeros((6, 2, 5))), r"returned landmarks of \(6, 2, 5\) from read_into"),
+        (None, r"returned None from read_into; it must return SampleColumns"),
+        (
+            replace(SIX, labels=np.arange(5)),
+            r"returned an array \(5,\) for labels from read_into; they must be an array",
+        ),
+        (replace(SIX, labels=list(range(6))), r"returned a list for labels from read_into; they must be an"),
+        (replace(SIX, masked=np.zeros((6, 1), bool)), r"returned an array \(6, 1\) for masked from read_into"),
+        (replace(SIX, landmarks=np.zeros((6, 2, 5))), r"returned an array \(6, 2, 5\) for landmarks from read_into"),
         (replace(SIX, landmarks=None), None),
         (SIX, None),
     ],
@@ -217,6 +275,26 @@ def test_a_wrong_sample_is_named_in_the_same_words_whatever_the_workers(wrong: A
         said[workers] = str(raised.value)
     assert said[0] == said[2]
     assert said[0].startswith("data: mine: sample 7 ") or (first == 7 and "sample 2 has an image" in said[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"image": np.zeros((3, 8, 6), np.uint8)},
+            r"has an ndarray as its image; .* \(3, H, W\): torch.from_numpy makes",
+        ),
+        ({"image": None}, r"has None as its image; an image must be a uint8 tensor \(3, H, W\)$"),
+        ({"label": "seven"}, "has the label 'seven'; a label must be an integer"),
+        ({"masked": 1}, "has masked=1; it must be True or False"),
+        ({"landmarks": [1, 2]}, r"has a list as its landmarks; they must be a tensor \(5, 2\) or None"),
+        ({"landmarks": torch.zeros(10)}, r"has a tensor of shape \(10,\) as its landmarks; they must"),
+    ],
+)
+def test_what_is_wrong_with_a_sample_is_a_sentence(changes: dict[str, Any], said: str) -> None:
+    problem = sample_problem(replace(Faces()[3], **changes), None)
+    assert problem is not None
+    assert re.match(said, problem)
 
 
 def test_floating_point_images_are_refused() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from maskrec import Component, Evaluation, hookimpl
@@ -68,7 +70,19 @@ class Peeking(MeanSquare):
         return embeddings.square().mean()
 
 
-Answer = Literal["spread", "undeclared", "nan", "word", "nan_threshold", "nan_table", "set_details"]
+Answer = Literal[
+    "spread",
+    "undeclared",
+    "nan",
+    "word",
+    "float32",
+    "float64",
+    "tensor",
+    "row",
+    "nan_threshold",
+    "nan_table",
+    "set_details",
+]
 
 
 class Examiner:
@@ -91,7 +105,15 @@ class Examiner:
         return self._answer(self.tested, embed)
 
     def _answer(self, answer: Answer, embed: Embed) -> Evaluation:
-        spread: Any = {"nan": float("nan"), "word": "wide"}.get(answer, float(embed(self.pairs).std()))
+        wrong: dict[str, Any] = {
+            "nan": float("nan"),
+            "word": "wide",
+            "float32": np.float32(0.5),
+            "float64": np.float64("inf"),
+            "tensor": torch.tensor(0.5),
+            "row": np.zeros(3),
+        }
+        spread: Any = wrong.get(answer, float(embed(self.pairs).std()))
         metrics = {"undeclared" if answer == "undeclared" else "spread": spread}
         value = float("nan") if answer == "nan_threshold" else 1.0
         row = {"condition": "bare", "rate": float("nan") if answer == "nan_table" else None}

@@ -165,6 +165,9 @@ class Sets:
             "masked",
             "unit",
             "outside",
+            "empty",
+            "late",
+            "gaps",
         ] = "float",
     ) -> None:
         self.wrong = wrong
@@ -173,6 +176,10 @@ class Sets:
             self.identities = [str(person) for person in range(6)]
         if wrong == "labels":
             self.labels[7] = 6
+        if wrong == "empty":
+            self.labels = []
+        if wrong == "gaps":
+            self.num_classes, self.identities = 9, [str(person) for person in range(9)]
         if wrong == "few":
             del self.labels[7]
         if wrong == "names":
@@ -185,7 +192,7 @@ class Sets:
             self.has_landmarks = True
 
     def __len__(self) -> int:
-        return 24
+        return 0 if self.wrong == "empty" else 24
 
     def __getitem__(self, index: int) -> Sample:
         """What was asked for."""
@@ -201,6 +208,8 @@ class Sets:
             return None  # type: ignore[return-value]
         if self.wrong == "label":
             sample.label = (sample.label + 1) % 6
+        if self.wrong == "late" and index == 17:
+            sample.label = 99
         images = {
             "float": sample.image / 255,
             "ones": (sample.image / 255).byte(),
@@ -233,9 +242,14 @@ class Samplers:
             "single",
             "tensors",
             "arrays",
+            "once",
+            "small",
+            "alone",
+            "alike",
         ] = "unseeded",
     ) -> None:
         self.count, self.wrong = len(labels), wrong
+        self.kept = self._batches()
 
     def __len__(self) -> int:
         return 3
@@ -244,6 +258,9 @@ class Samplers:
         """Not saved."""
 
     def __iter__(self) -> Iterator[list[int]]:
+        return self.kept if self.wrong == "once" else self._batches()
+
+    def _batches(self) -> Iterator[list[int]]:
         order = list(range(self.count))
         if self.wrong == "unseeded":
             order = torch.randperm(self.count).tolist()
@@ -255,6 +272,12 @@ class Samplers:
             order = order[rank() :] + order[: rank()]
         end = 16 + {"one": 1, "two": 2}.get(self.wrong, 8)
         batches: list[Any] = [order[:8], order[8:16], order[16:end]]
+        if self.wrong == "small":
+            batches[1] = [5]
+        if self.wrong == "alone":
+            batches[1] = [5] * 8
+        if self.wrong == "alike":
+            batches = [order[:8], order[7::-1], order[:8]]
         if self.wrong == "single":
             batches[1] = 5
         changed = {"floats": float, "words": str, "tensors": torch.tensor}.get(self.wrong)

@@ -85,9 +85,9 @@ def test_nobody_reads_them_between_rows(catalog: Catalog, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ("list", "returned a list from diagnostics, which must be a dict of numbers"),
-        ("word", "returned a str for 'share' from diagnostics, which must be a number"),
-        ("image", r"returned a tensor of shape \(2, 3\) for 'share' from diagnostics, which must be a number"),
+        ("list", "returned a list from diagnostics; it must return a dict of numbers"),
+        ("word", "returned a str for 'share' from diagnostics; it must be a number"),
+        ("image", r"returned a tensor of shape \(2, 3\) for 'share' from diagnostics; it must be a number"),
         ("raises", r"failed in diagnostics: AttributeError: .* \((\S*/)?reporting\.py:\d+\)"),
     ],
 )

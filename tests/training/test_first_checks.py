@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +19,10 @@ from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.host import discover
 from maskrec.recipe.checking import check_recipe, resolve
-from maskrec.recipe.plan import Plan
+from maskrec.recipe.plan import Plan, Spec
 from maskrec.training.assemble import assemble, check_built
 from maskrec.training.checks.gradient_checks import note_unused
+from maskrec.training.checks.sampled_batches import size_problems
 from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.dry_run import dry_run
 from maskrec.training.runner import resume, start
@@ -84,11 +86,11 @@ SHOWN = {
     ),
     "loss list": (
         section("loss", "losses", "list"),
-        "returned a list from diagnostics, which must be a dict of numbers",
+        "returned a list from diagnostics; it must return a dict of numbers",
     ),
     "loss word": (
         section("loss", "losses", "word"),
-        "returned a str for 'active' from diagnostics, which must be a num",
+        "returned a str for 'active' from diagnostics; it must be a num",
     ),
     "loss eval": (
         section("loss", "losses", "eval"),
@@ -115,7 +117,10 @@ SHOWN = {
     "data float": (section("data", "sets", "float"), r"sample \d+ has an image of torch\.float32 \(3, 8, 8\)"),
     "data ones": (section("data", "sets", "ones"), "returns black images"),
     "data small": (section("data", "sets", "small"), r"returns images of \(3, 7, 7\), and the canvas .* \(3, 8, 8\)"),
-    "data label": (section("data", "sets", "label"), r"returns sample \d+ with the label \d, and its `labels` say \d"),
+    "data label": (
+        section("data", "sets", "label"),
+        rf"^data: {WHO}sets: sample \d+ has the label \d, and its .* `labels` say \d",
+    ),
     "data labels": (section("data", "sets", "labels"), "gives sample 7 the label 6, and labels go from 0 to .* = 5"),
     "data few": (section("data", "sets", "few"), "has 23 labels for 24 samples"),
     "data names": (section("data", "sets", "names"), "has 5 identities for 6 classes; "),
@@ -139,6 +144,14 @@ SHOWN = {
     ),
     "sampler negative": (section("sampler", "samplers", "negative"), "yields the index -1, and the data set has 24"),
     "sampler short": (section("sampler", "samplers", "short"), "yields 2 batches in epoch 1, and its length is 3"),
+    "sampler once": (
+        section("sampler", "samplers", "once"),
+        "yields 0 batches in epoch 1 when it is asked a second time, and its length is 3; __iter__ must begin anew",
+    ),
+    "sampler small": (
+        {"backbone": {"use": "linear", "batch_norm": True}, **section("sampler", "samplers", "small")},
+        f"^sampler: {WHO}samplers yields 1 image as batch 2 of epoch 1, and its batch_size is 8; only the last",
+    ),
     "sampler endless": (section("sampler", "samplers", "endless"), "yields more than 3 batches in epoch 1"),
     "sampler empty": (section("sampler", "samplers", "empty"), "yields an empty batch, number 2 of epoch 1"),
     "sampler floats": (
@@ -162,14 +175,17 @@ SHOWN = {
     "evaluator raises": (evaluated("raises"), f"failed in evaluate: AttributeError: .* {PLACE}$"),
     "evaluator exits": (evaluated("exits"), f"failed in evaluate: SystemExit: 0 {PLACE}$"),
     "evaluator test": (evaluated("test"), f"failed in test: KeyError: 'threshold' {PLACE}$"),
-    "evaluator dict": (evaluated("dict"), "returned a dict, which must be an Evaluation"),
+    "evaluator dict": (
+        evaluated("dict"),
+        r"returned a dict; it must return an Evaluation, such as Evaluation\(\{'score': value\}\)",
+    ),
     "evaluator photos": (
         evaluated("photos"),
-        f"failed in evaluate: TypeError: embed was given a Noise, which must be a PairSet; .* {PLACE}$",
+        f"failed in evaluate: TypeError: embed was given a Noise, and it takes a PairSet; .* {PLACE}$",
     ),
     "evaluator unannotated": (
         {"evaluate": {"held_out": {"use": "unannotated", "pairs": {"use": "noise_pairs"}}}},
-        f"embed was given a dict, which must be a PairSet; annotate the parameter .*: `pairs: Pairs` .* {PLACE}$",
+        rf"embed was given a dict, and it takes a PairSet; annotate .* \(from maskrec import Pairs\) {PLACE}$",
     ),
     "evaluator no embed": (
         {"evaluate": {"held_out": {"use": "no_embed", "pairs": {"use": "noise_pairs"}}}},
@@ -337,6 +353,65 @@ def test_a_last_batch_that_is_too_small_is_refused_before_the_start(
     said = ["the last batch of an epoch has 1 image for 1 process, and batch norm needs two in each"] if refused else []
     assert [problem.message.partition(";")[0] for problem in problems] == said
     assert all(problem.mark == plan.sampler.mark for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "advised"),
+    [
+        ({"batch_size": 4, "drop_last": False}, "choose another batch_size, or drop such a batch (drop_last: true)"),
+        ({"batch_size": 4}, "choose another batch_size"),
+        ({"people": 2, "photos": 2}, "mine/four has to leave such a batch out, or add its images to the one before"),
+    ],
+)
+def test_what_is_advised_on_a_small_last_batch_are_parameters_that_the_sampler_has(
+    parameters: dict[str, Any], advised: str
+) -> None:
+    sampler: Any = SimpleNamespace(batch_size=4)
+    spec = Spec("sampler", "mine/four", "sampler", parameters)
+    (problem,) = size_problems([[0, 1, 2, 3], [4]], True, sampler, spec)
+    assert problem.message.endswith(f" in each; {advised}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            section("data", "sets", "gaps"),
+            "3 of 9 labels (6, 7, 8) have no image, so their class centres learn nothing",
+        ),
+        (
+            section("sampler", "samplers", "alone"),
+            "batch 2 of epoch 1 holds sample 5 alone, 8 times, and the data has 24 samples",
+        ),
+        (section("sampler", "samplers", "alike"), "all 3 batches of epoch 1 hold the same 8 samples of 24"),
+    ],
+    ids=["gaps", "alone", "alike"],
+)
+def test_what_learns_nothing_is_noted(changes: dict[str, Any], said: str, catalog: Catalog, tmp_path: Path) -> None:
+    plan = planned(catalog, tmp_path, {"loss": {"use": "softmax"}, **changes})
+    ((note),) = check_built(plan, catalog, tmp_path).entries
+    assert (note.note, note.message, note.path) == (True, said, next(iter(changes)))
+    assert [each.split("\n")[0] for each in assemble(plan, catalog, tmp_path).notes()] == [f"{note.mark}: note: {said}"]
+
+
+def test_a_loss_without_classes_does_not_mind_labels_without_images(catalog: Catalog, tmp_path: Path) -> None:
+    plan = planned(catalog, tmp_path, section("data", "sets", "gaps"))
+    assert check_built(plan, catalog, tmp_path).entries == []
+
+
+def test_a_data_set_without_samples_is_said_before_its_sampler(catalog: Catalog, tmp_path: Path) -> None:
+    plan = planned(catalog, tmp_path, section("data", "sets", "empty"))
+    ((problem),) = check_built(plan, catalog, tmp_path).entries
+    assert (problem.path, problem.mark) == ("data", plan.data.mark)
+    assert problem.message.startswith("file:mistakes.py/sets has no samples, so nothing can be trained")
+
+
+def test_a_label_of_a_later_batch_that_the_data_does_not_state_ends_the_run(catalog: Catalog, tmp_path: Path) -> None:
+    plan = planned(catalog, tmp_path, {**section("data", "sets", "late"), "sampler": {"use": "turning"}})
+    dry_run(plan, catalog, tmp_path)
+    said = f"^data: {WHO}sets: sample 17 has the label 99, and its data set's `labels` say 4$"
+    with pytest.raises(PluginError, match=said):
+        start(plan, catalog, tmp_path, tmp_path / "run")
 
 
 def test_an_evaluation_that_fails_is_done_again_by_resume(catalog: Catalog, tmp_path: Path) -> None:

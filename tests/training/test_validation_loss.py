@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.validation_settings import Validation
 from maskrec.recipe.writing import resolved_yaml
+from maskrec.runtime.loading import load
 from maskrec.runtime.state_tree import load_tree
 from maskrec.training.assemble import Assembly, assemble
 from maskrec.training.held_out import hold_out, validation_batches
@@ -100,6 +102,30 @@ def test_held_out_people_are_trained_nowhere_and_numbered_after_the_others(seed:
     record = held.record()
     assert (record["held_out"], record["people"], record["photos"]) == ("people", 2, len(other))
     assert record == hold_out(Faces(), Validation(fraction=0.4), "people", seed).record()
+
+
+@pytest.mark.parametrize("wrong", [4, 99, -1, "Ann"])
+def test_a_wrong_label_of_held_out_people_is_not_numbered_away(wrong: Any) -> None:
+    class Wrong(Faces):
+        """One sample is of another person than its label says."""
+
+        def __getitem__(self, index: int) -> Sample:
+            sample = super().__getitem__(index)
+            return replace(sample, label=wrong) if index == 12 else sample
+
+        def read_into(self, indices: Any, space: Any) -> SampleColumns:
+            return replace(super().read_into(indices, space), labels=np.array([self[index].label for index in indices]))
+
+    held = hold_out(Wrong(), Validation(fraction=0.4), "people", 0)
+    part = next(each for each in (held.trained, held.validation) if 12 in each.rows)
+    assert part.rows.tolist().index(12) != 12
+    said = "must be an integer" if wrong == "Ann" else "and its data set's `labels` say"
+    with pytest.raises(PluginError, match=f"^data: mine/x: sample 12 has the label .*{said}"):
+        list(load(part, [[(row, row) for row in range(len(part))]], 0, False, "data: mine/x"))
+    if wrong != "Ann":
+        assert part.read_into is not None
+        columns = part.read_into(range(len(part)), np.zeros((len(part), 2, 2, 3), np.uint8))
+        assert columns.labels.tolist() == [part[row].label for row in range(len(part))] != part.labels
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -78,8 +78,8 @@ class AskedEvaluators:
                 found = decided_pairs_of(evaluator, embed, answers[label]) if label in answers else None
             for each in found or ():
                 if not isinstance(each, DecidedPairs):
-                    shown = type_shown(each)
-                    raise PluginError(f"{self.specs[label].who} returned {shown}, which must be DecidedPairs")
+                    said = f"returned {type_shown(each)} from decided_pairs; each must be a DecidedPairs"
+                    raise PluginError(f"{self.specs[label].who} {said}")
                 if problem := decided_problem(each):
                     raise PluginError(f"{self.specs[label].who} returned decided pairs {problem}")
             yield label, found
@@ -109,17 +109,17 @@ class AskedEvaluators:
         """Every metric is declared, and every number is one that JSON knows."""
         declared, who = self.declared[label], self.specs[label].who
         if not isinstance(evaluation, Evaluation):
-            raise PluginError(f"{who} returned {type_shown(evaluation)}, which must be an Evaluation")
+            such = f"Evaluation({{{next(iter(declared), 'accuracy')!r}: value}})"
+            raise PluginError(f"{who} returned {type_shown(evaluation)}; it must return an Evaluation, such as {such}")
         for name, value in evaluation.metrics.items():
             if name not in declared:
                 hint = did_you_mean(name, declared, f"its `metrics` declare {', '.join(declared) or 'none'}", quote="`")
                 raise PluginError(f"{who} returned the metric {name!r}, which it does not declare; {hint}")
-            _hold_finite(value, f"{who} returned {value!r} for {name!r}; a metric must be a finite number")
+            _hold_finite(value, f"{who} returned", f"for {name!r}; a metric")
         for name, threshold in evaluation.thresholds.items():
             if not isinstance(threshold, Threshold):
-                raise PluginError(f"{who} returned {type_shown(threshold)} for {name!r}, which must be a Threshold")
-            value = threshold.value
-            _hold_finite(value, f"{who} returned {value!r} for the threshold {name!r}; it must be a finite number")
+                raise PluginError(f"{who} returned {type_shown(threshold)} for {name!r}; it must be a Threshold")
+            _hold_finite(threshold.value, f"{who} returned", f"for the threshold {name!r}; it")
         for name, rows in evaluation.tables.items():
             try:
                 json.dumps([dict(row) for row in rows], allow_nan=False)
@@ -135,9 +135,7 @@ class AskedEvaluators:
             ) from error
         for name, sentences in (("notes", evaluation.notes), ("failed", evaluation.failed)):
             if isinstance(sentences, str) or not all(isinstance(each, str) for each in sentences):
-                raise PluginError(
-                    f"{who} returned {type_shown(sentences)} for `{name}`, which must be a list of sentences"
-                )
+                raise PluginError(f"{who} returned {type_shown(sentences)} for `{name}`; it must be a list of strings")
         for name, png in evaluation.figures.items():
             if not isinstance(png, (bytes, bytearray, memoryview)) or not re.fullmatch(r"[\w.-]+", name):
                 shown = f"{type_shown(png)} for the figure {name!r}"
@@ -146,6 +144,16 @@ class AskedEvaluators:
                 )
 
 
-def _hold_finite(value: Any, otherwise: str) -> None:
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise PluginError(otherwise)
+def _hold_finite(value: Any, returned: str, what: str) -> None:
+    """Refuse all but finite numbers; ``what`` follows the value in the sentence and ends with what must be a number."""
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        raise PluginError(f"{returned} {value!r} {what} must be a finite number")
+    if isinstance(value, float):  # numpy's float64
+        raise PluginError(f"{returned} {float(value)!r} {what} must be a finite number")
+    if math.prod(shape) != 1:
+        raise PluginError(f"{returned} {type_shown(value)} of shape {tuple(shape)} {what} must be one finite number")
+    kind = f"{type(value).__module__}.{type(value).__name__}"
+    raise PluginError(f"{returned} a {kind} {what} must be a Python float: return float(value)")

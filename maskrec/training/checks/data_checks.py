@@ -11,7 +11,8 @@ from maskrec.contracts.call_into import call_into
 from maskrec.contracts.component_calls import masked_samples, shards_of
 from maskrec.contracts.problem import Problem, RecipeError
 from maskrec.recipe.plan import Opened, Plan, Spec
-from maskrec.training.checks.global_batches import first_batches, has_batch_norm, size_problems
+from maskrec.training.checks.global_batches import first_batches, has_batch_norm
+from maskrec.training.checks.sampled_batches import sameness_notes, size_problems
 
 if TYPE_CHECKING:
     from maskrec.contracts.kinds import Backbone, Dataset, Loss, Sampler
@@ -23,9 +24,14 @@ def refuse_columns(dataset: Dataset, spec: Spec) -> None:
     ``labels``, ``identities``, ``masked`` and ``shards``: one that is too short would switch off what depends on it.
 
     Raises:
-        RecipeError: the data set is wrong about itself; its author has to fix that.
+        RecipeError: the data set is empty, or wrong about itself; its author has to fix the latter.
         PluginError: it cannot be asked.
     """
+    with call_into(spec.who, "failed in __len__", dataset):
+        empty = len(dataset) == 0
+    if empty:
+        message = f"{spec.versioned} has no samples, so nothing can be trained; look at what its parameters name"
+        raise RecipeError([Problem(message, spec.path, mark=spec.mark)])
     message = _labels_problem(dataset, spec) or _other_columns_problem(dataset, spec)
     if message:
         raise RecipeError([Problem(f"{spec.versioned} {message}", spec.path, mark=spec.mark)], broken_plugin=True)
@@ -66,12 +72,15 @@ def _other_columns_problem(dataset: Dataset, spec: Spec) -> str:
 def batch_problems(
     plan: Plan, dataset: Dataset, sampler: Sampler, backbone: Backbone, loss: Loss | None
 ) -> list[Problem]:
-    """Batches of the first epoch that are too small for the processes and for batch norm.
+    """Batches of the first epoch that are too small for the processes and for batch norm; notes on batches alike.
 
     Raises:
         PluginError: the sampler does not keep its contract.
     """
     batches = first_batches(sampler, len(dataset), plan.sampler.who)
     networks = (None if isinstance(plan.backbone, Opened) else backbone, loss)
-    said = size_problems(batches, any(has_batch_norm(network) for network in networks if network is not None))
-    return [Problem(message, "sampler", mark=plan.sampler.mark) for message in said]
+    batch_norm = any(has_batch_norm(network) for network in networks if network is not None)
+    return [
+        *size_problems(batches, batch_norm, sampler, plan.sampler),
+        *sameness_notes(batches, len(dataset), plan.sampler),
+    ]

@@ -36,7 +36,6 @@ class Promised:
         loss: likewise.
         canvas: its height and width in pixels.
         embedding_size: of the backbone.
-        labels: of the data set, by index.
         has_landmarks: of the data set.
     """
 
@@ -45,7 +44,6 @@ class Promised:
     loss: str
     canvas: tuple[int, int]
     embedding_size: int
-    labels: Sequence[int]
     has_landmarks: bool
 
 
@@ -58,7 +56,6 @@ def promised_by(assembly: Assembly) -> Promised:
         loss=plan.loss.who,
         canvas=canvas_shape(assembly.image_size, assembly.backbone.input_spec.alignment),
         embedding_size=assembly.backbone.embedding_size,
-        labels=dataset.labels,
         has_landmarks=bool(dataset.has_landmarks),
     )
 
@@ -89,12 +86,6 @@ LOADED = (
         lambda seen, promised: (
             f"returns black images: no value of the first {len(seen.images)} is above 1; "
             "images must be torch.uint8 with values from 0 to 255"
-        ),
-    ),
-    Property(
-        lambda seen, promised: not _other_labels(seen, promised),
-        lambda seen, promised: "returns sample {} with the label {}, and its `labels` say {}".format(
-            *_other_labels(seen, promised)[0]
         ),
     ),
     Property(
@@ -217,10 +208,3 @@ def _brings(canvas: tuple[int, int]) -> str:
     if canvas[0] == canvas[1]:
         return "a data set must bring its images to `image_size`"
     return "a data set must bring its images to the backbone's template: `images.canvas` does it for any alignment"
-
-
-def _other_labels(seen: LoadedBatch, promised: Promised) -> list[tuple[int, int, int]]:
-    """Index, label and what ``labels`` says, for each sample of the batch where the two differ."""
-    pairs = zip(seen.indices.tolist(), seen.labels.tolist(), strict=True)
-    promises = ((index, label, int(promised.labels[index])) for index, label in pairs)
-    return [row for row in promises if row[1] != row[2]]

@@ -1,15 +1,13 @@
-"""What a sampler must keep to: the same batches whenever and wherever it is asked, each large enough to train on."""
+"""What a sampler must keep to: the same batches whenever and wherever it is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
 
 from maskrec.base.errors import PluginError
 from maskrec.contracts.call_into import call_into
-from maskrec.contracts.collectives import world_size
 from maskrec.contracts.component_calls import frozen_modules, keeps_state, restore_state, state_of
 from maskrec.contracts.kinds import Sampler
 from maskrec.runtime.epoch_batches import Batches, batches_digest, epoch_batches
@@ -31,7 +29,7 @@ def first_batches(sampler: Sampler, samples: int, who: str) -> Batches:
     before = sampler_state(sampler, who)
     first = epoch_batches(sampler, 0, samples, who)
     restore_sampler(sampler, before, who)
-    again = epoch_batches(sampler, 0, samples, who)
+    again = epoch_batches(sampler, 0, samples, who, again=True)
     restore_sampler(sampler, before, who)
     if batches_digest(first) != batches_digest(again):
         raise PluginError(
@@ -40,24 +38,6 @@ def first_batches(sampler: Sampler, samples: int, who: str) -> Batches:
         )
     _refuse_differing(first, 0, who)
     return first
-
-
-def size_problems(batches: Batches, batch_norm: bool) -> Iterator[str]:
-    """Batches of the first epoch that are too small for the processes.
-
-    Args:
-        batches: of all processes.
-        batch_norm: whether the networks normalise by batch, so that one image a process is not enough.
-    """
-    least = 2 if batch_norm else 1
-    small = next((number for number, batch in enumerate(batches) if len(batch) // world_size() < least), None)
-    if small is None:
-        return
-    images, processes = len(batches[small]), world_size()
-    which = "the last batch of an epoch" if small == len(batches) - 1 else f"batch {small + 1} of an epoch"
-    has = f"{images} image{'s'[: images > 1]} for {processes} process{'es' if processes > 1 else ''}"
-    needs = "batch norm needs two" if batch_norm else "one is needed"
-    yield f"{which} has {has}, and {needs} in each; choose another batch_size, or drop such a batch (drop_last: true)"
 
 
 def has_batch_norm(module: nn.Module) -> bool:

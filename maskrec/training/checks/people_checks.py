@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from maskrec.base.words import look_alike, spellings
+import numpy as np
+
+from maskrec.base.words import counted, look_alike, spellings
 from maskrec.contracts.pair_set import PairSet
 from maskrec.contracts.problem import Problem
 from maskrec.inference.evaluating.pair_checks import both_sets_notes, first_names, trained_on_problems
@@ -22,8 +24,14 @@ _NEEDS_CLASSES = {"num_classes", "class_counts"}
 def people_problems(
     plan: Plan, builder: Builder, dataset: Dataset, pair_sets: Sequence[tuple[Spec, PairSet]]
 ) -> Iterator[Problem]:
-    """One person only, one person under two names that look alike, and people who are trained on and measured."""
-    if dataset.num_classes < 2 and (loss := loss_with_classes(plan, builder)):
+    """One person only, one person under two names that look alike, and people who are trained on and measured.
+
+    Also a note on labels without an image, where the loss keeps something for each.
+    """
+    loss = loss_with_classes(plan, builder)
+    if loss:
+        yield from _empty_classes(plan, builder.givens["class_counts"])
+    if dataset.num_classes < 2 and loss:
         who = f" ({dataset.identities[0]!r})" if dataset.identities else ""
         message = f"the training data has one person only{who}, but {loss} tells people apart"
         hint = "is one folder around everything? a folder of photos is a person"
@@ -36,6 +44,18 @@ def people_problems(
         yield Problem(message, "data", "give them one spelling, or two names", plan.data.mark)
     for spec, pairs in pair_sets:
         yield from trained_on_problems(spec, pairs, dataset.identities or ())
+
+
+def _empty_classes(plan: Plan, counts: Sequence[int]) -> Iterator[Problem]:
+    empty = np.flatnonzero(np.asarray(counts) == 0)
+    if len(empty):
+        first = ", ".join(map(str, empty[:5].tolist())) + (", ..." if len(empty) > 5 else "")
+        so = "has no image, so its class centre learns nothing"
+        if len(empty) > 1:
+            so = "have no image, so their class centres learn nothing"
+        message = f"{len(empty):,} of {counted(len(counts), 'label')} ({first}) {so}"
+        hint = "number the people of the training data from 0 without gaps"
+        yield Problem(message, "data", hint, plan.data.mark, note=True)
 
 
 def people_notes(dataset: Dataset, pair_sets: Sequence[tuple[Spec, PairSet]]) -> Iterator[str]:
