@@ -60,6 +60,7 @@ def align(
     """Find the face in every photo and align it to the canvas that backbones expect; run it again to continue."""
     from rich.console import Console
 
+    from maskrec.images.people_by_place import one_identity
     from maskrec.preparation.aligning.aligning import AlignSettings, aligning
     from maskrec.preparation.resumable.job import run
     from maskrec.preparation.resumable.meter import Meter
@@ -79,7 +80,8 @@ def align(
         opened = with_landmarks(opened, landmarks)
     job = aligning(opened, destination, settings, tars, device)
     meter = Meter("aligning", Console())
-    for note in (*opened.notes, *([MASKS_UNKNOWN] if opened.items.masked is None else [])):
+    masks = MASKS_UNKNOWN if opened.items.masked is None else ""
+    for note in filter(None, (*opened.notes, one_identity(opened.items.people), masks)):
         meter.say(f"note: {note}")
     run(job, shard=read_shard(shard), workers=workers or usable_processors(), meter=meter)
 
