@@ -9,8 +9,11 @@ from pathlib import PurePosixPath
 
 _NUMBERED = re.compile(r"(.+)_\d+$", re.DOTALL)
 _CAMERAS = frozenset(
-    "img imgp image mg dsc dscn dscf dcim cimg pxl pano mvi mvimg vid gopr wp p photo picture pic foto bild scan "
-    "screenshot capture frame face".split()
+    (
+        *("img", "imgp", "image", "mg", "dsc", "dscn", "dscf", "dcim", "cimg", "pxl", "pano", "mvi", "mvimg", "vid"),
+        *("gopr", "wp", "p", "photo", "picture", "pic", "foto", "bild", "scan", "screenshot", "capture", "frame"),
+        "face",
+    )
 )
 """What cameras, phones and programs write in front of a number, in lower case."""
 _WORD = re.compile(r"([^\W\d_]+)(?:\d{4,})?")

@@ -57,7 +57,7 @@ def align(
     shard: Annotated[str, typer.Option("--shard", metavar="i/n", help="This machine's part of the work.")] = "1/1",
     device: _Device = "auto",
 ) -> None:
-    """Find the face in every photo and align it to the canvas that backbones expect; run it again to continue."""
+    """Find the face in every photo and align it to one canvas. Run it again to continue."""
     from rich.console import Console
 
     from maskrec.images.people_by_place import one_identity
@@ -96,7 +96,7 @@ def _choice(largest: bool, central: bool, every: bool) -> Any:
 def merge(
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The folder that all shards wrote into.")],
 ) -> None:
-    """Merge what the shards wrote, once all are finished; reports those that are not."""
+    """Merge what the shards wrote, once all are finished. Reports those that are not."""
     from rich.console import Console
 
     from maskrec.preparation.resumable.finishing import merge as join

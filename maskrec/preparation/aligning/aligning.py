@@ -139,7 +139,7 @@ class AlignFaces:
             content = self.reader(item)
             if item.identity:
                 return decode_image(content, item.key)
-            said = "no identity: move the photo to a person's folder, or name it NAME_0001 (IMG_0001 is a camera's name)"
+            said = "no identity: move the photo to a person's folder, or name it NAME_0001 (not as a camera: IMG_0001)"
             fault = "no_identity", f"{item.key}: {said}"
         except UsageError as error:
             fault = "unreadable", str(error)

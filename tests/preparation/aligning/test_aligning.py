@@ -499,7 +499,7 @@ def test_photos_that_a_camera_named_have_no_person_and_one_person_only_is_said(
         "person's photos into a folder of their own"
     )
     assert "(no_face 2, no_identity 2)" in told.stdout
-    assert (tmp_path / "faces" / "rejected.csv").read_text(encoding="utf-8").count("IMG_0001 is a camera's name") == 2
+    assert (tmp_path / "faces" / "rejected.csv").read_text(encoding="utf-8").count("(not as a camera: IMG_0001)") == 2
 
 
 def test_the_last_line_has_advice_for_every_reason_and_a_text_file_is_not_a_photo(
