@@ -9,6 +9,7 @@ import hashlib
 import io
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ from maskrec.preparation.sources.photo_source import Source
 
 COLUMNS = ("row", "path", "identity", "left", "top", "right", "bottom", "score", "mask")
 _FORM = "maskrec-embeddings-1"
+
+_TYPED = {"model": "MODEL", "aligned": "--aligned", "face": "--face", "detect": "--detect"}
+"""How the user gives each of the settings."""
 
 _OPTIONS = {
     "several_faces": "--face central (or largest) and another --out to add photos with several faces",
@@ -179,13 +183,18 @@ def _complete(files: EmbeddingFiles, work: dict[str, Any]) -> bool:
     except (OSError, ValueError) as error:
         raise UsageError(f"{files.record}: damaged ({error}); name another file with --out") from error
     if there != work:
-        parts = ("settings", "source", "maskrec")
-        one, other = ({name: way.get(name) for name in parts} for way in (there, work))
-        ways = "; ".join(differences(one, other))
+        ways = "; ".join(differences(_as_typed(there), _as_typed(work)))
         raise UsageError(f"{files.npz} exists and was made with other settings ({ways}); name another file with --out")
     if not files.npz.exists() or not files.csv.exists():
         raise UsageError(f"{files.record} says that {files.npz} is complete, and it is gone; remove {files.record}")
     return True
+
+
+def _as_typed(work: Mapping[str, Any]) -> dict[str, Any]:
+    """What can differ, by the options that give it."""
+    settings = work.get("settings")
+    named = {_TYPED.get(name, name): value for name, value in (settings if isinstance(settings, dict) else {}).items()}
+    return {**named, **{name: work.get(name) for name in ("source", "maskrec")}}
 
 
 def _remaining(job: EmbeddingJob, parts: EmbeddingParts, meter: Meter) -> list[worker_pool.Task]:

@@ -149,7 +149,8 @@ def test_finished_work_is_not_done_again_and_other_work_is_refused(model: Path, 
     embed_source(job(model, crops, out), meter=said)
     assert said.lines == [f"{out} is already complete"]
     with pytest.raises(
-        UsageError, match=r"exists and was made with other settings \(.*face.*largest.*; name another file with --out"
+        UsageError,
+        match=r"was made with other settings \(--face 'only' there, 'largest' here\); name another file with --out",
     ):
         embed_source(job(model, crops, out, face="largest"))
     with pytest.raises(UsageError, match="exists and was made with other settings"):
