@@ -193,7 +193,10 @@ def _complete(files: EmbeddingFiles, work: dict[str, Any]) -> bool:
 def _as_typed(work: Mapping[str, Any]) -> dict[str, Any]:
     """What can differ, by the options that give it."""
     settings = work.get("settings")
-    named = {_TYPED.get(name, name): value for name, value in (settings if isinstance(settings, dict) else {}).items()}
+    named = {
+        _TYPED.get(str(name), str(name)): value
+        for name, value in (settings if isinstance(settings, dict) else {}).items()
+    }
     return {**named, **{name: work.get(name) for name in ("source", "maskrec")}}
 
 
