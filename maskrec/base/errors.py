@@ -39,6 +39,10 @@ class SettingError(UsageError):
         return f"{self.before}{option}{self.after}"
 
 
+class NoFaceError(UsageError):
+    """No face was found in a photo."""
+
+
 def said_on_command_line(error: MaskrecError) -> str:
     """An error's sentence with settings as options of the command line."""
     return error.on_command_line() if isinstance(error, SettingError) else str(error)

@@ -119,7 +119,7 @@ def _form(plan: Plan | None) -> str:
 
 
 def schema(plugin: PluginFiles = None, no_plugins: NoPlugins = False) -> None:
-    """Print the JSON Schema of recipes, with every component that is installed here."""
+    """Print the JSON Schema of recipes. It has every component that is installed here."""
     import json
 
     from maskrec.recipe.schema import recipe_schema
@@ -146,7 +146,7 @@ def copy(
         Path | None, typer.Argument(metavar="[DEST]", help="A file or folder; the current folder by default.")
     ] = None,
 ) -> None:
-    """Copy a shipped recipe to a file of your own; the recipe that it extends becomes maskrec:NAME."""
+    """Copy a shipped recipe to a file of your own. The recipe that it extends becomes maskrec:NAME."""
     from maskrec.recipe.shipped import copy_recipe
 
     say(f"wrote {copy_recipe(name, destination or Path())}")

@@ -55,7 +55,7 @@ def compare(
     no_plugins: NoPlugins = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare models on the same pairs: what differs, by how much, and whether it is more than chance."""
+    """Compare models on the same pairs. It says what differs, by how much, and whether it is more than chance."""
     from rich.console import Console
 
     from maskrec.base.progress import Progress

@@ -34,7 +34,7 @@ def new(
         Path, typer.Option("--into", metavar="FOLDER", help="Where the package's folder is made; the current folder.")
     ] = Path(),
 ) -> None:
-    """Start a plugin: a package with one working component, its tests, and what pip needs to know.
+    """Start a plugin: a package with one working component. Its tests and what pip needs are in it.
 
     maskrec new loss my_loss, or maskrec new --from my_loss.py
     """

@@ -34,7 +34,7 @@ def doctor(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Check this installation; works even when parts of it are broken.
+    """Check this installation. Works even when parts of it are broken.
 
     A component whose optional dependency is missing is mentioned but is not a fault; lines that begin with "wrong:" are
     faults.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +58,7 @@ def evaluate(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Evaluate a model: a run, an exported file, a model folder or a backbone with weights."""
+    """Evaluate a model. It is a run, an exported file, a model folder or a backbone with weights."""
     from maskrec.base.whole_folders import refuse_folder
     from maskrec.inference.deciding.model_folder import NAME
 
@@ -83,6 +84,9 @@ def evaluate(
 def _sorted_words(words: list[str], backbone: str | None) -> tuple[Path | None, Path | None, list[str]]:
     """Model, evaluations file and overrides."""
     paths, overrides = sorted_words(words)
+    if backbone is None and len(paths) > 1 and _is_model(Path(paths[1])):
+        command = shlex.join(["maskrec", "compare", *paths])
+        raise UsageError(f"evaluate takes one model; compare several with: {command}")
     most = 1 if backbone is not None else 2
     if len(paths) > most:
         also = " beside --backbone" if backbone is not None else ""
@@ -94,6 +98,13 @@ def _sorted_words(words: list[str], backbone: str | None) -> tuple[Path | None, 
             "name a model: a run directory, a model folder, a .onnx file or a backbone; or --backbone '{use: ...}'"
         )
     return Path(paths[0]), Path(paths[1]) if len(paths) > 1 else None, overrides
+
+
+def _is_model(path: Path) -> bool:
+    """Whether the second path is a model as well, and not a file of evaluations."""
+    from maskrec.inference.model_forms import EXPORTED
+
+    return path.is_dir() or path.suffix.lower() == EXPORTED
 
 
 def _open(model: Path | None, backbone: str | None, catalog: Catalog, root: Path) -> EvaluatedSubject:

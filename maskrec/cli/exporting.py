@@ -32,7 +32,10 @@ def export(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Write a model as one file, with all that it decides with, after comparing it with the model; and its card."""
+    """Write a model as one file, with all that it decides with.
+
+    The file is compared with the model, and its card is written beside it.
+    """
     from maskrec.base.words import byte_size
     from maskrec.inference.exported.export_model import check_destination
 

@@ -143,7 +143,7 @@ def show(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Show one component: its parameters, what it does, where it is defined."""
+    """Show a component: its parameters, what it does, where it is."""
     from maskrec.cli.showing import describe
 
     catalog = open_catalog(plugin, no_plugins)

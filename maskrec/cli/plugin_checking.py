@@ -35,7 +35,7 @@ def check_plugin(
     as_json: AsJson = False,
     plugin: PluginFiles = None,
 ) -> int:
-    """Check that every component of a plugin keeps the contract of its kind.
+    """Check that a plugin's components keep their contracts.
 
     A table of components and checks, with a sentence for each cause of failures. The exit code is 0 where all pass, 1
     where one fails, 2 where the command line is wrong, 3 where the plugin cannot be loaded. With --json: {"checks":

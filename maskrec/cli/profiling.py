@@ -31,7 +31,7 @@ def profile(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Measure where the time of a recipe's training step goes; no run is written.
+    """Measure where the time of a training step goes. No run is written.
 
     The table's rows from copy on are parts of one step, and wait is its time without images; the rows above are what
     one loader process does for it meanwhile. The last line names the bottleneck and what to change.

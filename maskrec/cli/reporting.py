@@ -31,7 +31,7 @@ def report(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Write report.html: what a run did and how good it is, in one file that opens anywhere."""
+    """Write report.html: what a run did and how good it is. It is one file that opens anywhere."""
     from maskrec.report.report_index import write_index
     from maskrec.report.report_writing import write_report
     from maskrec.report.run_facts import is_reported

@@ -11,7 +11,7 @@ import typer
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.files import expand_home
-from maskrec.base.words import one_line
+from maskrec.base.words import did_you_mean, one_line
 from maskrec.cli.options import NoPlugins, PluginFiles, debugging, open_catalog
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(
     no_plugins: NoPlugins = False,
     allow_drift: AllowDrift = False,
 ) -> None:
-    """Train and evaluate as a recipe says, and write a run directory."""
+    """Train and evaluate as a recipe says, into a run directory."""
     from maskrec.contracts.collectives import rank
     from maskrec.recipe.checking import resolve
     from maskrec.training.processes.distributed import on_each_process, process_group, several_processes_started
@@ -76,13 +76,20 @@ def resume(
     no_plugins: NoPlugins = False,
     allow_drift: AllowDrift = False,
 ) -> None:
-    """Continue a run; only train.epochs and machine settings can be changed."""
+    """Continue a run from its last checkpoint.
+
+    Only train.epochs and machine settings can be changed.
+    """
     from maskrec.contracts.collectives import rank
+    from maskrec.runtime.run_directory import RunDirectory
     from maskrec.training.processes.distributed import on_each_process, process_group
+    from maskrec.training.run_length import refuse_fewer_epochs
     from maskrec.training.runner import resume as go_on
 
     def read() -> tuple[Catalog, dict[str, Any]]:
-        return open_catalog(plugin, no_plugins), train_changes(overrides or [])
+        changes = train_changes(overrides or [])
+        refuse_fewer_epochs(RunDirectory(run_dir), changes.get("epochs"))
+        return open_catalog(plugin, no_plugins), changes
 
     with process_group():
         go_on(run_dir, *on_each_process(read), plugin or (), allow_drift)
@@ -136,14 +143,20 @@ def train_changes(overrides: list[str]) -> dict[str, Any]:
     """``train.NAME=VALUE`` words as a dict of values.
 
     Raises:
-        UsageError: a word has another form.
+        UsageError: a word has another form, or a name that is a misspelling of what can be changed.
     """
+    from maskrec.recipe.plan import Train
     from maskrec.recipe.reading import scalar
+    from maskrec.recipe.sections import hints_of
+    from maskrec.training.records.run_record import MACHINE_SETTINGS
 
     changes = {}
     for word in overrides:
         key, equals, value = word.partition("=")
         if not equals or not key.startswith("train."):
             raise UsageError(f"{word}: resume takes train.NAME=VALUE only, such as train.epochs=40")
-        changes[key.removeprefix("train.")] = scalar(value)
+        name = key.removeprefix("train.")
+        if name not in hints_of(Train) and (meant := did_you_mean(name, ("epochs", *MACHINE_SETTINGS))):
+            raise UsageError(f"{word}: `train` has no `{name}`; {meant}")
+        changes[name] = scalar(value)
     return changes

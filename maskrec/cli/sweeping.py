@@ -39,7 +39,7 @@ def sweep(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Train a recipe with every combination of values, and compare; the same command goes on."""
+    """Train a recipe with every combination of values. The runs are compared; the same command goes on."""
     from maskrec.training.processes.distributed import several_processes_started
     from maskrec.training.sweeps.combinations import read_grid
     from maskrec.training.sweeps.sweep import sweep as make

@@ -60,7 +60,10 @@ def verify(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Say whether two photos show one person: exit code 0 for the same, 1 for different people, 2 for no decision."""
+    """Say whether two photos show one person.
+
+    The exit code is 0 for the same person, 1 for different people, and 2 for no decision.
+    """
     if photos != [STDIN] and len(photos) != 2:
         raise UsageError(f"expected two photos, or - for standard input, not {len(photos)}; see maskrec verify --help")
     from maskrec.inference.deciding.decision import check_rates

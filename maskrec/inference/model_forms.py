@@ -7,6 +7,7 @@ from pathlib import Path
 from maskrec.base.errors import UsageError
 from maskrec.inference.deciding.model_folder import is_model_folder
 from maskrec.runtime.run_directory import RunDirectory
+from maskrec.runtime.runs_below import which_run
 
 EXPORTED = ".onnx"
 RECIPES = (".yaml", ".yml")
@@ -29,7 +30,7 @@ def require_model(where: Path, forms: str = MODELS) -> None:
     """
     if where.is_dir():
         if not is_model_folder(where) and not RunDirectory(where).recipe.is_file():
-            raise UsageError(f"{where} is not a run directory and not a model folder; name {forms}")
+            raise UsageError(which_run(where) or f"{where} is not a run directory and not a model folder; name {forms}")
     elif not where.exists():
         raise UsageError(f"{where} does not exist; name {forms}")
     elif where.suffix.lower() not in (EXPORTED, *RECIPES):

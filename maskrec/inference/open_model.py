@@ -23,12 +23,13 @@ from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 from maskrec.inference.model import Model, frozen_model, weights_checksum
 from maskrec.inference.model_forms import RECIPES, require_model
 from maskrec.inference.runs_within_runs import opening
+from maskrec.inference.unfinished_run import nothing_trained
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.plan import Opened, Spec
 from maskrec.recipe.provenance import recorded_versions
 from maskrec.runtime.builder import Builder
-from maskrec.runtime.run_directory import RunDirectory
+from maskrec.runtime.run_directory import FIRST, RunDirectory, read_json
 from maskrec.runtime.run_plan import catalog_of_run, data_root_of
 from maskrec.runtime.state_tree import DamagedFileError, read_checksum
 from maskrec.runtime.weight_files import load_weights, read_checkpoint
@@ -133,7 +134,7 @@ def _weights(run: RunDirectory, checkpoint: str) -> tuple[str, dict[str, Any]]:
     if checkpoint != "last" and run.checkpoint("best").exists():
         return "best", read_checkpoint(run.checkpoint("best"), run.run_id)
     if not (run.checkpoint("last").exists() or run.checkpoint("previous").exists()):
-        raise UsageError(f"{run.path} has no checkpoint yet; let the run get to its first one")
+        raise UsageError(nothing_trained(run.path))
     name = "last"
     try:
         state = read_checkpoint(run.checkpoint(name), run.run_id)
@@ -144,6 +145,8 @@ def _weights(run: RunDirectory, checkpoint: str) -> tuple[str, dict[str, Any]]:
         except DamagedFileError:
             raise error from None
         if state["position"]["step"] == 0:  # what the run starts from: nothing was learned yet
+            if FIRST not in read_json(run.provenance):
+                raise UsageError(nothing_trained(run.path)) from error
             raise UsageError(f"{error}; the run has no other checkpoint: continue it with maskrec resume") from error
         say(f"note: {error}; opening {run.checkpoint(name)} of step {state['position']['step']} instead", error=True)
     if not checkpoint and state.get("best", {}).get("epoch") is not None:  # the form before this one has no "best"

@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from maskrec.runtime.run_directory import RunDirectory
+from maskrec.runtime.run_directory import FIRST, RunDirectory, read_json
 from maskrec.runtime.state_tree import read_plain_values
 
 
@@ -28,5 +28,22 @@ def unfinished_notes(run_dir: Path, checkpoint: str) -> tuple[str, ...]:
         return (f"{run_dir} is still training ({holder}): these are {which} so far{of}",)
     if sys.platform != "linux":  # the system does not say whether a process trains it
         return (f"{run_dir} has not finished: these are {which} so far{of}",)
-    command = shlex.join(["maskrec", "resume", str(run_dir)])
-    return (f"{run_dir} stopped before its end: these are {which}{of}; `{command}` continues it",)
+    return (f"{run_dir} stopped before its end: these are {which}{of}; `{_resume(run_dir)}` continues it",)
+
+
+def nothing_trained(run_dir: Path) -> str:
+    """A sentence for a run without weights of a finished step: what to do until it has some.
+
+    Raises:
+        UsageError: its provenance cannot be read.
+    """
+    run, none = RunDirectory(run_dir), f"{run_dir} has no checkpoint of a finished step yet"
+    if FIRST in read_json(run.provenance):
+        return f"{run_dir} had a checkpoint and it is gone; put its files back into {run.checkpoint('last').parent}"
+    if (holder := run.holder) is not None:
+        return f"{none}; it is still training ({holder}): wait for its first"
+    return f"{none}; continue it with: {_resume(run_dir)}"
+
+
+def _resume(run_dir: Path) -> str:
+    return shlex.join(["maskrec", "resume", str(run_dir)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from maskrec.recipe.problems import RecipeProblems
 DATA = ("data", "evaluate")
 """The sections whose paths are data: only these paths may be missing in a recipe that falls back to its demo."""
 
+_NAMED = 3  # missing files in a sentence
 _MAKING = "make it from photos with `maskrec data align` and `maskrec data pairs`"
 
 
@@ -37,7 +39,10 @@ def check_files(
             elif isinstance(value, Path):
                 _note_naming(path, mark, problems)
                 _check_path(path, value, mark, data_root, problems)
-    problems.hint_at_missing(_way_to_data(problems, data_root))
+    if way := _beside(problems):
+        _say_beside(problems, way, data_root)
+    else:
+        problems.hint_at_missing(_way_to_data(problems, data_root))
 
 
 def _note_naming(path: str, mark: Mark | None, problems: RecipeProblems) -> None:
@@ -56,17 +61,41 @@ def _check_path(path: str, value: Path, mark: Mark | None, data_root: Path, prob
         problems.error(message, path, mark)
 
 
-def _way_to_data(problems: RecipeProblems, data_root: Path) -> str:
-    """How to get at the missing data: where it was found, or else how it is made."""
-    relative = [
+def _relative(problems: RecipeProblems) -> list[tuple[Path, Mark | None]]:
+    """The missing data that the recipe names by relative paths, and where it names it."""
+    return [
         (Path(shown), problem.mark)
         for shown, problem in zip(problems.missing_paths, problems.missing, strict=True)
         if not Path(shown).is_absolute()
     ]
+
+
+def _beside(problems: RecipeProblems) -> str:
+    """How to get at missing data that is in a recipe's folder; empty where not all of it is."""
+    relative = _relative(problems)
     folders = {Path(mark.file).parent for _, mark in relative if mark is not None and mark.file != COMMAND_LINE}
     for folder in sorted(folders):
         if all(exists_on_disk(folder / value) for value, _ in relative):
-            return f"the files are beside the recipe: add --data-root {folder.as_posix()}"
+            return f"the files are beside the recipe: add --data-root {shlex.quote(folder.as_posix())}"
+    return ""
+
+
+def _say_beside(problems: RecipeProblems, way: str, data_root: Path) -> None:
+    names = list(dict.fromkeys(problems.missing_paths))
+    if len(names) == 1:
+        problems.hint_at_missing(way)
+        return
+    some = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    where = "the current folder" if data_root == Path() else data_root.as_posix()
+    said = f"{len(names)} files that it names were looked for in {where} and do not exist there: {some}"
+    mark = next((problem.mark for problem in problems.missing if problem.mark is not None), None)
+    place = mark and Mark(mark.file)
+    problems.missing_as_one(Problem(way, problems.missing[0].path, said, place), way)
+
+
+def _way_to_data(problems: RecipeProblems, data_root: Path) -> str:
+    """How to get at the missing data: where it was found, or else how it is made."""
+    relative = _relative(problems)
     for value, _ in relative:
         for start in range(1, len(value.parts)):
             if exists_on_disk(data_root / (found := Path(*value.parts[start:]))):

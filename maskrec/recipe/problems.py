@@ -16,6 +16,7 @@ class RecipeProblems(Problems):
         entries: all of them, including notes.
         missing: those of ``entries`` that are data which is not there.
         missing_paths: the paths of ``missing``, as the recipe writes them.
+        missing_hint: how to get at the missing data.
         data_named: whether the command line names data.
         broken_plugin: whether one of them is caused by a plugin that the recipe needs.
         unmet: by distribution, the problem that it is required and not installed.
@@ -24,6 +25,7 @@ class RecipeProblems(Problems):
 
     missing: list[Problem] = field(default_factory=list)
     missing_paths: list[str] = field(default_factory=list)
+    missing_hint: str = ""
     data_named: bool = False
     broken_plugin: bool = False
     unmet: dict[str, Problem] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class RecipeProblems(Problems):
         """Say once how to get at the missing data: below the last problem of it, as problems are sorted."""
         if not self.missing:
             return
+        self.missing_hint = hint
         last = max(self.missing, key=lambda problem: (problem.place, problem.message))
 
         def hinted(problem: Problem) -> Problem:
@@ -67,10 +70,11 @@ class RecipeProblems(Problems):
 
         self.missing, self.entries = list(map(hinted, self.missing)), list(map(hinted, self.entries))
 
-    @property
-    def missing_hint(self) -> str:
-        """What `hint_at_missing` said."""
-        return next((problem.hint for problem in self.missing if problem.hint), "")
+    def missing_as_one(self, problem: Problem, hint: str) -> None:
+        """One problem instead of those of missing data, where one change to the command line solves all."""
+        gone = set(self.missing)
+        self.entries = [problem, *(each for each in self.entries if each not in gone)]
+        self.missing, self.missing_hint = [problem], hint
 
     def take(self, error: RecipeError) -> None:
         """Everything that another check raised."""

@@ -19,7 +19,7 @@ from maskrec.base.words import os_reason
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.node import Node, Scalar
 from maskrec.recipe.scalars import read_plain
-from maskrec.recipe.source import NamedText
+from maskrec.recipe.source import NamedText, misspelt
 
 DEEPEST = 40
 LARGEST_FILE = 256 * 1024
@@ -48,10 +48,9 @@ def load_text(path: Path, shown: str) -> str:
         if path.is_dir():
             raise UnreadableError(f"{shown} is a folder, not a recipe file")
         if not path.is_file():
-            there = path.exists()
-            raise UnreadableError(
-                f"{shown} is not a regular file" if there else f"the recipe file {shown} does not exist"
-            )
+            if path.exists():
+                raise UnreadableError(f"{shown} is not a regular file")
+            raise UnreadableError(f"the recipe file {shown} does not exist{misspelt(path)}")
         if path.suffix == ".py":
             raise UnreadableError(f"{shown} is a Python file, not a recipe; name a recipe and add --plugin {shown}")
         with open_regular(path) as stream:

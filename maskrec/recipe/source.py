@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from maskrec.base.console import printable
+from maskrec.base.words import nearest
 from maskrec.contracts.problem import Mark
 
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -42,3 +44,13 @@ class NamedText:
         if len(text) > _LONGEST_LINE:
             text = text[:_LONGEST_LINE] if column < _LONGEST_LINE else ""
         return Mark(self.shown, line + 1, column + 1, text)
+
+
+def misspelt(path: Path) -> str:
+    """Which recipe beside a missing one may be meant; empty where none is near."""
+    try:
+        beside = [each.name for each in path.parent.iterdir() if each.suffix.lower() in (".yaml", ".yml")]
+    except OSError:
+        return ""
+    near = nearest(path.name, beside)
+    return f"; did you mean {path.with_name(near[0])}?" if near else ""

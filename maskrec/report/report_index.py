@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,8 +16,8 @@ from maskrec.report.plain_values import text
 from maskrec.report.report_writing import write_page
 from maskrec.report.run_facts import RunFacts, is_reported, read_facts
 from maskrec.runtime.run_directory import RunDirectory
+from maskrec.runtime.runs_below import folders_below
 
-_DEEPEST = 4
 _CONDITIONS = {"all": "all pairs", "bare": "bare", "one_masked": "one masked", "both_masked": "both masked"}
 COLUMNS = ["run", "folder", "state", "epochs", "started", "measured on", *_CONDITIONS.values(), "note"]
 
@@ -37,24 +36,12 @@ def write_index(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; name a run directory, or a folder with runs below it")
-    found = [read_facts(path) for path in _runs(folder, _DEEPEST)]
+    found = [read_facts(path) for path in folders_below(folder, is_reported)]
     if not found:
         raise UsageError(f"{folder} is not a run directory, and no run is below it; name one of the two")
     found.sort(key=lambda facts: (_started(facts), str(facts.path)), reverse=True)
     rows = [_row(facts, folder) for facts in found]
     return write_page(folder / "report.html", render_index(f"Runs in {folder.resolve().name}", rows, COLUMNS))
-
-
-def _runs(folder: Path, deeper: int) -> Iterator[Path]:
-    try:
-        inside = sorted(each for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
-    except OSError:
-        return
-    for each in inside:
-        if is_reported(each):
-            yield each
-        elif deeper > 1 and not each.name.startswith("."):
-            yield from _runs(each, deeper - 1)
 
 
 def _started(facts: RunFacts) -> str:

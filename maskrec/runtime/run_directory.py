@@ -13,6 +13,9 @@ from maskrec.base.files import Lock, remove_leftovers
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.words import os_reason
 
+FIRST = "first_checkpoint"
+"""In ``provenance.json``: when the run wrote its first checkpoint of a finished step."""
+
 _OURS = {"recipe.yaml", "provenance.json", "owner.json", ".lock", "checkpoints", "metrics.jsonl", "plugins"}
 
 # What other modules use of these files; a key may be missing, as in runs of an earlier maskrec.

@@ -11,6 +11,7 @@ from maskrec.recipe.checking import resolve
 from maskrec.recipe.plan import Plan
 from maskrec.recipe.provenance import recorded_versions
 from maskrec.runtime.run_directory import RunDirectory, read_json
+from maskrec.runtime.runs_below import which_run
 
 
 def read_plan(run_dir: Path, catalog: Catalog) -> tuple[Plan, Path]:
@@ -43,7 +44,7 @@ def data_root_of(run_dir: Path) -> Path:
     """
     run = RunDirectory(run_dir)
     if not run.recipe.is_file():
-        raise UsageError(f"{run_dir} is not a run directory: it has no recipe.yaml")
+        raise UsageError(which_run(run_dir) or f"{run_dir} is not a run directory: it has no recipe.yaml")
     record = read_json(run.provenance)
     if not isinstance(record, dict) or "data_root" not in record:
         raise UsageError(f"{run.provenance} does not say where the data is; the run directory is damaged")

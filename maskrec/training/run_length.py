@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from maskrec.base.errors import UsageError
 from maskrec.base.words import one_line
 from maskrec.contracts.problem import Problem
 from maskrec.recipe.plan import Plan, Scheduler, Train
 from maskrec.recipe.torch_optim import LENGTHS, try_out, try_schedule
+from maskrec.runtime.run_directory import RunDirectory, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,20 @@ class RunLength:
             "steps_per_epoch": self.steps_per_epoch,
         }
         return {name: known[name] for name in LENGTHS.get(scheduler.use, ())}
+
+
+def refuse_fewer_epochs(run: RunDirectory, epochs: object) -> None:
+    """Refuse to continue a finished run with fewer epochs than it was given: nothing would be done.
+
+    Raises:
+        UsageError: it is finished, and ``epochs`` is a smaller number.
+    """
+    planned = read_json(run.result).get("epochs", 0) if run.result.exists() else 0
+    if type(epochs) is int and epochs < planned:
+        raise UsageError(
+            f"train.epochs={epochs}: {run.path} is finished with train.epochs {planned}; a greater number continues "
+            "it, and a shorter run is a new one: `maskrec run` with another --run-dir"
+        )
 
 
 def schedule_problems(plan: Plan, length: RunLength) -> list[Problem]:

@@ -43,7 +43,7 @@ class WorkerChoice:
         self._open = asked == "auto"
         if not isinstance(asked, str) and self.workers < asked:
             self.say(
-                f"train.workers is {asked}, but this process may use {counted(self.workers, 'processor')}: "
+                f"note: train.workers is {asked}, but this process may use {counted(self.workers, 'processor')}: "
                 f"{counted_are(self.workers, 'loader process')} started"
             )
 
@@ -61,7 +61,8 @@ class WorkerChoice:
             self._open = False
             if len(places) <= FEWEST:
                 self.say(
-                    f"train.workers: auto is {self.workers}; an epoch of {len(places)} batches is too short to measure"
+                    f"note: train.workers: auto is {self.workers}; an epoch of {len(places)} batches is too short to "
+                    "measure"
                 )
             else:
                 # The last step is known when the batch after it is asked for.
@@ -85,7 +86,7 @@ class WorkerChoice:
         said = f"one process loads a batch in {load}, and a step of it takes {step}"
         if needed_workers(load_seconds, step_seconds) > most:
             said += f"; more than {most} processes would need more processors"
-        self.say(f"train.workers: auto is {self.workers}: {said}")
+        self.say(f"note: train.workers: auto is {self.workers}: {said}")
 
 
 def needed_workers(load_seconds: float, step_seconds: float, most: int | None = None) -> int:

@@ -114,6 +114,14 @@ def test_help_and_version_are_answers(maskrec_cli):
     assert maskrec_cli().returncode == 2
 
 
+def test_every_commands_summary_fits_in_a_terminal(maskrec_cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ((), ("data",), ("gallery",)):
+        listed = maskrec_cli(*group, "--help").stdout.partition("Commands:\n")[2].splitlines()
+        assert len(listed) > 5
+        assert not [line for line in listed if line.endswith("...") or len(line) > 80]
+
+
 def test_a_reader_that_leaves_is_not_an_error(run_with):
     body = """
         import os

@@ -294,12 +294,29 @@ def test_the_way_to_missing_data_is_said_once(maskrec: Cli, tmp_path: Path) -> N
     for name in ("train.csv", "same.csv", "different.csv"):
         (tmp_path / "pairs" / name).write_text("")
     call = maskrec("check", "pairs/mine.yaml")
-    assert call.stderr.count("the files are beside the recipe: add --data-root pairs") == 1
-    assert "data align" not in call.stderr
+    assert call.stderr.startswith(
+        "pairs/mine.yaml: the files are beside the recipe: add --data-root pairs\n"
+        "    3 files that it names were looked for in the current folder and do not exist there: train.csv, same.csv, "
+        "different.csv\n"
+    )
+    call = maskrec("check", "pairs/mine.yaml", "loss.use=arcfase")
+    assert "which does not exist" not in call.stderr
+    assert "did you mean arcface?" in call.stderr
+    assert "pairs/mine.yaml: the files are beside the recipe: add --data-root pairs\n" in call.stderr
     recipe.write_text("extends: maskrec:quickstart\n" + OWN_FILES.replace("train.csv", "data/pairs/train.csv"))
     call = maskrec("check", "pairs/mine.yaml", "--data-root", "pairs")
     assert "pairs/train.csv exists: move it and the files beside it to where the recipe expects them" in call.stderr
     assert "expects them, pairs/data/pairs" in call.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "run", "profile"])
+def test_a_misspelt_recipe_file_names_the_one_beside_it(maskrec_here, tmp_path, command):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs/masked_faces.yaml").write_text("seed: 17\n")
+    done = maskrec_here(command, "pairs/masked_face.yaml")
+    assert done.returncode == 2
+    words = "the recipe file pairs/masked_face.yaml does not exist; did you mean pairs/masked_faces.yaml?"
+    assert done.stderr == f"maskrec: {words}\n"
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

@@ -302,10 +302,28 @@ def test_a_model_without_evaluations_is_named_as_it_was_written(evaluate: Cli) -
     assert "net.onnx has no evaluations of its own; name a file:" in refused(evaluate, "net.onnx")
 
 
+def test_two_models_are_for_compare(evaluate: Cli) -> None:
+    shutil.copytree("run", "other")
+    said = "evaluate takes one model; compare several with: maskrec compare run other"
+    assert said in refused(evaluate, "run", "other")
+    assert f"{said} third" in refused(evaluate, "run", "other", "third")
+    assert "third.yaml is one word too many" in refused(evaluate, "run", "other.yaml", "third.yaml")
+
+
+def test_a_folder_of_runs_names_them(evaluate: Cli) -> None:
+    shutil.copytree("run", "runs/a")
+    said = refused(evaluate, "runs", "other.yaml")
+    assert "runs is not a run directory, but runs/a is one: name it" in said
+    for name in ("b", "c/d", "e"):
+        shutil.copytree("run", f"runs/{name}")
+    said = refused(evaluate, "runs", "other.yaml")
+    assert "runs holds 4 runs (runs/a, runs/b, runs/c/d, ...): name one of them" in said
+
+
 def test_a_run_that_cannot_be_opened_is_one_sentence(evaluate: Cli) -> None:
     assert "--plugin pieces.py" in refused(evaluate, "run", "other.yaml", code=2, plugin=False)
     shutil.rmtree("run/checkpoints")
-    assert "run has no checkpoint yet" in refused(evaluate, "run", "other.yaml")
+    assert "run had a checkpoint and it is gone" in refused(evaluate, "run", "other.yaml")
     shutil.rmtree("run")
     Path("run").mkdir()
     assert "run is not a run directory" in refused(evaluate, "run", "other.yaml")

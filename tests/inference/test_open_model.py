@@ -225,10 +225,28 @@ def test_a_run_that_has_lost_its_plugin_or_its_checkpoint_is_refused_in_a_senten
         open_backbone(Opened("run", run, "backbone"), catalog=discover(), data_root=Path())
     for name in ("best", "last", "previous"):
         (run / "checkpoints" / f"{name}.safetensors").unlink()
-    with pytest.raises(UsageError, match="no checkpoint yet"):
+    with pytest.raises(UsageError, match=r"had a checkpoint and it is gone; put its files back into .*/checkpoints"):
         open_run_of(run)
     with pytest.raises(UsageError, match="not a run directory"):
         open_run_of(tmp_path)
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_a_run_killed_before_its_first_checkpoint_is_continued_and_not_opened(train: Train, start: bool) -> None:
+    run = train("run", None, "train.epochs=1", "train.checkpoint_every=1")
+    record = json.loads((run / "provenance.json").read_text())
+    del record["first_checkpoint"]
+    (run / "provenance.json").write_text(json.dumps(record))
+    state = load_tree(run / "checkpoints" / "last.safetensors")
+    for name in ("best", "last", "previous"):
+        (run / "checkpoints" / f"{name}.safetensors").unlink()
+    if start:
+        kept = {**state, "position": {**state["position"], "step": 0}}
+        save_tree(kept, run / "checkpoints" / "previous.safetensors")
+    with pytest.raises(UsageError) as caught:
+        open_run_of(run)
+    words = f"{run} has no checkpoint of a finished step yet; continue it with: maskrec resume {run}"
+    assert str(caught.value) == words
 
 
 def test_a_run_whose_start_is_gone_opens_with_its_own_weights(train: Train, tmp_path: Path) -> None:

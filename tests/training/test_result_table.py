@@ -106,6 +106,17 @@ def test_an_epoch_is_one_line_with_the_accuracy_of_each_condition() -> None:
     assert epoch_line(1, "x", {}) == "epoch 1  x:"
 
 
+def test_every_epoch_of_a_run_shows_the_same_metrics() -> None:
+    accuracies = {f"accuracy/{name}": 0.5 for name in ("bare", "one_masked", "both_masked")}
+    metrics = {"accuracy": 0.5, **accuracies, "tar@far=0.1": 0.1789, "auc": 0.5763}
+    lines = [epoch_line(epoch, "held_out", metrics, 10) for epoch in (9, 10)]
+    assert lines[1] == lines[0].replace("epoch 9", "epoch 10")
+    assert lines[0].endswith("  auc 0.5763")
+    assert epoch_line(6, "held_out", metrics, 6).endswith("  tar@far=0.1 0.1789")
+    other = epoch_line(9, "held_out", {**metrics, "accuracy": 12.5}, 10)
+    assert other.endswith("  auc 0.5763")
+
+
 @pytest.mark.parametrize("label", ["a", "a_label_of_somebody_who_likes_long_ones", "顔" * 30])
 def test_an_epochs_line_has_at_most_a_hundred_columns(label: str) -> None:
     many = {f"tar@far={number}": 0.123456 for number in range(30)}

@@ -15,6 +15,7 @@ import torch
 from run_comparison import assert_same_run, largest_difference, rows_without_times
 
 from maskrec.base.errors import MaskrecError, UsageError
+from maskrec.cli.app import run_app
 from maskrec.contracts.problem import RecipeError
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.state_tree import load_tree, read_checksum
@@ -254,6 +255,24 @@ def test_resume_changes_epochs_and_machine_settings_only(train: Train, go_on: Tr
         go_on(run, epochs=1)
     with pytest.raises(UsageError, match="not a run directory"):
         go_on(tmp_path)
+
+
+def test_what_resume_cannot_do_is_said(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train("run")
+
+    def refused(*words: object) -> str:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run_app(["resume", *map(str, words)])
+        assert ended.value.code == 2
+        return capsys.readouterr().err
+
+    fewer = f"train.epochs=1: {run} is finished with train.epochs 2; a greater number continues it"
+    assert fewer in refused(run, "train.epochs=1", "--plugin", PIECES)
+    assert refused(run, "train.epoch=3") == "maskrec: train.epoch=3: `train` has no `epoch`; did you mean epochs?\n"
+    precision = refused(run, "train.precision=float64", "--plugin", PIECES)
+    assert "resume cannot change train.precision; only train.epochs" in precision
+    assert f"{run.parent} is not a run directory, but {run} is one: name it" in refused(run.parent)
 
 
 def test_two_small_batches_accumulated_are_one_large_one(train: Train) -> None:

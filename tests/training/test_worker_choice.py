@@ -83,7 +83,7 @@ def test_steps_that_fill_caches_do_not_count() -> None:
     assert labels == list(range(20))
     assert choice.workers == 0
     (line,) = said
-    assert line.startswith("train.workers: auto is 0: one process loads a batch in ")
+    assert line.startswith("note: train.workers: auto is 0: one process loads a batch in ")
     assert line.endswith("a step of it takes 10000.0 ms")
 
 
@@ -100,7 +100,7 @@ def test_an_epoch_that_is_too_short_is_not_measured() -> None:
     choice, said, labels = chosen([], [[(number, number)] for number in range(FEWEST)])
     number = min(2, usable_processors())
     assert (choice.workers, labels) == (number, [0, 1, 2, 3])
-    assert said == [f"train.workers: auto is {number}; an epoch of 4 batches is too short to measure"]
+    assert said == [f"note: train.workers: auto is {number}; an epoch of 4 batches is too short to measure"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no process to processors")
@@ -114,7 +114,7 @@ def test_there_are_no_more_processes_than_processors() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout.splitlines() == [
-        "train.workers is 3, but this process may use 1 processor: 1 loader process is started",
+        "note: train.workers is 3, but this process may use 1 processor: 1 loader process is started",
         *("1 1", "1 1", "0 0", "1 1"),
     ]
 

@@ -57,9 +57,10 @@ def align(
     shard: Annotated[str, typer.Option("--shard", metavar="i/n", help="This machine's part of the work.")] = "1/1",
     device: _Device = "auto",
 ) -> None:
-    """Find the face in every photo and align it to the canvas that backbones expect; run it again to continue."""
+    """Find the face in every photo and align it to one canvas. Run it again to continue."""
     from rich.console import Console
 
+    from maskrec.images.people_by_place import one_identity
     from maskrec.preparation.aligning.aligning import AlignSettings, aligning
     from maskrec.preparation.resumable.job import run
     from maskrec.preparation.resumable.meter import Meter
@@ -79,7 +80,8 @@ def align(
         opened = with_landmarks(opened, landmarks)
     job = aligning(opened, destination, settings, tars, device)
     meter = Meter("aligning", Console())
-    for note in (*opened.notes, *([MASKS_UNKNOWN] if opened.items.masked is None else [])):
+    masks = MASKS_UNKNOWN if opened.items.masked is None else ""
+    for note in filter(None, (*opened.notes, one_identity(opened.items.people), masks)):
         meter.say(f"note: {note}")
     run(job, shard=read_shard(shard), workers=workers or usable_processors(), meter=meter)
 
@@ -94,7 +96,7 @@ def _choice(largest: bool, central: bool, every: bool) -> Any:
 def merge(
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The folder that all shards wrote into.")],
 ) -> None:
-    """Merge what the shards wrote, once all are finished; reports those that are not."""
+    """Merge what the shards wrote, once all are finished. Reports those that are not."""
     from rich.console import Console
 
     from maskrec.preparation.resumable.finishing import merge as join

@@ -80,7 +80,7 @@ def check(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Report what is wrong with data sets of faces; exits with 0 when nothing is, 1 when there are errors.
+    """Report what is wrong with data sets of faces. Exits with 0 when nothing is, 1 when there are errors.
 
     A CSV called train*, eval* or test* has that role unless another is given. A person may be in one role only.
     """

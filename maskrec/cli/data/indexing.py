@@ -14,7 +14,7 @@ from maskrec.base.words import counted
 def index(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of tar shards.")],
 ) -> None:
-    """Write an index beside tar shards, so that opening them as training data reads no shard."""
+    """Write an index beside tar shards. With it, opening them as training data reads no shard."""
     from maskrec.images.tars.index import write_tar_index
 
     made = write_tar_index(folder)

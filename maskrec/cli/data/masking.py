@@ -73,7 +73,7 @@ def mask(
     workers: Annotated[int, typer.Option("--workers", min=0, help="Number of processes; 0: one per CPU.")] = 0,
     shard: _Shard = "1/1",
 ) -> None:
-    """Write masked copies of faces, and a faces.csv that says which mask each wears; run it again to continue."""
+    """Write masked copies of faces. A faces.csv says which mask each wears; run it again to continue."""
     from rich.console import Console
 
     from maskrec.preparation.masking.masking import masking
@@ -94,7 +94,7 @@ def mask(
     changes = {name: value for name, value in given.items() if value is not None}
     settings = _settings(again, changes, listed(types), copies, every_type)
     job = masking(open_source(source), destination, settings, tars)
-    meter = Meter("masking", Console())
+    meter = Meter("masking", Console(), "without a copy")
     run(job, shard=read_shard(shard), workers=workers or usable_processors(), meter=meter)
 
 

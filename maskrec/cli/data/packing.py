@@ -31,7 +31,7 @@ def pack(
         typer.Option("--size", min=1, max=4096, metavar="N", help="Side of raw pixels; by default the images' own."),
     ] = None,
 ) -> None:
-    """Pack faces into a few large files that are mapped into memory; run it again to continue, or to verify them."""
+    """Pack faces into a few large files that are mapped into memory. Run it again to continue, or to verify them."""
     if size is not None and not raw:
         raise UsageError("--size is the side of raw pixels; add --raw, or remove --size to copy the files as they are")
     from rich.console import Console

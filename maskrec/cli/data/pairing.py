@@ -71,8 +71,9 @@ def pairs(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the people and pairs.  [default: 17]")] = None,
 ) -> None:
-    """Write train.csv, eval_same.csv, eval_diff.csv and test.csv with disjoint people, and a recipe that trains on
-    them.
+    """Divide people into training, evaluation and test, and draw pairs.
+
+    Writes train.csv, eval_same.csv, eval_diff.csv and test.csv, and a recipe that trains on them.
 
     The table at the end counts people, different faces and pairs in each file; and of the pairs those of the same
     person, those made from the same photo, and those of bare faces, of one masked face, and of two.

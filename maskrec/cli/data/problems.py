@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maskrec.base.console import clean, say
-from maskrec.base.words import plain_name
+from maskrec.base.words import counted, plain_name
 from maskrec.cli.text_tables import plain_table, print_table
 from maskrec.preparation.checking import Report, Settings
 from maskrec.preparation.face_sets import FaceSet, SetProblem
@@ -66,11 +66,7 @@ def show(report: Report, everything: bool = False) -> None:
             _line(f"{severity}: {len(found) - SHOWN:,} more of {KINDS.get(kind, kind)}; --all prints them")
     if report.problems:
         _line("")
-    _line(f"{_number(report.errors, 'error')}, {_number(report.warnings, 'warning')}")
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    _line(f"{counted(report.errors, 'error')}, {counted(report.warnings, 'warning')}")
 
 
 def _line(text: str) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
-from maskrec.base.words import counted
+from maskrec.base.words import counted, counted_are
 from maskrec.cli.options import listed
 
 
@@ -55,7 +55,7 @@ def show(
     columns: Annotated[int, typer.Option("--columns", min=1, max=100, help="Faces in a row (PNG).")] = 8,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT if it exists.")] = False,
 ) -> None:
-    """Draw a contact sheet of bare, masked and rejected faces: look before you train.
+    """Draw a contact sheet of bare, masked and rejected faces. Look before you train.
 
     The file holds faces, which are biometric data.
     """
@@ -107,7 +107,8 @@ def _check_rejected(path: Path, source: Path | None, rejected: int, only: list[W
     if source is not None and not rejected:
         say(f"note: {path} has no rejected photos")
     if rejected and source is None and only is None:
-        say(f"note: {rejected:,} rejected photos are not shown; --source SRC shows them")
+        them = "it" if rejected == 1 else "them"
+        say(f"note: {counted_are(rejected, 'rejected photo')} not shown; --source SRC shows {them}")
 
 
 def _open(path: Path) -> Any:
@@ -120,5 +121,5 @@ def _open(path: Path) -> Any:
     for problem in faces.problems if not len(faces) else ():
         raise UsageError(f"{problem.places[0]}: {problem.message}")
     if faces.problems:
-        say(f"note: {len(faces.problems):,} problems were found in {path}; see maskrec data check {path}")
+        say(f"note: {counted(len(faces.problems), 'problem')} found in {path}; see maskrec data check {path}")
     return faces

@@ -44,7 +44,7 @@ def check(
     plugin: PluginFiles = None,
     no_plugins: NoPlugins = False,
 ) -> None:
-    """Say what poisons a gallery: exit code 0 for nothing, 1 for findings, 2 where it cannot be checked.
+    """Say what poisons a gallery. The exit code is 0 for nothing, 1 for findings, 2 where it cannot be checked.
 
     Photos of the wrong person, one person under two names, people who are alike, blurred and tiny faces.
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from maskrec.base.errors import SettingError, UsageError
+from maskrec.base.errors import NoFaceError, SettingError, UsageError
 from maskrec.base.words import counted, did_you_mean
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.detection.face_choice import SURE, choose
@@ -107,9 +107,9 @@ def choose_face(faces: Sequence[Face], shape: tuple[int, int], which: WhichFace,
     return _chosen(faces, shape, which, name)
 
 
-def without_face(name: str) -> UsageError:
+def without_face(name: str) -> NoFaceError:
     """What is said of a photo in which no face was found."""
-    return UsageError(
+    return NoFaceError(
         f"{name}: no face was found; use a photo where the face is upright and lit and has at least a tenth of the "
         "photo's shorter side, or crop it"
     )

@@ -139,8 +139,8 @@ class AlignFaces:
             content = self.reader(item)
             if item.identity:
                 return decode_image(content, item.key)
-            said = f"{item.key}: no identity: move the photo to a person's folder, or name it like NAME_0001"
-            fault = "no_identity", said
+            said = "no identity: move the photo to a person's folder, or name it NAME_0001 (not as a camera: IMG_0001)"
+            fault = "no_identity", f"{item.key}: {said}"
         except UsageError as error:
             fault = "unreadable", str(error)
         if is_text(item.key, content):

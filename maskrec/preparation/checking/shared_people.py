@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from maskrec.base.words import look_alike, plain_name, spellings
+from maskrec.images.people_by_place import one_identity
 from maskrec.preparation.face_sets import FaceSet, SetProblem, Severity
 
 _NUMBER = "; matched by number, which means nothing where the two sets number their people independently"
@@ -21,8 +22,7 @@ def find_odd_people(faces: FaceSet) -> Iterator[SetProblem]:
     for index, name in enumerate(faces.people):
         first.setdefault(name, index)
     names = [name for name in first if name]
-    if len(names) == 1 and len(faces) > 1:
-        message = f"all {len(faces)} photos are of one person, {names[0]!r}; is one folder around everything?"
+    if message := one_identity(faces.people):
         yield SetProblem.of("error" if faces.role == "train" else "warning", "one_only", message, (str(faces.path),))
     for one, other in spellings(names) if faces.named else ():
         alike = look_alike(one, other)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskrec.base.errors import UsageError, said_on_command_line
+from maskrec.base.errors import NoFaceError, SettingError, UsageError, said_on_command_line
 from maskrec.faces.landmarks import landmark_fault
 from maskrec.images.canvas import box_from_landmarks, pixels_on_canvas
 from maskrec.images.decoding import decode_image
@@ -104,7 +104,7 @@ class EmbedGroup:
                     kept.append(face.image)
                     described.append(_row(item, face))
                 else:
-                    rejected.append(Rejected(item.key, "no_embedding", said_on_command_line(face)))
+                    rejected.append(face)
             if kept:
                 rows.append(model.unit_rows(np.stack(kept)))
         content = np.concatenate(rows).astype("<f4").tobytes() if rows else b""
@@ -135,27 +135,36 @@ class EmbedGroup:
                 batch, pixels = [], 0
         yield batch
 
-    def _faces(self, model: FaceModel, batch: Sequence[tuple[Item, NamedPhoto]]) -> list[Face | UsageError]:
+    def _faces(self, model: FaceModel, batch: Sequence[tuple[Item, NamedPhoto]]) -> list[Face | Rejected]:
         """Each photo's intended face: by its landmarks where the source has them, else found."""
         source = FaceSource(model.spec, model.decisions.probe, model.device)
         given = [not self.aligned and not self.detect and item.landmarks is not None for item, _ in batch]
         searched = [photo for (_, photo), by_source in zip(batch, given, strict=True) if not by_source]
         found = iter(source.intended(searched, self.aligned, self.face))
         return [
-            _by_landmarks(source, item, photo) if by_source else next(found)
+            _by_landmarks(source, item, photo) if by_source else _face_or_reason(item, next(found))
             for (item, photo), by_source in zip(batch, given, strict=True)
         ]
 
 
-def _by_landmarks(source: FaceSource, item: Item, photo: NamedPhoto) -> Face | UsageError:
+def _face_or_reason(item: Item, found: Face | UsageError) -> Face | Rejected:
+    if isinstance(found, Face):
+        return found
+    reason = "no_face" if isinstance(found, NoFaceError) else "no_embedding"
+    if isinstance(found, SettingError):
+        reason = {"face": "several_faces", "aligned": "not_aligned"}.get(found.name, reason)
+    return Rejected(item.key, reason, said_on_command_line(found))
+
+
+def _by_landmarks(source: FaceSource, item: Item, photo: NamedPhoto) -> Face | Rejected:
     points = np.array(item.landmarks, np.float64).reshape(5, 2)
     box = box_from_landmarks(points) if item.box is None else np.array(item.box, np.float64)
     if fault := landmark_fault(points, photo.pixels.shape[1], photo.pixels.shape[0]):
-        return UsageError(f"{item.key}: {fault}; --detect finds new ones")
+        return Rejected(item.key, "bad_landmarks", f"{item.key}: {fault}; --detect finds new ones")
     try:
         pixels, _ = pixels_on_canvas(photo.pixels, points, source.spec.size, source.spec.alignment, box)
     except (ValueError, cv2.error) as error:
-        return UsageError(f"{item.key}: cannot be placed on the canvas: {error}")
+        return Rejected(item.key, "bad_landmarks", f"{item.key}: cannot be placed on the canvas: {error}")
     chance = None if source.probe is None else float(source.probe.probability(pixels[None])[0])
     left, top, right, bottom = box.tolist()
     return Face((left, top, right, bottom), points, None, pixels, chance)

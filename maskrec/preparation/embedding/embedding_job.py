@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,26 @@ from maskrec.preparation.resumable import worker_pool
 from maskrec.preparation.resumable.job import GROUP
 from maskrec.preparation.resumable.job_folder import REJECTED_COLUMNS, JobFolder
 from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.resumable.rejected_photos import rejected_photos
 from maskrec.preparation.sources.photo_source import Source
 
 COLUMNS = ("row", "path", "identity", "left", "top", "right", "bottom", "score", "mask")
 _FORM = "maskrec-embeddings-1"
+
+_TYPED = {"model": "MODEL", "aligned": "--aligned", "face": "--face", "detect": "--detect"}
+"""How the user gives each of the settings."""
+
+_OPTIONS = {
+    "several_faces": "--face central (or largest) and another --out to add photos with several faces",
+    "bad_landmarks": "--detect and another --out to find other landmarks",
+}
+"""By the reason of rejected photos: options that add them."""
+
+_ADVICE = {
+    "unreadable": "the list says what is wrong with unreadable files",
+    "not_a_photo": "text files are not photos and may stay",
+}
+"""By the reason: what else can be done."""
 
 
 class EmbeddingParts(JobFolder):
@@ -165,13 +183,21 @@ def _complete(files: EmbeddingFiles, work: dict[str, Any]) -> bool:
     except (OSError, ValueError) as error:
         raise UsageError(f"{files.record}: damaged ({error}); name another file with --out") from error
     if there != work:
-        parts = ("settings", "source", "maskrec")
-        one, other = ({name: way.get(name) for name in parts} for way in (there, work))
-        ways = "; ".join(differences(one, other))
+        ways = "; ".join(differences(_as_typed(there), _as_typed(work)))
         raise UsageError(f"{files.npz} exists and was made with other settings ({ways}); name another file with --out")
     if not files.npz.exists() or not files.csv.exists():
         raise UsageError(f"{files.record} says that {files.npz} is complete, and it is gone; remove {files.record}")
     return True
+
+
+def _as_typed(work: Mapping[str, Any]) -> dict[str, Any]:
+    """What can differ, by the options that give it."""
+    settings = work.get("settings")
+    named = {
+        _TYPED.get(str(name), str(name)): value
+        for name, value in (settings if isinstance(settings, dict) else {}).items()
+    }
+    return {**named, **{name: work.get(name) for name in ("source", "maskrec")}}
 
 
 def _remaining(job: EmbeddingJob, parts: EmbeddingParts, meter: Meter) -> list[worker_pool.Task]:
@@ -180,8 +206,8 @@ def _remaining(job: EmbeddingJob, parts: EmbeddingParts, meter: Meter) -> list[w
     meter.start(len(items))
     for group in range(-(-len(items) // GROUP)):
         members = items[group * GROUP : (group + 1) * GROUP]
-        if parts.holds(group):
-            meter.skip(len(members))
+        if (record := parts.finished_record(group)) is not None:
+            meter.skip(len(members), len(record["rejected"]))
         else:
             tasks.append(worker_pool.Task(group, members, [item.key for item in members], False))
     return tasks
@@ -196,10 +222,10 @@ def _assemble(job: EmbeddingJob, parts: EmbeddingParts, work: dict[str, Any]) ->
         pieces.append(np.frombuffer(parts.data_path(group).read_bytes(), "<f4"))
     files = job.files
     write_bytes(files.rejected, csv_bytes(REJECTED_COLUMNS, rejected))
+    others = rejected_photos(files.rejected, Counter(reason for _, reason, _ in rejected), _OPTIONS, _ADVICE)
     if not described:
         raise MaskrecError(
-            f"no embedding was made of {counted(len(job.source.items), 'photo')} in {job.source.path}; "
-            f"{files.rejected} says why"
+            f"no embedding was made of {counted(len(job.source.items), 'photo')} in {job.source.path}; {others}"
         )
     rows = np.concatenate(pieces).reshape(len(described), -1)
     cells = ([str(number), *(row[name] for name in COLUMNS[1:])] for number, row in enumerate(described))
@@ -209,7 +235,7 @@ def _assemble(job: EmbeddingJob, parts: EmbeddingParts, work: dict[str, Any]) ->
     write_bytes(files.npz, content.getvalue())
     write_bytes(files.record, json_bytes(work))
     made = f"{counted(len(rows), 'embedding')} of {rows.shape[1]} numbers in {files.npz}, what each is in {files.csv}"
-    return f"{made}; {counted(len(rejected), 'photo')} in {files.rejected}"
+    return f"{made}; {others}"
 
 
 def fingerprint(model: FaceModel) -> str:

@@ -13,6 +13,7 @@ from maskrec.base.regular_files import LARGEST_TABLE, read_regular
 from maskrec.base.version import __version__
 from maskrec.base.words import differences
 from maskrec.images.photos import place_of
+from maskrec.preparation.pairing.other_options import differing_options
 from maskrec.preparation.pairing.pair_rows import seen_from
 from maskrec.preparation.pairing.settings import COMMAND, PairSettings
 from maskrec.preparation.pairing.starter_recipe import RECIPE
@@ -65,8 +66,10 @@ def refuse_other_pairs(out: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _what(part: str, before: Any, now: Any) -> str:
+    if part == "settings":
+        return "; ".join(differing_options(before, now)) or "settings differ"
     if part != "faces":
-        return f"{part}: {', '.join(differences(before, now))}"
+        return f"{part} {', '.join(differences(before, now))}"
     there, here = ([file["path"] for file in files] for files in (before, now))
     if there == here:
         return f"the contents of {', '.join(here)} have changed since"

@@ -30,6 +30,7 @@ from maskrec.preparation.pairing.reachable import (
     condition_shares,
     enough_people,
     most_reachable,
+    refuse_all_masked,
     refuse_too_few_people,
     refuse_too_many_pairs,
     same_kind,
@@ -136,6 +137,7 @@ def _put_on(
 ) -> PairSettings:
     """Make sure that every face that should wear a mask has one; return the settings with the plan that was used."""
     there = bool(images_of(people, bare=False))
+    refuse_all_masked(people, settings)
     if set(settings.masks) == {"none"}:
         if settings.put_on is not None:
             raise UsageError("mask types to put on need pairs with masks: use --masks one or both")

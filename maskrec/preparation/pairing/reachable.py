@@ -123,6 +123,18 @@ def same_kind(sides: Sides, one_photo: bool) -> str:
     return f"{WEARING[sides.condition]} pairs of {photos}"
 
 
+def refuse_all_masked(people: Sequence[Person], settings: PairSettings) -> None:
+    """Raise UsageError where pairs need a bare face and every face wears a mask."""
+    barely = [masks for masks in settings.masks if masks != "both"]
+    if not barely or any(photo.bare for person in people for photo in person.photos):
+        return
+    count = sum(len(photo.masked) for person in people for photo in person.photos)
+    raise UsageError(
+        f"all {counted(count, 'face')} wear masks already, and --masks {','.join(barely)} needs bare ones; use --masks "
+        "both, or name the bare faces and add these copies of them with --masked"
+    )
+
+
 def refuse_too_few_people(each: int, split: str, people: Sequence[Person]) -> None:
     """Raise UsageError where there cannot be pairs of two people."""
     if each and len(people) < 2:
@@ -152,8 +164,9 @@ def refuse_too_many_pairs(
         remedy = _more_people(split)
     if sides.condition != "bare":
         remedy += ", or put more masks on each photo (--copies, --every-type)"
+    possible = f"only {room:,} different {'one is' if room == 1 else 'ones are'}" if room else "not one is"
     raise UsageError(
-        f"{split}: {wanted} {kind} were requested, but only {room} different ones are possible, because its share has "
-        f"{counted(those, 'person')} with such photos ({several} with two or more; "
+        f"{split}: {wanted:,} {kind} were requested, but {possible} possible, because its share has "
+        f"{counted(those, 'person')} with such photos ({several:,} with two or more; "
         f"{counted(photos, 'photo')}); {remedy}"
     )

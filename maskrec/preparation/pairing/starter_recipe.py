@@ -26,6 +26,7 @@ seed: {seed}
 image_size: {size}
 backbone: {{use: timm, model: resnet18, embedding_size: 256}}
 loss: {{use: arcface, scale: 32, margin: 0.3}}
+# A sixteenth of the {faces:,} faces in train.csv, 16 at least and {most} at most: enough steps in an epoch.
 sampler: {{use: shuffled, batch_size: {batch}}}
 data: {{use: image_csv, path: train.csv}}
 transforms:
@@ -48,6 +49,7 @@ extends: maskrec:arcface_inception
 seed: {seed}
 # Random weights. Delete this line to start from facenet-pytorch's VGGFace2 weights, as the reference does.
 backbone: {{pretrained: null}}
+# A sixteenth of the {faces:,} faces in train.csv, 16 at least and {most} at most: enough steps in an epoch.
 sampler: {{batch_size: {batch}}}
 data: {{path: train.csv}}{masks}
 evaluate:
@@ -77,14 +79,15 @@ def recipe_text(settings: PairSettings, faces: Sequence[FaceRow], counts: Mappin
     )
     path = "path: test.csv" if reference else "use: pairs_csv, path: test.csv"
     test = f"\n    test: {{{path}{more}}}" if "test.csv" in counts else ""
-    batch = _batch_size(int(counts["train.csv"]["faces"]), 128 if reference else 64)
+    faces_in_train, most = int(counts["train.csv"]["faces"]), 128 if reference else 64
+    batched = {"faces": faces_in_train, "most": most, "batch": _batch_size(faces_in_train, most)}
     if reference:
         masks = _ALL_MASKED if landmarks else ""
-        return _HEAD + _REFERENCE.format(seed=settings.seed, batch=batch, masks=masks, more=more, test=test)
+        return _HEAD + _REFERENCE.format(seed=settings.seed, **batched, masks=masks, more=more, test=test)
     fewest = settings.evaluation
     folds = f"\n    folds: {fewest}" if fewest < 10 else ""
     values = {"mask": _MASK if landmarks else "", "folds": folds, "more": more, "test": test}
-    return _HEAD + _OWN.format(seed=settings.seed, size=_side(faces), batch=batch, **values)
+    return _HEAD + _OWN.format(seed=settings.seed, size=_side(faces), **batched, **values)
 
 
 def _batch_size(faces: int, most: int) -> int:

@@ -19,6 +19,7 @@ from maskrec.images.tars.tarfiles import write_tar
 from maskrec.preparation.resumable.job_folder import FACES, REJECTED, REJECTED_COLUMNS, WORK, JobFolder
 from maskrec.preparation.resumable.kept_pairs import PAIRS, kept_pairs
 from maskrec.preparation.resumable.meter import Meter
+from maskrec.preparation.resumable.rejected_photos import rejected_photos
 
 TAR_GROUPS = 128  # 4,096 photos per tar: about 20 MB of JPEG at 112 px
 
@@ -165,13 +166,8 @@ def _has_pairs(work: Mapping[str, Any]) -> bool:
 
 
 def _summary(destination: Path, faces: int, people: int, reasons: Counter[str]) -> str:
-    listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-    rejected = f"{counted(reasons.total(), 'photo')} in {REJECTED}" + (f" ({listed})" if listed else "")
-    remedies = [remedy for reason, remedy in _REMEDIES.items() if reasons[reason]]
-    advice = [f"run the same command again with {' or with '.join(remedies)}"] if remedies else []
-    advice += [text for reason, text in _ADVICE.items() if reasons[reason]]
     made = f"{counted(faces, 'face')} of {counted(people, 'person')} in {destination / FACES}"
-    return "; ".join([f"{made}; {rejected}", *advice])
+    return f"{made}; {rejected_photos(REJECTED, reasons, _REMEDIES, _ADVICE)}"
 
 
 def _nothing(destination: Path) -> str:

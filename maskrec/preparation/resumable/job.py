@@ -144,8 +144,9 @@ def _remaining(job: Job, parts: JobFolder, own: Sequence[int], meter: Meter) -> 
     meter.start(sum(len(items[group * GROUP : (group + 1) * GROUP]) for group in own))
     for group in own:
         members = slice(group * GROUP, (group + 1) * GROUP)
-        if parts.holds(group, finishing.tar_path(parts, group) if job.tars else None):
-            meter.skip(len(items[members]))
+        tar = finishing.tar_path(parts, group) if job.tars else None
+        if (record := parts.finished_record(group, tar)) is not None:
+            meter.skip(len(items[members]), len(record["rejected"]))
         else:
             tasks.append(worker_pool.Task(group, items[members], names[members], job.tars))
     return tasks

@@ -135,7 +135,11 @@ class JobFolder:
             yield group, record
 
     def holds(self, group: int, tar: Path | None = None) -> bool:
-        """Whether a group is finished and its files match its record; reads them.
+        """Whether a group is finished; see `finished_record`."""
+        return self.finished_record(group, tar) is not None
+
+    def finished_record(self, group: int, tar: Path | None = None) -> dict[str, Any] | None:
+        """The record of a group that is finished and whose files match it, which reads them; else None.
 
         Args:
             group: its number.
@@ -143,17 +147,17 @@ class JobFolder:
         """
         record = self.record(group)
         if record is None or not _is_group_record(record):
-            return False
+            return None
         if tar is not None and tar.exists():
-            return True
+            return record
         data = _read(self.data_path(group)) if tar and self.data_path(group).exists() else None
         start = 0
         for name, size, checksum in record["files"]:
             piece = data[start : start + size] if data is not None else _read(self.destination / name)
             start += size
             if piece is None or len(piece) != size or zlib.crc32(piece) != checksum:
-                return False
-        return True
+                return None
+        return record
 
     def lock(self, shard: int, shards: int) -> Lock:
         """The lock of a shard; 1 of 1 is the whole."""

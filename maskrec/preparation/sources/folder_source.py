@@ -49,8 +49,8 @@ def open_folder(path: Path, people_needed: bool = True) -> Source:
     people = [_identity(plain, flat) for plain, _ in layout]
     if people_needed and flat and people and not any(people):
         raise UsageError(
-            f"{path}: it has no folders and its files are not named like LFW's (NAME_0001.jpg), so people are unknown; "
-            "make a folder per person, or name a CSV of path,identity"
+            f"{path}: it has no folders and its files are not named like LFW's (NAME_0001.jpg; IMG_0001.jpg is a "
+            "camera's name), so people are unknown; make a folder per person, or name a CSV of path,identity"
         )
     masked = np.array([bool(worn) for _, worn in layout], np.bool_)
     said = any(worn is not None for _, worn in layout)

@@ -17,7 +17,7 @@ from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.files import now, write_atomically, write_json
 from maskrec.contracts.collectives import rank, world_size
-from maskrec.runtime.run_directory import RunDirectory, read_json
+from maskrec.runtime.run_directory import FIRST, RunDirectory, read_json
 from maskrec.runtime.state_tree import DamagedFileError, pack_tree, read_plain_values, read_tree, save_tree
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
 from maskrec.training.checkpoints.shard_recutting import overlapping_shards
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from maskrec.training.checkpoints.train_state import TrainState
-
-FIRST = "first_checkpoint"
 
 
 def save_last(

@@ -90,7 +90,7 @@ class RunLog:
     def evaluated(self, epoch: int, step: int, label: str, evaluation: Evaluation) -> Stop | None:
         """An evaluator's answer on its evaluation pairs after an epoch (from 0)."""
         event = Evaluated(epoch, step, label, "evaluate", evaluation)
-        return self._evaluation(event, [epoch_line(epoch + 1, label, evaluation.metrics)])
+        return self._evaluation(event, [epoch_line(epoch + 1, label, evaluation.metrics, self.display.epochs)])
 
     def tested(self, epoch: int, step: int, label: str, evaluation: Evaluation, chosen_by: str | None) -> None:
         """An evaluator's answer on its test pairs, with the weights of an epoch (from 0).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from maskrec.base.console import cells, table
 
@@ -11,22 +11,32 @@ _SHORT = {"bare": "bare", "one_masked": "one masked", "both_masked": "both"}
 _LONGEST_LABEL = 24
 
 
-def epoch_line(epoch: int, label: str, metrics: Mapping[str, float]) -> str:
+def epoch_line(epoch: int, label: str, metrics: Mapping[str, float], epochs: int = 1) -> str:
     """One line of at most ``WIDTH`` columns: the accuracy, overall and by condition, then as many others as fit.
+
+    What fits depends on the names alone, so that every epoch's line has the same metrics: values count as six columns
+    (those from 10 on make the line longer), and the epoch's number as wide as the last one's.
 
     Args:
         epoch: from 1.
         label: the evaluator's in the recipe; a long one is cut.
         metrics: those of a condition are named ``NAME/CONDITION``. Without an ``accuracy`` the first metric leads.
+        epochs: of the run.
     """
     name = table([[label]], width=_LONGEST_LABEL)
     first = "accuracy" if any(key.partition("/")[0] == "accuracy" for key in metrics) else _first_name(metrics)
     others = [key for key in metrics if "/" not in key and key != first]
     line = f"epoch {epoch}  {name}:"
-    for part in (_leading(first, metrics), *(f"  {key} {metrics[key]:.4f}" for key in others)):
-        if cells(line + part) <= WIDTH:
-            line += part
+    width = cells(line) + len(str(max(epoch, epochs))) - len(str(epoch))
+    usual = dict.fromkeys(metrics, 0.0)
+    for part, wide in zip(_parts(first, others, metrics), _parts(first, others, usual), strict=True):
+        if width + cells(wide) <= WIDTH:
+            line, width = line + part, width + cells(wide)
     return line
+
+
+def _parts(first: str, others: Sequence[str], metrics: Mapping[str, float]) -> list[str]:
+    return [_leading(first, metrics), *(f"  {key} {metrics[key]:.4f}" for key in others)]
 
 
 def _first_name(metrics: Mapping[str, float]) -> str:

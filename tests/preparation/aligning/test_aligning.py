@@ -487,6 +487,21 @@ def test_the_last_line_names_the_options_that_add_the_rejected_photos(
     assert "(several_faces 1); run the same command again with --central" in said[-1]
 
 
+def test_photos_that_a_camera_named_have_no_person_and_one_person_only_is_said(
+    tmp_path: Path, command: Callable[..., Told]
+) -> None:
+    gray = np.full((60, 60, 3), 128, np.uint8)
+    for name in ("Ann_1", "Ann_2", "IMG_001", "DSC_0001"):
+        save(tmp_path / "photos" / f"{name}.png", gray)
+    told = command("data", "align", tmp_path / "photos", tmp_path / "faces", "--workers", "1")
+    assert told.stdout.splitlines()[0] == (
+        "note: all 2 photos with an identity are of one person, 'Ann'; where they show several people, put each "
+        "person's photos into a folder of their own"
+    )
+    assert "(no_face 2, no_identity 2)" in told.stdout
+    assert (tmp_path / "faces" / "rejected.csv").read_text(encoding="utf-8").count("(not as a camera: IMG_0001)") == 2
+
+
 def test_the_last_line_has_advice_for_every_reason_and_a_text_file_is_not_a_photo(
     tmp_path: Path, command: Callable[..., Told]
 ) -> None:

@@ -258,7 +258,10 @@ def test_a_set_of_one_person_is_a_finding(clean: Path, role: Any) -> None:
         shutil.rmtree(clean / f"Person {person}")
     problem = only(look((clean, role)), "one_only")
     assert problem.severity == ("error" if role == "train" else "warning")
-    assert problem.message == "all 2 photos are of one person, 'Person 0'; is one folder around everything?"
+    assert problem.message == (
+        "all 2 photos are of one person, 'Person 0'; where they show several people, put each person's photos into a "
+        "folder of their own"
+    )
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,11 @@ def test_the_command(faces_folder: Path, command: Callable[..., Told]) -> None:
     told = command("data", "show", faces_folder, out)
     assert told.returncode == 0, told.stderr
     assert "3 rejected photos are not shown; --source SRC shows them" in told.stdout
+    listed = (faces_folder / "rejected.csv").read_text(encoding="utf-8")
+    (faces_folder / "rejected.csv").write_text("".join(listed.splitlines(keepends=True)[:2]), encoding="utf-8")
+    told = command("data", "show", faces_folder, out, "--force")
+    assert "note: 1 rejected photo is not shown; --source SRC shows it\n" in told.stdout
+    (faces_folder / "rejected.csv").write_text(listed, encoding="utf-8")
     before = out.read_bytes()
     told = command("data", "show", faces_folder, out, "--seed", "3")
     assert told.returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx_graphs import linear_model, write_model
 from PIL import Image
+from rich.console import Console
 
 from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
@@ -147,7 +149,8 @@ def test_finished_work_is_not_done_again_and_other_work_is_refused(model: Path, 
     embed_source(job(model, crops, out), meter=said)
     assert said.lines == [f"{out} is already complete"]
     with pytest.raises(
-        UsageError, match=r"exists and was made with other settings \(.*face.*largest.*; name another file with --out"
+        UsageError,
+        match=r"was made with other settings \(--face 'only' there, 'largest' here\); name another file with --out",
     ):
         embed_source(job(model, crops, out, face="largest"))
     with pytest.raises(UsageError, match="exists and was made with other settings"):
@@ -170,7 +173,7 @@ def test_photos_without_a_face_are_listed_and_nothing_else_is_an_error(model: Pa
     folder.mkdir(parents=True)
     Image.new("RGB", (90, 80), (120, 120, 120)).save(folder / "gray.png")
     out = tmp_path / "faces.npz"
-    with pytest.raises(MaskrecError, match="no embedding was made of 1 photo in "):
+    with pytest.raises(MaskrecError, match=r"no embedding was made of 1 photo in .*rejected\.csv \(no_face 1\)$"):
         embed_source(job(model, tmp_path / "photos", out, aligned=False))
     assert "no face was found" in table_of(tmp_path / "faces.rejected.csv")[0]["detail"]
     assert not out.exists()
@@ -182,10 +185,17 @@ def test_of_several_faces_the_option_is_named_as_it_is_typed(model: Path, tmp_pa
         wide[20:160, left : left + 140] = album[number][0].permute(1, 2, 0).numpy()
     (tmp_path / "photos" / "both").mkdir(parents=True)
     Image.fromarray(wide).save(tmp_path / "photos" / "both" / "two.png")
-    with pytest.raises(MaskrecError, match="no embedding was made of 1 photo in "):
-        embed_source(job(model, tmp_path / "photos", tmp_path / "faces.npz", aligned=False))
+    Image.fromarray(wide[:, :200]).save(tmp_path / "photos" / "both" / "one.png")
+    said = io.StringIO()
+    meter = Meter(console=Console(file=said, width=1000))
+    embed_source(job(model, tmp_path / "photos", tmp_path / "faces.npz", aligned=False), meter=meter)
     (row,) = table_of(tmp_path / "faces.rejected.csv")
+    assert row["reason"] == "several_faces"
     assert row["detail"].endswith("; choose with --face largest, central or a number")
+    assert said.getvalue().endswith(
+        "/faces.rejected.csv (several_faces 1); run the same command again with --face central (or largest) and "
+        "another --out to add photos with several faces\n"
+    )
 
 
 def test_landmarks_of_the_source_align_its_faces(model: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import subprocess
@@ -268,7 +269,7 @@ def test_other_settings_into_the_same_folder_are_refused(tmp_path: Path) -> None
     out = tmp_path / "pairs"
     make_pairs(faces, out, SMALL)
     before = contents(out)
-    assert "settings: test 16 there, 18 here" in complaint(faces, out, replace(SMALL, test=18))
+    assert "in another way (--test: 16 there, 18 here); choose" in complaint(faces, out, replace(SMALL, test=18))
     write_faces(faces, count=31)
     assert "(the contents of ../faces/faces.csv have changed since)" in complaint(faces, out, SMALL)
     assert "made from ../faces/faces.csv, not from ../more/faces.csv" in complaint(
@@ -279,6 +280,40 @@ def test_other_settings_into_the_same_folder_are_refused(tmp_path: Path) -> None
     assert "cannot be read" in complaint(faces, out, SMALL)
     (out / "pairs.json").unlink()
     assert "holds train.csv, eval_same.csv" in complaint(faces, out, SMALL)
+
+
+def test_other_settings_are_said_by_the_options_that_give_them(tmp_path: Path, command: Callable[..., Told]) -> None:
+    faces, out = write_faces(tmp_path / "faces"), tmp_path / "pairs"
+    shares = ("--train-share", "0.4", "--evaluation-share", "0.3", "--test-share", "0.3")
+    words = ("data", "pairs", faces, out, *shares)
+    assert command(*words).returncode == 0
+
+    def said(*more: str) -> str:
+        return command(*words, *more).stderr.partition("in another way (")[2].partition("); choose")[0]
+
+    types = ("--masks", "none,one", "--types", "n95,kn95=2")
+    assert said(*types, "--evaluation-share", "0.2", "--seed", "18") == (
+        "--masks: none there, none,one here; --seed: 17 there, 18 here; --evaluation-share: 0.3 there, 0.2 here; "
+        "--types: not given there, n95,kn95=2 here"
+    )
+    assert said(*types, "--copies", "2").endswith("n95,kn95=2 here; --copies: not given there, 2 here")
+    assert said(*types, "--every-type").endswith("n95,kn95=2 here; --every-type: not given there, given here")
+    numbers = said("--evaluation=4", "--test=6")
+    assert re.fullmatch(r"--evaluation: \d+ there, 4 here; --test: \d+ there, 6 here", numbers)
+
+
+def test_faces_that_all_wear_masks_have_no_bare_pairs(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces")
+    copies = write_copies(tmp_path / "copies", faces, ("n95",))
+    count = len(read(copies / "faces.csv"))
+    message = complaint(copies, tmp_path / "pairs", replace(SMALL, masks=("none", "one", "both")))
+    assert message == (
+        f"all {count} faces wear masks already, and --masks none,one needs bare ones; use --masks both, or name the "
+        "bare faces and add these copies of them with --masked"
+    )
+    assert "--masks none needs bare ones" in complaint(copies, tmp_path / "pairs", SMALL)
+    make_pairs(copies, tmp_path / "pairs", replace(SMALL, masks=("both",)))
+    make_pairs(faces, tmp_path / "more", replace(SMALL, masks=("none", "one", "both")), [copies])
 
 
 def test_a_process_that_was_killed_is_completed(tmp_path: Path) -> None:
@@ -330,7 +365,7 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_continues(tmp_path: Path
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"evaluation": 100_000}, "evaluation: 100000 bare pairs of two photos of one person were requested, but"),
+        ({"evaluation": 100_000}, "evaluation: 100,000 bare pairs of two photos of one person were requested, but"),
         ({"test": 3}, "half of the test pairs"),
         ({"test": 0, "evaluation": 0}, "numbers of pairs"),
         ({"evaluation": -1}, "numbers of pairs"),
@@ -339,8 +374,8 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_continues(tmp_path: Path
         ({"masks": ()}, "use none, one or both"),
         ({"same_photo": 1.5}, "must be 0 to 1"),
         ({"same_photo": float("nan")}, "must be 0 to 1"),
-        ({"same_photo": 0.5}, "but only 0 different ones are possible"),
-        ({"masks": ("both",), "same_photo": 0.5}, "but only 0 different ones are possible"),
+        ({"same_photo": 0.5}, "but not one is possible"),
+        ({"masks": ("both",), "same_photo": 0.5}, "but not one is possible"),
         ({"shares": {"train": 1.0, "evaluation": 0.0, "test": 1.0}}, "--evaluation-share 0"),
         ({"shares": {"train": 1.0, "evaluation": -1.0, "test": 1.0}}, "0 or more"),
         ({"shares": {"train": float("inf"), "evaluation": 1.0, "test": 1.0}}, "0 or more"),
@@ -362,11 +397,11 @@ def test_the_possible_number_is_reported_and_works(tmp_path: Path) -> None:
     for masks in ("none", "one", "both"):
         settings = replace(SMALL, masks=(masks,), evaluation=5000)  # type: ignore[arg-type]
         message = complaint(faces, tmp_path / masks, settings)
-        possible = int(message.split(" requested, but only ")[1].split(" ")[0])
+        possible = int(message.split(" requested, but only ")[1].split(" ")[0].replace(",", ""))
         assert 0 < possible < 5000
         make_pairs(faces, tmp_path / masks, replace(settings, evaluation=possible))
         message = complaint(faces, tmp_path / f"{masks} more", replace(settings, evaluation=possible + 1))
-        assert f"but only {possible} different ones are possible" in message
+        assert f"but only {possible:,} different ones are possible" in message
 
 
 def test_too_many_different_pairs(tmp_path: Path) -> None:
@@ -605,7 +640,7 @@ def test_only_photos_that_fit_are_counted_where_pairs_are_too_few(tmp_path: Path
     assert "only 6 different ones are possible, because its share has 2 people with such photos" in message
     assert "(2 with two or more; 6 photos)" in message
     masked = complaint(faces, tmp_path / "pairs", replace(SMALL, test=0, shares=shares, masks=("both",)))
-    assert "only 0 different" in masked
+    assert "but not one is possible" in masked
     assert "request fewer" not in masked
 
 

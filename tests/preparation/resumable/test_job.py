@@ -453,3 +453,21 @@ def test_tasks_are_reported_to_the_meter(photos: Path, tmp_path: Path) -> None:
     job_module.run(job(photos, tmp_path / "faces"), meter=meter)
     assert (meter.progress.total, meter.progress.done, meter.faces, meter.rejected) == (21, 21, 34, 4)
     assert worker_pool.Count(1, 2, 3).faces == 2
+
+
+def test_a_command_that_goes_on_counts_what_was_rejected_before(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job_module.finishing, "assemble", stop)
+        with pytest.raises(StoppedError):
+            job_module.run(job(photos, tmp_path / "faces"))
+    meter = Meter()
+    job_module.run(job(photos, tmp_path / "faces"), meter=meter)
+    assert (meter.progress.done, meter.rejected) == (21, 4)

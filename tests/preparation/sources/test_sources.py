@@ -163,6 +163,25 @@ def test_lfw_naming_in_one_folder(tmp_path: Path) -> None:
     assert [item.identity for item in source.items] == ["Ann_B", "Ann_B", "Bo", ""]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["IMG_001", "DSC_0001", "_MG_0001", "PXL_20240501_101112", "IMG_20240501_101112_1", "image_1", "20240501_101112",
+     "DSC00012_1", "P1010012_1", "MVIMG_20240501_101112", "photo_3", "frame_000123"],
+)  # fmt: skip
+def test_a_name_by_a_camera_is_nobody(tmp_path: Path, name: str) -> None:
+    _write(tmp_path / "photos" / f"{name}.jpg")
+    with pytest.raises(UsageError, match=r"IMG_0001\.jpg is a camera's name"):
+        open_source(tmp_path / "photos")
+    _write(tmp_path / "photos" / "Ann_0001.jpg")
+    assert [item.identity for item in open_source(tmp_path / "photos").items if name in item.key] == [""]
+
+
+@pytest.mark.parametrize("name", ["Ann_B", "0000045", "P1", "Ann_2019", "Image Ann", "Facey", "20241301", "id_7"])
+def test_other_names_with_a_number_are_people(tmp_path: Path, name: str) -> None:
+    _write(tmp_path / f"{name}_001.jpg")
+    assert [item.identity for item in open_source(tmp_path).items] == [name]
+
+
 def test_folders_that_are_not_a_source(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or folder; the source of photos may be a folder per person"):
         open_source(tmp_path / "nowhere")
