@@ -234,8 +234,8 @@ class FaceModel:
             )
         elif condition is None:
             yield "whether the faces wear masks is not known, so each condition's decision is given; name the condition"
-        if decided and self.decisions.stated_by:
-            yield self.decisions.stated_note
+        if decided:
+            yield from self.decisions.notes
 
 
 def _condition(faces: Sequence[Face]) -> str | None:

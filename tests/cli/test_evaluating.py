@@ -105,6 +105,9 @@ def test_a_runs_own_evaluations_again_give_the_figures_that_it_has(evaluate: Cli
     assert Path("model/risk.npz").read_bytes() == Path("run/checkpoints/best.risk.npz").read_bytes()
     assert Path("model/galleries.npz").read_bytes() == Path("run/checkpoints/best.galleries.npz").read_bytes()
     assert again["measured_on"] == content("run/checkpoints/best.thresholds.json")["measured_on"]
+    for file in ("model/thresholds.json", "run/checkpoints/best.thresholds.json"):
+        assert content(file)["caveats"] == run["caveats"]
+    assert run["caveats"]
     lines = answer.stdout.splitlines()
     assert "evaluating own (run, best weights) on cpu in float32" in lines
     assert "test held_out: with the thresholds of these evaluation pairs" in lines

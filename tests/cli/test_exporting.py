@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from maskrec.base.errors import UsageError
 from maskrec.cli.app import build_app
 from maskrec.cli.exporting import licence_text
+from maskrec.faces.synthetic import CAVEAT
 from maskrec.inference.exported.onnx_network import OnnxNetwork
 
 PAIRS = {"use": "synthetic_pairs", "identities": 20, "images_per_identity": 3, "pairs": 40}
@@ -45,6 +46,7 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(
     values = {name: each.value for name, each in read.decisions.thresholds.items()}
     assert values == {f"held_out.{name}": fields["value"] for name, fields in stored.items()}
     assert read.decisions.measured_on.startswith("held_out.pairs (120 pairs): ")
+    assert read.decisions.caveats == tuple(result["caveats"]) == (CAVEAT,)
     assert read.decisions.risk is not None
     assert (read.licence, read.provenance["run"], len(read.recipe_hash)) == ("weights: CC BY 4.0\n", "run", 64)
 

@@ -236,9 +236,11 @@ def test_a_model_without_thresholds_gives_a_distance_and_says_what_makes_them(cr
 
 
 def test_thresholds_of_a_file_are_called_so(crops: NDArray[np.uint8]) -> None:
-    decisions = Decisions(ONE, stated_by="the file")
+    decisions = Decisions(ONE, stated_by="the file", caveats=("they are drawn",))
     answer = model_with(decisions).verify(crops[0], crops[1], aligned=True, condition="bare")
     assert any("stated by the file" in note for note in answer.notes)
+    assert answer.lines()[-1] == "note: about the evaluation pairs: they are drawn"
+    assert answer.to_plain()["notes"][-1] == "about the evaluation pairs: they are drawn"
 
 
 def test_different_people_are_said_with_the_rate_of_false_rejects(crops: NDArray[np.uint8]) -> None:

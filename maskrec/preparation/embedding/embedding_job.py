@@ -130,6 +130,9 @@ def embed_source(job: EmbeddingJob, *, workers: int = 1, meter: Meter | None = N
     """
     meter = meter or Meter()
     work = job.work()
+    model = opened_model(job.process.model)
+    for note in (*model.notes, *model.decisions.caveat_notes):
+        meter.say(f"note: {note}")
     if _complete(job.files, work):
         meter.say(f"{job.files.npz} is already complete")
         return

@@ -244,6 +244,7 @@ def test_who_was_added_is_found_on_another_photo(gallery: Gallery, crops: dict[s
     assert lines[0] == f"{crops['1'][2]}: person 1"
     assert "false positive identification rate 0.2 asked for, with 6 rows" in str(answer)
     assert "measured on forty drawn people" in str(answer)
+    assert answer.notes[-1] == "about the evaluation pairs: they are drawn"
     assert repr(answer).endswith("2.png: 1 face, person 1)")
     assert gallery.search(crops["3"][0], fpir=0.05, aligned=True).found == ()
     first = gallery.people()[0]

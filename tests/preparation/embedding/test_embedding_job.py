@@ -18,6 +18,7 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.face_columns import LANDMARK_COLUMNS
+from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.open_face_model import open_face_model
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, ModelSettings
@@ -136,6 +137,14 @@ class _Said(Meter):
 
     def say(self, text: str) -> None:
         self.lines.append(text)
+
+
+def test_caveats_of_the_model_are_said_first(crops: Path, tmp_path: Path) -> None:
+    entries = metadata_entries(OnnxMetadata(SPEC, Decisions(caveats=("they are drawn",))))
+    path = write_model(tmp_path / "model.onnx", linear_model(), entries)
+    said = _Said()
+    embed_source(job(path, crops / "person 1", tmp_path / "faces.npz"), meter=said)
+    assert said.lines[0] == "note: about the evaluation pairs: they are drawn"
 
 
 def test_finished_work_is_not_done_again_and_other_work_is_refused(model: Path, crops: Path, tmp_path: Path) -> None:
