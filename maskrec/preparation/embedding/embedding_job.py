@@ -19,9 +19,10 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import json_bytes, write_bytes
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.version import __version__
-from maskrec.base.words import counted, differences
+from maskrec.base.words import counted
 from maskrec.inference.face_model import FaceModel
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, opened_model
+from maskrec.preparation.embedding.other_rows import other_rows
 from maskrec.preparation.resumable import worker_pool
 from maskrec.preparation.resumable.job import GROUP
 from maskrec.preparation.resumable.job_folder import REJECTED_COLUMNS, JobFolder
@@ -168,10 +169,7 @@ def _complete(files: EmbeddingFiles, work: dict[str, Any]) -> bool:
     except (OSError, ValueError) as error:
         raise UsageError(f"{files.record}: damaged ({error}); name another file with --out") from error
     if there != work:
-        parts = ("settings", "source", "maskrec")
-        one, other = ({name: way.get(name) for name in parts} for way in (there, work))
-        ways = "; ".join(differences(one, other))
-        raise UsageError(f"{files.npz} exists and was made with other settings ({ways}); name another file with --out")
+        raise UsageError(other_rows(files.npz, there, work))
     if not files.npz.exists() or not files.csv.exists():
         raise UsageError(f"{files.record} says that {files.npz} is complete, and it is gone; remove {files.record}")
     return True

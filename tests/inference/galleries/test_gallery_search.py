@@ -173,7 +173,7 @@ def test_the_stated_rate_is_that_of_all_comparisons_together() -> None:
     assert (low, high) == (pytest.approx(1 - 0.995**2), 1.0)
     assert json.loads(json.dumps(risk.to_plain(), allow_nan=False))["measured_fpir"]["draws"] == 20
     assert any("in galleries drawn from 500 people (20 times): 0.08, 0.06 to 0.11" in line for line in risk.lines())
-    assert SearchRisk(0.1, 5, 0.02, thresholds).lines()[-1].startswith("  of which follows a rate of")
+    assert SearchRisk(0.1, 5, 0.02, thresholds).lines()[-1].startswith("  false positive identification rate by it ")
 
 
 def refusal(decisions: Decisions, rows: int, fpir: float, masked: bool | None = False) -> UsageError:

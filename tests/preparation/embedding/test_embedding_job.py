@@ -156,11 +156,14 @@ def test_finished_work_is_not_done_again_and_other_work_is_refused(model: Path, 
     embed_source(job(model, crops, out), meter=said)
     assert said.lines == [f"{out} is already complete"]
     with pytest.raises(
-        UsageError, match=r"exists and was made with other settings \(.*face.*largest.*; name another file with --out"
+        UsageError, match=r"exists, but is made with --face only, not largest; name another file with --out$"
     ):
         embed_source(job(model, crops, out, face="largest"))
-    with pytest.raises(UsageError, match="exists and was made with other settings"):
+    with pytest.raises(UsageError, match=r"exists, but is of other photos \(71 there, 10 here\); name another"):
         embed_source(job(model, crops / "person 1", out))
+    other = write_model(tmp_path / "other.onnx", linear_model(), metadata_entries(OnnxMetadata(SPEC, licence="mine")))
+    with pytest.raises(UsageError, match=r"exists, but is of another model; made with --aligned; name another file"):
+        embed_source(job(other, crops, out, aligned=False))
     assert out.read_bytes() == before
     out.unlink()
     with pytest.raises(UsageError, match=r"says that .* is complete, and it is gone"):
