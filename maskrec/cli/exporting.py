@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.words import os_reason
-from maskrec.cli.model_options import Checkpoint, ModelPath, opened
+from maskrec.cli.model_options import Checkpoint, ModelPath, model_named, opened, require_model_first
 from maskrec.cli.options import NoPlugins, PluginFiles
 from maskrec.cli.running import DataRoot
 
 if TYPE_CHECKING:
-    from maskrec.contracts.input_spec import InputSpec
+    from maskrec.inference.face_model import FaceModel
+    from maskrec.report.backbone_origin import BackboneOrigin
+    from maskrec.report.run_facts import RunFacts
 
 CARD = "model_card.md"
 
@@ -34,8 +37,10 @@ def export(
 ) -> None:
     """Write a model as one file, with all that it decides with, after comparing it with the model; and its card."""
     from maskrec.base.words import byte_size
-    from maskrec.inference.exported.export_model import check_destination
+    from maskrec.inference.exported.export_model import ENDINGS, check_destination
 
+    if out.suffix.lower() not in ENDINGS and ("." in model or Path(model).exists()):  # no word for a backbone
+        require_model_first(model, [str(out)], "export MODEL OUT.onnx")
     check_destination(out)
     card = card_path(out)
     stated = None if licence is None else licence_text(licence)
@@ -45,7 +50,7 @@ def export(
         say(str(parity))
     if licence is None:
         say("note: the file does not state the licence of the weights; --licence states it", error=True)
-    write_card(card, out, model, found.spec, "" if parity is None else str(parity), stated)
+    write_card(card, out, model, found, "" if parity is None else str(parity), stated)
     say(f"wrote {out} ({byte_size(out.stat().st_size)}) and {card}")
 
 
@@ -61,21 +66,40 @@ def card_path(out: Path) -> Path:
     raise UsageError(f"{path} already exists; remove it, or export to another folder")
 
 
-def write_card(card: Path, out: Path, model: str, spec: InputSpec, parity: str, licence: str | None) -> None:
-    """Write the card of an exported file, from what the run behind the model recorded."""
+def write_card(card: Path, out: Path, model: str, opened: FaceModel, parity: str, licence: str | None) -> None:
+    """Write the card of an exported file, from what the run behind the model recorded, or from what the words say."""
     from maskrec.base.files import write_text
     from maskrec.inference.exported.run_export import run_behind
+    from maskrec.report.backbone_origin import BackboneOrigin, without_folders
     from maskrec.report.model_card import ExportedFile, model_card
     from maskrec.report.run_facts import is_reported, read_facts, with_record_of
 
-    height, width = spec.canvas
-    reads = f"RGB images of {height} x {width} pixels, aligned as '{spec.alignment}'"
+    height, width = opened.spec.canvas
+    reads = f"RGB images of {height} x {width} pixels, aligned as '{opened.spec.alignment}'"
     folder = Path(model)
     facts = read_facts(folder) if is_reported(folder) else None
     run = None if facts is None else run_behind(folder)
     if facts is not None and run is not None and run != folder:
         facts = with_record_of(facts, read_facts(run))
-    write_text(card, model_card(ExportedFile(out.name, model, reads, parity, licence), facts))
+    origin = BackboneOrigin() if run is not None else _origin(model_named(model), facts, opened, out.name)
+    shown = without_folders(model_named(model))
+    write_text(card, model_card(ExportedFile(out.name, shown, reads, parity, licence, origin), facts))
+
+
+def _origin(named: str | Mapping[str, Any], facts: RunFacts | None, opened: FaceModel, out: str) -> BackboneOrigin:
+    """What is known of a backbone that no run trained: its component, its plugin's version, this command."""
+    from importlib.metadata import packages_distributions, version
+
+    from maskrec.recipe.provenance import versions
+    from maskrec.report.backbone_origin import BackboneOrigin, without_folders
+
+    written = {"use": named} if isinstance(named, str) else named
+    recorded = facts.record.get("backbone") if facts is not None else written
+    component = recorded if isinstance(recorded, dict) else {}
+    package = "" if opened.model is None else type(opened.model.network).__module__.partition(".")[0]
+    plugins = [name for name in packages_distributions().get(package, ()) if name != "maskrec"]
+    known = {name: version(name) for name in plugins} | versions()
+    return BackboneOrigin(component, known, ("maskrec", "export", without_folders(named), out))
 
 
 def licence_text(given: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from maskrec.base.errors import UsageError
 from maskrec.cli.app import build_app
 from maskrec.cli.exporting import licence_text
 from maskrec.faces.synthetic import CAVEAT
+from maskrec.inference.exported.export_model import check_destination
 from maskrec.inference.exported.onnx_network import OnnxNetwork
 
 PAIRS = {"use": "synthetic_pairs", "identities": 20, "images_per_identity": 3, "pairs": 40}
@@ -61,7 +63,11 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(
     before = (run.parent / "net.onnx").read_bytes()
     for arguments, said in [
         ((run, "net.onnx"), "net.onnx already exists; remove it or name another file"),
-        ((run, "net.pt"), "net.pt must end in .onnx or .safetensors"),
+        ((run, "net.pt"), "the file to write must end in .onnx or .safetensors, and net.pt does not"),
+        (
+            ("net.onx", run),
+            f"{run} is a model and net.onx is not; the model comes first: maskrec export MODEL",
+        ),
         ((run, "absent/net.onnx"), "absent is not a folder"),
         (("net.onnx", "again.onnx"), "net.onnx is an exported file already; copy it, or open the run that it is from"),
         (("absent", "again.onnx"), "absent does not exist and is not the name of a backbone"),
@@ -84,6 +90,17 @@ def test_a_licence_is_a_file_that_exists_or_the_text_itself(tmp_path: Path) -> N
     for name, said in [("latin", "not a text in UTF-8"), ("large", "64|65536"), ("absent.txt", "cannot be read")]:
         with pytest.raises(UsageError, match=said):
             licence_text(str(tmp_path / name))
+
+
+def test_what_exporting_needs_is_said_before_the_model_is_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UsageError, match=r"exporting needs onnx; pip install 'maskrec\[onnx\]'"):
+        check_destination(tmp_path / "net.onnx")
+    check_destination(tmp_path / "net.safetensors")
+    done = CliRunner().invoke(build_app(), ["export", "absent", str(tmp_path / "net.onnx")])
+    assert "needs onnx" in str(done.exception)
 
 
 def test_the_command_explains_itself() -> None:
