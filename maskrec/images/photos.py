@@ -126,6 +126,6 @@ def place_without_links(place: str, folders: dict[str, str]) -> str:
     """
     folder, name = os.path.split(place)
     if folder not in folders:
-        folders[folder] = os.path.realpath(folder)  # noqa: PTH118 - likewise
+        folders[folder] = os.path.realpath(folder)
     followed = os.path.join(folders[folder], name)  # noqa: PTH118 - likewise
     return os.path.realpath(followed) if os.path.islink(followed) else followed  # noqa: PTH114 - likewise

@@ -24,12 +24,11 @@ from maskrec.base.files import compact_json, write_json
 from maskrec.base.hashing import sha256_of
 from maskrec.base.plain_json import read_json_object
 from maskrec.contracts.evaluation import Threshold
-from maskrec.contracts.plain_thresholds import read_thresholds
+from maskrec.contracts.plain_thresholds import caveats_from_plain, read_thresholds
 
 THRESHOLDS_FORM = "maskrec-thresholds-2"
 _LARGEST = 16 << 20  # bytes
 _LONGEST_TEXT = 1000  # characters
-_MOST_CAVEATS, _LONGEST_CAVEAT = 100, 4000  # those of several sets, and several sentences in one
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 
@@ -103,19 +102,6 @@ def read_thresholds_file(path: Path) -> ThresholdsFile:
     return ThresholdsFile(
         _flat(plain), weights, files, measured_on, changed, caveats_from_plain(content.get("caveats", []))
     )
-
-
-def caveats_from_plain(plain: object) -> tuple[str, ...]:
-    """Caveats that a file states.
-
-    Raises:
-        ValueError: they are not a short list of texts.
-    """
-    if not isinstance(plain, list) or len(plain) > _MOST_CAVEATS:
-        raise ValueError("its `caveats` are not a short list")
-    if not all(isinstance(each, str) and len(each) <= _LONGEST_CAVEAT for each in plain):
-        raise ValueError("its `caveats` are not short texts")
-    return tuple(plain)
 
 
 def thresholds_beside(path: Path) -> Path:

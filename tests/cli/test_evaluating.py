@@ -268,11 +268,16 @@ def test_wrong_words_are_said(evaluate: Cli) -> None:
     weights = "{use: plain}"
     for words, message in [
         ((), "name a model: a run directory"),
-        (("absent",), "absent does not exist; name a run directory"),
+        (("absent",), "absent does not exist and is not the name of a backbone"),
+        (("plane",), "plane does not exist and is not the name of a backbone (`maskrec list backbones`); did you mean"),
         (("other.yaml", "other.yaml"), "other.yaml has no `backbone`"),
         (("run", "absent.yaml"), "the evaluations file absent.yaml does not exist"),
         (("run", "other.yaml", "more.yaml"), "more.yaml is one word too many"),
-        (("--backbone", weights, "other.yaml", "run"), "run is one word too many beside --backbone"),
+        (
+            ("--backbone", weights, "run", "other.yaml"),
+            f"MODEL (run) and a backbone of its own ({weights}) exclude each other; leave out one of them",
+        ),
+        (("--backbone", weights, "other.yaml", "a", "b"), "a is one word too many"),
         (("--backbone", weights), "starts from random weights"),
         (("--backbone", "{use: plane}", "other.yaml"), "--backbone:1:7: "),
         (("timm", "other.yaml"), "the model: `backbone` lacks `model`, which backbone timm needs"),

@@ -38,14 +38,15 @@ from maskrec.base.plain_json import is_finite_number, parse_json, parse_object, 
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.plain_input_spec import input_spec_from_plain, input_spec_to_plain
-from maskrec.contracts.plain_thresholds import read_thresholds
+from maskrec.contracts.plain_thresholds import caveats_from_plain, read_thresholds
 from maskrec.faces.alignment import template_points
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics import galleries_bytes, read_galleries, read_risk, risk_bytes
-from maskrec.runtime.thresholds_file import caveats_from_plain
 
 NOT_STATED = "not stated"
+INPUT_SPEC = "maskrec.input_spec"
+"""The only entry that must be there."""
 
 _PREFIX, _FORMAT = "maskrec.", "1"
 _ROUNDING = 1e-3  # pixels, of a template that was written as decimals
@@ -133,7 +134,8 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
     if "input_spec" not in ours:
         raise ValueError(
             "it does not say how its input is normalized; add the metadata entry maskrec.input_spec, "
-            'JSON like {"size": 112, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "alignment": "arcface"}'
+            'JSON like {"size": 112, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "alignment": "arcface"}; the '
+            'section "An ONNX file from elsewhere" of docs/using.md has the five lines of Python that add it'
         )
 
     def entry(name: str, read: Callable[[str], _T], otherwise: _T) -> _T:
