@@ -12,11 +12,12 @@ from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.words import os_reason
 from maskrec.cli.model_options import Checkpoint, ModelPath, model_named, opened, require_model_first
-from maskrec.cli.options import NoPlugins, PluginFiles
+from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.running import DataRoot
 
 if TYPE_CHECKING:
-    from maskrec.inference.face_model import FaceModel
+    from maskrec.contracts.input_spec import InputSpec
+    from maskrec.plugin.catalog import Catalog
     from maskrec.report.backbone_origin import BackboneOrigin
     from maskrec.report.run_facts import RunFacts
 
@@ -50,7 +51,8 @@ def export(
         say(str(parity))
     if licence is None:
         say("note: the file does not state the licence of the weights; --licence states it", error=True)
-    write_card(card, out, model, found, "" if parity is None else str(parity), stated)
+    catalog = open_catalog(plugin, no_plugins, quiet=True)  # what failed was said when the model was opened
+    write_card(card, out, model, found.spec, catalog, "" if parity is None else str(parity), stated)
     say(f"wrote {out} ({byte_size(out.stat().st_size)}) and {card}")
 
 
@@ -66,7 +68,9 @@ def card_path(out: Path) -> Path:
     raise UsageError(f"{path} already exists; remove it, or export to another folder")
 
 
-def write_card(card: Path, out: Path, model: str, opened: FaceModel, parity: str, licence: str | None) -> None:
+def write_card(
+    card: Path, out: Path, model: str, spec: InputSpec, catalog: Catalog, parity: str, licence: str | None
+) -> None:
     """Write the card of an exported file, from what the run behind the model recorded, or from what the words say."""
     from maskrec.base.files import write_text
     from maskrec.inference.exported.run_export import run_behind
@@ -74,32 +78,31 @@ def write_card(card: Path, out: Path, model: str, opened: FaceModel, parity: str
     from maskrec.report.model_card import ExportedFile, model_card
     from maskrec.report.run_facts import is_reported, read_facts, with_record_of
 
-    height, width = opened.spec.canvas
-    reads = f"RGB images of {height} x {width} pixels, aligned as '{opened.spec.alignment}'"
+    height, width = spec.canvas
+    reads = f"RGB images of {height} x {width} pixels, aligned as '{spec.alignment}'"
     folder = Path(model)
     facts = read_facts(folder) if is_reported(folder) else None
     run = None if facts is None else run_behind(folder)
     if facts is not None and run is not None and run != folder:
         facts = with_record_of(facts, read_facts(run))
-    origin = BackboneOrigin() if run is not None else _origin(model_named(model), facts, opened, out.name)
+    origin = BackboneOrigin() if run is not None else _origin(model_named(model), facts, catalog, out.name)
     shown = without_folders(model_named(model))
     write_text(card, model_card(ExportedFile(out.name, shown, reads, parity, licence, origin), facts))
 
 
-def _origin(named: str | Mapping[str, Any], facts: RunFacts | None, opened: FaceModel, out: str) -> BackboneOrigin:
+def _origin(named: str | Mapping[str, Any], facts: RunFacts | None, catalog: Catalog, out: str) -> BackboneOrigin:
     """What is known of a backbone that no run trained: its component, its plugin's version, this command."""
-    from importlib.metadata import packages_distributions, version
-
     from maskrec.recipe.provenance import versions
     from maskrec.report.backbone_origin import BackboneOrigin, without_folders
 
     written = {"use": named} if isinstance(named, str) else named
     recorded = facts.record.get("backbone") if facts is not None else written
     component = recorded if isinstance(recorded, dict) else {}
-    package = "" if opened.model is None else type(opened.model.network).__module__.partition(".")[0]
-    plugins = [name for name in packages_distributions().get(package, ()) if name != "maskrec"]
-    known = {name: version(name) for name in plugins} | versions()
-    return BackboneOrigin(component, known, ("maskrec", "export", without_folders(named), out))
+    entries = catalog.find(str(component.get("use", "")), "backbone")
+    plugins = {entry.provider.distribution: entry.provider.version for entry in entries if entry.provider.version}
+    return BackboneOrigin(
+        component if entries else {}, plugins | versions(), ("maskrec", "export", without_folders(named), out)
+    )
 
 
 def licence_text(given: str) -> str:

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,14 @@ from typer.testing import CliRunner
 
 from maskrec.base.errors import UsageError
 from maskrec.cli.app import build_app
-from maskrec.cli.exporting import licence_text
+from maskrec.cli.exporting import licence_text, write_card
+from maskrec.cli.model_options import model_named
+from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.synthetic import CAVEAT
 from maskrec.inference.exported.export_model import check_destination
 from maskrec.inference.exported.onnx_network import OnnxNetwork
+from maskrec.plugin.host import discover
+from maskrec.report.backbone_origin import without_folders
 
 PAIRS = {"use": "synthetic_pairs", "identities": 20, "images_per_identity": 3, "pairs": 40}
 
@@ -101,6 +106,23 @@ def test_what_exporting_needs_is_said_before_the_model_is_opened(
     check_destination(tmp_path / "net.safetensors")
     done = CliRunner().invoke(build_app(), ["export", "absent", str(tmp_path / "net.onnx")])
     assert "needs onnx" in str(done.exception)
+
+
+def test_the_card_of_a_backbone_without_a_run_says_its_plugin_and_no_folder(tmp_path: Path) -> None:
+    catalog, spec = discover([PIECES]), InputSpec(32)
+    for model, start, plugin in (
+        ("{use: timm, model: /home/me/net}", "The backbone timm with model net.", "maskrec"),
+        ("plain", "The backbone plain.", ""),
+        ("/home/me/mine.yaml", "Not stated.", ""),
+    ):
+        card = tmp_path / "card.md"
+        write_card(card, tmp_path / "net.onnx", model, spec, catalog, "", None)
+        text = card.read_text()
+        assert f"## What it started from\n\n{start}\n" in text
+        assert "/home" not in text
+        assert f"| torch | {metadata.version('torch')} |" in text
+        assert f"maskrec export {shlex.quote(without_folders(model_named(model)))} net.onnx" in text
+        assert not plugin or f"| {plugin} | " in text
 
 
 def test_the_command_explains_itself() -> None:
