@@ -17,6 +17,9 @@ from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.plugin.catalog import Catalog
 from maskrec.plugin.registered import Failure, Registered
 
+_NEEDED = ("torch", "torchvision", "timm", "facenet-pytorch", "numpy")
+_FOR_ONNX = ("onnx", "onnxruntime")
+_NOT_INSTALLED = "not installed"
 # Run in a separate process: a broken torch must not break ``doctor``.
 _TORCH = """
 import torch, torchvision
@@ -36,15 +39,15 @@ def doctor(
 ) -> None:
     """Check this installation. Works even when parts of it are broken.
 
-    A component whose optional dependency is missing is mentioned but is not a fault; lines that begin with "wrong:" are
-    faults.
+    An optional dependency that is missing, of a component or of ONNX files, is mentioned but is not a fault; lines that
+    begin with "wrong:" are faults.
     """
     catalog = open_catalog(plugin, no_plugins, tolerant=True, quiet=True)
     rows = [
         ("maskrec", __version__),
         ("python", f"{platform.python_version()} ({sys.executable})"),
         ("system", platform.platform()),
-        *((name, _version(name)) for name in ("torch", "torchvision", "timm", "facenet-pytorch", "numpy")),
+        *((name, _version(name)) for name in (*_NEEDED, *_FOR_ONNX)),
         *((f"plugin {provider.name}", provider.version or str(provider.file)) for provider in catalog.providers),
     ]
     say(table(rows), flush=True)
@@ -54,7 +57,7 @@ def doctor(
     wrong += _for_another_core(catalog)
     if not no_plugins:
         wrong += _heavy_plugins()
-    for line in (*_missing_needs(catalog), *_declared_twice(catalog)):
+    for line in (*_missing_for_onnx(rows), *_missing_needs(catalog), *_declared_twice(catalog)):
         say(line)
     for line in wrong:
         say(f"wrong: {line}".replace("\n", " "))
@@ -64,11 +67,17 @@ def doctor(
         raise typer.Exit(1)
 
 
+def _missing_for_onnx(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    missing = [name for name, version in rows if name in _FOR_ONNX and version == _NOT_INSTALLED]
+    if missing:
+        yield f"maskrec export and .onnx files as models can be used after: pip install {' '.join(missing)}"
+
+
 def _version(distribution: str) -> str:
     try:
-        return metadata.version(distribution)
+        return metadata.version(distribution) or _NOT_INSTALLED  # None where its metadata states none
     except Exception:  # not installed, or metadata that cannot be read
-        return "not installed"
+        return _NOT_INSTALLED
 
 
 def _ask_torch(failures: Sequence[Failure]) -> tuple[str, list[str]]:

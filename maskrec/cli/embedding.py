@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from maskrec.base.processors import usable_processors
-from maskrec.cli.model_options import Checkpoint, Device, ModelPath, model_named
+from maskrec.cli.model_options import Checkpoint, Device, ModelPath, model_named, require_model_first
 from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.running import DataRoot, root_of_data
 from maskrec.cli.verifying import which
@@ -42,7 +42,8 @@ def embed(
     from maskrec.preparation.resumable.meter import Meter
     from maskrec.preparation.sources.opening import open_source
 
-    open_catalog(plugin, no_plugins)  # reports plugins that fail, once and not in each process
+    catalog = open_catalog(plugin, no_plugins)  # reports plugins that fail, once and not in each process
+    require_model_first(model, [str(source)], "embed MODEL SRC", catalog)
     files = EmbeddingFiles(out)
     opened = open_source(source, people_needed=False)
     where = model_named(model)

@@ -88,9 +88,12 @@ def _sorted_words(words: list[str], backbone: str | None) -> tuple[Path | None, 
         command = shlex.join(["maskrec", "compare", *paths])
         raise UsageError(f"evaluate takes one model; compare several with: {command}")
     most = 1 if backbone is not None else 2
+    if backbone is not None and len(paths) == 2:
+        raise UsageError(
+            f"MODEL ({paths[0]}) and a backbone of its own ({backbone}) exclude each other; leave out one of them"
+        )
     if len(paths) > most:
-        also = " beside --backbone" if backbone is not None else ""
-        raise UsageError(f"{paths[most]} is one word too many{also}; write maskrec evaluate MODEL EVALUATIONS.yaml")
+        raise UsageError(f"{paths[most]} is one word too many; write maskrec evaluate MODEL EVALUATIONS.yaml")
     if backbone is not None:
         return None, Path(paths[0]) if paths else None, overrides
     if not paths:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maskrec.base.console import say
 from maskrec.base.errors import UsageError
 from maskrec.base.words import os_reason
-from maskrec.cli.model_options import Checkpoint, ModelPath, opened
-from maskrec.cli.options import NoPlugins, PluginFiles
+from maskrec.cli.model_options import Checkpoint, ModelPath, model_named, opened, require_model_first
+from maskrec.cli.options import NoPlugins, PluginFiles, open_catalog
 from maskrec.cli.running import DataRoot
 
 if TYPE_CHECKING:
     from maskrec.contracts.input_spec import InputSpec
+    from maskrec.plugin.catalog import Catalog
+    from maskrec.report.backbone_origin import BackboneOrigin
+    from maskrec.report.run_facts import RunFacts
 
 CARD = "model_card.md"
 
@@ -37,8 +41,10 @@ def export(
     The file is compared with the model, and its card is written beside it.
     """
     from maskrec.base.words import byte_size
-    from maskrec.inference.exported.export_model import check_destination
+    from maskrec.inference.exported.export_model import ENDINGS, check_destination
 
+    if out.suffix.lower() not in ENDINGS and ("." in model or Path(model).exists()):  # no word for a backbone
+        require_model_first(model, [str(out)], "export MODEL OUT.onnx")
     check_destination(out)
     card = card_path(out)
     stated = None if licence is None else licence_text(licence)
@@ -48,7 +54,8 @@ def export(
         say(str(parity))
     if licence is None:
         say("note: the file does not state the licence of the weights; --licence states it", error=True)
-    write_card(card, out, model, found.spec, "" if parity is None else str(parity), stated)
+    catalog = open_catalog(plugin, no_plugins, quiet=True)  # what failed was said when the model was opened
+    write_card(card, out, model, found.spec, catalog, "" if parity is None else str(parity), stated)
     say(f"wrote {out} ({byte_size(out.stat().st_size)}) and {card}")
 
 
@@ -64,10 +71,13 @@ def card_path(out: Path) -> Path:
     raise UsageError(f"{path} already exists; remove it, or export to another folder")
 
 
-def write_card(card: Path, out: Path, model: str, spec: InputSpec, parity: str, licence: str | None) -> None:
-    """Write the card of an exported file, from what the run behind the model recorded."""
+def write_card(
+    card: Path, out: Path, model: str, spec: InputSpec, catalog: Catalog, parity: str, licence: str | None
+) -> None:
+    """Write the card of an exported file, from what the run behind the model recorded, or from what the words say."""
     from maskrec.base.files import write_text
     from maskrec.inference.exported.run_export import run_behind
+    from maskrec.report.backbone_origin import BackboneOrigin, without_folders
     from maskrec.report.model_card import ExportedFile, model_card
     from maskrec.report.run_facts import is_reported, read_facts, with_record_of
 
@@ -78,7 +88,24 @@ def write_card(card: Path, out: Path, model: str, spec: InputSpec, parity: str, 
     run = None if facts is None else run_behind(folder)
     if facts is not None and run is not None and run != folder:
         facts = with_record_of(facts, read_facts(run))
-    write_text(card, model_card(ExportedFile(out.name, model, reads, parity, licence), facts))
+    origin = BackboneOrigin() if run is not None else _origin(model_named(model), facts, catalog, out.name)
+    shown = without_folders(model_named(model))
+    write_text(card, model_card(ExportedFile(out.name, shown, reads, parity, licence, origin), facts))
+
+
+def _origin(named: str | Mapping[str, Any], facts: RunFacts | None, catalog: Catalog, out: str) -> BackboneOrigin:
+    """What is known of a backbone that no run trained: its component, its plugin's version, this command."""
+    from maskrec.recipe.provenance import versions
+    from maskrec.report.backbone_origin import BackboneOrigin, without_folders
+
+    written = {"use": named} if isinstance(named, str) else named
+    recorded = facts.record.get("backbone") if facts is not None else written
+    component = recorded if isinstance(recorded, dict) else {}
+    entries = catalog.find(str(component.get("use", "")), "backbone")
+    plugins = {entry.provider.distribution: entry.provider.version for entry in entries if entry.provider.version}
+    return BackboneOrigin(
+        component if entries else {}, plugins | versions(), ("maskrec", "export", without_folders(named), out)
+    )
 
 
 def licence_text(given: str) -> str:

@@ -17,6 +17,7 @@ from maskrec.cli.running import root_of_data
 
 if TYPE_CHECKING:
     from maskrec.inference.face_model import FaceModel
+    from maskrec.plugin.catalog import Catalog
 
 ModelPath = Annotated[
     str,
@@ -99,6 +100,29 @@ def model_named(text: str) -> str | dict[str, Any]:
     return found
 
 
+def require_model_first(model: str, later: Sequence[str], usage: str, catalog: Catalog | None = None) -> None:
+    """Refuse words in another order: one of ``later`` is a model or a backbone's name, and ``model`` is neither.
+
+    Args:
+        model: the first word.
+        later: the words after it.
+        usage: how the command is written, without ``maskrec``.
+        catalog: has the backbones' names; None looks at paths alone.
+
+    Raises:
+        UsageError: they are.
+    """
+    from maskrec.inference.model_forms import is_model
+
+    def named(word: str) -> bool:
+        return is_model(Path(word)) or bool(catalog is not None and catalog.find(word, "backbone"))
+
+    if model.lstrip().startswith("{") or named(model):
+        return
+    if meant := next((word for word in later if named(word)), ""):
+        raise UsageError(f"{meant} is a model and {model} is not; the model comes first: maskrec {usage}")
+
+
 def opened(
     model: str,
     checkpoint: Literal["best", "last"],
@@ -106,8 +130,10 @@ def opened(
     data_root: Path | None,
     plugin: Sequence[Path] | None,
     no_plugins: bool,
+    later: Sequence[str] = (),
+    usage: str = "",
 ) -> FaceModel:
-    """The model that the command line names."""
+    """The model that the command line names; ``later`` and ``usage`` are as for ``require_model_first``."""
     from maskrec.inference.model_forms import EXPORTED
     from maskrec.inference.open_face_model import open_face_model
 
@@ -115,5 +141,6 @@ def opened(
     if isinstance(where, str) and where.lower().endswith(EXPORTED):  # needs no catalog, whose search takes time
         return open_face_model(where, checkpoint=checkpoint, device=device)
     catalog = open_catalog(plugin, no_plugins)
+    require_model_first(model, later, usage, catalog)
     root = root_of_data(data_root)
     return open_face_model(where, checkpoint=checkpoint, device=device, data_root=root, catalog=catalog)

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from maskrec.base.words import article, did_you_mean
+from maskrec.base.words import article, did_you_mean, nearest
 
 USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
 """The base class of what typer raises for a wrong command line; it has no public name."""
@@ -31,8 +31,7 @@ def usage_sentence(error: Any, given: Sequence[str]) -> str:
     message = str(error.format_message()).rstrip(".")
     option = getattr(error, "option_name", None)
     if option and type(error).__name__ == "NoSuchOption":
-        known = [name for each in error.ctx.command.params for name in each.opts if name.startswith("--")]
-        return f"{option} is not an option of {command}; {did_you_mean(option, known, help_is)}"
+        return f"{option} is not an option of {command}; {_option_meant(option, error.ctx.command, help_is)}"
     if option and message.endswith("requires an argument"):
         return f"{option} expects a value after it; {help_is}"
     if found := _COMMAND.fullmatch(message):
@@ -42,6 +41,15 @@ def usage_sentence(error: Any, given: Sequence[str]) -> str:
     message = _MISSING.sub(lambda found: found[0].upper(), message)  # as the usage line has it
     message = _NUMBER.sub(lambda found: f"expected {article(found[1])}{_not(error, given)}", message)
     return f"{message.replace(': Value error, ', ': ')}; {help_is}"  # words of pydantic, which typer asks
+
+
+def _option_meant(option: str, command: Any, help_is: str) -> str:
+    """What to write instead of an option; compared without its dashes, which all options have."""
+    if option == "--backbone" and any(each.name == "model" for each in command.params):
+        return "write the backbone in the place of MODEL: '{use: NAME, weights: FILE}'"
+    known = [name[2:] for each in command.params for name in each.opts if name.startswith("--")]
+    near = nearest(option.lstrip("-"), known)
+    return f"did you mean --{near[0]}?" if near else help_is
 
 
 def _not(error: Any, given: Sequence[str]) -> str:

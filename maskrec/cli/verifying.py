@@ -69,7 +69,7 @@ def verify(
     from maskrec.inference.deciding.decision import check_rates
 
     check_rates(far, prior)  # before anything is loaded
-    face_model = opened(model, checkpoint, device, data_root, plugin, no_plugins)
+    face_model = opened(model, checkpoint, device, data_root, plugin, no_plugins, photos, "verify MODEL A B")
     settings = {"far": far, "face": faces_of(face), "condition": condition, "prior": prior, "aligned": aligned}
     if photos == [STDIN]:
         failed = [answer for answer in _each_line(face_model, settings) if "error" in answer]

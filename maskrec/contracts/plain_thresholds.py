@@ -1,4 +1,4 @@
-"""Thresholds as plain values that somebody else may have written."""
+"""Thresholds, and caveats beside them, as plain values that somebody else may have written."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 }
 _NEEDED = {"value", "distance", "normalize", "source"}
 _MOST_THRESHOLDS, _LONGEST_NAME, _LONGEST_SOURCE = 1000, 200, 1000
+_MOST_CAVEATS, _LONGEST_CAVEAT = 100, 4000  # those of several sets, and several sentences in one
 
 
 def read_thresholds(plain: Mapping[str, Any]) -> dict[str, Threshold]:
@@ -56,3 +57,16 @@ def _read_threshold(name: str, fields: Any) -> Threshold:
     if len(threshold.source) > _LONGEST_SOURCE:
         raise ValueError(f"the source of the threshold {name} has more than {_LONGEST_SOURCE} characters")
     return threshold
+
+
+def caveats_from_plain(plain: object) -> tuple[str, ...]:
+    """Caveats that a file states.
+
+    Raises:
+        ValueError: they are not a short list of texts.
+    """
+    if not isinstance(plain, list) or len(plain) > _MOST_CAVEATS:
+        raise ValueError("its `caveats` are not a short list")
+    if not all(isinstance(each, str) and len(each) <= _LONGEST_CAVEAT for each in plain):
+        raise ValueError("its `caveats` are not short texts")
+    return tuple(plain)

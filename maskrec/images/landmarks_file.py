@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from maskrec.contracts.problem import Problems
 from maskrec.images.face_table import read_faces
+from maskrec.images.photos import place_without_links
 
 _MISSING, _ELSEWHERE = -1, -2  # stand for a photo's row
 
@@ -48,23 +49,37 @@ class Landmarks:
                 reported a second time.
         """
         rows = self.rows_of(photos, problems)
-        for photo in np.flatnonzero(rows == _MISSING).tolist():
-            if absent_reported and not os.path.lexists(photos[photo]):
-                continue
-            problems.add(photos[photo], f"no landmarks for it in {self.path}; `maskrec data align` finds them")
+        missing = [photos[photo] for photo in np.flatnonzero(rows == _MISSING).tolist()]
+        if absent_reported:
+            missing = [photo for photo in missing if os.path.lexists(photo)]
+        if len(missing) > max(1, len(photos) // 2):
+            problems.add(
+                self.path,
+                f"it has no landmarks for {len(missing):,} of {len(photos):,} photos, such as {missing[0]}; "
+                f"{self._names()}`maskrec data align` finds landmarks",
+            )
+            missing = []
+        for photo in missing:
+            problems.add(photo, f"no landmarks for it in {self.path}; `maskrec data align` finds them")
         return _picked(self.points, rows), None if self.boxes is None else _picked(self.boxes, rows)
 
     def rows_of(self, photos: Sequence[str], problems: Problems) -> NDArray[np.int64]:
         """Each photo's row, below 0 where it is missing.
 
         A row belongs to one file. Where its path names a file beside the CSV, such as the aligned face in the folder of
-        a ``faces.csv``, it says nothing of a photo of the same name below ``root``; that is one problem for all.
+        a ``faces.csv``, it says nothing of a photo of the same name below ``root``; that is one problem for all. Links
+        to folders and to files are followed on both sides.
         """
         beside = {file: row for row, file in enumerate(self.files)}
         rows = np.array([beside.get(photo, _MISSING) for photo in photos], np.int64)
         for number in np.flatnonzero(rows < 0).tolist():
-            row = self.below.get(photos[number], _MISSING)
-            rows[number] = _ELSEWHERE if row >= 0 and _is_other_file(self.files[row], photos[number]) else row
+            rows[number] = self._checked(self.below.get(photos[number], _MISSING), photos[number])
+        if (rows < 0).any():
+            folders: dict[str, str] = {}
+            followed = {place_without_links(place, folders): row for place, row in (self.below | beside).items()}
+            for number in np.flatnonzero(rows < 0).tolist():
+                row = followed.get(place_without_links(photos[number], folders), _MISSING)
+                rows[number] = self._checked(row, photos[number]) if row >= 0 else rows[number]
         if len(others := np.flatnonzero(rows == _ELSEWHERE)):
             example = self.files[self.below[photos[int(others[0])]]]
             problems.add(
@@ -73,6 +88,14 @@ class Landmarks:
                 f"these names below {self.root}; use the files beside it, or a file with the photos' own landmarks",
             )
         return rows
+
+    def _checked(self, row: int, photo: str) -> int:
+        """The row, or that it belongs to another file than the photo."""
+        return _ELSEWHERE if row >= 0 and _is_other_file(self.files[row], photo) else row
+
+    def _names(self) -> str:
+        """What the file's paths name, as the start of a sentence; nothing for a file without rows."""
+        return f"its first path names {self.files[0]}; check its paths, or " if self.files else ""
 
 
 def _picked(values: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -115,3 +115,17 @@ def place_of(root: Path, name: str) -> str:
     """A photo's place: ``name`` below ``root`` (whose links are followed), or where it says when absolute."""
     current = "" if root.is_absolute() else os.getcwd()  # noqa: PTH109 - likewise
     return os.path.normpath(os.path.join(_real(root, current), name))  # noqa: PTH118 - likewise
+
+
+def place_without_links(place: str, folders: dict[str, str]) -> str:
+    """An absolute place with the links of its folders followed, and its own; photos of one file have one such place.
+
+    Args:
+        place: of a photo, whether it exists or not.
+        folders: each folder's own place, kept from call to call: photos share folders.
+    """
+    folder, name = os.path.split(place)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    followed = os.path.join(folders[folder], name)  # noqa: PTH118 - likewise
+    return os.path.realpath(followed) if os.path.islink(followed) else followed  # noqa: PTH114 - likewise

@@ -19,6 +19,7 @@ from maskrec.inference.deciding.verify_result import VerifyResult
 from maskrec.inference.galleries.enrolled import GalleryModel
 from maskrec.inference.galleries.model_fingerprint import gallery_model_of
 from maskrec.inference.photos.face_finding import WhichFace
+from maskrec.inference.photos.face_notes import same_file_notes
 from maskrec.inference.photos.found_face import Face
 from maskrec.inference.photos.intended_faces import FaceSource
 from maskrec.inference.photos.photo_embeddings import Embeddings, embed_photos
@@ -178,7 +179,8 @@ class FaceModel:
         asked = CONDITIONS if known is None else (known,)
         found = [decide(distance, each, self.decisions, far, prior) for each in asked]
         decisions = tuple(each for each in found if each is not None)
-        return VerifyResult(distance, decisions, known, faces, tuple(self._notes(faces, known, bool(decisions))))
+        notes = (*same_file_notes(a, b), *self._notes(faces, known, bool(decisions)))
+        return VerifyResult(distance, decisions, known, faces, notes)
 
     def export(self, path: str | Path, *, licence: str | None = None) -> Parity | None:
         """Write the model as one file, with thresholds, error rates and mask probe, after comparing both on faces.
@@ -234,8 +236,8 @@ class FaceModel:
             )
         elif condition is None:
             yield "whether the faces wear masks is not known, so each condition's decision is given; name the condition"
-        if decided and self.decisions.stated_by:
-            yield self.decisions.stated_note
+        if decided:
+            yield from self.decisions.notes
 
 
 def _condition(faces: Sequence[Face]) -> str | None:

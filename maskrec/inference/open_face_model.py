@@ -12,7 +12,7 @@ from maskrec.base.errors import SettingError, UsageError
 from maskrec.base.words import type_shown
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.face_model import FaceModel
-from maskrec.inference.model_forms import EXPORTED, MODELS_AND_BACKBONES, require_model
+from maskrec.inference.model_forms import EXPORTED, MODELS_AND_BACKBONES, require_model, unknown_model
 
 if TYPE_CHECKING:
     from maskrec.inference.exported.export_parity import Parity
@@ -50,12 +50,15 @@ def open_face_model(
         )
     if isinstance(where, (str, Path)) and Path(where).suffix.lower() == EXPORTED and not Path(where).is_dir():
         return _open_exported(Path(where), checkpoint, device)
-    from maskrec.inference.open_model import open_model, open_run
-    from maskrec.inference.unfinished_run import unfinished_notes
     from maskrec.plugin.host import discover
 
     catalog = catalog or discover([Path(file) for file in plugins])
     root = Path(data_root or ".")
+    if isinstance(where, (str, Path)) and not os.path.lexists(where) and not catalog.find(str(where), "backbone"):
+        raise unknown_model(where, catalog)  # before torch is imported, which takes seconds
+    from maskrec.inference.open_model import open_model, open_run
+    from maskrec.inference.unfinished_run import unfinished_notes
+
     if isinstance(where, Mapping) or not os.path.lexists(where):
         return _with_verbs(_named_backbone(where, catalog, root), None, catalog, device)
     path = Path(where)
@@ -76,18 +79,13 @@ def _named_backbone(where: str | Path | Mapping[str, Any], catalog: Catalog, roo
     """A registered backbone with weights.
 
     Raises:
-        UsageError: neither a path that exists nor a backbone's name, or a backbone with random weights.
+        UsageError: a backbone with random weights, or one that cannot be built.
     """
     from maskrec.inference.open_model import open_named
     from maskrec.recipe.backbone_only import resolve_written_backbone
 
     written = {"use": str(where)} if not isinstance(where, Mapping) else dict(where)
     name = str(written.get("use", ""))
-    if not isinstance(where, Mapping) and not catalog.find(name, "backbone"):
-        raise UsageError(
-            f"{where} does not exist and is not the name of a backbone (`maskrec list backbones`); "
-            f"install its plugin, or name {MODELS_AND_BACKBONES}"
-        )
     text = json.dumps(written, default=str)
     named = resolve_written_backbone(text, "the model", catalog=catalog, data_root=root)
     return open_named(named, f"the backbone {name}", catalog, root)

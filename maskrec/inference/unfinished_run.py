@@ -6,8 +6,19 @@ import shlex
 import sys
 from pathlib import Path
 
+from maskrec.base.errors import MaskrecError
 from maskrec.runtime.run_directory import FIRST, RunDirectory, read_json
 from maskrec.runtime.state_tree import read_plain_values
+
+
+def weights_changed(run_dir: Path) -> MaskrecError:
+    """The error for a run that wrote other weights while they were opened."""
+    if (holder := RunDirectory(run_dir).holder) is not None:
+        return MaskrecError(
+            f"{run_dir} is still training ({holder}) and wrote new weights while the last ones were opened; wait until "
+            "it has finished, or run the same command again"
+        )
+    return MaskrecError(f"{run_dir} wrote other weights while they were opened; run the same command again")
 
 
 def unfinished_notes(run_dir: Path, checkpoint: str) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ DATA = ("data", "evaluate")
 
 _NAMED = 3  # missing files in a sentence
 _MAKING = "make it from photos with `maskrec data align` and `maskrec data pairs`"
+_MADE = ("", ".csv")  # endings of what they make: folders and tables; lists and archives come from elsewhere
+_PUTTING = "put it there"
 
 
 def check_files(
@@ -103,7 +105,8 @@ def _way_to_data(problems: RecipeProblems, data_root: Path) -> str:
                     f"{(data_root / found).as_posix()} exists: move it and the files beside it to where the recipe "
                     f"expects them, {(data_root / value).parent.as_posix()}"
                 )
-    return f"{_MAKING}, or say where the data is: --data-root D"
+    made = all(Path(shown).suffix.lower() in _MADE for shown in problems.missing_paths)
+    return f"{_MAKING if made else _PUTTING}, or say where the data is: --data-root D"
 
 
 def _check_opened(opened: Opened, data_root: Path, problems: RecipeProblems) -> None:

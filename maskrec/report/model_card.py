@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from maskrec.base.errors import MaskrecError
 from maskrec.base.version import __version__
-from maskrec.report.answer_facts import AnswerFacts
+from maskrec.contracts.plain_thresholds import read_thresholds
+from maskrec.inference.deciding.decision import in_unit_l2
+from maskrec.recipe.provenance import recorded_versions
+from maskrec.report.answer_facts import CONDITION_WORDS, AnswerFacts
+from maskrec.report.backbone_origin import BackboneOrigin
 from maskrec.report.evaluation_sections import shown_answers
-from maskrec.report.evaluation_tables import mask_table, summary_table
-from maskrec.report.figure_words import count, interval, short
+from maskrec.report.evaluation_tables import accuracy_of, mask_table, summary_table
+from maskrec.report.figure_words import NOTHING, count, interval, percent, short
+from maskrec.report.hub_licences import hub_licence
 from maskrec.report.markdown_text import bullets, fenced, inline, table
 from maskrec.report.outcome_sentence import outcome, warnings
 from maskrec.report.page_parts import PageTable
-from maskrec.report.plain_values import mapping, text, whole
+from maskrec.report.plain_values import Row, mapping, number, text, whole
 from maskrec.report.run_facts import RunFacts
 
 NOT_STATED = "not stated"
@@ -30,6 +36,7 @@ class ExportedFile:
         reads: the images that it expects, in words.
         parity: how far it agrees with the model, in words; empty for one that holds the model's own numbers.
         licence: of the weights, in words; None where it is not stated.
+        origin: what is known of a backbone without a run.
     """
 
     name: str
@@ -37,6 +44,7 @@ class ExportedFile:
     reads: str
     parity: str = ""
     licence: str | None = None
+    origin: BackboneOrigin = field(default_factory=BackboneOrigin)
 
 
 def model_card(exported: ExportedFile, facts: RunFacts | None) -> str:
@@ -48,15 +56,15 @@ def model_card(exported: ExportedFile, facts: RunFacts | None) -> str:
     """
     sections = {
         "The file": _file(exported),
-        "What it started from": [inline(_start(facts))],
+        "What it started from": [inline(_start(exported, facts))],
         "The photos it learned from": _photos(facts),
         "What was measured": list(_measured(facts)),
         "Groups of people": list(_groups(facts)),
         "Weak points": [bullets(_weak_points(facts))],
         "Uses not to make of it": [bullets(_NOT_FOR)],
         "Licences": _licences(exported),
-        "Versions": [_versions(facts)],
-        "How to make it again": list(_again(facts)),
+        "Versions": [_versions(exported, facts)],
+        "How to make it again": list(_again(exported, facts)),
     }
     title = facts.name if facts is not None else exported.model
     blocks = [_front_matter(exported, facts), f"# {inline(title)}"]
@@ -67,9 +75,10 @@ def model_card(exported: ExportedFile, facts: RunFacts | None) -> str:
 
 def _front_matter(exported: ExportedFile, facts: RunFacts | None) -> str:
     licence = (exported.licence or NOT_STATED).strip().splitlines()
+    known = hub_licence(exported.licence or "")
+    named = {"license": "other", "license_name": licence[0][:100] if licence else NOT_STATED}
     values = {
-        "license": "other",
-        "license_name": licence[0][:100] if licence else NOT_STATED,
+        **({"license": known} if known else named),
         "library_name": "maskrec",
         "pipeline_tag": "image-feature-extraction",
         "tags": [
@@ -90,10 +99,10 @@ def _file(exported: ExportedFile) -> list[str]:
     return [bullets(said)]
 
 
-def _start(facts: RunFacts | None) -> str:
-    """As the run recorded it."""
+def _start(exported: ExportedFile, facts: RunFacts | None) -> str:
+    """As the run recorded it, or as the component says it."""
     start = mapping(facts.record.get("start")) if facts is not None else {}
-    words = text(start.get("words")) or NOT_STATED
+    words = text(start.get("words")) or exported.origin.start or NOT_STATED
     return f"{words[:1].upper()}{words[1:]}."
 
 
@@ -117,6 +126,8 @@ def _measured(facts: RunFacts | None) -> Iterator[str]:
     if facts is None or not shown:
         yield f"Nothing: {NOT_STATED}."
         return
+    if by_condition := _by_condition(shown):
+        yield inline(by_condition)
     yield inline(outcome(facts, shown))
     for answer in shown:
         yield inline(f"{answer.label}: pairs {answer.pairs or NOT_STATED}, {answer.distance}.")
@@ -125,13 +136,31 @@ def _measured(facts: RunFacts | None) -> Iterator[str]:
                 yield table(found)
 
 
+def _by_condition(shown: Sequence[AnswerFacts]) -> str:
+    """The accuracy of masked pairs beside that of bare ones, as a sentence; empty where one of them is missing."""
+    said = {}
+    for condition in [name for name in CONDITION_WORDS if name != "all"]:
+        for answer in shown:
+            if condition not in said and (found := number(accuracy_of(answer, condition).get("accuracy"))) is not None:
+                said[condition] = f"{percent(found)} of {CONDITION_WORDS[condition]} pairs ({answer.label})"
+    return f"Decided correctly: {', '.join(said.values())}." if len(said) > 1 and "bare" in said else ""
+
+
 def _thresholds(answer: AnswerFacts) -> PageTable | None:
-    rows = [[name, short(each.get("value")), text(each.get("source"))] for name, each in answer.thresholds.items()]
-    return (
-        PageTable(f"Thresholds of {answer.label}", ["name", "value", "chosen on"], rows, frozenset({1}))
-        if rows
-        else None
-    )
+    rows = [
+        [name, short(each.get("value")), _as_verify_has_it(each), text(each.get("source"))]
+        for name, each in answer.thresholds.items()
+    ]
+    columns = ["name", f"value ({answer.distance})", "as verify prints it (L2 of unit embeddings)", "chosen on"]
+    return PageTable(f"Thresholds of {answer.label}", columns, rows, frozenset({1, 2})) if rows else None
+
+
+def _as_verify_has_it(threshold: Row) -> str:
+    """A dash where verify has no use for it, or where the values are not those of a threshold."""
+    try:
+        return f"{in_unit_l2(read_thresholds({'it': dict(threshold)})['it']):.4f}"
+    except (ValueError, MaskrecError):
+        return NOTHING
 
 
 def _groups(facts: RunFacts | None) -> Iterator[str]:
@@ -177,7 +206,7 @@ def _worst_rows(shown: Sequence[AnswerFacts]) -> Iterator[str]:
         if found is None or "accuracy [95 %]" not in found.columns:
             continue
         place = list(found.columns).index("accuracy [95 %]")
-        rows = [row for row in found.rows if row[place][:1].isdigit()]
+        rows = [row for row in found.rows if row[place][:1].isdigit() and row[0] != CONDITION_WORDS["all"]]
         if len(rows) > 1:
             worst = min(rows, key=lambda row: float(row[place].split()[0]))
             yield f"{answer.label}: {worst[0]} pairs are the hardest for it, accuracy {worst[place]}."
@@ -192,20 +221,28 @@ _NOT_FOR = (
 
 
 def _licences(exported: ExportedFile) -> list[str]:
-    said = [f"Weights: {NOT_STATED if not exported.licence else 'as stated here'}", f"Photos: {NOT_STATED}"]
+    stated = (exported.licence or NOT_STATED).strip()
+    short = "\n" not in stated
+    said = [f"Weights: {inline(stated) if short else 'as stated here'}", f"Photos: {NOT_STATED}"]
     said.append("What the weights or photos started from may have licences of its own, which bind these too.")
-    return [bullets(said), *([fenced(exported.licence)] if exported.licence else [])]
+    return [bullets(said), *([] if short else [fenced(stated)])]
 
 
-def _versions(facts: RunFacts | None) -> str:
-    found = mapping(facts.record.get("versions")) if facts is not None else {}
+def _versions(exported: ExportedFile, facts: RunFacts | None) -> str:
+    """Of what the run was trained with, or the backbone measured with; else of what is installed here."""
+    found: dict[str, object] = dict(exported.origin.versions)
+    if facts is not None:
+        recorded = mapping(facts.record.get("versions")) or mapping(facts.result.get("versions"))
+        found |= {**recorded_versions(facts.record.get("components")), **recorded}
     rows = [[name, text(value) or NOT_STATED] for name, value in found.items()]
     return table(PageTable("Made with", ["what", "version"], [*rows, ["exported by maskrec", __version__]]))
 
 
-def _again(facts: RunFacts | None) -> Iterator[str]:
-    if facts is None or facts.command is None:
-        yield f"The command is {NOT_STATED}."
+def _again(exported: ExportedFile, facts: RunFacts | None) -> Iterator[str]:
+    trained = facts.command if facts is not None else None
+    if command := trained or exported.origin.command_line:
+        at_hand = "its data, its recipe and what it started from are" if trained else "its weights are"
+        yield f"Where {at_hand} at hand:"
+        yield fenced(command)
         return
-    yield "Where its data, its recipe and what it started from are at hand:"
-    yield fenced(facts.command)
+    yield f"The command is {NOT_STATED}."

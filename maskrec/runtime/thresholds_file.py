@@ -2,10 +2,12 @@
 
 The form ``maskrec-thresholds-2`` is a JSON object::
 
-    {"form": "maskrec-thresholds-2", "weights": CHECKSUM, "measured_on": "...", "files": {NAME: SHA-256, ...},
-     "sha256": SHA-256, "thresholds": {LABEL: {NAME: {"value": 1.04, "distance": "l2", ...}}}}
+    {"form": "maskrec-thresholds-2", "weights": CHECKSUM, "measured_on": "...", "caveats": ["...", ...],
+     "files": {NAME: SHA-256, ...}, "sha256": SHA-256,
+     "thresholds": {LABEL: {NAME: {"value": 1.04, "distance": "l2", ...}}}}
 
-``sha256`` is of ``thresholds`` as compact JSON, and shows values that were changed later; older files do not have it.
+``sha256`` is of ``thresholds`` as compact JSON, and shows values that were changed later; older files have neither it
+nor ``caveats``.
 The form before it was the value of ``thresholds`` alone; both are read. Single thresholds are those of
 ``contracts/plain_thresholds.py``.
 """
@@ -13,7 +15,7 @@ The form before it was the value of ``thresholds`` alone; both are read. Single 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from maskrec.base.files import compact_json, write_json
 from maskrec.base.hashing import sha256_of
 from maskrec.base.plain_json import read_json_object
 from maskrec.contracts.evaluation import Threshold
-from maskrec.contracts.plain_thresholds import read_thresholds
+from maskrec.contracts.plain_thresholds import caveats_from_plain, read_thresholds
 
 THRESHOLDS_FORM = "maskrec-thresholds-2"
 _LARGEST = 16 << 20  # bytes
@@ -40,6 +42,7 @@ class ThresholdsFile:
         files: SHA-256 of the files that were measured with the same weights, by name.
         measured_on: the pairs, in words.
         changed: whether the thresholds are not those that were written.
+        caveats: what must be said beside every figure on these pairs.
     """
 
     thresholds: Mapping[str, Threshold]
@@ -47,6 +50,7 @@ class ThresholdsFile:
     files: Mapping[str, str] = field(default_factory=dict)
     measured_on: str = ""
     changed: bool = False
+    caveats: tuple[str, ...] = ()
 
 
 def write_thresholds(
@@ -55,6 +59,7 @@ def write_thresholds(
     weights: str,
     files: Mapping[str, str] | None = None,
     measured_on: str = "",
+    caveats: Sequence[str] = (),
 ) -> None:
     """Write the file atomically.
 
@@ -64,11 +69,13 @@ def write_thresholds(
         weights: checksum of the weights, 64 hexadecimal digits.
         files: as in ``ThresholdsFile``.
         measured_on: the pairs, in words.
+        caveats: as in ``ThresholdsFile``.
 
     Raises:
         MaskrecError: the disk is full or not writable.
     """
-    content = {"form": THRESHOLDS_FORM, "weights": weights, "measured_on": measured_on, "files": dict(files or {})}
+    content = {"form": THRESHOLDS_FORM, "weights": weights, "measured_on": measured_on, "caveats": list(caveats)}
+    content["files"] = dict(files or {})
     write_json(path, {**content, "sha256": _sha256(thresholds), "thresholds": thresholds})
 
 
@@ -92,7 +99,9 @@ def read_thresholds_file(path: Path) -> ThresholdsFile:
         raise ValueError("its `measured_on` is not a short text")
     plain = content.get("thresholds")
     changed = "sha256" in content and content["sha256"] != _sha256(plain)
-    return ThresholdsFile(_flat(plain), weights, files, measured_on, changed)
+    return ThresholdsFile(
+        _flat(plain), weights, files, measured_on, changed, caveats_from_plain(content.get("caveats", []))
+    )
 
 
 def thresholds_beside(path: Path) -> Path:

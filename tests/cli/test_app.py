@@ -88,6 +88,13 @@ def test_debug_by_environment(run_with):
         (("frobnicate",), "frobnicate is not a command of maskrec; see maskrec --help"),
         (("data", "mak"), "mak is not a command of maskrec data; did you mean mask?"),
         (("list", "--jsn"), "--jsn is not an option of maskrec list; did you mean --json?"),
+        (("verify", "--fac", "only"), "--fac is not an option of maskrec verify; did you mean --face?"),
+        (("verify", "--date", "D"), "--date is not an option of maskrec verify; see maskrec verify --help"),
+        (
+            ("verify", "--backbone", "{use: plain}", "a", "b"),
+            "--backbone is not an option of maskrec verify; write the backbone in the place of MODEL: '{use: NAME,",
+        ),
+        (("export", "--backbone", "{use: plain}", "x.onnx"), "; write the backbone in the place of MODEL: "),
         (("--nonsense",), "--nonsense is not an option of maskrec; see maskrec --help"),
         (("doctor", "more"), "Got unexpected extra argument(s) (more); see maskrec doctor --help"),
         (("list", "--plugin"), "--plugin expects a value after it; see maskrec"),

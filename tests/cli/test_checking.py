@@ -283,6 +283,15 @@ evaluate: {held_out: {pairs: {use: pairs_csv, same: same.csv, different: differe
 """
 
 
+def test_lists_that_no_command_makes_are_to_be_put_there(maskrec: Cli, tmp_path: Path) -> None:
+    pairs = "{use: lfw_pairs, path: lfw_pairs.txt, root: lfw}"
+    (tmp_path / "mine.yaml").write_text(f"extends: maskrec:quickstart\nevaluate: {{held_out: {{pairs: {pairs}}}}}\n")
+    said = maskrec("check", "mine.yaml").stderr
+    assert "lfw_pairs.txt, which does not exist" in said
+    assert "put it there, or say where the data is: --data-root D" in said
+    assert "data align" not in said
+
+
 def test_the_way_to_missing_data_is_said_once(maskrec: Cli, tmp_path: Path) -> None:
     (tmp_path / "pairs").mkdir()
     recipe = tmp_path / "pairs/mine.yaml"

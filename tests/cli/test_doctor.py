@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from importlib import metadata
 
 import pytest
 
@@ -42,6 +43,15 @@ def test_a_sound_installation(maskrec_cli):
     assert "not installed" not in lines["torch"]
     assert {"maskrec", "torchvision", "plugin maskrec:builtin", "device"} <= set(lines)
     assert done.stdout.endswith("nothing is wrong\n")
+
+
+def test_what_onnx_files_need_is_listed(maskrec_cli, tmp_path, light_torch):
+    rows = {line.split("  ")[0]: line.split()[-1] for line in maskrec_cli("doctor", "--no-plugins").stdout.splitlines()}
+    assert rows["onnx"] == metadata.version("onnx")
+    (tmp_path / "site" / "onnx-0.dist-info").mkdir(parents=True)  # its metadata cannot be read
+    done = maskrec_cli("doctor", "--strict", "--no-plugins", path=[light_torch, tmp_path / "site"])
+    assert done.returncode == 0
+    assert "maskrec export and .onnx files as models can be used after: pip install onnx\n" in done.stdout
 
 
 def test_everything_broken(maskrec_cli, make_distribution, tmp_path, light_torch):

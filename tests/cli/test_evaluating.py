@@ -105,6 +105,9 @@ def test_a_runs_own_evaluations_again_give_the_figures_that_it_has(evaluate: Cli
     assert Path("model/risk.npz").read_bytes() == Path("run/checkpoints/best.risk.npz").read_bytes()
     assert Path("model/galleries.npz").read_bytes() == Path("run/checkpoints/best.galleries.npz").read_bytes()
     assert again["measured_on"] == content("run/checkpoints/best.thresholds.json")["measured_on"]
+    for file in ("model/thresholds.json", "run/checkpoints/best.thresholds.json"):
+        assert content(file)["caveats"] == run["caveats"]
+    assert run["caveats"]
     lines = answer.stdout.splitlines()
     assert "evaluating own (run, best weights) on cpu in float32" in lines
     assert "test held_out: with the thresholds of these evaluation pairs" in lines
@@ -265,11 +268,16 @@ def test_wrong_words_are_said(evaluate: Cli) -> None:
     weights = "{use: plain}"
     for words, message in [
         ((), "name a model: a run directory"),
-        (("absent",), "absent does not exist; name a run directory"),
+        (("absent",), "absent does not exist and is not the name of a backbone"),
+        (("plane",), "plane does not exist and is not the name of a backbone (`maskrec list backbones`); did you mean"),
         (("other.yaml", "other.yaml"), "other.yaml has no `backbone`"),
         (("run", "absent.yaml"), "the evaluations file absent.yaml does not exist"),
         (("run", "other.yaml", "more.yaml"), "more.yaml is one word too many"),
-        (("--backbone", weights, "other.yaml", "run"), "run is one word too many beside --backbone"),
+        (
+            ("--backbone", weights, "run", "other.yaml"),
+            f"MODEL (run) and a backbone of its own ({weights}) exclude each other; leave out one of them",
+        ),
+        (("--backbone", weights, "other.yaml", "a", "b"), "a is one word too many"),
         (("--backbone", weights), "starts from random weights"),
         (("--backbone", "{use: plane}", "other.yaml"), "--backbone:1:7: "),
         (("timm", "other.yaml"), "the model: `backbone` lacks `model`, which backbone timm needs"),

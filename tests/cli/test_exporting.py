@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,14 @@ from typer.testing import CliRunner
 
 from maskrec.base.errors import UsageError
 from maskrec.cli.app import build_app
-from maskrec.cli.exporting import licence_text
+from maskrec.cli.exporting import licence_text, write_card
+from maskrec.cli.model_options import model_named
+from maskrec.contracts.input_spec import InputSpec
+from maskrec.faces.synthetic import CAVEAT
+from maskrec.inference.exported.export_model import check_destination
 from maskrec.inference.exported.onnx_network import OnnxNetwork
+from maskrec.plugin.host import discover
+from maskrec.report.backbone_origin import without_folders
 
 PAIRS = {"use": "synthetic_pairs", "identities": 20, "images_per_identity": 3, "pairs": 40}
 
@@ -45,6 +53,7 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(
     values = {name: each.value for name, each in read.decisions.thresholds.items()}
     assert values == {f"held_out.{name}": fields["value"] for name, fields in stored.items()}
     assert read.decisions.measured_on.startswith("held_out.pairs (120 pairs): ")
+    assert read.decisions.caveats == tuple(result["caveats"]) == (CAVEAT,)
     assert read.decisions.risk is not None
     assert (read.licence, read.provenance["run"], len(read.recipe_hash)) == ("weights: CC BY 4.0\n", "run", 64)
 
@@ -59,7 +68,11 @@ def test_a_run_is_exported_with_its_thresholds_and_its_licence(
     before = (run.parent / "net.onnx").read_bytes()
     for arguments, said in [
         ((run, "net.onnx"), "net.onnx already exists; remove it or name another file"),
-        ((run, "net.pt"), "net.pt must end in .onnx or .safetensors"),
+        ((run, "net.pt"), "the file to write must end in .onnx or .safetensors, and net.pt does not"),
+        (
+            ("net.onx", run),
+            f"{run} is a model and net.onx is not; the model comes first: maskrec export MODEL",
+        ),
         ((run, "absent/net.onnx"), "absent is not a folder"),
         (("net.onnx", "again.onnx"), "net.onnx is an exported file already; copy it, or open the run that it is from"),
         (("absent", "again.onnx"), "absent does not exist and is not the name of a backbone"),
@@ -82,6 +95,34 @@ def test_a_licence_is_a_file_that_exists_or_the_text_itself(tmp_path: Path) -> N
     for name, said in [("latin", "not a text in UTF-8"), ("large", "64|65536"), ("absent.txt", "cannot be read")]:
         with pytest.raises(UsageError, match=said):
             licence_text(str(tmp_path / name))
+
+
+def test_what_exporting_needs_is_said_before_the_model_is_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UsageError, match=r"exporting needs onnx; pip install 'maskrec\[onnx\]'"):
+        check_destination(tmp_path / "net.onnx")
+    check_destination(tmp_path / "net.safetensors")
+    done = CliRunner().invoke(build_app(), ["export", "absent", str(tmp_path / "net.onnx")])
+    assert "needs onnx" in str(done.exception)
+
+
+def test_the_card_of_a_backbone_without_a_run_says_its_plugin_and_no_folder(tmp_path: Path) -> None:
+    catalog, spec = discover([PIECES]), InputSpec(32)
+    for model, start, plugin in (
+        ("{use: timm, model: /home/me/net}", "The backbone timm with model net.", "maskrec"),
+        ("plain", "The backbone plain.", ""),
+        ("/home/me/mine.yaml", "Not stated.", ""),
+    ):
+        card = tmp_path / "card.md"
+        write_card(card, tmp_path / "net.onnx", model, spec, catalog, "", None)
+        text = card.read_text()
+        assert f"## What it started from\n\n{start}\n" in text
+        assert "/home" not in text
+        assert f"| torch | {metadata.version('torch')} |" in text
+        assert f"maskrec export {shlex.quote(without_folders(model_named(model)))} net.onnx" in text
+        assert not plugin or f"| {plugin} | " in text
 
 
 def test_the_command_explains_itself() -> None:

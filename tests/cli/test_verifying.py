@@ -153,6 +153,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     ("model", "said"),
     [
         ("absent", "absent does not exist and is not the name of a backbone"),
+        ("inception_resnet", "(`maskrec list backbones`); did you mean inception_resnet_v1?"),
         ("absent.onnx", "absent.onnx does not exist; `maskrec export RUN absent.onnx` writes a run's network"),
         ("a.png", "a.png is not a model"),
         (".", "is not a run directory and not a model folder; name a run directory (with recipe.yaml), a model folder"),
@@ -171,6 +172,24 @@ def test_what_is_not_a_model_is_one_sentence(maskrec_here: Cli, folder: Path, mo
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("verify", "a.png", "b.png", "timm"),
+            "timm is a model and a.png is not; the model comes first: maskrec",
+        ),
+        (("verify", "a.png", "model.onnx", "b.png"), "model.onnx is a model and a.png is not; the model comes first"),
+        (("embed", "photos", "model.onnx", "--out", "x.npz"), "the model comes first: maskrec embed MODEL SRC"),
+    ],
+)
+def test_a_model_in_another_place_is_said(maskrec_here: Cli, folder: Path, words: tuple[str, ...], said: str) -> None:
+    done = maskrec_here(*words, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_problem_of_a_named_backbone_points_into_no_text_that_nobody_typed(maskrec_here: Cli, folder: Path) -> None:

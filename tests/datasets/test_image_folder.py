@@ -102,6 +102,16 @@ def test_landmarks_file(tmp_path: Path) -> None:
     assert "2.png: no landmarks" in _complaint(tmp_path, landmarks=tmp_path / "points.csv")
 
 
+def test_landmarks_of_a_folder_behind_a_link(tmp_path: Path) -> None:
+    _photo(tmp_path / "far" / "a" / "1.png")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "photos").symlink_to(tmp_path / "far")
+    (tmp_path / "data" / "points.csv").write_text(f"{HEADER}\nphotos/a/1.png,{ALIGNED}\n")
+    assert ImageFolder(
+        tmp_path / "data" / "photos", CONTEXT, 8, landmarks=tmp_path / "data" / "points.csv"
+    ).has_landmarks
+
+
 HEADER = "path," + ",".join(LANDMARK_COLUMNS)
 ALIGNED = "38.29,51.70,73.53,51.50,56.03,71.74,41.55,92.37,70.73,92.20"
 

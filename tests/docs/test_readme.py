@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,15 @@ def test_every_command_exists(page, monkeypatch):
         command.make_context(name, [argument for argument in arguments if argument != "\n"])
         recipes = [argument for argument in arguments if argument.startswith("recipes/")]
         assert [recipe for recipe in recipes if not (ROOT / recipe).is_file()] == []
+
+
+def test_each_extra_that_a_command_needs_is_named():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert "onnx" in extras
+    for page in (README, ROOT / "docs" / "using.md"):
+        before, _, after = page.read_text(encoding="utf-8").partition("'.[onnx]'")
+        assert after, page
+        assert not re.search(r"^\$ maskrec export", before, re.MULTILINE), page
 
 
 def output_after(command: str) -> str:

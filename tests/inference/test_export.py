@@ -224,7 +224,11 @@ def test_places_that_cannot_be_written_are_refused_before_anything_else(tmp_path
     assert (tmp_path / "there.onnx").read_bytes() == b"x"
 
 
-DECISIONS = Decisions(thresholds={"held_out.bare": Threshold(1.1, "l2", True, "s", 1e-3)}, measured_on="pairs")
+DECISIONS = Decisions(
+    thresholds={"held_out.bare": Threshold(1.1, "l2", True, "s", 1e-3)},
+    measured_on="pairs",
+    caveats=("these are cartoon faces",),
+)
 
 
 def test_weights_alone_have_the_same_metadata(tmp_path: Path) -> None:
@@ -242,6 +246,7 @@ def test_weights_alone_have_the_same_metadata(tmp_path: Path) -> None:
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "net.safetensors").read_bytes()
     read = OnnxNetwork(tmp_path / "net.onnx").metadata
     assert read.decisions.thresholds == DECISIONS.thresholds
+    assert read.decisions.caveats == DECISIONS.caveats
 
 
 def test_an_onnx_file_is_not_exported_again(tmp_path: Path) -> None:

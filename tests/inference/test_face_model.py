@@ -235,10 +235,24 @@ def test_a_model_without_thresholds_gives_a_distance_and_says_what_makes_them(cr
     assert any("maskrec evaluate" in note for note in answer.notes)
 
 
+def test_one_file_twice_is_said(crops: NDArray[np.uint8], tmp_path: Path) -> None:
+    for number in (0, 1):
+        Image.fromarray(crops[number]).save(tmp_path / f"{number}.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "0.png")
+    first, model = tmp_path / "0.png", model_with(Decisions(ONE))
+    for other, same in (("0.png", True), ("link.png", True), ("1.png", False)):
+        notes = model.verify(str(first), tmp_path / other, aligned=True, condition="bare").notes
+        said = f"{first} and {tmp_path / other} are the same file, so this says nothing about two photos"
+        assert (said in notes) is same, other
+    assert not any("same file" in note for note in model.verify(crops[0], crops[0], aligned=True).notes)
+
+
 def test_thresholds_of_a_file_are_called_so(crops: NDArray[np.uint8]) -> None:
-    decisions = Decisions(ONE, stated_by="the file")
+    decisions = Decisions(ONE, stated_by="the file", caveats=("they are drawn",))
     answer = model_with(decisions).verify(crops[0], crops[1], aligned=True, condition="bare")
     assert any("stated by the file" in note for note in answer.notes)
+    assert answer.lines()[-1] == "note: about the evaluation pairs: they are drawn"
+    assert answer.to_plain()["notes"][-1] == "about the evaluation pairs: they are drawn"
 
 
 def test_different_people_are_said_with_the_rate_of_false_rejects(crops: NDArray[np.uint8]) -> None:

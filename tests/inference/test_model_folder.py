@@ -34,7 +34,9 @@ def decisions() -> Decisions:
     galleries = measure_galleries(
         draw.normal(size=(40, 5)), np.arange(40) // 2, np.zeros(40, bool), np.arange(40), draws=2
     )
-    return Decisions(risk=risk, probe=probe, measured_on="held_out.pairs (40 pairs)", galleries=galleries)
+    return Decisions(
+        risk=risk, probe=probe, measured_on="held_out.pairs (40 pairs)", galleries=galleries, caveats=("only drawn",)
+    )
 
 
 @pytest.fixture
@@ -61,6 +63,7 @@ def test_what_was_written_is_read_back(folder: Path, tmp_path: Path) -> None:
     assert found.weights == ModelWeights("onnx", "0" * 64, tmp_path / "net.onnx")
     assert found.decisions.thresholds == {"held_out.best": THRESHOLDS["held_out"]["best"]}
     assert found.decisions.measured_on == expected.measured_on
+    assert found.decisions.caveats == ("only drawn",)
     assert found.decisions.risk is not None
     assert expected.risk is not None
     assert np.array_equal(found.decisions.risk.counts.false, expected.risk.counts.false)
@@ -96,6 +99,11 @@ def weights_become(**fields: Any) -> Callable[[dict[str, Any]], object]:
 
 def spec_becomes(**fields: Any) -> Callable[[dict[str, Any]], object]:
     return lambda content: content["input_spec"].update(fields)
+
+
+def test_a_folder_of_before_caveats_were_written_is_read(folder: Path) -> None:
+    changed(folder / "thresholds.json", lambda content: content.pop("caveats"))
+    assert read_model_folder(folder).decisions.caveats == ()
 
 
 def threshold_becomes(**fields: Any) -> Callable[[dict[str, Any]], object]:
@@ -159,6 +167,9 @@ def test_another_form_of_model_json_is_a_sentence(
         (lambda content: content.update(sha256=None), "was changed after it was measured"),
         (lambda content: content["files"].update({"galleries.npz": "1" * 64}), "galleries.npz was damaged or changed"),
         (lambda content: content.update(measured_on="x" * 5000), "`measured_on`"),
+        (lambda content: content.update(caveats="drawn"), "`caveats`"),
+        (lambda content: content.update(caveats=["x" * 9000]), "`caveats`"),
+        (lambda content: content.update(caveats=[5]), "`caveats`"),
         (lambda content: content.update(thresholds=[]), "not an object of objects"),
         (lambda content: content["thresholds"].update(held_out=3), "not an object of objects"),
         (threshold_becomes(value=float("inf")), "held_out.best"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,35 @@ def test_embedding_aligned_faces_imports_neither_torch_nor_training(tmp_path: Pa
     assert rooms == {"maskrec.base", "maskrec.contracts", "maskrec.faces", "maskrec.inference", "maskrec.metrics"}
 
 
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        (([1, 3], [1, 3]), "its graph takes float (1, 3), and a face network takes images, float (N, 3, H, W)"),
+        ((["N", 1, 8, 8], ["N", 64]), "its graph takes float (N, 1, 8, 8), and a face network takes images"),
+        ((["N", 3, 8, 8], ["N", 3, 8, 8]), "its graph returns float (N, 3, 8, 8), and a face network returns embedd"),
+        ((["N", 3, 8, 8], ["N", 192]), "it does not say how its input is normalized"),
+    ],
+)
+def test_a_file_of_something_else_is_not_asked_for_metadata(shapes: tuple, said: str, tmp_path: Path) -> None:
+    kind = "Relu" if shapes[0] == shapes[1] else "Flatten"
+    described = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in zip("xy", shapes, strict=True)]
+    graph = helper.make_graph([helper.make_node(kind, ["x"], ["y"])], "net", described[:1], described[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    with pytest.raises(UsageError, match=re.escape(said)):
+        OnnxNetwork(write_model(tmp_path / "net.onnx", model, {}))
+
+
+def test_the_documented_lines_make_a_file_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "using.md").read_text(encoding="utf-8").partition("### An ONNX file from elsewhere")[2]
+    code = page.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "network.onnx", linear_model(), {})
+    with pytest.raises(UsageError, match=r'"An ONNX file from elsewhere" of docs/using\.md'):
+        OnnxNetwork(tmp_path / "network.onnx")
+    exec(compile(code.replace("112", str(SIDE)), "using.md", "exec"), {})
+    assert OnnxNetwork(tmp_path / "network_for_maskrec.onnx").embed(canvases(2)).shape == (2, 5)
+
+
 def test_outputs_that_are_not_float_are_refused(tmp_path: Path) -> None:
     nodes = [helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("Cast", ["f"], ["y"], to=TensorProto.DOUBLE)]
     value = helper.make_tensor_value_info
@@ -163,5 +193,7 @@ def test_outputs_that_are_not_float_are_refused(tmp_path: Path) -> None:
         [value("y", TensorProto.DOUBLE, ["N", 3072])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    with pytest.raises(UsageError, match=r"expected one output of float .* has tensor\(double\)"):
+    with pytest.raises(
+        UsageError, match=r"its graph returns double \(N, 3072\), and a face network returns embeddings"
+    ):
         OnnxNetwork(write_model(tmp_path / "net.onnx", model, {"maskrec.input_spec": json.dumps(SPEC)}))

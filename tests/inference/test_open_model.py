@@ -33,6 +33,7 @@ from maskrec.inference.exported.onnx_backbone import OnnxBackbone
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.open_face_model import open_face_model
 from maskrec.inference.open_model import open_backbone, open_model
+from maskrec.inference.unfinished_run import weights_changed
 from maskrec.plugin.host import discover
 from maskrec.recipe.plan import Opened
 from maskrec.runtime.state_tree import load_tree, save_tree
@@ -85,7 +86,7 @@ def test_an_onnx_file_embeds_as_its_graph_says(batch: str | int, tmp_path: Path)
         ('{"size": true}', "cannot be used"),
         ('{"size": 1000000}', "the largest canvas has 2048"),
         ('{"size": 32, "color": "\\ud800"}', "cannot be used"),
-        ('{"size": 112}', r"expected one input of float \(N, 3, 112, 112\), its graph has tensor\(float\) \["),
+        ('{"size": 112}', r"its graph takes float \(1, 3, 32, 32\), and a face network .*, float \(N, 3, 112, 112\)"),
     ],
 )
 def test_an_onnx_file_without_usable_metadata_is_refused(metadata: str | None, message: str, tmp_path: Path) -> None:
@@ -111,13 +112,13 @@ def test_files_that_are_not_onnx_are_rejected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("nodes", "inputs", "outputs", "message"),
     [
-        ([("Flatten", "x", "y")], {"x": ["N", 3, "H", "W"]}, {"y": ["N", "d"]}, r"one output .* has tensor\(float\)"),
-        ([("Identity", "x", "y")], {"x": ["N", 3, 32, 32]}, {"y": ["N", 3, 32, 32]}, "one output of float"),
+        ([("Flatten", "x", "y")], {"x": ["N", 3, "H", "W"]}, {"y": ["N", "d"]}, r"its graph returns float \(N, d\)"),
+        ([("Identity", "x", "y")], {"x": ["N", 3, 32, 32]}, {"y": ["N", 3, 32, 32]}, "face network returns embeddings"),
         ([("Flatten", "x", "y"), ("Flatten", "x", "z")], {"x": [1, 3, 32, 32]}, {"y": [1, 3072], "z": [1, 3072]},
-         "one output of float"),
-        ([("Flatten", "x", "y")], {"x": ["N", 32, 32, 3]}, {"y": ["N", 3072]}, "one input of float"),
-        ([("Flatten", "x", "y")], {"x": ["N", 3072]}, {"y": ["N", 3072]}, "one input of float"),
-        ([("Flatten", "x", "y")], {"x": ["N", 3, 32, 32], "u": [1]}, {"y": ["N", 3072]}, "one input of float"),
+         "face network returns embeddings"),
+        ([("Flatten", "x", "y")], {"x": ["N", 32, 32, 3]}, {"y": ["N", 3072]}, "face network takes images"),
+        ([("Flatten", "x", "y")], {"x": ["N", 3072]}, {"y": ["N", 3072]}, "face network takes images"),
+        ([("Flatten", "x", "y")], {"x": ["N", 3, 32, 32], "u": [1]}, {"y": ["N", 3072]}, "face network takes images"),
     ],
 )  # fmt: skip
 def test_graphs_of_another_form_are_refused(
@@ -376,11 +377,15 @@ def test_a_run_that_is_still_training_opens_with_its_weights_so_far_and_wrong_th
     assert note.startswith(f"{run} is still training (process {holder.pid} on ")
     assert "): these are its best weights so far" in note
     assert "resume" not in note
+    said = str(weights_changed(run))
+    assert said.startswith(f"{run} is still training (process {holder.pid} on ")
+    assert "wait until it has finished" in said
     holder.stdin.close()
     assert holder.wait(60) == 0
     holder.stdout.close()
     (note,) = open_face_model(run, catalog=catalog, device="cpu").notes
     assert note.startswith(f"{run} stopped before its end")
+    assert "still training" not in str(weights_changed(run))
 
     best = run / "checkpoints" / "best.safetensors"
     state = load_tree(best)

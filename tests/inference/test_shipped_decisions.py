@@ -79,7 +79,7 @@ def test_a_backbone_by_its_name_decides_by_what_its_plugin_measured(catalog: Cat
         assert (decisions.thresholds["pairs.best"], decisions.measured_on) == (THRESHOLD, "40 pairs")
         assert decisions.risk is not None
         assert decisions.risk.people == 6
-        assert decisions.stated_note == (
+        assert decisions.notes[0] == (
             "thresholds and error rates are stated by file:colors.py and were not measured here"
         )
 

@@ -207,6 +207,39 @@ def test_photos_without_landmarks_are_listed(people: Path) -> None:
         _open(people, landmarks=people / "points.csv")
 
 
+def test_landmarks_are_found_whatever_is_behind_a_link(people: Path) -> None:
+    """The folder of photos, a person's folder, a photo, the CSV, or the folder around both."""
+    (people / "data").mkdir()
+    (people / "data" / "lfw").symlink_to(people / "lfw")
+    (people / "data" / "points.csv").write_bytes((people / "points.csv").read_bytes())
+    (people / "linked").mkdir()
+    (people / "linked" / "lfw").mkdir()
+    for name in ("Ann", "Cy"):
+        (people / "linked" / "lfw" / name).symlink_to(people / "lfw" / name)
+    (people / "linked" / "lfw" / "Bob").mkdir()
+    for name in ("Bob_0001.jpg", "Bob_0002.jpg"):
+        (people / "linked" / "lfw" / "Bob" / name).symlink_to(people / "lfw" / "Bob" / name)
+    (people / "linked" / "points.csv").symlink_to(people / "points.csv")
+    (people / "around").symlink_to(people / "data")
+    expected = _open(people, landmarks=people / "points.csv").images[0].landmarks
+    assert expected is not None
+    for folder in ("data", "linked", "around"):
+        for points in (people, people / folder):
+            pairs = _open(people / folder, landmarks=points / "points.csv")
+            assert pairs.has_landmarks
+            assert np.array_equal(pairs.images[0].landmarks, expected)
+
+
+def test_a_file_of_other_photos_is_one_problem(people: Path) -> None:
+    lines = (people / "points.csv").read_text().replace("lfw/", "other/")
+    (people / "points.csv").write_text(lines)
+    with pytest.raises(UsageError) as caught:
+        _open(people, landmarks=people / "points.csv")
+    assert "\n" not in str(caught.value)
+    assert f"{people}/points.csv: it has no landmarks for 6 of 6 photos, such as {people}/lfw/Ann/" in str(caught.value)
+    assert f"its first path names {people}/other/Ann/Ann_0001.jpg; check its paths" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

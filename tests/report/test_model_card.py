@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from recorded_runs import write_run
 
+from maskrec.contracts.evaluation import Threshold
+from maskrec.inference.deciding.decision import in_unit_l2
+from maskrec.report.backbone_origin import BackboneOrigin, without_folders
 from maskrec.report.markdown_text import fenced, inline, table
 from maskrec.report.model_card import ExportedFile, model_card
 from maskrec.report.page_parts import PageTable
@@ -65,11 +70,45 @@ def test_its_facts_are_the_runs(finished_run: Runs) -> None:
     interval = f"{row['accuracy']:.4f} \\[{row['accuracy_low']:.4f}, {row['accuracy_high']:.4f}\\]"
     assert any(line.startswith("| one masked |") and interval in line for line in rows)
     for name, fields in result["test"]["held_out"]["thresholds"].items():
-        assert any(line.startswith(f"| {inline(name)} | {fields['value']:.4g} |") for line in rows)
-    assert "pairs are the hardest for it, accuracy" in said["Weak points"]
+        shown = f"| {inline(name)} | {fields['value']:.4g} | {in_unit_l2(Threshold(**fields)):.4f} |"
+        assert any(line.startswith(shown) for line in rows), shown
+    assert "as verify prints it (L2 of unit embeddings)" in said["What was measured"]
+    assert "masked pairs are the hardest for it, accuracy" in said["Weak points"]
+    assert "all pairs" not in said["Weak points"]
+    first = said["What was measured"].split("\n")[0]
+    assert re.fullmatch(
+        r"Decided correctly: [\d.]+ % of bare pairs \(held_out\), [\d.]+ % of one masked pairs \(held_out\), "
+        r"[\d.]+ % of both masked pairs \(held_out\)\.", first
+    ), first  # fmt: skip
     assert "Not measured" in said["Groups of people"]
     assert front_matter(card)["license_name"] == "not stated"
     assert "Weights: not stated\n- Photos: not stated" in said["Licences"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "known"), [("Apache-2.0", "apache-2.0"), ("mit\n", "mit"), ("CC0-1.0", "cc0-1.0"), ("MIT-like", None)]
+)
+def test_a_licence_that_hubs_know_is_called_as_they_call_it(stated: str, known: str | None) -> None:
+    card = model_card(replace(FILE, licence=stated), None)
+    matter = front_matter(card)
+    assert (matter["license"], matter.get("license_name")) == ((known, None) if known else ("other", stated))
+    assert f"- Weights: {stated.strip()}\n" in sections(card)["Licences"]
+
+
+def test_a_backbone_without_a_run_says_what_is_known_of_it() -> None:
+    written = {"use": "mobilefacenet", "weights": "/home/me/weights/mfn.safetensors"}
+    origin = BackboneOrigin(
+        written, {"maskrec-insightface": "0.1.0", "torch": "2.9"},
+        ("maskrec", "export", without_folders(written), "net.onnx"),
+    )  # fmt: skip
+    card = model_card(replace(FILE, model=without_folders(written), origin=origin), None)
+    assert "/home" not in card
+    said = sections(card)
+    assert said["What it started from"] == "The backbone mobilefacenet with weights mfn.safetensors."
+    assert "| maskrec-insightface | 0.1.0 |" in said["Versions"]
+    assert "maskrec export '{use: mobilefacenet, weights: mfn.safetensors}' net.onnx" in said["How to make it again"]
+    assert "\n# {use: mobilefacenet, weights: mfn.safetensors}\n" in card
+    assert without_folders("/a/b/model") == "model"
 
 
 def test_groups_that_were_measured_are_shown(finished_run: Runs) -> None:

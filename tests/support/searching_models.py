@@ -23,7 +23,8 @@ DARK = MaskProbe(np.full(_MEANS, -40.0 / _MEANS), 12.0)  # masked where the canv
 
 def measured_decisions() -> Decisions:
     """Error rates of 40 people with three photos each, bare and masked."""
-    return Decisions(risk=count_risk(*some_people(40, 3, 5)), probe=DARK, measured_on="forty drawn people")
+    risk = count_risk(*some_people(40, 3, 5))
+    return Decisions(risk=risk, probe=DARK, measured_on="forty drawn people", caveats=("they are drawn",))
 
 
 def write_searching_model(path: Path, decisions: Decisions | None = None) -> Path:

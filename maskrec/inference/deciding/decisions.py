@@ -26,6 +26,7 @@ class Decisions:
         measured_on: the evaluation pairs, in words.
         stated_by: who says all this, where it was not measured here: ``the file`` that was opened, or a plugin.
         galleries: FPIR and FNIR of galleries drawn from the same people; None where none were searched.
+        caveats: what must be said beside every figure on the evaluation pairs.
     """
 
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
@@ -34,14 +35,21 @@ class Decisions:
     measured_on: str = ""
     stated_by: str = ""
     galleries: MeasuredGalleries | None = None
+    caveats: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Decisions({', '.join(self.words())}{f', stated by {self.stated_by}' if self.stated_by else ''})"
 
     @property
-    def stated_note(self) -> str:
-        """The sentence that says who states all this."""
-        return f"thresholds and error rates are stated by {self.stated_by} and were not measured here"
+    def notes(self) -> tuple[str, ...]:
+        """What belongs beside every decision: who states all this, and the caveats of the evaluation pairs."""
+        stated = f"thresholds and error rates are stated by {self.stated_by} and were not measured here"
+        return (*([stated] if self.stated_by else []), *self.caveat_notes)
+
+    @property
+    def caveat_notes(self) -> tuple[str, ...]:
+        """The caveats as sentences that say what they are of."""
+        return tuple(f"about the evaluation pairs: {caveat}" for caveat in self.caveats)
 
     def words(self) -> list[str]:
         """What is known, in a few words each."""

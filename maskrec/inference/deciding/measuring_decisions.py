@@ -65,6 +65,11 @@ class Gathered:
         people = "" if pool is None else f": {counted(len(pool), 'image')} of {counted(len(pool.names), 'person')}"
         return f"{shown}{people}"[:1000]
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What must be said beside every figure on these pairs."""
+        return tuple(dict.fromkeys(each.caveat for each in self.pair_sets if each.caveat))
+
 
 def gather(pair_sets: Sequence[PairSet], embed: Embed) -> Gathered:
     """Embed the images of evaluation pairs; every process must call this.

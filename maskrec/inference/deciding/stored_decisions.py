@@ -100,7 +100,7 @@ def write_decisions(
         if content is not None:
             write_bytes(path, content)
     hashes = {path.name: sha256_of(content) for path, content in contents.items() if content is not None}
-    write_thresholds(files.thresholds, plain, weights, hashes, decisions.measured_on)
+    write_thresholds(files.thresholds, plain, weights, hashes, decisions.measured_on, decisions.caveats)
     for path, content in contents.items():
         if content is None:
             path.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def read_decisions(files: DecisionFiles, weights: str | None) -> FoundDecisions:
     notes: list[str] = []
     if manifest.changed:
         notes.append(f"{files.thresholds} was changed after it was measured; {_AGAIN}, or ask for another rate")
-    decisions = Decisions(manifest.thresholds, measured_on=manifest.measured_on)
+    decisions = Decisions(manifest.thresholds, measured_on=manifest.measured_on, caveats=manifest.caveats)
     content = _believed(files.risk, manifest, LARGEST_RISK, notes)
     if content is not None:
         decisions = replace(decisions, risk=_numbers(read_risk, content, files.risk))

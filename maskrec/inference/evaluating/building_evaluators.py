@@ -99,7 +99,8 @@ def check_people(builder: Builder, run: Path | None, catalog: Catalog) -> Traine
     if not any(pairs.identities for _, pairs in builder.pair_sets):
         return TrainedPeople()
     if run is None:
-        return TrainedPeople(notes=["who was trained on is not known, so nobody of these pairs is compared with them"])
+        unknown = "it is not known which people the network was trained on"
+        return TrainedPeople(notes=[f"{unknown}, so whether some of them are in these pairs was not checked"])
     spec = builder.context.input_spec
     assert spec is not None
     trained, problems = trained_people(run, spec, catalog), RecipeProblems()

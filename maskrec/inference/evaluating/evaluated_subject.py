@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskrec.base.errors import MaskrecError
 from maskrec.base.hashing import file_sha256
 from maskrec.inference.deciding.model_folder import ModelWeights, is_model_folder, read_model_folder
 from maskrec.inference.deciding.shipped_decisions import shipped_folder
 from maskrec.inference.model import Model, weights_checksum
-from maskrec.inference.model_forms import MODELS_AND_BACKBONES, RECIPES, require_model
+from maskrec.inference.model_forms import MODELS_AND_BACKBONES, RECIPES, require_model, unknown_model
 from maskrec.inference.open_model import open_exported, open_model_folder, open_named, open_run
-from maskrec.inference.unfinished_run import unfinished_notes
+from maskrec.inference.unfinished_run import unfinished_notes, weights_changed
 from maskrec.plugin.catalog import Catalog
 from maskrec.recipe.backbone_only import NamedBackbone, resolve_backbone, resolve_written_backbone
 from maskrec.recipe.part_of_recipe import read_part
@@ -84,7 +83,9 @@ def open_subject(where: Path, catalog: Catalog, data_root: Path = Path()) -> Eva
     Raises:
         UsageError: as in `open_model`.
     """
-    if not os.path.lexists(where) and catalog.find(str(where), "backbone"):
+    if not os.path.lexists(where):
+        if not catalog.find(str(where), "backbone"):
+            raise unknown_model(where, catalog)
         return open_written_subject(json.dumps({"use": str(where)}), catalog, data_root, "the model", typed=False)
     require_model(where, MODELS_AND_BACKBONES)
     if is_model_folder(where):
@@ -168,7 +169,7 @@ def _run(where: Path, catalog: Catalog) -> EvaluatedSubject:
     if model.checkpoint == "previous" != name:  # the last ones are damaged, which was said
         name, before = "previous", _hash(run.checkpoint("previous"))
     if before is None or _hash(run.checkpoint(name)) != before:
-        raise MaskrecError(f"{where} wrote other weights while they were opened; run the same command again")
+        raise weights_changed(where)
     record = read_json(run.provenance)
     missing = missing_components(record.get("components"), catalog)
     return EvaluatedSubject(

@@ -110,7 +110,9 @@ def _measure(what: WhatToEvaluate, catalog: Catalog, progress: Progress, folder:
     for line in (*once.notes, *caveats):
         progress.line(f"note: {line}")
     thresholds = {f"{label}.{name}": t for label, each in evaluated.items() for name, t in each.thresholds.items()}
-    decisions = Decisions(thresholds, once.risk, once.probe, gathered.measured_on, galleries=once.galleries)
+    decisions = Decisions(
+        thresholds, once.risk, once.probe, gathered.measured_on, galleries=once.galleries, caveats=gathered.caveats
+    )
     for line in measured_searches(decisions):
         progress.line(line)
     sentences = {label: _sentence(error) for label, error in failed.items()}

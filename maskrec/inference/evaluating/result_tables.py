@@ -97,8 +97,10 @@ def interval_lines(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[st
     for row in tables.get("accuracy", ()):
         if _are_numbers(row, "accuracy", "low", "high", "same_pairs", "different_pairs"):
             shown = rows.setdefault(_condition(row), {"pairs": str(row["same_pairs"] + row["different_pairs"])})
-            spread = f" +- {row['standard_deviation']:.4f}" if _are_numbers(row, "standard_deviation") else ""
-            shown["accuracy [95 %]"] = f"{row['accuracy']:.4f}{spread} {_interval(row)}"
+            over_folds = _are_numbers(row, "standard_deviation")
+            spread = f" +- {row['standard_deviation']:.4f}" if over_folds else ""
+            name = "accuracy +- deviation of folds [95 %]" if over_folds else "accuracy [95 %]"
+            shown[name] = f"{row['accuracy']:.4f}{spread} {_interval(row)}"
     for row in tables.get("tar_at_far", ()):
         if not {"accuracy", "applied_thresholds"} & tables.keys() and _are_numbers(
             row, "same_pairs", "different_pairs"

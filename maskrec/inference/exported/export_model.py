@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from maskrec.inference.exported.torch_to_onnx import onnx_graph
 from maskrec.inference.model import Model, weights_checksum
 
 ENDINGS = (".onnx", ".safetensors")
+NEEDED = ("onnx", "onnxruntime")  # the second compares the file with the network before it is written
 
 _METADATA, _KEY, _VALUE = 14, 1, 2  # field numbers of onnx.proto
 
@@ -81,14 +83,16 @@ def check_destination(out: Path) -> None:
     """Refuse a place that an export cannot be written to.
 
     Raises:
-        UsageError: as in ``export``.
+        UsageError: as in ``export``, or a package that it needs is missing.
     """
     if out.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{out} must end in {' or '.join(ENDINGS)}")
+        raise UsageError(f"the file to write must end in {' or '.join(ENDINGS)}, and {out} does not")
     if out.exists() or out.is_symlink():
         raise UsageError(f"{out} already exists; remove it or name another file")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder; create it first")
+    if out.suffix.lower() == ".onnx" and (missing := [name for name in NEEDED if find_spec(name) is None]):
+        raise UsageError(f"exporting needs {' and '.join(missing)}; pip install 'maskrec[onnx]'")
 
 
 def graph_with(entries: dict[str, str], graph: bytes) -> bytes:

@@ -8,6 +8,7 @@
                     mouth corners)
 ``thresholds``      by ``LABEL.NAME``: ``Threshold``'s fields
 ``measured_on``     the evaluation pairs, in words
+``caveats``         what must be said beside every figure on these pairs: a list of sentences
 ``risk``            the bytes of ``risk.npz``, in base64
 ``galleries``       the bytes of ``galleries.npz``, in base64
 ``mask_probe``      the numbers that recognize a mask
@@ -33,17 +34,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from maskrec.base.plain_json import is_finite_number, parse_object, require_finite
+from maskrec.base.plain_json import is_finite_number, parse_json, parse_object, require_finite
 from maskrec.contracts.evaluation import Threshold
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.contracts.plain_input_spec import input_spec_from_plain, input_spec_to_plain
-from maskrec.contracts.plain_thresholds import read_thresholds
+from maskrec.contracts.plain_thresholds import caveats_from_plain, read_thresholds
 from maskrec.faces.alignment import template_points
 from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.photos.mask_probe import MaskProbe
 from maskrec.metrics import galleries_bytes, read_galleries, read_risk, risk_bytes
 
 NOT_STATED = "not stated"
+INPUT_SPEC = "maskrec.input_spec"
+"""The only entry that must be there."""
 
 _PREFIX, _FORMAT = "maskrec.", "1"
 _ROUNDING = 1e-3  # pixels, of a template that was written as decimals
@@ -53,6 +56,7 @@ _MOST: Mapping[str, int] = {
     "alignment": 1 << 12,
     "thresholds": 1 << 20,
     "measured_on": 1 << 12,
+    "caveats": 1 << 19,
     "risk": 64 << 20,
     "galleries": 11 << 20,
     "mask_probe": 1 << 20,
@@ -105,6 +109,7 @@ def metadata_entries(metadata: OnnxMetadata) -> dict[str, str]:
         "alignment": None if template is None else _json({"template": template.round(4).tolist()}),
         "thresholds": _json({name: asdict(each) for name, each in decisions.thresholds.items()}),
         "measured_on": decisions.measured_on or None,
+        "caveats": _json(decisions.caveats) if decisions.caveats else None,
         "risk": None if decisions.risk is None else _base64(risk_bytes(decisions.risk)),
         "galleries": None if decisions.galleries is None else _base64(galleries_bytes(decisions.galleries)),
         "mask_probe": None if decisions.probe is None else _json(decisions.probe.to_plain()),
@@ -129,7 +134,8 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
     if "input_spec" not in ours:
         raise ValueError(
             "it does not say how its input is normalized; add the metadata entry maskrec.input_spec, "
-            'JSON like {"size": 112, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "alignment": "arcface"}'
+            'JSON like {"size": 112, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "alignment": "arcface"}; the '
+            'section "An ONNX file from elsewhere" of docs/using.md has the five lines of Python that add it'
         )
 
     def entry(name: str, read: Callable[[str], _T], otherwise: _T) -> _T:
@@ -147,11 +153,16 @@ def read_metadata(entries: Mapping[str, str]) -> OnnxMetadata:
         probe=entry("mask_probe", lambda text: MaskProbe.from_plain(parse_object(text)), None),
         measured_on=ours.get("measured_on", ""),
         stated_by="the file",
+        caveats=entry("caveats", _caveats, ()),
         galleries=entry("galleries", lambda text: read_galleries(_bytes(text), "its searched galleries"), None),
     )
     provenance: Mapping[str, Any] = entry("provenance", _finite_object, {})
     licence = ours.get("licence", NOT_STATED)
     return OnnxMetadata(spec, stated, entry("recipe_hash", _hash, ""), provenance, licence, entry("weights", _hash, ""))
+
+
+def _caveats(text: str) -> tuple[str, ...]:
+    return caveats_from_plain(parse_json(text))
 
 
 def _require_known(ours: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from maskrec.base.hashing import sha256_of
 from maskrec.base.regular_files import read_regular
 from maskrec.base.words import os_reason
 from maskrec.contracts.input_spec import InputSpec
-from maskrec.inference.exported.onnx_metadata import OnnxMetadata, read_metadata
+from maskrec.inference.exported.onnx_metadata import INPUT_SPEC, OnnxMetadata, read_metadata
 from maskrec.inference.exported.onnx_safety import LARGEST_FILE, CheckedFile, check_onnx
 from maskrec.inference.exported.onnx_session import failure, make_session
 from maskrec.inference.exported.onnx_tree import RefusedFileError
@@ -45,7 +45,12 @@ class OnnxNetwork:
 
     def __init__(self, path: Path, content: bytes | None = None, threads: int | None = None) -> None:
         content = _content(path) if content is None else content
-        self.path, self.metadata = path, _metadata(_checked(content, path), path)
+        checked = _checked(content, path)
+        if INPUT_SPEC not in checked.entries:  # of something else than faces, more metadata would not make it usable
+            session = make_session(content, str(path), threads)
+            _input(session, path, ("H", "W"))
+            _embedding_size(session, path)
+        self.path, self.metadata = path, _metadata(checked, path)
         self.weights_sha256 = self.metadata.weights or sha256_of(content)
         self.input_spec: InputSpec = self.metadata.input_spec
         self.session = make_session(content, str(path), threads)
@@ -133,16 +138,16 @@ def _metadata(checked: CheckedFile, path: Path) -> OnnxMetadata:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _input(session: Any, path: Path, canvas: tuple[int, int]) -> tuple[str, bool]:
-    """The input's name, and whether it takes one image at a time."""
+def _input(session: Any, path: Path, canvas: tuple[int, int] | tuple[str, str]) -> tuple[str, bool]:
+    """The input's name, and whether it takes one image at a time; sides that are not known are letters."""
     inputs = session.get_inputs()
     fits = len(inputs) == 1 and inputs[0].type == _FLOATS and len(inputs[0].shape) == 4
     if fits:
         sides = zip(inputs[0].shape[1:], (3, *canvas), strict=True)
-        fits = all(not isinstance(side, int) or side == expected for side, expected in sides)
+        fits = all(not (isinstance(side, int) and isinstance(one, int)) or side == one for side, one in sides)
     if not fits:
-        there = ", ".join(f"{each.type} {each.shape}" for each in inputs) or "none"
-        raise UsageError(f"{path}: expected one input of float (N, 3, {canvas[0]}, {canvas[1]}), its graph has {there}")
+        images = f"images, float (N, 3, {canvas[0]}, {canvas[1]})"
+        raise UsageError(f"{path}: its graph takes {_shown(inputs)}, and a face network takes {images}")
     return str(inputs[0].name), inputs[0].shape[0] == 1
 
 
@@ -150,6 +155,12 @@ def _embedding_size(session: Any, path: Path) -> int:
     outputs = session.get_outputs()
     fits = len(outputs) == 1 and outputs[0].type == _FLOATS and len(outputs[0].shape) == 2
     if not fits or not isinstance(outputs[0].shape[1], int) or outputs[0].shape[1] < 1:
-        there = ", ".join(f"{each.type} {each.shape}" for each in outputs) or "none"
-        raise UsageError(f"{path}: expected one output of float (N, embedding size), its graph has {there}")
+        returned = "embeddings, float (N, d) with a fixed d"
+        raise UsageError(f"{path}: its graph returns {_shown(outputs)}, and a face network returns {returned}")
     return int(outputs[0].shape[1])
+
+
+def _shown(values: Any) -> str:
+    """Inputs or outputs in words: ``float (1, 3)``."""
+    texts = [f"{each.type.removeprefix('tensor(').rstrip(')')} ({', '.join(map(str, each.shape))})" for each in values]
+    return " and ".join(texts) or "nothing"

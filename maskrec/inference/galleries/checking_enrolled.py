@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from maskrec.base.errors import UsageError
@@ -35,4 +36,5 @@ def check_enrolled(file: GalleryFile, model: FaceModel, alarms: float | None = N
     faces = file.faces()
     if not len(faces.people):
         raise UsageError(f"{file.path} has no people to check; enrol some with maskrec gallery add")
-    return check_gallery(faces, risk, alarms)
+    report = check_gallery(faces, risk, alarms)
+    return replace(report, notes=(*report.notes, *model.decisions.caveat_notes))

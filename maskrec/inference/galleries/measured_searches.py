@@ -11,6 +11,12 @@ from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.galleries.pair_scoring import POSSIBLE
 from maskrec.inference.galleries.search_risk import risk_of_search
 
+_SEARCHED = {
+    "bare": "bare faces in galleries of {rows}",
+    "one_masked": "masked faces in galleries of {rows} bare ones",
+    "both_masked": "masked faces in galleries of {rows} masked ones",
+}
+"""Who searches where, as ``gallery_draws`` has it, by condition."""
 FPIR = 0.01
 """At which searches are decided when nothing else is asked for."""
 
@@ -25,15 +31,16 @@ def measured_searches(decisions: Decisions) -> Iterator[str]:
         return
     for condition in CONDITIONS:
         for rows in decisions.galleries.sizes(condition)[-1:]:
-            words = f"{condition.replace('_', ' ')} searches in galleries of {counted(rows, 'row')}"
+            words = f"searches of {_SEARCHED[condition].format(rows=f'{rows:,}')}"
             try:
                 risk = risk_of_search(decisions, "the model", {POSSIBLE.index((condition,)): rows}, FPIR)
             except UsageError:
                 yield f"{words}: the evaluation's people do not carry a false positive identification rate of {FPIR:g}"
                 continue
             if (measured := risk.measured_fpir) is not None:
-                rates = f"{measured.rate:.2g}, {measured.low:.2g} to {measured.high:.2g} (95 %)"
+                rates = f"{measured.rate:.2g} [{measured.low:.2g}, {measured.high:.2g}]"
                 yield (
-                    f"{words}: decided at a false positive identification rate of {FPIR:g}, it was {rates}, in "
-                    f"{counted(measured.draws, 'draw')} from {counted(measured.people, 'person')}"
+                    f"{words}: with the threshold for a false positive identification rate of {FPIR:g}, {rates} of the "
+                    f"strangers were named, with a 95 % interval ({counted(measured.draws, 'draw')} from "
+                    f"{counted(measured.people, 'person')})"
                 )

@@ -132,5 +132,4 @@ def _notes(model: FaceModel, photo: NamedPhoto, faces: Sequence[SearchedFace]) -
             "of some faces it is not known whether they wear masks, so the most cautious of the possible conditions "
             "counts: the lowest threshold and the lowest odds"
         )
-    if model.decisions.stated_by:
-        yield model.decisions.stated_note
+    yield from model.decisions.notes

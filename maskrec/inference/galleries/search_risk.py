@@ -107,7 +107,7 @@ class SearchRisk:
                 f"  {each.condition.replace('_', ' ')}, {counted(each.rows, 'row')}: threshold {each.value:.4f}, its "
                 f"false accept rate {each.far:.2g}, for other people {each.far_low:.2g} to {each.far_high:.2g} (95 %)"
             )
-        lines.append(f"  of which follows a rate of {rate:.2g}, for other people {low:.2g} to {high:.2g}")
+        lines.append(f"  false positive identification rate by it {rate:.2g}, for other people {low:.2g} to {high:.2g}")
         if (measured := self.measured_fpir) is not None:
             lines.append(
                 f"  in galleries drawn from {counted(measured.people, 'person')} ({measured.draws:,} times): "

@@ -10,7 +10,9 @@ look at the photo; its absence promises nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -28,6 +30,18 @@ SIDEWAYS = 45.0  # degrees
 
 _BLUR_SIDE = 112
 _GRID = 64  # places down the canvas that are looked at
+
+
+def same_file_notes(a: object, b: object) -> tuple[str, ...]:
+    """That two photos are one file, which is the same person whatever the model; nothing of other files and arrays."""
+    if not all(isinstance(each, (str, os.PathLike)) for each in (a, b)):
+        return ()
+    paths = [Path(each) for each in (a, b)]  # type: ignore[arg-type]
+    try:
+        same = paths[0].samefile(paths[1])
+    except (OSError, ValueError):
+        return ()
+    return (f"{paths[0]} and {paths[1]} are the same file, so this says nothing about two photos",) if same else ()
 
 
 def notes_on(

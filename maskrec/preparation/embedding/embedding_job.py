@@ -9,7 +9,6 @@ import hashlib
 import io
 import shutil
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,10 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.base.files import json_bytes, write_bytes
 from maskrec.base.plain_json import read_json_object
 from maskrec.base.version import __version__
-from maskrec.base.words import counted, differences
+from maskrec.base.words import counted
 from maskrec.inference.face_model import FaceModel
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, opened_model
+from maskrec.preparation.embedding.other_rows import other_rows
 from maskrec.preparation.resumable import worker_pool
 from maskrec.preparation.resumable.job import GROUP
 from maskrec.preparation.resumable.job_folder import REJECTED_COLUMNS, JobFolder
@@ -33,9 +33,6 @@ from maskrec.preparation.sources.photo_source import Source
 
 COLUMNS = ("row", "path", "identity", "left", "top", "right", "bottom", "score", "mask")
 _FORM = "maskrec-embeddings-1"
-
-_TYPED = {"model": "MODEL", "aligned": "--aligned", "face": "--face", "detect": "--detect"}
-"""How the user gives each of the settings."""
 
 _OPTIONS = {
     "several_faces": "--face central (or largest) and another --out to add photos with several faces",
@@ -148,6 +145,9 @@ def embed_source(job: EmbeddingJob, *, workers: int = 1, meter: Meter | None = N
     """
     meter = meter or Meter()
     work = job.work()
+    model = opened_model(job.process.model)
+    for note in (*model.notes, *model.decisions.caveat_notes):
+        meter.say(f"note: {note}")
     if _complete(job.files, work):
         meter.say(f"{job.files.npz} is already complete")
         return
@@ -183,21 +183,10 @@ def _complete(files: EmbeddingFiles, work: dict[str, Any]) -> bool:
     except (OSError, ValueError) as error:
         raise UsageError(f"{files.record}: damaged ({error}); name another file with --out") from error
     if there != work:
-        ways = "; ".join(differences(_as_typed(there), _as_typed(work)))
-        raise UsageError(f"{files.npz} exists and was made with other settings ({ways}); name another file with --out")
+        raise UsageError(other_rows(files.npz, there, work))
     if not files.npz.exists() or not files.csv.exists():
         raise UsageError(f"{files.record} says that {files.npz} is complete, and it is gone; remove {files.record}")
     return True
-
-
-def _as_typed(work: Mapping[str, Any]) -> dict[str, Any]:
-    """What can differ, by the options that give it."""
-    settings = work.get("settings")
-    named = {
-        _TYPED.get(str(name), str(name)): value
-        for name, value in (settings if isinstance(settings, dict) else {}).items()
-    }
-    return {**named, **{name: work.get(name) for name in ("source", "maskrec")}}
 
 
 def _remaining(job: EmbeddingJob, parts: EmbeddingParts, meter: Meter) -> list[worker_pool.Task]:

@@ -65,8 +65,9 @@ def _measure(
     for note in measured.notes:
         line(f"note: {note}")
     decisions = Decisions(
-        risk=measured.risk, probe=measured.probe, measured_on=gathered.measured_on, galleries=measured.galleries
-    )
+        risk=measured.risk, probe=measured.probe, measured_on=gathered.measured_on, galleries=measured.galleries,
+        caveats=gathered.caveats,
+    )  # fmt: skip
     thresholds = {label: plain["thresholds"] for label, plain in evaluations.items()}
     weights = read_checksum(run.checkpoint("best"))
     if weights is not None:

@@ -37,7 +37,7 @@ def face(direction: int, name: str, seed: int, quality: FaceQuality = SHARP) -> 
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models with and without error rates; a good gallery, one with faults, an empty one and another model's."""
     folder = tmp_path_factory.mktemp("checked")
-    decisions = Decisions(risk=people_risk(60), measured_on="sixty people")
+    decisions = Decisions(risk=people_risk(60), measured_on="sixty people", caveats=("they are drawn",))
     write_model(folder / "model.onnx", linear_model(), metadata_entries(OnnxMetadata(SPEC, decisions)))
     write_model(folder / "unmeasured.onnx", linear_model(), metadata_entries(OnnxMetadata(SPEC)))
     of = open_face_model(folder / "model.onnx").gallery_model
@@ -65,6 +65,7 @@ def test_nothing_found_is_0_and_each_nearest_stranger_is_shown(maskrec_cli: Cli,
         "person", "photos", "compared", "nearest", "stranger", "distance", "threshold", "condition"
     ]  # fmt: skip
     assert any(line.split()[:4] == ["[red]Bo", "2", "2", "Ann"] for line in lines)
+    assert "note: about the evaluation pairs: they are drawn" in lines
     assert lines[-1] == "good: 2 people, 4 photos; nothing was found"
     assert (folder / "good").read_bytes() == before
 

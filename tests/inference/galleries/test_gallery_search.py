@@ -173,7 +173,7 @@ def test_the_stated_rate_is_that_of_all_comparisons_together() -> None:
     assert (low, high) == (pytest.approx(1 - 0.995**2), 1.0)
     assert json.loads(json.dumps(risk.to_plain(), allow_nan=False))["measured_fpir"]["draws"] == 20
     assert any("in galleries drawn from 500 people (20 times): 0.08, 0.06 to 0.11" in line for line in risk.lines())
-    assert SearchRisk(0.1, 5, 0.02, thresholds).lines()[-1].startswith("  of which follows a rate of")
+    assert SearchRisk(0.1, 5, 0.02, thresholds).lines()[-1].startswith("  false positive identification rate by it ")
 
 
 def refusal(decisions: Decisions, rows: int, fpir: float, masked: bool | None = False) -> UsageError:
@@ -244,6 +244,7 @@ def test_who_was_added_is_found_on_another_photo(gallery: Gallery, crops: dict[s
     assert lines[0] == f"{crops['1'][2]}: person 1"
     assert "false positive identification rate 0.2 asked for, with 6 rows" in str(answer)
     assert "measured on forty drawn people" in str(answer)
+    assert answer.notes[-1] == "about the evaluation pairs: they are drawn"
     assert repr(answer).endswith("2.png: 1 face, person 1)")
     assert gallery.search(crops["3"][0], fpir=0.05, aligned=True).found == ()
     first = gallery.people()[0]

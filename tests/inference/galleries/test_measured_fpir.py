@@ -42,13 +42,14 @@ def test_a_model_without_searched_galleries_states_the_formulas_only() -> None:
 
 def test_an_evaluation_says_what_searches_in_its_largest_galleries_gave(monkeypatch: pytest.MonkeyPatch) -> None:
     decisions = Decisions(risk=RISK, galleries=GALLERIES)
-    (refused,) = [line for line in measured_searches(decisions) if line.startswith("bare")]
+    (refused,) = [line for line in measured_searches(decisions) if line.startswith("searches of bare")]
     assert refused.endswith("people do not carry a false positive identification rate of 0.01")
     monkeypatch.setattr(module, "FPIR", 0.2)
-    (said,) = [line for line in measured_searches(decisions) if line.startswith("bare")]
+    (said,) = [line for line in measured_searches(decisions) if line.startswith("searches of bare")]
     rows = GALLERIES.sizes("bare")[-1]
     measured = risk_of_search(decisions, "net", {BARE: rows}, 0.2).measured_fpir
     assert measured is not None
-    assert said.startswith(f"bare searches in galleries of {rows} rows: decided at a false positive identification ra")
-    assert f" of 0.2, it was {measured.rate:.2g}, {measured.low:.2g} to {measured.high:.2g} (95 %), in 10 d" in said
+    assert said.startswith(f"searches of bare faces in galleries of {rows}: with the threshold for a false positive id")
+    rates = f"{measured.rate:.2g} [{measured.low:.2g}, {measured.high:.2g}]"
+    assert f" rate of 0.2, {rates} of the strangers were named, with a 95 % interval (10 draws from" in said
     assert list(measured_searches(Decisions(risk=RISK))) == []

@@ -20,6 +20,7 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.contracts.input_spec import InputSpec
 from maskrec.faces.synthetic.album import Album
 from maskrec.images.face_columns import LANDMARK_COLUMNS
+from maskrec.inference.deciding.decisions import Decisions
 from maskrec.inference.exported.onnx_metadata import OnnxMetadata, metadata_entries
 from maskrec.inference.open_face_model import open_face_model
 from maskrec.preparation.embedding.embedding_group import EmbedGroup, ModelSettings
@@ -140,6 +141,14 @@ class _Said(Meter):
         self.lines.append(text)
 
 
+def test_caveats_of_the_model_are_said_first(crops: Path, tmp_path: Path) -> None:
+    entries = metadata_entries(OnnxMetadata(SPEC, Decisions(caveats=("they are drawn",))))
+    path = write_model(tmp_path / "model.onnx", linear_model(), entries)
+    said = _Said()
+    embed_source(job(path, crops / "person 1", tmp_path / "faces.npz"), meter=said)
+    assert said.lines[0] == "note: about the evaluation pairs: they are drawn"
+
+
 def test_finished_work_is_not_done_again_and_other_work_is_refused(model: Path, crops: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces.npz"
     first, said = _Said(), _Said()
@@ -149,12 +158,14 @@ def test_finished_work_is_not_done_again_and_other_work_is_refused(model: Path, 
     embed_source(job(model, crops, out), meter=said)
     assert said.lines == [f"{out} is already complete"]
     with pytest.raises(
-        UsageError,
-        match=r"was made with other settings \(--face 'only' there, 'largest' here\); name another file with --out",
+        UsageError, match=r"exists, but is made with --face only, not largest; name another file with --out$"
     ):
         embed_source(job(model, crops, out, face="largest"))
-    with pytest.raises(UsageError, match="exists and was made with other settings"):
+    with pytest.raises(UsageError, match=r"exists, but is of other photos \(71 there, 10 here\); name another"):
         embed_source(job(model, crops / "person 1", out))
+    other = write_model(tmp_path / "other.onnx", linear_model(), metadata_entries(OnnxMetadata(SPEC, licence="mine")))
+    with pytest.raises(UsageError, match=r"exists, but is of another model; made with --aligned; name another file"):
+        embed_source(job(other, crops, out, aligned=False))
     assert out.read_bytes() == before
     out.unlink()
     with pytest.raises(UsageError, match=r"says that .* is complete, and it is gone"):
