@@ -22,7 +22,7 @@ from maskrec.recipe.checking import check_recipe, resolve
 from maskrec.recipe.plan import Plan, Spec
 from maskrec.training.assemble import assemble, check_built
 from maskrec.training.checks.gradient_checks import note_unused
-from maskrec.training.checks.sampled_batches import size_problems
+from maskrec.training.checks.sampled_batches import sameness_notes, size_problems
 from maskrec.training.checks.trial_evaluation import try_evaluators
 from maskrec.training.dry_run import dry_run
 from maskrec.training.runner import resume, start
@@ -392,6 +392,24 @@ def test_what_learns_nothing_is_noted(changes: dict[str, Any], said: str, catalo
     ((note),) = check_built(plan, catalog, tmp_path).entries
     assert (note.note, note.message, note.path) == (True, said, next(iter(changes)))
     assert [each.split("\n")[0] for each in assemble(plan, catalog, tmp_path).notes()] == [f"{note.mark}: note: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("batches", "samples", "said"),
+    [
+        ([[3, 3], [3, 3]], 9, "batch 1 of epoch 1 holds sample 3 alone, 2 times, and the data has 9 samples"),
+        ([[3], [3]], 9, "all 2 batches of epoch 1 hold the same 1 sample of 9"),
+        ([[0, 0], [0, 0]], 1, ""),
+        ([[3, 4]], 9, ""),
+        ([[0, 1], [1, 0]], 2, ""),
+        ([[3, 3, 4], [5, 4, 4]], 9, ""),
+    ],
+)
+def test_batches_that_are_alike_are_noted_once_and_few_photos_not(
+    batches: list[list[int]], samples: int, said: str
+) -> None:
+    notes = list(sameness_notes(batches, samples, Spec("sampler", "mine/four", "sampler", {})))
+    assert [note.message for note in notes] == ([said] if said else [])
 
 
 def test_a_loss_without_classes_does_not_mind_labels_without_images(catalog: Catalog, tmp_path: Path) -> None:
