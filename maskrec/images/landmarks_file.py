@@ -76,7 +76,9 @@ class Landmarks:
             rows[number] = self._checked(self.below.get(photos[number], _MISSING), photos[number])
         if (rows < 0).any():
             folders: dict[str, str] = {}
-            followed = {place_without_links(place, folders): row for place, row in (self.below | beside).items()}
+            followed = {
+                place_without_links(place, folders): row for place, row in [*self.below.items(), *beside.items()]
+            }
             for number in np.flatnonzero(rows < 0).tolist():
                 row = followed.get(place_without_links(photos[number], folders), _MISSING)
                 rows[number] = self._checked(row, photos[number]) if row >= 0 else rows[number]

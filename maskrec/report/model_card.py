@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 
-from maskrec.base.errors import MaskrecError
 from maskrec.base.version import __version__
-from maskrec.contracts.plain_thresholds import read_thresholds
-from maskrec.inference.deciding.decision import in_unit_l2
 from maskrec.recipe.provenance import recorded_versions
 from maskrec.report.answer_facts import CONDITION_WORDS, AnswerFacts
 from maskrec.report.backbone_origin import BackboneOrigin
@@ -156,11 +154,12 @@ def _thresholds(answer: AnswerFacts) -> PageTable | None:
 
 
 def _as_verify_has_it(threshold: Row) -> str:
-    """A dash where verify has no use for it, or where the values are not those of a threshold."""
-    try:
-        return f"{in_unit_l2(read_thresholds({'it': dict(threshold)})['it']):.4f}"
-    except (ValueError, MaskrecError):
+    """As ``in_unit_l2`` of decisions, which imports torch; a dash where verify has no use for it."""
+    value, kind = number(threshold.get("value")), text(threshold.get("distance"))
+    if value is None or value < 0 or (threshold.get("normalize") is not True and kind != "cosine"):
         return NOTHING
+    factor = {"squared_l2": 1.0, "cosine": 2.0}.get(kind)
+    return f"{value if factor is None else sqrt(factor * value):.4f}"
 
 
 def _groups(facts: RunFacts | None) -> Iterator[str]:

@@ -74,8 +74,8 @@ def write_thresholds(
     Raises:
         MaskrecError: the disk is full or not writable.
     """
-    content = {"form": THRESHOLDS_FORM, "weights": weights, "measured_on": measured_on, "caveats": list(caveats)}
-    content["files"] = dict(files or {})
+    content: dict[str, Any] = {"form": THRESHOLDS_FORM, "weights": weights, "measured_on": measured_on}
+    content |= {"caveats": list(caveats), "files": dict(files or {})}
     write_json(path, {**content, "sha256": _sha256(thresholds), "thresholds": thresholds})
 
 
