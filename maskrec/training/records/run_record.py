@@ -70,13 +70,8 @@ def write_run_record(
     begun = run.provenance.exists() and (run.recipe.exists() or run.has_results)
     record: dict[str, Any] = read_json(run.provenance) if begun else {"history": []}
     changed = _changed(record, components, data) if begun else ""
-    if changed and drift == "refused":
-        raise UsageError(
-            f"{run.path}: {changed} changed since this run began, so it would not be the same run; restore "
-            f"{it_and_its_copy(run)}, or continue anyway with --allow-drift"
-        )
-    if changed and drift == "said":
-        say(f"note: {changed} changed since {run.path} was made; no step is saved there, so the run starts with it")
+    if changed:
+        _refuse_or_say(changed, run, drift)
     train = {"epochs": plan.train.epochs, "device": str(plan.train.device), "workers": plan.train.workers}
     started = {"at": now(), "command": provenance.command_line(), "processes": world_size(), "train": train}
     start_row = {**started, "compute": dict(computed)}
@@ -230,6 +225,16 @@ def _recipe_text(run: RunDirectory) -> str:
         return load_text(run.recipe, str(run.recipe))
     except UnreadableError as error:
         raise UsageError(f"{error}; the run directory is damaged") from error
+
+
+def _refuse_or_say(changed: str, run: RunDirectory, drift: Drift) -> None:
+    if drift == "refused":
+        raise UsageError(
+            f"{run.path}: {changed} changed since this run began, so it would not be the same run; restore "
+            f"{it_and_its_copy(run)}, or continue anyway with --allow-drift"
+        )
+    if drift == "said":
+        say(f"note: {changed} changed since {run.path} was made; no step is saved there, so the run starts with it")
 
 
 def _changed(record: dict[str, Any], components: Any, data: Any) -> str:
