@@ -1,27 +1,31 @@
-"""A backbone by itself: which versions of its plugins are noted."""
+"""The backbone of a recipe, or one that is written out, resolved by itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from maskrec.plugin.catalog import Catalog
+import pytest
+
+from maskrec.contracts.problem import RecipeError
 from maskrec.plugin.host import discover
-from maskrec.recipe.backbone_only import resolve_written_backbone
+from maskrec.recipe.backbone_only import resolve_backbone
+from maskrec.recipe.part_of_recipe import part_of_text
 
 
-def notes(catalog: Catalog, text: str) -> tuple[str, ...]:
-    return resolve_written_backbone(text, "the backbone", catalog=catalog, typed=True).notes
+@pytest.mark.parametrize("section", ["", "backbone: null\n"])
+def test_a_recipe_without_a_backbone_is_refused(section: str, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(f"seed: 1\n{section}")
+    with pytest.raises(RecipeError, match=r"r\.yaml has no `backbone`"):
+        resolve_backbone(tmp_path / "r.yaml", catalog=discover(()))
 
 
-def test_another_version_of_maskrec_itself_is_not_noted() -> None:
-    built_in = discover([]).made_with({"maskrec": "0.0.1"})
-    assert notes(built_in, "{use: inception_resnet_v1}") == ()
+def test_the_rest_of_the_recipe_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("seed: 1\nloss: {use: nobody}\nbackbone: {use: timm, model: resnet18}\n")
+    named = resolve_backbone(tmp_path / "r.yaml", catalog=discover(()))
+    assert (named.backbone.who, named.seed) == ("backbone: maskrec/timm", 1)
 
 
-def test_another_version_of_a_plugin_is_noted(catalog: Catalog, toys_file: Path) -> None:
-    provider = catalog.lookup("backbone", "toy_net").provider
-    older = catalog.made_with({provider.distribution: "0.0.1"})
-    said = f"note: the backbone was made with {provider.distribution} 0.0.1, and {provider.version} is installed"
-    assert notes(older, "{use: toy_net}") == (said,)
-    assert notes(catalog.made_with({provider.distribution: provider.version}), "{use: toy_net}") == ()
-    assert notes(catalog, "{use: toy_net}") == ()
+@pytest.mark.parametrize("text", ["plain", "[a]", "", "1"])
+def test_what_is_written_out_must_be_a_map(text: str) -> None:
+    with pytest.raises(RecipeError, match=r"--backbone must be a map such as \{use: NAME\}"):
+        part_of_text(text, "--backbone")

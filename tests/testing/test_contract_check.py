@@ -147,8 +147,9 @@ def test_a_failure_in_a_test_is_its_sentence_without_the_source_of_maskrec(plugi
     report = done.stdout.partition("= FAILURES =")[2].partition("= short test summary")[0].strip("=\n").splitlines()
     assert [line for line in report if line.startswith("E ")] == [
         "E       maskrec.testing.contract_check.ContractError: scaled cannot be built from its options: `scaled` lacks "
-        "`factor`, which distance scaled needs: a number; set it by `maskrec check-plugin distances.py "
-        'scaled.factor=VALUE`, in a test by options={"scaled": {"factor": VALUE}}'
+        "`factor`, which distance scaled needs: a number (a run gives a loss seed, context, image_size, labels, "
+        "num_classes, class_counts, embedding_size by these names, and a recipe sets all others); set it by `maskrec "
+        'check-plugin distances.py scaled.factor=VALUE`, in a test by options={"scaled": {"factor": VALUE}}'
     ]
     assert "check = distance-scaled-builds" in report
     assert report[-1] == "test_mine.py:7: ContractError"
