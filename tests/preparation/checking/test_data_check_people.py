@@ -127,6 +127,19 @@ def test_photos_with_landmarks_are_compared_but_those_without(two_sets: Path, co
         assert {problem["kind"] for problem in json.loads(told.stdout)["findings"]} == kinds
 
 
+def test_a_row_of_landmarks_that_is_wrong_is_found(two_sets: Path, command: Callable[..., Told]) -> None:
+    photos = sorted(file.relative_to(two_sets).as_posix() for file in two_sets.glob("train/*/*.png"))
+    points = (20, 28, 44, 28, 32, 40, 22, 50, 42, 50)
+    with (two_sets / "points.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("path", *LANDMARK_COLUMNS), *((photo, *points) for photo in photos)])
+        csv.writer(file).writerow(("train/more.png", "wide", *points[1:]))
+    told = command("data", "check", "train", "--json", "--landmarks", "points.csv", cwd=two_sets)
+    assert told.returncode == 1, told.stderr
+    found = json.loads(told.stdout)["findings"]
+    assert [problem["kind"] for problem in found] == ["landmarks"]
+    assert "wide" in found[0]["message"]
+
+
 def test_models_that_cannot_be_opened(two_sets: Path, command: Callable[..., Told]) -> None:
     export(two_sets / "bare.onnx", metadata=False)
     (two_sets / "text.onnx").write_text("x")

@@ -471,3 +471,18 @@ def test_a_command_that_goes_on_counts_what_was_rejected_before(
     meter = Meter()
     job_module.run(job(photos, tmp_path / "faces"), meter=meter)
     assert (meter.progress.done, meter.rejected) == (21, 4)
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (1, "a group of 1 photo, p0/0 to p0/0"),
+        (2, "a group of 1 photo, p0/0 to p0/0 and 1 more group"),
+        (3, "a group of 1 photo, p0/0 to p0/0 and 2 more groups"),
+    ],
+)
+def test_what_a_worker_had_in_hand_is_counted(groups: int, said: str) -> None:
+    items = [Item(f"p{group}/0", "p", Path("0.png")) for group in range(groups)]
+    tasks = [worker_pool.Task(group, [item], [item.key], False) for group, item in enumerate(items)]
+    assert worker_pool._photos_of(tasks) == said
+    assert worker_pool._photos_of([]) == "a worker"
