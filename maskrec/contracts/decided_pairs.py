@@ -70,7 +70,7 @@ def decided_problem(decided: DecidedPairs) -> str:
     import numpy as np  # a plugin's declarations may import this module, and nothing heavy with it
 
     if decided.condition not in ("all", *CONDITIONS):
-        return f"of the condition {decided.condition!r}, which must be all, {', '.join(CONDITIONS)}"
+        return f"of the condition {decided.condition!r}; it must be all, {', '.join(CONDITIONS)}"
     count = int(np.count_nonzero(decided.chosen))
     for name in ("distances", "thresholds"):
         values = getattr(decided, name)

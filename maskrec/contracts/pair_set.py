@@ -84,7 +84,7 @@ class PairSet:
             yield f"has the condition {other}; conditions are {meanings}"
         kind = getattr(self.same, "dtype", type(self.same).__name__)
         if kind != "bool":
-            yield f"has `same` of type {kind}, which must be a bool array"
+            yield f"has `same` of type {kind}; it must be a bool array"
 
     def __len__(self) -> int:
         return len(self.left)

@@ -83,10 +83,10 @@ def _type_problems(noun: str, built: Any) -> Iterator[str]:
     counted = COUNTS.get(noun)
     number = getattr(built, counted, 1) if counted else 1
     if not isinstance(number, numbers.Integral) or number < 1:
-        yield f"has {counted} = {number!r}, which must be an integer above 0"
+        yield f"has {counted} = {number!r}; it must be an integer above 0"
     spec = getattr(built, "input_spec", None) if noun == "backbone" else None
     if spec is not None and not isinstance(spec, InputSpec):
-        yield f"has {type_shown(spec)} as its input_spec, which must be an InputSpec"
+        yield f"has {type_shown(spec)} as its input_spec; it must be an InputSpec"
 
 
 def _miner_problems(miner: Any) -> Iterator[str]:

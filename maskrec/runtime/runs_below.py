@@ -28,12 +28,12 @@ def folders_below(folder: Path, meant: Callable[[Path], bool], deepest: int = _D
 
 
 def which_run(folder: Path) -> str:
-    """``runs holds 4 runs (runs/a, runs/b, runs/c, ...): name one of them``; empty where no run is below the folder."""
+    """``runs holds 4 runs (runs/a, runs/b, runs/c, ...): give one of them``; empty where no run is below the folder."""
     found = list(islice(folders_below(folder, lambda path: RunDirectory(path).is_run), _COUNTED))
     if not found:
         return ""
     listed = ", ".join(map(str, found[:_NAMED])) + (", ..." if len(found) > _NAMED else "")
     if len(found) == 1:
-        return f"{folder} is not a run directory, but {listed} is one: name it"
+        return f"{folder} is not a run directory, but {listed} is one: give that"
     number = f"{len(found):,}" if len(found) < _COUNTED else f"{_COUNTED:,} or more"
-    return f"{folder} holds {number} runs ({listed}): name one of them"
+    return f"{folder} holds {number} runs ({listed}): give one of them"

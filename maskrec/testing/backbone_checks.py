@@ -121,7 +121,7 @@ def input_spec_complete(candidate: Candidate) -> None:
         values: Any = getattr(spec, name)
         if not (isinstance(values, tuple) and all(type(value) is float for value in values)):
             raise ContractError(
-                f"{candidate.name}: input_spec.{name} is {values!r}, which must be a tuple of three floats"
+                f"{candidate.name}: input_spec.{name} is {values!r}; it must be a tuple of three floats"
             )
     if not all(0 <= mean <= 1 for mean in spec.mean) or not all(std <= _LARGEST_STD for std in spec.std):
         raise ContractError(
@@ -129,7 +129,7 @@ def input_spec_complete(candidate: Candidate) -> None:
             "divide by 255"
         )
     if type(spec.size) is not int:
-        raise ContractError(f"{candidate.name}: input_spec.size is {spec.size!r}, which must be an int")
+        raise ContractError(f"{candidate.name}: input_spec.size is {spec.size!r}; it must be an int")
     _require_size_of_canvas(candidate, spec.size)
 
 

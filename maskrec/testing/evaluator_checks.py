@@ -102,7 +102,7 @@ def finite_numbers(candidate: Candidate) -> None:
         for place, value in _measures(answer):
             if not isinstance(value, Real):
                 raise ContractError(
-                    f"{candidate.name} returned {type_shown(value)} for {place} from {method}, which must be a number"
+                    f"{candidate.name} returned {type_shown(value)} for {place} from {method}; it must be a number"
                 )
         for place, value in leaves_of(answer):
             if isinstance(value, (float, np.floating)) and not math.isfinite(value):

@@ -178,7 +178,7 @@ def _apply(candidate: Candidate, transform: Any, batch: Batch, seed: int | None 
     assert positions is not None
     after = transform(batch, SeededDraws(5, 0, "transforms.checked", positions))
     if not isinstance(after, Batch):
-        raise ContractError(f"{candidate.name} returned {type_shown(after)}, which must be a Batch")
+        raise ContractError(f"{candidate.name} returned {type_shown(after)}; it must return a Batch")
     return after
 
 

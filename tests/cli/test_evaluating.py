@@ -321,11 +321,11 @@ def test_two_models_are_for_compare(evaluate: Cli) -> None:
 def test_a_folder_of_runs_names_them(evaluate: Cli) -> None:
     shutil.copytree("run", "runs/a")
     said = refused(evaluate, "runs", "other.yaml")
-    assert "runs is not a run directory, but runs/a is one: name it" in said
+    assert "runs is not a run directory, but runs/a is one: give that" in said
     for name in ("b", "c/d", "e"):
         shutil.copytree("run", f"runs/{name}")
     said = refused(evaluate, "runs", "other.yaml")
-    assert "runs holds 4 runs (runs/a, runs/b, runs/c/d, ...): name one of them" in said
+    assert "runs holds 4 runs (runs/a, runs/b, runs/c/d, ...): give one of them" in said
 
 
 def test_a_run_that_cannot_be_opened_is_one_sentence(evaluate: Cli) -> None:

@@ -40,7 +40,7 @@ def test_as_many_are_right_as_the_evaluators_figures_say(kind: type, tested: boo
         assert not decided_problem(each)
     whole = found[0]
     for wrong, said in [
-        (replace(whole, condition="dark"), "of the condition 'dark', which must be all, bare"),
+        (replace(whole, condition="dark"), "of the condition 'dark'; it must be all, bare"),
         (replace(whole, distances=whole.distances[1:]), "whose distances are not one finite number for each of the"),
         (replace(whole, thresholds=np.full(len(whole.distances), np.nan)), "whose thresholds are not one finite"),
     ]:

@@ -124,7 +124,7 @@ SHOWN = {
     "data labels": (section("data", "sets", "labels"), "gives sample 7 the label 6, and labels go from 0 to .* = 5"),
     "data few": (section("data", "sets", "few"), "has 23 labels for 24 samples"),
     "data names": (section("data", "sets", "names"), "has 5 identities for 6 classes; "),
-    "data numbers": (section("data", "sets", "numbers"), "has 0 among its identities, which must be strings"),
+    "data numbers": (section("data", "sets", "numbers"), "has 0 among its identities; they must be strings"),
     "data masked": (section("data", "sets", "masked"), "has 23 values of `masked` for 24 samples"),
     "data unit": (section("data", "sets", "unit"), "returns landmarks within 1 pixel of the corner: all 8 faces"),
     "data outside": (section("data", "sets", "outside"), "returns landmarks outside of the images"),

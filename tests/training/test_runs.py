@@ -272,7 +272,7 @@ def test_what_resume_cannot_do_is_said(train: Train, capsys: pytest.CaptureFixtu
     assert refused(run, "train.epoch=3") == "maskrec: train.epoch=3: `train` has no `epoch`; did you mean epochs?\n"
     precision = refused(run, "train.precision=float64", "--plugin", PIECES)
     assert "resume cannot change train.precision; only train.epochs" in precision
-    assert f"{run.parent} is not a run directory, but {run} is one: name it" in refused(run.parent)
+    assert f"{run.parent} is not a run directory, but {run} is one: give that" in refused(run.parent)
 
 
 def test_two_small_batches_accumulated_are_one_large_one(train: Train) -> None:

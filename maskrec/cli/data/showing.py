@@ -116,7 +116,7 @@ def _open(path: Path) -> Any:
 
     sets = open_sets(path)
     if len(sets) > 1:
-        raise UsageError(f"{path} holds {', '.join(faces.path.name for faces in sets)}; name one of them")
+        raise UsageError(f"{path} holds {', '.join(faces.path.name for faces in sets)}; give one of them")
     faces = sets[0]
     for problem in faces.problems if not len(faces) else ():
         raise UsageError(f"{problem.places[0]}: {problem.message}")

@@ -77,7 +77,7 @@ def remove_photo(connection: sqlite3.Connection, path: Path, width: int, name: s
             known += [names[each] for each in own]
     chosen = photo if photo in known else PurePath(photo).name
     if chosen not in known:
-        near = did_you_mean(escaped(chosen), map(escaped, known), "name one of them")
+        near = did_you_mean(escaped(chosen), map(escaped, known), "give one of them")
         raise UsageError(
             f"{escaped(photo)} is not among the {counted(len(known), 'photo')} of {name} in {path} "
             f"({_listed(known)}); {near}"

@@ -60,7 +60,7 @@ def _other_columns_problem(dataset: Dataset, spec: Spec) -> str:
         return f"has {len(names)} identities for {classes} classes; `identities` are names by label, or None"
     other = next((name for name in names or () if not isinstance(name, str)), None)
     if names and other is not None:
-        return f"has {other!r} among its identities, which must be strings, or None as a whole"
+        return f"has {other!r} among its identities; they must be strings, or None as a whole"
     for column, values in (("masked", masked_samples(dataset)), ("shards", shards_of(dataset))):
         with call_into(spec.who, f"failed in its {column}", dataset):
             count = samples if values is None else len(values)

@@ -123,13 +123,13 @@ def test_the_photos_that_are_there_are_named_where_the_given_one_is_not(tmp_path
         gallery.add(bob, [replace(each, photo_name=f"{number}{'x' * 90}") for number, each in enumerate(his)])
         with pytest.raises(UsageError) as refused:
             gallery.remove_photo(ann, "zzzzzz")
-        assert str(refused.value).endswith(" (front.jpg, a\\x1b[31m.jpg); name one of them")
+        assert str(refused.value).endswith(" (front.jpg, a\\x1b[31m.jpg); give one of them")
         with pytest.raises(UsageError, match=r"\(front.jpg, .*\); did you mean front.jpg\?"):
             gallery.remove_photo(ann, "photos/frnt.jpg")
         with pytest.raises(UsageError) as refused:
             gallery.remove_photo(bob, "zzzzzz")
         assert f" (0{'x' * 79}..., 1{'x' * 79}..., " in str(refused.value)
-        assert str(refused.value).endswith("... and 4 more); name one of them")
+        assert str(refused.value).endswith("... and 4 more); give one of them")
 
 
 @pytest.mark.parametrize("seed", [1, 23])
