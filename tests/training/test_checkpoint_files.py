@@ -15,7 +15,7 @@ from maskrec.base.errors import MaskrecError, UsageError
 from maskrec.runtime.run_directory import RunDirectory
 from maskrec.runtime.state_tree import load_tree
 from maskrec.runtime.weight_files import read_checkpoint, save_checkpoint
-from maskrec.training.checkpoints.checkpoint_files import has_checkpoint, read_last, save_last
+from maskrec.training.checkpoints.checkpoint_files import has_checkpoint, read_last, save_last, save_start
 
 FIRST_FORM = (
     '{"dict": [["backbone", {"dict": [["w", {"tensor": "/w"}]]}], ["evaluations", {"dict": []}], '
@@ -34,11 +34,10 @@ def run(tmp_path: Path) -> RunDirectory:
     return new_run(tmp_path / "run", "0123456789abcdef")
 
 
-def save(run: RunDirectory, step: int, sharded: bool = False, best_epoch: int | None = None) -> None:
-    """A checkpoint whose tensors all hold the step."""
-    value = torch.full((100,), float(step))
-    state = {
-        "backbone": {"w": value},
+def state_at(step: int, best_epoch: int | None = None) -> dict[str, Any]:
+    """A state whose tensors all hold the step."""
+    return {
+        "backbone": {"w": torch.full((100,), float(step))},
         "loss": {},
         "optimizer": {},
         "schedule": {},
@@ -47,7 +46,12 @@ def save(run: RunDirectory, step: int, sharded: bool = False, best_epoch: int | 
         "observers": {},
         "metrics_bytes": 0,
     }
-    save_last(run, state, {"loss": {"w": value}, "optimizer": {}} if sharded else None, {})
+
+
+def save(run: RunDirectory, step: int, sharded: bool = False, best_epoch: int | None = None) -> None:
+    """A checkpoint whose tensors all hold the step."""
+    state = state_at(step, best_epoch)
+    save_last(run, state, {"loss": {"w": state["backbone"]["w"]}, "optimizer": {}} if sharded else None, {})
 
 
 def step_of(run: RunDirectory) -> int:
@@ -137,6 +141,17 @@ def test_a_run_killed_before_its_first_checkpoint_starts_over_and_says_so(
     run.metrics.write_text('{"kind": "step"}')
     assert not has_checkpoint(run)
     assert "no checkpoint yet" in capsys.readouterr().out
+
+
+def test_a_run_that_ended_while_its_first_checkpoint_was_written_goes_on_from_its_start(run: RunDirectory) -> None:
+    """It is marked before the file is there: after a kill between the two a lost file is not taken for none."""
+    save_start(run, state_at(0), None)
+    run.checkpoint("last").mkdir()  # in the way of the file
+    with pytest.raises(MaskrecError):
+        save(run, 1)
+    run.checkpoint("last").rmdir()
+    assert has_checkpoint(run)
+    assert step_of(run) == 0
 
 
 def test_a_checkpoint_of_the_first_form_opens_with_a_note_and_is_not_resumed(

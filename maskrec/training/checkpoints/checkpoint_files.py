@@ -88,10 +88,10 @@ def _write_shard(run: RunDirectory, shard: Mapping[str, Any] | None) -> dict[str
 
 
 def _write_last(run: RunDirectory, state: Mapping[str, Any], evaluations: Mapping[str, Any]) -> None:
-    save_checkpoint(run.checkpoint("last"), state, evaluations, keep=run.checkpoint("previous"))
     record = read_json(run.provenance)
-    if FIRST not in record:
+    if FIRST not in record:  # before the file: whoever loses it later goes on from `previous`, wherever a kill came
         write_json(run.provenance, {**record, FIRST: now()})
+    save_checkpoint(run.checkpoint("last"), state, evaluations, keep=run.checkpoint("previous"))
     _remove_old_shards(run)
 
 
